@@ -1,0 +1,128 @@
+"""The calls that go into one commit, worked out before anything is written.
+
+A group takes calls in order, each seeing the effect of those before it, and
+collects what the file must be told: records, log rows, metadata. The committed
+state is only read, so a group that cannot be written leaves no trace, and one
+that did not fit can be written again.
+
+Refuses to know when it is written, and what a failure means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headwater.storage.completion import Completion
+from headwater.storage.interface import Change, Entry, Extent, Metadata
+from headwater.storage.lmdb_file import Tables, Transaction
+from headwater.storage.record_format import (
+    DELETED_ROW,
+    LogRow,
+    log_key,
+    metadata_key,
+    pack_metadata,
+    pack_row,
+    record_key,
+    time_prefix,
+)
+
+_new_extent = tuple.__new__
+"""A third of the time of `Extent(...)`, once for each appended record."""
+
+
+class Group:
+    """One commit in the making."""
+
+    def __init__(self, extents: Mapping[int, Extent], metadata: Mapping[str, Metadata]) -> None:
+        self._extents_before = extents
+        self._metadata_before = metadata
+        self.records: list[tuple[bytes, bytes]] = []
+        """Keys and values of the new records."""
+        self.extents: dict[int, Extent | None] = {}
+        """The logs that changed; `None` for a deleted one."""
+        self.rows: set[int] = set()
+        """Logs whose row must be written: those with a change other than an append."""
+        self.trimmed: set[int] = set()
+        """Logs with records that nobody may read any more."""
+        self.metadata: dict[str, Metadata | None] = {}
+        """The keys that changed; `None` for a removed one."""
+        self.touched: dict[int, None] = {}
+        """The logs whose watchers must hear of this commit, in order."""
+        self.payload_bytes = 0
+        self.results: list[tuple[Completion[Any], Any]] = []
+        """What each call resolves to once the commit is safe."""
+
+    def append(self, entries: Sequence[Entry]) -> list[int | None]:
+        """See `Store.append`."""
+        extents, records, touched = self.extents, self.records, self.touched
+        positions: list[int | None] = []
+        for log_id, time_ms, payload in entries:
+            extent = extents[log_id] if log_id in extents else self._extents_before.get(log_id)
+            if extent is None or extent[3]:
+                positions.append(None)
+                continue
+            position = extent[1]
+            extents[log_id] = _new_extent(Extent, (extent[0], position + 1, time_ms, False))
+            records.append((record_key(log_id, position), time_prefix(time_ms) + payload))
+            positions.append(position)
+            touched[log_id] = None
+            self.payload_bytes += len(payload)
+        return positions
+
+    def commit(self, change: Change) -> bool:
+        """See `Store.commit`."""
+        for key, version in change.expected.items():
+            found = self._metadata_of(key)
+            if (found.version if found else 0) != version:
+                return False
+        for key, value in change.writes.items():
+            before = self._metadata_of(key)
+            version = before.version + 1 if before else 1
+            self.metadata[key] = None if value is None else Metadata(version, value)
+        for log_id in change.create_logs:
+            if self._extent_of(log_id) is None:
+                self._set_extent(log_id, Extent(0, 0, 0, sealed=False))
+        for log_id in change.seal_logs:
+            extent = self._extent_of(log_id)
+            if extent is not None:
+                self._set_extent(log_id, extent._replace(sealed=True))
+                self.touched[log_id] = None
+        for log_id in change.delete_logs:
+            if self._extent_of(log_id) is not None:
+                self._set_extent(log_id, None)
+                self.touched[log_id] = None
+        return True
+
+    def trim(self, cut: tuple[int, int]) -> None:
+        """See `Store.trim`; takes the log and the position."""
+        log_id, position = cut
+        extent = self._extent_of(log_id)
+        if extent is None or position <= extent.first:
+            return
+        self._set_extent(log_id, extent._replace(first=min(position, extent.next)))
+        self.trimmed.add(log_id)
+
+    def write(self, transaction: Transaction, tables: Tables) -> None:
+        """Put everything that has changed into a transaction."""
+        if self.records:
+            transaction.cursor(tables.records).putmulti(self.records)
+        for log_id in self.rows:
+            extent = self.extents[log_id]
+            row = DELETED_ROW if extent is None else LogRow(*extent, deleted=False)
+            transaction.put(log_key(log_id), pack_row(row), db=tables.logs)
+        for key, value in self.metadata.items():
+            if value is None:
+                transaction.delete(metadata_key(key), db=tables.metadata)
+            else:
+                transaction.put(metadata_key(key), pack_metadata(value), db=tables.metadata)
+
+    def _extent_of(self, log_id: int) -> Extent | None:
+        return self.extents[log_id] if log_id in self.extents else self._extents_before.get(log_id)
+
+    def _set_extent(self, log_id: int, extent: Extent | None) -> None:
+        self.extents[log_id] = extent
+        self.rows.add(log_id)
+
+    def _metadata_of(self, key: str) -> Metadata | None:
+        return self.metadata[key] if key in self.metadata else self._metadata_before.get(key)

@@ -1,0 +1,145 @@
+"""The contract of a store: a log for each shard, and a small key-value space beside them.
+
+A store knows records and positions. It refuses to know Kinesis: no streams, no
+statuses, no iterators. Ten methods; every implementation passes the one suite
+in `tests/storage/store_contract.py`.
+
+Rules that hold for every store:
+- A **log** is named by a number that the engine chose and never uses again. Its
+  records have the positions 0, 1, 2, … without a gap, in the order of commit.
+- `append` and `commit` take effect in the order in which they were called, each
+  wholly or not at all, and their completion resolves only after the change is as
+  safe as the store promises (on disk, for a synced one). Reads see committed
+  changes only.
+- Completions resolve, and watchers run, through the `post` function that the
+  store was opened with, never inside the call that started them.
+- When a commit fails (disk full, I/O error) every completion in it fails with
+  `StoreUnavailable` and nothing of it is visible, now or after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from headwater.storage.completion import Completion
+
+Post = Callable[[Callable[[], None]], None]
+"""Runs a callback soon, on the thread that runs the engine. Callable from any thread."""
+
+
+class StoreError(Exception):
+    """Base of everything that a store raises."""
+
+
+class StoreUnavailable(StoreError):
+    """The change could not be made safe: disk full, I/O error, store closed. Nothing was changed."""
+
+
+class StoreLocked(StoreError):
+    """Another process has the data directory open."""
+
+
+class StoreUnreadable(StoreError):
+    """The data directory is not one of ours, of an unknown version, or damaged."""
+
+
+class Entry(NamedTuple):
+    """One record to append. `time_ms` must not be below an earlier one's in the same log."""
+
+    log_id: int
+    time_ms: int
+    payload: bytes
+
+
+class StoredRecord(NamedTuple):
+    """One record read back."""
+
+    position: int
+    time_ms: int
+    payload: bytes
+
+
+class Extent(NamedTuple):
+    """What a log holds: positions `first` up to, not including, `next`."""
+
+    first: int
+    next: int
+    last_time_ms: int
+    """Arrival of the newest record ever appended, trimmed or not; 0 when there was none."""
+    sealed: bool
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of metadata and of the set of logs, made in one commit or not at all."""
+
+    writes: Mapping[str, bytes | None]
+    """New values by key; `None` removes the key."""
+    expected: Mapping[str, int] = field(default_factory=dict)
+    """The version that each named key must have at the commit; 0 means: no such key."""
+    create_logs: Sequence[int] = ()
+    seal_logs: Sequence[int] = ()
+    """Logs closed for good: a later append gets no position. Sealing twice is harmless."""
+    delete_logs: Sequence[int] = ()
+    """Logs gone at once for readers; their space is given back in small steps afterwards."""
+
+
+class Metadata(NamedTuple):
+    """One key's value and its version: 1 when created, one more with each write."""
+
+    version: int
+    value: bytes
+
+
+class Store(Protocol):
+    """See the module's text for the rules that hold for every method."""
+
+    def metadata(self) -> dict[str, Metadata]:
+        """Every committed key. Called when the engine starts."""
+
+    def extent(self, log_id: int) -> Extent | None:
+        """What the log holds now, committed changes only; `None` when there is no such log."""
+
+    def append(self, entries: Sequence[Entry]) -> Completion[list[int | None]]:
+        """Append records to any number of logs in one commit.
+
+        Resolves to each entry's position; `None` where the log is sealed or gone:
+        that record was not stored, the others were.
+        """
+
+    def commit(self, change: Change) -> Completion[bool]:
+        """Apply `change`, or resolve to False and change nothing when `expected` does not hold."""
+
+    def read(
+        self, log_id: int, position: int, max_records: int, max_bytes: int
+    ) -> Awaitable[list[StoredRecord]]:
+        """Records from `position` (or the first one kept) on, in order.
+
+        At most `max_records` of them, and at most `max_bytes` of payload, but the
+        first one always: a record larger than `max_bytes` must not block its
+        readers. Empty at the end of a log and for a log that does not exist.
+        """
+
+    def find(self, log_id: int, time_ms: int) -> Awaitable[int]:
+        """Position of the first kept record that arrived at `time_ms` or later; else the log's next."""
+
+    def trim(self, log_id: int, position: int) -> Completion[None]:
+        """Forget the records before `position` (never past the end).
+
+        They are gone for readers once this resolves; their space is given back in
+        small steps, so that a large trim never stalls the appends.
+        """
+
+    def watch(self, log_id: int, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` after each commit that appended to, sealed or deleted the log.
+
+        Returns the function that ends the watch.
+        """
+
+    def check(self) -> list[str]:
+        """Every broken promise found in the store, in plain words; empty when all is well."""
+
+    def close(self) -> None:
+        """Finish what was called before, release the files. Later calls fail with `StoreUnavailable`."""

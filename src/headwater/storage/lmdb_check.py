@@ -1,0 +1,100 @@
+"""Holds an LMDB file against every promise of the store, record by record."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Container, Iterator
+from itertools import groupby
+from operator import itemgetter
+
+import lmdb
+
+from headwater.storage.interface import Extent
+from headwater.storage.lmdb_file import LmdbFile
+from headwater.storage.loading import Loaded
+from headwater.storage.record_format import (
+    split_log_key,
+    split_record_key,
+    time_of,
+    unpack_metadata,
+    unpack_row,
+)
+
+_Found = tuple[int, int, int]
+"""Log, position and arrival of a record."""
+
+
+def check(file: LmdbFile, known: Loaded) -> list[str]:
+    """Every broken promise in plain words; `known` is what the open store remembers."""
+    found: list[str] = []
+    try:
+        for part in (_check_metadata, _check_rows, _check_records):
+            found.extend(part(file, known))
+    except (lmdb.Error, struct.error, UnicodeDecodeError) as error:
+        found.append(f"{file.path} cannot be read to its end: {error}")
+    return found
+
+
+def _check_metadata(file: LmdbFile, known: Loaded) -> Iterator[str]:
+    stored = {
+        key.decode(): unpack_metadata(value) for key, value in file.snapshot().cursor(file.tables.metadata)
+    }
+    for key in sorted(stored.keys() | known.metadata.keys()):
+        if stored.get(key) != known.metadata.get(key):
+            yield f"key {key!r} is {stored.get(key)} on disk and {known.metadata.get(key)} in memory"
+    for key, metadata in stored.items():
+        if metadata.version < 1:
+            yield f"key {key!r} has version {metadata.version}"
+
+
+def _check_rows(file: LmdbFile, known: Loaded) -> Iterator[str]:
+    rowless = known.extents.keys() | known.backlog.keys()
+    for key, value in file.snapshot().cursor(file.tables.logs):
+        log_id, row = split_log_key(key)[0], unpack_row(value)
+        rowless.discard(log_id)
+        extent = known.extents.get(log_id)
+        if row.deleted or extent is None:
+            if not row.deleted:
+                yield f"log {log_id} is on disk, but not in memory"
+            elif extent is not None or log_id not in known.backlog:
+                yield f"log {log_id} is deleted on disk, but not in memory"
+        elif (row.first, row.sealed) != (extent.first, extent.sealed):
+            yield f"log {log_id} is {row} on disk and {extent} in memory"
+        elif row.next > extent.next or row.last_time_ms > extent.last_time_ms:
+            yield f"log {log_id} had more when its row was written, {row}, than it has now, {extent}"
+    for log_id in sorted(rowless):
+        yield f"log {log_id} is in memory, but has no row on disk"
+
+
+def _check_records(file: LmdbFile, known: Loaded) -> Iterator[str]:
+    recordless = {log_id for log_id, extent in known.extents.items() if extent.first < extent.next}
+    cursor = file.snapshot().cursor(file.tables.records)
+    found = ((*split_record_key(key), time_of(value)[0]) for key, value in cursor)
+    for log_id, records in groupby(found, key=itemgetter(0)):
+        recordless.discard(log_id)
+        yield from _check_log(log_id, records, known.extents.get(log_id), known.backlog)
+    for log_id in sorted(recordless):
+        yield f"log {log_id} should have records, {known.extents[log_id]}, and has none"
+
+
+def _check_log(
+    log_id: int, records: Iterator[_Found], extent: Extent | None, backlog: Container[int]
+) -> Iterator[str]:
+    _, oldest, newest_time_ms = next(records)
+    newest = oldest
+    for _, position, time_ms in records:
+        if position != newest + 1:
+            yield f"log {log_id}: position {newest} is followed by {position}"
+        if time_ms < newest_time_ms:
+            yield f"log {log_id}: position {position} arrived before the one before it"
+        newest, newest_time_ms = position, time_ms
+    if extent is None:
+        if log_id not in backlog:
+            yield f"log {log_id} has records, but does not exist"
+        return
+    if oldest > extent.first:
+        yield f"log {log_id}: positions {extent.first} to {oldest - 1} are missing"
+    if oldest < extent.first and log_id not in backlog:
+        yield f"log {log_id}: nothing will give back the space of the positions before {extent.first}"
+    if extent.first < extent.next and (newest, newest_time_ms) != (extent.next - 1, extent.last_time_ms):
+        yield f"log {log_id} ends at position {newest}, arrived at {newest_time_ms}, but should be {extent}"

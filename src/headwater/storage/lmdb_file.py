@@ -1,0 +1,115 @@
+"""One open LMDB file: its tables, the readers' snapshot, transactions, and a map that grows.
+
+Rules:
+- LMDB's own locks are off: the owner of the folder is the only process, one
+  transaction writes at a time, and reading happens on one thread;
+- readers use a snapshot, a read transaction opened after the last commit, never
+  while a commit is under way, and ended when the next one is done. LMDB keeps
+  the pages of the newest snapshot even without its lock table;
+- no transaction is open while the map grows.
+
+Refuses to know what is read and written, and when.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeAlias
+
+import lmdb
+
+from headwater.storage.data_file import DATA_FILE, MAX_DATABASES, fill_tail
+from headwater.storage.interface import StoreUnreadable
+from headwater.storage.record_format import TABLE_NAMES
+
+Transaction: TypeAlias = "lmdb.Transaction[bytes]"
+Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 - the type of a handle has no public name
+
+
+class Tables(NamedTuple):
+    """The handles of the named databases."""
+
+    records: Database
+    logs: Database
+    metadata: Database
+
+
+class Work(Protocol):
+    """What goes into one commit."""
+
+    def write(self, transaction: Transaction, tables: Tables) -> None:
+        """Put it into the transaction; called again with another one if it did not fit."""
+
+
+class MapCannotGrow(Exception):
+    """No address space is left for a larger map, and the smaller one is gone: the file must be closed."""
+
+
+class LmdbFile:
+    """See the module's text."""
+
+    def __init__(self, folder: Path, *, synced: bool, map_bytes: int) -> None:
+        """Open a data file that was recognised as ours. Raises `StoreUnreadable`."""
+        self.path = folder / DATA_FILE
+        self._snapshot: Transaction | None = None
+        try:
+            self._environment = lmdb.open(
+                str(self.path),
+                subdir=False,
+                lock=False,
+                create=False,
+                max_dbs=MAX_DATABASES,
+                map_size=map_bytes,
+                sync=synced,
+                metasync=synced,
+                meminit=False,
+            )
+        except lmdb.Error as error:
+            raise StoreUnreadable(f"{self.path} cannot be opened: {error}") from error
+        try:
+            fill_tail(self._environment, self.path)
+            self.tables = Tables(*(self._environment.open_db(name, create=False) for name in TABLE_NAMES))
+        except (lmdb.Error, OSError) as error:
+            self._environment.close()
+            raise StoreUnreadable(f"{self.path} cannot be opened: {error}") from error
+
+    def snapshot(self) -> Transaction:
+        """The committed state, for reading. Kept until `end_snapshot`."""
+        if self._snapshot is None:
+            self._snapshot = self._environment.begin()
+        return self._snapshot
+
+    def end_snapshot(self) -> None:
+        """Let the next `snapshot` see what has been committed since."""
+        if self._snapshot is not None:
+            self._snapshot.abort()
+            self._snapshot = None
+
+    def fill(self, work: Work) -> Transaction:
+        """A transaction that holds the work. Raises `lmdb.Error`, `MapCannotGrow`."""
+        while True:
+            transaction = self._environment.begin(write=True)
+            try:
+                work.write(transaction, self.tables)
+            except lmdb.MapFullError:
+                transaction.abort()
+                self.grow()
+            except BaseException:
+                transaction.abort()
+                raise
+            else:
+                return transaction
+
+    def grow(self) -> None:
+        """Double the room for data. Raises `MapCannotGrow`."""
+        self.end_snapshot()
+        size = self._environment.info()["map_size"] * 2
+        try:
+            self._environment.set_mapsize(size)
+        except lmdb.Error as error:
+            raise MapCannotGrow(f"No room for a map of {size} bytes: {error}") from error
+
+    def close(self) -> None:
+        """Release the file."""
+        self.end_snapshot()
+        self._environment.close()

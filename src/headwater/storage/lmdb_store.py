@@ -1,0 +1,354 @@
+"""The embedded store: one LMDB file, group commit, everything on disk when it says so.
+
+How a call becomes a commit:
+1. `append`, `commit` and `trim` wait in a list until a posted callback takes all
+   of them into a `Group`, fills a transaction with it and starts its commit;
+2. a synced store hands the commit to the `CommitThread`, while the next group
+   gathers; an unsynced one commits at once, which costs microseconds;
+3. when the commit is done, the state in memory is replaced, the next commit is
+   started, completions are resolved in order and watchers called.
+
+Rules:
+- all state belongs to the engine's thread; the commit thread sees one filled
+  transaction and nothing else, so there is no lock in this file;
+- a step of reclaiming is a commit of its own, between those of the groups, so
+  that neither starves or spoils the other;
+- after a failed commit the store goes on: it reads, and tries later commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from headwater.storage import data_file, lmdb_check
+from headwater.storage.commit_thread import CommitThread, try_commit
+from headwater.storage.completion import Completion
+from headwater.storage.group import Group
+from headwater.storage.interface import (
+    Change,
+    Entry,
+    Extent,
+    Metadata,
+    Post,
+    StoredRecord,
+    StoreUnavailable,
+)
+from headwater.storage.lmdb_file import LmdbFile, MapCannotGrow
+from headwater.storage.loading import load
+from headwater.storage.reclaiming import ReclaimStep
+from headwater.storage.record_format import TIME_BYTES, metadata_key, record_key, time_of
+from headwater.storage.watchers import Watchers, deliver
+
+MAP_BYTES = 256 * 1024 * 1024
+"""Room for data at first; it doubles by itself."""
+GROUP_BYTES = 32 * 1024 * 1024
+"""A group takes no further calls once it has this much payload."""
+
+_new_record = tuple.__new__
+"""A third of the time of `StoredRecord(...)`, once for each record read."""
+
+_WriteError = lmdb.Error | MapCannotGrow
+
+
+def _nothing() -> None:
+    pass
+
+
+class LmdbStore:
+    """See `interface.Store`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        post: Post,
+        *,
+        synced: bool,
+        map_bytes: int = MAP_BYTES,
+        on_close: Callable[[], None] = _nothing,
+    ) -> None:
+        """Open the data file in `folder`, making an empty one if there is none.
+
+        The caller answers for it that the folder belongs to no other process, and
+        that a data file in it was recognised. `on_close` runs when the file is
+        closed. Raises `StoreUnreadable`.
+        """
+        if not (folder / data_file.DATA_FILE).exists():
+            data_file.create(folder, synced=synced)
+        self._file = LmdbFile(folder, synced=synced, map_bytes=map_bytes)
+        try:
+            self._state = load(self._file)
+        except BaseException:
+            self._file.close()
+            raise
+        self._metadata, self._extents, self._backlog = self._state
+        self._post = post
+        self._on_close = on_close
+        self._unavailable: str | None = None
+        """Why every call fails, if so."""
+        self._watchers = Watchers()
+        self._pending: list[tuple[Callable[[Group, Any], Any], Any, Completion[Any]]] = []
+        self._start_is_posted = False
+        self._under_way: Group | ReclaimStep | None = None
+        """What the commit thread is busy with."""
+        self._may_reclaim = True
+        """Not while calls wait that came before, nor right after a step has failed."""
+        self._news: list[Iterator[Callable[[], None]]] = []
+        self._thread = CommitThread(post) if synced else None
+        if self._backlog:
+            self._post_start()
+
+    def metadata(self) -> dict[str, Metadata]:
+        """Every committed key."""
+        self._require_available()
+        return dict(self._metadata)
+
+    def extent(self, log_id: int) -> Extent | None:
+        """What the log holds now."""
+        self._require_available()
+        return self._extents.get(log_id)
+
+    def append(self, entries: Sequence[Entry]) -> Completion[list[int | None]]:
+        """Append in one commit; each entry's position, or `None` where the log is sealed or gone."""
+        return self._enqueue(Group.append, tuple(entries))
+
+    def commit(self, change: Change) -> Completion[bool]:
+        """Apply a change, or nothing of it. Raises `ValueError` for a key over 511 bytes, or empty."""
+        for key in change.writes:
+            metadata_key(key)
+        return self._enqueue(Group.commit, change)
+
+    def trim(self, log_id: int, position: int) -> Completion[None]:
+        """Forget the records before `position`."""
+        return self._enqueue(Group.trim, (log_id, position))
+
+    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> list[StoredRecord]:
+        """Records from `position` on. Never suspends."""
+        self._require_available()
+        extent = self._extents.get(log_id)
+        if extent is None:
+            return []
+        position = max(position, extent.first)
+        count = min(max_records, extent.next - position)
+        if count <= 0:
+            return []
+        records: list[StoredRecord] = []
+        try:
+            cursor = self._file.snapshot().cursor(self._file.tables.records)
+            cursor.set_range(record_key(log_id, position))
+            for value in islice(cursor.iternext(keys=False), count):
+                max_bytes -= len(value) - TIME_BYTES
+                if max_bytes < 0 and records:
+                    break
+                record = (position, time_of(value)[0], value[TIME_BYTES:])
+                records.append(_new_record(StoredRecord, record))
+                position += 1
+        except lmdb.Error as error:
+            raise StoreUnavailable(f"Records could not be read: {error}") from error
+        return records
+
+    async def find(self, log_id: int, time_ms: int) -> int:
+        """Position of the first kept record that arrived at `time_ms` or later. Never suspends."""
+        self._require_available()
+        low, high, last_time_ms, _ = self._extents.get(log_id, (0, 0, 0, False))
+        if time_ms > last_time_ms:
+            return high
+        try:
+            snapshot, table = self._file.snapshot(), self._file.tables.records
+            while low < high:
+                middle = (low + high) // 2
+                value = snapshot.get(record_key(log_id, middle), db=table)
+                if value is None:
+                    raise StoreUnavailable(f"Log {log_id} is damaged: position {middle} is missing.")
+                if time_of(value)[0] < time_ms:
+                    low = middle + 1
+                else:
+                    high = middle
+        except lmdb.Error as error:
+            raise StoreUnavailable(f"Records could not be read: {error}") from error
+        return low
+
+    def watch(self, log_id: int, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` after each commit that appended to, sealed or deleted the log."""
+        self._require_available()
+        return self._watchers.add(log_id, callback)
+
+    def check(self) -> list[str]:
+        """Every broken promise found. Reads every record."""
+        self._require_available()
+        return lmdb_check.check(self._file, self._state)
+
+    def close(self) -> None:
+        """Finish what was called before, release the file; later calls fail."""
+        if self._unavailable is not None:
+            return
+        if self._thread is not None:
+            error = self._thread.stop()
+            self._thread = None
+            work, self._under_way = self._under_way, None
+            if work is not None:
+                did_not_fit = isinstance(error, lmdb.MapFullError)
+                self._settle(work, self._commit_now(work) if did_not_fit else error)
+        while self._pending and self._unavailable is None:
+            group = self._gather()
+            self._settle(group, self._commit_now(group))
+        if self._unavailable is None:
+            self._give_up("The store is closed.")
+        self._post(self._tell)
+
+    def _require_available(self) -> None:
+        if self._unavailable is not None:
+            raise StoreUnavailable(self._unavailable)
+
+    def _enqueue(self, call: Callable[[Group, Any], Any], argument: object) -> Completion[Any]:
+        completion: Completion[Any] = Completion()
+        if self._unavailable is not None:
+            self._post(partial(completion.fail, StoreUnavailable(self._unavailable)))
+            return completion
+        self._pending.append((call, argument, completion))
+        if self._under_way is None and not self._start_is_posted:
+            self._post_start()
+        return completion
+
+    def _post_start(self) -> None:
+        self._start_is_posted = True
+        self._post(self._start_posted)
+
+    def _start_posted(self) -> None:
+        self._start_is_posted = False
+        if self._unavailable is None and self._under_way is None:
+            self._start_next()
+            self._tell()
+
+    def _start_next(self) -> None:
+        """Begin the next commit, if there is anything to do. An unsynced store also finishes it."""
+        work: Group | ReclaimStep
+        if self._backlog and self._may_reclaim:
+            work = ReclaimStep(self._backlog, self._extents)
+        elif self._pending:
+            work = self._gather()
+        else:
+            return
+        if self._thread is None:
+            self._finish(work, self._commit_now(work))
+        else:
+            self._hand_over(work, self._thread)
+
+    def _gather(self) -> Group:
+        """Take the calls that wait into a group, up to its size."""
+        group = Group(self._extents, self._metadata)
+        taken = 0
+        for call, argument, completion in self._pending:
+            group.results.append((completion, call(group, argument)))
+            taken += 1
+            if group.payload_bytes >= GROUP_BYTES:
+                break
+        del self._pending[:taken]
+        return group
+
+    def _commit_now(self, work: Group | ReclaimStep) -> _WriteError | None:
+        """Write the work, with a larger map if need be. Returns the error that prevented it."""
+        while True:
+            try:
+                error = try_commit(self._file.fill(work))
+                if not isinstance(error, lmdb.MapFullError):
+                    return error
+                self._file.grow()
+            except (lmdb.Error, MapCannotGrow) as error:
+                return error
+
+    def _hand_over(self, work: Group | ReclaimStep, thread: CommitThread) -> None:
+        try:
+            transaction = self._file.fill(work)
+            self._file.snapshot()
+        except (lmdb.Error, MapCannotGrow) as error:
+            self._finish(work, error)
+        else:
+            self._under_way = work
+            thread.commit(transaction, partial(self._commit_ended, work))
+
+    def _commit_ended(self, work: Group | ReclaimStep, error: lmdb.Error | None) -> None:
+        if self._under_way is not work or self._thread is None:
+            return  # close() was there first
+        self._under_way = None
+        if isinstance(error, lmdb.MapFullError):
+            self._grow_and_hand_over(work, self._thread)
+        else:
+            self._finish(work, error)
+        self._tell()
+
+    def _grow_and_hand_over(self, work: Group | ReclaimStep, thread: CommitThread) -> None:
+        try:
+            self._file.grow()
+        except MapCannotGrow as error:
+            self._finish(work, error)
+        else:
+            self._hand_over(work, thread)
+
+    def _finish(self, work: Group | ReclaimStep, error: _WriteError | None) -> None:
+        self._settle(work, error)
+        if self._thread is not None:
+            self._start_next()
+        elif self._pending or (self._backlog and self._may_reclaim):
+            self._post_start()
+
+    def _settle(self, work: Group | ReclaimStep, error: _WriteError | None) -> None:
+        """Take over what was committed, or drop what was not, and note whom to tell."""
+        self._file.end_snapshot()
+        if isinstance(work, ReclaimStep):
+            self._may_reclaim = error is None and not self._pending
+            if error is None:
+                for log_id in work.finished:
+                    del self._backlog[log_id]
+        else:
+            self._may_reclaim = True
+            if error is None:
+                self._take_over(work)
+                self._news.append(self._successes(work))
+            else:
+                self._fail([completion for completion, _ in work.results], f"Nothing was stored: {error}")
+        if isinstance(error, MapCannotGrow):
+            self._fail([completion for _, _, completion in self._pending], str(error))
+            self._pending.clear()
+            self._give_up(str(error))
+
+    def _take_over(self, group: Group) -> None:
+        for log_id, extent in group.extents.items():
+            if extent is not None:
+                self._extents[log_id] = extent
+            else:
+                self._extents.pop(log_id, None)
+                self._backlog[log_id] = None
+        for log_id in group.trimmed:
+            self._backlog[log_id] = None
+        for key, metadata in group.metadata.items():
+            if metadata is not None:
+                self._metadata[key] = metadata
+            else:
+                self._metadata.pop(key, None)
+
+    def _successes(self, group: Group) -> Iterator[Callable[[], None]]:
+        for completion, value in group.results:
+            yield partial(completion.resolve, value)
+        yield from self._watchers.calls(group.touched)
+
+    def _fail(self, completions: Sequence[Completion[Any]], reason: str) -> None:
+        self._news.append(iter([partial(c.fail, StoreUnavailable(reason)) for c in completions]))
+
+    def _tell(self) -> None:
+        news, self._news = self._news, []
+        deliver(chain.from_iterable(news), self._post)
+
+    def _give_up(self, reason: str) -> None:
+        """Release the file; every later call fails with `reason`."""
+        self._unavailable = reason
+        if self._thread is not None:
+            self._thread.stop()
+            self._thread = None
+        self._file.close()
+        self._on_close()

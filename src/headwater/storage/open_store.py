@@ -1,0 +1,74 @@
+"""Opens the embedded store: in a data directory, or in a temporary folder without one.
+
+Rules:
+- a data directory has one owner at a time;
+- a directory that is refused is left as it was, to the last byte: only one that
+  is empty, or half made by a process that was killed, becomes ours;
+- a refusal names the directory and says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lmdb
+
+from headwater.storage import data_file, temporary_folder
+from headwater.storage.data_file import DATA_FILE, NEW_DATA_FILE
+from headwater.storage.directory_lock import LOCK_FILE, DirectoryLock
+from headwater.storage.interface import Post, Store, StoreUnavailable, StoreUnreadable
+from headwater.storage.lmdb_store import LmdbStore
+
+
+def open_store(data_dir: Path | None, post: Post) -> Store:
+    """Open the store. Raises `StoreLocked`, `StoreUnreadable`, `StoreUnavailable`."""
+    if data_dir is None:
+        return _open_temporary(post)
+    try:
+        return _open_directory(data_dir, post)
+    except FileExistsError as error:
+        raise StoreUnreadable(f"The data directory {data_dir} is not a directory.") from error
+    except (OSError, lmdb.Error) as error:
+        raise StoreUnreadable(f"The data directory {data_dir} cannot be used: {error}") from error
+
+
+def _open_temporary(post: Post) -> Store:
+    temporary_folder.remove_abandoned()
+    try:
+        folder, remove = temporary_folder.make()
+    except OSError as error:
+        raise StoreUnavailable(f"There is no place for temporary data: {error}") from error
+    try:
+        return LmdbStore(folder, post, synced=False, on_close=remove)
+    except (OSError, lmdb.Error) as error:
+        remove()
+        raise StoreUnavailable(f"There is no place for temporary data in {folder}: {error}") from error
+
+
+def _open_directory(data_dir: Path, post: Post) -> Store:
+    folder = data_dir.absolute()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = _take_over(folder)
+    try:
+        return LmdbStore(folder, post, synced=True, on_close=lock.release)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _take_over(folder: Path) -> DirectoryLock:
+    """The lock on a directory that is ours or empty."""
+    names = {entry.name for entry in folder.iterdir()}
+    if not names <= {LOCK_FILE, NEW_DATA_FILE} and DATA_FILE not in names:
+        raise StoreUnreadable(f"The data directory {folder} is not empty, and holds no data of Headwater.")
+    if LOCK_FILE not in names and DATA_FILE in names:
+        data_file.recognise(folder)  # before our lock file appears in it
+    lock = DirectoryLock(folder)
+    try:
+        if (folder / DATA_FILE).exists():
+            data_file.recognise(folder)
+        lock.sign()
+    except BaseException:
+        lock.release()
+        raise
+    return lock

@@ -1,0 +1,515 @@
+"""What every store must do: each sentence of `headwater.storage.interface` as a test.
+
+A store's own test module derives a class from `StoreContract` and overrides the
+fixture `store`. Every test ends with the store's own check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from headwater.storage.completion import Completion
+from headwater.storage.interface import (
+    Change,
+    Entry,
+    Extent,
+    Metadata,
+    Store,
+    StoredRecord,
+    StoreUnavailable,
+)
+from tests.storage.inbox import Inbox
+
+
+def payloads(records: list[StoredRecord]) -> list[bytes]:
+    return [record.payload for record in records]
+
+
+class StoreContract:
+    @pytest.fixture
+    def inbox(self) -> Inbox:
+        return Inbox()
+
+    @pytest.fixture
+    def store(self, inbox: Inbox) -> Iterator[Store]:
+        raise NotImplementedError
+
+    @pytest.fixture(autouse=True)
+    def _every_test_ends_with_a_check(self, store: Store, inbox: Inbox) -> Iterator[None]:
+        yield
+        if not self.is_closed(store):
+            inbox.run(store.commit(Change({})))
+            assert store.check() == []
+            store.close()
+        inbox.run_posted()
+
+    def is_closed(self, store: Store) -> bool:
+        try:
+            store.metadata()
+        except StoreUnavailable:
+            return True
+        return False
+
+    def create(self, store: Store, inbox: Inbox, *log_ids: int) -> None:
+        assert inbox.run(store.commit(Change({}, create_logs=log_ids)))
+
+    def fill(self, store: Store, inbox: Inbox, log_id: int, count: int) -> None:
+        """Records `b"0"`, `b"1"`, … that arrived at 1000, 1010, …."""
+        self.create(store, inbox, log_id)
+        entries = [Entry(log_id, 1000 + 10 * i, str(i).encode()) for i in range(count)]
+        assert inbox.run(store.append(entries)) == list(range(count))
+
+    # Logs
+
+    def test_a_new_store_is_empty(self, store: Store) -> None:
+        assert store.metadata() == {}
+        assert store.extent(1) is None
+
+    def test_a_new_log_is_empty_and_open(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 7)
+        assert store.extent(7) == Extent(0, 0, 0, sealed=False)
+
+    def test_creating_a_log_that_exists_leaves_it_alone(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 3)
+        self.create(store, inbox, 1)
+        assert store.extent(1) == Extent(0, 3, 1020, sealed=False)
+
+    @pytest.mark.parametrize("log_id", [0, 1, 2**32, 2**64 - 1])
+    def test_any_number_of_64_bits_names_a_log(self, store: Store, inbox: Inbox, log_id: int) -> None:
+        self.fill(store, inbox, log_id, 2)
+        assert payloads(inbox.run(store.read(log_id, 0, 10, 1000))) == [b"0", b"1"]
+
+    # Appending
+
+    def test_positions_count_up_from_zero_without_a_gap(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        first = store.append([Entry(1, 5, b"a"), Entry(1, 5, b"b")])
+        second = store.append([Entry(1, 6, b"c")])
+        assert inbox.run(first) == [0, 1]
+        assert inbox.run(second) == [2]
+        assert store.extent(1) == Extent(0, 3, 6, sealed=False)
+
+    def test_one_append_serves_many_logs(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1, 2)
+        appended = store.append([Entry(1, 5, b"a"), Entry(2, 5, b"b"), Entry(1, 6, b"c")])
+        assert inbox.run(appended) == [0, 0, 1]
+        assert payloads(inbox.run(store.read(1, 0, 10, 1000))) == [b"a", b"c"]
+        assert payloads(inbox.run(store.read(2, 0, 10, 1000))) == [b"b"]
+
+    def test_an_append_of_nothing_resolves_to_nothing(self, store: Store, inbox: Inbox) -> None:
+        assert inbox.run(store.append([])) == []
+
+    def test_a_log_that_does_not_exist_takes_no_record(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        assert inbox.run(store.append([Entry(2, 5, b"a"), Entry(1, 5, b"b")])) == [None, 0]
+        assert store.extent(2) is None
+
+    def test_a_sealed_log_takes_no_record_but_the_others_do(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1, 2)
+        inbox.run(store.commit(Change({}, seal_logs=[1])))
+        assert inbox.run(store.append([Entry(1, 5, b"a"), Entry(2, 5, b"b")])) == [None, 0]
+        assert store.extent(1) == Extent(0, 0, 0, sealed=True)
+
+    def test_changing_the_passed_list_afterwards_changes_nothing(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        entries = [Entry(1, 5, b"a")]
+        appended = store.append(entries)
+        entries.append(Entry(1, 5, b"b"))
+        assert inbox.run(appended) == [0]
+
+    @pytest.mark.parametrize("size", [0, 1, 2000, 5000, 1_048_576])
+    def test_a_payload_comes_back_as_it_was(self, store: Store, inbox: Inbox, size: int) -> None:
+        self.create(store, inbox, 1)
+        payload = bytes(range(256)) * (size // 256 + 1)
+        inbox.run(store.append([Entry(1, 5, payload[:size]), Entry(1, 6, b"after")]))
+        read = inbox.run(store.read(1, 0, 10, 10_000_000))
+        assert read == [StoredRecord(0, 5, payload[:size]), StoredRecord(1, 6, b"after")]
+
+    # Order and atomicity of commits
+
+    def test_calls_take_effect_in_their_order(self, store: Store, inbox: Inbox) -> None:
+        created = store.commit(Change({}, create_logs=[1]))
+        before = store.append([Entry(1, 5, b"before")])
+        sealed = store.commit(Change({}, seal_logs=[1]))
+        after = store.append([Entry(1, 6, b"after")])
+        assert inbox.run(after) == [None]
+        assert (created.result(), before.result(), sealed.result()) == (True, [0], True)
+        assert store.extent(1) == Extent(0, 1, 5, sealed=True)
+
+    def test_an_append_before_its_log_is_created_finds_no_log(self, store: Store, inbox: Inbox) -> None:
+        early = store.append([Entry(1, 5, b"a")])
+        self.create(store, inbox, 1)
+        assert early.result() == [None]
+
+    def test_completions_resolve_in_the_order_of_the_calls(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        order: list[int] = []
+        calls: list[Completion[list[int | None]]] = [store.append([Entry(1, 5, b"")]) for _ in range(20)]
+        for index, call in enumerate(calls):
+            call.on_done(lambda index=index: order.append(index))  # type: ignore[misc]  # a default argument
+        inbox.run_until(lambda: len(order) == 20)
+        assert order == list(range(20))
+
+    def test_nothing_happens_inside_the_call_itself(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        inbox.run_posted()
+        news: list[str] = []
+        store.watch(1, lambda: news.append("watcher"))
+        store.append([Entry(1, 5, b"a")]).on_done(lambda: news.append("append"))
+        store.commit(Change({"key": b"value"})).on_done(lambda: news.append("commit"))
+        store.trim(1, 1).on_done(lambda: news.append("trim"))
+        assert news == []
+        assert store.extent(1) == Extent(0, 0, 0, sealed=False)
+        assert store.metadata() == {}
+        assert inbox.run(store.read(1, 0, 10, 100)) == []
+        inbox.run_until(lambda: len(news) == 4)
+        assert set(news) == {"append", "commit", "trim", "watcher"}
+
+    def test_a_change_is_seen_as_soon_as_its_completion_resolves(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        seen: list[object] = []
+        appended = store.append([Entry(1, 5, b"a")])
+        appended.on_done(lambda: seen.append(store.extent(1)))
+        inbox.run(store.append([]))
+        assert seen == [Extent(0, 1, 5, sealed=False)]
+
+    def test_a_waiter_may_call_the_store_again(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+
+        async def three_in_a_row() -> list[int | None]:
+            positions: list[int | None] = []
+            for _ in range(3):
+                positions += await store.append([Entry(1, 5, b"a")])
+            return positions
+
+        assert inbox.run(three_in_a_row()) == [0, 1, 2]
+
+    def test_a_waiter_that_raises_does_not_harm_the_others(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        bad, good = store.append([Entry(1, 5, b"a")]), store.append([Entry(1, 5, b"b")])
+
+        def fail() -> None:
+            raise KeyError("a mistake of the waiter")
+
+        bad.on_done(fail)
+        with pytest.raises(KeyError, match="a mistake of the waiter"):
+            inbox.run(good)
+        assert inbox.run(good) == [1]
+
+    # Metadata
+
+    def test_metadata_counts_its_versions(self, store: Store, inbox: Inbox) -> None:
+        assert inbox.run(store.commit(Change({"a": b"1", "b": b""})))
+        assert inbox.run(store.commit(Change({"a": b"2"})))
+        assert store.metadata() == {"a": Metadata(2, b"2"), "b": Metadata(1, b"")}
+
+    def test_a_removed_key_starts_again_at_version_one(self, store: Store, inbox: Inbox) -> None:
+        inbox.run(store.commit(Change({"a": b"1"})))
+        inbox.run(store.commit(Change({"a": b"2"})))
+        assert inbox.run(store.commit(Change({"a": None, "never": None})))
+        assert store.metadata() == {}
+        inbox.run(store.commit(Change({"a": b"3"})))
+        assert store.metadata() == {"a": Metadata(1, b"3")}
+
+    def test_the_answer_of_metadata_is_a_copy(self, store: Store, inbox: Inbox) -> None:
+        inbox.run(store.commit(Change({"a": b"1"})))
+        store.metadata().clear()
+        assert store.metadata() == {"a": Metadata(1, b"1")}
+
+    @pytest.mark.parametrize("key", ["a/b c", "ключ", "k" * 511])
+    def test_keys_are_text(self, store: Store, inbox: Inbox, key: str) -> None:
+        inbox.run(store.commit(Change({key: b"1"})))
+        assert store.metadata() == {key: Metadata(1, b"1")}
+
+    @pytest.mark.parametrize("key", ["", "k" * 512])
+    def test_an_empty_or_overlong_key_is_the_callers_mistake(self, store: Store, key: str) -> None:
+        with pytest.raises(ValueError, match="a metadata key has 1 to 511 bytes"):
+            store.commit(Change({key: b"1"}))
+
+    def test_a_large_value_comes_back_as_it_was(self, store: Store, inbox: Inbox) -> None:
+        value = bytes(range(256)) * 5000
+        inbox.run(store.commit(Change({"a": value})))
+        assert store.metadata()["a"].value == value
+
+    def test_a_change_with_the_expected_versions_is_made(self, store: Store, inbox: Inbox) -> None:
+        assert inbox.run(store.commit(Change({"a": b"1"}, expected={"a": 0})))
+        assert inbox.run(store.commit(Change({"a": b"2"}, expected={"a": 1, "b": 0})))
+        assert store.metadata() == {"a": Metadata(2, b"2")}
+
+    @pytest.mark.parametrize("expected", [{"a": 0}, {"a": 2}, {"a": 1, "b": 1}])
+    def test_a_change_with_other_versions_changes_nothing(
+        self, store: Store, inbox: Inbox, expected: dict[str, int]
+    ) -> None:
+        self.create(store, inbox, 1, 2)
+        inbox.run(store.commit(Change({"a": b"1"})))
+        change = Change({"a": b"2", "c": b"3"}, expected, create_logs=[3], seal_logs=[1], delete_logs=[2])
+        assert inbox.run(store.commit(change)) is False
+        assert store.metadata() == {"a": Metadata(1, b"1")}
+        assert store.extent(1) == store.extent(2) == Extent(0, 0, 0, sealed=False)
+        assert store.extent(3) is None
+
+    def test_of_two_rivals_in_one_commit_the_first_wins(self, store: Store, inbox: Inbox) -> None:
+        first = store.commit(Change({"a": b"first"}, expected={"a": 0}))
+        second = store.commit(Change({"a": b"second"}, expected={"a": 0}))
+        assert inbox.run(second) is False
+        assert first.result() is True
+        assert store.metadata() == {"a": Metadata(1, b"first")}
+
+    # Sealing and deleting
+
+    def test_sealing_keeps_the_records_readable(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 3)
+        inbox.run(store.commit(Change({}, seal_logs=[1])))
+        assert store.extent(1) == Extent(0, 3, 1020, sealed=True)
+        assert payloads(inbox.run(store.read(1, 0, 10, 100))) == [b"0", b"1", b"2"]
+
+    def test_sealing_twice_or_a_missing_log_is_harmless(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        assert inbox.run(store.commit(Change({}, seal_logs=[1, 1, 5])))
+        assert inbox.run(store.commit(Change({}, seal_logs=[1])))
+        assert store.extent(1) == Extent(0, 0, 0, sealed=True)
+        assert store.extent(5) is None
+
+    def test_a_deleted_log_is_gone_at_once(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 3)
+        self.fill(store, inbox, 2, 3)
+        assert inbox.run(store.commit(Change({}, delete_logs=[1, 5])))
+        assert store.extent(1) is None
+        assert inbox.run(store.read(1, 0, 10, 100)) == []
+        assert inbox.run(store.append([Entry(1, 2000, b"late")])) == [None]
+        assert payloads(inbox.run(store.read(2, 0, 10, 100))) == [b"0", b"1", b"2"]
+
+    def test_a_log_may_come_and_go_in_one_commit(self, store: Store, inbox: Inbox) -> None:
+        store.commit(Change({}, create_logs=[1]))
+        appended = store.append([Entry(1, 5, b"a")])
+        inbox.run(store.commit(Change({}, delete_logs=[1])))
+        assert appended.result() == [0]
+        assert store.extent(1) is None
+
+    def test_logs_and_metadata_change_in_one_commit(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1, 2)
+        inbox.run(store.commit(Change({"a": b"1"}, create_logs=[3], seal_logs=[1], delete_logs=[2])))
+        assert store.metadata() == {"a": Metadata(1, b"1")}
+        assert store.extent(1) == Extent(0, 0, 0, sealed=True)
+        assert store.extent(2) is None
+        assert store.extent(3) == Extent(0, 0, 0, sealed=False)
+
+    # Reading
+
+    def test_reading_starts_at_the_position_asked_for(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 5)
+        records = inbox.run(store.read(1, 3, 10, 100))
+        assert records == [StoredRecord(3, 1030, b"3"), StoredRecord(4, 1040, b"4")]
+        assert all(isinstance(record, StoredRecord) for record in records)
+
+    def test_reading_at_or_past_the_end_finds_nothing(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 5)
+        self.fill(store, inbox, 2, 5)
+        assert inbox.run(store.read(1, 5, 10, 100)) == []
+        assert inbox.run(store.read(1, 2**40, 10, 100)) == []
+
+    def test_reading_a_log_that_does_not_exist_finds_nothing(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 2, 5)
+        assert inbox.run(store.read(1, 0, 10, 100)) == []
+
+    def test_reading_stops_at_the_number_of_records(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 5)
+        assert payloads(inbox.run(store.read(1, 1, 2, 100))) == [b"1", b"2"]
+        assert inbox.run(store.read(1, 1, 0, 100)) == []
+
+    @pytest.mark.parametrize(("max_bytes", "count"), [(0, 1), (9, 1), (10, 1), (19, 1), (20, 2), (31, 3)])
+    def test_reading_stops_at_the_number_of_bytes_but_gives_one_record(
+        self, store: Store, inbox: Inbox, max_bytes: int, count: int
+    ) -> None:
+        self.create(store, inbox, 1)
+        inbox.run(store.append([Entry(1, 5, b"x" * 10)] * 5))
+        assert len(inbox.run(store.read(1, 0, 10, max_bytes))) == count
+
+    # Finding by time
+
+    @pytest.mark.parametrize(
+        ("time_ms", "position"), [(0, 0), (1000, 0), (1001, 1), (1010, 1), (1049, 5), (1090, 9), (1091, 10)]
+    )
+    def test_finding_gives_the_first_record_at_or_after_a_time(
+        self, store: Store, inbox: Inbox, time_ms: int, position: int
+    ) -> None:
+        self.fill(store, inbox, 1, 10)
+        assert inbox.run(store.find(1, time_ms)) == position
+
+    def test_finding_gives_the_first_of_those_that_arrived_together(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        inbox.run(store.append([Entry(1, time_ms, b"") for time_ms in (1, 5, 5, 5, 5, 9)]))
+        assert inbox.run(store.find(1, 5)) == 1
+
+    def test_finding_in_an_empty_or_missing_log_gives_its_next_position(
+        self, store: Store, inbox: Inbox
+    ) -> None:
+        self.fill(store, inbox, 1, 3)
+        inbox.run(store.trim(1, 3))
+        assert inbox.run(store.find(1, 0)) == 3
+        assert inbox.run(store.find(2, 0)) == 0
+
+    def test_finding_passes_over_trimmed_records(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 10)
+        inbox.run(store.trim(1, 4))
+        assert inbox.run(store.find(1, 0)) == 4
+
+    # Trimming
+
+    def test_trimmed_records_are_gone_for_readers(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 5)
+        assert inbox.run(store.trim(1, 3)) is None
+        assert store.extent(1) == Extent(3, 5, 1040, sealed=False)
+        assert payloads(inbox.run(store.read(1, 0, 10, 100))) == [b"3", b"4"]
+
+    def test_trimming_stops_at_the_end(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 5)
+        inbox.run(store.trim(1, 99))
+        assert store.extent(1) == Extent(5, 5, 1040, sealed=False)
+        assert inbox.run(store.append([Entry(1, 2000, b"on")])) == [5]
+        assert payloads(inbox.run(store.read(1, 0, 10, 100))) == [b"on"]
+
+    def test_trimming_less_than_before_or_a_missing_log_is_harmless(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 5)
+        inbox.run(store.trim(1, 3))
+        inbox.run(store.trim(1, 1))
+        inbox.run(store.trim(2, 1))
+        assert store.extent(1) == Extent(3, 5, 1040, sealed=False)
+        assert store.extent(2) is None
+
+    def test_a_sealed_log_can_be_trimmed(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 5)
+        inbox.run(store.commit(Change({}, seal_logs=[1])))
+        inbox.run(store.trim(1, 5))
+        assert store.extent(1) == Extent(5, 5, 1040, sealed=True)
+
+    def test_a_trim_counts_the_appends_before_it(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        store.append([Entry(1, 5, b"a"), Entry(1, 5, b"b")])
+        trimmed = store.trim(1, 2)
+        store.append([Entry(1, 6, b"c")])
+        inbox.run(trimmed)
+        inbox.run(store.append([]))
+        assert store.extent(1) == Extent(2, 3, 6, sealed=False)
+
+    def test_a_large_trim_leaves_the_rest_readable(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 12_000)
+        self.fill(store, inbox, 2, 10)
+        inbox.run(store.trim(1, 11_990))
+        assert inbox.run(store.append([Entry(1, 999_999, b"on")])) == [12_000]
+        inbox.run_posted()
+        assert len(inbox.run(store.read(1, 0, 100, 1000))) == 11
+        assert len(inbox.run(store.read(2, 0, 100, 1000))) == 10
+
+    # Watching
+
+    def test_a_watcher_hears_of_appends_seals_and_deletion(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1, 2)
+        heard: list[Extent | None] = []
+        store.watch(1, lambda: heard.append(store.extent(1)))
+        inbox.run(store.append([Entry(1, 5, b"a")]))
+        inbox.run(store.commit(Change({}, seal_logs=[1])))
+        inbox.run(store.commit(Change({}, delete_logs=[1])))
+        inbox.run(store.append([]))
+        assert heard == [Extent(0, 1, 5, sealed=False), Extent(0, 1, 5, sealed=True), None]
+
+    def test_a_watcher_hears_once_of_each_commit(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        inbox.run_posted()
+        heard: list[str] = []
+        store.watch(1, lambda: heard.append("a"))
+        store.watch(1, lambda: heard.append("b"))
+        store.append([Entry(1, 5, b"a"), Entry(1, 5, b"b")])
+        inbox.run(store.append([Entry(1, 5, b"c")]))
+        inbox.run(store.append([]))
+        assert heard == ["a", "b"]
+
+    def test_a_watcher_does_not_hear_of_other_things(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 5)
+        self.fill(store, inbox, 2, 5)
+        heard: list[str] = []
+        store.watch(1, lambda: heard.append("a"))
+        inbox.run(store.append([Entry(2, 2000, b"a")]))
+        inbox.run(store.trim(1, 3))
+        inbox.run(store.commit(Change({"key": b"value"}, create_logs=[3])))
+        inbox.run(store.commit(Change({}, expected={"key": 9}, seal_logs=[1])))
+        inbox.run(store.append([]))
+        assert heard == []
+
+    def test_an_ended_watch_hears_nothing_more(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        heard: list[str] = []
+        end_a = store.watch(1, lambda: heard.append("a"))
+        store.watch(1, lambda: heard.append("b"))
+        end_a()
+        end_a()
+        inbox.run(store.append([Entry(1, 5, b"a")]))
+        inbox.run(store.append([]))
+        assert heard == ["b"]
+
+    def test_a_watcher_may_end_watches_and_call_the_store(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        heard: list[str] = []
+
+        def first() -> None:
+            heard.append("first")
+            end_second()
+            store.append([])
+
+        store.watch(1, first)
+        end_second = store.watch(1, lambda: heard.append("second"))
+        inbox.run(store.append([Entry(1, 5, b"a")]))
+        inbox.run(store.append([]))
+        assert heard == ["first"]
+
+    def test_a_log_can_be_watched_before_it_exists(self, store: Store, inbox: Inbox) -> None:
+        heard: list[str] = []
+        store.watch(1, lambda: heard.append("a"))
+        self.create(store, inbox, 1)
+        inbox.run(store.append([Entry(1, 5, b"a")]))
+        inbox.run(store.append([]))
+        assert heard == ["a"]
+
+    # Closing
+
+    def test_closing_finishes_what_was_called_before(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        appended = store.append([Entry(1, 5, b"a")])
+        changed = store.commit(Change({"key": b"value"}))
+        trimmed = store.trim(1, 1)
+        done: list[str] = []
+        appended.on_done(lambda: done.append("append"))
+        store.close()
+        assert done == []
+        assert inbox.run(appended) == [0]
+        assert inbox.run(changed) is True
+        inbox.run(trimmed)
+
+    def test_a_closed_store_refuses_every_call(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        store.close()
+        appended = store.append([Entry(1, 5, b"a")])
+        failed: list[str] = []
+        appended.on_done(lambda: failed.append("append"))
+        assert failed == []
+        for completion in (appended, store.commit(Change({"key": b"value"})), store.trim(1, 1)):
+            with pytest.raises(StoreUnavailable, match=r"The store is closed\."):
+                inbox.run(completion)
+        for awaitable in (store.read(1, 0, 1, 1), store.find(1, 0)):
+            with pytest.raises(StoreUnavailable, match=r"The store is closed\."):
+                inbox.run(awaitable)
+        with pytest.raises(StoreUnavailable):
+            store.extent(1)
+        with pytest.raises(StoreUnavailable):
+            store.watch(1, lambda: None)
+        with pytest.raises(StoreUnavailable):
+            store.check()
+
+    def test_closing_twice_is_harmless(self, store: Store, inbox: Inbox) -> None:
+        end = store.watch(1, lambda: None)
+        store.close()
+        store.close()
+        end()
+        inbox.run_posted()
