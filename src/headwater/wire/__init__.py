@@ -1,0 +1,1 @@
+"""Bytes to values and back. Knows neither sockets nor operations."""

@@ -1,0 +1,105 @@
+"""AWS JSON 1.1: a body to a document and an answer to a body.
+
+Rules:
+- a body is one JSON object in UTF-8; anything else, whatever is wrong with it,
+  is a `SerializationException` without a message, as AWS answers it;
+- in a document a blob is still base64 text and a time still a number of seconds:
+  only the shape of a request tells them from other values;
+- in an answer a blob is `bytes`, a time an `Instant`.
+
+This module refuses to know operations and their shapes.
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_base64
+from typing import Any
+
+import msgspec
+
+from headwater.model.errors import SerializationException
+from headwater.model.instant import Instant
+
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""All that msgspec raises for a body that it does not take."""
+
+_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+_LAST_BEFORE_ONE_PAD = frozenset("AEIMQUYcgkosw048")
+_LAST_BEFORE_TWO_PADS = frozenset("AQgw")
+
+_TIME_LIMIT_MS = 2**63 - 1
+_TIME_LIMIT_S = _TIME_LIMIT_MS // 1000
+
+
+class NotBase64(ValueError):
+    """The text is no base64 that AWS takes; the message is AWS's reason."""
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """The document in a request's body; of a repeated member the last one counts."""
+    try:
+        document = _document_decoder.decode(body)
+    except UNREADABLE:
+        raise SerializationException from None
+    if not isinstance(document, dict):
+        raise SerializationException
+    return document
+
+
+def decode_blob(text: str) -> bytes:
+    """The bytes of a base64 text. Raises `NotBase64` for any but the one canonical spelling."""
+    if len(text) & 3:
+        raise NotBase64(_why_not(text))
+    try:
+        data = a2b_base64(text, strict_mode=True)
+    except ValueError:
+        raise NotBase64(_why_not(text)) from None
+    if text[-1:] == "=":
+        _check_padding(text, len(data))
+    return data
+
+
+def _check_padding(text: str, decoded_length: int) -> None:
+    pads = 2 if text[-2] == "=" else 1
+    if decoded_length != len(text) // 4 * 3 - pads:  # more than two pads: Python takes "AAAA===="
+        raise NotBase64(_why_not(text))
+    if text[-1 - pads] not in (_LAST_BEFORE_TWO_PADS if pads == 2 else _LAST_BEFORE_ONE_PAD):
+        raise NotBase64("Invalid last non-pad Base64 character dectected")  # AWS's spelling
+
+
+def _why_not(text: str) -> str:
+    units = utf16_length(text)
+    if units & 3:
+        return f"Base64 encoded length is expected a multiple of 4 bytes but found: {units}"
+    # A pad that is not at the end stays in `unpadded`, as an offender. With none the pads are too many.
+    unpadded = text.rstrip("=")
+    offender = next((character for character in unpadded if character not in _ALPHABET), "=")
+    return f"Invalid Base64 character: '{offender}'"
+
+
+def decode_time_ms(seconds: float) -> int:
+    """The nearest whole millisecond to a number of seconds, within a signed 64-bit number."""
+    if not -_TIME_LIMIT_S < seconds < _TIME_LIMIT_S:
+        return _TIME_LIMIT_MS if seconds > 0 else -_TIME_LIMIT_MS
+    return round(seconds * 1000)
+
+
+def utf16_length(text: str) -> int:
+    """The length of a text as Java, and so AWS, counts it."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def encode(answer: dict[str, Any] | None) -> bytes:
+    """The body of an answer; an operation without output has an empty one."""
+    return b"" if answer is None else _answer_encoder.encode(answer)
+
+
+def _encode_instant(value: object) -> int | float:
+    """Seconds, with up to three decimals."""
+    if not isinstance(value, Instant):
+        raise TypeError(f"an answer cannot carry a {type(value).__name__}")
+    return value.ms / 1000 if value.ms % 1000 else value.ms // 1000
+
+
+_document_decoder = msgspec.json.Decoder()
+_answer_encoder = msgspec.json.Encoder(enc_hook=_encode_instant)
