@@ -1,0 +1,1 @@
+"""What a stream does: life cycle, routing, reading, resharding. Knows no HTTP and no JSON."""

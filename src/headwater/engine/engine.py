@@ -1,0 +1,315 @@
+"""The engine: every stream by name, and the one way to change one.
+
+A stream is an immutable value. `revise` computes its next value, commits it with
+the logs that come and go, and only then shows it to anybody; when two changes
+meet, the store lets one win and the other one is computed again from what it
+finds. So what a caller has been told is in the store, and a failed commit leaves
+no trace.
+
+Time has an effect in two ways: a request that finds something due applies it
+first, and the server's tick applies what no request has asked about.
+
+The engine refuses to know HTTP, JSON, files, and any clock or randomness other
+than those passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from headwater.engine.account import AccountSettings
+from headwater.engine.caller import Caller
+from headwater.engine.retention import expire_records
+from headwater.engine.revision import Revision
+from headwater.engine.routing import Routes
+from headwater.engine.sealed_token import KEY_BYTES, Sealer
+from headwater.engine.settings import Settings
+from headwater.engine.stream_lifecycle import advance, next_due_ms
+from headwater.model.arn import StreamName
+from headwater.model.clock import Clock
+from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
+from headwater.model.stream import SERVING, Stream
+from headwater.storage.completion import drive
+from headwater.storage.interface import Change, Store, StoreUnavailable
+
+_STREAM_KEY = "stream"
+_ACCOUNT_KEY = "account"
+_SEAL_KEY = "seal-key"
+_RETENTION_SWEEP_MS = 10_000
+
+_stream_decoder = msgspec.msgpack.Decoder(Stream)
+_account_decoder = msgspec.msgpack.Decoder(AccountSettings)
+
+Randomness = Callable[[int], bytes]
+"""Gives so many random bytes."""
+
+
+class Held:
+    """A stream in memory: its committed value, and what the hot paths derive from it."""
+
+    __slots__ = ("due_ms", "moving", "routes", "serving", "stream", "version")
+
+    def __init__(self, stream: Stream, version: int) -> None:
+        self.moving = False
+        """Whether a due transition is being committed."""
+        self.hold(stream, version)
+
+    def hold(self, stream: Stream, version: int) -> None:
+        """Take over a newly committed value."""
+        self.stream = stream
+        self.version = version
+        self.routes = Routes(stream)
+        self.due_ms = next_due_ms(stream)
+        self.serving = stream.status in SERVING
+
+
+class _HeldAccount(NamedTuple):
+    settings: AccountSettings
+    version: int
+
+
+class Engine:
+    """All streams of all accounts and regions."""
+
+    def __init__(self, store: Store, clock: Clock, settings: Settings, randomness: Randomness) -> None:
+        self.store = store
+        self.settings = settings
+        self._clock = clock
+        self._randomness = randomness
+        self._streams: dict[StreamName, Held] = {}
+        self._accounts: dict[Caller, _HeldAccount] = {}
+        self._last_arrival_ms = 0
+        self._next_sweep_ms = 0
+        self._ticking = False
+
+    def open(self) -> None:
+        """Find everything that the store holds. Call once, first."""
+        seal_key = None
+        for key, (version, value) in self.store.metadata().items():
+            kind = key.partition("/")[0]
+            if kind == _STREAM_KEY:
+                stream = _stream_decoder.decode(value)
+                self._streams[stream.full_name] = Held(stream, version)
+                self._note_arrivals(stream)
+            elif kind == _ACCOUNT_KEY:
+                account = _account_decoder.decode(value)
+                self._accounts[Caller(account.account_id, account.region)] = _HeldAccount(account, version)
+            elif kind == _SEAL_KEY:
+                seal_key = value
+        if seal_key is None:
+            seal_key = self._randomness(KEY_BYTES)
+            # Nobody waits for it: whatever is acknowledged later is committed after it.
+            self.store.commit(Change(writes={_SEAL_KEY: seal_key}))
+        self.iterators = Sealer(seal_key, b"iterator")
+        self.pages = Sealer(seal_key, b"page")
+
+    def close(self) -> None:
+        """Finish what was begun and release the store."""
+        self.store.close()
+
+    def now_ms(self) -> int:
+        """The time now."""
+        return self._clock.now_ms()
+
+    def arrival_ms(self) -> int:
+        """The arrival time of a record that is stored now: never earlier than one before it."""
+        self._last_arrival_ms = max(self._last_arrival_ms, self._clock.now_ms())
+        return self._last_arrival_ms
+
+    def new_log_id(self) -> int:
+        """A number that no log has had: 63 random bits."""
+        return int.from_bytes(self._randomness(8), "big") >> 1
+
+    # Finding streams
+
+    def held(self, name: StreamName) -> Held:
+        """The stream as it is held now, due transitions or not.
+
+        Raises ResourceNotFoundException.
+        """
+        held = self._streams.get(name)
+        if held is None:
+            raise not_found(name)
+        return held
+
+    async def stream(self, name: StreamName) -> Stream:
+        """The stream as of now, in any state.
+
+        Raises ResourceNotFoundException.
+        """
+        held = self.held(name)
+        if held.due_ms <= self._clock.now_ms():
+            await self._advance(held)
+            held = self.held(name)
+        return held.stream
+
+    async def serving(self, name: StreamName) -> Held:
+        """The stream if it takes and gives records.
+
+        Raises ResourceNotFoundException for one that is CREATING or DELETING, too.
+        """
+        held = self._streams.get(name)
+        if held is not None and held.due_ms <= self._clock.now_ms():
+            await self._advance(held)
+            held = self._streams.get(name)
+        if held is None or not held.serving:
+            raise not_found(name)
+        return held
+
+    async def streams_of(self, caller: Caller) -> list[Stream]:
+        """The streams of one account and region, in the order of their names."""
+        names = [name for name in self._streams if name[:2] == caller]
+        for name in names:
+            held = self._streams.get(name)
+            if held is not None and held.due_ms <= self._clock.now_ms():
+                await self._advance(held)
+        held_now = [held for name, held in self._streams.items() if name[:2] == caller]
+        return sorted((held.stream for held in held_now), key=lambda stream: stream.name)
+
+    def stream_count(self) -> int:
+        """How many streams there are in all accounts and regions."""
+        return len(self._streams)
+
+    # Changing streams
+
+    async def create(self, stream: Stream) -> None:
+        """Add a new stream and its logs.
+
+        Raises ResourceInUseException when there is one of that name.
+        """
+        name = stream.full_name
+        change = Change(
+            writes={_key(name): msgspec.msgpack.encode(stream)},
+            expected={_key(name): 0},
+            create_logs=[shard.log_id for shard in stream.shards],
+        )
+        if not await self.store.commit(change):
+            raise ResourceInUseException(f"Stream {stream.label} already exists.")
+        self._streams[name] = Held(stream, 1)
+
+    async def revise(self, name: StreamName, change: Callable[[Stream], Revision]) -> Stream | None:
+        """Commit what `change` makes of the stream; it may be called more than once.
+
+        Returns the new value. Raises ResourceNotFoundException, and whatever `change` raises.
+        """
+        while True:
+            await self.stream(name)
+            held = self.held(name)
+            if await self._commit(held, change(held.stream)):
+                return held.stream if name in self._streams else None
+
+    async def replace(self, name: StreamName, change: Callable[[Stream], Stream]) -> Stream:
+        """Commit a new value of a stream that keeps its logs; see `revise`."""
+        stream = await self.revise(name, lambda current: Revision(change(current)))
+        assert stream is not None
+        return stream
+
+    async def _commit(self, held: Held, revision: Revision) -> bool:
+        """Whether the revision of what is held now was committed; if so, it is held."""
+        if revision.stream == held.stream:
+            return True
+        name, version = held.stream.full_name, held.version
+        encoded = None if revision.stream is None else msgspec.msgpack.encode(revision.stream)
+        change = Change(
+            writes={_key(name): encoded},
+            expected={_key(name): version},
+            create_logs=revision.create_logs,
+            seal_logs=revision.seal_logs,
+            delete_logs=revision.delete_logs,
+        )
+        if not await self.store.commit(change):
+            return False
+        if revision.stream is None:
+            del self._streams[name]
+        else:
+            held.hold(revision.stream, version + 1)
+        return True
+
+    # Account settings
+
+    def account(self, caller: Caller) -> AccountSettings:
+        """The settings of an account in a region, as of now."""
+        held = self._accounts.get(caller)
+        return held.settings if held else AccountSettings(account_id=caller.account_id, region=caller.region)
+
+    async def revise_account(
+        self, caller: Caller, change: Callable[[AccountSettings], AccountSettings]
+    ) -> AccountSettings:
+        """Commit new settings of an account in a region and return them."""
+        key = f"{_ACCOUNT_KEY}/{caller.account_id}/{caller.region}"
+        while True:
+            held = self._accounts.get(caller)
+            version = held.version if held else 0
+            settings = change(self.account(caller))
+            written = Change(writes={key: msgspec.msgpack.encode(settings)}, expected={key: version})
+            if await self.store.commit(written):
+                self._accounts[caller] = _HeldAccount(settings, version + 1)
+                return settings
+
+    async def reset(self) -> None:
+        """Forget every stream, record and setting of every account."""
+        log_ids = [shard.log_id for held in self._streams.values() for shard in held.stream.shards]
+        keys = [_key(name) for name in self._streams]
+        keys += [f"{_ACCOUNT_KEY}/{caller.account_id}/{caller.region}" for caller in self._accounts]
+        await self.store.commit(Change(writes=dict.fromkeys(keys), delete_logs=log_ids))
+        self._streams.clear()
+        self._accounts.clear()
+
+    # Time
+
+    def tick(self) -> None:
+        """Apply what has become due and nobody asked about. Cheap when nothing has."""
+        now_ms = self._clock.now_ms()
+        due = any(held.due_ms <= now_ms for held in self._streams.values())
+        if self._ticking or not (due or now_ms >= self._next_sweep_ms):
+            return
+        self._ticking = True
+        drive(self._catch_up(now_ms), self._caught_up)
+
+    def _caught_up(self, _value: None, error: BaseException | None) -> None:
+        self._ticking = False
+        # A store that cannot write now is asked again at the next tick.
+        if error is not None and not isinstance(error, StoreUnavailable):
+            raise error
+
+    async def _catch_up(self, now_ms: int) -> None:
+        for held in list(self._streams.values()):
+            if held.due_ms <= now_ms:
+                await self._advance(held)
+        if now_ms >= self._next_sweep_ms:
+            self._next_sweep_ms = now_ms + _RETENTION_SWEEP_MS
+            for name in list(self._streams):
+                await self._expire(name)
+
+    async def _advance(self, held: Held) -> None:
+        """Commit what is due. While that is under way others see the stream as it was."""
+        if held.moving:
+            return
+        held.moving = True
+        try:
+            await self._commit(held, advance(held.stream, self._clock.now_ms(), self.new_log_id))
+        finally:
+            held.moving = False
+
+    async def _expire(self, name: StreamName) -> None:
+        held = self._streams.get(name)
+        if held is not None:
+            await expire_records(self.store, held.stream, self._clock.now_ms())
+
+    def _note_arrivals(self, stream: Stream) -> None:
+        for shard in stream.shards:
+            extent = self.store.extent(shard.log_id)
+            if extent is not None:
+                self._last_arrival_ms = max(self._last_arrival_ms, extent.last_time_ms)
+
+
+def not_found(name: StreamName) -> ResourceNotFoundException:
+    """The answer for a stream that does not exist, or does not serve records."""
+    return ResourceNotFoundException(f"Stream {name.name} under account {name.account_id} not found.")
+
+
+def _key(name: StreamName) -> str:
+    return "/".join((_STREAM_KEY, *name))

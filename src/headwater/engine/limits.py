@@ -1,0 +1,42 @@
+"""The limits of Kinesis that do not depend on a setting, as the API model's texts state them."""
+
+from __future__ import annotations
+
+DAY_MS = 86_400_000
+
+CREATING_STREAMS_MAX = 5
+"""Streams of one account and region in the state CREATING."""
+CREATING_CONSUMERS_MAX = 5
+"""Consumers of one stream in the state CREATING."""
+CONSUMERS_MAX = 20
+"""Consumers of one stream."""
+CONSUMERS_ADVANTAGE_MAX = 50
+"""Consumers of one on-demand stream of an account with the throughput commitment."""
+TAGS_MAX = 50
+"""Tags of one stream or consumer."""
+SHARDS_PER_STREAM_MAX = 10_000
+"""Shards that UpdateShardCount scales a stream to."""
+SHARD_COUNT_UPDATES_PER_DAY = 10
+ENCRYPTION_CHANGES_PER_DAY = 25
+"""Starts, and as many stops, of one stream's encryption."""
+MODE_CHANGES_PER_DAY = 2
+RETENTION_MIN_HOURS = 24
+RETENTION_MAX_HOURS = 8760
+WARM_THROUGHPUT_MAX_MIBPS = 10_240
+ON_DEMAND_SHARDS = 4
+"""Open shards of a new on-demand stream."""
+DEFAULT_SHARDS = 4
+"""Open shards of a stream that was created without a count."""
+RECORDS_PER_READ_MAX = 10_000
+READ_MAX_BYTES = 10 * 1024 * 1024
+"""Data and partition keys that one GetRecords call returns."""
+PUT_MAX_BYTES = 10 * 1024 * 1024
+"""Data and partition keys that one PutRecords call takes."""
+ITERATOR_LIFE_MS = 300_000
+PAGING_TOKEN_LIFE_MS = 300_000
+POLICY_MAX_BYTES = 20 * 1024
+
+
+def recent(times_ms: tuple[int, ...], now_ms: int) -> tuple[int, ...]:
+    """The points in time that lie within the last 24 hours."""
+    return tuple(time_ms for time_ms in times_ms if now_ms - time_ms < DAY_MS)

@@ -1,0 +1,131 @@
+"""Reading a shard from a position on.
+
+Rules:
+- a page holds at most 10 MiB of data and keys, but one record at least;
+- records beyond retention are skipped, trimmed already or not;
+- at the end of a closed shard there is no next position, and the children are
+  named: exactly then, in the same answer as the last records.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from headwater.engine.engine import Engine
+from headwater.engine.iterator_token import Iterator, issue_iterator, read_iterator
+from headwater.engine.limits import ITERATOR_LIFE_MS, READ_MAX_BYTES
+from headwater.model.arn import StreamName
+from headwater.model.errors import (
+    ExpiredIteratorException,
+    InvalidArgumentException,
+    ResourceNotFoundException,
+)
+from headwater.model.record import PAYLOAD_HEAD_BYTES, Record, decode_payload
+from headwater.model.shard import Shard, shard_id_of
+from headwater.model.stream import Stream
+from headwater.storage.interface import StoredRecord
+
+
+class Reading(NamedTuple):
+    """One page of a shard."""
+
+    shard: Shard
+    records: list[Record]
+    next_position: int | None
+    """Where to read on; `None` at the end of a closed shard."""
+    children: list[Shard]
+    """The closed shard's children, when its end is reached."""
+    millis_behind_latest: int
+
+
+async def read_shard(engine: Engine, stream: Stream, shard: Shard, position: int, limit: int) -> Reading:
+    """The records of a shard from `position` on, at most `limit` of them."""
+    now_ms = engine.now_ms()
+    # The tip is taken first: a record that arrives while the log is read must not be skipped.
+    extent = engine.store.extent(shard.log_id)
+    tip = extent.next if extent else 0
+    stored = await _read_kept(engine, stream, shard, position, limit, now_ms)
+    next_position = stored[-1].position + 1 if stored else max(position, tip)
+    caught_up = next_position >= tip
+    ended = caught_up and not shard.is_open
+    return Reading(
+        shard=shard,
+        records=[decode_payload(*record) for record in stored],
+        next_position=None if ended else next_position,
+        children=stream.children_of(shard.index) if ended else [],
+        millis_behind_latest=0 if caught_up else max(0, now_ms - stored[-1].time_ms),
+    )
+
+
+async def open_iterator(
+    engine: Engine, token: str, account_id: str, region: str
+) -> tuple[Iterator, Stream, Shard]:
+    """The iterator of a token, with its stream and shard as they are now.
+
+    Raises InvalidArgumentException for a token that was not issued here for this
+    account and region, ExpiredIteratorException after 300 s, and
+    ResourceNotFoundException when the stream or shard has gone since.
+    """
+    iterator = read_iterator(engine.iterators, token)
+    if iterator is None or iterator.stream[:2] != (account_id, region):
+        raise InvalidArgumentException("Invalid ShardIterator.")
+    now_ms = engine.now_ms()
+    if now_ms - iterator.issued_ms > ITERATOR_LIFE_MS:
+        raise ExpiredIteratorException(
+            f"Iterator expired. The iterator was created at time {_utc_text(iterator.issued_ms)} "
+            f"while right now it is {_utc_text(now_ms)} which is further in the future than the "
+            f"tolerated delay of {ITERATOR_LIFE_MS} milliseconds."
+        )
+    try:
+        held = await engine.serving(iterator.stream)
+    except ResourceNotFoundException:
+        raise _shard_gone(iterator) from None
+    shard = held.stream.shard(iterator.shard_index)
+    if held.stream.created_ms != iterator.stream_created_ms or shard is None:
+        raise _shard_gone(iterator)
+    return iterator, held.stream, shard
+
+
+def iterator_at(engine: Engine, stream: Stream, shard: Shard, position: int) -> str:
+    """The token of an iterator that is issued now."""
+    iterator = Iterator(engine.now_ms(), stream.full_name, stream.created_ms, shard.index, position)
+    return issue_iterator(engine.iterators, iterator)
+
+
+def shard_gone(name: StreamName, shard_id: str) -> ResourceNotFoundException:
+    """The answer of the reading operations for a shard that does not exist."""
+    return ResourceNotFoundException(
+        f"Shard {shard_id} in stream {name.name} under account {name.account_id} does not exist"
+    )
+
+
+def _shard_gone(iterator: Iterator) -> ResourceNotFoundException:
+    return shard_gone(iterator.stream, shard_id_of(iterator.shard_index))
+
+
+async def _read_kept(
+    engine: Engine, stream: Stream, shard: Shard, position: int, limit: int, now_ms: int
+) -> list[StoredRecord]:
+    # The store counts whole payloads, AWS only data and keys: ask for the heads on top.
+    max_bytes = READ_MAX_BYTES + limit * PAYLOAD_HEAD_BYTES
+    stored = await engine.store.read(shard.log_id, position, limit, max_bytes)
+    horizon_ms = stream.trim_horizon_ms(now_ms)
+    if stored and stored[0].time_ms < horizon_ms:
+        position = await engine.store.find(shard.log_id, horizon_ms)
+        stored = await engine.store.read(shard.log_id, position, limit, max_bytes)
+    return _within_a_page(stored)
+
+
+def _within_a_page(stored: list[StoredRecord]) -> list[StoredRecord]:
+    """Cut what the heads, asked for on top, let through beyond 10 MiB."""
+    size = sum(len(record.payload) for record in stored) - PAYLOAD_HEAD_BYTES * len(stored)
+    while size > READ_MAX_BYTES and len(stored) > 1:
+        size -= len(stored.pop().payload) - PAYLOAD_HEAD_BYTES
+    return stored
+
+
+def _utc_text(time_ms: int) -> str:
+    """A time as AWS's messages print it: Thu Jan 22 01:22:02 UTC 2015."""
+    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
+    return f"{moment:%a %b %d %H:%M:%S} UTC {moment:%Y}"

@@ -1,0 +1,146 @@
+"""Splits, merges and scaling: pure functions from a stream to its revision.
+
+Rules:
+- the parents' logs are sealed, and the children's created, in one commit: no
+  record can fall between them;
+- a child's epoch is later than that of each of its parents, so its sequence
+  numbers are higher;
+- scaling is done by splits and merges alone, so that lineage is whole: first
+  every open shard is split at the new boundaries that lie within it, then what
+  lies between two new boundaries is merged pair by pair. The shards that live
+  only in between are listed, as at AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from headwater.engine.revision import Revision
+from headwater.model.hash_key import HASH_KEY_MAX, even_boundaries, even_ranges
+from headwater.model.shard import Shard
+from headwater.model.stream import Stream
+
+NewLogId = Callable[[], int]
+
+_FIRST_EPOCH_LEAD_S = 2
+"""A new stream's shards are created this long ago, as AWS's sequence numbers show."""
+
+
+def first_shards(shard_count: int, now_ms: int, new_log_id: NewLogId) -> tuple[Shard, ...]:
+    """The shards of a new stream: equal ranges that partition all hash keys."""
+    return tuple(
+        Shard(
+            index=index,
+            log_id=new_log_id(),
+            starting_hash_key=str(start),
+            ending_hash_key=str(end),
+            epoch_s=now_ms // 1000 - _FIRST_EPOCH_LEAD_S,
+            opened_ms=now_ms,
+        )
+        for index, (start, end) in enumerate(even_ranges(shard_count))
+    )
+
+
+def split(stream: Stream, shard_index: int, hash_key: int, now_ms: int, new_log_id: NewLogId) -> Revision:
+    """Split an open shard; the second child begins at `hash_key`."""
+    resharded = _Resharding(stream, now_ms, new_log_id)
+    resharded.split(resharded.by_index(shard_index), hash_key)
+    return resharded.revision()
+
+
+def merge(
+    stream: Stream, shard_index: int, adjacent_shard_index: int, now_ms: int, new_log_id: NewLogId
+) -> Revision:
+    """Merge two open shards, the second of which begins where the first one ends."""
+    resharded = _Resharding(stream, now_ms, new_log_id)
+    resharded.merge(resharded.by_index(shard_index), resharded.by_index(adjacent_shard_index))
+    return resharded.revision()
+
+
+def scale(stream: Stream, shard_count: int, now_ms: int, new_log_id: NewLogId) -> Revision:
+    """Make the open shards `shard_count` ranges of equal size."""
+    resharded = _Resharding(stream, now_ms, new_log_id)
+    boundaries = even_boundaries(shard_count)
+    for boundary in boundaries[1:]:
+        shard = resharded.holding(boundary)
+        if int(shard.starting_hash_key) != boundary:
+            resharded.split(shard, boundary)
+    for start, following in zip(boundaries, [*boundaries[1:], HASH_KEY_MAX + 1], strict=True):
+        merged = resharded.holding(start)
+        while int(merged.ending_hash_key) + 1 < following:
+            merged = resharded.merge(merged, resharded.holding(int(merged.ending_hash_key) + 1))
+    return resharded.revision()
+
+
+class _Resharding:
+    """The shards of a stream while splits and merges are applied to them."""
+
+    def __init__(self, stream: Stream, now_ms: int, new_log_id: NewLogId) -> None:
+        self._stream = stream
+        self._now_ms = now_ms
+        self._new_log_id = new_log_id
+        self._shards = {shard.index: shard for shard in stream.shards}
+        self._open = sorted(stream.open_shards, key=lambda shard: int(shard.starting_hash_key))
+        self._next_index = stream.next_shard_index
+        self._created: list[int] = []
+        self._sealed: list[int] = []
+
+    def by_index(self, index: int) -> Shard:
+        return self._shards[index]
+
+    def holding(self, hash_key: int) -> Shard:
+        """The open shard whose range holds the key."""
+        low, high = 0, len(self._open) - 1
+        while low < high:
+            middle = (low + high + 1) // 2
+            if int(self._open[middle].starting_hash_key) <= hash_key:
+                low = middle
+            else:
+                high = middle - 1
+        return self._open[low]
+
+    def split(self, parent: Shard, hash_key: int) -> None:
+        children = [
+            self._child(parent.starting_hash_key, str(hash_key - 1), parent),
+            self._child(str(hash_key), parent.ending_hash_key, parent),
+        ]
+        self._replace([parent], children)
+
+    def merge(self, first: Shard, second: Shard) -> Shard:
+        child = self._child(first.starting_hash_key, second.ending_hash_key, first, second)
+        self._replace([first, second], [child])
+        return child
+
+    def revision(self) -> Revision:
+        shards = tuple(self._shards[index] for index in sorted(self._shards))
+        stream = msgspec.structs.replace(self._stream, shards=shards, next_shard_index=self._next_index)
+        return Revision(stream, create_logs=tuple(self._created), seal_logs=tuple(self._sealed))
+
+    def _child(
+        self, starting_hash_key: str, ending_hash_key: str, parent: Shard, adjacent: Shard | None = None
+    ) -> Shard:
+        parents = [parent] if adjacent is None else [parent, adjacent]
+        child = Shard(
+            index=self._next_index,
+            log_id=self._new_log_id(),
+            starting_hash_key=starting_hash_key,
+            ending_hash_key=ending_hash_key,
+            epoch_s=max(self._now_ms // 1000, *(shard.epoch_s + 1 for shard in parents)),
+            opened_ms=self._now_ms,
+            parent_index=parent.index,
+            adjacent_parent_index=adjacent.index if adjacent else None,
+        )
+        self._next_index += 1
+        self._created.append(child.log_id)
+        return child
+
+    def _replace(self, parents: list[Shard], children: list[Shard]) -> None:
+        at = self._open.index(parents[0])
+        self._open[at : at + len(parents)] = children
+        for parent in parents:
+            self._shards[parent.index] = msgspec.structs.replace(parent, closed_ms=self._now_ms)
+            self._sealed.append(parent.log_id)
+        for child in children:
+            self._shards[child.index] = child

@@ -1,0 +1,19 @@
+"""What the engine can be told to do differently."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The engine's settings; `headwater.config` has the same names."""
+
+    account_id: str = "000000000000"
+    region: str = "us-east-1"
+    transition_ms: int = 200
+    """How long streams and consumers stay CREATING, UPDATING and DELETING."""
+    shard_limit: int = 20_000
+    """Open shards of provisioned streams in one account and region."""
+    on_demand_stream_limit: int = 50
+    """On-demand streams in one account and region."""
