@@ -1,0 +1,89 @@
+"""CreateStream: a new stream, CREATING at first, with its shards.
+
+An on-demand stream begins with four shards, whatever `ShardCount` says; a
+provisioned one without a `ShardCount`, too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.warm_throughput import check_warm_throughput, shards_for
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.engine.limits import CREATING_STREAMS_MAX, DEFAULT_SHARDS, ON_DEMAND_SHARDS
+from headwater.engine.resharding import first_shards
+from headwater.engine.stream_checks import (
+    add_tags,
+    require_on_demand_stream_limit,
+    require_shard_limit,
+)
+from headwater.engine.stream_lifecycle import begin
+from headwater.model.arn import StreamName
+from headwater.model.errors import (
+    InvalidArgumentException,
+    LimitExceededException,
+    ResourceInUseException,
+)
+from headwater.model.stream import Activate, Stream, StreamMode
+
+
+async def create_stream(engine: Engine, caller: Caller, request: Any) -> None:
+    """Fails with ResourceInUseException for a name that is taken, then with the account's limits."""
+    mode: StreamMode = request.StreamModeDetails.StreamMode if request.StreamModeDetails else "PROVISIONED"
+    name = StreamName(caller.account_id, caller.region, request.StreamName)
+    label = f"{name.name} under account {name.account_id}"
+    streams = await engine.streams_of(caller)
+    if any(stream.name == name.name for stream in streams):
+        raise ResourceInUseException(f"Stream {label} already exists.")
+    if mode != "ON_DEMAND" and request.RecordDistributionStrategy == "AUTO":
+        raise InvalidArgumentException(
+            "The record distribution strategy AUTO is only supported for data streams "
+            "with the ON_DEMAND capacity mode."
+        )
+    shard_count = _shard_count(engine, caller, mode, request)
+    _check_limits(engine, caller, streams, mode, shard_count)
+    tags = add_tags({}, request.Tags or {}, f"stream {label}")
+    now_ms = engine.now_ms()
+    stream = Stream(
+        account_id=caller.account_id,
+        region=caller.region,
+        name=name.name,
+        created_ms=now_ms,
+        status="CREATING",
+        mode=mode,
+        shards=first_shards(shard_count, now_ms, engine.new_log_id),
+        next_shard_index=shard_count,
+        tags=tags,
+        max_record_size_kib=request.MaxRecordSizeInKiB or 1024,
+        warm_throughput_mibps=request.WarmThroughputMiBps,
+        distribution=request.RecordDistributionStrategy or "USER_PARTITION_KEY",
+    )
+    due_ms = now_ms + engine.settings.transition_ms
+    await engine.create(begin(stream, "CREATING", Activate(), due_ms))
+
+
+def _shard_count(engine: Engine, caller: Caller, mode: str, request: Any) -> int:
+    if request.WarmThroughputMiBps is not None:
+        if mode != "ON_DEMAND":
+            raise InvalidArgumentException(
+                "WarmThroughputMiBps is only supported for data streams with the ON_DEMAND capacity mode."
+            )
+        check_warm_throughput(engine, caller, request.WarmThroughputMiBps)
+        return shards_for(request.WarmThroughputMiBps)
+    if mode == "ON_DEMAND":
+        return ON_DEMAND_SHARDS
+    return int(request.ShardCount or DEFAULT_SHARDS)
+
+
+def _check_limits(engine: Engine, caller: Caller, streams: list[Stream], mode: str, shard_count: int) -> None:
+    if sum(stream.status == "CREATING" for stream in streams) >= CREATING_STREAMS_MAX:
+        raise LimitExceededException(
+            f"Account {caller.account_id} has {CREATING_STREAMS_MAX} streams in state CREATING, "
+            "which is the most that can be created simultaneously."
+        )
+    where = f"{caller.account_id} in {caller.region}"
+    if mode == "PROVISIONED":
+        require_shard_limit(streams, where, shard_count, engine.settings.shard_limit)
+    else:
+        require_on_demand_stream_limit(streams, where, engine.settings.on_demand_stream_limit)

@@ -1,0 +1,22 @@
+"""DeleteResourcePolicy: take the policy of a stream or consumer away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.attached_policy import revise_policy
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.model.errors import ResourceNotFoundException
+
+
+async def delete_resource_policy(engine: Engine, caller: Caller, request: Any) -> None:
+    """Fails with ResourceNotFoundException when there is none."""
+
+    def delete(present: str | None) -> None:
+        if present is None:
+            raise ResourceNotFoundException(
+                f"No resource policy found for resource ARN {request.ResourceARN}"
+            )
+
+    await revise_policy(engine, caller, request.ResourceARN, delete)

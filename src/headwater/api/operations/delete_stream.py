@@ -1,0 +1,29 @@
+"""DeleteStream: the stream is DELETING for a while, then gone with its records and consumers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.stream_reference import stream_named
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.engine.stream_checks import require_active
+from headwater.engine.stream_lifecycle import begin
+from headwater.model.errors import ResourceInUseException
+from headwater.model.stream import Delete, Stream
+
+
+async def delete_stream(engine: Engine, caller: Caller, request: Any) -> None:
+    """A stream with consumers goes only with `EnforceConsumerDeletion`."""
+    due_ms = engine.now_ms() + engine.settings.transition_ms
+
+    def change(stream: Stream) -> Stream:
+        require_active(stream)
+        if stream.consumers and not request.EnforceConsumerDeletion:
+            raise ResourceInUseException(
+                f"Stream {stream.label} has registered consumers. "
+                "Deregister them, or set EnforceConsumerDeletion to true."
+            )
+        return begin(stream, "DELETING", Delete(), due_ms)
+
+    await engine.replace(stream_named(caller, request), change)

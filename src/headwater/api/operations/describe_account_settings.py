@@ -1,0 +1,15 @@
+"""DescribeAccountSettings: the account's minimum throughput billing commitment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.commitment import describe_commitment
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+
+
+async def describe_account_settings(engine: Engine, caller: Caller, _request: Any) -> dict[str, Any]:
+    """DISABLED for an account that never enabled it."""
+    commitment = describe_commitment(engine.account(caller), engine.now_ms())
+    return {"MinimumThroughputBillingCommitment": commitment}

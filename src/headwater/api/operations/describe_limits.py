@@ -1,0 +1,19 @@
+"""DescribeLimits: the account's limits, and what it really has of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+
+
+async def describe_limits(engine: Engine, caller: Caller, _request: Any) -> dict[str, Any]:
+    """Counts the open shards and on-demand streams of the caller's account and region."""
+    streams = await engine.streams_of(caller)
+    return {
+        "ShardLimit": engine.settings.shard_limit,
+        "OpenShardCount": sum(len(stream.open_shards) for stream in streams),
+        "OnDemandStreamCount": sum(stream.mode == "ON_DEMAND" for stream in streams),
+        "OnDemandStreamCountLimit": engine.settings.on_demand_stream_limit,
+    }

@@ -1,0 +1,17 @@
+"""DescribeStreamConsumer: one registered consumer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.descriptions import describe_consumer
+from headwater.api.stream_reference import consumer_named
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+
+
+async def describe_stream_consumer(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+    """Named by its ARN, or by its stream's ARN and its name."""
+    stream, consumer = await consumer_named(engine, caller, request)
+    described = describe_consumer(stream, consumer) | {"StreamARN": stream.arn}
+    return {"ConsumerDescription": described}

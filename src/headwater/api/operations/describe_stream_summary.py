@@ -1,0 +1,28 @@
+"""DescribeStreamSummary: a stream without its shards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.descriptions import (
+    describe_stream_head,
+    describe_warm_throughput,
+    listed_shards,
+)
+from headwater.api.stream_reference import stream_named
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+
+
+async def describe_stream_summary(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+    """Counts open shards and consumers; on-demand streams tell their record distribution, too."""
+    stream = await engine.stream(stream_named(caller, request))
+    described = describe_stream_head(stream)
+    described["OpenShardCount"] = sum(shard.is_open for shard in listed_shards(stream))
+    described["ConsumerCount"] = len(stream.consumers)
+    described["MaxRecordSizeInKiB"] = stream.max_record_size_kib
+    if stream.mode == "ON_DEMAND":
+        described["RecordDistributionStrategy"] = stream.distribution
+    if stream.warm_throughput_mibps is not None:
+        described["WarmThroughput"] = describe_warm_throughput(stream)
+    return {"StreamDescriptionSummary": described}

@@ -1,0 +1,15 @@
+"""EnableEnhancedMonitoring: keep shard-level metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.shard_level_metrics import named_metrics, revise_metrics
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+
+
+async def enable_enhanced_monitoring(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+    """`ALL` stands for every metric."""
+    enabled = named_metrics(request.ShardLevelMetrics)
+    return await revise_metrics(engine, caller, request, lambda present: present | enabled)

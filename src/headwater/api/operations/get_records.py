@@ -1,0 +1,53 @@
+"""GetRecords: the next records of a shard, up to 10,000 of them or 10 MiB."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.descriptions import describe_child_shard
+from headwater.api.dry_run import stop_dry_run
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.engine.limits import RECORDS_PER_READ_MAX
+from headwater.engine.reading import Reading, iterator_at, open_iterator, read_shard
+from headwater.model.errors import InvalidArgumentException
+from headwater.model.instant import Instant
+from headwater.model.sequence_number import format_sequence_number, sequence_base
+
+
+async def get_records(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+    """`NextShardIterator` is absent exactly when `ChildShards` is there: at the end of a closed shard."""
+    iterator, stream, shard = await open_iterator(engine, request.ShardIterator, *caller)
+    if request.StreamARN is not None and request.StreamARN != stream.arn:
+        raise InvalidArgumentException(f"The ShardIterator is not one of {request.StreamARN}.")
+    stop_dry_run(request)
+    limit = request.Limit or RECORDS_PER_READ_MAX
+    reading = await read_shard(engine, stream, shard, iterator.position, limit)
+    answer: dict[str, Any] = {
+        "Records": _described(reading),
+        "MillisBehindLatest": reading.millis_behind_latest,
+    }
+    if reading.next_position is None:
+        answer["ChildShards"] = [describe_child_shard(child) for child in reading.children]
+    else:
+        answer["NextShardIterator"] = iterator_at(engine, stream, shard, reading.next_position)
+    return answer
+
+
+def _described(reading: Reading) -> list[dict[str, Any]]:
+    base = sequence_base(reading.shard.epoch_s, reading.shard.index)
+    epoch_s = reading.shard.epoch_s
+    described = []
+    for position, arrival_ms, partition_key, data, encrypted in reading.records:
+        time_s = max(arrival_ms // 1000, epoch_s)
+        record = {
+            "SequenceNumber": format_sequence_number(base, position + 1, time_s),
+            "ApproximateArrivalTimestamp": Instant(arrival_ms),
+            "Data": data,
+        }
+        if partition_key is not None:
+            record["PartitionKey"] = partition_key
+        if encrypted:
+            record["EncryptionType"] = "KMS"
+        described.append(record)
+    return described

@@ -1,0 +1,18 @@
+"""GetResourcePolicy: the policy of a stream or consumer, as it was put; `{}` when there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.stream_reference import resource_of_arn
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+
+_NO_POLICY = "{}"
+
+
+async def get_resource_policy(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+    """The resource is named by its ARN."""
+    stream, consumer = await resource_of_arn(engine, caller, request.ResourceARN)
+    policy = stream.policy if consumer is None else consumer.policy
+    return {"Policy": policy or _NO_POLICY}

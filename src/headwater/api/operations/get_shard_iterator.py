@@ -1,0 +1,32 @@
+"""GetShardIterator: where to start reading a shard; valid for 300 seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.dry_run import stop_dry_run
+from headwater.api.stream_reference import stream_named
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.engine.iterator_types import Start, position_of
+from headwater.engine.reading import iterator_at, shard_gone
+from headwater.engine.stream_checks import shard_index
+from headwater.model.errors import ResourceNotFoundException
+from headwater.model.shard import shard_id_of
+
+
+async def get_shard_iterator(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+    """A closed shard has iterators, too: they lead to its end and its children."""
+    name = stream_named(caller, request)
+    index = shard_index(name, request.ShardId)
+    try:
+        held = await engine.serving(name)
+    except ResourceNotFoundException:
+        raise shard_gone(name, shard_id_of(index)) from None
+    shard = held.stream.shard(index)
+    if shard is None:
+        raise shard_gone(name, shard_id_of(index))
+    start = Start(request.ShardIteratorType, request.StartingSequenceNumber, request.Timestamp)
+    position = await position_of(engine, held.stream, shard, start)
+    stop_dry_run(request)
+    return {"ShardIterator": iterator_at(engine, held.stream, shard, position)}

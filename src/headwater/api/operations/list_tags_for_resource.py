@@ -1,0 +1,16 @@
+"""ListTagsForResource: all tags of a stream or consumer, in the order of their keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.stream_reference import resource_of_arn
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+
+
+async def list_tags_for_resource(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+    """The resource is named by its ARN."""
+    stream, consumer = await resource_of_arn(engine, caller, request.ResourceARN)
+    tags = stream.tags if consumer is None else consumer.tags
+    return {"Tags": [{"Key": key, "Value": tags[key]} for key in sorted(tags)]}

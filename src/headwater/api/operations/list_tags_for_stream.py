@@ -1,0 +1,22 @@
+"""ListTagsForStream: a stream's tags in the order of their keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.stream_reference import stream_named
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.engine.limits import TAGS_MAX
+
+
+async def list_tags_for_stream(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+    """`HasMoreTags` tells whether tags follow the last one of the page."""
+    stream = await engine.stream(stream_named(caller, request))
+    after = request.ExclusiveStartTagKey or ""
+    keys = sorted(key for key in stream.tags if key > after)
+    page = keys[: request.Limit or TAGS_MAX]
+    return {
+        "Tags": [{"Key": key, "Value": stream.tags[key]} for key in page],
+        "HasMoreTags": len(page) < len(keys),
+    }

@@ -1,0 +1,43 @@
+"""PutRecord: store one record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.dry_run import stop_dry_run
+from headwater.api.record_checks import check_record, require_partition_keys
+from headwater.api.stream_reference import stream_named
+from headwater.engine.appending import NewRecord, append
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.model.errors import InvalidArgumentException
+from headwater.model.sequence_number import parse_sequence_number
+from headwater.model.stream import Stream
+
+
+async def put_record(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+    """Answers once the record is as safe as the store promises."""
+    name = stream_named(caller, request)
+    record = NewRecord(request.Data, request.PartitionKey, request.ExplicitHashKey)
+    if record.partition_key is None:
+        require_partition_keys(engine, name, ["partitionKey"])
+    held = await engine.serving(name)
+    check_record(held.stream, record, "data")
+    if request.SequenceNumberForOrdering is not None:
+        _check_ordering(held.stream, request.SequenceNumberForOrdering, engine.now_ms())
+    stop_dry_run(request)
+    ((shard_id, sequence_number),) = await append(engine, name, (record,))
+    answer = {"ShardId": shard_id, "SequenceNumber": sequence_number}
+    if held.stream.encryption_type == "KMS":
+        answer["EncryptionType"] = "KMS"
+    return answer
+
+
+def _check_ordering(stream: Stream, text: str, now_ms: int) -> None:
+    """Records are stored in the order of arrival, so the number only has to be one that was given."""
+    number = parse_sequence_number(text)
+    newest_s = max(now_ms // 1000, *(shard.epoch_s for shard in stream.shards))
+    if number is None or number.time_s > newest_s:
+        raise InvalidArgumentException(
+            f"ExclusiveMinimumSequenceNumber {text} used in PutRecord on stream {stream.label} is invalid."
+        )

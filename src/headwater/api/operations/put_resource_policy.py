@@ -1,0 +1,20 @@
+"""PutResourcePolicy: attach a policy to a stream or consumer, in place of the one before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.attached_policy import revise_policy
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.engine.resource_policy import check_policy
+
+
+async def put_resource_policy(engine: Engine, caller: Caller, request: Any) -> None:
+    """The text is kept as it came."""
+
+    def put(_present: str | None) -> str:
+        check_policy(request.Policy, request.ResourceARN)
+        return str(request.Policy)
+
+    await revise_policy(engine, caller, request.ResourceARN, put)

@@ -1,0 +1,24 @@
+"""RemoveTagsFromStream: remove tags; keys that the stream does not have are ignored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from headwater.api.stream_reference import stream_named
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.engine.stream_checks import remove_tags, require_active
+from headwater.model.stream import Stream
+
+
+async def remove_tags_from_stream(engine: Engine, caller: Caller, request: Any) -> None:
+    """The stream must be ACTIVE."""
+
+    def change(stream: Stream) -> Stream:
+        require_active(stream)
+        tags = remove_tags(stream.tags, request.TagKeys, f"stream {stream.label}")
+        return msgspec.structs.replace(stream, tags=tags)
+
+    await engine.replace(stream_named(caller, request), change)

@@ -1,0 +1,17 @@
+"""TagResource: add tags to a stream or consumer, or give present ones a new value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.resource_tags import revise_tags
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.engine.stream_checks import add_tags
+
+
+async def tag_resource(engine: Engine, caller: Caller, request: Any) -> None:
+    """At most 50 tags a resource."""
+    await revise_tags(
+        engine, caller, request.ResourceARN, lambda present, what: add_tags(present, request.Tags, what)
+    )

@@ -1,0 +1,17 @@
+"""UntagResource: remove tags from a stream or consumer; keys that it does not have are ignored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.resource_tags import revise_tags
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.engine.stream_checks import remove_tags
+
+
+async def untag_resource(engine: Engine, caller: Caller, request: Any) -> None:
+    """The resource is named by its ARN."""
+    await revise_tags(
+        engine, caller, request.ResourceARN, lambda present, what: remove_tags(present, request.TagKeys, what)
+    )

@@ -1,0 +1,66 @@
+"""UpdateStreamMode: switch between the provisioned and the on-demand capacity mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from headwater.api.stream_reference import stream_of_arn
+from headwater.api.warm_throughput import check_warm_throughput, shards_for
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.engine.limits import MODE_CHANGES_PER_DAY, recent
+from headwater.engine.stream_checks import (
+    require_active,
+    require_on_demand_stream_limit,
+    require_shard_limit,
+)
+from headwater.engine.stream_lifecycle import begin
+from headwater.model.errors import InvalidArgumentException, LimitExceededException
+from headwater.model.stream import Activate, Scale, Step, Stream
+
+
+async def update_stream_mode(engine: Engine, caller: Caller, request: Any) -> None:
+    """Twice in 24 hours; the shards stay as they are unless warm throughput asks for more.
+
+    The present mode, without warm throughput, changes nothing and succeeds.
+    """
+    mode = request.StreamModeDetails.StreamMode
+    warm_mibps = request.WarmThroughputMiBps
+    if warm_mibps is not None:
+        if mode != "ON_DEMAND":
+            raise InvalidArgumentException(
+                "WarmThroughputMiBps is only valid when the stream mode is being updated to ON_DEMAND."
+            )
+        check_warm_throughput(engine, caller, warm_mibps)
+    streams = await engine.streams_of(caller)
+    now_ms = engine.now_ms()
+
+    def change(stream: Stream) -> Stream:
+        require_active(stream)
+        if stream.mode == mode and warm_mibps is None:
+            return stream
+        changes_ms = recent(stream.mode_changes_ms, now_ms)
+        if len(changes_ms) >= MODE_CHANGES_PER_DAY:
+            raise LimitExceededException(
+                f"The capacity mode of stream {stream.label} has been switched {len(changes_ms)} times "
+                "in the last 24 hours, which is the limit."
+            )
+        where = f"{caller.account_id} in {caller.region}"
+        if mode == "PROVISIONED":
+            require_shard_limit(streams, where, len(stream.open_shards), engine.settings.shard_limit)
+        elif stream.mode == "PROVISIONED":
+            require_on_demand_stream_limit(streams, where, engine.settings.on_demand_stream_limit)
+        switched = msgspec.structs.replace(
+            stream,
+            mode=mode,
+            mode_changes_ms=(*changes_ms, now_ms),
+            warm_throughput_mibps=warm_mibps,
+            distribution="USER_PARTITION_KEY" if mode == "PROVISIONED" else stream.distribution,
+        )
+        needed = 0 if warm_mibps is None else shards_for(warm_mibps)
+        step: Step = Scale(needed) if needed > len(stream.open_shards) else Activate()
+        return begin(switched, "UPDATING", step, now_ms + engine.settings.transition_ms)
+
+    await engine.replace(stream_of_arn(caller, request.StreamARN), change)

@@ -1,0 +1,111 @@
+"""How a request names its stream, consumer or resource: by name, by ARN, or by both.
+
+Streams of other accounts and regions are never seen: an ARN that names one is
+answered as if it did not exist.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.engine.caller import Caller
+from headwater.engine.consumers import find_by_arn, find_by_name
+from headwater.engine.engine import Engine, not_found
+from headwater.model.arn import StreamName, parse_consumer_arn, parse_stream_arn
+from headwater.model.consumer import Consumer
+from headwater.model.errors import (
+    InvalidArgumentException,
+    ResourceNotFoundException,
+    ValidationException,
+)
+from headwater.model.stream import Stream
+
+
+def stream_named(caller: Caller, request: Any) -> StreamName:
+    """The stream that `StreamName`, `StreamARN`, or both name: one of them is there.
+
+    Raises InvalidArgumentException when they contradict each other.
+    """
+    name: str | None = request.StreamName
+    if request.StreamARN is None:
+        assert name is not None, "a request that names no stream is refused before"
+        return StreamName(caller.account_id, caller.region, name)
+    named = stream_of_arn(caller, request.StreamARN)
+    if name is not None and name != named.name:
+        raise InvalidArgumentException(
+            f"StreamName {name} and StreamARN {request.StreamARN} do not name the same stream."
+        )
+    return named
+
+
+def stream_of_arn(caller: Caller, arn: str | None) -> StreamName:
+    """The stream that an ARN names.
+
+    Raises ValidationException when there is none, and ResourceNotFoundException
+    for one of another account or region.
+    """
+    if arn is None:
+        raise missing("streamARN")
+    named = parse_stream_arn(arn)
+    if named is None:
+        raise InvalidArgumentException(f"{arn} is not the ARN of a stream.")
+    if named[:2] != caller:
+        raise not_found(named)
+    return named
+
+
+async def consumer_named(engine: Engine, caller: Caller, request: Any) -> tuple[Stream, Consumer]:
+    """The consumer that `ConsumerARN`, or `StreamARN` and `ConsumerName`, or all three name.
+
+    Raises InvalidArgumentException when they do not suffice or contradict each
+    other, and ResourceNotFoundException.
+    """
+    if request.ConsumerARN is None:
+        if request.StreamARN is None or request.ConsumerName is None:
+            raise InvalidArgumentException(
+                "Either the ConsumerARN, or the StreamARN and the ConsumerName must be specified."
+            )
+        stream = await engine.stream(stream_of_arn(caller, request.StreamARN))
+        return stream, find_by_name(stream, request.ConsumerName)
+    stream, consumer = await consumer_of_arn(engine, caller, request.ConsumerARN)
+    contradicts_name = request.ConsumerName is not None and request.ConsumerName != consumer.name
+    contradicts_stream = request.StreamARN is not None and request.StreamARN != stream.arn
+    if contradicts_name or contradicts_stream:
+        raise InvalidArgumentException(
+            f"The ConsumerARN {request.ConsumerARN} contradicts the StreamARN or the ConsumerName."
+        )
+    return stream, consumer
+
+
+async def consumer_of_arn(engine: Engine, caller: Caller, arn: str) -> tuple[Stream, Consumer]:
+    """The consumer that an ARN names. Raises ResourceNotFoundException."""
+    named = parse_consumer_arn(arn)
+    if named is None:
+        raise InvalidArgumentException(f"{arn} is not the ARN of a consumer.")
+    if named.stream[:2] != caller:
+        raise not_found(named.stream)
+    stream = await engine.stream(named.stream)
+    return stream, find_by_arn(stream, named, arn)
+
+
+async def resource_of_arn(engine: Engine, caller: Caller, arn: str) -> tuple[Stream, Consumer | None]:
+    """The stream, or the stream and its consumer, that a resource's ARN names.
+
+    Raises ResourceNotFoundException, for channels and queues too: there are none.
+    """
+    if "/consumer/" in arn:
+        return await consumer_of_arn(engine, caller, arn)
+    named = parse_stream_arn(arn)
+    if named is None:
+        raise ResourceNotFoundException(f"Resource {arn} not found.")
+    if named[:2] != caller:
+        raise not_found(named)
+    return await engine.stream(named), None
+
+
+def missing(member: str) -> ValidationException:
+    """The answer for a member that the model leaves optional, but this request needs."""
+    return ValidationException(
+        f"1 validation error detected: Value null at '{member}' failed to satisfy constraint: "
+        "Member must not be null"
+    )

@@ -1,0 +1,61 @@
+"""An engine without a server: calls run to their end on the test's own thread and clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from headwater.api.constraints import accept
+from headwater.api.operation import OPERATIONS
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.engine.settings import Settings
+from headwater.model.clock import ManualClock
+from headwater.storage.interface import Post, Store
+from headwater.wire.json_format import encode
+from tests.storage.inbox import Inbox
+
+CALLER = Caller("123456789012", "eu-central-1")
+
+
+class RunningEngine:
+    """Calls operations as the server does, minus HTTP."""
+
+    def __init__(
+        self, open_store: Callable[[Post], Store], clock: ManualClock, transition_ms: int = 0, seed: int = 0
+    ) -> None:
+        self.clock = clock
+        self.inbox = Inbox()
+        self._open_store = open_store
+        self._settings = Settings(transition_ms=transition_ms)
+        self._random = Random(seed)
+        self.engine = self._open()
+
+    def call(self, operation: str, caller: Caller = CALLER, **members: Any) -> dict[str, Any]:
+        """The answer of an operation; raises what it raises."""
+        handler = OPERATIONS[operation].handler
+        assert handler is not None
+        request = accept(operation, encode(members))
+        return self.inbox.run(handler(self.engine, caller, request)) or {}
+
+    def restart(self) -> None:
+        """Close the engine and its store, and open them again."""
+        self.close()
+        self.engine = self._open()
+
+    def close(self) -> None:
+        """Close the engine and its store."""
+        self.inbox.run_posted()
+        self.engine.close()
+        self.inbox.run_posted()
+
+    def _open(self) -> Engine:
+        engine = Engine(
+            self._open_store(self.inbox),
+            self.clock,
+            self._settings,
+            self._random.randbytes,
+        )
+        engine.open()
+        return engine
