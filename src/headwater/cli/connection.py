@@ -1,0 +1,248 @@
+"""A small Kinesis client for the commands: one kept-alive connection, one call at a time.
+
+It speaks AWS JSON 1.1 and gives answers as plain dicts, so that no command has to
+load an SDK. Blobs are base64 text in both directions; the caller decodes them.
+
+Rules:
+- everything that can go wrong leaves as a `ClientFailure`, which prints as one
+  line, `headwater: …`, and ends the command with exit code 1;
+- text that came from the server is escaped before it can reach a terminal;
+- a request is never sent twice behind the caller's back: a put that was lost half
+  way may have been stored.
+
+Refuses to know what an operation means.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import json
+import random
+import select
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import click
+
+from headwater import config
+from headwater.cli.client_environment import ClientEnvironment
+from headwater.cli.table import printable
+
+ANSWER_TIMEOUT_S = 60.0
+PATIENCE_S = 30.0
+"""How long a command goes on trying while the server says "not now"."""
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+TRANSIENT_CODES = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "LimitExceededException",
+        "ThrottlingException",
+        "InternalFailure",
+        "InternalFailureException",
+        "ServiceUnavailable",
+    }
+)
+"""Errors that say "not now": the same call may succeed in a moment."""
+
+
+class ClientFailure(click.ClickException):
+    """A command cannot go on. The message is one line for a person."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line, to standard error unless told otherwise."""
+        click.echo(f"headwater: {self.format_message()}", file=file, err=file is None)
+
+
+class NoServer(ClientFailure):
+    """Nothing answers at the endpoint, or what answers is no Kinesis server."""
+
+
+class ApiError(ClientFailure):
+    """The server answered with an error of the API; `code` is its name."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(printable(f"{code}: {text}" if text else code))
+        self.code = code
+        self.text = printable(text)
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same call may succeed in a moment."""
+        return self.code in TRANSIENT_CODES
+
+
+class Backoff:
+    """Delays that double up to a limit, each shortened by chance so that clients spread out."""
+
+    def __init__(self, first_s: float = 0.1, limit_s: float = 2.0) -> None:
+        self._first_s = first_s
+        self._limit_s = limit_s
+        self._next_s = first_s
+
+    def delay_s(self) -> float:
+        """How long to wait now; the next answer will be about twice as long."""
+        delay_s = self._next_s
+        self._next_s = min(2 * delay_s, self._limit_s)
+        return delay_s * random.uniform(0.5, 1.0)  # noqa: S311  # not a secret
+
+    def reset(self) -> None:
+        """A call succeeded: begin again with the shortest delay."""
+        self._next_s = self._first_s
+
+
+class Connection:
+    """One connection to a server, opened at the first call and again when it was lost."""
+
+    def __init__(self, environment: ClientEnvironment) -> None:
+        self.environment = environment
+        self._http: http.client.HTTPConnection | None = None
+        self._path = urlsplit(environment.endpoint_url).path or "/"
+
+    def call(self, operation: str, **members: Any) -> dict[str, Any]:
+        """Call an operation and give its answer; members that are None are left out.
+
+        Raises `ApiError`, or `NoServer` when there is no answer at all.
+        """
+        body = json.dumps({name: value for name, value in members.items() if value is not None}).encode()
+        try:
+            http_connection = self._ready()
+            http_connection.request("POST", self._path, body, self._headers(operation))
+            response = http_connection.getresponse()
+            status, answer = response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise self._no_server(error) from error
+        except ValueError:  # not shown: its text would hold the header
+            self.close()
+            raise ClientFailure("the region or the access key holds what no header may hold") from None
+        return _parsed(status, answer, self.environment.endpoint_url)
+
+    def call_patiently(self, operation: str, **members: Any) -> dict[str, Any]:
+        """Like `call`, but wait out transient errors for up to `PATIENCE_S`."""
+        backoff = Backoff()
+        give_up_at = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return self.call(operation, **members)
+            except ApiError as error:
+                if not error.is_transient or time.monotonic() >= give_up_at:
+                    raise
+            time.sleep(backoff.delay_s())
+
+    def close(self) -> None:
+        """Close the connection; the next call opens a new one."""
+        if self._http is not None:
+            self._http.close()
+            self._http = None
+
+    def _ready(self) -> http.client.HTTPConnection:
+        """The open connection, or a new one: never one that the server closed while it was idle."""
+        if self._http is not None and self._http.sock is not None:
+            if not _has_input(self._http):
+                return self._http
+            self.close()
+        self._http = _unconnected(self.environment.endpoint_url)
+        self._http.connect()
+        return self._http
+
+    def _headers(self, operation: str) -> dict[str, str]:
+        now = datetime.now(UTC)
+        return {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": f"Kinesis_20131202.{operation}",
+            "X-Amz-Date": now.strftime("%Y%m%dT%H%M%SZ"),
+            "Authorization": authorization(self.environment, now),
+        }
+
+    def _no_server(self, error: Exception) -> NoServer:
+        endpoint_url = self.environment.endpoint_url
+        if isinstance(error, TimeoutError):
+            return NoServer(f"no answer from {endpoint_url} within {ANSWER_TIMEOUT_S:.0f} s")
+        if isinstance(error, ConnectionRefusedError):
+            return NoServer(f"no server answers at {endpoint_url}; start one with `headwater start`")
+        return NoServer(f"no server answers at {endpoint_url} ({printable(str(error))})")
+
+
+def authorization(environment: ClientEnvironment, now: datetime) -> str:
+    """The Authorization header: the form of Signature V4, naming account and region.
+
+    The signature itself is a placeholder, which a server that verifies signatures refuses.
+    """
+    scope = f"{now:%Y%m%d}/{environment.region}/kinesis/aws4_request"
+    return (
+        f"AWS4-HMAC-SHA256 Credential={environment.access_key_id}/{scope}, "
+        f"SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={'0' * 64}"
+    )
+
+
+def stream_reference(stream: str) -> dict[str, str]:
+    """The member that names a stream, given by its name or its ARN."""
+    return {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
+
+
+def with_connection(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where the server is, and pass it the connection first."""
+
+    @click.option(
+        "--endpoint-url",
+        metavar="URL",
+        help="Where the server is. Default: AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL, "
+        "or http://127.0.0.1:4566.",
+    )
+    @click.option("--region", help="Default: AWS_REGION, AWS_DEFAULT_REGION, or us-east-1.")
+    @functools.wraps(command)
+    def connected(*, endpoint_url: str | None, region: str | None, **arguments: Any) -> None:
+        connection = Connection(client_environment(endpoint_url, region))
+        try:
+            command(connection, **arguments)
+        finally:
+            connection.close()
+
+    return connected
+
+
+def client_environment(endpoint_url: str | None, region: str | None) -> ClientEnvironment:
+    """What the environment says, with the options given on the command line in their place."""
+    said = ClientEnvironment.of(config.environment())
+    chosen = ClientEnvironment(endpoint_url or said.endpoint_url, region or said.region, said.access_key_id)
+    _unconnected(chosen.endpoint_url)  # a URL that cannot be used is refused before anything is done
+    return chosen
+
+
+def _unconnected(endpoint_url: str) -> http.client.HTTPConnection:
+    try:
+        url = urlsplit(endpoint_url)
+        port = url.port or DEFAULT_PORTS[url.scheme]
+        if not url.hostname:
+            raise ValueError("no host")
+    except (KeyError, ValueError):
+        raise ClientFailure(
+            f"{printable(endpoint_url)!r} is not an endpoint; one looks like http://127.0.0.1:4566"
+        ) from None
+    if url.scheme == "https":
+        return http.client.HTTPSConnection(url.hostname, port, timeout=ANSWER_TIMEOUT_S)
+    return http.client.HTTPConnection(url.hostname, port, timeout=ANSWER_TIMEOUT_S)
+
+
+def _has_input(http_connection: http.client.HTTPConnection) -> bool:
+    """Whether an idle connection is readable: then it has been closed by its other end."""
+    return bool(select.select([http_connection.sock], [], [], 0)[0])
+
+
+def _parsed(status: int, answer: bytes, endpoint_url: str) -> dict[str, Any]:
+    """The answer of a call, or the error that it carries."""
+    try:
+        members = json.loads(answer) if answer else {}
+    except ValueError:
+        members = None
+    if not isinstance(members, dict) or (status >= 400 and "__type" not in members):
+        raise NoServer(f"what answers at {endpoint_url} is not a Kinesis server (HTTP status {status})")
+    if status >= 400:
+        code = str(members["__type"]).rpartition("#")[2]
+        raise ApiError(code, str(members.get("message") or members.get("Message") or ""))
+    return members

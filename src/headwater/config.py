@@ -1,0 +1,223 @@
+"""Everything that can be set, in one frozen value.
+
+The only module that reads the environment. The command line's options and the
+`HEADWATER_…` variables come from one table, `SETTINGS`, so they have the same names
+and take the same values; an option given on the command line wins. No other module
+keeps a setting of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """A setting has an impossible value. The message names it, for the person who gave it."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of one server."""
+
+    host: str = "127.0.0.1"
+    ports: tuple[int, ...] = (4566,)
+    """0 picks a free port."""
+    data_dir: Path | None = None
+    """Where streams and records live; `None` keeps them in a temporary folder until exit."""
+    account_id: str = "000000000000"
+    """The account of callers whose access key is not itself an account id."""
+    region: str = "us-east-1"
+    """The region of callers whose signature names none."""
+    transition_ms: int = 200
+    """How long streams and consumers stay CREATING, UPDATING and DELETING."""
+    shard_limit: int = 20_000
+    """Open shards of provisioned streams that one account may have in one region."""
+    on_demand_stream_limit: int = 50
+    """On-demand streams that one account may have in one region."""
+    allow_origins: tuple[str, ...] = ()
+    """Origins of web pages that may call the server, besides this machine's own; `*` is all."""
+    log_format: str = "text"
+    """`text` for people, `json` for machines."""
+    log_level: str = "info"
+    header_limit_bytes: int = 32 * 1024
+    body_limit_bytes: int = 16 * 1024 * 1024
+    """The largest request of the API is 10 MiB of records: 14 MiB in base64, and its keys."""
+    idle_timeout_s: float = 300.0
+    """A connection without a request in flight is closed after this long."""
+    request_timeout_s: float = 60.0
+    """A request must arrive whole within this long of its first byte."""
+    shutdown_grace_s: float = 10.0
+    """How long requests in flight may take to finish at shutdown."""
+
+    @classmethod
+    def from_environment(
+        cls,
+        variables: Mapping[str, str] | None = None,
+        options: Mapping[str, str | tuple[str, ...] | None] | None = None,
+    ) -> Config:
+        """The defaults, changed by the `HEADWATER_…` variables, changed by the command line's `options`.
+
+        Options are texts by field name; one that is `None` or empty was not given, like a
+        variable that is empty. Raises `ConfigError`.
+        """
+        variables = environment() if variables is None else variables
+        values: dict[str, Any] = {}
+        for setting in SETTINGS:
+            option = (options or {}).get(setting.field)
+            variable = variables.get(setting.variable)
+            if option:
+                texts = (option,) if isinstance(option, str) else option
+                values[setting.field] = setting.read(texts, setting.option)
+            elif variable:
+                texts = tuple(variable.split(",")) if setting.repeats else (variable,)
+                values[setting.field] = setting.read(texts, setting.variable)
+        return cls(**values)
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment: what every other module is given instead of reading it."""
+    return os.environ
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A field of `Config` that can be set from outside."""
+
+    field: str
+    name: str
+    """As an option has it, without the dashes in front."""
+    kind: str
+    """What a value is, in one word, for the help text."""
+    help: str
+    parse: Callable[[str], Any]
+    """Raises ValueError with what a value must be."""
+    repeats: bool = False
+
+    @property
+    def option(self) -> str:
+        """The command line's spelling."""
+        return f"--{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """The environment's spelling. Where the setting repeats, values are separated by commas."""
+        return f"HEADWATER_{self.name.replace('-', '_').upper()}"
+
+    def read(self, texts: tuple[str, ...], source: str) -> Any:
+        """The field's value. Raises `ConfigError` that names `source`."""
+        try:
+            values = tuple(dict.fromkeys(self.parse(text.strip()) for text in texts))
+        except ValueError as error:
+            raise ConfigError(f"{source}: {error}") from error
+        return values if self.repeats else values[-1]
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _matching(pattern: str, what: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(f"{text!r} is not {what}")
+        return text
+
+    return parse
+
+
+def _whole_number(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+            raise ValueError(f"{text!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(text: str) -> float:
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII) is None:
+        raise ValueError(f"{text!r} is not a number of seconds")
+    return float(text)
+
+
+def _choice(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"{text!r} is none of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+SETTINGS = (
+    Setting("host", "host", "ADDRESS", "Address to listen on; 0.0.0.0 is every IPv4 address.", _text),
+    Setting("ports", "port", "PORT", "Port to listen on; 0 is a free one.", _whole_number(0, 65_535), True),
+    Setting("data_dir", "data-dir", "DIR", "Keep streams and records here, safe from a crash.", _folder),
+    Setting(
+        "account_id",
+        "account-id",
+        "DIGITS",
+        "Account of callers whose access key is not an account id.",
+        _matching(r"[0-9]{12}", "twelve digits"),
+    ),
+    Setting(
+        "region",
+        "region",
+        "REGION",
+        "Region of callers whose signature names none.",
+        _matching(r"[a-z0-9]+(-[a-z0-9]+)*", "a region"),
+    ),
+    Setting(
+        "transition_ms",
+        "transition-ms",
+        "MS",
+        "How long a stream is CREATING, UPDATING or DELETING.",
+        _whole_number(0, 86_400_000),
+    ),
+    Setting(
+        "shard_limit",
+        "shard-limit",
+        "COUNT",
+        "Open shards of provisioned streams in one account and region.",
+        _whole_number(1, 10_000_000),
+    ),
+    Setting(
+        "on_demand_stream_limit",
+        "on-demand-stream-limit",
+        "COUNT",
+        "On-demand streams in one account and region.",
+        _whole_number(1, 10_000_000),
+    ),
+    Setting(
+        "allow_origins",
+        "allow-origin",
+        "ORIGIN",
+        "Let web pages of this origin call the server; * is every page.",
+        _matching(r"\*|null|[a-z][a-z0-9+.-]*://[^\s/,]+/?", "an origin such as https://example.com"),
+        True,
+    ),
+    Setting("log_format", "log-format", "FORMAT", "text or json.", _choice("text", "json")),
+    Setting(
+        "log_level",
+        "log-level",
+        "LEVEL",
+        "debug; info: every call; warning: calls that fail; error.",
+        _choice("debug", "info", "warning", "error"),
+    ),
+    Setting("idle_timeout_s", "idle-timeout-s", "SECONDS", "Close a connection idle for so long.", _seconds),
+    Setting(
+        "request_timeout_s", "request-timeout-s", "SECONDS", "Time for a request to arrive whole.", _seconds
+    ),
+    Setting(
+        "shutdown_grace_s", "shutdown-grace-s", "SECONDS", "Time for requests to finish at the end.", _seconds
+    ),
+)

@@ -1,0 +1,115 @@
+"""One request and its answer, whatever version of HTTP carried them.
+
+This is the seam between the front ends (`http1`, later others), which know how
+bytes travel, and `Dispatch`, which knows what is asked for.
+
+Rules:
+- a front end hands over a request once it has arrived whole, and gets exactly one
+  call of `respond` for it: at once or later, on the same thread;
+- header names are lower-case bytes, and only those in `HEADERS_READ` are kept;
+- what cannot be read as a request at all is handed over as a `Refusal`, so that
+  its answer has ids and a log line like every other; the front end then closes.
+"""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+HEADERS_READ = frozenset(
+    {
+        b"access-control-request-headers",
+        b"access-control-request-method",
+        b"authorization",
+        b"content-length",
+        b"content-type",
+        b"date",
+        b"expect",
+        b"origin",
+        b"transfer-encoding",
+        b"x-amz-date",
+        b"x-amz-target",
+    }
+)
+"""Every request header that the server looks at."""
+
+Fields = tuple[tuple[str, str], ...]
+"""Headers of an answer. Constant tuples where possible: front ends remember their bytes."""
+
+
+class HttpRequest(NamedTuple):
+    """A request that has arrived whole."""
+
+    method: bytes
+    target: bytes
+    """Path and query, as sent."""
+    headers: Mapping[bytes, bytes]
+    body: bytes
+
+    @property
+    def path(self) -> bytes:
+        """The target without its query."""
+        return self.target.partition(b"?")[0]
+
+
+class Answer(NamedTuple):
+    """What is said, before it has ids."""
+
+    status: int
+    fields: Fields
+    body: bytes
+
+
+class HttpResponse(NamedTuple):
+    """An answer ready to be sent."""
+
+    status: int
+    fields: Fields
+    body: bytes
+    request_id: str
+    extended_id: str | None
+
+
+class Refusal(NamedTuple):
+    """Why the bytes of a connection are not, or not fast enough, an acceptable request."""
+
+    status: int
+    code: str
+    message: str
+
+
+Respond = Callable[[HttpResponse], None]
+
+
+class RequestHandler(Protocol):
+    """What a front end needs from the rest of the server."""
+
+    def handle(self, request: HttpRequest, respond: Respond) -> None:
+        """Answer `request` by one call of `respond`, now or later."""
+
+    def refuse(self, refusal: Refusal, respond: Respond) -> None:
+        """Answer what could not be read as a request; the connection closes afterwards."""
+
+
+class RequestIds:
+    """The two ids that AWS puts on every answer: unique here, in AWS's form, and cheap.
+
+    A random beginning for the process and a count, so that no system call or hash
+    is spent on a request.
+    """
+
+    __slots__ = ("_count", "_extended_start", "_start")
+
+    def __init__(self) -> None:
+        digits = secrets.token_hex(9)
+        self._start = f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-8{digits[15:18]}-"
+        self._extended_start = b64encode(secrets.token_bytes(63)).decode()
+        self._count = secrets.randbits(40)
+
+    def next(self) -> tuple[str, str]:
+        """A new request id (a UUID's form) and extended id (96 characters of base64)."""
+        self._count = count = self._count + 1
+        digits = f"{count:012x}"
+        return self._start + digits, self._extended_start + digits

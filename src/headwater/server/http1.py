@@ -1,0 +1,409 @@
+"""HTTP/1.1 (and 1.0) over one connection: bytes to requests, answers to bytes.
+
+`RequestReader` turns bytes into requests and knows no socket; `Http1Connection`
+ties it to a transport and minds order, limits and time. The parser itself is
+httptools.
+
+Rules:
+- requests of one connection are handled one after another, so that a pipelined
+  answer cannot overtake another and a client sees its own writes in order;
+- at most `PIPELINED_REQUESTS` wait (and what one read brought with them); reading
+  pauses until some are answered, and while the client does not take its answers;
+- one answer is one write;
+- what breaks HTTP or a limit is answered after the requests that came before it,
+  then the connection closes: for writing first, so that the answer is not lost to a
+  reset while the client is still sending;
+- time-outs are found by `sweep`, called at a steady interval; no request has a timer.
+
+Refuses to know what is asked for and what an answer means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import httptools
+
+from headwater.server.connections import OpenConnections
+from headwater.server.exchange import (
+    HEADERS_READ,
+    Fields,
+    HttpRequest,
+    HttpResponse,
+    Refusal,
+    RequestHandler,
+)
+
+PIPELINED_REQUESTS = 16
+HEADER_COUNT_LIMIT = 100
+LINGER_S = 2.0
+"""How long a refused client may go on sending before it is cut off."""
+JOINED_BODY_BYTES = 64 * 1024
+"""Up to this size copying head and body together is cheaper than sending two buffers."""
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+MALFORMED = Refusal(400, "MalformedHttpRequestException", "The request is not valid HTTP.")
+TOO_SLOW = Refusal(408, "RequestTimeoutException", "The request did not arrive in time.")
+
+
+@dataclass(frozen=True)
+class Http1Limits:
+    """What one connection may use."""
+
+    header_bytes: int = 32 * 1024
+    body_bytes: int = 16 * 1024 * 1024
+    idle_timeout_s: float = 300.0
+    request_timeout_s: float = 60.0
+
+
+class RequestReader:
+    """Bytes in, whole requests out. After a `refusal` nothing more is read."""
+
+    def __init__(self, limits: Http1Limits) -> None:
+        self.ready: deque[tuple[HttpRequest, bool]] = deque()
+        """Whole requests, each with whether the connection may stay open after it."""
+        self.refusal: Refusal | None = None
+        self.reading = False
+        """A request has begun and is not whole yet."""
+        self.continue_wanted = False
+        """The request being read waits for `100 Continue` before it sends its body."""
+        self._limits = limits
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._in_head = False
+        self._unfinished_head_bytes = 0
+        self._start_request()
+
+    def feed(self, data: bytes) -> None:
+        """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
+        if self.refusal is not None:
+            return
+        head_goes_on = self._in_head
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            # Also what a callback below raises; it has then left its own refusal.
+            self.refusal = self.refusal or MALFORMED
+        if head_goes_on and self._in_head:
+            self._unfinished_head_bytes += len(data)
+            if self._unfinished_head_bytes > self._limits.header_bytes:
+                self.refusal = self.refusal or self._header_too_large()
+        if self.refusal is not None:
+            self.give_up(self.refusal)
+
+    def give_up(self, refusal: Refusal) -> None:
+        """Read nothing more."""
+        self.refusal = refusal
+        self.reading = self.continue_wanted = False
+
+    def _parse(self, data: bytes) -> None:
+        while True:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._without_upgrade() + data[upgrade.args[0] :]
+            else:
+                return
+
+    def _without_upgrade(self) -> bytes:
+        """The head of the request that offers another protocol, as if it did not.
+
+        Java's own HTTP client makes the offer with every first request. httptools ends
+        such a request before its body, so a new parser reads it again from its head.
+        """
+        self._parser = httptools.HttpRequestParser(self)
+        request, _ = self.ready[-1]
+        if request.method == b"CONNECT":  # the connection closes after it
+            return b""
+        self.ready.pop()
+        lines = [b": ".join(header) for header in request.headers.items()]
+        return b"\r\n".join([request.method + b" " + request.target + b" HTTP/1.1", *lines, b"", b""])
+
+    def _start_request(self) -> None:
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._header_bytes = 0
+        self._header_count = 0
+        self._body = b""
+        self._body_parts: list[bytes] = []
+        self._body_bytes = 0
+
+    # What httptools calls, in the order in which it calls it.
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._start_request()
+        self.reading = self._in_head = True
+        self._unfinished_head_bytes = 0
+
+    def on_url(self, part: bytes) -> None:
+        """A piece of the target."""
+        self._target += part
+        self._header_bytes += len(part)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A whole header, or a trailer after the body."""
+        self._header_count += 1
+        self._header_bytes += len(name) + len(value)
+        name = name.lower()
+        if name in HEADERS_READ and self._in_head:  # else it is a trailer, which says nothing here
+            self._headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: refuse what is too large before its body is read."""
+        self._in_head = False
+        if self._header_bytes > self._limits.header_bytes or self._header_count > HEADER_COUNT_LIMIT:
+            self._refuse(self._header_too_large())
+        headers = self._headers
+        if b"content-length" in headers and int(headers[b"content-length"]) > self._limits.body_bytes:
+            self._refuse(self._body_too_large())
+        if b"expect" in headers:
+            self.continue_wanted = (
+                headers[b"expect"].lower() == b"100-continue" and self._parser.get_http_version() == "1.1"
+            )
+
+    def on_body(self, part: bytes) -> None:
+        """A piece of the body."""
+        self._body_bytes += len(part)
+        if self._body_bytes > self._limits.body_bytes:
+            self._refuse(self._body_too_large())
+        if self._body:
+            self._body_parts.append(part)
+        else:
+            self._body = part
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self.reading = self.continue_wanted = False
+        body = b"".join((self._body, *self._body_parts)) if self._body_parts else self._body
+        self._body = b""  # an idle connection must not hold a large body
+        self._body_parts.clear()
+        method = self._parser.get_method()
+        # After CONNECT a client believes itself in a tunnel.
+        stays_open = self._parser.should_keep_alive() and method != b"CONNECT"
+        self.ready.append((HttpRequest(method, self._target, self._headers, body), stays_open))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        raise ValueError(refusal.code)  # the only way to stop the parser; `feed` catches it
+
+    def _header_too_large(self) -> Refusal:
+        text = f"The request's headers are larger than {self._limits.header_bytes} bytes or too many."
+        return Refusal(431, "RequestHeaderSectionTooLargeException", text)
+
+    def _body_too_large(self) -> Refusal:
+        text = f"The request's body is larger than {self._limits.body_bytes} bytes."
+        return Refusal(413, "RequestEntityTooLargeException", text)
+
+
+class Http1Connection(asyncio.Protocol):
+    """One connection: feeds its requests to `handler`, one after another."""
+
+    def __init__(
+        self,
+        handler: RequestHandler,
+        limits: Http1Limits,
+        connections: OpenConnections,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._handler = handler
+        self._limits = limits
+        self._connections = connections
+        self._now_s = loop.time
+        self._reader = RequestReader(limits)
+        self._transport: asyncio.Transport | None = None
+        self._current: tuple[HttpRequest, bool] | None = None
+        self._advancing = False
+        self._reading_paused = False
+        self._writing_paused = False
+        self._half_closed = False
+        self._shutting_down = False
+        self._refused = False
+        self._closing = False
+        self._since_s = 0.0
+        """When the present wait began: for a request, for its rest, or for the client to read."""
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is open."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._since_s = self._now_s()
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """The connection is closed; an answer that comes later has nowhere to go."""
+        self._transport = None
+        self._reader.ready.clear()
+        self._connections.remove(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Read, and handle what has become whole."""
+        reader = self._reader
+        was_reading = reader.reading
+        reader.feed(data)
+        if reader.reading and not was_reading:
+            self._since_s = self._now_s()
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """Stay open for writing while answers are due."""
+        self._half_closed = True
+        return self._current is not None or bool(self._reader.ready)
+
+    def pause_writing(self) -> None:
+        """The client is slow to take its answers: read no more until it has."""
+        self._writing_paused = True
+        self._since_s = self._now_s()
+        self._balance_reading()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self._writing_paused = False
+        self._since_s = self._now_s()
+        self._advance()
+
+    # What the server calls.
+
+    def sweep(self, now_s: float) -> None:
+        """Act on whatever has taken too long."""
+        if self._transport is None or (self._current is not None and not self._writing_paused):
+            return
+        waited_s = now_s - self._since_s
+        if self._writing_paused or self._closing:
+            if waited_s > self._limits.idle_timeout_s:
+                self._transport.abort()
+        elif self._refused:
+            if waited_s > LINGER_S:
+                self._transport.abort()
+        elif self._reader.reading:
+            if waited_s > self._limits.request_timeout_s:
+                self._reader.give_up(TOO_SLOW)
+                self._refuse(TOO_SLOW)
+        elif waited_s > self._limits.idle_timeout_s:
+            self._close(self._transport)
+
+    def shut_down(self) -> None:
+        """Answer what has arrived or begun to arrive, then close."""
+        self._shutting_down = True
+        if self._transport is not None and self._is_idle():
+            self._close(self._transport)
+
+    def abort(self) -> None:
+        """Close now."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # One request after another.
+
+    def _advance(self) -> None:
+        """Hand over what is ready; then see to what the connection waits for next."""
+        if self._advancing or self._closing or self._transport is None:
+            return
+        reader = self._reader
+        self._advancing = True
+        while reader.ready and self._current is None and not self._writing_paused:
+            self._current = reader.ready.popleft()
+            self._handler.handle(self._current[0], self._respond)
+        self._advancing = False
+        if self._current is None and not reader.ready and not self._closing:
+            if reader.refusal is not None:
+                self._refuse(reader.refusal)
+            elif reader.continue_wanted:
+                reader.continue_wanted = False
+                self._transport.write(CONTINUE)
+        self._balance_reading()
+
+    def _respond(self, response: HttpResponse) -> None:
+        current, self._current = self._current, None
+        transport = self._transport
+        if transport is None or current is None:  # the client has gone: nobody to tell
+            return
+        request, stays_open = current
+        if stays_open and (self._shutting_down or self._half_closed):
+            stays_open = bool(self._reader.ready) or (self._reader.reading and not self._half_closed)
+        self._write(transport, response, request.method, stays_open)
+        self._since_s = self._now_s()
+        if not stays_open:
+            self._close(transport)
+        elif not self._advancing:
+            self._advance()
+
+    def _write(
+        self, transport: asyncio.Transport, response: HttpResponse, method: bytes, stays_open: bool
+    ) -> None:
+        head = head_of(response, self._connections.date, stays_open)
+        body = response.body
+        if not body or method == b"HEAD":
+            transport.write(head)
+        elif len(body) <= JOINED_BODY_BYTES:
+            transport.write(head + body)
+        else:
+            transport.writelines((head, body))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if not self._refused:
+            self._refused = True
+            self._handler.refuse(refusal, self._respond_refused)
+
+    def _respond_refused(self, response: HttpResponse) -> None:
+        if self._transport is None:
+            return
+        self._write(self._transport, response, b"", stays_open=False)
+        self._since_s = self._now_s()
+        if self._half_closed or not self._transport.can_write_eof():
+            self._close(self._transport)
+        else:
+            self._transport.write_eof()
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        """Close once what was written has left; nothing more is read or handled."""
+        self._closing = True
+        self._reader.ready.clear()
+        transport.close()
+
+    def _is_idle(self) -> bool:
+        return self._current is None and not self._reader.ready and not self._reader.reading
+
+    def _balance_reading(self) -> None:
+        pause = self._writing_paused or len(self._reader.ready) >= PIPELINED_REQUESTS
+        if pause == self._reading_paused or self._transport is None or self._transport.is_closing():
+            return
+        self._reading_paused = pause
+        if pause:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+
+def head_of(response: HttpResponse, date: str, stays_open: bool) -> bytes:
+    """The status line and headers of an answer."""
+    extended = f"x-amz-id-2: {response.extended_id}\r\n" if response.extended_id else ""
+    # HTTP/1.0 clients that asked to stay connected need to be told; to others it says nothing new.
+    return (
+        f"{_fixed_lines(response.status, response.fields)}x-amzn-RequestId: {response.request_id}\r\n"
+        f"{extended}Date: {date}\r\nConnection: {'keep-alive' if stays_open else 'close'}\r\n"
+        f"Content-Length: {len(response.body)}\r\n\r\n"
+    ).encode("latin-1")
+
+
+@lru_cache(maxsize=256)
+def _fixed_lines(status: int, fields: Fields) -> str:
+    lines = [f"HTTP/1.1 {status} {REASONS[status]}", *(f"{name}: {value}" for name, value in fields)]
+    return "\r\n".join(lines) + "\r\n"

@@ -1,0 +1,69 @@
+"""What many tests share: a running server, and the real SDK's client for it.
+
+`server` is one process for the whole session: a test uses a stream of its own, under a
+name that no other test has.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+START_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server in a process of its own."""
+
+    endpoint_url: str
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server on a free port, its streams ready almost at once."""
+    log = tmp_path_factory.mktemp("server") / "log"
+    command = [sys.executable, "-m", "headwater", "start", "--port", "0", "--transition-ms", "20"]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process,
+    ):
+        try:
+            yield RunningServer(_ready_endpoint_url(process, log))
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def kinesis(server: RunningServer) -> Iterator[Any]:
+    """A boto3 client for the server; it never retries, so that a test sees every error."""
+    client = boto3.client(
+        "kinesis",
+        endpoint_url=server.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    yield client
+    client.close()
+
+
+def _ready_endpoint_url(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        ready = re.search(r"https?://[\w.\-\[\]:]+:\d+", log.read_text())
+        if ready:
+            return ready[0]
+        time.sleep(0.01)
+    raise RuntimeError(f"the server did not start:\n{log.read_text()}")

@@ -1,0 +1,178 @@
+"""Fixtures of the server's tests: real ports on loopback, their loop in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+import pytest
+
+from headwater.model.clock import SystemClock
+from headwater.server.connections import OpenConnections
+from headwater.server.exchange import HttpRequest, HttpResponse, Refusal, RequestHandler, Respond
+from headwater.server.http1 import Http1Connection, Http1Limits
+from headwater.server.listener import Listener
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+if find_spec("uvloop"):
+    LOOPS["uvloop"] = import_module("uvloop").new_event_loop
+
+T = TypeVar("T")
+PATIENCE_S = 5.0
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Peer:
+    """A client that says exactly the bytes it is told to."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        self.unread = b""
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def half_close(self) -> None:
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def reply(self, has_body: bool = True) -> Reply:
+        while b"\r\n\r\n" not in self.unread:
+            self._receive()
+        head, _, self.unread = self.unread.partition(b"\r\n\r\n")
+        status_line, *lines = head.decode("latin-1").split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        status = int(status_line.split()[1])
+        length = int(headers.get("Content-Length", 0)) if has_body else 0
+        while len(self.unread) < length:
+            self._receive()
+        body, self.unread = self.unread[:length], self.unread[length:]
+        return Reply(status, headers, body)
+
+    def is_closed_by_server(self) -> bool:
+        """Whether the server has ended the connection, without a further byte."""
+        try:
+            return not self.unread and self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def is_silent_for(self, seconds: float) -> bool:
+        self.socket.settimeout(seconds)
+        try:
+            self.unread += self.socket.recv(1)
+        except TimeoutError:
+            return True
+        finally:
+            self.socket.settimeout(PATIENCE_S)
+        return False
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def _receive(self) -> None:
+        data = self.socket.recv(1 << 20)
+        if not data:
+            raise EOFError(f"the connection ended after {self.unread!r}")
+        self.unread += data
+
+
+@dataclass
+class Recorder:
+    """Answers every request with what it asked for, those under /hold when they are released."""
+
+    requests: list[HttpRequest] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    held: list[Callable[[], None]] = field(default_factory=list)
+    body: bytes = b""
+
+    def handle(self, request: HttpRequest, respond: Respond) -> None:
+        self.requests.append(request)
+        body = self.body or request.method + b" " + request.target + b" " + request.body
+        response = HttpResponse(200, (("X-Test", "yes"),), body, "request-id", "extended-id")
+        if request.path == b"/hold":
+            self.held.append(lambda: respond(response))
+        else:
+            respond(response)
+
+    def refuse(self, refusal: Refusal, respond: Respond) -> None:
+        self.refusals.append(refusal)
+        respond(HttpResponse(refusal.status, (), refusal.code.encode(), "request-id", "extended-id"))
+
+
+class Loopback:
+    """A listener with a handler on a free port."""
+
+    def __init__(self, handler: RequestHandler, limits: Http1Limits, loop: asyncio.AbstractEventLoop) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.peers: list[Peer] = []
+        self.loop = loop
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+        self.connections = OpenConnections(SystemClock())
+        self.listener = Listener("127.0.0.1", [0], self._make_connection, self.connections, 0.02)
+        self.run(self.listener.open())
+        self.port = int(self.listener.endpoints[0].rsplit(":", 1)[1])
+
+    def _make_connection(self) -> asyncio.Protocol:
+        return Http1Connection(self.handler, self.limits, self.connections, self.loop)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
+
+    def call(self, function: Callable[[], T]) -> T:
+        async def on_loop() -> T:
+            return function()
+
+        return self.run(on_loop())
+
+    def connect(self) -> Peer:
+        self.peers.append(Peer(self.port))
+        return self.peers[-1]
+
+    def ask(self, data: bytes, has_body: bool = True) -> Reply:
+        peer = self.connect()
+        peer.send(data)
+        return peer.reply(has_body)
+
+    def close(self) -> None:
+        for peer in self.peers:
+            peer.close()
+        self.run(self.listener.close(0))
+        self.run(asyncio.sleep(0.01))
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+
+StartLoopback = Callable[..., Loopback]
+
+
+@pytest.fixture(params=LOOPS)
+def loopback(request: pytest.FixtureRequest) -> Iterator[StartLoopback]:
+    """Starts front ends; all are closed at the end. Once for each event loop that may serve."""
+    started: list[Loopback] = []
+
+    def start(handler: RequestHandler, **limits: Any) -> Loopback:
+        started.append(Loopback(handler, Http1Limits(**limits), LOOPS[request.param]()))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()

@@ -1,0 +1,394 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from headwater.engine.caller import Caller
+from headwater.model.clock import ManualClock
+from headwater.model.errors import ResourceNotFoundException, ValidationException
+from headwater.server.authentication import Authentication
+from headwater.server.cross_origin import OriginPolicy
+from headwater.server.dispatch import Dispatch, Handler
+from headwater.server.request_log import RequestLog
+from headwater.storage.completion import Completion
+from headwater.storage.interface import StoreUnavailable
+from headwater.wire import json_format
+
+AUTHORIZATION = (
+    "AWS4-HMAC-SHA256 Credential=AKID/20261120/eu-west-1/kinesis/aws4_request, "
+    "SignedHeaders=host, Signature=0a0a"
+)
+SIGNED = {"Authorization": AUTHORIZATION, "X-Amz-Date": "20261120T000000Z"}
+AMZ_JSON = {"Content-Type": "application/x-amz-json-1.1"}
+ACCESS_DENIED = (
+    b"<AccessDeniedException>\n"
+    b"  <Message>Unable to determine service/operation name to be authorized</Message>\n"
+    b"</AccessDeniedException>\n"
+)
+
+
+@dataclass
+class TinyEngine:
+    gate: Completion[None] = field(default_factory=Completion)
+
+    def stream_count(self) -> int:
+        return 3
+
+    async def reset(self) -> None:
+        raise StoreUnavailable("not in these tests")
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    handler: Handler | None
+
+
+async def who_am_i(engine: Any, caller: Caller, request: Any) -> dict[str, Any]:
+    return {"Account": caller.account_id, "Region": caller.region, "Request": request}
+
+
+async def say_nothing(engine: Any, caller: Caller, request: Any) -> None:
+    return None
+
+
+async def wait_for_gate(engine: TinyEngine, caller: Caller, request: Any) -> dict[str, Any]:
+    await engine.gate
+    return {"Waited": True}
+
+
+async def miss(engine: Any, caller: Caller, request: Any) -> None:
+    raise ResourceNotFoundException("Stream x under account 000000000000 not found.")
+
+
+async def fail_to_store(engine: Any, caller: Caller, request: Any) -> None:
+    raise StoreUnavailable("disk full")
+
+
+async def break_down(engine: Any, caller: Caller, request: Any) -> None:
+    raise ZeroDivisionError("a fault")
+
+
+async def answer_nonsense(engine: Any, caller: Caller, request: Any) -> dict[str, Any]:
+    return {"What": object()}
+
+
+ROWS = {
+    "WhoAmI": who_am_i,
+    "SayNothing": say_nothing,
+    "WaitForGate": wait_for_gate,
+    "Miss": miss,
+    "FailToStore": fail_to_store,
+    "BreakDown": break_down,
+    "AnswerNonsense": answer_nonsense,
+    "NotYet": None,
+}
+
+
+def accept(name: str, body: bytes) -> Any:
+    document = json_format.decode(body)
+    if document.get("Invalid"):
+        raise ValidationException("1 validation error detected: no")
+    return document
+
+
+class Api:
+    """Sends requests to a `Dispatch` on a real port, and reads its log."""
+
+    def __init__(self, start: Callable[..., Any], allow_origins: tuple[str, ...] = ()) -> None:
+        self.logged: list[str] = []
+        self.engine = TinyEngine()
+        self.dispatch = Dispatch(
+            self.engine,
+            {name: Row(name, handler) for name, handler in ROWS.items()},
+            accept,
+            authentication=Authentication("000000000000", "us-east-1"),
+            origins=OriginPolicy(allow_origins),
+            log=RequestLog(self.logged.append, ManualClock(), self._soon),
+        )
+        self.server = start(self.dispatch, body_bytes=10_000)
+
+    def _soon(self, flush: Callable[[], None]) -> None:
+        self.server.loop.call_soon(flush)
+
+    def ask(self, headers: dict[str, str], body: bytes = b"", method: str = "POST", target: str = "/") -> Any:
+        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+        head = f"{method} {target} HTTP/1.1\r\n{''.join(lines)}Content-Length: {len(body)}\r\n\r\n"
+        return self.server.ask(head.encode("latin-1") + body, has_body=method != "HEAD")
+
+    def call(self, operation: str, body: bytes = b"{}", **changes: str | None) -> Any:
+        """A call in good order, but for `changes` to its headers (`Content_Type=None` leaves it out)."""
+        headers = {**AMZ_JSON, **SIGNED, "X-Amz-Target": f"Kinesis_20131202.{operation}"}
+        headers |= {name.replace("_", "-"): value for name, value in changes.items() if value is not None}
+        for name, value in changes.items():
+            if value is None:
+                del headers[name.replace("_", "-")]
+        return self.ask(headers, body)
+
+    @property
+    def log(self) -> str:
+        self.server.call(lambda: None)
+        return "".join(self.logged)
+
+
+@pytest.fixture
+def api(loopback: Any) -> Api:
+    return Api(loopback)
+
+
+def error(reply: Any) -> tuple[int, dict[str, Any]]:
+    assert reply.headers["Content-Type"] == "application/x-amz-json-1.1"
+    return reply.status, json.loads(reply.body)
+
+
+# When all is well
+
+
+def test_a_call_reaches_its_operation(api: Api) -> None:
+    reply = api.call("WhoAmI", b'{"A": 1}')
+    assert reply.status == 200
+    assert reply.headers["Content-Type"] == "application/x-amz-json-1.1"
+    assert json.loads(reply.body) == {"Account": "000000000000", "Region": "eu-west-1", "Request": {"A": 1}}
+
+
+def test_any_path_will_do_and_the_content_type_may_have_parameters(api: Api) -> None:
+    headers = {**SIGNED, "X-Amz-Target": "Kinesis_20131202.WhoAmI"}
+    headers["content-TYPE"] = " application/x-amz-json-1.1 ; charset=utf-8"
+    assert api.ask(headers, b"{}", target="/any/path?x=y").status == 200
+
+
+def test_an_operation_without_output_answers_an_empty_body(api: Api) -> None:
+    reply = api.call("SayNothing")
+    assert reply.status == 200
+    assert reply.body == b""
+    assert reply.headers["Content-Length"] == "0"
+    assert reply.headers["Content-Type"] == "application/x-amz-json-1.1"
+
+
+def test_an_operation_may_answer_later(api: Api) -> None:
+    peer = api.server.connect()
+    peer.send(
+        (
+            "POST / HTTP/1.1\r\nX-Amz-Target: Kinesis_20131202.WaitForGate\r\nX-Amz-Date: x\r\n"
+            f"Content-Type: application/x-amz-json-1.1\r\nAuthorization: {AUTHORIZATION}\r\n"
+            "Content-Length: 2\r\n\r\n{}"
+        ).encode()
+    )
+    assert peer.is_silent_for(0.05)
+    api.server.call(lambda: api.engine.gate.resolve(None))
+    assert peer.reply().body == b'{"Waited":true}'
+
+
+def test_every_answer_has_ids_of_its_own_in_the_form_of_aws(api: Api) -> None:
+    replies = [api.call("WhoAmI"), api.call("Miss"), api.ask({}, method="GET"), api.ask({}, b"x" * 10_001)]
+    for reply in replies:
+        assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", reply.headers["x-amzn-RequestId"])
+        assert re.fullmatch(r"[0-9A-Za-z+/]{96}", reply.headers["x-amz-id-2"])
+    assert len({reply.headers["x-amzn-RequestId"] for reply in replies}) == 4
+    assert len({reply.headers["x-amz-id-2"] for reply in replies}) == 4
+
+
+# The order of checks
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "HEAD"])
+def test_a_method_other_than_post_is_denied(api: Api, method: str) -> None:
+    reply = api.ask({"X-Amz-Target": "Kinesis_20131202.WhoAmI"}, method=method)
+    assert reply.status == 403
+    assert reply.headers["Content-Length"] == str(len(ACCESS_DENIED))
+    assert reply.body == (b"" if method == "HEAD" else ACCESS_DENIED)
+    assert "Content-Type" not in reply.headers
+
+
+@pytest.mark.parametrize("content_type", ["application/x-amz-json-1.1", "application/json", "text/html", ""])
+def test_an_empty_body_is_seen_before_its_content_type(api: Api, content_type: str) -> None:
+    unreadable = (400, {"__type": "SerializationException"})
+    unknown = (400, {"__type": "UnknownOperationException"})
+    assert error(api.call("WhoAmI", b"", Content_Type=content_type)) == unreadable
+    assert error(api.call("NotYet", b"", Content_Type=content_type)) == unreadable
+    assert error(api.call("Nothing", b"", Content_Type=content_type)) == unknown
+    assert error(api.call("", b"", X_Amz_Target=None, Content_Type=content_type)) == unknown
+
+
+@pytest.mark.parametrize("content_type", [None, "", "text/plain", "application/x-amz-json-1.0"])
+def test_an_unknown_content_type_ends_in_xml(api: Api, content_type: str | None) -> None:
+    for target in (None, "", "Kinesis_20131202", "Kinesis_20131202.", ".WhoAmI"):
+        reply = api.call("", b"{", Content_Type=content_type, X_Amz_Target=target)
+        assert (reply.status, reply.body) == (403, ACCESS_DENIED)
+    for target in ("Kinesis_20131202.WhoAmI", "a.b"):
+        reply = api.call("", b"{", Content_Type=content_type, X_Amz_Target=target)
+        assert (reply.status, reply.body) == (404, b"<UnknownOperationException/>\n")
+
+
+@pytest.mark.parametrize("body", [b"{", b"hello", b"\xff", b"[]", b"1", b'"text"', b"null"])
+def test_a_body_that_is_no_object_is_seen_before_what_it_was_for(api: Api, body: bytes) -> None:
+    for changes in (
+        {},
+        {"X_Amz_Target": "Kinesis_20131202.Nothing"},
+        {"X_Amz_Target": "Kinesis_20131202.NotYet"},
+        {"X_Amz_Target": None},
+        {"Authorization": None},
+        {"Authorization": "nonsense"},
+    ):
+        assert error(api.call("WhoAmI", body, **changes)) == (400, {"__type": "SerializationException"})
+
+
+def test_plain_json_goes_no_further_than_its_body(api: Api) -> None:
+    for body, status, code in (
+        (b"{}", 404, "UnknownOperationException"),
+        (b"{", 400, "SerializationException"),
+    ):
+        reply = api.call("WhoAmI", body, Content_Type="application/json")
+        assert reply.status == status
+        assert reply.headers["Content-Type"] == "application/json"
+        assert json.loads(reply.body) == {
+            "Output": {"__type": f"com.amazon.coral.service#{code}"},
+            "Version": "1.0",
+        }
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        None,
+        "",
+        "WhoAmI",
+        "Kinesis_20131202.whoami",
+        "Kinesis_20131202.WhoAmI.x",
+        "Kinesis_20111202.WhoAmI",
+        "DynamoDB_20120810.WhoAmI",
+        "Kinesis_20131202.NotYet",
+    ],
+)
+def test_an_unknown_operation_is_seen_before_authentication(api: Api, target: str | None) -> None:
+    reply = api.call("", X_Amz_Target=target, Authorization=None)
+    assert error(reply) == (400, {"__type": "UnknownOperationException"})
+
+
+def test_authentication_is_seen_before_the_request_is_validated(api: Api) -> None:
+    reply = api.call("WhoAmI", b'{"Invalid": true}', Authorization=None)
+    assert error(reply) == (
+        400,
+        {"__type": "MissingAuthenticationTokenException", "message": "Missing Authentication Token"},
+    )
+
+
+def test_validation_is_seen_before_the_operation(api: Api) -> None:
+    status, document = error(api.call("Miss", b'{"Invalid": true}'))
+    assert (status, document["__type"]) == (400, "ValidationException")
+
+
+# Errors
+
+
+def test_an_error_of_the_operation_is_answered_and_logged(api: Api) -> None:
+    assert error(api.call("Miss")) == (
+        400,
+        {
+            "__type": "ResourceNotFoundException",
+            "message": "Stream x under account 000000000000 not found.",
+        },
+    )
+    assert "AWS kinesis.Miss => 400 (ResourceNotFoundException: Stream x under account" in api.log
+
+
+def test_a_store_that_cannot_write_is_an_internal_failure(api: Api) -> None:
+    status, document = error(api.call("FailToStore"))
+    assert (status, document["__type"]) == (500, "InternalFailure")
+    assert "disk full" in api.log
+
+
+@pytest.mark.parametrize("operation", ["BreakDown", "AnswerNonsense"])
+def test_a_fault_is_logged_with_its_traceback_and_the_connection_lives(api: Api, operation: str) -> None:
+    peer = api.server.connect()
+    for _ in range(2):
+        peer.send(
+            (
+                f"POST / HTTP/1.1\r\nX-Amz-Target: Kinesis_20131202.{operation}\r\nX-Amz-Date: x\r\n"
+                f"Content-Type: application/x-amz-json-1.1\r\nAuthorization: {AUTHORIZATION}\r\n"
+                "Content-Length: 2\r\n\r\n{}"
+            ).encode()
+        )
+        assert error(peer.reply()) == (500, {"__type": "InternalFailure"})
+    assert "Traceback" in api.log
+
+
+def test_a_body_over_the_limit_is_refused_with_ids_and_a_log_line(api: Api) -> None:
+    status, document = error(api.call("WhoAmI", b"x" * 10_001))
+    assert (status, document["__type"]) == (413, "RequestEntityTooLargeException")
+    assert "HTTP => 413 (RequestEntityTooLargeException: The request's body" in api.log
+
+
+# Web pages
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://example.com",
+        "null",
+        "http://localhost.example.com",
+        "http://127.0.0.1.nip.io:80",
+        "http://localhost:80@example.com",
+        "",
+    ],
+)
+def test_foreign_pages_are_refused_everything(api: Api, origin: str) -> None:
+    replies = [
+        api.call("WhoAmI", Origin=origin),
+        api.ask({"Origin": origin}, method="OPTIONS"),
+        api.ask({"Origin": origin}, method="GET", target="/_headwater/health"),
+        api.ask({"Origin": origin}, method="POST", target="/_headwater/reset"),
+    ]
+    for reply in replies:
+        assert reply.status == 403
+        assert b"is not trusted" in reply.body
+        assert "Access-Control-Allow-Origin" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost", "https://localhost:3000", "http://127.0.0.1:8080", "http://[::1]:1"]
+)
+def test_pages_of_this_machine_are_trusted(api: Api, origin: str) -> None:
+    for reply in (api.call("WhoAmI", Origin=origin), api.call("Miss", Origin=origin)):
+        assert reply.headers["Access-Control-Allow-Origin"] == "*"
+        assert reply.headers["Access-Control-Expose-Headers"] == (
+            "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date"
+        )
+
+
+def test_a_browser_is_allowed_what_it_asks_for(api: Api) -> None:
+    asked = {
+        "Origin": "http://localhost",
+        "Access-Control-Request-Headers": "x-amz-target,authorization",
+        "Access-Control-Request-Method": "POST",
+    }
+    reply = api.ask(asked, method="OPTIONS")
+    assert (reply.status, reply.body) == (200, b"")
+    assert reply.headers["Access-Control-Allow-Origin"] == "*"
+    assert reply.headers["Access-Control-Allow-Headers"] == "x-amz-target,authorization"
+    assert reply.headers["Access-Control-Allow-Methods"] == "POST"
+    assert reply.headers["Access-Control-Max-Age"] == "172800"
+    assert "x-amzn-RequestId" in reply.headers
+    assert "x-amz-id-2" not in reply.headers
+    bare = api.ask({"Origin": "http://localhost"}, method="OPTIONS")
+    assert bare.status == 200
+    assert "Access-Control-Allow-Headers" not in bare.headers
+    assert "Access-Control-Allow-Methods" not in bare.headers
+
+
+def test_named_origins_are_trusted_and_others_are_not(loopback: Any) -> None:
+    api = Api(loopback, allow_origins=("https://example.com/",))
+    assert api.call("WhoAmI", Origin="https://example.com").status == 200
+    assert api.call("WhoAmI", Origin="https://example.org").status == 403
+
+
+def test_a_star_trusts_every_page(loopback: Any) -> None:
+    api = Api(loopback, allow_origins=("*",))
+    assert api.call("WhoAmI", Origin="https://example.org").status == 200
+    assert api.call("WhoAmI", Origin="null").status == 200
