@@ -1,0 +1,129 @@
+"""The house rules that a reader relies on: layers, sizes, one word for each operation."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from headwater.api.operation import OPERATIONS
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "headwater"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+MAY_IMPORT = {
+    "model": {"model"},
+    "wire": {"wire", "model"},
+    "storage": {"storage", "model"},
+    "engine": {"engine", "storage", "model"},
+    "api": {"api", "engine", "storage", "wire", "model"},
+    "server": {"server", "api", "engine", "storage", "wire", "model"},
+    "config": {"config"},
+    "app": {"app", "config", "server", "api", "engine", "storage", "wire", "model"},
+    "cli": {"cli", "app", "config", "wire", "model"},
+    "__main__": {"cli"},
+    "__init__": set[str](),
+}
+"""What each layer may import of this package. A layer that is not here does not exist."""
+
+EDGES = {"storage", "server", "cli", "app", "config"}
+"""The layers that may touch sockets, files, threads and the environment."""
+
+OUTSIDE_MODULES = {
+    "asyncio", "http", "io", "logging", "os", "pathlib", "random", "secrets", "select", "shutil",
+    "signal", "socket", "ssl", "subprocess", "tempfile", "threading", "urllib", "uuid",
+}  # fmt: skip
+"""What the layers below the edges must not import."""
+
+MODULE_LINES_MAX = 600
+FUNCTION_LINES_MAX = 70
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module that a file imports, anywhere in it, its functions included."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module or ""
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return (function.end_lineno or 0) - function.lineno + 1
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_go_down_only(path: Path) -> None:
+    layer = layer_of(path)
+    for module in imported(path):
+        if module.startswith("headwater."):
+            assert module.split(".")[1] in MAY_IMPORT[layer], f"{layer} imports {module}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_only_the_edges_touch_the_outside(path: Path) -> None:
+    if layer_of(path) not in EDGES:
+        outside = {module.split(".")[0] for module in imported(path)} & OUTSIDE_MODULES
+        assert not outside
+
+
+def test_only_the_clock_reads_the_time_below_the_edges() -> None:
+    readers = {path for path in MODULES if layer_of(path) not in EDGES and "time" in set(imported(path))}
+    assert readers == {SOURCE / "model" / "clock.py"}
+
+
+def test_only_config_reads_the_environment() -> None:
+    readers = {path for path in MODULES if re.search(r"\bos\.(environ|getenv)\b", path.read_text())}
+    assert readers == {SOURCE / "config.py"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_every_module_opens_by_saying_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_modules_and_functions_are_small(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MODULE_LINES_MAX
+    too_long = {function.name: length(function) for function in functions(path)}
+    assert max(too_long.values(), default=0) <= FUNCTION_LINES_MAX, too_long
+
+
+def test_the_median_module_and_function_are_smaller_still() -> None:
+    assert median(len(path.read_text().splitlines()) for path in MODULES) <= 150
+    assert median(length(function) for path in MODULES for function in functions(path)) <= 10
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_names_say_something(path: Path) -> None:
+    assert not {"utils", "helpers", "manager", "common", "misc"} & set(path.stem.split("_"))
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_every_operation_has_its_module_its_test_and_its_documentation_row(name: str) -> None:
+    word = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    offered = OPERATIONS[name].handler is not None
+    assert (SOURCE / "api" / "operations" / f"{word}.py").exists() == offered
+    assert (ROOT / "tests" / "api" / f"test_{word}.py").exists() == offered
+    rows = re.findall(rf"^\| `{name}` \|", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    assert len(rows) == 1
+
+
+def test_the_operation_table_is_in_the_order_of_names() -> None:
+    assert list(OPERATIONS) == sorted(OPERATIONS)

@@ -1,0 +1,106 @@
+"""The documentation is true: its examples run, its tables agree with the code, its links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from headwater.api.operation import OPERATIONS
+from headwater.config import SETTINGS, Config
+from tests.conftest import RunningServer
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
+
+
+def blocks(language: str) -> list[str]:
+    """The README's code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def shell_environment(server: RunningServer) -> dict[str, str]:
+    """What a user's shell has, with `headwater` on its path and the server where it is in the test."""
+    unset = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL")
+    variables = {name: value for name, value in os.environ.items() if name not in unset}
+    folder = str(Path(sys.executable).parent)
+    return variables | {
+        "PATH": f"{folder}{os.pathsep}{variables['PATH']}",
+        "AWS_ENDPOINT_URL_KINESIS": server.endpoint_url,
+        "PYTHONPATH": str(ROOT / "src"),
+    }
+
+
+def test_the_readme_opens_with_the_two_commands() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    commands = re.findall(r"^make (\w+)", blocks("sh")[0], re.MULTILINE)
+    assert commands == ["run", "test"]
+    assert all(f"\n{command}:" in makefile for command in commands)
+
+
+def test_the_tour_in_python_prints_what_it_says(server: RunningServer) -> None:
+    (tour,) = blocks("python")
+    expected = re.findall(r"# (alice .*)$", tour, re.MULTILINE)
+    script = tour.replace(DEFAULT_ENDPOINT, server.endpoint_url)
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == expected
+
+
+def test_the_tour_in_the_shell_runs(server: RunningServer) -> None:
+    tour = [block for block in blocks("sh") if "headwater" in block]
+    assert len(tour) == 2
+    # `headwater` may not be installed where the tests run: its module is the same command.
+    script = "set -e\n" + "".join(tour).replace("--from trim-horizon ", "--from trim-horizon --limit 1000 ")
+    script = re.sub(r"\bheadwater (?=aws|stream|put|tail)", f"{sys.executable} -m headwater ", script)
+    ran = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, check=False, env=shell_environment(server)
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert '"StreamStatus": "ACTIVE"' in ran.stdout
+    assert ran.stdout.count('"PartitionKey"') == 1000
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_the_table_of_operations_says_what_is_offered(name: str) -> None:
+    offered = "yes" if OPERATIONS[name].handler else "not yet"
+    assert f"| `{name}` | {offered} |" in (ROOT / "docs" / "operations.md").read_text()
+
+
+def test_the_table_of_settings_is_the_one_in_the_code() -> None:
+    rows = re.findall(
+        r"^\| `(--\S+)` \| `(\S+)` \| (.*?) \| (.+) \|$",
+        (ROOT / "docs" / "settings.md").read_text(),
+        re.MULTILINE,
+    )
+    assert [row[:2] for row in rows] == [(setting.option, setting.variable) for setting in SETTINGS]
+    for setting, (_, _, default, text) in zip(SETTINGS, rows, strict=True):
+        value = getattr(Config, setting.field)
+        shown = (
+            ", ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
+        )
+        assert default.strip().strip("`") == shown
+        assert text.startswith(setting.help)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not target.startswith("https://"):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    "place", re.findall(r"`((?:\w+/)+\w+\.\w+)`", (ROOT / "ARCHITECTURE.md").read_text())
+)
+def test_files_named_in_the_architecture_exist(place: str) -> None:
+    assert any((root / place).exists() for root in (ROOT, ROOT / "src" / "headwater"))
+
+
+def test_the_changelog_has_the_present_version_or_what_is_not_released_yet() -> None:
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
