@@ -10,12 +10,14 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from headwater.app import Server
 from headwater.config import Config
 from headwater.model.clock import ManualClock
 
+START_MS = 1_795_000_000_000
 TRANSITION_MS = 200
 SHARD_LIMIT = 500
 ON_DEMAND_STREAM_LIMIT = 3
@@ -31,9 +33,9 @@ class ClockedServer:
 
 
 @contextmanager
-def clocked_server() -> Iterator[ClockedServer]:
-    """A server on a free port, its limits small enough to be reached."""
-    clock = ManualClock(1_795_000_000_000)
+def clocked_server(start_ms: int = START_MS, **settings: Any) -> Iterator[ClockedServer]:
+    """A server on a free port, its limits small enough to be reached; `settings` are more of its `Config`."""
+    clock = ManualClock(start_ms)
     config = Config(
         ports=(0,),
         transition_ms=TRANSITION_MS,
@@ -43,6 +45,7 @@ def clocked_server() -> Iterator[ClockedServer]:
         idle_timeout_s=100 * YEAR_S,
         request_timeout_s=100 * YEAR_S,
     )
+    config = replace(config, **settings)
     ready = threading.Event()
     stopping: list[asyncio.Event] = []
     endpoints: list[str] = []

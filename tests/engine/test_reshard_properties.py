@@ -94,7 +94,7 @@ class Resharding(RuleBasedStateMachine):
         target = min(max(current * share // 100, (current + 1) // 2, 1), current * 2, 16)
         if target < (current + 1) // 2:
             return
-        self.clock.advance_ms(DAY_MS // 10)  # at most ten times a day
+        self.clock.advance_ms(DAY_MS // 9)  # at most ten times a day
         self.running.call("IncreaseStreamRetentionPeriod", StreamName=STREAM, RetentionPeriodHours=8760)
         self.running.call(
             "UpdateShardCount", StreamName=STREAM, TargetShardCount=target, ScalingType="UNIFORM_SCALING"

@@ -4,6 +4,7 @@ A stream is named by `StreamName` or `StreamARN`: without both, AWS reports the
 name as missing, together with whatever else is wrong. A partition key is needed
 unless the stream distributes its records itself, which only the operation knows:
 so a missing key alone passes, but it is reported where a request is refused anyway.
+So is the shard count of a new stream whose capacity mode is not given.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from headwater.api.api_model import api_model
 _NAMES_ITS_STREAM_OTHERWISE = {"ListShardsInput"}
 """A `NextToken` stands for the stream, too; the operation has its own text for that."""
 
-REPORTED_WITH_OTHERS = {"PutRecordInput": "PartitionKey", "PutRecordsRequestEntry": "PartitionKey"}
+REPORTED_WITH_OTHERS = {
+    "CreateStreamInput": "ShardCount",
+    "PutRecordInput": "PartitionKey",
+    "PutRecordsRequestEntry": "PartitionKey",
+}
 """Structures and the member that is reported as missing once something else is wrong."""
 
 
@@ -36,6 +41,6 @@ def needed_members(shape_name: str, present: Container[str], *, refused: bool) -
     needed = set()
     if names_a_stream(shape_name) and "StreamARN" not in present:
         needed.add("StreamName")
-    if refused and shape_name in REPORTED_WITH_OTHERS:
+    if refused and shape_name in REPORTED_WITH_OTHERS and "StreamModeDetails" not in present:
         needed.add(REPORTED_WITH_OTHERS[shape_name])
     return needed

@@ -62,8 +62,8 @@ def require_active_consumer(stream: Stream, consumer: Consumer) -> None:
     """Raise ResourceInUseException unless the consumer is ACTIVE."""
     if consumer.status != "ACTIVE":
         raise ResourceInUseException(
-            f"Consumer {consumer.name} with creation timestamp {consumer.created_s} under stream {stream.name} "
-            f"and account {stream.account_id} is not in ACTIVE status."
+            f"Consumer {consumer.name} with creation timestamp {consumer.created_s} "
+            f"under stream {stream.name} and account {stream.account_id} is not in ACTIVE status."
         )
 
 

@@ -7,12 +7,13 @@ Rules:
   numbers are higher;
 - scaling is done by splits and merges alone, so that lineage is whole: first
   every open shard is split at the new boundaries that lie within it, then what
-  lies between two new boundaries is merged pair by pair. The shards that live
+  lies between two new boundaries is merged. The shards that live
   only in between are listed, as at AWS.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 
 import msgspec
@@ -63,15 +64,18 @@ def scale(stream: Stream, shard_count: int, now_ms: int, new_log_id: NewLogId) -
     """Make the open shards `shard_count` ranges of equal size."""
     resharded = _Resharding(stream, now_ms, new_log_id)
     boundaries = even_boundaries(shard_count)
-    for boundary in boundaries[1:]:
-        shard = resharded.holding(boundary)
-        if int(shard.starting_hash_key) != boundary:
-            resharded.split(shard, boundary)
+    for shard in stream.open_shards:
+        first = bisect_right(boundaries, int(shard.starting_hash_key))
+        resharded.split_at_each(
+            shard, boundaries[first : bisect_right(boundaries, int(shard.ending_hash_key))]
+        )
     for start, following in zip(boundaries, [*boundaries[1:], HASH_KEY_MAX + 1], strict=True):
-        merged = resharded.holding(start)
-        while int(merged.ending_hash_key) + 1 < following:
-            merged = resharded.merge(merged, resharded.holding(int(merged.ending_hash_key) + 1))
+        resharded.merge_all(resharded.within(start, following - 1))
     return resharded.revision()
+
+
+def _start(shard: Shard) -> int:
+    return int(shard.starting_hash_key)
 
 
 class _Resharding:
@@ -82,7 +86,7 @@ class _Resharding:
         self._now_ms = now_ms
         self._new_log_id = new_log_id
         self._shards = {shard.index: shard for shard in stream.shards}
-        self._open = sorted(stream.open_shards, key=lambda shard: int(shard.starting_hash_key))
+        self._open = sorted(stream.open_shards, key=_start)
         self._next_index = stream.next_shard_index
         self._created: list[int] = []
         self._sealed: list[int] = []
@@ -90,28 +94,35 @@ class _Resharding:
     def by_index(self, index: int) -> Shard:
         return self._shards[index]
 
-    def holding(self, hash_key: int) -> Shard:
-        """The open shard whose range holds the key."""
-        low, high = 0, len(self._open) - 1
-        while low < high:
-            middle = (low + high + 1) // 2
-            if int(self._open[middle].starting_hash_key) <= hash_key:
-                low = middle
-            else:
-                high = middle - 1
-        return self._open[low]
+    def within(self, starting_hash_key: int, ending_hash_key: int) -> list[Shard]:
+        """The open shards from the one that holds the first key to the one that holds the last key."""
+        return self._open[self._place(starting_hash_key) : self._place(ending_hash_key) + 1]
 
-    def split(self, parent: Shard, hash_key: int) -> None:
-        children = [
-            self._child(parent.starting_hash_key, str(hash_key - 1), parent),
-            self._child(str(hash_key), parent.ending_hash_key, parent),
-        ]
-        self._replace([parent], children)
+    def split(self, parent: Shard, hash_key: int) -> tuple[Shard, Shard]:
+        first = self._child(parent.starting_hash_key, str(hash_key - 1), parent)
+        second = self._child(str(hash_key), parent.ending_hash_key, parent)
+        self._replace([parent], [first, second])
+        return first, second
+
+    def split_at_each(self, shard: Shard, hash_keys: list[int]) -> None:
+        """Split at all these keys, the middle one first: so the lineage stays short."""
+        if hash_keys:
+            middle = len(hash_keys) // 2
+            first, second = self.split(shard, hash_keys[middle])
+            self.split_at_each(first, hash_keys[:middle])
+            self.split_at_each(second, hash_keys[middle + 1 :])
 
     def merge(self, first: Shard, second: Shard) -> Shard:
         child = self._child(first.starting_hash_key, second.ending_hash_key, first, second)
         self._replace([first, second], [child])
         return child
+
+    def merge_all(self, shards: list[Shard]) -> Shard:
+        """Merge adjacent shards, half by half, for the same reason."""
+        if len(shards) == 1:
+            return shards[0]
+        middle = len(shards) // 2
+        return self.merge(self.merge_all(shards[:middle]), self.merge_all(shards[middle:]))
 
     def revision(self) -> Revision:
         shards = tuple(self._shards[index] for index in sorted(self._shards))
@@ -136,8 +147,11 @@ class _Resharding:
         self._created.append(child.log_id)
         return child
 
+    def _place(self, hash_key: int) -> int:
+        return bisect_right(self._open, hash_key, key=_start) - 1
+
     def _replace(self, parents: list[Shard], children: list[Shard]) -> None:
-        at = self._open.index(parents[0])
+        at = self._place(_start(parents[0]))
         self._open[at : at + len(parents)] = children
         for parent in parents:
             self._shards[parent.index] = msgspec.structs.replace(parent, closed_ms=self._now_ms)

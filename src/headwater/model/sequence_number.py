@@ -9,6 +9,9 @@ The width is fixed, so numbers compare correctly as text. A shard's own first
 number has index 0; its records count from 1; its last has the highest index. So
 every number of a shard lies between its two ends, and since a child's epoch is
 later than its parents', every number of a child is above all of theirs.
+
+AWS still understands the two layouts that it used before. Records here never have
+such a number; it is read so that it can be refused in the right words.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ ENDING_INDEX = 0x7FFF_FFFF_FFFF_FFFF
 
 _INDEX_SHIFT = 80
 _TIME_SHIFT = 36
+_SECONDS = 0xF_FFFF_FFFF
 _EPOCH_MAX_S = 16_025_175_000
 """AWS refuses numbers that encode a later creation."""
 
@@ -31,6 +35,8 @@ class SequenceNumber(NamedTuple):
     shard_index: int
     record_index: int
     time_s: int
+    version: int = 2
+    """2 is the present layout, 0 and 1 are the older ones."""
 
 
 def sequence_base(epoch_s: int, shard_index: int) -> int:
@@ -44,15 +50,44 @@ def format_sequence_number(base: int, index: int, time_s: int) -> str:
 
 
 def parse_sequence_number(text: str) -> SequenceNumber | None:
-    """The parts of a number; `None` for text that no shard could have given."""
-    if not (text.isascii() and text.isdigit()) or len(text) != 56:
+    """The parts of a number; `None` for text that no shard could ever have given."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 56:
         return None
     number = int(text)
-    if number >> 184 != 2 or number & 0xF != 2 or (number >> 72) & 0xFF:
+    if number < 2 << 124:
+        parsed = _parse_version_0(number)
+    elif number >> 184 == 2 and number & 0xF in _VERSIONED:
+        parsed = _VERSIONED[number & 0xF](number)
+    else:
         return None
-    shard_index = (number >> 4) & 0xFFFF_FFFF
-    index = (number >> _INDEX_SHIFT) & 0xFFFF_FFFF_FFFF_FFFF
-    epoch_s = (number >> 148) & 0xF_FFFF_FFFF
-    if (number >> 144) & 0xF != shard_index & 0xF or index > ENDING_INDEX or epoch_s >= _EPOCH_MAX_S:
-        return None
-    return SequenceNumber(epoch_s, shard_index, index, (number >> _TIME_SHIFT) & 0xF_FFFF_FFFF)
+    return parsed if parsed.epoch_s < _EPOCH_MAX_S and parsed.record_index <= ENDING_INDEX else None
+
+
+def _parse_version_2(number: int) -> SequenceNumber:
+    return SequenceNumber(
+        version=2,
+        epoch_s=(number >> 148) & _SECONDS,
+        shard_index=(number >> 4) & 0xFFFF_FFFF,
+        record_index=(number >> _INDEX_SHIFT) & 0xFFFF_FFFF_FFFF_FFFF,
+        time_s=(number >> _TIME_SHIFT) & _SECONDS,
+    )
+
+
+def _parse_version_1(number: int) -> SequenceNumber:
+    return SequenceNumber(
+        version=1,
+        epoch_s=(number >> 148) & _SECONDS,
+        shard_index=(number >> 4) & 0xFFFF_FFFF,
+        record_index=(number >> 36) & 0xFF,
+        time_s=(number >> 100) & _SECONDS,
+    )
+
+
+def _parse_version_0(number: int) -> SequenceNumber:
+    epoch_s = (number >> 88) & _SECONDS
+    return SequenceNumber(
+        version=0, epoch_s=epoch_s, shard_index=number & 0xFFFF, record_index=0, time_s=epoch_s
+    )
+
+
+_VERSIONED = {1: _parse_version_1, 2: _parse_version_2}

@@ -21,8 +21,9 @@ async def delete_stream(engine: Engine, caller: Caller, request: Any) -> None:
         require_active(stream)
         if stream.consumers and not request.EnforceConsumerDeletion:
             raise ResourceInUseException(
-                f"Stream {stream.label} has registered consumers. "
-                "Deregister them, or set EnforceConsumerDeletion to true."
+                f"DeleteStream can't delete {stream.arn} because there are consumers associated with this "
+                f"data stream. To delete {stream.name} anyway, set the EnforceConsumerDeletion parameter to "
+                "true to force the deletion of all the consumers that are associated with it."
             )
         return begin(stream, "DELETING", Delete(), due_ms)
 

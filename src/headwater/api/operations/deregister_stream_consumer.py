@@ -8,19 +8,20 @@ import msgspec
 
 from headwater.api.stream_reference import consumer_named
 from headwater.engine.caller import Caller
-from headwater.engine.consumers import find_by_name, replace_consumer, require_active_consumer
+from headwater.engine.consumers import find_by_name, replace_consumer
 from headwater.engine.engine import Engine
 from headwater.model.stream import Stream
 
 
 async def deregister_stream_consumer(engine: Engine, caller: Caller, request: Any) -> None:
-    """Fails with ResourceInUseException for a consumer that is not ACTIVE."""
+    """A consumer that is CREATING goes, too; one that is DELETING already stays so."""
     stream, consumer = await consumer_named(engine, caller, request)
     due_ms = engine.now_ms() + engine.settings.transition_ms
 
     def change(stream: Stream) -> Stream:
         present = find_by_name(stream, consumer.name)
-        require_active_consumer(stream, present)
+        if present.status == "DELETING":
+            return stream
         deleting = msgspec.structs.replace(present, status="DELETING", due_ms=due_ms)
         return replace_consumer(stream, deleting)
 

@@ -1,0 +1,223 @@
+"""PutResourcePolicy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.api.consumers import active_consumer, inactive
+from tests.api.policies import NO_POLICY, policy_at, policy_for, policy_of, statement_for
+from tests.api.refusals import NOT_ACTIVE, WRONG_RESOURCE_ARN, busy, put_in_state, refusal
+
+Settle = Callable[[], None]
+
+
+@pytest.fixture(params=["stream", "consumer"])
+def resource_arn(request: pytest.FixtureRequest, kinesis: Any, stream_arn: str, settle: Settle) -> str:
+    """The ARN of the stream `orders`, and that of a consumer of it."""
+    return stream_arn if request.param == "stream" else active_consumer(kinesis, settle, stream_arn)
+
+
+def without(member: str) -> Callable[[str], str]:
+    """Makes a policy whose statement lacks a member."""
+
+    def make(arn: str) -> str:
+        statement = statement_for(arn)
+        del statement[member]
+        return policy_of(statement)
+
+    return make
+
+
+def changed(**members: Any) -> Callable[[str], str]:
+    """Makes a policy whose statement has other members."""
+    return lambda arn: policy_for(arn, **members)
+
+
+def test_attaches_the_policy_as_it_came(kinesis: Any, resource_arn: str) -> None:
+    policy = json.dumps(json.loads(policy_for(resource_arn)), indent=4)
+    kinesis.put_resource_policy(ResourceARN=resource_arn, Policy=policy)
+    assert policy_at(kinesis, resource_arn) == policy
+
+
+def test_takes_the_place_of_the_policy_before(kinesis: Any, resource_arn: str) -> None:
+    kinesis.put_resource_policy(ResourceARN=resource_arn, Policy=policy_for(resource_arn))
+    later = policy_for(resource_arn, Effect="Deny")
+    kinesis.put_resource_policy(ResourceARN=resource_arn, Policy=later)
+    assert policy_at(kinesis, resource_arn) == later
+
+
+def test_a_consumer_and_its_stream_have_policies_of_their_own(
+    kinesis: Any, stream_arn: str, settle: Settle
+) -> None:
+    consumer_arn = active_consumer(kinesis, settle, stream_arn)
+    kinesis.put_resource_policy(ResourceARN=stream_arn, Policy=policy_for(stream_arn))
+    assert policy_at(kinesis, consumer_arn) == NO_POLICY
+    kinesis.put_resource_policy(ResourceARN=consumer_arn, Policy=policy_for(consumer_arn))
+    assert policy_at(kinesis, stream_arn) == policy_for(stream_arn)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda arn: policy_of(statement_for(arn)), id="one statement, not in a list"),
+        pytest.param(
+            lambda arn: policy_of([statement_for(arn), statement_for(arn, Effect="Deny", Sid="deny")]),
+            id="two statements",
+        ),
+        pytest.param(lambda arn: policy_of([statement_for(arn)], Id="writePolicy"), id="with an Id"),
+        pytest.param(lambda arn: policy_of([statement_for(arn)], Version="2008-10-17"), id="old version"),
+        pytest.param(changed(Principal="*"), id="everybody"),
+        pytest.param(changed(Principal={"AWS": "*"}), id="every AWS principal"),
+        pytest.param(changed(Principal={"AWS": ["111122223333", "444455556666"]}), id="two accounts"),
+        pytest.param(changed(Principal={"Service": "lambda.amazonaws.com"}), id="a service"),
+        pytest.param(changed(Action="kinesis:PutRecord"), id="one action, not in a list"),
+        pytest.param(
+            changed(
+                Action=[
+                    "kinesis:DescribeStream",
+                    "kinesis:DescribeStreamSummary",
+                    "kinesis:ListShards",
+                    "kinesis:PutRecord",
+                    "kinesis:PutRecords",
+                    "kinesis:GetRecords",
+                    "kinesis:GetShardIterator",
+                ]
+            ),
+            id="all that readers and writers need",
+        ),
+        pytest.param(changed(Action="kinesis:Get*"), id="actions with a star"),
+        pytest.param(changed(Action="Kinesis:putrecord"), id="an action in other letters"),
+        pytest.param(
+            changed(Condition={"StringEquals": {"aws:SourceAccount": "111122223333"}}), id="with a condition"
+        ),
+        pytest.param(lambda arn: policy_for(arn, Resource=[arn]), id="resource in a list"),
+    ],
+)
+def test_takes_the_policies_that_share_a_stream(
+    kinesis: Any, stream_arn: str, make: Callable[[str], str]
+) -> None:
+    kinesis.put_resource_policy(ResourceARN=stream_arn, Policy=make(stream_arn))
+    assert policy_at(kinesis, stream_arn) == make(stream_arn)
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda _: "", "it is not valid JSON"),
+        (lambda _: "{", "it is not valid JSON"),
+        (lambda arn: policy_for(arn) + "x", "it is not valid JSON"),
+        (lambda _: "[" * 10_000, "it is not valid JSON"),
+        (lambda arn: f'"{arn}"', "it is not a JSON object"),
+        (lambda _: "[]", "it is not a JSON object"),
+        (lambda _: "{}", "it has no Statement"),
+        (lambda _: policy_of([]), "it has no Statement"),
+        (lambda _: policy_of(["Allow"]), "a Statement is not a JSON object"),
+        (
+            lambda arn: policy_of([statement_for(arn)], Version="2024-01-01"),
+            "its Version is not one of 2012-10-17, 2008-10-17",
+        ),
+        (changed(Actions="x"), "a Statement has the unknown member Actions"),
+        (changed(Effect="allow"), "a Statement's Effect is neither Allow nor Deny"),
+        (without("Effect"), "a Statement's Effect is neither Allow nor Deny"),
+        (without("Principal"), "a Statement has no valid Principal"),
+        (changed(Principal="111122223333"), "a Statement has no valid Principal"),
+        (changed(Principal={}), "a Statement has no valid Principal"),
+        (changed(Principal={"AWS": []}), "a Statement has no valid Principal"),
+        (changed(Principal={"AWS": [1]}), "a Statement has no valid Principal"),
+        (changed(Principal={"Aws": "*"}), "a Statement has no valid Principal"),
+        (without("Action"), "a Statement has no Action"),
+        (changed(Action=[]), "a Statement has no Action"),
+        (changed(Action="s3:GetObject"), "the Action s3:GetObject cannot be shared for {arn}"),
+        (
+            changed(Action=["kinesis:PutRecord", "kinesis:CreateStream"]),
+            "the Action kinesis:CreateStream cannot be shared for {arn}",
+        ),
+        (changed(Action=[7]), "the Action 7 cannot be shared for {arn}"),
+        (changed(Resource="arn:aws:s3:::bucket"), "a Statement's Resource is not {arn}"),
+        (lambda arn: policy_for(arn, Resource=f"{arn}-2"), "a Statement's Resource is not {arn}"),
+        (lambda arn: policy_for(arn, Resource=[arn, f"{arn}-2"]), "a Statement's Resource is not {arn}"),
+        (changed(Resource=[7]), "a Statement's Resource is not {arn}"),
+    ],
+)
+def test_a_text_that_is_no_policy_for_the_stream_is_refused(
+    kinesis: Any, stream_arn: str, make: Callable[[str], str], why: str
+) -> None:
+    answer = refusal(kinesis.put_resource_policy, ResourceARN=stream_arn, Policy=make(stream_arn))
+    assert answer == (
+        "InvalidArgumentException",
+        f"The resource policy is not valid: {why.format(arn=stream_arn)}.",
+    )
+    assert policy_at(kinesis, stream_arn) == NO_POLICY
+
+
+@pytest.mark.parametrize("action", ["kinesis:PutRecord", "kinesis:GetRecords", "kinesis:ListShards"])
+def test_a_consumer_shares_only_what_is_done_with_a_consumer(
+    kinesis: Any, stream_arn: str, settle: Settle, action: str
+) -> None:
+    arn = active_consumer(kinesis, settle, stream_arn)
+    answer = refusal(kinesis.put_resource_policy, ResourceARN=arn, Policy=policy_for(arn, Action=action))
+    assert answer == (
+        "InvalidArgumentException",
+        f"The resource policy is not valid: the Action {action} cannot be shared for {arn}.",
+    )
+    for shared in ("kinesis:SubscribeToShard", "kinesis:DescribeStreamConsumer"):
+        kinesis.put_resource_policy(ResourceARN=arn, Policy=policy_for(arn, Action=shared))
+
+
+def test_the_policy_of_a_consumer_names_the_consumer(kinesis: Any, stream_arn: str, settle: Settle) -> None:
+    arn = active_consumer(kinesis, settle, stream_arn)
+    answer = refusal(
+        kinesis.put_resource_policy, ResourceARN=arn, Policy=policy_for(arn, Resource=stream_arn)
+    )
+    assert answer == (
+        "InvalidArgumentException",
+        f"The resource policy is not valid: a Statement's Resource is not {arn}.",
+    )
+
+
+def test_a_policy_is_20_kib_long_at_most(kinesis: Any, stream_arn: str) -> None:
+    policy = policy_for(stream_arn)
+    longest = policy + " " * (20_480 - len(policy))
+    kinesis.put_resource_policy(ResourceARN=stream_arn, Policy=longest)
+    answer = refusal(kinesis.put_resource_policy, ResourceARN=stream_arn, Policy=f"{longest} ")
+    assert answer == ("LimitExceededException", "The policy must not be longer than 20480 bytes.")
+
+
+def test_lacking_members_are_told_in_one_answer(kinesis: Any) -> None:
+    code, text = refusal(kinesis.put_resource_policy)
+    assert code == "ValidationException"
+    assert text.startswith("2 validation errors detected: ")
+    for member in ("resourceARN", "policy"):
+        assert f"Value null at '{member}' failed to satisfy constraint: Member must not be null" in text
+
+
+@pytest.mark.parametrize(("wrong", "refused"), WRONG_RESOURCE_ARN)
+def test_the_arn_must_be_that_of_a_resource_of_the_caller(
+    kinesis: Any, stream_arn: str, wrong: Callable[[str], str], refused: Callable[[str], tuple[str, str]]
+) -> None:
+    arn = wrong(stream_arn)
+    answer = refusal(kinesis.put_resource_policy, ResourceARN=arn, Policy=policy_for(arn))
+    assert answer == refused(stream_arn)
+
+
+@pytest.mark.parametrize("state", NOT_ACTIVE)
+def test_the_stream_must_be_active(kinesis: Any, settle: Settle, account_id: str, state: str) -> None:
+    arn = put_in_state(kinesis, settle, state)
+    answer = refusal(kinesis.put_resource_policy, ResourceARN=arn, Policy=policy_for(arn))
+    assert answer == busy(state, account_id)
+
+
+def test_the_consumer_must_be_active(kinesis: Any, stream_arn: str, settle: Settle) -> None:
+    arn = kinesis.register_stream_consumer(StreamARN=stream_arn, ConsumerName="reader")["Consumer"][
+        "ConsumerARN"
+    ]
+    request = {"ResourceARN": arn, "Policy": policy_for(arn)}
+    assert refusal(kinesis.put_resource_policy, **request) == inactive(arn)
+    settle()
+    kinesis.put_resource_policy(**request)
+    kinesis.deregister_stream_consumer(ConsumerARN=arn)
+    assert refusal(kinesis.put_resource_policy, **request) == inactive(arn)

@@ -1,0 +1,82 @@
+"""A server as a user starts it, in a process that can be killed, and a plain connection to it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PATIENCE_S = 20.0
+
+GONE = (OSError, http.client.HTTPException)
+"""What a client sees of a server that was killed."""
+
+
+class ServerProcess:
+    """A `headwater start` on a data directory."""
+
+    def __init__(self, data_dir: Path, transition_ms: int, log: Path) -> None:
+        settings = ["--port", "0", "--data-dir", str(data_dir), "--transition-ms", str(transition_ms)]
+        self._log = log
+        with log.open("ab") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "headwater", "start", *settings, "--log-level", "error"],
+                env={name: value for name, value in os.environ.items() if not name.startswith("HEADWATER_")},
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
+
+    def wait_until_ready(self) -> None:
+        assert self._process.stdout is not None
+        ready = re.search(r"http://(\S+):(\d+)", self._process.stdout.readline())
+        assert ready is not None, f"the server did not start: {self._log.read_text()}"
+        self._host, self._port = ready[1], int(ready[2])
+
+    def connect(self) -> Connection:
+        return Connection(self._host, self._port)
+
+    def kill(self) -> None:
+        """Harmless for a server that has ended."""
+        self._process.kill()
+        self._wait()
+
+    def stop(self) -> int:
+        """Stop it as a user does; returns the exit code."""
+        self._process.terminate()
+        return self._wait()
+
+    def _wait(self) -> int:
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        return self._process.wait(PATIENCE_S)
+
+
+class Connection:
+    """Calls operations, one at a time. An answer that is not 200 is an `AssertionError`."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._http = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
+
+    def call(self, operation: str, **members: Any) -> dict[str, Any]:
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": f"Kinesis_20131202.{operation}",
+            "X-Amz-Date": "20261120T000000Z",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=test/20261120/us-east-1/kinesis/aws4_request, "
+            "SignedHeaders=host, Signature=00",
+        }
+        self._http.request("POST", "/", json.dumps(members), headers)
+        answer = self._http.getresponse()
+        text = answer.read()
+        assert answer.status == 200, f"{operation} {members}: {text!r}"
+        read: dict[str, Any] = json.loads(text) if text else {}
+        return read
+
+    def close(self) -> None:
+        self._http.close()

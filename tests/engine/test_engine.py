@@ -1,0 +1,44 @@
+"""The engine: what becomes due, and who sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from headwater.model.arn import StreamName
+from headwater.model.clock import ManualClock
+from headwater.model.stream import Stream
+from headwater.storage.completion import drive
+from headwater.storage.memory_store import MemoryStore
+from tests.engine.running_engine import CALLER, RunningEngine
+
+ORDERS = StreamName(*CALLER, "orders")
+TRANSITION_MS = 200
+
+
+@pytest.fixture
+def running() -> Iterator[RunningEngine]:
+    engine = RunningEngine(MemoryStore, ManualClock(), TRANSITION_MS)
+    engine.call("CreateStream", StreamName="orders", ShardCount=1)
+    yield engine
+    engine.close()
+
+
+def test_nobody_sees_a_stream_as_it_was_once_its_transition_is_due(running: RunningEngine) -> None:
+    running.clock.advance_ms(TRANSITION_MS)
+    running.engine.tick()  # begins to commit the transition, and cannot end before the inbox runs
+    seen: list[Stream | None] = []
+    for _ in range(3):
+        drive(running.engine.stream(ORDERS), lambda stream, _error: seen.append(stream))
+    assert seen == []
+    running.inbox.run_posted()
+    assert [stream and stream.status for stream in seen] == ["ACTIVE"] * 3
+
+
+def test_a_transition_that_nobody_asks_about_is_applied_by_the_tick(running: RunningEngine) -> None:
+    running.clock.advance_ms(TRANSITION_MS)
+    assert running.engine.held(ORDERS).stream.status == "CREATING"
+    running.engine.tick()
+    running.inbox.run_posted()
+    assert running.engine.held(ORDERS).stream.status == "ACTIVE"

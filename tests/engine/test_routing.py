@@ -1,0 +1,58 @@
+"""Which shard a record goes to."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from headwater.engine.resharding import merge, scale, split
+from headwater.engine.routing import Routes
+from headwater.model.hash_key import HASH_KEY_MAX
+from headwater.model.stream import Stream
+from tests.engine.shaped_stream import NOW_MS, new_log_id, stream_of
+
+
+def resharded() -> Stream:
+    """0 was split at 1000 into 2 and 3; 3 and 1 were merged into 4."""
+    after_split = split(stream_of(2), 0, 1000, NOW_MS, new_log_id).stream
+    assert after_split is not None
+    after_merge = merge(after_split, 3, 1, NOW_MS, new_log_id).stream
+    assert after_merge is not None
+    return after_merge
+
+
+@pytest.mark.parametrize("shard_count", [1, 2, 3, 7])
+def test_both_ends_of_a_range_belong_to_it(shard_count: int) -> None:
+    stream = stream_of(shard_count)
+    routes = Routes(stream)
+    for shard in stream.shards:
+        for hash_key in (shard.starting_hash_key, shard.ending_hash_key):
+            assert routes.by_hash_key(int(hash_key)).shard_id == shard.shard_id
+
+
+@pytest.mark.parametrize(
+    ("hash_key", "shard_index"), [(0, 2), (999, 2), (1000, 4), (2**127, 4), (HASH_KEY_MAX, 4)]
+)
+def test_closed_shards_get_nothing(hash_key: int, shard_index: int) -> None:
+    stream = resharded()
+    route = Routes(stream).by_hash_key(hash_key)
+    shard = stream.shard(shard_index)
+    assert shard is not None
+    assert (route.shard_id, route.log_id, route.epoch_s) == (shard.shard_id, shard.log_id, shard.epoch_s)
+
+
+def test_in_turn_every_open_shard_gets_its_share() -> None:
+    routes = Routes(resharded())
+    assert Counter(routes.in_turn().shard_id for _ in range(10)) == {
+        "shardId-000000000002": 5,
+        "shardId-000000000004": 5,
+    }
+
+
+def test_the_order_of_ids_is_not_the_order_of_hash_keys() -> None:
+    scaled = scale(stream_of(3), 5, NOW_MS, new_log_id).stream
+    assert scaled is not None
+    routes = Routes(scaled)
+    for shard in scaled.open_shards:
+        assert routes.by_hash_key(int(shard.starting_hash_key)).shard_id == shard.shard_id
