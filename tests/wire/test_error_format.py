@@ -1,5 +1,3 @@
-import json
-
 import pytest
 
 from headwater.model.errors import (
@@ -11,7 +9,7 @@ from headwater.model.errors import (
     UnknownOperationException,
     ValidationException,
 )
-from headwater.wire.error_format import error_document, error_json, error_plain_json, error_xml
+from headwater.wire.error_format import error_document, error_plain_json, error_xml
 
 
 def test_an_error_is_its_name_and_its_text() -> None:
@@ -45,12 +43,6 @@ def test_an_empty_text_is_a_text() -> None:
 )
 def test_the_status_of_a_document_is_400_unless_the_failure_is_ours(error: KinesisError, status: int) -> None:
     assert error_document(error).status == status
-
-
-def test_the_json_form_is_the_document() -> None:
-    status, body = error_json(ValidationException('a "b"'))
-    assert status == 400
-    assert json.loads(body) == {"__type": "ValidationException", "message": 'a "b"'}
 
 
 def test_plain_json_gets_a_name_only() -> None:

@@ -53,12 +53,6 @@ def error_document(error: KinesisError) -> DocumentAnswer:
     return DocumentAnswer(DOCUMENT_STATUS.get(error.code, 400), document)
 
 
-def error_json(error: KinesisError) -> BodyAnswer:
-    """The error in AWS JSON 1.1."""
-    status, document = error_document(error)
-    return BodyAnswer(status, json_format.encode(document))
-
-
 def error_plain_json(error: KinesisError) -> BodyAnswer:
     """The error for a request of type `application/json`: its name only."""
     document = {"Output": {"__type": f"com.amazon.coral.service#{error.code}"}, "Version": "1.0"}
