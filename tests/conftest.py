@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,10 @@ class RunningServer:
     endpoint_url: str
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server on a free port, its streams ready almost at once."""
-    log = tmp_path_factory.mktemp("server") / "log"
-    command = [sys.executable, "-m", "headwater", "start", "--port", "0", "--transition-ms", "20"]
+@contextmanager
+def started_server(log: Path, *options: str) -> Iterator[RunningServer]:
+    """A server on a free port, its streams ready almost at once, until the block is left."""
+    command = [sys.executable, "-m", "headwater", "start", "--port", "0", "--transition-ms", "20", *options]
     with (
         log.open("wb") as output,
         subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process,
@@ -42,6 +42,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
             yield RunningServer(_ready_endpoint_url(process, log))
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The server that most tests share."""
+    with started_server(tmp_path_factory.mktemp("server") / "log") as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import pytest
 
-from headwater.config import SETTINGS, Config, ConfigError
+from headwater.config import SECRET_SETTINGS, SETTINGS, Config, ConfigError, tls_folder
 
 
 def test_without_anything_set_the_defaults_hold() -> None:
@@ -26,10 +27,16 @@ def test_every_variable_is_read() -> None:
         "HEADWATER_DATA_DIR": "/tmp/data",
         "HEADWATER_ACCOUNT_ID": "123456789012",
         "HEADWATER_REGION": "eu-west-1",
+        "HEADWATER_CREDENTIALS": "/tmp/credentials",
         "HEADWATER_TRANSITION_MS": "0",
         "HEADWATER_SHARD_LIMIT": "10",
         "HEADWATER_ON_DEMAND_STREAM_LIMIT": "11",
         "HEADWATER_ALLOW_ORIGIN": "https://example.com,http://example.org:80",
+        "HEADWATER_ALLOW_HOST": "kinesis.example.com,192.0.2.7",
+        "HEADWATER_TLS": "yes",
+        "HEADWATER_TLS_NAME": "*.example.com,2001:db8::1",
+        "HEADWATER_TLS_CERT": "/tmp/cert.pem",
+        "HEADWATER_TLS_KEY": "/tmp/key.pem",
         "HEADWATER_LOG_FORMAT": "json",
         "HEADWATER_LOG_LEVEL": "error",
         "HEADWATER_IDLE_TIMEOUT_S": "1",
@@ -43,10 +50,16 @@ def test_every_variable_is_read() -> None:
         data_dir=Path("/tmp/data"),
         account_id="123456789012",
         region="eu-west-1",
+        credentials=Path("/tmp/credentials"),
         transition_ms=0,
         shard_limit=10,
         on_demand_stream_limit=11,
         allow_origins=("https://example.com", "http://example.org:80"),
+        allow_hosts=("kinesis.example.com", "192.0.2.7"),
+        tls=True,
+        tls_names=("*.example.com", "2001:db8::1"),
+        tls_cert=Path("/tmp/cert.pem"),
+        tls_key=Path("/tmp/key.pem"),
         log_format="json",
         log_level="error",
         idle_timeout_s=1.0,
@@ -93,6 +106,9 @@ def test_a_data_directory_may_be_below_home() -> None:
         ("HEADWATER_IDLE_TIMEOUT_S", "inf"),
         ("HEADWATER_IDLE_TIMEOUT_S", "-1"),
         ("HEADWATER_ALLOW_ORIGIN", "example.com"),
+        ("HEADWATER_ALLOW_HOST", "https://example.com"),
+        ("HEADWATER_TLS", "maybe"),
+        ("HEADWATER_TLS_NAME", "example.com:4566/"),
     ],
 )
 def test_an_impossible_value_is_refused_by_name(variable: str, value: str) -> None:
@@ -100,6 +116,44 @@ def test_an_impossible_value_is_refused_by_name(variable: str, value: str) -> No
         Config.from_environment({variable: value})
 
 
+@pytest.mark.parametrize(("said", "meant"), [("1", True), ("TRUE", True), ("no", False), ("0", False)])
+def test_a_switch_has_a_few_spellings(said: str, meant: bool) -> None:
+    assert Config.from_environment({"HEADWATER_TLS": said}).tls == meant
+
+
+@pytest.mark.parametrize("option", ["tls_cert", "tls_key"])
+def test_a_certificate_and_its_key_belong_together(option: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--tls-cert and --tls-key belong together$"):
+        Config.from_environment({}, {option: "file.pem"})
+
+
+def test_certificates_are_kept_with_the_data_or_else_with_the_users_state() -> None:
+    assert tls_folder(Config(data_dir=Path("/data")), {}) == Path("/data/tls")
+    given = tls_folder(Config(), {"XDG_STATE_HOME": "/state", "LOCALAPPDATA": "/state"})
+    if sys.platform != "darwin":
+        assert given == Path("/state/headwater/tls")
+    for state_home in ("", "relative"):
+        assert Path.home() in tls_folder(Config(), {"XDG_STATE_HOME": state_home}).parents
+
+
 def test_an_impossible_option_is_refused_by_its_own_name() -> None:
     with pytest.raises(ConfigError, match=r"^--account-id: '1' is not twelve digits$"):
         Config.from_environment({"HEADWATER_ACCOUNT_ID": "123456789012"}, {"account_id": "1"})
+
+
+def test_secrets_are_read_from_variables_and_shown_nowhere() -> None:
+    variables = {
+        "HEADWATER_ACCESS_KEY_ID": "AKID",
+        "HEADWATER_SECRET_ACCESS_KEY": "the-secret",
+        "HEADWATER_SESSION_TOKEN": "the-token",
+    }
+    assert set(variables) == {setting.variable for setting in SECRET_SETTINGS}
+    config = Config.from_environment(variables)
+    assert config == Config(access_key_id="AKID", secret_access_key="the-secret", session_token="the-token")
+    assert "the-" not in repr(config)
+
+
+@pytest.mark.parametrize("name", ["HEADWATER_ACCESS_KEY_ID", "HEADWATER_SECRET_ACCESS_KEY"])
+def test_half_a_key_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"^HEADWATER_ACCESS_KEY_ID and HEADWATER_SECRET_ACCESS_KEY belong"):
+        Config.from_environment({name: "x"})

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from headwater.api.operation import OPERATIONS
-from headwater.config import SETTINGS, Config
+from headwater.config import SECRET_SETTINGS, SETTINGS, Config
 from tests.conftest import RunningServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,6 +72,15 @@ def test_the_table_of_operations_says_what_is_offered(name: str) -> None:
     assert f"| `{name}` | {offered} |" in (ROOT / "docs" / "operations.md").read_text()
 
 
+def shown(value: object) -> str:
+    """A default as the table has it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
 def test_the_table_of_settings_is_the_one_in_the_code() -> None:
     rows = re.findall(
         r"^\| `(--\S+)` \| `(\S+)` \| (.*?) \| (.+) \|$",
@@ -81,11 +90,15 @@ def test_the_table_of_settings_is_the_one_in_the_code() -> None:
     assert [row[:2] for row in rows] == [(setting.option, setting.variable) for setting in SETTINGS]
     for setting, (_, _, default, text) in zip(SETTINGS, rows, strict=True):
         value = getattr(Config, setting.field)
-        shown = (
-            ", ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
-        )
-        assert default.strip().strip("`") == shown
+        assert default.strip().strip("`") == shown(value)
         assert text.startswith(setting.help)
+
+
+def test_the_table_of_variables_is_the_one_in_the_code() -> None:
+    rows = re.findall(
+        r"^\| `(HEADWATER_\S+)` \| ([^|]+) \|$", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE
+    )
+    assert rows == [(setting.variable, setting.help) for setting in SECRET_SETTINGS]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -15,26 +15,46 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shlex
 import signal
+import socket
 import sys
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from ssl import SSLContext
 from types import ModuleType
 from typing import Any, cast
 
 from headwater import __version__
-from headwater.api.constraints import accept
+from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
-from headwater.config import Config
+from headwater.config import Config, tls_folder
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.model.clock import Clock, SystemClock
 from headwater.server.authentication import Authentication
 from headwater.server.connections import OpenConnections
+from headwater.server.credentials import (
+    Credentials,
+    CredentialsError,
+    by_access_key,
+    is_readable_by_others,
+    known_key,
+    load_credentials,
+)
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch
-from headwater.server.http1 import Http1Connection, Http1Limits
-from headwater.server.listener import Listener, ListenError
+from headwater.server.exchange import HEADERS_READ
+from headwater.server.first_bytes import Doorway
+from headwater.server.host_names import HostPolicy
+from headwater.server.http1 import Http1Connection
+from headwater.server.limits import ConnectionLimits
+from headwater.server.listener import WILDCARDS, Listener, ListenError
 from headwater.server.request_log import RequestLog
+from headwater.server.tls import TlsError, server_context
+from headwater.server.verification import Verification
+from headwater.server.wire_formats import WIRE_FORMATS
 from headwater.storage.interface import Post, StoreError
 from headwater.storage.open_store import open_store
 
@@ -46,6 +66,8 @@ except ImportError:  # not made for this platform: asyncio's own loop serves
 
 TICK_INTERVAL_S = 0.1
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+START_ERRORS = (CredentialsError, ListenError, StoreError, TlsError)
+"""What can be wrong with what a server was given; the message is for the person who gave it."""
 
 
 class Server:
@@ -64,6 +86,7 @@ class Server:
         )
         self._engine: Engine | None = None
         self._listener: Listener | None = None
+        self._ca: Path | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -71,24 +94,47 @@ class Server:
         """The URLs of a started server."""
         return self._listener.endpoints if self._listener else ()
 
+    @property
+    def ca(self) -> Path | None:
+        """The certificate that clients must trust, if the server has made it."""
+        return self._ca
+
     async def start(self) -> None:
-        """Open everything. On `ListenError` and `StoreError` nothing is left open."""
+        """Open everything. On one of `START_ERRORS` nothing is left open."""
         config = self._config
+        credentials = self._load_credentials()
+        headers_kept = None if credentials else HEADERS_READ  # a signature may cover any header
         connections = OpenConnections(self._clock)
-        limits = Http1Limits(
+        limits = ConnectionLimits(
             config.header_limit_bytes,
             config.body_limit_bytes,
             config.idle_timeout_s,
             config.request_timeout_s,
         )
+        self._ca, tls = open_tls(config)
 
-        def make_connection() -> asyncio.Protocol:
-            return Http1Connection(dispatch, limits, connections, self._loop)
+        def http1() -> asyncio.Protocol:
+            return Http1Connection(dispatch, limits, connections, self._loop, headers_kept)
 
-        self._listener = Listener(config.host, config.ports, make_connection, connections)
+        def http2() -> asyncio.Protocol:
+            from headwater.server.http2 import Http2Connection  # noqa: PLC0415 - not all clients need it
+
+            return Http2Connection(dispatch, limits, connections, self._loop, headers_kept)
+
+        doorway = Doorway(
+            http1,
+            http2,
+            tls,
+            limits=limits,
+            connections=connections,
+            loop=self._loop,
+            note=partial(self._log.note, "warning"),
+        )
+        scheme = "http" if tls is None else "https"
+        self._listener = Listener(config.host, config.ports, doorway.connection, connections, scheme=scheme)
         try:
             self._engine = self._open_engine()
-            dispatch = self._build_dispatch(self._engine)
+            dispatch = self._build_dispatch(self._engine, credentials)
             await self._listener.open()
         except BaseException:
             await self.stop(0)
@@ -136,13 +182,33 @@ class Server:
             raise
         return engine
 
-    def _build_dispatch(self, engine: Engine) -> Dispatch:
+    def _load_credentials(self) -> Credentials:
+        """The keys that requests must be signed with; none: signatures are not verified."""
         config = self._config
+        known = []
+        if config.credentials is not None:
+            known += load_credentials(config.credentials)
+            if is_readable_by_others(config.credentials):
+                self._log.note("warning", f"other users of this machine can read {config.credentials}")
+        if config.access_key_id is not None and config.secret_access_key is not None:
+            source = "HEADWATER_ACCESS_KEY_ID"
+            known.append(
+                known_key(source, config.access_key_id, config.secret_access_key, config.session_token)
+            )
+        return by_access_key(known)
+
+    def _build_dispatch(self, engine: Engine, credentials: Credentials) -> Dispatch:
+        config = self._config
+        operations, authentication = OPERATIONS, Authentication(config.account_id, config.region)
+        if credentials:
+            operations = enforced(OPERATIONS)  # callers are who they say, so policies mean something
+            authentication = Verification(config.account_id, config.region, credentials, self._clock)
         return Dispatch(
             engine,
-            OPERATIONS,
-            accept,
-            authentication=Authentication(config.account_id, config.region),
+            operations,
+            WIRE_FORMATS,
+            authentication=authentication,
+            hosts=HostPolicy(_own_names(config), config.allow_hosts),
             origins=OriginPolicy(config.allow_origins),
             log=self._log,
         )
@@ -170,7 +236,7 @@ async def serve(config: Config) -> None:
         for number in STOP_SIGNALS:
             with suppress(NotImplementedError):  # Windows: Ctrl-C cancels this coroutine instead
                 loop.add_signal_handler(number, on_signal)
-        announce(config, server.endpoints)
+        announce(config, server.endpoints, server.ca)
         # What lives until the end need not be looked at by every collection.
         gc.collect()
         gc.freeze()
@@ -179,13 +245,49 @@ async def serve(config: Config) -> None:
         await server.stop(config.shutdown_grace_s)
 
 
-def announce(config: Config, endpoints: tuple[str, ...]) -> None:
+def open_tls(config: Config) -> tuple[Path | None, SSLContext | None]:
+    """The authority that clients must be told to trust, and the settings of TLS, as far as there are any."""
+    if config.tls_cert is not None and config.tls_key is not None:
+        return None, server_context(config.tls_cert, config.tls_key)
+    if not config.tls:
+        return None, None
+    folder = tls_folder(config)
+    server = local_ca().ensure_server(folder, (*_own_names(config), *config.tls_names))
+    return ensure_ca(config), server_context(server, server)
+
+
+def _own_names(config: Config) -> tuple[str, ...]:
+    """What this machine and the address that is listened on are called."""
+    bound = () if config.host in ("", *WILDCARDS) else (config.host,)
+    return (*bound, socket.gethostname())
+
+
+def ensure_ca(config: Config) -> Path:
+    """The path of the server's own authority, which is made if there is none. Raises `TlsError`."""
+    path: Path = local_ca().ensure_ca(tls_folder(config))
+    return path
+
+
+def local_ca() -> ModuleType:
+    """The module that makes certificates, which needs what not every server needs."""
+    try:
+        from headwater.server import local_ca as module  # noqa: PLC0415
+    except ImportError as error:
+        raise TlsError(
+            "--tls makes a certificate with the package `cryptography`: "
+            "pip install 'headwater[tls]', or give --tls-cert and --tls-key"
+        ) from error
+    return module
+
+
+def announce(config: Config, endpoints: tuple[str, ...], ca: Path | None) -> None:
     """Say on standard output that the server is ready, and how to point a client at it."""
     data = "a temporary folder, gone at exit" if config.data_dir is None else config.data_dir
     with suppress(OSError):  # nobody reads it: that is no reason not to serve
         sys.stdout.write(
             f"Headwater {__version__} is ready at {' and '.join(endpoints)} (data in {data})\n"
             f"  export AWS_ENDPOINT_URL_KINESIS={endpoints[0]}\n"
+            + (f"  export AWS_CA_BUNDLE={shlex.quote(str(ca))}\n" if ca else "")
         )
         sys.stdout.flush()
 
@@ -195,7 +297,7 @@ def run(config: Config) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
             runner.run(serve(config))
-    except (ListenError, StoreError) as error:
+    except START_ERRORS as error:
         sys.stderr.write(f"headwater: {error}\n")
         return 1
     except KeyboardInterrupt:

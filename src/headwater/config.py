@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ class Config:
     """The account of callers whose access key is not itself an account id."""
     region: str = "us-east-1"
     """The region of callers whose signature names none."""
+    credentials: Path | None = None
+    """A file of access keys; with it, or with the key below, every signature is verified."""
+    access_key_id: str | None = None
+    """One more access key, for one who has no file."""
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
     transition_ms: int = 200
     """How long streams and consumers stay CREATING, UPDATING and DELETING."""
     shard_limit: int = 20_000
@@ -41,6 +48,15 @@ class Config:
     """On-demand streams that one account may have in one region."""
     allow_origins: tuple[str, ...] = ()
     """Origins of web pages that may call the server, besides this machine's own; `*` is all."""
+    allow_hosts: tuple[str, ...] = ()
+    """Names that the server answers to, besides this machine's own; `*` is every name."""
+    tls: bool = False
+    """Offer TLS, on the same ports, with a certificate of the server's own making."""
+    tls_names: tuple[str, ...] = ()
+    """What that certificate is also for."""
+    tls_cert: Path | None = None
+    """Offer TLS with this certificate, whose key is `tls_key`."""
+    tls_key: Path | None = None
     log_format: str = "text"
     """`text` for people, `json` for machines."""
     log_level: str = "info"
@@ -67,7 +83,7 @@ class Config:
         """
         variables = environment() if variables is None else variables
         values: dict[str, Any] = {}
-        for setting in SETTINGS:
+        for setting in (*SETTINGS, *SECRET_SETTINGS):
             option = (options or {}).get(setting.field)
             variable = variables.get(setting.variable)
             if option:
@@ -76,12 +92,36 @@ class Config:
             elif variable:
                 texts = tuple(variable.split(",")) if setting.repeats else (variable,)
                 values[setting.field] = setting.read(texts, setting.variable)
-        return cls(**values)
+        config = cls(**values)
+        if (config.access_key_id is None) != (config.secret_access_key is None):
+            raise ConfigError("HEADWATER_ACCESS_KEY_ID and HEADWATER_SECRET_ACCESS_KEY belong together")
+        if (config.tls_cert is None) != (config.tls_key is None):
+            raise ConfigError("--tls-cert and --tls-key belong together")
+        return config
 
 
 def environment() -> Mapping[str, str]:
     """The process's environment: what every other module is given instead of reading it."""
     return os.environ
+
+
+def tls_folder(config: Config, variables: Mapping[str, str] | None = None) -> Path:
+    """Where the server's own authority and certificate are: with the data, else with the user's state."""
+    if config.data_dir is not None:
+        return config.data_dir / "tls"
+    variables = environment() if variables is None else variables
+    return _state_folder(variables, sys.platform) / "headwater" / "tls"
+
+
+def _state_folder(variables: Mapping[str, str], platform: str) -> Path:
+    """Where this platform's programs keep what is neither data, settings nor cache."""
+    home = Path.home()
+    if platform == "win32":
+        return Path(variables.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    if platform == "darwin":
+        return home / "Library" / "Application Support"
+    given = Path(variables.get("XDG_STATE_HOME", ""))
+    return given if given.is_absolute() else home / ".local" / "state"
 
 
 @dataclass(frozen=True)
@@ -92,11 +132,16 @@ class Setting:
     name: str
     """As an option has it, without the dashes in front."""
     kind: str
-    """What a value is, in one word, for the help text."""
+    """What a value is, in one word, for the help text; none for a switch."""
     help: str
     parse: Callable[[str], Any]
     """Raises ValueError with what a value must be."""
     repeats: bool = False
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether the option stands alone; the variable says `yes` or `no`."""
+        return not self.kind
 
     @property
     def option(self) -> str:
@@ -154,14 +199,21 @@ def _choice(*choices: str) -> Callable[[str], str]:
     return parse
 
 
-def _folder(text: str) -> Path:
+def _yes_or_no(text: str) -> bool:
+    answers = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if text.lower() not in answers:
+        raise ValueError(f"{text!r} is neither yes nor no")
+    return answers[text.lower()]
+
+
+def _path(text: str) -> Path:
     return Path(text).expanduser()
 
 
 SETTINGS = (
     Setting("host", "host", "ADDRESS", "Address to listen on; 0.0.0.0 is every IPv4 address.", _text),
     Setting("ports", "port", "PORT", "Port to listen on; 0 is a free one.", _whole_number(0, 65_535), True),
-    Setting("data_dir", "data-dir", "DIR", "Keep streams and records here, safe from a crash.", _folder),
+    Setting("data_dir", "data-dir", "DIR", "Keep streams and records here, safe from a crash.", _path),
     Setting(
         "account_id",
         "account-id",
@@ -175,6 +227,13 @@ SETTINGS = (
         "REGION",
         "Region of callers whose signature names none.",
         _matching(r"[a-z0-9]+(-[a-z0-9]+)*", "a region"),
+    ),
+    Setting(
+        "credentials",
+        "credentials",
+        "FILE",
+        "Verify signatures: this AWS credentials file has the access keys.",
+        _path,
     ),
     Setting(
         "transition_ms",
@@ -205,6 +264,25 @@ SETTINGS = (
         _matching(r"\*|null|[a-z][a-z0-9+.-]*://[^\s/,]+/?", "an origin such as https://example.com"),
         True,
     ),
+    Setting(
+        "allow_hosts",
+        "allow-host",
+        "NAME",
+        "Answer requests to this host name too; * is every name.",
+        _matching(r"\*|[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+", "a host name such as kinesis.example.com"),
+        True,
+    ),
+    Setting("tls", "tls", "", "Offer TLS too, on the same ports, with a certificate made here.", _yes_or_no),
+    Setting(
+        "tls_names",
+        "tls-name",
+        "NAME",
+        "Name or address that this certificate is also for.",
+        _matching(r"(\*\.)?[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+", "a host name or an address"),
+        True,
+    ),
+    Setting("tls_cert", "tls-cert", "FILE", "Offer TLS too, with the certificate in this file.", _path),
+    Setting("tls_key", "tls-key", "FILE", "The key of that certificate.", _path),
     Setting("log_format", "log-format", "FORMAT", "text or json.", _choice("text", "json")),
     Setting(
         "log_level",
@@ -221,3 +299,10 @@ SETTINGS = (
         "shutdown_grace_s", "shutdown-grace-s", "SECONDS", "Time for requests to finish at the end.", _seconds
     ),
 )
+
+SECRET_SETTINGS = (
+    Setting("access_key_id", "access-key-id", "KEY", "Verify signatures: an access key.", _text),
+    Setting("secret_access_key", "secret-access-key", "SECRET", "The access key's secret.", _text),
+    Setting("session_token", "session-token", "TOKEN", "The access key's session token, if any.", _text),
+)
+"""Variables only: a command line can be read by every user of the machine."""

@@ -102,6 +102,13 @@ def test_an_iterator_can_be_used_again(kinesis: Any, stream_arn: str) -> None:
     assert [data_of(get(kinesis, taken)) for _ in range(2)] == [[b"data"], [b"data"]]
 
 
+def test_an_iterator_may_be_in_quotes(kinesis: Any, stream_arn: str) -> None:
+    iterator = kinesis.get_shard_iterator(
+        StreamName="orders", ShardId=shard_id(0), ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    assert kinesis.get_records(ShardIterator=f'"{iterator}"')["Records"] == []
+
+
 def test_a_page_has_ten_thousand_records_at_most(kinesis: Any, settle: Settle) -> None:
     create(kinesis, settle)
     entry = {"Data": b"data", "PartitionKey": "key"}

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from headwater.cli.client_environment import ClientEnvironment
 from headwater.cli.connection import (
@@ -20,7 +21,6 @@ from headwater.cli.connection import (
     ClientFailure,
     Connection,
     NoServer,
-    authorization,
     stream_reference,
 )
 from headwater.cli.table import iso_time, printable
@@ -118,14 +118,29 @@ def test_a_connection_that_the_server_closed_is_opened_again_and_nothing_is_sent
     assert (answers.connections, len(answers.requests)) == (2, 2)
 
 
-def test_the_authorization_names_key_region_and_service() -> None:
-    environment = ClientEnvironment("http://localhost", "eu-west-1", "123456789012")
-    header = authorization(environment, datetime(2026, 5, 1, tzinfo=UTC))
-    assert re.fullmatch(
-        r"AWS4-HMAC-SHA256 Credential=123456789012/20260501/eu-west-1/kinesis/aws4_request, "
-        r"SignedHeaders=[a-z;-]+, Signature=[0-9a-f]{64}",
-        header,
+def test_a_call_is_signed_with_the_key_of_the_environment() -> None:
+    with Answers((200, b"{}")) as answers:
+        environment = ClientEnvironment(
+            answers.endpoint_url, "eu-west-1", "123456789012", "secret", session_token="token"
+        )
+        connection = Connection(environment)
+        connection.call("ListStreams", Limit=1)
+        connection.close()
+    ((headers, body),) = answers.requests
+    signed = AWSRequest(
+        "POST",
+        f"{answers.endpoint_url}/",
+        {name: headers[name] for name in ("content-type", "host", "x-amz-target")},
+        body,
     )
+    signed.context["timestamp"] = headers["x-amz-date"]
+    signer = SigV4Auth(Credentials("123456789012", "secret", "token"), "kinesis", "eu-west-1")
+    signed.headers["x-amz-date"] = headers["x-amz-date"]
+    signed.headers["x-amz-security-token"] = "token"
+    expected = signer.signature(signer.string_to_sign(signed, signer.canonical_request(signed)), signed)
+    assert headers["x-amz-security-token"] == "token"
+    assert headers["authorization"].endswith(f"Signature={expected}")
+    assert "Credential=123456789012/" in headers["authorization"]
 
 
 @pytest.mark.parametrize(

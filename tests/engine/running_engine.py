@@ -8,6 +8,7 @@ from typing import Any
 
 from headwater.api.constraints import accept
 from headwater.api.operation import OPERATIONS
+from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
@@ -37,7 +38,9 @@ class RunningEngine:
         handler = OPERATIONS[operation].handler
         assert handler is not None
         request = accept(operation, encode(members))
-        return self.inbox.run(handler(self.engine, caller, request)) or {}
+        answer = self.inbox.run(handler(self.engine, caller, request))
+        assert not isinstance(answer, StreamedAnswer), "a stream of events is the test's own to start"
+        return answer or {}
 
     def restart(self) -> None:
         """Close the engine and its store, and open them again."""

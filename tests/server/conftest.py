@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
@@ -15,8 +16,18 @@ import pytest
 
 from headwater.model.clock import SystemClock
 from headwater.server.connections import OpenConnections
-from headwater.server.exchange import HttpRequest, HttpResponse, Refusal, RequestHandler, Respond
-from headwater.server.http1 import Http1Connection, Http1Limits
+from headwater.server.exchange import (
+    BodyWriter,
+    HttpRequest,
+    HttpResponse,
+    Refusal,
+    RequestHandler,
+    Respond,
+)
+from headwater.server.first_bytes import Doorway
+from headwater.server.http1 import Http1Connection
+from headwater.server.http2 import Http2Connection
+from headwater.server.limits import ConnectionLimits
 from headwater.server.listener import Listener
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
@@ -87,21 +98,60 @@ class Peer:
         self.unread += data
 
 
+class ManualSource:
+    """A streamed body whose parts a test writes, and that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.writer: BodyWriter | None = None
+
+    def start(self, writer: BodyWriter) -> None:
+        self.told.append("start")
+        self.writer = writer
+        writer.write(b"first ")
+
+    def pause(self) -> None:
+        self.told.append("pause")
+
+    def resume(self) -> None:
+        self.told.append("resume")
+
+    def stop(self) -> None:
+        self.told.append("stop")
+
+    def write(self, data: bytes) -> None:
+        assert self.writer is not None
+        self.writer.write(data)
+
+    def end(self) -> None:
+        assert self.writer is not None
+        self.writer.end()
+
+
 @dataclass
 class Recorder:
-    """Answers every request with what it asked for, those under /hold when they are released."""
+    """Answers every request with what it asked for.
+
+    Those under /hold are answered when they are released, those under /stream with a body
+    that the test writes.
+    """
 
     requests: list[HttpRequest] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     held: list[Callable[[], None]] = field(default_factory=list)
+    sources: list[ManualSource] = field(default_factory=list)
     body: bytes = b""
+    fields: tuple[tuple[str, str], ...] = (("X-Test", "yes"),)
 
     def handle(self, request: HttpRequest, respond: Respond) -> None:
         self.requests.append(request)
         body = self.body or request.method + b" " + request.target + b" " + request.body
-        response = HttpResponse(200, (("X-Test", "yes"),), body, "request-id", "extended-id")
+        response = HttpResponse(200, self.fields, body, "request-id", "extended-id")
         if request.path == b"/hold":
             self.held.append(lambda: respond(response))
+        elif request.path == b"/stream":
+            self.sources.append(ManualSource())
+            respond(response._replace(body=b"", source=self.sources[-1]))
         else:
             respond(response)
 
@@ -113,7 +163,13 @@ class Recorder:
 class Loopback:
     """A listener with a handler on a free port."""
 
-    def __init__(self, handler: RequestHandler, limits: Http1Limits, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        handler: RequestHandler,
+        limits: ConnectionLimits,
+        loop: asyncio.AbstractEventLoop,
+        tls: ssl.SSLContext | None,
+    ) -> None:
         self.handler = handler
         self.limits = limits
         self.peers: list[Peer] = []
@@ -121,12 +177,25 @@ class Loopback:
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
         self.connections = OpenConnections(SystemClock())
-        self.listener = Listener("127.0.0.1", [0], self._make_connection, self.connections, 0.02)
+        self.notes: list[str] = []
+        doorway = Doorway(
+            self._http1,
+            self._http2,
+            tls,
+            limits=limits,
+            connections=self.connections,
+            loop=loop,
+            note=self.notes.append,
+        )
+        self.listener = Listener("127.0.0.1", [0], doorway.connection, self.connections, 0.02)
         self.run(self.listener.open())
         self.port = int(self.listener.endpoints[0].rsplit(":", 1)[1])
 
-    def _make_connection(self) -> asyncio.Protocol:
+    def _http1(self) -> asyncio.Protocol:
         return Http1Connection(self.handler, self.limits, self.connections, self.loop)
+
+    def _http2(self) -> asyncio.Protocol:
+        return Http2Connection(self.handler, self.limits, self.connections, self.loop)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
@@ -164,8 +233,8 @@ def loopback(request: pytest.FixtureRequest) -> Iterator[StartLoopback]:
     """Starts front ends; all are closed at the end. Once for each event loop that may serve."""
     started: list[Loopback] = []
 
-    def start(handler: RequestHandler, **limits: Any) -> Loopback:
-        started.append(Loopback(handler, Http1Limits(**limits), LOOPS[request.param]()))
+    def start(handler: RequestHandler, tls: ssl.SSLContext | None = None, **limits: Any) -> Loopback:
+        started.append(Loopback(handler, ConnectionLimits(**limits), LOOPS[request.param](), tls))
         return started[-1]
 
     yield start

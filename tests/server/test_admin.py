@@ -11,6 +11,7 @@ from headwater.model.clock import ManualClock
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch
+from headwater.server.host_names import HostPolicy
 from headwater.server.request_log import RequestLog
 from headwater.storage.completion import Completion
 
@@ -42,8 +43,9 @@ def server(loopback: Any, engine: CountingEngine) -> Any:
         Dispatch(
             engine,
             {},
-            lambda name, body: None,
+            {},
             authentication=Authentication("000000000000", "us-east-1"),
+            hosts=HostPolicy((), ()),
             origins=OriginPolicy(()),
             log=log,
         )

@@ -14,10 +14,12 @@ from headwater.model.errors import ResourceNotFoundException, ValidationExceptio
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch, Handler
+from headwater.server.host_names import HostPolicy
 from headwater.server.request_log import RequestLog
+from headwater.server.wire_formats import WIRE_FORMATS
 from headwater.storage.completion import Completion
 from headwater.storage.interface import StoreUnavailable
-from headwater.wire import json_format
+from headwater.wire import cbor_format, json_format
 
 AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=AKID/20261120/eu-west-1/kinesis/aws4_request, "
@@ -106,8 +108,9 @@ class Api:
         self.dispatch = Dispatch(
             self.engine,
             {name: Row(name, handler) for name, handler in ROWS.items()},
-            accept,
+            {content_type: form._replace(accept=accept) for content_type, form in WIRE_FORMATS.items()},
             authentication=Authentication("000000000000", "us-east-1"),
+            hosts=HostPolicy((), ()),
             origins=OriginPolicy(allow_origins),
             log=RequestLog(self.logged.append, ManualClock(), self._soon),
         )
@@ -207,12 +210,19 @@ def test_a_method_other_than_post_is_denied(api: Api, method: str) -> None:
 
 @pytest.mark.parametrize("content_type", ["application/x-amz-json-1.1", "application/json", "text/html", ""])
 def test_an_empty_body_is_seen_before_its_content_type(api: Api, content_type: str) -> None:
-    unreadable = (400, {"__type": "SerializationException"})
-    unknown = (400, {"__type": "UnknownOperationException"})
-    assert error(api.call("WhoAmI", b"", Content_Type=content_type)) == unreadable
-    assert error(api.call("NotYet", b"", Content_Type=content_type)) == unreadable
-    assert error(api.call("Nothing", b"", Content_Type=content_type)) == unknown
-    assert error(api.call("", b"", X_Amz_Target=None, Content_Type=content_type)) == unknown
+    is_json = content_type == "application/x-amz-json-1.1"
+    decode = json_format.decode if is_json else cbor_format.decode
+    answered_in = content_type if is_json else "application/x-amz-cbor-1.1"
+    for target, code in (
+        ("Kinesis_20131202.WhoAmI", "SerializationException"),
+        ("Kinesis_20131202.NotYet", "SerializationException"),
+        ("Kinesis_20131202.Nothing", "UnknownOperationException"),
+        (None, "UnknownOperationException"),
+    ):
+        reply = api.call("", b"", Content_Type=content_type, X_Amz_Target=target)
+        assert reply.status == 400
+        assert reply.headers["Content-Type"] == answered_in
+        assert decode(reply.body) == {"__type": code}
 
 
 @pytest.mark.parametrize("content_type", [None, "", "text/plain", "application/x-amz-json-1.0"])

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from headwater.server import http1
-from headwater.server.http1 import Http1Limits, RequestReader
+from headwater.server import http1, limits
+from headwater.server.http1 import RequestReader
+from headwater.server.limits import ConnectionLimits
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -29,7 +30,7 @@ def wait_until(condition: Callable[[], Any]) -> None:
 
 
 def test_a_request_may_arrive_byte_by_byte() -> None:
-    reader = RequestReader(Http1Limits())
+    reader = RequestReader(ConnectionLimits())
     for byte in post(b"hello", b"/a?b=c", b"X-Amz-Target: t\r\nUser-Agent: u\r\n"):
         assert not reader.ready
         reader.feed(bytes([byte]))
@@ -38,12 +39,12 @@ def test_a_request_may_arrive_byte_by_byte() -> None:
     assert request.target == b"/a?b=c"
     assert request.path == b"/a"
     assert request.body == b"hello"
-    assert request.headers == {b"x-amz-target": b"t", b"content-length": b"5"}
+    assert request.headers == {b"host": b"x", b"x-amz-target": b"t", b"content-length": b"5"}
     assert stays_open
 
 
 def test_many_requests_may_arrive_in_one_read() -> None:
-    reader = RequestReader(Http1Limits())
+    reader = RequestReader(ConnectionLimits())
     reader.feed(GET + post(b"1") + post(b"2") + GET[:10])
     assert [request.body for request, _ in reader.ready] == [b"", b"1", b"2"]
     assert reader.reading
@@ -51,7 +52,7 @@ def test_many_requests_may_arrive_in_one_read() -> None:
 
 
 def test_a_chunked_body_is_joined_and_its_trailers_say_nothing() -> None:
-    reader = RequestReader(Http1Limits())
+    reader = RequestReader(ConnectionLimits())
     reader.feed(
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"2\r\nab\r\n3;note=1\r\ncde\r\n0\r\nAuthorization: later\r\n\r\n"
@@ -64,7 +65,7 @@ def test_a_chunked_body_is_joined_and_its_trailers_say_nothing() -> None:
 @pytest.mark.parametrize("body", [b"", b"ab", b"c" * 100_000])
 def test_an_offer_to_change_the_protocol_is_ignored(body: bytes) -> None:
     offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
-    reader = RequestReader(Http1Limits())
+    reader = RequestReader(ConnectionLimits())
     reader.feed(post(body, headers=offer) + GET)
     assert [request.method for request, _ in reader.ready] == [b"POST", b"GET"]
     assert [request.body for request, _ in reader.ready] == [body, b""]
@@ -89,24 +90,24 @@ def test_an_offer_to_change_the_protocol_is_ignored(body: bytes) -> None:
     ],
 )
 def test_what_is_not_http_1_is_malformed(data: bytes) -> None:
-    reader = RequestReader(Http1Limits())
+    reader = RequestReader(ConnectionLimits())
     reader.feed(data)
-    assert reader.refusal == http1.MALFORMED
+    assert reader.refusal == limits.MALFORMED
 
 
 def test_headers_are_limited_in_bytes_and_in_number() -> None:
-    fits = RequestReader(Http1Limits(header_bytes=1000))
+    fits = RequestReader(ConnectionLimits(header_bytes=1000))
     fits.feed(b"GET / HTTP/1.1\r\nX: " + b"a" * 900 + b"\r\n\r\n")
     assert fits.ready
     for headers in (b"X: " + b"a" * 1000 + b"\r\n", b"X: 1\r\n" * 101):
-        reader = RequestReader(Http1Limits(header_bytes=1000))
+        reader = RequestReader(ConnectionLimits(header_bytes=1000))
         reader.feed(b"GET / HTTP/1.1\r\n" + headers + b"\r\n")
         assert reader.refusal is not None
         assert reader.refusal.status == 431
 
 
 def test_a_header_without_an_end_is_refused_while_it_arrives() -> None:
-    reader = RequestReader(Http1Limits(header_bytes=1000))
+    reader = RequestReader(ConnectionLimits(header_bytes=1000))
     reader.feed(b"GET / HTTP/1.1\r\nX: ")
     for _ in range(11):
         reader.feed(b"a" * 100)
@@ -115,7 +116,7 @@ def test_a_header_without_an_end_is_refused_while_it_arrives() -> None:
 
 
 def test_a_body_is_refused_by_its_announced_length() -> None:
-    reader = RequestReader(Http1Limits(body_bytes=10))
+    reader = RequestReader(ConnectionLimits(body_bytes=10))
     reader.feed(post(b"0123456789"))
     reader.feed(b"POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\n")
     assert reader.refusal is not None
@@ -124,7 +125,7 @@ def test_a_body_is_refused_by_its_announced_length() -> None:
 
 
 def test_a_chunked_body_is_refused_when_it_has_grown_too_long() -> None:
-    reader = RequestReader(Http1Limits(body_bytes=10))
+    reader = RequestReader(ConnectionLimits(body_bytes=10))
     reader.feed(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n012345\r\n")
     assert reader.refusal is None
     reader.feed(b"6\r\n012345\r\n")
@@ -248,7 +249,7 @@ def test_requests_before_a_malformed_one_are_answered_first(loopback: Any, recor
     assert peer.reply().status == 400
     assert peer.is_closed_by_server()
     assert len(recorder.requests) == 2
-    assert recorder.refusals == [http1.MALFORMED]
+    assert recorder.refusals == [limits.MALFORMED]
 
 
 @pytest.mark.parametrize("head", [b"GET / HTTP/1.0\r\n\r\n", b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"])
@@ -321,7 +322,7 @@ def test_a_request_that_trickles_in_is_given_up(part: bytes, loopback: Any, reco
         peer.send(bytes([byte]))
     assert peer.reply().status == 408
     assert peer.is_closed_by_server()
-    assert recorder.refusals == [http1.TOO_SLOW]
+    assert recorder.refusals == [limits.TOO_SLOW]
 
 
 def test_no_time_out_counts_while_the_server_works(loopback: Any, recorder: Any) -> None:
@@ -351,3 +352,135 @@ def test_a_refused_client_that_never_stops_is_cut_off(
     peer.send(b"nonsense\r\n\r\n")
     assert peer.reply().status == 400
     wait_until(lambda: not server.call(lambda: len(server.connections)))
+
+
+# Streamed answers
+
+STREAM = b"POST /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+
+
+def read_exactly(peer: Any, expected: bytes) -> bool:
+    data = peer.unread
+    peer.unread = b""
+    while len(data) < len(expected):
+        part = peer.socket.recv(len(expected) - len(data))
+        assert part, data
+        data += part
+    return bool(data == expected)
+
+
+def test_a_streamed_answer_comes_in_chunks_as_it_is_written(loopback: Any, recorder: Any) -> None:
+    server = loopback(recorder)
+    peer = server.connect()
+    peer.send(STREAM)
+    head = peer.reply(has_body=False)
+    assert head.headers["Transfer-Encoding"] == "chunked"
+    assert "Content-Length" not in head.headers
+    assert read_exactly(peer, b"6\r\nfirst \r\n")
+    (source,) = recorder.sources
+    server.call(lambda: source.write(b""))
+    server.call(lambda: source.write(b"x" * 100_000))
+    assert read_exactly(peer, b"186a0\r\n" + b"x" * 100_000 + b"\r\n")
+    server.call(source.end)
+    assert read_exactly(peer, b"0\r\n\r\n")
+    peer.send(GET)
+    assert peer.reply().body == b"GET / "
+    assert source.told == ["start"]
+
+
+def test_a_streamed_answer_ends_with_the_connection_on_http_1_0(loopback: Any, recorder: Any) -> None:
+    server = loopback(recorder)
+    peer = server.connect()
+    peer.send(b"GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    assert peer.reply(has_body=False).headers["Connection"] == "close"
+    (source,) = recorder.sources
+    server.call(lambda: source.write(b"second"))
+    server.call(source.end)
+    assert read_exactly(peer, b"first second")
+    assert peer.is_closed_by_server()
+
+
+def test_pipelined_requests_wait_for_a_streamed_answer(loopback: Any, recorder: Any) -> None:
+    server = loopback(recorder)
+    peer = server.connect()
+    peer.send(STREAM + GET)
+    peer.reply(has_body=False)
+    assert read_exactly(peer, b"6\r\nfirst \r\n")
+    assert peer.is_silent_for(0.05)
+    server.call(recorder.sources[0].end)
+    assert read_exactly(peer, b"0\r\n\r\n")
+    assert peer.reply().body == b"GET / "
+
+
+def test_a_source_is_paused_while_its_reader_is_slow(loopback: Any, recorder: Any) -> None:
+    server = loopback(recorder)
+    peer = server.connect()
+    peer.send(STREAM)
+    wait_until(lambda: recorder.sources)
+    (source,) = recorder.sources
+    written = 0
+    while "pause" not in source.told:
+        assert written < 100_000_000
+        server.call(lambda: source.write(b"x" * 100_000))
+        written += 100_000
+    read = 0
+    while read < written:
+        read += len(peer.socket.recv(1 << 20))
+    wait_until(lambda: source.told[:3] == ["start", "pause", "resume"])
+
+
+def test_a_source_is_stopped_when_its_reader_leaves(loopback: Any, recorder: Any) -> None:
+    server = loopback(recorder)
+    peer = server.connect()
+    peer.send(STREAM)
+    wait_until(lambda: recorder.sources)
+    peer.close()
+    (source,) = recorder.sources
+    wait_until(lambda: source.told == ["start", "stop"])
+    server.call(lambda: source.write(b"for nobody"))
+    server.call(source.end)
+
+
+def test_a_source_is_stopped_when_its_reader_never_reads(loopback: Any, recorder: Any) -> None:
+    server = loopback(recorder, idle_timeout_s=0.2)
+    server.connect().send(STREAM)
+    wait_until(lambda: recorder.sources)
+    (source,) = recorder.sources
+    while "pause" not in source.told:
+        server.call(lambda: source.write(b"x" * 1_000_000))
+    wait_until(lambda: source.told[-1] == "stop")
+    assert not server.call(lambda: len(server.connections))
+
+
+def test_no_time_out_counts_while_a_streamed_answer_is_open(loopback: Any, recorder: Any) -> None:
+    server = loopback(recorder, request_timeout_s=0.1, idle_timeout_s=0.1)
+    peer = server.connect()
+    peer.send(STREAM)
+    peer.reply(has_body=False)
+    assert read_exactly(peer, b"6\r\nfirst \r\n")
+    assert peer.is_silent_for(0.3)
+    server.call(recorder.sources[0].end)
+    assert read_exactly(peer, b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize("more", [b"", GET])
+def test_a_streamed_answer_ends_well_at_shutdown(more: bytes, loopback: Any, recorder: Any) -> None:
+    server = loopback(recorder)
+    peer = server.connect()
+    peer.send(STREAM + more)
+    peer.reply(has_body=False)
+    assert read_exactly(peer, b"6\r\nfirst \r\n")
+    server.run(server.listener.close(5))
+    assert read_exactly(peer, b"0\r\n\r\n")
+    if more:
+        assert peer.reply().headers["Connection"] == "close"
+    assert peer.is_closed_by_server()
+    assert recorder.sources[0].told == ["start", "stop"]
+
+
+def test_a_streamed_answer_to_head_is_only_a_head(loopback: Any, recorder: Any) -> None:
+    peer = loopback(recorder).connect()
+    peer.send(b"HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
+    assert peer.reply(has_body=False).headers["Transfer-Encoding"] == "chunked"
+    assert peer.reply().body == b"GET / "
+    assert recorder.sources[0].told == ["stop"]

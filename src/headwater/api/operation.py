@@ -10,11 +10,12 @@ from collections.abc import Callable, Coroutine
 from importlib import import_module
 from typing import Any, NamedTuple, cast
 
+from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 
-Handler = Callable[[Engine, Caller, Any], Coroutine[Any, None, dict[str, Any] | None]]
-"""Takes a checked request; gives the answer, `None` for an operation without output."""
+Handler = Callable[[Engine, Caller, Any], Coroutine[Any, None, dict[str, Any] | StreamedAnswer | None]]
+"""Takes a checked request; gives the answer: a document, a stream of events, or `None` for no output."""
 
 
 class Operation(NamedTuple):
@@ -79,7 +80,7 @@ _TABLE = (
     _offered("SplitShard", "split_shard"),
     _offered("StartStreamEncryption", "start_stream_encryption"),
     _offered("StopStreamEncryption", "stop_stream_encryption"),
-    _later("SubscribeToShard"),
+    _offered("SubscribeToShard", "subscribe_to_shard"),
     _offered("TagResource", "tag_resource"),
     _offered("UntagResource", "untag_resource"),
     _offered("UpdateAccountSettings", "update_account_settings"),

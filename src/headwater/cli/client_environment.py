@@ -9,7 +9,7 @@ Takes a mapping; refuses to know `os.environ`, which `config.py` reads.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 DEFAULT_ENDPOINT_URL = "http://127.0.0.1:4566"
 DEFAULT_REGION = "us-east-1"
@@ -19,11 +19,15 @@ DUMMY_SECRET_ACCESS_KEY = "test"  # noqa: S105  # a dummy: signatures are not ve
 
 @dataclass(frozen=True)
 class ClientEnvironment:
-    """The endpoint, region and access key that a client would use now."""
+    """The endpoint, region and keys that a client would use now."""
 
     endpoint_url: str = DEFAULT_ENDPOINT_URL
     region: str = DEFAULT_REGION
     access_key_id: str = DUMMY_ACCESS_KEY_ID
+    secret_access_key: str = field(default=DUMMY_SECRET_ACCESS_KEY, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    ca_bundle: str | None = None
+    """A file with the authorities to trust in place of the system's."""
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> ClientEnvironment:
@@ -37,4 +41,7 @@ class ClientEnvironment:
             or DEFAULT_ENDPOINT_URL,
             region=variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or DEFAULT_REGION,
             access_key_id=variables.get("AWS_ACCESS_KEY_ID", DUMMY_ACCESS_KEY_ID),
+            secret_access_key=variables.get("AWS_SECRET_ACCESS_KEY", DUMMY_SECRET_ACCESS_KEY),
+            session_token=variables.get("AWS_SESSION_TOKEN") or None,
+            ca_bundle=variables.get("AWS_CA_BUNDLE") or None,
         )

@@ -20,8 +20,10 @@ import http.client
 import json
 import random
 import select
+import ssl
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -31,6 +33,7 @@ import click
 from headwater import config
 from headwater.cli.client_environment import ClientEnvironment
 from headwater.cli.table import printable
+from headwater.wire.signature_v4 import Key, Message, sign
 
 ANSWER_TIMEOUT_S = 60.0
 PATIENCE_S = 30.0
@@ -111,7 +114,7 @@ class Connection:
         body = json.dumps({name: value for name, value in members.items() if value is not None}).encode()
         try:
             http_connection = self._ready()
-            http_connection.request("POST", self._path, body, self._headers(operation))
+            http_connection.request("POST", self._path, body, self._headers(operation, body))
             response = http_connection.getresponse()
             status, answer = response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
@@ -146,18 +149,23 @@ class Connection:
             if not _has_input(self._http):
                 return self._http
             self.close()
-        self._http = _unconnected(self.environment.endpoint_url)
+        self._http = _unconnected(self.environment)
         self._http.connect()
         return self._http
 
-    def _headers(self, operation: str) -> dict[str, str]:
-        now = datetime.now(UTC)
-        return {
-            "Content-Type": "application/x-amz-json-1.1",
-            "X-Amz-Target": f"Kinesis_20131202.{operation}",
-            "X-Amz-Date": now.strftime("%Y%m%dT%H%M%SZ"),
-            "Authorization": authorization(self.environment, now),
+    def _headers(self, operation: str, body: bytes) -> dict[str, str]:
+        """All headers of a call, signed with the environment's key."""
+        environment = self.environment
+        headers = {
+            b"content-type": b"application/x-amz-json-1.1",
+            b"host": urlsplit(environment.endpoint_url).netloc.encode(),
+            b"x-amz-target": f"Kinesis_20131202.{operation}".encode(),
         }
+        message = Message(b"POST", self._path.encode(), headers, body)
+        key = Key(environment.access_key_id, environment.secret_access_key, environment.session_token)
+        timestamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        signed = headers | sign(message, key, timestamp, environment.region, "kinesis")
+        return {name.decode(): value.decode() for name, value in signed.items()}
 
     def _no_server(self, error: Exception) -> NoServer:
         endpoint_url = self.environment.endpoint_url
@@ -166,18 +174,6 @@ class Connection:
         if isinstance(error, ConnectionRefusedError):
             return NoServer(f"no server answers at {endpoint_url}; start one with `headwater start`")
         return NoServer(f"no server answers at {endpoint_url} ({printable(str(error))})")
-
-
-def authorization(environment: ClientEnvironment, now: datetime) -> str:
-    """The Authorization header: the form of Signature V4, naming account and region.
-
-    The signature itself is a placeholder, which a server that verifies signatures refuses.
-    """
-    scope = f"{now:%Y%m%d}/{environment.region}/kinesis/aws4_request"
-    return (
-        f"AWS4-HMAC-SHA256 Credential={environment.access_key_id}/{scope}, "
-        f"SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={'0' * 64}"
-    )
 
 
 def stream_reference(stream: str) -> dict[str, str]:
@@ -209,12 +205,13 @@ def with_connection(command: Callable[..., None]) -> Callable[..., None]:
 def client_environment(endpoint_url: str | None, region: str | None) -> ClientEnvironment:
     """What the environment says, with the options given on the command line in their place."""
     said = ClientEnvironment.of(config.environment())
-    chosen = ClientEnvironment(endpoint_url or said.endpoint_url, region or said.region, said.access_key_id)
-    _unconnected(chosen.endpoint_url)  # a URL that cannot be used is refused before anything is done
+    chosen = replace(said, endpoint_url=endpoint_url or said.endpoint_url, region=region or said.region)
+    _unconnected(chosen)  # a URL that cannot be used is refused before anything is done
     return chosen
 
 
-def _unconnected(endpoint_url: str) -> http.client.HTTPConnection:
+def _unconnected(environment: ClientEnvironment) -> http.client.HTTPConnection:
+    endpoint_url, ca_bundle = environment.endpoint_url, environment.ca_bundle
     try:
         url = urlsplit(endpoint_url)
         port = url.port or DEFAULT_PORTS[url.scheme]
@@ -225,7 +222,11 @@ def _unconnected(endpoint_url: str) -> http.client.HTTPConnection:
             f"{printable(endpoint_url)!r} is not an endpoint; one looks like http://127.0.0.1:4566"
         ) from None
     if url.scheme == "https":
-        return http.client.HTTPSConnection(url.hostname, port, timeout=ANSWER_TIMEOUT_S)
+        try:
+            context = ssl.create_default_context(cafile=ca_bundle)
+        except OSError as error:
+            raise ClientFailure(f"AWS_CA_BUNDLE: cannot read {printable(str(ca_bundle))}: {error}") from None
+        return http.client.HTTPSConnection(url.hostname, port, timeout=ANSWER_TIMEOUT_S, context=context)
     return http.client.HTTPConnection(url.hostname, port, timeout=ANSWER_TIMEOUT_S)
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "start": CommandRow("headwater.cli.start:start", "Start the server."),
     "aws": CommandRow("headwater.cli.aws:aws", "Run the AWS CLI against the local server."),
     "env": CommandRow("headwater.cli.env:env", "Print the exports that point AWS clients at the server."),
+    "tls": CommandRow("headwater.cli.tls:tls", "Show the certificate authority that clients must trust."),
     "stream": CommandRow("headwater.cli.stream:stream", "List, describe, create and delete streams."),
     "put": CommandRow("headwater.cli.put:put", "Put records into a stream."),
     "tail": CommandRow("headwater.cli.tail:tail", "Follow the records of a stream."),

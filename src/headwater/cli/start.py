@@ -15,14 +15,22 @@ from headwater.config import SETTINGS, Config, ConfigError, Setting
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     for setting in reversed(SETTINGS):
-        command = click.option(
-            setting.option,
-            setting.field,
-            metavar=setting.kind,
-            multiple=setting.repeats,
-            help=_help(setting),
-        )(command)
+        command = _option(setting)(command)
     return command
+
+
+def _option(setting: Setting) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    if setting.is_switch:
+        return click.option(
+            setting.option, setting.field, flag_value="yes", default=None, help=_help(setting)
+        )
+    return click.option(
+        setting.option,
+        setting.field,
+        metavar=setting.kind,
+        multiple=setting.repeats,
+        help=_help(setting),
+    )
 
 
 def _help(setting: Setting) -> str:

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from headwater.engine.account import AccountSettings
+from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
 from headwater.engine.caller import Caller
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
@@ -32,7 +33,7 @@ from headwater.model.arn import StreamName
 from headwater.model.clock import Clock
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
 from headwater.model.stream import SERVING, Stream
-from headwater.storage.completion import drive
+from headwater.storage.completion import Completion, drive
 from headwater.storage.interface import Change, Store, StoreUnavailable
 
 _STREAM_KEY = "stream"
@@ -50,11 +51,11 @@ Randomness = Callable[[int], bytes]
 class Held:
     """A stream in memory: its committed value, and what the hot paths derive from it."""
 
-    __slots__ = ("due_ms", "moving", "routes", "serving", "stream", "version")
+    __slots__ = ("awaiting_move", "due_ms", "routes", "serving", "stream", "version")
 
     def __init__(self, stream: Stream, version: int) -> None:
-        self.moving = False
-        """Whether a due transition is being committed."""
+        self.awaiting_move: list[Completion[None]] | None = None
+        """Who waits for the due transition that is being committed; `None` when none is."""
         self.hold(stream, version)
 
     def hold(self, stream: Stream, version: int) -> None:
@@ -84,6 +85,9 @@ class Engine:
         self._last_arrival_ms = 0
         self._next_sweep_ms = 0
         self._ticking = False
+        self._stream_watchers: dict[StreamName, set[Callable[[], None]]] = {}
+        self._time_watchers: set[Callable[[int], None]] = set()
+        self.subscriptions: dict[SubscriptionKey, ActiveSubscription] = {}
 
     def open(self) -> None:
         """Find everything that the store holds. Call once, first."""
@@ -226,7 +230,31 @@ class Engine:
             del self._streams[name]
         else:
             held.hold(revision.stream, version + 1)
+        self._changed(name)
         return True
+
+    # Watching
+
+    def watch_stream(self, name: StreamName, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` after each change of the stream; returns the function that ends the watch."""
+        watchers = self._stream_watchers.setdefault(name, set())
+        watchers.add(callback)
+
+        def unwatch() -> None:
+            watchers.discard(callback)
+            if not watchers and self._stream_watchers.get(name) is watchers:
+                del self._stream_watchers[name]
+
+        return unwatch
+
+    def watch_time(self, callback: Callable[[int], None]) -> Callable[[], None]:
+        """Call `callback` with the time at each tick; returns the function that ends the watch."""
+        self._time_watchers.add(callback)
+        return lambda: self._time_watchers.discard(callback)
+
+    def _changed(self, name: StreamName) -> None:
+        for callback in tuple(self._stream_watchers.get(name, ())):
+            callback()
 
     # Account settings
 
@@ -257,12 +285,16 @@ class Engine:
         await self.store.commit(Change(writes=dict.fromkeys(keys), delete_logs=log_ids))
         self._streams.clear()
         self._accounts.clear()
+        for name in tuple(self._stream_watchers):
+            self._changed(name)
 
     # Time
 
     def tick(self) -> None:
         """Apply what has become due and nobody asked about. Cheap when nothing has."""
         now_ms = self._clock.now_ms()
+        for callback in tuple(self._time_watchers):
+            callback(now_ms)
         due = any(held.due_ms <= now_ms for held in self._streams.values())
         if self._ticking or not (due or now_ms >= self._next_sweep_ms):
             return
@@ -285,14 +317,20 @@ class Engine:
                 await self._expire(name)
 
     async def _advance(self, held: Held) -> None:
-        """Commit what is due. While that is under way others see the stream as it was."""
-        if held.moving:
+        """Commit what is due. Whoever comes while that is under way waits for its end."""
+        if held.awaiting_move is not None:
+            moved = Completion[None]()
+            held.awaiting_move.append(moved)
+            await moved
             return
-        held.moving = True
+        awaiting: list[Completion[None]] = []
+        held.awaiting_move = awaiting
         try:
             await self._commit(held, advance(held.stream, self._clock.now_ms(), self.new_log_id))
         finally:
-            held.moving = False
+            held.awaiting_move = None
+            for moved in awaiting:
+                moved.resolve(None)
 
     async def _expire(self, name: StreamName) -> None:
         held = self._streams.get(name)

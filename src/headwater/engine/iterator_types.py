@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from headwater.engine.engine import Engine
 from headwater.model.errors import InvalidArgumentException
-from headwater.model.sequence_number import parse_sequence_number
+from headwater.model.sequence_number import SequenceNumber, parse_sequence_number
 from headwater.model.shard import Shard, shard_id_of
 from headwater.model.stream import Stream
 
@@ -57,11 +57,18 @@ async def _latest(engine: Engine, _stream: Stream, shard: Shard, _start: Start) 
 
 
 async def _at_sequence_number(engine: Engine, stream: Stream, shard: Shard, start: Start) -> int:
-    return _clamp(engine, shard, _index_in_shard(stream, shard, start) - 1)
+    number = _number_in_shard(stream, shard, start)
+    position = _clamp(engine, shard, number.record_index - 1)
+    stored = await engine.store.read(shard.log_id, position, 1, 1)
+    # A continuation may lie between two records: it is above the first one's own number.
+    between = stored and stored[0].position == number.record_index - 1
+    if between and max(stored[0].time_ms // 1000, shard.epoch_s) < number.time_s:
+        return position + 1
+    return position
 
 
 async def _after_sequence_number(engine: Engine, stream: Stream, shard: Shard, start: Start) -> int:
-    return _clamp(engine, shard, _index_in_shard(stream, shard, start))
+    return _clamp(engine, shard, _number_in_shard(stream, shard, start).record_index)
 
 
 async def _at_timestamp(engine: Engine, _stream: Stream, shard: Shard, start: Start) -> int:
@@ -89,7 +96,7 @@ _POSITIONS: dict[str, Callable[[Engine, Stream, Shard, Start], Awaitable[int]]] 
 }
 
 
-def _index_in_shard(stream: Stream, shard: Shard, start: Start) -> int:
+def _number_in_shard(stream: Stream, shard: Shard, start: Start) -> SequenceNumber:
     text = start.sequence_number or ""
     invalid = (
         f"StartingSequenceNumber {text} used in GetShardIterator on shard {shard.shard_id} "
@@ -103,9 +110,9 @@ def _index_in_shard(stream: Stream, shard: Shard, start: Start) -> int:
             f"Invalid StartingSequenceNumber. It encodes {shard_id_of(number.shard_index)}, "
             f"while it was used in a call to a shard with {shard.shard_id}"
         )
-    if number.epoch_s != shard.epoch_s:
+    if number.version != 2 or number.epoch_s != shard.epoch_s:
         raise InvalidArgumentException(f"{invalid} because it did not come from this stream.")
-    return number.record_index
+    return number
 
 
 def _clamp(engine: Engine, shard: Shard, position: int) -> int:

@@ -39,13 +39,20 @@ class Reading(NamedTuple):
     millis_behind_latest: int
 
 
-async def read_shard(engine: Engine, stream: Stream, shard: Shard, position: int, limit: int) -> Reading:
-    """The records of a shard from `position` on, at most `limit` of them."""
+async def read_shard(
+    engine: Engine,
+    stream: Stream,
+    shard: Shard,
+    position: int,
+    limit: int,
+    max_bytes: int = READ_MAX_BYTES,
+) -> Reading:
+    """The records of a shard from `position` on: at most `limit`, and `max_bytes` of data and keys."""
     now_ms = engine.now_ms()
     # The tip is taken first: a record that arrives while the log is read must not be skipped.
     extent = engine.store.extent(shard.log_id)
     tip = extent.next if extent else 0
-    stored = await _read_kept(engine, stream, shard, position, limit, now_ms)
+    stored = await _read_kept(engine, shard, position, limit, max_bytes, stream.trim_horizon_ms(now_ms))
     next_position = stored[-1].position + 1 if stored else max(position, tip)
     caught_up = next_position >= tip
     ended = caught_up and not shard.is_open
@@ -67,7 +74,8 @@ async def open_iterator(
     account and region, ExpiredIteratorException after 300 s, and
     ResourceNotFoundException when the stream or shard has gone since.
     """
-    iterator = read_iterator(engine.iterators, token)
+    # AWS takes an iterator in quotes, too, as a shell script may have cut it out of an answer.
+    iterator = read_iterator(engine.iterators, token.removeprefix('"').removesuffix('"'))
     if iterator is None or iterator.stream[:2] != (account_id, region):
         raise InvalidArgumentException("Invalid ShardIterator.")
     now_ms = engine.now_ms()
@@ -105,22 +113,21 @@ def _shard_gone(iterator: Iterator) -> ResourceNotFoundException:
 
 
 async def _read_kept(
-    engine: Engine, stream: Stream, shard: Shard, position: int, limit: int, now_ms: int
+    engine: Engine, shard: Shard, position: int, limit: int, max_bytes: int, horizon_ms: int
 ) -> list[StoredRecord]:
     # The store counts whole payloads, AWS only data and keys: ask for the heads on top.
-    max_bytes = READ_MAX_BYTES + limit * PAYLOAD_HEAD_BYTES
-    stored = await engine.store.read(shard.log_id, position, limit, max_bytes)
-    horizon_ms = stream.trim_horizon_ms(now_ms)
+    payload_bytes = max_bytes + limit * PAYLOAD_HEAD_BYTES
+    stored = await engine.store.read(shard.log_id, position, limit, payload_bytes)
     if stored and stored[0].time_ms < horizon_ms:
         position = await engine.store.find(shard.log_id, horizon_ms)
-        stored = await engine.store.read(shard.log_id, position, limit, max_bytes)
-    return _within_a_page(stored)
+        stored = await engine.store.read(shard.log_id, position, limit, payload_bytes)
+    return _within_a_page(stored, max_bytes)
 
 
-def _within_a_page(stored: list[StoredRecord]) -> list[StoredRecord]:
-    """Cut what the heads, asked for on top, let through beyond 10 MiB."""
+def _within_a_page(stored: list[StoredRecord], max_bytes: int) -> list[StoredRecord]:
+    """Cut what the heads, asked for on top, let through beyond `max_bytes`."""
     size = sum(len(record.payload) for record in stored) - PAYLOAD_HEAD_BYTES * len(stored)
-    while size > READ_MAX_BYTES and len(stored) > 1:
+    while size > max_bytes and len(stored) > 1:
         size -= len(stored.pop().payload) - PAYLOAD_HEAD_BYTES
     return stored
 

@@ -24,7 +24,7 @@ _STATEMENT_MEMBERS = {
     *("Action", "NotAction"),
     *("Resource", "NotResource"),
 }
-_STREAM_ACTIONS = (
+STREAM_ACTIONS = (
     "kinesis:DescribeStream",
     "kinesis:DescribeStreamConsumer",
     "kinesis:DescribeStreamSummary",
@@ -38,7 +38,7 @@ _STREAM_ACTIONS = (
     "kinesis:DeregisterStreamConsumer",
     "kinesis:SubscribeToShard",
 )
-_CONSUMER_ACTIONS = (
+CONSUMER_ACTIONS = (
     "kinesis:DescribeStreamConsumer",
     "kinesis:SubscribeToShard",
     "kinesis:DeregisterStreamConsumer",
@@ -67,6 +67,11 @@ def check_policy(text: str, resource_arn: str) -> None:
         _check_statement(statement, resource_arn)
 
 
+def shared_actions(resource_arn: str) -> tuple[str, ...]:
+    """What a policy of this stream or consumer can let other accounts do."""
+    return CONSUMER_ACTIONS if "/consumer/" in resource_arn else STREAM_ACTIONS
+
+
 def _check_statement(statement: object, resource_arn: str) -> None:
     if not isinstance(statement, dict):
         _refuse("a Statement is not a JSON object")
@@ -93,7 +98,7 @@ def _check_principal(principal: object) -> None:
 
 
 def _check_actions(actions: list[Any], resource_arn: str) -> None:
-    shared = _CONSUMER_ACTIONS if "/consumer/" in resource_arn else _STREAM_ACTIONS
+    shared = shared_actions(resource_arn)
     if not actions:
         _refuse("a Statement has no Action")
     for action in actions:

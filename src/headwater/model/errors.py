@@ -50,6 +50,18 @@ class InvalidSignatureException(KinesisError):
     code = "InvalidSignatureException"
 
 
+class UnrecognizedClientException(KinesisError):
+    """The access key, or its session token, is not known."""
+
+    code = "UnrecognizedClientException"
+
+
+class ExpiredTokenException(KinesisError):
+    """The session token has come to its end."""
+
+    code = "ExpiredTokenException"
+
+
 class ValidationException(KinesisError):
     """A member breaks a constraint of the API model, or a rule across members."""
 

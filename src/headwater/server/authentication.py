@@ -1,7 +1,8 @@
 """Who calls: the account and the region that a request's signature names.
 
 The form of the signature is checked as AWS checks it, with AWS's texts. Signatures
-themselves are not verified: every access key is accepted, an empty one too.
+themselves are not verified here: every access key is accepted, an empty one too.
+`verification` is the stricter kind.
 
 Rules:
 - the region is the one in the signature's scope, else the server's;
@@ -13,6 +14,8 @@ Refuses to know operations and what a caller may do.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from headwater.engine.caller import Caller
@@ -25,9 +28,32 @@ from headwater.server.exchange import HttpRequest
 
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
 REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+INVALID_REGION = "Credential should be scoped to a valid region."
 HEADER_PARTS = ("Credential", "Signature", "SignedHeaders")
 QUERY_PARTS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
 CALLERS_REMEMBERED = 1024
+
+
+class PresentedSignature(NamedTuple):
+    """The parts of a signature as the request has them: none is empty, nothing else is sure."""
+
+    algorithm: str
+    credential: str
+    signed_headers: str
+    signature: str
+    date: str
+    query: Mapping[str, str] | None
+    """The query's parameters, when the signature is there; `None` when it is in the header."""
+
+
+class Credential(NamedTuple):
+    """What the credential of a signature says: the key, and what the signature is good for."""
+
+    access_key_id: str
+    date: str
+    region: str
+    service: str
+    terminator: str
 
 
 class Authentication:
@@ -42,65 +68,100 @@ class Authentication:
     def caller(self, request: HttpRequest) -> Caller:
         """Who signed the request. Raises AWS's error for a signature that is absent or not whole."""
         header = request.headers.get(b"authorization")
-        query = _query(request.target) if b"?" in request.target else {}
-        if "X-Amz-Algorithm" in query:
-            if header:
-                raise InvalidSignatureException(
-                    "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
-                )
-            return self._of_credential(_credential_in_query(query))
-        if not header:
-            raise MissingAuthenticationTokenException("Missing Authentication Token")
-        unchanging, _, signature = header.rpartition(b"Signature=")
-        # A signature with a comma or a space in it might hide a part that overrides another one.
-        is_usual = signature.isalnum() and b"x-amz-date" in request.headers
-        caller = self._callers.get(unchanging) if is_usual else None
-        if caller is None:
-            caller = self._of_credential(_credential_in_header(header, request))
-            if is_usual:
-                self._remember(unchanging, caller)
-        return caller
+        if header and b"?" not in request.target and b"x-amz-date" in request.headers:
+            unchanging, _, signature = header.rpartition(b"Signature=")
+            # A signature with a comma or a space in it might hide a part that overrides another one.
+            if signature.isalnum():
+                caller = self._callers.get(unchanging)
+                if caller is None:
+                    caller = self._caller_presented_by(request)
+                    self._remember(unchanging, caller)
+                return caller
+        return self._caller_presented_by(request)
+
+    def payload(self, request: HttpRequest) -> bytes:
+        """What the request says to the operation. Raises SerializationException."""
+        return request.body
+
+    def caller_of(self, credential: Credential, account_id: str | None = None) -> Caller:
+        """The caller whom a credential names, or one of `account_id`."""
+        access_key_id, region = credential.access_key_id, credential.region
+        if account_id is None:
+            account_id = access_key_id if ACCOUNT_ID.fullmatch(access_key_id) else self._account_id
+        return Caller(account_id, region or self._region)
+
+    def _caller_presented_by(self, request: HttpRequest) -> Caller:
+        credential = read_credential(presented_signature(request).credential)
+        if not names_region(credential):
+            raise InvalidSignatureException(INVALID_REGION)
+        return self.caller_of(credential)
 
     def _remember(self, unchanging: bytes, caller: Caller) -> None:
         if len(self._callers) >= CALLERS_REMEMBERED:
             self._callers.clear()
         self._callers[unchanging] = caller
 
-    def _of_credential(self, credential: bytes) -> Caller:
-        text = credential.decode("latin-1")
-        parts = text.split("/")
-        if len(parts) != 5:
-            raise IncompleteSignatureException(
-                "Credential must have exactly 5 slash-delimited elements, "
-                f"e.g. keyid/date/region/service/term, got '{text}'"
+
+def presented_signature(request: HttpRequest) -> PresentedSignature:
+    """The signature that came with a request. Raises AWS's error for one that is absent or not whole."""
+    header = request.headers.get(b"authorization")
+    query = _query(request.target) if b"?" in request.target else {}
+    if "X-Amz-Algorithm" in query:
+        if header:
+            raise InvalidSignatureException(
+                "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
             )
-        access_key, region = parts[0], parts[2]
-        if region and REGION.fullmatch(region) is None:
-            raise InvalidSignatureException("Credential should be scoped to a valid region.")
-        account_id = access_key if ACCOUNT_ID.fullmatch(access_key) else self._account_id
-        return Caller(account_id, region or self._region)
+        return _in_query(query)
+    if not header:
+        raise MissingAuthenticationTokenException("Missing Authentication Token")
+    return _in_header(header.decode("latin-1"), request.headers)
 
 
-def _credential_in_header(header: bytes, request: HttpRequest) -> bytes:
-    text = header.decode("latin-1")
-    parts: dict[str, str] = dict(part.partition("=")[::2] for part in re.split(r"[,\s]+", text))
+def read_credential(text: str) -> Credential:
+    """The credential that a signature presents. Raises IncompleteSignatureException."""
+    parts = text.split("/")
+    if len(parts) != len(Credential._fields):
+        raise IncompleteSignatureException(
+            "Credential must have exactly 5 slash-delimited elements, "
+            f"e.g. keyid/date/region/service/term, got '{text}'"
+        )
+    return Credential(*parts)
+
+
+def names_region(credential: Credential) -> bool:
+    """Whether the region could be one; it may be left out."""
+    return not credential.region or REGION.fullmatch(credential.region) is not None
+
+
+def _in_header(text: str, headers: Mapping[bytes, bytes]) -> PresentedSignature:
+    algorithm, *rest = re.split(r"[,\s]+", text)
+    parts: dict[str, str] = dict(part.partition("=")[::2] for part in (algorithm, *rest))
     faults = [
         f"Authorization header requires '{name}' parameter." for name in HEADER_PARTS if not parts.get(name)
     ]
-    if b"x-amz-date" not in request.headers and b"date" not in request.headers:
+    date = headers.get(b"x-amz-date", headers.get(b"date"))
+    if date is None:
         faults.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
-    if faults:
+    if date is None or faults:
         raise IncompleteSignatureException(" ".join([*faults, f"Authorization={text}"]))
-    return parts["Credential"].encode("latin-1")
+    return PresentedSignature(
+        algorithm,
+        parts["Credential"],
+        parts["SignedHeaders"],
+        parts["Signature"],
+        date.decode("latin-1"),
+        None,
+    )
 
 
-def _credential_in_query(query: dict[str, str]) -> bytes:
+def _in_query(query: Mapping[str, str]) -> PresentedSignature:
     faults = [
         f"AWS query-string parameters must include '{name}'." for name in QUERY_PARTS if not query.get(name)
     ]
     if faults:
         raise IncompleteSignatureException(" ".join([*faults, "Re-examine the query-string parameters."]))
-    return query["X-Amz-Credential"].encode("latin-1", "replace")
+    algorithm, credential, signature, signed_headers, date = (query[name] for name in QUERY_PARTS)
+    return PresentedSignature(algorithm, credential, signed_headers, signature, date, query)
 
 
 def _query(target: bytes) -> dict[str, str]:

@@ -15,6 +15,9 @@ from typing import Protocol
 
 from headwater.model.clock import Clock
 
+GOODBYE_S = 0.1
+"""How long an idle client has for answering TLS's goodbye; most never do."""
+
 
 class Connection(Protocol):
     """What a front end's connection lets others do to it. All are called on the loop's thread."""

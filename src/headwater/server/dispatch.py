@@ -2,7 +2,7 @@
 
 The order, as seen at AWS, with what a local server adds (own routes, foreign pages):
 
-    foreign page → preflight → own route → method → empty body → content type
+    foreign name → foreign page → preflight → own route → method → empty body → content type
     → body parses → `application/json` goes no further → operation known
     → authentication → types and constraints → the operation itself
 
@@ -25,6 +25,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
+from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.caller import Caller
 from headwater.model.errors import (
     AccessDeniedException,
@@ -32,38 +33,44 @@ from headwater.model.errors import (
     SerializationException,
     UnknownOperationException,
 )
-from headwater.server import admin, cross_origin
+from headwater.server import admin, cross_origin, host_names
 from headwater.server.admin import Admin, AdminEngine
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
-from headwater.server.exchange import Answer, Fields, HttpRequest, HttpResponse, Refusal, RequestIds, Respond
+from headwater.server.event_source import EVENT_STREAM_FIELDS, EventSource
+from headwater.server.exchange import (
+    Answer,
+    BodySource,
+    Fields,
+    HttpRequest,
+    HttpResponse,
+    Refusal,
+    RequestIds,
+    Respond,
+)
+from headwater.server.host_names import HostPolicy
 from headwater.server.request_log import RequestLog
+from headwater.server.wire_formats import AMZ_JSON, EMPTY_BODY_FORMATS, WireFormat
 from headwater.storage.completion import drive
 from headwater.storage.interface import StoreUnavailable
-from headwater.wire import error_format, json_format
+from headwater.wire import error_format
 
 TARGET_PREFIX = b"Kinesis_20131202."
-AMZ_JSON = b"application/x-amz-json-1.1"
 PLAIN_JSON = b"application/json"
-CONTENT_TYPES = frozenset({AMZ_JSON, PLAIN_JSON})
-"""What a body may be. `application/x-amz-cbor-1.1` has its place here, with a format of its own."""
-
-AMZ_JSON_FIELDS: Fields = (("Content-Type", AMZ_JSON.decode()),)
 NO_FIELDS: Fields = ()
 
 
 class ErrorForm(NamedTuple):
-    """One of the ways in which AWS words an error."""
+    """A way in which AWS words an error other than in the request's own format."""
 
     write: Callable[[KinesisError], error_format.BodyAnswer]
     fields: Fields
 
 
-AS_AMZ_JSON = ErrorForm(error_format.error_json, AMZ_JSON_FIELDS)
 AS_PLAIN_JSON = ErrorForm(error_format.error_plain_json, (("Content-Type", PLAIN_JSON.decode()),))
 AS_XML = ErrorForm(error_format.error_xml, NO_FIELDS)
 
-Handler = Callable[[Any, Caller, Any], Coroutine[Any, None, dict[str, Any] | None]]
+Handler = Callable[[Any, Caller, Any], Coroutine[Any, None, dict[str, Any] | StreamedAnswer | None]]
 
 
 class OperationRow(Protocol):
@@ -85,17 +92,19 @@ class Dispatch:
         self,
         engine: AdminEngine,
         operations: Mapping[str, OperationRow],
-        accept: Callable[[str, bytes], Any],
+        formats: Mapping[bytes, WireFormat],
         *,
         authentication: Authentication,
+        hosts: HostPolicy,
         origins: OriginPolicy,
         log: RequestLog,
     ) -> None:
         self._engine = engine
         self._operations = {TARGET_PREFIX + name.encode(): row for name, row in operations.items()}
         self._call_names = {target: f"AWS kinesis.{row.name}" for target, row in self._operations.items()}
-        self._accept = accept
+        self._formats = formats
         self._authentication = authentication
+        self._hosts = hosts
         self._origins = origins
         self._log = log
         self._admin = Admin(engine)
@@ -106,25 +115,46 @@ class Dispatch:
         headers = request.headers
         target = headers.get(b"x-amz-target", b"")
         call = Call(self._call_names.get(target) or _plain_name(request), self._ids, self._log, respond)
+        host = headers.get(b"host")
+        if not self._hosts.admits(host):
+            call.answer(host_names.unknown(host or b""), "UnknownHost", (host or b"").decode("latin-1"))
+            return
         if b"origin" in headers and not self._admit_origin(request, call):
             return
         if request.target.startswith(admin.PREFIX):
             self._run_admin(request, call)
             return
         operation = self._operations.get(target)
-        fault = _fault_of_form(request, operation)
-        if fault is not None:
-            call.fail(*fault)
-        elif operation is None or operation.handler is None:
-            call.fail(_unreadable(request.body) or UnknownOperationException())
+        content_type = headers.get(b"content-type", b"")
+        wire_format = self._formats.get(content_type) or self._formats.get(_without_parameters(content_type))
+        if wire_format is None or not request.body or request.method != b"POST":
+            self._fail_of_form(request, operation, call)
+            return
+        call.format = wire_format
+        if operation is None or operation.handler is None:
+            call.fail(call.unreadable(request.body) or UnknownOperationException())
         else:
             self._run(operation.name, operation.handler, request, call)
 
     def refuse(self, refusal: Refusal, respond: Respond) -> None:
         """Answer what is not a request."""
         call = Call("HTTP", self._ids, self._log, respond)
-        body = json_format.encode({"__type": refusal.code, "message": refusal.message})
-        call.answer(Answer(refusal.status, AMZ_JSON_FIELDS, body), refusal.code, refusal.message)
+        body = AMZ_JSON.encode({"__type": refusal.code, "message": refusal.message})
+        call.answer(Answer(refusal.status, AMZ_JSON.fields, body), refusal.code, refusal.message)
+
+    def _fail_of_form(self, request: HttpRequest, operation: OperationRow | None, call: Call) -> None:
+        """Answer a request of which something is wrong before its body counts."""
+        content_type = _without_parameters(request.headers.get(b"content-type", b""))
+        if request.method != b"POST":
+            call.fail_as(AS_XML, _access_denied())
+        elif not request.body:
+            call.format = EMPTY_BODY_FORMATS.get(content_type, EMPTY_BODY_FORMATS[b""])
+            call.fail(UnknownOperationException() if operation is None else SerializationException())
+        elif content_type == PLAIN_JSON:
+            call.fail_as(AS_PLAIN_JSON, call.unreadable(request.body) or UnknownOperationException())
+        else:
+            service, _, name = request.headers.get(b"x-amz-target", b"").partition(b".")
+            call.fail_as(AS_XML, UnknownOperationException() if service and name else _access_denied())
 
     def _admit_origin(self, request: HttpRequest, call: Call) -> bool:
         """Whether the request goes on; otherwise it has been answered."""
@@ -144,13 +174,15 @@ class Dispatch:
         drive(self._admin.answer(request.method, request.path), call.finish_admin)
 
     def _run(self, name: str, handler: Handler, request: HttpRequest, call: Call) -> None:
+        body = request.body
         try:
+            body = self._authentication.payload(request)
             caller = self._authentication.caller(request)
         except KinesisError as error:
-            call.fail(_unreadable(request.body) or error)
+            call.fail(call.unreadable(body) or error)
             return
         try:
-            accepted = self._accept(name, request.body)
+            accepted = call.format.accept(name, body)
         except Exception as error:  # noqa: BLE001 - `finish` tells a refusal from a fault, and logs that
             call.finish(None, error)
             return
@@ -166,6 +198,7 @@ class Call:
         "_started_s",
         "cross_origin_fields",
         "extended_id",
+        "format",
         "level",
         "name",
         "request_id",
@@ -181,18 +214,26 @@ class Call:
         self.extended_id: str | None
         self.request_id, self.extended_id = ids.next()
         self.cross_origin_fields = NO_FIELDS
+        self.format = AMZ_JSON
 
-    def finish(self, document: dict[str, Any] | None, error: BaseException | None) -> None:
+    def finish(self, document: dict[str, Any] | StreamedAnswer | None, error: BaseException | None) -> None:
         """The operation has ended: answer what it gave or raised."""
         if error is not None:
             self.fail(self._as_kinesis_error(error))
             return
+        if isinstance(document, StreamedAnswer):
+            self.stream(document)
+            return
         try:
-            body = json_format.encode(document)
+            body = self.format.encode(document)
         except Exception as fault:  # noqa: BLE001 - a document of the wrong kind is a fault of the operation
             self.fail(self._as_kinesis_error(fault))
             return
-        self.answer(Answer(200, AMZ_JSON_FIELDS, body))
+        self.answer(Answer(200, self.format.fields, body))
+
+    def stream(self, document: StreamedAnswer) -> None:
+        """Answer with a body that goes on; the call is logged as it begins."""
+        self.answer(Answer(200, EVENT_STREAM_FIELDS, b""), source=EventSource(document, self.format))
 
     def finish_admin(self, answer: Answer | None, error: BaseException | None) -> None:
         """A route of the server's own has ended."""
@@ -201,16 +242,35 @@ class Call:
         else:
             self.answer(answer)
 
-    def fail(self, error: KinesisError, form: ErrorForm = AS_AMZ_JSON) -> None:
-        """Answer with an error."""
+    def fail(self, error: KinesisError) -> None:
+        """Answer with an error in the request's format."""
+        status, body = self.format.write_error(error)
+        self.answer(Answer(status, self.format.fields, body), error.code, error.message)
+
+    def fail_as(self, form: ErrorForm, error: KinesisError) -> None:
+        """Answer with an error in another form."""
         status, body = form.write(error)
         self.answer(Answer(status, form.fields, body), error.code, error.message)
 
-    def answer(self, answer: Answer, error_code: str = "", error_message: str | None = None) -> None:
+    def unreadable(self, body: bytes) -> SerializationException | None:
+        """The error that wins over one found later in AWS's order, if the body does not parse."""
+        try:
+            self.format.decode(body)
+        except SerializationException as error:
+            return error
+        return None
+
+    def answer(
+        self,
+        answer: Answer,
+        error_code: str = "",
+        error_message: str | None = None,
+        source: BodySource | None = None,
+    ) -> None:
         """Send the answer and log the call."""
         status, fields, body = answer
         fields += self.cross_origin_fields
-        self._respond(HttpResponse(status, fields, body, self.request_id, self.extended_id))
+        self._respond(HttpResponse(status, fields, body, self.request_id, self.extended_id, source))
         duration_s = perf_counter() - self._started_s
         self._log.call(
             self.name,
@@ -233,38 +293,12 @@ class Call:
         return KinesisError()
 
 
-def _fault_of_form(
-    request: HttpRequest, operation: OperationRow | None
-) -> tuple[KinesisError, ErrorForm] | None:
-    """What is wrong with the request before its body counts, or with a body that goes nowhere."""
-    if request.method != b"POST":
-        return _access_denied(), AS_XML
-    if not request.body:
-        error = UnknownOperationException() if operation is None else SerializationException()
-        return error, AS_AMZ_JSON
-    content_type = request.headers.get(b"content-type", b"")
-    if content_type == AMZ_JSON:
-        return None
-    content_type = content_type.partition(b";")[0].strip()
-    if content_type not in CONTENT_TYPES:
-        service, _, name = request.headers.get(b"x-amz-target", b"").partition(b".")
-        return UnknownOperationException() if service and name else _access_denied(), AS_XML
-    if content_type == PLAIN_JSON:
-        return _unreadable(request.body) or UnknownOperationException(), AS_PLAIN_JSON
-    return None
+def _without_parameters(content_type: bytes) -> bytes:
+    return content_type.partition(b";")[0].strip()
 
 
 def _access_denied() -> AccessDeniedException:
     return AccessDeniedException("Unable to determine service/operation name to be authorized")
-
-
-def _unreadable(body: bytes) -> SerializationException | None:
-    """The error that wins over one found later in AWS's order, if the body does not parse."""
-    try:
-        json_format.decode(body)
-    except SerializationException as error:
-        return error
-    return None
 
 
 def _plain_name(request: HttpRequest) -> str:

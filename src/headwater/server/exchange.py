@@ -6,7 +6,8 @@ bytes travel, and `Dispatch`, which knows what is asked for.
 Rules:
 - a front end hands over a request once it has arrived whole, and gets exactly one
   call of `respond` for it: at once or later, on the same thread;
-- header names are lower-case bytes, and only those in `HEADERS_READ` are kept;
+- header names are lower-case bytes, and only those in `HEADERS_READ` are kept, unless
+  signatures are verified: then all are, values of one name joined by commas;
 - what cannot be read as a request at all is handed over as a `Refusal`, so that
   its answer has ids and a log line like every other; the front end then closes.
 """
@@ -27,6 +28,7 @@ HEADERS_READ = frozenset(
         b"content-type",
         b"date",
         b"expect",
+        b"host",
         b"origin",
         b"transfer-encoding",
         b"x-amz-date",
@@ -62,6 +64,36 @@ class Answer(NamedTuple):
     body: bytes
 
 
+class BodyWriter(Protocol):
+    """The open body of a streamed answer; a front end gives it to the source."""
+
+    def write(self, data: bytes) -> None:
+        """Send `data` as the next part of the body."""
+
+    def end(self) -> None:
+        """The body is whole; nothing may follow."""
+
+
+class BodySource(Protocol):
+    """What produces the body of a streamed answer. All calls on the loop's thread."""
+
+    def start(self, writer: BodyWriter) -> None:
+        """The head has been sent: write, now or later."""
+
+    def pause(self) -> None:
+        """The client is slow: write no more for now."""
+
+    def resume(self) -> None:
+        """The client has caught up."""
+
+    def stop(self) -> None:
+        """The client has gone, or the connection closes: never write again.
+
+        Called at most once, and not after `BodyWriter.end`; without a `start` when there
+        was nobody left to send a head to.
+        """
+
+
 class HttpResponse(NamedTuple):
     """An answer ready to be sent."""
 
@@ -70,6 +102,8 @@ class HttpResponse(NamedTuple):
     body: bytes
     request_id: str
     extended_id: str | None
+    source: BodySource | None = None
+    """What goes on producing the body; `body` is then empty."""
 
 
 class Refusal(NamedTuple):

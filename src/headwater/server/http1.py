@@ -9,7 +9,8 @@ Rules:
   answer cannot overtake another and a client sees its own writes in order;
 - at most `PIPELINED_REQUESTS` wait (and what one read brought with them); reading
   pauses until some are answered, and while the client does not take its answers;
-- one answer is one write;
+- one answer is one write, but for a streamed one, which goes out in chunks as they come
+  and has the connection to itself until it ends;
 - what breaks HTTP or a limit is answered after the requests that came before it,
   then the connection closes: for writing first, so that the answer is not lost to a
   reset while the client is still sending;
@@ -22,26 +23,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 
 import httptools
 
-from headwater.server.connections import OpenConnections
+from headwater.server.connections import GOODBYE_S, OpenConnections
 from headwater.server.exchange import (
     HEADERS_READ,
+    BodySource,
     Fields,
     HttpRequest,
     HttpResponse,
     Refusal,
     RequestHandler,
 )
+from headwater.server.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
 
 PIPELINED_REQUESTS = 16
-HEADER_COUNT_LIMIT = 100
 LINGER_S = 2.0
 """How long a refused client may go on sending before it is cut off."""
+UPGRADE_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
+"""The offer of another protocol, which is not taken up."""
 JOINED_BODY_BYTES = 64 * 1024
 """Up to this size copying head and body together is cheaper than sending two buffers."""
 
@@ -59,24 +63,17 @@ REASONS = {
     503: "Service Unavailable",
 }
 
-MALFORMED = Refusal(400, "MalformedHttpRequestException", "The request is not valid HTTP.")
-TOO_SLOW = Refusal(408, "RequestTimeoutException", "The request did not arrive in time.")
-
-
-@dataclass(frozen=True)
-class Http1Limits:
-    """What one connection may use."""
-
-    header_bytes: int = 32 * 1024
-    body_bytes: int = 16 * 1024 * 1024
-    idle_timeout_s: float = 300.0
-    request_timeout_s: float = 60.0
+CHUNKED = "Transfer-Encoding: chunked\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
 
 
 class RequestReader:
     """Bytes in, whole requests out. After a `refusal` nothing more is read."""
 
-    def __init__(self, limits: Http1Limits) -> None:
+    def __init__(
+        self, limits: ConnectionLimits, headers_kept: frozenset[bytes] | None = HEADERS_READ
+    ) -> None:
+        """`headers_kept` are the headers that a request comes with; `None` is all of them."""
         self.ready: deque[tuple[HttpRequest, bool]] = deque()
         """Whole requests, each with whether the connection may stay open after it."""
         self.refusal: Refusal | None = None
@@ -85,6 +82,7 @@ class RequestReader:
         self.continue_wanted = False
         """The request being read waits for `100 Continue` before it sends its body."""
         self._limits = limits
+        self._headers_kept = headers_kept
         self._parser: Any = httptools.HttpRequestParser(self)
         self._in_head = False
         self._unfinished_head_bytes = 0
@@ -103,7 +101,7 @@ class RequestReader:
         if head_goes_on and self._in_head:
             self._unfinished_head_bytes += len(data)
             if self._unfinished_head_bytes > self._limits.header_bytes:
-                self.refusal = self.refusal or self._header_too_large()
+                self.refusal = self.refusal or self._limits.header_too_large()
         if self.refusal is not None:
             self.give_up(self.refusal)
 
@@ -132,7 +130,8 @@ class RequestReader:
         if request.method == b"CONNECT":  # the connection closes after it
             return b""
         self.ready.pop()
-        lines = [b": ".join(header) for header in request.headers.items()]
+        kept = [header for header in request.headers.items() if header[0] not in UPGRADE_HEADERS]
+        lines = [b": ".join(header) for header in kept]
         return b"\r\n".join([request.method + b" " + request.target + b" HTTP/1.1", *lines, b"", b""])
 
     def _start_request(self) -> None:
@@ -161,18 +160,23 @@ class RequestReader:
         """A whole header, or a trailer after the body."""
         self._header_count += 1
         self._header_bytes += len(name) + len(value)
+        if not self._in_head:  # a trailer says nothing here
+            return
         name = name.lower()
-        if name in HEADERS_READ and self._in_head:  # else it is a trailer, which says nothing here
+        if self._headers_kept is None:
+            present = self._headers.get(name)
+            self._headers[name] = value if present is None else present + b"," + value
+        elif name in self._headers_kept:
             self._headers[name] = value
 
     def on_headers_complete(self) -> None:
         """The head is whole: refuse what is too large before its body is read."""
         self._in_head = False
         if self._header_bytes > self._limits.header_bytes or self._header_count > HEADER_COUNT_LIMIT:
-            self._refuse(self._header_too_large())
+            self._refuse(self._limits.header_too_large())
         headers = self._headers
         if b"content-length" in headers and int(headers[b"content-length"]) > self._limits.body_bytes:
-            self._refuse(self._body_too_large())
+            self._refuse(self._limits.body_too_large())
         if b"expect" in headers:
             self.continue_wanted = (
                 headers[b"expect"].lower() == b"100-continue" and self._parser.get_http_version() == "1.1"
@@ -182,7 +186,7 @@ class RequestReader:
         """A piece of the body."""
         self._body_bytes += len(part)
         if self._body_bytes > self._limits.body_bytes:
-            self._refuse(self._body_too_large())
+            self._refuse(self._limits.body_too_large())
         if self._body:
             self._body_parts.append(part)
         else:
@@ -203,13 +207,63 @@ class RequestReader:
         self.refusal = refusal
         raise ValueError(refusal.code)  # the only way to stop the parser; `feed` catches it
 
-    def _header_too_large(self) -> Refusal:
-        text = f"The request's headers are larger than {self._limits.header_bytes} bytes or too many."
-        return Refusal(431, "RequestHeaderSectionTooLargeException", text)
+    def speaks_1_1(self) -> bool:
+        """Whether the client does; it does not change that from one request to the next."""
+        return bool(self._parser.get_http_version() == "1.1")
 
-    def _body_too_large(self) -> Refusal:
-        text = f"The request's body is larger than {self._limits.body_bytes} bytes."
-        return Refusal(413, "RequestEntityTooLargeException", text)
+
+class StreamedBody:
+    """The open body of a streamed answer: in chunks, or on HTTP/1.0 all that comes until the close."""
+
+    def __init__(
+        self, source: BodySource, transport: asyncio.Transport, on_end: Callable[[], None], *, chunked: bool
+    ) -> None:
+        self._source = source
+        self._transport = transport
+        self._on_end = on_end
+        self._chunked = chunked
+        self._open = True
+
+    def write(self, data: bytes) -> None:
+        """Send a part, unless the client has gone."""
+        if not self._open or not data:
+            return
+        if not self._chunked:
+            self._transport.write(data)
+        elif len(data) <= JOINED_BODY_BYTES:
+            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        else:
+            self._transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+
+    def end(self) -> None:
+        """Send the end."""
+        if self._open:
+            self._open = False
+            if self._chunked:
+                self._transport.write(LAST_CHUNK)
+            self._on_end()
+
+    def pause(self) -> None:
+        """The client is slow."""
+        if self._open:
+            self._source.pause()
+
+    def resume(self) -> None:
+        """The client has caught up."""
+        if self._open:
+            self._source.resume()
+
+    def cut(self) -> None:
+        """The client has gone."""
+        if self._open:
+            self._open = False
+            self._source.stop()
+
+    def cut_short(self) -> None:
+        """The server is about to go: what was written is all there is."""
+        if self._open:
+            self._source.stop()
+            self.end()
 
 
 class Http1Connection(asyncio.Protocol):
@@ -218,17 +272,20 @@ class Http1Connection(asyncio.Protocol):
     def __init__(
         self,
         handler: RequestHandler,
-        limits: Http1Limits,
+        limits: ConnectionLimits,
         connections: OpenConnections,
         loop: asyncio.AbstractEventLoop,
+        headers_kept: frozenset[bytes] | None = HEADERS_READ,
     ) -> None:
         self._handler = handler
         self._limits = limits
         self._connections = connections
         self._now_s = loop.time
-        self._reader = RequestReader(limits)
+        self._reader = RequestReader(limits, headers_kept)
         self._transport: asyncio.Transport | None = None
         self._current: tuple[HttpRequest, bool] | None = None
+        self._streamed: StreamedBody | None = None
+        """The body of the answer to the current request, if it is a streamed one."""
         self._advancing = False
         self._reading_paused = False
         self._writing_paused = False
@@ -236,6 +293,8 @@ class Http1Connection(asyncio.Protocol):
         self._shutting_down = False
         self._refused = False
         self._closing = False
+        self._was_idle = False
+        """The connection closes because nothing was going on."""
         self._since_s = 0.0
         """When the present wait began: for a request, for its rest, or for the client to read."""
 
@@ -252,6 +311,8 @@ class Http1Connection(asyncio.Protocol):
         self._transport = None
         self._reader.ready.clear()
         self._connections.remove(self)
+        if self._streamed is not None:
+            self._streamed.cut()
 
     def data_received(self, data: bytes) -> None:
         """Read, and handle what has become whole."""
@@ -263,20 +324,25 @@ class Http1Connection(asyncio.Protocol):
         self._advance()
 
     def eof_received(self) -> bool:
-        """Stay open for writing while answers are due."""
+        """Stay open for writing while answers are due; over TLS that is not possible."""
         self._half_closed = True
-        return self._current is not None or bool(self._reader.ready)
+        is_waited_for = self._current is not None or bool(self._reader.ready)
+        return is_waited_for and self._transport is not None and self._transport.can_write_eof()
 
     def pause_writing(self) -> None:
         """The client is slow to take its answers: read no more until it has."""
         self._writing_paused = True
         self._since_s = self._now_s()
+        if self._streamed is not None:
+            self._streamed.pause()
         self._balance_reading()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
         self._writing_paused = False
         self._since_s = self._now_s()
+        if self._streamed is not None:
+            self._streamed.resume()
         self._advance()
 
     # What the server calls.
@@ -287,7 +353,7 @@ class Http1Connection(asyncio.Protocol):
             return
         waited_s = now_s - self._since_s
         if self._writing_paused or self._closing:
-            if waited_s > self._limits.idle_timeout_s:
+            if waited_s > (GOODBYE_S if self._was_idle else self._limits.idle_timeout_s):
                 self._transport.abort()
         elif self._refused:
             if waited_s > LINGER_S:
@@ -297,13 +363,15 @@ class Http1Connection(asyncio.Protocol):
                 self._reader.give_up(TOO_SLOW)
                 self._refuse(TOO_SLOW)
         elif waited_s > self._limits.idle_timeout_s:
-            self._close(self._transport)
+            self._close_idle(self._transport)
 
     def shut_down(self) -> None:
         """Answer what has arrived or begun to arrive, then close."""
         self._shutting_down = True
+        if self._streamed is not None:
+            self._streamed.cut_short()
         if self._transport is not None and self._is_idle():
-            self._close(self._transport)
+            self._close_idle(self._transport)
 
     def abort(self) -> None:
         """Close now."""
@@ -331,19 +399,54 @@ class Http1Connection(asyncio.Protocol):
         self._balance_reading()
 
     def _respond(self, response: HttpResponse) -> None:
+        if response.source is not None:
+            self._start_stream(response, response.source)
+            return
         current, self._current = self._current, None
         transport = self._transport
         if transport is None or current is None:  # the client has gone: nobody to tell
             return
         request, stays_open = current
-        if stays_open and (self._shutting_down or self._half_closed):
-            stays_open = bool(self._reader.ready) or (self._reader.reading and not self._half_closed)
+        stays_open = stays_open and self._may_stay_open()
         self._write(transport, response, request.method, stays_open)
+        self._go_on(transport, stays_open)
+
+    def _may_stay_open(self) -> bool:
+        """Whether there may be another request."""
+        if not (self._shutting_down or self._half_closed):
+            return True
+        return bool(self._reader.ready) or (self._reader.reading and not self._half_closed)
+
+    def _go_on(self, transport: asyncio.Transport, stays_open: bool) -> None:
+        """An answer has been given: see to the next request, or close."""
         self._since_s = self._now_s()
         if not stays_open:
             self._close(transport)
         elif not self._advancing:
             self._advance()
+
+    def _start_stream(self, response: HttpResponse, source: BodySource) -> None:
+        transport = self._transport
+        if transport is None or self._current is None:
+            source.stop()
+            return
+        request, stays_open = self._current
+        chunked = self._reader.speaks_1_1()
+        stays_open = stays_open and chunked and self._may_stay_open()
+
+        def on_end() -> None:
+            self._current = self._streamed = None
+            self._go_on(transport, stays_open)
+
+        transport.write(head_of(response, self._connections.date, stays_open, CHUNKED if chunked else ""))
+        body = StreamedBody(source, transport, on_end, chunked=chunked and request.method != b"HEAD")
+        self._streamed = body
+        if request.method == b"HEAD" or self._shutting_down:
+            body.cut_short()
+            return
+        source.start(body)
+        if self._writing_paused:
+            body.pause()
 
     def _write(
         self, transport: asyncio.Transport, response: HttpResponse, method: bytes, stays_open: bool
@@ -378,6 +481,12 @@ class Http1Connection(asyncio.Protocol):
         self._reader.ready.clear()
         transport.close()
 
+    def _close_idle(self, transport: asyncio.Transport) -> None:
+        """Close when nothing is left to be written but, over TLS, a goodbye."""
+        self._was_idle = True
+        self._since_s = self._now_s()
+        self._close(transport)
+
     def _is_idle(self) -> bool:
         return self._current is None and not self._reader.ready and not self._reader.reading
 
@@ -392,14 +501,15 @@ class Http1Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
 
-def head_of(response: HttpResponse, date: str, stays_open: bool) -> bytes:
-    """The status line and headers of an answer."""
+def head_of(response: HttpResponse, date: str, stays_open: bool, framing: str | None = None) -> bytes:
+    """The status line and headers of an answer; without `framing` its body is as long as it is."""
     extended = f"x-amz-id-2: {response.extended_id}\r\n" if response.extended_id else ""
+    if framing is None:
+        framing = f"Content-Length: {len(response.body)}\r\n"
     # HTTP/1.0 clients that asked to stay connected need to be told; to others it says nothing new.
     return (
         f"{_fixed_lines(response.status, response.fields)}x-amzn-RequestId: {response.request_id}\r\n"
-        f"{extended}Date: {date}\r\nConnection: {'keep-alive' if stays_open else 'close'}\r\n"
-        f"Content-Length: {len(response.body)}\r\n\r\n"
+        f"{extended}Date: {date}\r\nConnection: {'keep-alive' if stays_open else 'close'}\r\n{framing}\r\n"
     ).encode("latin-1")
 
 

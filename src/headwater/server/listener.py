@@ -16,7 +16,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 
-from headwater.server.connections import OpenConnections
+from headwater.server.connections import GOODBYE_S, OpenConnections
 
 BACKLOG = 1024
 SWEEP_INTERVAL_S = 1.0
@@ -38,6 +38,7 @@ class Listener:
         make_connection: Callable[[], asyncio.Protocol],
         connections: OpenConnections,
         sweep_interval_s: float = SWEEP_INTERVAL_S,
+        scheme: str = "http",
     ) -> None:
         """Bind the addresses. Raises `ListenError`."""
         self._make_connection = make_connection
@@ -46,7 +47,7 @@ class Listener:
         self._sockets = bind_all(host, ports)
         self._servers: list[asyncio.Server] = []
         self._sweep_timer: asyncio.TimerHandle | None = None
-        self.endpoints = tuple(dict.fromkeys(_endpoint(host, bound) for bound in self._sockets))
+        self.endpoints = tuple(dict.fromkeys(_endpoint(scheme, host, bound) for bound in self._sockets))
         """The URLs to reach the server at, the first port's first."""
 
     async def open(self) -> None:
@@ -70,10 +71,13 @@ class Listener:
             bound.close()
         all_gone = asyncio.Event()
         self._connections.shut_down(all_gone.set)
+        loop = asyncio.get_running_loop()
+        goodbye = loop.call_later(2 * GOODBYE_S, lambda: self._connections.sweep(loop.time()))
         try:
             await asyncio.wait_for(all_gone.wait(), grace_s)
         except TimeoutError:
             self._connections.abort()
+        goodbye.cancel()
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
 
@@ -131,11 +135,11 @@ def _listen_error(address: tuple[str, int], error: OSError) -> ListenError:
     return ListenError(f"cannot listen on {_authority(address)}: {reason}")
 
 
-def _endpoint(host: str, bound: socket.socket) -> str:
+def _endpoint(scheme: str, host: str, bound: socket.socket) -> str:
     """The URL for a client on this machine, with the name that the user gave where that leads here."""
     address = bound.getsockname()
     named = address[0] if host in ("", *WILDCARDS) else host
-    return f"http://{_authority((WILDCARDS.get(named, named), address[1]))}"
+    return f"{scheme}://{_authority((WILDCARDS.get(named, named), address[1]))}"
 
 
 def _authority(address: tuple[str, int]) -> str:

@@ -3,7 +3,8 @@
 Rules:
 - a data directory has one owner at a time;
 - a directory that is refused is left as it was, to the last byte: only one that
-  is empty, or half made by a process that was killed, becomes ours;
+  is empty, half made by a process that was killed, or has our certificates only,
+  becomes ours;
 - a refusal names the directory and says what is wrong with it.
 """
 
@@ -18,6 +19,9 @@ from headwater.storage.data_file import DATA_FILE, NEW_DATA_FILE
 from headwater.storage.directory_lock import LOCK_FILE, DirectoryLock
 from headwater.storage.interface import Post, Store, StoreUnavailable, StoreUnreadable
 from headwater.storage.lmdb_store import LmdbStore
+
+BEFORE_DATA = {LOCK_FILE, NEW_DATA_FILE, "tls"}
+"""What a directory may hold before it holds data: the certificates of `--tls` are made first."""
 
 
 def open_store(data_dir: Path | None, post: Post) -> Store:
@@ -59,7 +63,7 @@ def _open_directory(data_dir: Path, post: Post) -> Store:
 def _take_over(folder: Path) -> DirectoryLock:
     """The lock on a directory that is ours or empty."""
     names = {entry.name for entry in folder.iterdir()}
-    if not names <= {LOCK_FILE, NEW_DATA_FILE} and DATA_FILE not in names:
+    if not names <= BEFORE_DATA and DATA_FILE not in names:
         raise StoreUnreadable(f"The data directory {folder} is not empty, and holds no data of Headwater.")
     if LOCK_FILE not in names and DATA_FILE in names:
         data_file.recognise(folder)  # before our lock file appears in it

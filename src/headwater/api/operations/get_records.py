@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from headwater.api.descriptions import describe_child_shard
+from headwater.api.descriptions import describe_child_shard, describe_records
 from headwater.api.dry_run import stop_dry_run
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.limits import RECORDS_PER_READ_MAX
-from headwater.engine.reading import Reading, iterator_at, open_iterator, read_shard
+from headwater.engine.reading import iterator_at, open_iterator, read_shard
 from headwater.model.errors import InvalidArgumentException
-from headwater.model.instant import Instant
-from headwater.model.sequence_number import format_sequence_number, sequence_base
 
 
 async def get_records(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
@@ -24,7 +22,7 @@ async def get_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
     limit = request.Limit or RECORDS_PER_READ_MAX
     reading = await read_shard(engine, stream, shard, iterator.position, limit)
     answer: dict[str, Any] = {
-        "Records": _described(reading),
+        "Records": describe_records(reading),
         "MillisBehindLatest": reading.millis_behind_latest,
     }
     if reading.next_position is None:
@@ -32,22 +30,3 @@ async def get_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
     else:
         answer["NextShardIterator"] = iterator_at(engine, stream, shard, reading.next_position)
     return answer
-
-
-def _described(reading: Reading) -> list[dict[str, Any]]:
-    base = sequence_base(reading.shard.epoch_s, reading.shard.index)
-    epoch_s = reading.shard.epoch_s
-    described = []
-    for position, arrival_ms, partition_key, data, encrypted in reading.records:
-        time_s = max(arrival_ms // 1000, epoch_s)
-        record = {
-            "SequenceNumber": format_sequence_number(base, position + 1, time_s),
-            "ApproximateArrivalTimestamp": Instant(arrival_ms),
-            "Data": data,
-        }
-        if partition_key is not None:
-            record["PartitionKey"] = partition_key
-        if encrypted:
-            record["EncryptionType"] = "KMS"
-        described.append(record)
-    return described

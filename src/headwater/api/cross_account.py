@@ -1,0 +1,118 @@
+"""Other accounts' callers: what a resource's policy lets them do.
+
+Rules:
+- a caller names a resource of another account by its ARN, in the caller's own region;
+- the policy of that stream or consumer decides; where there is none, and for what
+  cannot be shared, the answer is AccessDeniedException, and the same for a resource
+  that does not exist, so that nobody can find out by asking;
+- what is allowed is carried out as if the owner had asked, so no operation has to
+  know of this;
+- a caller's own resources are not looked at.
+
+Only where callers are known, that is, where signatures are verified, is the table
+of operations `enforced`; elsewhere other accounts' resources do not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from headwater.api.operation import Handler, Operation
+from headwater.api.streamed_answer import StreamedAnswer
+from headwater.engine.caller import Caller
+from headwater.engine.consumers import find_by_arn
+from headwater.engine.engine import Engine
+from headwater.engine.paging_token import read_page
+from headwater.engine.policy_decision import Access, Decision, decide
+from headwater.model.arn import (
+    ConsumerName,
+    StreamName,
+    parse_consumer_arn,
+    parse_stream_arn,
+    partition_of,
+    stream_arn,
+)
+from headwater.model.errors import AccessDeniedException, KinesisError, ResourceNotFoundException
+
+_MEMBERS = ("ConsumerARN", "ResourceARN", "StreamARN")
+"""The members that name a resource, the one that decides first."""
+_REASONS = {
+    Decision.NOT_ALLOWED: "because no resource-based policy allows the {action} action",
+    Decision.DENIED: "with an explicit deny in a resource-based policy",
+}
+
+
+class _Resource(NamedTuple):
+    arn: str
+    stream: StreamName
+    consumer: ConsumerName | None
+
+
+def enforced(operations: Mapping[str, Operation]) -> dict[str, Operation]:
+    """The operations, each behind the policies of the resources that it names."""
+    return {
+        name: row if row.handler is None else row._replace(handler=_behind_policy(name, row.handler))
+        for name, row in operations.items()
+    }
+
+
+def _behind_policy(operation_name: str, handler: Handler) -> Handler:
+    async def run(engine: Engine, caller: Caller, request: Any) -> dict[str, Any] | StreamedAnswer | None:
+        acting = await acting_caller(engine, caller, operation_name, request)
+        return await handler(engine, acting, request)
+
+    return run
+
+
+async def acting_caller(engine: Engine, caller: Caller, operation_name: str, request: Any) -> Caller:
+    """As whom a request is carried out: the caller, or the owner of what the caller may use.
+
+    Raises AccessDeniedException.
+    """
+    resource = _named_resource(engine, operation_name, request)
+    if resource is None or resource.stream.account_id == caller.account_id:
+        return caller
+    if resource.stream.region != caller.region:
+        return caller  # another region's resources are not here, whoever asks
+    access = Access(caller.account_id, f"kinesis:{operation_name}", resource.arn)
+    decision = decide(await _policy(engine, resource), access)
+    if decision is not Decision.ALLOWED:
+        reason = _REASONS[decision].format(action=access.action)
+        raise AccessDeniedException(
+            f"User: arn:{partition_of(caller.region)}:iam::{caller.account_id}:root is not authorized "
+            f"to perform: {access.action} on resource: {resource.arn} {reason}"
+        )
+    return Caller(resource.stream.account_id, resource.stream.region)
+
+
+def _named_resource(engine: Engine, operation_name: str, request: Any) -> _Resource | None:
+    """The stream or consumer that a request names by an ARN; `None` too for text that is no ARN."""
+    arn = next((getattr(request, name) for name in _MEMBERS if getattr(request, name, None)), None)
+    if arn is None:
+        token = getattr(request, "NextToken", None) if operation_name == "ListShards" else None
+        return None if token is None else _listed_stream(engine, operation_name, token)
+    consumer = parse_consumer_arn(arn)
+    stream = parse_stream_arn(arn) if consumer is None else consumer.stream
+    return None if stream is None else _Resource(arn, stream, consumer)
+
+
+def _listed_stream(engine: Engine, operation_name: str, token: str) -> _Resource | None:
+    """The stream whose shards a paging token lists: a request with a token may not name it again."""
+    try:
+        page = read_page(engine.pages, token, operation_name, engine.now_ms())
+    except KinesisError:  # the operation will say so
+        return None
+    _, account_id, region, name, *_ = page.listing
+    stream = StreamName(account_id, region, name)
+    return _Resource(stream_arn(stream), stream, None)
+
+
+async def _policy(engine: Engine, resource: _Resource) -> str | None:
+    try:
+        stream = await engine.stream(resource.stream)
+        if resource.consumer is None:
+            return stream.policy
+        return find_by_arn(stream, resource.consumer, resource.arn).policy
+    except ResourceNotFoundException:
+        return None

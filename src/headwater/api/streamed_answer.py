@@ -1,0 +1,18 @@
+"""An answer that goes on: a stream of events instead of one document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from headwater.engine.fan_out import Event, Subscription
+
+
+class StreamedAnswer(NamedTuple):
+    """What an operation gives that pushes events."""
+
+    event_type: str
+    """The name of each event, as the API model has it."""
+    subscription: Subscription
+    describe: Callable[[Event], dict[str, Any]]
+    """The document of an event."""

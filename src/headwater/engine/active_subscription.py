@@ -1,0 +1,28 @@
+"""What tells one subscription from another, and what others may ask of an active one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from headwater.model.arn import StreamName
+
+
+class SubscriptionKey(NamedTuple):
+    """What only one subscription may be active for."""
+
+    stream: StreamName
+    stream_created_ms: int
+    consumer_name: str
+    consumer_created_s: int
+    shard_index: int
+
+
+class ActiveSubscription(Protocol):
+    """A subscription that is under way; `fan_out` makes them."""
+
+    @property
+    def started_ms(self) -> int:
+        """When it was subscribed."""
+
+    def take_over(self) -> None:
+        """Another subscription with the same key begins: end this one."""

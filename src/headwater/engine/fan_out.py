@@ -1,0 +1,235 @@
+"""Enhanced fan-out: records pushed to a consumer as they are committed.
+
+Rules, as the API's documentation and the client libraries have them:
+- a subscription lasts for five minutes;
+- there is one for each consumer and shard: another within five seconds of its
+  start is refused, a later one takes over, and the first ends with an error;
+- records come in the order of the log, in events of about 1 MiB; while there are
+  none, an empty event tells every few seconds how far the consumer is;
+- at the end of a closed shard the last event has the children and no
+  continuation: exactly then; after it the subscription ends;
+- when the stream or the consumer goes, the subscription ends with an error;
+- nothing is read while the reader is slow, so memory does not grow with it.
+
+A subscription is moved by three things: commits to its log, the engine's tick,
+and its reader. It refuses to know connections and encodings: it talks to a `Sink`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from headwater.engine.active_subscription import SubscriptionKey
+from headwater.engine.engine import Engine
+from headwater.engine.reading import Reading, read_shard
+from headwater.model.errors import (
+    InternalFailureException,
+    KinesisError,
+    ResourceInUseException,
+    ResourceNotFoundException,
+)
+from headwater.model.sequence_number import format_sequence_number, sequence_base
+from headwater.model.shard import Shard, shard_id_of
+from headwater.model.stream import Stream
+from headwater.storage.completion import drive
+from headwater.storage.interface import StoreError
+
+SUBSCRIPTION_LIFE_MS = 300_000
+TAKE_OVER_AFTER_MS = 5_000
+IDLE_EVENT_MS = 3_000
+"""An event is sent at least this often, even when there is nothing to read."""
+EVENT_RECORDS_MAX = 10_000
+EVENT_MAX_BYTES = 1024 * 1024
+
+
+class Event(NamedTuple):
+    """What one push tells."""
+
+    reading: Reading
+    continuation_sequence_number: str | None
+    """Where to subscribe again; `None` at the end of a closed shard."""
+
+
+class Sink(Protocol):
+    """Where a subscription's events go. `fail` or `end` is called last, and once."""
+
+    def event(self, event: Event) -> None:
+        """Take an event."""
+
+    def fail(self, error: KinesisError) -> None:
+        """The subscription has ended with an error."""
+
+    def end(self) -> None:
+        """The subscription has ended."""
+
+
+class Subscription:
+    """One reader of one shard for one consumer."""
+
+    def __init__(self, engine: Engine, key: SubscriptionKey, position: int) -> None:
+        self._engine = engine
+        self._key = key
+        self._position = position
+        self._sink: Sink | None = None
+        self._started_ms = engine.now_ms()
+        self._last_event_ms = 0
+        self._paused = False
+        self._pumping = False
+        self._pump_again = False
+        self._unwatch: list[Callable[[], None]] = []
+
+    @property
+    def started_ms(self) -> int:
+        """When it was subscribed."""
+        return self._started_ms
+
+    def start(self, sink: Sink) -> None:
+        """Begin to push; the first event comes at once, empty if there is nothing to read."""
+        engine, key = self._engine, self._key
+        before = engine.subscriptions.get(key)
+        if before is not None:
+            before.take_over()
+        engine.subscriptions[key] = self
+        self._sink = sink
+        shard = engine.held(key.stream).stream.shard(key.shard_index)
+        if shard is not None:
+            self._unwatch.append(engine.store.watch(shard.log_id, self._pump))
+        self._unwatch.append(engine.watch_stream(key.stream, self._pump))
+        self._unwatch.append(engine.watch_time(self._on_tick))
+        self._pump()
+
+    def pause(self) -> None:
+        """The reader is slow: push nothing until `resume`."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """The reader has caught up."""
+        self._paused = False
+        self._pump()
+
+    def stop(self) -> None:
+        """The reader has gone."""
+        self._finish()
+
+    def take_over(self) -> None:
+        """Another subscription for the same consumer and shard begins."""
+        self._fail(_in_use(self._key))
+
+    def _on_tick(self, now_ms: int) -> None:
+        if now_ms - self._started_ms >= SUBSCRIPTION_LIFE_MS:
+            sink = self._finish()
+            if sink is not None:
+                sink.end()
+        elif now_ms - self._last_event_ms >= IDLE_EVENT_MS:
+            self._pump()
+
+    def _pump(self) -> None:
+        """Push what there is. Called while a push is under way, push once more after it."""
+        if self._sink is None or self._paused:
+            return
+        if self._pumping:
+            self._pump_again = True
+            return
+        self._pumping = True
+        drive(self._push(), self._pushed)
+
+    def _pushed(self, _value: None, error: BaseException | None) -> None:
+        self._pumping = False
+        if isinstance(error, KinesisError):
+            self._fail(error)
+        elif isinstance(error, StoreError):
+            self._fail(InternalFailureException("Internal Service Failure"))
+        elif error is not None:
+            self._fail(InternalFailureException("Internal Service Failure"))
+            raise error
+        elif self._pump_again:
+            self._pump_again = False
+            self._pump()
+
+    async def _push(self) -> None:
+        while self._sink is not None and not self._paused:
+            stream, shard = await self._find_shard()
+            reading = await read_shard(
+                self._engine, stream, shard, self._position, EVENT_RECORDS_MAX, EVENT_MAX_BYTES
+            )
+            sink = self._sink
+            if sink is None:
+                return
+            now_ms = self._engine.now_ms()
+            if not reading.records and reading.next_position is not None and not self._is_event_due(now_ms):
+                return
+            self._last_event_ms = now_ms
+            if reading.next_position is None:
+                self._finish()
+                sink.event(Event(reading, None))
+                sink.end()
+                return
+            self._position = reading.next_position
+            sink.event(Event(reading, _continuation(reading, reading.next_position, now_ms)))
+            if not reading.records:
+                return
+
+    def _is_event_due(self, now_ms: int) -> bool:
+        return now_ms - self._last_event_ms >= IDLE_EVENT_MS
+
+    async def _find_shard(self) -> tuple[Stream, Shard]:
+        """The stream and shard as they are now. Raises ResourceNotFoundException when either is gone."""
+        key = self._key
+        stream = (await self._engine.serving(key.stream)).stream
+        consumer = stream.consumer(key.consumer_name)
+        if consumer is None or consumer.created_s != key.consumer_created_s:
+            raise ResourceNotFoundException(
+                f"Consumer {key.consumer_name} of stream {stream.label} not found."
+            )
+        shard = stream.shard(key.shard_index)
+        if shard is None or stream.created_ms != key.stream_created_ms:
+            raise ResourceNotFoundException(
+                f"Could not find shard {shard_id_of(key.shard_index)} in stream {stream.label}."
+            )
+        return stream, shard
+
+    def _fail(self, error: KinesisError) -> None:
+        sink = self._finish()
+        if sink is not None:
+            sink.fail(error)
+
+    def _finish(self) -> Sink | None:
+        """Let go of everything; the sink, if it has not been told of an end yet."""
+        sink, self._sink = self._sink, None
+        for unwatch in self._unwatch:
+            unwatch()
+        self._unwatch.clear()
+        if self._engine.subscriptions.get(self._key) is self:
+            del self._engine.subscriptions[self._key]
+        return sink
+
+
+def subscribe(engine: Engine, key: SubscriptionKey, position: int) -> Subscription:
+    """A subscription that is ready to start.
+
+    Raises ResourceInUseException when there is one that is younger than five seconds.
+    """
+    before = engine.subscriptions.get(key)
+    if before is not None and engine.now_ms() - before.started_ms < TAKE_OVER_AFTER_MS:
+        raise _in_use(key)
+    return Subscription(engine, key, position)
+
+
+def _in_use(key: SubscriptionKey) -> ResourceInUseException:
+    account_id, _, name = key.stream
+    return ResourceInUseException(
+        f"Another active subscription exists for this consumer: {account_id}:{name}:{key.consumer_name}:"
+        f"{shard_id_of(key.shard_index)}:{key.consumer_created_s}"
+    )
+
+
+def _continuation(reading: Reading, next_position: int, now_ms: int) -> str:
+    """The number of the last record; without records, one that lies between it and the next record's.
+
+    So it moves forward while nothing is written, and either way of subscribing with
+    it, at it or after it, goes on with the next record when it is no record's own.
+    """
+    base = sequence_base(reading.shard.epoch_s, reading.shard.index)
+    time_ms = reading.records[-1].arrival_ms if reading.records else now_ms
+    return format_sequence_number(base, next_position, max(time_ms // 1000, reading.shard.epoch_s))

@@ -1,0 +1,62 @@
+"""The formats of a body: one row each, chosen by the request's content type.
+
+The answer has the format of the request, errors and events too. A new format is a
+module in `wire/` and a row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from headwater.api.constraints import accept, accept_document
+from headwater.model.errors import KinesisError
+from headwater.server.exchange import Fields
+from headwater.wire import cbor_format, error_format, json_format
+
+
+class WireFormat(NamedTuple):
+    """How documents of one content type are read and written."""
+
+    accept: Callable[[str, bytes], Any]
+    """An operation's request from a body. Raises `SerializationException`, `ValidationException`."""
+    decode: Callable[[bytes], dict[str, Any]]
+    """Any document from a body. Raises `SerializationException`."""
+    encode: Callable[[dict[str, Any] | None], bytes]
+    fields: Fields
+    """The headers of an answer."""
+    event_content_type: str
+    """What an event of a stream says of its payload."""
+
+    def write_error(self, error: KinesisError) -> tuple[int, bytes]:
+        """Status and body of an error."""
+        status, document = error_format.error_document(error)
+        return status, self.encode(document)
+
+
+def _accept_cbor(operation_name: str, body: bytes) -> Any:
+    return accept_document(operation_name, cbor_format.decode(body))
+
+
+AMZ_JSON = WireFormat(
+    accept=accept,
+    decode=json_format.decode,
+    encode=json_format.encode,
+    fields=(("Content-Type", "application/x-amz-json-1.1"),),
+    event_content_type="application/json",
+)
+AMZ_CBOR = WireFormat(
+    accept=_accept_cbor,
+    decode=cbor_format.decode,
+    encode=cbor_format.encode,
+    fields=(("Content-Type", "application/x-amz-cbor-1.1"),),
+    event_content_type="application/cbor",
+)
+
+WIRE_FORMATS = {
+    b"application/x-amz-json-1.1": AMZ_JSON,
+    b"application/x-amz-cbor-1.1": AMZ_CBOR,
+}
+
+EMPTY_BODY_FORMATS = {b"application/x-amz-json-1.1": AMZ_JSON, b"": AMZ_CBOR}
+"""How AWS answers a request without a body: in CBOR, unless it is JSON's own content type."""

@@ -1,0 +1,251 @@
+"""Subscriptions, without a connection: what a sink is told, and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from headwater.api.constraints import accept
+from headwater.api.operations.subscribe_to_shard import subscribe_to_shard
+from headwater.engine.fan_out import IDLE_EVENT_MS, SUBSCRIPTION_LIFE_MS, TAKE_OVER_AFTER_MS, Event
+from headwater.model.clock import ManualClock
+from headwater.model.errors import KinesisError, ResourceInUseException, ResourceNotFoundException
+from headwater.storage.memory_store import MemoryStore
+from headwater.wire.json_format import encode
+from tests.engine.running_engine import CALLER, RunningEngine
+
+STREAM = "pushed"
+SHARD = "shardId-000000000000"
+
+
+class RecordingSink:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.error: KinesisError | None = None
+        self.ended = False
+
+    def event(self, event: Event) -> None:
+        assert not self.ended
+        self.events.append(event)
+
+    def fail(self, error: KinesisError) -> None:
+        assert not self.ended
+        self.error, self.ended = error, True
+
+    def end(self) -> None:
+        assert not self.ended
+        self.ended = True
+
+    @property
+    def data(self) -> list[bytes]:
+        return [record.data for event in self.events for record in event.reading.records]
+
+
+class Subscribed:
+    """A stream of one shard with one ACTIVE consumer."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.running = RunningEngine(MemoryStore, self.clock)
+        self.running.call("CreateStream", StreamName=STREAM, ShardCount=1)
+        summary = self.running.call("DescribeStreamSummary", StreamName=STREAM)["StreamDescriptionSummary"]
+        self.stream_arn = summary["StreamARN"]
+        registered = self.running.call(
+            "RegisterStreamConsumer", StreamARN=self.stream_arn, ConsumerName="reader"
+        )
+        self.consumer_arn = registered["Consumer"]["ConsumerARN"]
+
+    def subscribe(self, start: str = "TRIM_HORIZON", shard: str = SHARD, **position: Any) -> RecordingSink:
+        request = accept(
+            "SubscribeToShard",
+            encode(
+                {
+                    "ConsumerARN": self.consumer_arn,
+                    "ShardId": shard,
+                    "StartingPosition": {"Type": start, **position},
+                }
+            ),
+        )
+        answer = self.running.inbox.run(subscribe_to_shard(self.running.engine, CALLER, request))
+        sink = RecordingSink()
+        self.subscription = answer.subscription
+        self.subscription.start(sink)
+        self.settle()
+        return sink
+
+    def put(self, *data: bytes) -> None:
+        for item in data:
+            self.running.call("PutRecord", StreamName=STREAM, Data=item, PartitionKey="k")
+        self.settle()
+
+    def pass_time(self, milliseconds: int) -> None:
+        self.clock.advance_ms(milliseconds)
+        self.settle()
+
+    def settle(self) -> None:
+        self.running.engine.tick()
+        self.running.inbox.run_posted()
+
+
+@pytest.fixture
+def subscribed() -> Subscribed:
+    return Subscribed()
+
+
+def test_the_first_event_comes_at_once_even_when_it_is_empty(subscribed: Subscribed) -> None:
+    sink = subscribed.subscribe()
+    (event,) = sink.events
+    assert event.reading.records == []
+    assert event.reading.millis_behind_latest == 0
+    assert event.continuation_sequence_number
+
+
+def test_records_are_pushed_as_they_are_committed(subscribed: Subscribed) -> None:
+    subscribed.put(b"before")
+    sink = subscribed.subscribe()
+    subscribed.put(b"one", b"two")
+    assert sink.data == [b"before", b"one", b"two"]
+
+
+def test_latest_begins_after_what_is_there(subscribed: Subscribed) -> None:
+    subscribed.put(b"before")
+    sink = subscribed.subscribe("LATEST")
+    subscribed.put(b"after")
+    assert sink.data == [b"after"]
+
+
+def test_idle_events_come_every_few_seconds_and_move_the_continuation(subscribed: Subscribed) -> None:
+    sink = subscribed.subscribe()
+    for _ in range(3):
+        subscribed.pass_time(IDLE_EVENT_MS)
+    continuations = [event.continuation_sequence_number or "" for event in sink.events]
+    assert len(continuations) == 4
+    assert continuations == sorted(set(continuations))
+
+
+@pytest.mark.parametrize("start", ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"])
+def test_a_continuation_between_two_records_goes_on_with_the_next_one(
+    subscribed: Subscribed, start: str
+) -> None:
+    subscribed.put(b"read")
+    first = subscribed.subscribe()
+    subscribed.pass_time(IDLE_EVENT_MS)
+    continuation = first.events[-1].continuation_sequence_number
+    subscribed.subscription.stop()
+    subscribed.put(b"unread")
+    sink = subscribed.subscribe(start, SequenceNumber=continuation)
+    assert sink.data == [b"unread"]
+
+
+def test_a_subscription_ends_after_five_minutes(subscribed: Subscribed) -> None:
+    sink = subscribed.subscribe()
+    subscribed.pass_time(SUBSCRIPTION_LIFE_MS - 1)
+    assert not sink.ended
+    subscribed.pass_time(1)
+    assert sink.ended
+    assert sink.error is None
+
+
+def test_a_second_subscription_within_five_seconds_is_refused(subscribed: Subscribed) -> None:
+    first = subscribed.subscribe()
+    subscribed.pass_time(TAKE_OVER_AFTER_MS - 1)
+    with pytest.raises(ResourceInUseException):
+        subscribed.subscribe()
+    assert not first.ended
+
+
+def test_a_later_subscription_takes_over(subscribed: Subscribed) -> None:
+    first = subscribed.subscribe()
+    subscribed.pass_time(TAKE_OVER_AFTER_MS)
+    second = subscribed.subscribe()
+    subscribed.put(b"for the second")
+    assert isinstance(first.error, ResourceInUseException)
+    assert first.data == []
+    assert second.data == [b"for the second"]
+
+
+def test_a_subscription_that_its_reader_left_stands_in_nobodys_way(subscribed: Subscribed) -> None:
+    subscribed.subscribe()
+    subscribed.subscription.stop()
+    second = subscribed.subscribe()
+    assert not second.ended
+
+
+def test_the_last_event_of_a_closed_shard_has_the_children_and_no_continuation(
+    subscribed: Subscribed,
+) -> None:
+    sink = subscribed.subscribe()
+    subscribed.put(b"last")
+    subscribed.running.call(
+        "SplitShard", StreamName=STREAM, ShardToSplit=SHARD, NewStartingHashKey=str(2**127)
+    )
+    subscribed.settle()
+    assert sink.data == [b"last"]
+    assert sink.ended
+    assert sink.error is None
+    *earlier, last = sink.events
+    assert all(event.continuation_sequence_number and not event.reading.children for event in earlier)
+    assert last.continuation_sequence_number is None
+    assert [child.index for child in last.reading.children] == [1, 2]
+
+
+def test_a_closed_shard_gives_its_end_at_once_to_latest(subscribed: Subscribed) -> None:
+    subscribed.running.call(
+        "SplitShard", StreamName=STREAM, ShardToSplit=SHARD, NewStartingHashKey=str(2**127)
+    )
+    subscribed.settle()
+    sink = subscribed.subscribe("LATEST")
+    assert sink.ended
+    assert len(sink.events) == 1
+    assert sink.events[0].reading.children
+
+
+def test_nothing_is_pushed_to_a_slow_reader(subscribed: Subscribed) -> None:
+    sink = subscribed.subscribe()
+    subscribed.subscription.pause()
+    subscribed.put(b"one", b"two")
+    subscribed.pass_time(IDLE_EVENT_MS)
+    assert len(sink.events) == 1
+    subscribed.subscription.resume()
+    subscribed.settle()
+    assert sink.data == [b"one", b"two"]
+
+
+def test_events_are_of_bounded_size_and_tell_how_far_behind_they_are(subscribed: Subscribed) -> None:
+    subscribed.put(*[bytes(700_000)] * 3)
+    subscribed.pass_time(1000)
+    sink = subscribed.subscribe()
+    assert [len(event.reading.records) for event in sink.events] == [1, 1, 1]
+    assert [event.reading.millis_behind_latest for event in sink.events] == [1000, 1000, 0]
+
+
+def test_deregistering_the_consumer_ends_its_subscriptions(subscribed: Subscribed) -> None:
+    sink = subscribed.subscribe()
+    subscribed.running.call("DeregisterStreamConsumer", ConsumerARN=subscribed.consumer_arn)
+    subscribed.settle()
+    assert isinstance(sink.error, ResourceNotFoundException)
+
+
+def test_deleting_the_stream_ends_its_subscriptions(subscribed: Subscribed) -> None:
+    sink = subscribed.subscribe()
+    subscribed.running.call("DeleteStream", StreamName=STREAM, EnforceConsumerDeletion=True)
+    subscribed.settle()
+    assert isinstance(sink.error, ResourceNotFoundException)
+
+
+def test_a_reset_ends_every_subscription(subscribed: Subscribed) -> None:
+    sink = subscribed.subscribe()
+    subscribed.running.inbox.run(subscribed.running.engine.reset())
+    subscribed.settle()
+    assert isinstance(sink.error, ResourceNotFoundException)
+
+
+def test_a_reader_that_left_is_told_nothing_more(subscribed: Subscribed) -> None:
+    sink = subscribed.subscribe()
+    subscribed.subscription.stop()
+    subscribed.put(b"unseen")
+    assert len(sink.events) == 1
+    assert not sink.ended
