@@ -72,6 +72,12 @@ class TestDataDirectory:
         data_dir.mkdir()
         make(data_dir, inbox)
 
+    def test_a_directory_with_nothing_but_the_servers_certificates_will_do(
+        self, data_dir: Path, inbox: Inbox
+    ) -> None:
+        (data_dir / "tls").mkdir(parents=True)
+        make(data_dir, inbox)
+
     @pytest.mark.parametrize("leftovers", [["lock"], ["lock", "new.mdb"]])
     def test_one_left_half_made_is_made_anew(
         self, data_dir: Path, inbox: Inbox, leftovers: list[str]

@@ -1,0 +1,1 @@
+"""Official clients, unmodified and with their default settings, against a running server."""

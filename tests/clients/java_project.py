@@ -1,0 +1,87 @@
+"""How a Java client runs: Maven builds its project once, then `java` runs its programs.
+
+Each process of Java is kept small: several of them share a machine.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.clients.client_process import INSTALL_TIMEOUT_S, Endpoint, run, tool
+
+LEAN = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+STOP_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True)
+class JavaProject:
+    """A Maven project that has been built."""
+
+    folder: Path
+    target: Path
+
+    def command(self, main_class: str, *arguments: str, options: Sequence[str] = ()) -> list[str]:
+        """The command that runs one of its programs."""
+        class_path = f"{self.target / 'classes'}{os.pathsep}{(self.target / 'classpath').read_text().strip()}"
+        java = tool("java", "a Java client")
+        return [java, *LEAN, *options, "-cp", class_path, main_class, *arguments]
+
+
+def build(folder: Path, target: Path | None = None) -> JavaProject:
+    """Compile a project, after its pinned dependencies have come."""
+    run([*maven(), "package"], folder, maven_variables(os.environ), INSTALL_TIMEOUT_S)
+    return JavaProject(folder, target or folder / "target")
+
+
+def maven() -> list[str]:
+    """The command that runs Maven, saying only what goes wrong."""
+    tool("java", "a Java client")
+    return [tool("mvn", "a Java client"), "--quiet", "--batch-mode"]
+
+
+def maven_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which Maven is as small as the programs."""
+    return {**variables, "MAVEN_OPTS": "-Xmx256m -XX:+UseSerialGC"}
+
+
+def java_variables(endpoint: Endpoint) -> dict[str, str]:
+    """The environment of a Java client. No variable tells Java whom to trust: `trusting` does."""
+    return endpoint.variables(ca_variable="SSL_CERT_FILE")
+
+
+def trusting(endpoint: Endpoint, folder: Path) -> list[str]:
+    """The options of a Java that trusts the server's certificate authority, and no other."""
+    if endpoint.ca_path is None:
+        return []
+    store = folder / "authorities"
+    if not store.exists():
+        keytool = tool("keytool", "a Java client with TLS")
+        given = ["-alias", "headwater", "-file", str(endpoint.ca_path)]
+        kept = ["-keystore", str(store), "-storepass", "changeit"]
+        run([keytool, "-importcert", "-noprompt", *given, *kept], folder, os.environ)
+    return [f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+
+
+@contextmanager
+def running(
+    command: Sequence[str], variables: Mapping[str, str], output: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process until the block is left; what it prints goes to a file, its log to `<file>.log`."""
+    with (
+        output.open("wb") as printed,
+        output.with_suffix(".log").open("wb") as logged,
+        subprocess.Popen(list(command), env=dict(variables), stdout=printed, stderr=logged) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()

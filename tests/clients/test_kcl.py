@@ -1,0 +1,149 @@
+"""The Kinesis Client Library 3: two workers, one killed half-way, while the stream is resharded."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.client_process import Endpoint
+from tests.clients.kcl_application import Application, Printed, application, local_dynamodb
+from tests.clients.streams import client, closed_shards, split, wait_until_active
+
+pytestmark = pytest.mark.clients
+
+KEYS = 500
+ROUNDS = 200
+"""Each round puts one record under each key, its text the number of the round: 100,000 in all."""
+ROUND_S = 0.2
+WORKERS_TIMEOUT_S = 90.0
+READ_TIMEOUT_S = 150.0
+
+
+@pytest.fixture(scope="module")
+def dynamodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with local_dynamodb(tmp_path_factory.mktemp("dynamodb")) as url:
+        yield url
+
+
+@pytest.mark.parametrize(("retrieval", "scheme"), [("polling", "http"), ("fan-out", "https")])
+def test_two_workers_read_a_stream_that_is_resharded(
+    retrieval: str, scheme: str, request: pytest.FixtureRequest, dynamodb_url: str, tmp_path: Path
+) -> None:
+    endpoint: Endpoint = request.getfixturevalue(scheme)
+    kinesis = client(endpoint)
+    name = f"kcl-{uuid.uuid4().hex[:12]}"
+    kinesis.create_stream(StreamName=name, ShardCount=2)
+    wait_until_active(kinesis, name)
+    with application(name, retrieval, endpoint, dynamodb_url, tmp_path) as app:
+        start_two_workers(app)
+        with putting(kinesis, name):
+            half = KEYS * ROUNDS // 2
+            app.wait_until(lambda: app.records_printed() >= half, READ_TIMEOUT_S, "half is read")
+            app.workers[0].kill()
+        closed = closed_shards(kinesis, name)
+        assert len(closed) == 4
+        app.wait_until(lambda: finished(app, closed), READ_TIMEOUT_S, "all is read, all leases at the end")
+        printed = app.printed()
+    check_every_record_was_read(printed)
+    check_the_order_of_each_key(printed)
+    check_parents_came_first(printed, kinesis.list_shards(StreamName=name)["Shards"])
+
+
+def start_two_workers(app: Application) -> None:
+    """One after the other: the library fails when two find no lease table at the same moment."""
+    app.start_worker()
+    app.wait_until(lambda: len(app.leases()) == 2, WORKERS_TIMEOUT_S, "there are leases")
+    app.start_worker()
+    app.wait_until(lambda: app.workers_at_work() == 2, WORKERS_TIMEOUT_S, "both workers are at work")
+
+
+@contextmanager
+def putting(kinesis: Any, name: str) -> Iterator[None]:
+    """Put all records, and reshard between the rounds; the block is left when that is done."""
+    failures: list[BaseException] = []
+
+    def put() -> None:
+        try:
+            put_all(kinesis, name)
+        except BaseException as failure:  # noqa: BLE001 - told to the thread that waits
+            failures.append(failure)
+
+    thread = threading.Thread(target=put)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+    assert not failures, failures
+
+
+def put_all(kinesis: Any, name: str) -> None:
+    reshard_after = {
+        ROUNDS * 1 // 5: lambda: split(kinesis, name, "shardId-000000000000"),
+        ROUNDS * 2 // 5: lambda: split(kinesis, name, "shardId-000000000001"),
+        ROUNDS * 7 // 10: lambda: kinesis.merge_shards(
+            StreamName=name,
+            ShardToMerge="shardId-000000000003",
+            AdjacentShardToMerge="shardId-000000000004",
+        ),
+    }
+    for number in range(ROUNDS):
+        began = time.monotonic()
+        records = [{"PartitionKey": f"key-{key}", "Data": b"%d" % number} for key in range(KEYS)]
+        assert kinesis.put_records(StreamName=name, Records=records)["FailedRecordCount"] == 0
+        if number in reshard_after:
+            reshard_after[number]()  # type: ignore[no-untyped-call]  # a call of boto3
+        time.sleep(max(0.0, began + ROUND_S - time.monotonic()))
+
+
+def finished(app: Application, closed: set[str]) -> bool:
+    """Whether all has been read and each closed shard's lease says so."""
+    if app.records_printed() < KEYS * ROUNDS or len(seen(app.printed())) < KEYS * ROUNDS:
+        return False
+    leases = app.leases()
+    return all(leases[shard_id]["checkpoint"] == "SHARD_END" for shard_id in closed)
+
+
+def seen(printed: list[Printed]) -> set[tuple[str, str]]:
+    return {(line.partition_key, line.text) for line in printed if line.what == "record"}
+
+
+def check_every_record_was_read(printed: list[Printed]) -> None:
+    assert seen(printed) == {(f"key-{key}", str(number)) for key in range(KEYS) for number in range(ROUNDS)}
+
+
+def check_the_order_of_each_key(printed: list[Printed]) -> None:
+    """A lease's holder sees a key's records one after the other; the next one may begin a little earlier."""
+    last: dict[tuple[int, str, str], int] = {}
+    furthest: dict[str, int] = defaultdict(lambda: -1)
+    for line in printed:
+        if line.what == "start":
+            last = {at: number for at, number in last.items() if at[:2] != (line.worker, line.shard_id)}
+        if line.what == "record":
+            number, key = int(line.text), line.partition_key
+            before = last.get((line.worker, line.shard_id, key))
+            assert before is None or number == before + 1, line
+            assert number <= furthest[key] + 1, line
+            last[line.worker, line.shard_id, key] = number
+            furthest[key] = max(furthest[key], number)
+
+
+def check_parents_came_first(printed: list[Printed], shards: list[dict[str, Any]]) -> None:
+    started = {line.shard_id: line.time_ms for line in reversed(printed) if line.what == "start"}
+    ended = {line.shard_id: line.time_ms for line in reversed(printed) if line.what == "end"}
+    last_read = {line.shard_id: line.time_ms for line in printed if line.what == "record"}
+    checked = 0
+    for shard in shards:
+        for parent in (shard.get("ParentShardId"), shard.get("AdjacentParentShardId")):
+            if parent is not None:
+                assert last_read[parent] <= ended[parent] <= started[shard["ShardId"]]
+                checked += 1
+    assert checked == 6

@@ -1,0 +1,71 @@
+"""The Kinesis Producer Library 1: aggregated records, read by the client library and by aws-kinesis-agg."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.clients.client_process import CLIENTS, Endpoint, install, run
+from tests.clients.java_project import build, java_variables, running
+from tests.clients.kcl_application import Application, application, local_dynamodb
+from tests.clients.streams import client, split, wait_until_active
+
+pytestmark = pytest.mark.clients
+
+FOLDER = CLIENTS / "kpl"
+PACKAGES = FOLDER / ".packages"
+PINNED = FOLDER / "requirements.txt"
+
+KEYS = 500
+ROUNDS = 200
+"""Each round puts one user record under each key, its text the number of the round: 100,000 in all."""
+AT_WORK_TIMEOUT_S = 90.0
+READ_TIMEOUT_S = 90.0
+
+
+def test_aggregated_records_arrive_while_the_stream_is_split(https: Endpoint, tmp_path: Path) -> None:
+    kinesis = client(https)
+    name = f"kpl-{uuid.uuid4().hex[:12]}"
+    kinesis.create_stream(StreamName=name, ShardCount=2)
+    wait_until_active(kinesis, name)
+    expected = {(f"key-{key}", str(number)) for key in range(KEYS) for number in range(ROUNDS)}
+    with (
+        local_dynamodb(tmp_path) as dynamodb_url,
+        application(name, "polling", https, dynamodb_url, tmp_path) as app,
+    ):
+        app.start_worker()
+        app.wait_until(lambda: app.workers_at_work() == 1, AT_WORK_TIMEOUT_S, "the worker is at work")
+        output = tmp_path / "producer.printed"
+        with running(producer(name, tmp_path), java_variables(https), output) as producing:
+            app.wait_until(lambda: app.records_printed() > 0, READ_TIMEOUT_S, "the first record")
+            split(kinesis, name, "shardId-000000000000")
+            assert producing.wait(READ_TIMEOUT_S) == 0, output.with_suffix(".log").read_text()
+        app.wait_until(lambda: user_records(app) == expected, READ_TIMEOUT_S, "every user record")
+
+    lines = [line.split("\t") for line in deaggregated(name, https)]
+    assert {(key, text) for _, key, text in lines} == expected
+    assert len({sequence_number for sequence_number, _, _ in lines}) < len(expected) / 20
+
+
+def producer(name: str, folder: Path) -> list[str]:
+    """The command that puts all user records. The library brings a program of its own, kept in `folder`."""
+    native = folder / "native"
+    native.mkdir()
+    arguments = (name, str(KEYS), str(ROUNDS), str(native))
+    return build(FOLDER).command("headwater.Producer", *arguments, options=["-Xmx256m"])
+
+
+def user_records(app: Application) -> set[tuple[str, str]]:
+    return {(line.partition_key, line.text) for line in app.printed() if line.what == "record"}
+
+
+def deaggregated(name: str, endpoint: Endpoint) -> list[str]:
+    """What aws-kinesis-agg makes of the stream."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(PACKAGES)]
+    install([*pip, "--requirement", str(PINNED)], FOLDER, PINNED, PACKAGES / ".installed")
+    variables = endpoint.variables("AWS_CA_BUNDLE") | {"PYTHONPATH": os.fspath(PACKAGES)}
+    return run([sys.executable, "deaggregate.py", name], FOLDER, variables).splitlines()
