@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
-from botocore.auth import SigV4QueryAuth
+from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from botocore.httpsession import URLLib3Session
 
 from headwater.model.clock import ManualClock
 from headwater.model.errors import KinesisError
@@ -566,3 +567,20 @@ def test_the_clients_that_upgrade_are_verified_too(server: ClockedServer, now: M
         "http2-settings": "AAMAAABkAAQCAAAAAAIAAAAA",
     }
     assert ask(server, "/", headers, BODY)[0] == 200
+
+
+def test_only_a_known_caller_may_reset_the_server(server: ClockedServer, now: ManualClock) -> None:
+    reset = f"{server.endpoint_url}/_headwater/reset"
+    unsigned = AWSRequest("POST", reset)
+    signed = AWSRequest("POST", reset)
+    SigV4Auth(Credentials(KEY.access_key_id, KEY.secret_access_key), "kinesis", "eu-west-1").add_auth(signed)
+    session = URLLib3Session()
+    refused = session.send(unsigned.prepare())
+    assert refused.status_code == 400
+    assert b"MissingAuthenticationTokenException" in refused.content
+    assert session.send(signed.prepare()).status_code == 200
+    assert (
+        session.send(AWSRequest("GET", f"{server.endpoint_url}/_headwater/health").prepare()).status_code
+        == 200
+    )
+    session.close()

@@ -59,6 +59,9 @@ class Credential(NamedTuple):
 class Authentication:
     """Reads the caller of a request."""
 
+    verifies = False
+    """Whether a caller has proved who it is."""
+
     def __init__(self, account_id: str, region: str) -> None:
         self._account_id = account_id
         self._region = region

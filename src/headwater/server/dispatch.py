@@ -170,7 +170,14 @@ class Dispatch:
         return False
 
     def _run_admin(self, request: HttpRequest, call: Call) -> None:
-        call.level = "info" if request.method == b"POST" else "debug"
+        changes = request.method == b"POST"
+        call.level = "info" if changes else "debug"
+        if changes and self._authentication.verifies:
+            try:
+                self._authentication.caller(request)
+            except KinesisError as error:
+                call.fail(error)
+                return
         drive(self._admin.answer(request.method, request.path), call.finish_admin)
 
     def _run(self, name: str, handler: Handler, request: HttpRequest, call: Call) -> None:

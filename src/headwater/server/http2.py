@@ -95,7 +95,6 @@ class Http2Connection(asyncio.Protocol):
             events.RequestReceived: self._on_request,
             events.DataReceived: self._on_data,
             events.StreamEnded: self._on_request_whole,
-            events.StreamReset: self._on_reset,
             events.WindowUpdated: self._on_window,
             events.RemoteSettingsChanged: self._on_settings,
             events.ConnectionTerminated: self._on_goaway,
@@ -225,10 +224,25 @@ class Http2Connection(asyncio.Protocol):
         except ProtocolError:  # its GOAWAY is on its way
             self._end_connection(MALFORMED)
         else:
-            for event in happened:
-                react = self._reactions.get(type(event))
-                if react is not None:
-                    react(event)
+            self._react(happened)
+
+    def _react(self, happened: list[events.Event]) -> None:
+        """Do something about what the client did.
+
+        To the protocol all of it has happened already: a stream that was reset further on is
+        no more, so the resets come first, and requests that were taken back are not looked at.
+        """
+        resets = [event for event in happened if isinstance(event, events.StreamReset)]
+        for reset in resets:
+            self._on_reset(reset)
+        gone = {reset.stream_id for reset in resets}
+        for event in happened:
+            react = self._reactions.get(type(event))
+            if react is None or (
+                gone and isinstance(event, events.RequestReceived) and event.stream_id in gone
+            ):
+                continue
+            react(event)
 
     def _on_request(self, event: events.RequestReceived) -> None:
         stream = Stream(self, event.stream_id, self._since_s)
@@ -262,9 +276,11 @@ class Http2Connection(asyncio.Protocol):
 
     def _on_request_whole(self, event: events.StreamEnded) -> None:
         self._refused.pop(event.stream_id, None)
-        stream = self._arriving.pop(event.stream_id, None)
-        if stream is not None:
-            stream.is_whole = True
+        stream = self._streams.get(event.stream_id)
+        if stream is None:
+            return
+        stream.is_whole = True
+        if self._arriving.pop(stream.id, None) is not None:  # else its refusal is on its way
             self._open_window(stream)
             self._whole.append(stream)
             self._open_windows()

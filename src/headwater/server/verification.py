@@ -77,6 +77,8 @@ class Signed(NamedTuple):
 class Verification(Authentication):
     """Reads the caller of a request, and believes nothing."""
 
+    verifies = True
+
     def __init__(self, account_id: str, region: str, credentials: Credentials, clock: Clock) -> None:
         super().__init__(account_id, region)
         self._credentials = credentials
