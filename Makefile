@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all test-clients lint types check format clean
+.PHONY: run test test-all test-long test-clients lint types check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
@@ -17,6 +17,9 @@ test-all:
 		echo "== CPython $$version"; \
 		$(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$$version || exit 1; \
 	done
+
+test-long: $(VENV)/installed-test
+	@$(BIN)/python -m pytest -m long
 
 # Each client is installed by its own package manager; what is missing here is named and left out.
 test-clients: $(VENV)/installed-test

@@ -84,6 +84,7 @@ class Http2Connection(asyncio.Protocol):
         self._reading_paused = False
         self._going_away = False
         """A GOAWAY of ours says that no further stream is answered."""
+        self._half_closed = False
         self._finishing = False
         """The connection closes once all is answered."""
         self._closing = False
@@ -134,7 +135,10 @@ class Http2Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Stay open for writing while answers are due; over TLS that is not possible."""
-        self._finishing = True
+        self._half_closed = self._finishing = True
+        for stream in tuple(self._arriving.values()):
+            self._forget(stream)
+        self._drop_what_is_stuck()
         return bool(self._streams) and self._transport is not None and self._transport.can_write_eof()
 
     def pause_writing(self) -> None:
@@ -232,17 +236,17 @@ class Http2Connection(asyncio.Protocol):
         To the protocol all of it has happened already: a stream that was reset further on is
         no more, so the resets come first, and requests that were taken back are not looked at.
         """
-        resets = [event for event in happened if isinstance(event, events.StreamReset)]
-        for reset in resets:
-            self._on_reset(reset)
-        gone = {reset.stream_id for reset in resets}
+        gone = set()
         for event in happened:
-            react = self._reactions.get(type(event))
-            if react is None or (
-                gone and isinstance(event, events.RequestReceived) and event.stream_id in gone
-            ):
+            if isinstance(event, events.StreamReset):
+                gone.add(event.stream_id)
+                self._on_reset(event)
+        for event in happened:
+            if gone and isinstance(event, events.RequestReceived) and event.stream_id in gone:
                 continue
-            react(event)
+            react = self._reactions.get(type(event))
+            if react is not None:
+                react(event)
 
     def _on_request(self, event: events.RequestReceived) -> None:
         stream = Stream(self, event.stream_id, self._since_s)
@@ -404,10 +408,20 @@ class Http2Connection(asyncio.Protocol):
     def _flush(self) -> None:
         self._flush_due = False
         self._outbox.flush()
+        if self._half_closed:
+            self._drop_what_is_stuck()
         if self._finishing and not self._streams and not self._closing and self._transport is not None:
             self._closing = True
             self._since_s = self._now_s()
             self._transport.close()
+
+    def _drop_what_is_stuck(self) -> None:
+        """A half-closed client opens no windows: what does not fit in them never will."""
+        if not self._outbox.is_full:
+            for stream in tuple(self._streams.values()):
+                if stream.outgoing:
+                    self._forget(stream)
+                    stream.stop_source()
 
     def _end_connection(self, refusal: Refusal) -> None:
         """Read and answer nothing more; close for writing first, so that the GOAWAY is not lost."""
