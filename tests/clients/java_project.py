@@ -45,8 +45,9 @@ def maven() -> list[str]:
 
 
 def maven_variables(variables: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which Maven is as small as the programs."""
-    return {**variables, "MAVEN_OPTS": "-Xmx256m -XX:+UseSerialGC"}
+    """An environment in which Maven is as small as the programs, and asks again when a download fails."""
+    options = "-Xmx256m -XX:+UseSerialGC -Dmaven.wagon.http.retryHandler.count=3"
+    return {**variables, "MAVEN_OPTS": options}
 
 
 def java_variables(endpoint: Endpoint) -> dict[str, str]:

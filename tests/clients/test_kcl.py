@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +43,17 @@ def test_two_workers_read_a_stream_that_is_resharded(
     wait_until_active(kinesis, name)
     with application(name, retrieval, endpoint, dynamodb_url, tmp_path) as app:
         start_two_workers(app)
-        with putting(kinesis, name):
+        with ThreadPoolExecutor(1) as beside:
+            putting = beside.submit(put_all, kinesis, name)
             half = KEYS * ROUNDS // 2
             app.wait_until(lambda: app.records_printed() >= half, READ_TIMEOUT_S, "half is read")
             app.workers[0].kill()
+            putting.result()
         closed = closed_shards(kinesis, name)
         assert len(closed) == 4
         app.wait_until(lambda: finished(app, closed), READ_TIMEOUT_S, "all is read, all leases at the end")
         printed = app.printed()
+    assert {line.worker for line in printed if line.what == "record"} == {0, 1}
     check_every_record_was_read(printed)
     check_the_order_of_each_key(printed)
     check_parents_came_first(printed, kinesis.list_shards(StreamName=name)["Shards"])
@@ -65,27 +67,8 @@ def start_two_workers(app: Application) -> None:
     app.wait_until(lambda: app.workers_at_work() == 2, WORKERS_TIMEOUT_S, "both workers are at work")
 
 
-@contextmanager
-def putting(kinesis: Any, name: str) -> Iterator[None]:
-    """Put all records, and reshard between the rounds; the block is left when that is done."""
-    failures: list[BaseException] = []
-
-    def put() -> None:
-        try:
-            put_all(kinesis, name)
-        except BaseException as failure:  # noqa: BLE001 - told to the thread that waits
-            failures.append(failure)
-
-    thread = threading.Thread(target=put)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
-    assert not failures, failures
-
-
 def put_all(kinesis: Any, name: str) -> None:
+    """Put all rounds, and split twice and merge once between them, without waiting for anything."""
     reshard_after = {
         ROUNDS * 1 // 5: lambda: split(kinesis, name, "shardId-000000000000"),
         ROUNDS * 2 // 5: lambda: split(kinesis, name, "shardId-000000000001"),

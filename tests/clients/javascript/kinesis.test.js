@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import {
   AddTagsToStreamCommand,
@@ -219,6 +220,19 @@ test("twenty subscriptions at once all get every record", async (t) => {
   const texts = await Promise.all(subscriptions.map((subscription) => subscription.texts(2)));
   assert.deepEqual(texts, subscriptions.map(() => ["one", "two"]));
   subscriptions.forEach((subscription) => subscription.stop());
+});
+
+test("a subscription that is left makes room for another", async (t) => {
+  const stream = await Stream.create(t);
+  const consumerArn = await stream.register("reader");
+  const subscription = await Subscription.start(consumerArn, { Type: "LATEST" });
+  await subscription.next();
+  subscription.stop();
+  // While it counted as active, another would be refused for five seconds.
+  await sleep(1000);
+  const next = await Subscription.start(consumerArn, { Type: "LATEST" });
+  await next.next();
+  next.stop();
 });
 
 test("a subscription ends with the exception when its consumer goes", async (t) => {
