@@ -21,6 +21,7 @@ Refuses to know sockets, and what an operation means.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
@@ -57,6 +58,9 @@ from headwater.wire import error_format
 
 TARGET_PREFIX = b"Kinesis_20131202."
 PLAIN_JSON = b"application/json"
+STREAM_DELAY_S = 0.01
+"""A streamed answer begins no sooner. On HTTP/1.1 the SDK for Go closes the connection under an answer
+whose head arrives while it is still looking for the end of the body it has sent."""
 NO_FIELDS: Fields = ()
 
 
@@ -240,7 +244,9 @@ class Call:
 
     def stream(self, document: StreamedAnswer) -> None:
         """Answer with a body that goes on; the call is logged as it begins."""
-        self.answer(Answer(200, EVENT_STREAM_FIELDS, b""), source=EventSource(document, self.format))
+        answer = Answer(200, EVENT_STREAM_FIELDS, b"")
+        source = EventSource(document, self.format)
+        asyncio.get_running_loop().call_later(STREAM_DELAY_S, lambda: self.answer(answer, source=source))
 
     def finish_admin(self, answer: Answer | None, error: BaseException | None) -> None:
         """A route of the server's own has ended."""

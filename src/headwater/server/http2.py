@@ -138,6 +138,10 @@ class Http2Connection(asyncio.Protocol):
         self._half_closed = self._finishing = True
         for stream in tuple(self._arriving.values()):
             self._forget(stream)
+        for stream in tuple(self._streams.values()):
+            if stream.source is not None:  # without an end of its own: its reader has left
+                self._forget(stream)
+                stream.stop_source()
         self._drop_what_is_stuck()
         return bool(self._streams) and self._transport is not None and self._transport.can_write_eof()
 

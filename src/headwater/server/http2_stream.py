@@ -78,6 +78,8 @@ class Stream:
                 self.target = value
             elif name == b":authority":  # a host header may stand beside it, if it says the same
                 headers[b"host"] = value
+                if kept is None:  # some clients sign it by this name
+                    headers[name] = value
             elif name.startswith(b":"):
                 continue
             elif kept is None and name in headers and name != b"host":

@@ -144,7 +144,7 @@ class Verification(Authentication):
 def _check_signed_headers(
     request: HttpRequest, presented: PresentedSignature, names: tuple[str, ...]
 ) -> None:
-    if "host" not in names:
+    if "host" not in names and ":authority" not in names:
         raise InvalidSignatureException(
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
         )
