@@ -9,8 +9,8 @@ Rules:
   answer cannot overtake another and a client sees its own writes in order;
 - at most `PIPELINED_REQUESTS` wait (and what one read brought with them); reading
   pauses until some are answered, and while the client does not take its answers;
-- one answer is one write, but for a streamed one, which goes out in chunks as they come
-  and has the connection to itself until it ends;
+- one answer is one write (a large one two), but for a streamed one, which goes out in
+  chunks as they come and has the connection to itself until it ends;
 - what breaks HTTP or a limit is answered after the requests that came before it,
   then the connection closes: for writing first, so that the answer is not lost to a
   reset while the client is still sending;
@@ -228,12 +228,7 @@ class StreamedBody:
         """Send a part, unless the client has gone."""
         if not self._open or not data:
             return
-        if not self._chunked:
-            self._transport.write(data)
-        elif len(data) <= JOINED_BODY_BYTES:
-            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
-        else:
-            self._transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+        self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
     def end(self) -> None:
         """Send the end."""
@@ -458,7 +453,9 @@ class Http1Connection(asyncio.Protocol):
         elif len(body) <= JOINED_BODY_BYTES:
             transport.write(head + body)
         else:
-            transport.writelines((head, body))
+            # Not `writelines`: on asyncio's own loop it does not tell when the client is slow.
+            transport.write(head)
+            transport.write(body)
 
     def _refuse(self, refusal: Refusal) -> None:
         if not self._refused:
