@@ -18,7 +18,7 @@ pytestmark = pytest.mark.clients
 KEYS = 500
 ROUNDS = 40
 """Each round puts one record under each key, its text the key and the number of the round: 20,000 in all."""
-TIMEOUT_S = 90.0
+TIMEOUT_S = 120.0
 
 OPENED = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.lang", "java.util")]
 """What Flink asks of a Java with modules."""
