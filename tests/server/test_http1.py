@@ -441,6 +441,17 @@ def test_a_source_is_stopped_when_its_reader_leaves(loopback: Any, recorder: Any
     server.call(source.end)
 
 
+def test_a_source_is_stopped_when_its_reader_says_that_it_leaves(loopback: Any, recorder: Any) -> None:
+    server = loopback(recorder)
+    peer = server.connect()
+    peer.send(STREAM)
+    peer.reply(has_body=False)
+    assert read_exactly(peer, b"6\r\nfirst \r\n")
+    peer.half_close()
+    wait_until(lambda: recorder.sources[0].told == ["start", "stop"])
+    assert peer.is_closed_by_server()
+
+
 def test_a_source_is_stopped_when_its_reader_never_reads(loopback: Any, recorder: Any) -> None:
     server = loopback(recorder, idle_timeout_s=0.2)
     server.connect().send(STREAM)

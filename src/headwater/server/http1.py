@@ -319,8 +319,13 @@ class Http1Connection(asyncio.Protocol):
         self._advance()
 
     def eof_received(self) -> bool:
-        """Stay open for writing while answers are due; over TLS that is not possible."""
+        """Stay open for writing while answers are due; over TLS that is not possible.
+
+        The reader of a streamed answer, which has no end of its own, is taken to have left.
+        """
         self._half_closed = True
+        if self._streamed is not None:
+            return False
         is_waited_for = self._current is not None or bool(self._reader.ready)
         return is_waited_for and self._transport is not None and self._transport.can_write_eof()
 
