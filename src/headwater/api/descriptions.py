@@ -8,8 +8,8 @@ from headwater.engine.consumers import arn_of
 from headwater.engine.reading import Reading
 from headwater.model.consumer import Consumer
 from headwater.model.instant import Instant
-from headwater.model.sequence_number import format_sequence_number, sequence_base
-from headwater.model.shard import Shard
+from headwater.model.sequence_number import record_sequence_number, sequence_base
+from headwater.model.shard import Shard, shard_id_of
 from headwater.model.stream import Scale, Stream
 
 
@@ -18,9 +18,9 @@ def describe_shard(shard: Shard) -> dict[str, Any]:
     described: dict[str, Any] = {"ShardId": shard.shard_id}
     parents = shard.parent_indexes
     if parents:
-        described["ParentShardId"] = f"shardId-{parents[0]:012d}"
+        described["ParentShardId"] = shard_id_of(parents[0])
     if len(parents) > 1:
-        described["AdjacentParentShardId"] = f"shardId-{parents[1]:012d}"
+        described["AdjacentParentShardId"] = shard_id_of(parents[1])
     described["HashKeyRange"] = describe_hash_key_range(shard)
     described["SequenceNumberRange"] = {"StartingSequenceNumber": shard.starting_sequence_number}
     if shard.ending_sequence_number:
@@ -32,7 +32,7 @@ def describe_child_shard(shard: Shard) -> dict[str, Any]:
     """The shape `ChildShard`."""
     return {
         "ShardId": shard.shard_id,
-        "ParentShards": [f"shardId-{index:012d}" for index in shard.parent_indexes],
+        "ParentShards": [shard_id_of(index) for index in shard.parent_indexes],
         "HashKeyRange": describe_hash_key_range(shard),
     }
 
@@ -93,9 +93,8 @@ def describe_records(reading: Reading) -> list[dict[str, Any]]:
     epoch_s = reading.shard.epoch_s
     described = []
     for position, arrival_ms, partition_key, data, encrypted in reading.records:
-        time_s = max(arrival_ms // 1000, epoch_s)
         record = {
-            "SequenceNumber": format_sequence_number(base, position + 1, time_s),
+            "SequenceNumber": record_sequence_number(base, epoch_s, position, arrival_ms),
             "ApproximateArrivalTimestamp": Instant(arrival_ms),
             "Data": data,
         }

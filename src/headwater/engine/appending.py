@@ -19,7 +19,7 @@ from headwater.model.arn import StreamName
 from headwater.model.errors import InternalFailureException, InvalidArgumentException
 from headwater.model.hash_key import HASH_KEY_MAX, hash_key_of
 from headwater.model.record import encode_payload
-from headwater.model.sequence_number import format_sequence_number
+from headwater.model.sequence_number import record_sequence_number
 from headwater.storage.interface import Entry
 
 _REROUTES_MAX = 100
@@ -52,7 +52,6 @@ async def append(engine: Engine, name: StreamName, records: Sequence[NewRecord])
     for _ in range(_REROUTES_MAX):
         held = await engine.serving(name)
         arrival_ms = engine.arrival_ms()
-        arrival_s = arrival_ms // 1000
         encrypted = held.stream.encryption_type == "KMS"
         by_turn = held.stream.distribution == "AUTO"
         routes: list[Route] = []
@@ -69,8 +68,7 @@ async def append(engine: Engine, name: StreamName, records: Sequence[NewRecord])
             if position is None:
                 refused.append(at)
                 continue
-            time_s = max(arrival_s, route.epoch_s)
-            number = format_sequence_number(route.sequence_base, position + 1, time_s)
+            number = record_sequence_number(route.sequence_base, route.epoch_s, position, arrival_ms)
             placements[at] = Placement(route.shard_id, number)
         if not refused:
             return placements  # type: ignore[return-value]  # none was refused: every place is filled

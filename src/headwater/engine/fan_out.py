@@ -29,7 +29,7 @@ from headwater.model.errors import (
     ResourceInUseException,
     ResourceNotFoundException,
 )
-from headwater.model.sequence_number import format_sequence_number, sequence_base
+from headwater.model.sequence_number import record_sequence_number, sequence_base
 from headwater.model.shard import Shard, shard_id_of
 from headwater.model.stream import Stream
 from headwater.storage.completion import drive
@@ -232,4 +232,4 @@ def _continuation(reading: Reading, next_position: int, now_ms: int) -> str:
     """
     base = sequence_base(reading.shard.epoch_s, reading.shard.index)
     time_ms = reading.records[-1].arrival_ms if reading.records else now_ms
-    return format_sequence_number(base, next_position, max(time_ms // 1000, reading.shard.epoch_s))
+    return record_sequence_number(base, reading.shard.epoch_s, next_position - 1, time_ms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from headwater.engine.caller import Caller
 from headwater.engine.limits import TAGS_MAX
 from headwater.model.arn import StreamName
 from headwater.model.errors import (
@@ -82,15 +83,13 @@ def require_open(stream: Stream, shard: Shard) -> None:
         )
 
 
-def require_shard_limit(streams: Iterable[Stream], caller_text: str, added: int, limit: int) -> None:
-    """Raise LimitExceededException when the account's provisioned streams would pass its shard limit.
-
-    `caller_text` names account and region: "000000000000 in us-east-1".
-    """
+def require_shard_limit(streams: Iterable[Stream], caller: Caller, added: int, limit: int) -> None:
+    """Raise LimitExceededException when the account's provisioned streams would pass its shard limit."""
     present = sum(len(stream.open_shards) for stream in streams if stream.mode == "PROVISIONED")
     if present + added > limit:
         raise LimitExceededException(
-            f"This request would exceed the shard limit for the account {caller_text}. "
+            f"This request would exceed the shard limit for the account {caller.account_id} "
+            f"in {caller.region}. "
             f"Current shard count for the account: {present}. Limit: {limit}. "
             f"Number of additional shards that would have resulted from this request: {added}. "
             "Refer to the AWS Service Limits page "
@@ -99,15 +98,12 @@ def require_shard_limit(streams: Iterable[Stream], caller_text: str, added: int,
         )
 
 
-def require_on_demand_stream_limit(streams: Iterable[Stream], caller_text: str, limit: int) -> None:
-    """Raise LimitExceededException when the account has no room for one more on-demand stream.
-
-    `caller_text` names account and region: "000000000000 in us-east-1".
-    """
+def require_on_demand_stream_limit(streams: Iterable[Stream], caller: Caller, limit: int) -> None:
+    """Raise LimitExceededException when the account has no room for one more on-demand stream."""
     if sum(stream.mode == "ON_DEMAND" for stream in streams) >= limit:
         raise LimitExceededException(
-            f"This request would exceed the on-demand stream limit for the account {caller_text}. "
-            f"Limit: {limit}."
+            f"This request would exceed the on-demand stream limit for the account {caller.account_id} "
+            f"in {caller.region}. Limit: {limit}."
         )
 
 

@@ -49,6 +49,14 @@ def format_sequence_number(base: int, index: int, time_s: int) -> str:
     return str(base + (index << _INDEX_SHIFT) + (time_s << _TIME_SHIFT))
 
 
+def record_sequence_number(base: int, epoch_s: int, position: int, time_ms: int) -> str:
+    """The number of the record at a position of its shard's log, stored at `time_ms`.
+
+    Records count from 1, and none is older than its shard.
+    """
+    return format_sequence_number(base, position + 1, max(time_ms // 1000, epoch_s))
+
+
 def parse_sequence_number(text: str) -> SequenceNumber | None:
     """The parts of a number; `None` for text that no shard could ever have given."""
     if not (text.isascii() and text.isdigit()) or len(text) > 56:

@@ -23,7 +23,6 @@ from headwater.model.clock import Clock
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 MARKS = {level: level.upper().ljust(7) for level in LEVELS}
-FORMATS = ("text", "json")
 
 
 class Sink(Protocol):

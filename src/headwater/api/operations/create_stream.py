@@ -82,8 +82,7 @@ def _check_limits(engine: Engine, caller: Caller, streams: list[Stream], mode: s
             f"Account {caller.account_id} has {CREATING_STREAMS_MAX} streams in state CREATING, "
             "which is the most that can be created simultaneously."
         )
-    where = f"{caller.account_id} in {caller.region}"
     if mode == "PROVISIONED":
-        require_shard_limit(streams, where, shard_count, engine.settings.shard_limit)
+        require_shard_limit(streams, caller, shard_count, engine.settings.shard_limit)
     else:
-        require_on_demand_stream_limit(streams, where, engine.settings.on_demand_stream_limit)
+        require_on_demand_stream_limit(streams, caller, engine.settings.on_demand_stream_limit)

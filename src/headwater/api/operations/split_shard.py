@@ -33,8 +33,7 @@ async def split_shard(engine: Engine, caller: Caller, request: Any) -> None:
         require_active(stream)
         require_provisioned(stream, "SplitShard")
         shard = known_shard(stream, parent_index)
-        where = f"{caller.account_id} in {caller.region}"
-        require_shard_limit(streams, where, 1, engine.settings.shard_limit)
+        require_shard_limit(streams, caller, 1, engine.settings.shard_limit)
         require_open(stream, shard)
         _check_hash_key(stream, shard, hash_key)
         return begin(stream, "UPDATING", Split(shard.index, str(hash_key)), due_ms)

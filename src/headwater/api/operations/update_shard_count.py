@@ -34,8 +34,7 @@ async def update_shard_count(engine: Engine, caller: Caller, request: Any) -> di
         current = len(stream.open_shards)
         updates_ms = recent(stream.shard_count_updates_ms, now_ms)
         _check_target(stream, current, target, len(updates_ms))
-        where = f"{caller.account_id} in {caller.region}"
-        require_shard_limit(streams, where, max(0, target - current), engine.settings.shard_limit)
+        require_shard_limit(streams, caller, max(0, target - current), engine.settings.shard_limit)
         counted = msgspec.structs.replace(stream, shard_count_updates_ms=(*updates_ms, now_ms))
         return begin(counted, "UPDATING", Scale(target), now_ms + engine.settings.transition_ms)
 

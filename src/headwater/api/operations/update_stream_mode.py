@@ -47,11 +47,10 @@ async def update_stream_mode(engine: Engine, caller: Caller, request: Any) -> No
                 f"The capacity mode of stream {stream.label} has been switched {len(changes_ms)} times "
                 "in the last 24 hours, which is the limit."
             )
-        where = f"{caller.account_id} in {caller.region}"
         if mode == "PROVISIONED":
-            require_shard_limit(streams, where, len(stream.open_shards), engine.settings.shard_limit)
+            require_shard_limit(streams, caller, len(stream.open_shards), engine.settings.shard_limit)
         elif stream.mode == "PROVISIONED":
-            require_on_demand_stream_limit(streams, where, engine.settings.on_demand_stream_limit)
+            require_on_demand_stream_limit(streams, caller, engine.settings.on_demand_stream_limit)
         switched = msgspec.structs.replace(
             stream,
             mode=mode,
