@@ -33,6 +33,7 @@ from headwater.config import Config, tls_folder
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.model.clock import Clock, SystemClock
+from headwater.server.allocator import keep_freed_memory
 from headwater.server.authentication import Authentication
 from headwater.server.connections import OpenConnections
 from headwater.server.credentials import (
@@ -294,6 +295,7 @@ def announce(config: Config, endpoints: tuple[str, ...], ca: Path | None) -> Non
 
 def run(config: Config) -> int:
     """Run a server from a command line; returns the exit code."""
+    keep_freed_memory()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
             runner.run(serve(config))

@@ -41,7 +41,7 @@ def test_numbers_grow_and_times_stay_when_the_machines_clock_goes_back(
     iterator = running.call(
         "GetShardIterator", StreamName="orders", ShardId="0", ShardIteratorType="TRIM_HORIZON"
     )
-    records = running.call("GetRecords", **iterator)["Records"]
+    records = running.call("GetRecords", **iterator)["Records"].documents()
     times_ms = [record["ApproximateArrivalTimestamp"].ms for record in records]
     assert times_ms == sorted(times_ms)
     assert [record["SequenceNumber"] for record in records] == numbers

@@ -41,7 +41,7 @@ class RecordingSink:
 
     @property
     def data(self) -> list[bytes]:
-        return [record.data for event in self.events for record in event.reading.records]
+        return [record["Data"] for event in self.events for record in event.reading.records.documents()]
 
 
 class Subscribed:
@@ -98,7 +98,7 @@ def subscribed() -> Subscribed:
 def test_the_first_event_comes_at_once_even_when_it_is_empty(subscribed: Subscribed) -> None:
     sink = subscribed.subscribe()
     (event,) = sink.events
-    assert event.reading.records == []
+    assert len(event.reading.records) == 0
     assert event.reading.millis_behind_latest == 0
     assert event.continuation_sequence_number
 

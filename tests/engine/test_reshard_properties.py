@@ -55,7 +55,7 @@ class Resharding(RuleBasedStateMachine):
         # One call must not hold a key twice: PutRecords promises no order within a call.
         records = [self.new_record(key) for key in dict.fromkeys(keys)]
         answer = self.running.call("PutRecords", StreamName=STREAM, Records=records)
-        for record, placed in zip(records, answer["Records"], strict=True):
+        for record, placed in zip(records, answer["Records"].documents(), strict=True):
             self.acknowledge(record, placed)
 
     @rule(key=st.sampled_from(KEYS))

@@ -28,7 +28,7 @@ def test_both_ends_of_a_range_belong_to_it(shard_count: int) -> None:
     routes = Routes(stream)
     for shard in stream.shards:
         for hash_key in (shard.starting_hash_key, shard.ending_hash_key):
-            assert routes.by_hash_key(int(hash_key)).shard_id == shard.shard_id
+            assert routes[routes.by_hash_key(int(hash_key))].shard_id == shard.shard_id
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,8 @@ def test_both_ends_of_a_range_belong_to_it(shard_count: int) -> None:
 )
 def test_closed_shards_get_nothing(hash_key: int, shard_index: int) -> None:
     stream = resharded()
-    route = Routes(stream).by_hash_key(hash_key)
+    routes = Routes(stream)
+    route = routes[routes.by_hash_key(hash_key)]
     shard = stream.shard(shard_index)
     assert shard is not None
     assert (route.shard_id, route.log_id, route.epoch_s) == (shard.shard_id, shard.log_id, shard.epoch_s)
@@ -44,7 +45,7 @@ def test_closed_shards_get_nothing(hash_key: int, shard_index: int) -> None:
 
 def test_in_turn_every_open_shard_gets_its_share() -> None:
     routes = Routes(resharded())
-    assert Counter(routes.in_turn().shard_id for _ in range(10)) == {
+    assert Counter(routes[routes.in_turn()].shard_id for _ in range(10)) == {
         "shardId-000000000002": 5,
         "shardId-000000000004": 5,
     }
@@ -55,4 +56,4 @@ def test_the_order_of_ids_is_not_the_order_of_hash_keys() -> None:
     assert scaled is not None
     routes = Routes(scaled)
     for shard in scaled.open_shards:
-        assert routes.by_hash_key(int(shard.starting_hash_key)).shard_id == shard.shard_id
+        assert routes[routes.by_hash_key(int(shard.starting_hash_key))].shard_id == shard.shard_id

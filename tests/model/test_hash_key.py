@@ -18,7 +18,7 @@ from headwater.model.hash_key import HASH_KEY_MAX, even_boundaries, even_ranges,
     ],
 )
 def test_a_partition_key_hashes_to_its_md5(partition_key: str, digest: str) -> None:
-    assert hash_key_of(partition_key.encode()) == int(digest, 16)
+    assert hash_key_of(partition_key) == int(digest, 16)
 
 
 def test_a_hash_key_has_128_bits() -> None:

@@ -2,25 +2,72 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
+
 import pytest
 
-from headwater.model.record import PAYLOAD_HEAD_BYTES, Record, decode_payload, encode_payload
+from headwater.model.record import (
+    LARGE_BYTES,
+    Record,
+    decode_payloads,
+    encode_payload,
+    is_large,
+    size_of,
+    text_of,
+)
+
+DATA = [
+    b"",
+    b"d",
+    b"da",
+    b"data",
+    bytes(range(256)),
+    b"x" * LARGE_BYTES,
+    b"y" * (LARGE_BYTES + 1),
+    b"z" * 9999,
+]
+KEYS = [None, "", "k", "naïve ☕", '"\\\n\0', "☕" * 256, "\U0001f600" * 128]
 
 
-@pytest.mark.parametrize("data", [b"", b"data", bytes(range(256))])
-@pytest.mark.parametrize("key", [None, "k", "naïve ☕", "☕" * 256])
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("encrypted", [False, True])
-def test_a_payload_gives_the_record_back(data: bytes, key: str | None, encrypted: bool) -> None:
-    encoded_key = None if key is None else key.encode()
-    payload = encode_payload(data, encoded_key, encrypted=encrypted)
-    assert decode_payload(7, 1_700_000_000_123, payload) == Record(7, 1_700_000_000_123, key, data, encrypted)
+@pytest.mark.parametrize("buffer", [bytes, memoryview])
+def test_a_payload_gives_the_record_back(
+    data: bytes, key: str | None, encrypted: bool, buffer: type[bytes | memoryview]
+) -> None:
+    payload = buffer(encode_payload(data, key, encrypted=encrypted))
+    assert decode_payloads([payload]) == [Record(data, key, "KMS" if encrypted else None)]
+    assert size_of(payload) == len(data) + len((key or "").encode())
+    document = {"Data": b64encode(data).decode()}
+    if key is not None:
+        document["PartitionKey"] = key
+    if encrypted:
+        document["EncryptionType"] = "KMS"
+    text = b"".join(text_of(payload))
+    assert text.isascii()
+    assert json.loads(b"{" + text + b"}") == document
+
+
+def test_the_payload_of_a_small_record_is_its_text_and_a_large_one_has_its_bytes() -> None:
+    small = encode_payload(b"x" * LARGE_BYTES, "key", encrypted=False)
+    assert text_of(small) == (small,)
+    assert not is_large(small)
+    large = encode_payload(b"x" * 100_000, "key", encrypted=False)
+    assert is_large(large)
+    assert len(large) < 100_100
+
+
+def test_many_payloads_are_decoded_in_order() -> None:
+    sent = [(data, key) for data in DATA for key in KEYS]
+    payloads = [encode_payload(data, key, encrypted=False) for data, key in sent]
+    assert [(record.data, record.partition_key) for record in decode_payloads(payloads)] == sent
+    assert decode_payloads([]) == []
 
 
 def test_no_key_is_not_an_empty_key() -> None:
-    assert decode_payload(0, 0, encode_payload(b"data", b"", encrypted=False)).partition_key == ""
-    assert decode_payload(0, 0, encode_payload(b"data", None, encrypted=False)).partition_key is None
-
-
-def test_a_payload_is_as_long_as_its_head_key_and_data() -> None:
-    assert len(encode_payload(b"data", b"key", encrypted=False)) == PAYLOAD_HEAD_BYTES + 3 + 4
-    assert len(encode_payload(b"data", None, encrypted=True)) == PAYLOAD_HEAD_BYTES + 4
+    empty, absent = decode_payloads(
+        [encode_payload(b"data", "", encrypted=False), encode_payload(b"data", None, encrypted=False)]
+    )
+    assert (empty.partition_key, absent.partition_key) == ("", None)

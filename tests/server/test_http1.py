@@ -99,7 +99,7 @@ def test_headers_are_limited_in_bytes_and_in_number() -> None:
     fits = RequestReader(ConnectionLimits(header_bytes=1000))
     fits.feed(b"GET / HTTP/1.1\r\nX: " + b"a" * 900 + b"\r\n\r\n")
     assert fits.ready
-    for headers in (b"X: " + b"a" * 1000 + b"\r\n", b"X: 1\r\n" * 101):
+    for headers in (b"X: " + b"a" * 1000 + b"\r\n", b"".join(b"X-%d: 1\r\n" % n for n in range(101))):
         reader = RequestReader(ConnectionLimits(header_bytes=1000))
         reader.feed(b"GET / HTTP/1.1\r\n" + headers + b"\r\n")
         assert reader.refusal is not None

@@ -13,18 +13,13 @@ import pytest
 from headwater.storage.completion import Completion
 from headwater.storage.interface import (
     Change,
-    Entry,
     Extent,
     Metadata,
     Store,
-    StoredRecord,
     StoreUnavailable,
 )
 from tests.storage.inbox import Inbox
-
-
-def payloads(records: list[StoredRecord]) -> list[bytes]:
-    return [record.payload for record in records]
+from tests.storage.records import StoredRecord, entry, payloads, records
 
 
 class StoreContract:
@@ -58,7 +53,7 @@ class StoreContract:
     def fill(self, store: Store, inbox: Inbox, log_id: int, count: int) -> None:
         """Records `b"0"`, `b"1"`, … that arrived at 1000, 1010, …."""
         self.create(store, inbox, log_id)
-        entries = [Entry(log_id, 1000 + 10 * i, str(i).encode()) for i in range(count)]
+        entries = [entry(log_id, 1000 + 10 * i, str(i).encode()) for i in range(count)]
         assert inbox.run(store.append(entries)) == list(range(count))
 
     # Logs
@@ -85,68 +80,82 @@ class StoreContract:
 
     def test_positions_count_up_from_zero_without_a_gap(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
-        first = store.append([Entry(1, 5, b"a"), Entry(1, 5, b"b")])
-        second = store.append([Entry(1, 6, b"c")])
+        first = store.append([entry(1, 5, b"a"), entry(1, 5, b"b")])
+        second = store.append([entry(1, 6, b"c")])
         assert inbox.run(first) == [0, 1]
         assert inbox.run(second) == [2]
         assert store.extent(1) == Extent(0, 3, 6, sealed=False)
 
     def test_one_append_serves_many_logs(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1, 2)
-        appended = store.append([Entry(1, 5, b"a"), Entry(2, 5, b"b"), Entry(1, 6, b"c")])
+        appended = store.append([entry(1, 5, b"a"), entry(2, 5, b"b"), entry(1, 6, b"c")])
         assert inbox.run(appended) == [0, 0, 1]
         assert payloads(inbox.run(store.read(1, 0, 10, 1000))) == [b"a", b"c"]
         assert payloads(inbox.run(store.read(2, 0, 10, 1000))) == [b"b"]
+
+    def test_an_entry_resolves_to_the_position_of_its_first_record(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1, 2)
+        appended = store.append([entry(1, 5, b"a", b"b"), entry(2, 5, b"c", b"d", b"e"), entry(1, 6, b"f")])
+        assert inbox.run(appended) == [0, 0, 2]
+        assert inbox.run(store.append([entry(2, 6, b"g"), entry(1, 6, b"h", b"i")])) == [3, 3]
+        assert payloads(inbox.run(store.read(1, 0, 10, 1000))) == [b"a", b"b", b"f", b"h", b"i"]
+        assert payloads(inbox.run(store.read(2, 0, 10, 1000))) == [b"c", b"d", b"e", b"g"]
+
+    def test_a_sealed_log_refuses_all_records_of_an_entry(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1, 2)
+        inbox.run(store.commit(Change({}, seal_logs=[1])))
+        assert inbox.run(store.append([entry(1, 5, b"a", b"b"), entry(2, 5, b"c")])) == [None, 0]
+        assert inbox.run(store.read(1, 0, 10, 1000)) == []
 
     def test_an_append_of_nothing_resolves_to_nothing(self, store: Store, inbox: Inbox) -> None:
         assert inbox.run(store.append([])) == []
 
     def test_a_log_that_does_not_exist_takes_no_record(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
-        assert inbox.run(store.append([Entry(2, 5, b"a"), Entry(1, 5, b"b")])) == [None, 0]
+        assert inbox.run(store.append([entry(2, 5, b"a"), entry(1, 5, b"b")])) == [None, 0]
         assert store.extent(2) is None
 
     def test_a_sealed_log_takes_no_record_but_the_others_do(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1, 2)
         inbox.run(store.commit(Change({}, seal_logs=[1])))
-        assert inbox.run(store.append([Entry(1, 5, b"a"), Entry(2, 5, b"b")])) == [None, 0]
+        assert inbox.run(store.append([entry(1, 5, b"a"), entry(2, 5, b"b")])) == [None, 0]
         assert store.extent(1) == Extent(0, 0, 0, sealed=True)
 
     def test_changing_the_passed_list_afterwards_changes_nothing(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
-        entries = [Entry(1, 5, b"a")]
+        entries = [entry(1, 5, b"a")]
         appended = store.append(entries)
-        entries.append(Entry(1, 5, b"b"))
+        entries.append(entry(1, 5, b"b"))
         assert inbox.run(appended) == [0]
 
     @pytest.mark.parametrize("size", [0, 1, 2000, 5000, 1_048_576])
     def test_a_payload_comes_back_as_it_was(self, store: Store, inbox: Inbox, size: int) -> None:
         self.create(store, inbox, 1)
         payload = bytes(range(256)) * (size // 256 + 1)
-        inbox.run(store.append([Entry(1, 5, payload[:size]), Entry(1, 6, b"after")]))
+        inbox.run(store.append([entry(1, 5, payload[:size]), entry(1, 6, b"after")]))
         read = inbox.run(store.read(1, 0, 10, 10_000_000))
-        assert read == [StoredRecord(0, 5, payload[:size]), StoredRecord(1, 6, b"after")]
+        assert records(read) == [StoredRecord(0, 5, payload[:size]), StoredRecord(1, 6, b"after")]
 
     # Order and atomicity of commits
 
     def test_calls_take_effect_in_their_order(self, store: Store, inbox: Inbox) -> None:
         created = store.commit(Change({}, create_logs=[1]))
-        before = store.append([Entry(1, 5, b"before")])
+        before = store.append([entry(1, 5, b"before")])
         sealed = store.commit(Change({}, seal_logs=[1]))
-        after = store.append([Entry(1, 6, b"after")])
+        after = store.append([entry(1, 6, b"after")])
         assert inbox.run(after) == [None]
         assert (created.result(), before.result(), sealed.result()) == (True, [0], True)
         assert store.extent(1) == Extent(0, 1, 5, sealed=True)
 
     def test_an_append_before_its_log_is_created_finds_no_log(self, store: Store, inbox: Inbox) -> None:
-        early = store.append([Entry(1, 5, b"a")])
+        early = store.append([entry(1, 5, b"a")])
         self.create(store, inbox, 1)
         assert early.result() == [None]
 
     def test_completions_resolve_in_the_order_of_the_calls(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
         order: list[int] = []
-        calls: list[Completion[list[int | None]]] = [store.append([Entry(1, 5, b"")]) for _ in range(20)]
+        calls: list[Completion[list[int | None]]] = [store.append([entry(1, 5, b"")]) for _ in range(20)]
         for index, call in enumerate(calls):
             call.on_done(lambda index=index: order.append(index))  # type: ignore[misc]  # a default argument
         inbox.run_until(lambda: len(order) == 20)
@@ -157,7 +166,7 @@ class StoreContract:
         inbox.run_posted()
         news: list[str] = []
         store.watch(1, lambda: news.append("watcher"))
-        store.append([Entry(1, 5, b"a")]).on_done(lambda: news.append("append"))
+        store.append([entry(1, 5, b"a")]).on_done(lambda: news.append("append"))
         store.commit(Change({"key": b"value"})).on_done(lambda: news.append("commit"))
         store.trim(1, 1).on_done(lambda: news.append("trim"))
         assert news == []
@@ -170,7 +179,7 @@ class StoreContract:
     def test_a_change_is_seen_as_soon_as_its_completion_resolves(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
         seen: list[object] = []
-        appended = store.append([Entry(1, 5, b"a")])
+        appended = store.append([entry(1, 5, b"a")])
         appended.on_done(lambda: seen.append(store.extent(1)))
         inbox.run(store.append([]))
         assert seen == [Extent(0, 1, 5, sealed=False)]
@@ -181,14 +190,14 @@ class StoreContract:
         async def three_in_a_row() -> list[int | None]:
             positions: list[int | None] = []
             for _ in range(3):
-                positions += await store.append([Entry(1, 5, b"a")])
+                positions += await store.append([entry(1, 5, b"a")])
             return positions
 
         assert inbox.run(three_in_a_row()) == [0, 1, 2]
 
     def test_a_waiter_that_raises_does_not_harm_the_others(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
-        bad, good = store.append([Entry(1, 5, b"a")]), store.append([Entry(1, 5, b"b")])
+        bad, good = store.append([entry(1, 5, b"a")]), store.append([entry(1, 5, b"b")])
 
         def fail() -> None:
             raise KeyError("a mistake of the waiter")
@@ -278,12 +287,12 @@ class StoreContract:
         assert inbox.run(store.commit(Change({}, delete_logs=[1, 5])))
         assert store.extent(1) is None
         assert inbox.run(store.read(1, 0, 10, 100)) == []
-        assert inbox.run(store.append([Entry(1, 2000, b"late")])) == [None]
+        assert inbox.run(store.append([entry(1, 2000, b"late")])) == [None]
         assert payloads(inbox.run(store.read(2, 0, 10, 100))) == [b"0", b"1", b"2"]
 
     def test_a_log_may_come_and_go_in_one_commit(self, store: Store, inbox: Inbox) -> None:
         store.commit(Change({}, create_logs=[1]))
-        appended = store.append([Entry(1, 5, b"a")])
+        appended = store.append([entry(1, 5, b"a")])
         inbox.run(store.commit(Change({}, delete_logs=[1])))
         assert appended.result() == [0]
         assert store.extent(1) is None
@@ -300,9 +309,8 @@ class StoreContract:
 
     def test_reading_starts_at_the_position_asked_for(self, store: Store, inbox: Inbox) -> None:
         self.fill(store, inbox, 1, 5)
-        records = inbox.run(store.read(1, 3, 10, 100))
-        assert records == [StoredRecord(3, 1030, b"3"), StoredRecord(4, 1040, b"4")]
-        assert all(isinstance(record, StoredRecord) for record in records)
+        read = inbox.run(store.read(1, 3, 10, 100))
+        assert records(read) == [StoredRecord(3, 1030, b"3"), StoredRecord(4, 1040, b"4")]
 
     def test_reading_at_or_past_the_end_finds_nothing(self, store: Store, inbox: Inbox) -> None:
         self.fill(store, inbox, 1, 5)
@@ -324,8 +332,32 @@ class StoreContract:
         self, store: Store, inbox: Inbox, max_bytes: int, count: int
     ) -> None:
         self.create(store, inbox, 1)
-        inbox.run(store.append([Entry(1, 5, b"x" * 10)] * 5))
-        assert len(inbox.run(store.read(1, 0, 10, max_bytes))) == count
+        inbox.run(store.append([entry(1, 5, b"x" * 10)] * 5))
+        inbox.run(store.append([entry(1, 6, b"x" * 10)] * 5))
+        assert len(records(inbox.run(store.read(1, 0, 10, max_bytes)))) == count
+        assert len(records(inbox.run(store.read(1, 4, 10, max_bytes)))) == count
+
+    @pytest.mark.parametrize("size", [1, 3_000, 50_000, 200_000])
+    def test_any_part_of_what_was_appended_together_can_be_read(
+        self, store: Store, inbox: Inbox, size: int
+    ) -> None:
+        self.create(store, inbox, 1)
+        sent = [bytes([65 + at]) * size for at in range(8)]
+        inbox.run(store.append([entry(1, 5, *sent[:6]), entry(1, 7, *sent[6:])]))
+        for begin in range(9):
+            for end in range(begin, 9):
+                read = inbox.run(store.read(1, begin, end - begin, 10_000_000))
+                expected = [StoredRecord(at, 5 if at < 6 else 7, sent[at]) for at in range(begin, end)]
+                assert records(read) == expected
+
+    def test_reading_stops_between_records_that_were_appended_together(
+        self, store: Store, inbox: Inbox
+    ) -> None:
+        self.create(store, inbox, 1)
+        inbox.run(store.append([entry(1, 5, b"a" * 10, b"b" * 10, b"c" * 30, b"d")]))
+        assert payloads(inbox.run(store.read(1, 0, 10, 49))) == [b"a" * 10, b"b" * 10]
+        assert payloads(inbox.run(store.read(1, 2, 10, 5))) == [b"c" * 30]
+        assert payloads(inbox.run(store.read(1, 2, 10, 31))) == [b"c" * 30, b"d"]
 
     # Finding by time
 
@@ -340,7 +372,7 @@ class StoreContract:
 
     def test_finding_gives_the_first_of_those_that_arrived_together(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
-        inbox.run(store.append([Entry(1, time_ms, b"") for time_ms in (1, 5, 5, 5, 5, 9)]))
+        inbox.run(store.append([entry(1, time_ms, b"") for time_ms in (1, 5, 5, 5, 5, 9)]))
         assert inbox.run(store.find(1, 5)) == 1
 
     def test_finding_in_an_empty_or_missing_log_gives_its_next_position(
@@ -350,6 +382,14 @@ class StoreContract:
         inbox.run(store.trim(1, 3))
         assert inbox.run(store.find(1, 0)) == 3
         assert inbox.run(store.find(2, 0)) == 0
+
+    def test_finding_looks_into_what_was_appended_together(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        inbox.run(store.append([entry(1, 5, b"a", b"b", b"c"), entry(1, 7, b"d"), entry(1, 9, b"e", b"f")]))
+        inbox.run(store.append([entry(1, 9, b"g")]))
+        assert [inbox.run(store.find(1, time_ms)) for time_ms in range(4, 11)] == [0, 0, 3, 3, 4, 4, 7]
+        inbox.run(store.trim(1, 2))
+        assert [inbox.run(store.find(1, time_ms)) for time_ms in (0, 5, 6)] == [2, 2, 3]
 
     def test_finding_passes_over_trimmed_records(self, store: Store, inbox: Inbox) -> None:
         self.fill(store, inbox, 1, 10)
@@ -364,11 +404,21 @@ class StoreContract:
         assert store.extent(1) == Extent(3, 5, 1040, sealed=False)
         assert payloads(inbox.run(store.read(1, 0, 10, 100))) == [b"3", b"4"]
 
+    def test_trimming_parts_what_was_appended_together(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        inbox.run(store.append([entry(1, 5, b"a", b"b", b"c"), entry(1, 6, b"d")]))
+        inbox.run(store.trim(1, 2))
+        assert store.extent(1) == Extent(2, 4, 6, sealed=False)
+        assert records(inbox.run(store.read(1, 0, 10, 100))) == [
+            StoredRecord(2, 5, b"c"),
+            StoredRecord(3, 6, b"d"),
+        ]
+
     def test_trimming_stops_at_the_end(self, store: Store, inbox: Inbox) -> None:
         self.fill(store, inbox, 1, 5)
         inbox.run(store.trim(1, 99))
         assert store.extent(1) == Extent(5, 5, 1040, sealed=False)
-        assert inbox.run(store.append([Entry(1, 2000, b"on")])) == [5]
+        assert inbox.run(store.append([entry(1, 2000, b"on")])) == [5]
         assert payloads(inbox.run(store.read(1, 0, 10, 100))) == [b"on"]
 
     def test_trimming_less_than_before_or_a_missing_log_is_harmless(self, store: Store, inbox: Inbox) -> None:
@@ -387,9 +437,9 @@ class StoreContract:
 
     def test_a_trim_counts_the_appends_before_it(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
-        store.append([Entry(1, 5, b"a"), Entry(1, 5, b"b")])
+        store.append([entry(1, 5, b"a"), entry(1, 5, b"b")])
         trimmed = store.trim(1, 2)
-        store.append([Entry(1, 6, b"c")])
+        store.append([entry(1, 6, b"c")])
         inbox.run(trimmed)
         inbox.run(store.append([]))
         assert store.extent(1) == Extent(2, 3, 6, sealed=False)
@@ -398,7 +448,7 @@ class StoreContract:
         self.fill(store, inbox, 1, 12_000)
         self.fill(store, inbox, 2, 10)
         inbox.run(store.trim(1, 11_990))
-        assert inbox.run(store.append([Entry(1, 999_999, b"on")])) == [12_000]
+        assert inbox.run(store.append([entry(1, 999_999, b"on")])) == [12_000]
         inbox.run_posted()
         assert len(inbox.run(store.read(1, 0, 100, 1000))) == 11
         assert len(inbox.run(store.read(2, 0, 100, 1000))) == 10
@@ -409,7 +459,7 @@ class StoreContract:
         self.create(store, inbox, 1, 2)
         heard: list[Extent | None] = []
         store.watch(1, lambda: heard.append(store.extent(1)))
-        inbox.run(store.append([Entry(1, 5, b"a")]))
+        inbox.run(store.append([entry(1, 5, b"a")]))
         inbox.run(store.commit(Change({}, seal_logs=[1])))
         inbox.run(store.commit(Change({}, delete_logs=[1])))
         inbox.run(store.append([]))
@@ -421,8 +471,8 @@ class StoreContract:
         heard: list[str] = []
         store.watch(1, lambda: heard.append("a"))
         store.watch(1, lambda: heard.append("b"))
-        store.append([Entry(1, 5, b"a"), Entry(1, 5, b"b")])
-        inbox.run(store.append([Entry(1, 5, b"c")]))
+        store.append([entry(1, 5, b"a"), entry(1, 5, b"b")])
+        inbox.run(store.append([entry(1, 5, b"c")]))
         inbox.run(store.append([]))
         assert heard == ["a", "b"]
 
@@ -431,7 +481,7 @@ class StoreContract:
         self.fill(store, inbox, 2, 5)
         heard: list[str] = []
         store.watch(1, lambda: heard.append("a"))
-        inbox.run(store.append([Entry(2, 2000, b"a")]))
+        inbox.run(store.append([entry(2, 2000, b"a")]))
         inbox.run(store.trim(1, 3))
         inbox.run(store.commit(Change({"key": b"value"}, create_logs=[3])))
         inbox.run(store.commit(Change({}, expected={"key": 9}, seal_logs=[1])))
@@ -445,7 +495,7 @@ class StoreContract:
         store.watch(1, lambda: heard.append("b"))
         end_a()
         end_a()
-        inbox.run(store.append([Entry(1, 5, b"a")]))
+        inbox.run(store.append([entry(1, 5, b"a")]))
         inbox.run(store.append([]))
         assert heard == ["b"]
 
@@ -460,7 +510,7 @@ class StoreContract:
 
         store.watch(1, first)
         end_second = store.watch(1, lambda: heard.append("second"))
-        inbox.run(store.append([Entry(1, 5, b"a")]))
+        inbox.run(store.append([entry(1, 5, b"a")]))
         inbox.run(store.append([]))
         assert heard == ["first"]
 
@@ -468,7 +518,7 @@ class StoreContract:
         heard: list[str] = []
         store.watch(1, lambda: heard.append("a"))
         self.create(store, inbox, 1)
-        inbox.run(store.append([Entry(1, 5, b"a")]))
+        inbox.run(store.append([entry(1, 5, b"a")]))
         inbox.run(store.append([]))
         assert heard == ["a"]
 
@@ -476,7 +526,7 @@ class StoreContract:
 
     def test_closing_finishes_what_was_called_before(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
-        appended = store.append([Entry(1, 5, b"a")])
+        appended = store.append([entry(1, 5, b"a")])
         changed = store.commit(Change({"key": b"value"}))
         trimmed = store.trim(1, 1)
         done: list[str] = []
@@ -490,7 +540,7 @@ class StoreContract:
     def test_a_closed_store_refuses_every_call(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
         store.close()
-        appended = store.append([Entry(1, 5, b"a")])
+        appended = store.append([entry(1, 5, b"a")])
         failed: list[str] = []
         appended.on_done(lambda: failed.append("append"))
         assert failed == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +16,10 @@ import pytest
 
 from headwater.storage.interface import Change, Entry, Extent, Metadata, Store
 from headwater.storage.lmdb_store import LmdbStore
+from headwater.storage.record_format import BLOCK_BYTES
 from tests.storage.inbox import Inbox
-from tests.storage.store_contract import StoreContract, payloads
+from tests.storage.records import entry, payloads, records
+from tests.storage.store_contract import StoreContract
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX limits and signals")
 
@@ -54,24 +57,24 @@ def close(store: LmdbStore, inbox: Inbox) -> None:
     inbox.run_posted()
 
 
-def stored_records(folder: Path) -> int:
-    """How many records a closed store has on disk, readable or not."""
+def stored_blocks(folder: Path) -> int:
+    """How many blocks of records a closed store has on disk, readable or not."""
     with lmdb.open(
         str(folder / "data.mdb"), subdir=False, readonly=True, lock=False, max_dbs=4
     ) as environment:
-        records = environment.open_db(b"records", create=False)
+        table = environment.open_db(b"records", create=False)
         with environment.begin() as transaction:
-            return int(transaction.stat(records)["entries"])
+            return int(transaction.stat(table)["entries"])
 
 
 def numbered(log_id: int, count: int, size: int = 100) -> list[Entry]:
-    return [Entry(log_id, 1000 + i, str(i).encode().ljust(size)) for i in range(count)]
+    return [entry(log_id, 1000 + i, str(i).encode().ljust(size)) for i in range(count)]
 
 
 def test_a_reopened_store_has_everything(tmp_path: Path, inbox: Inbox, synced: bool) -> None:
     store = LmdbStore(tmp_path, inbox, synced=synced)
     store.commit(Change({"a": b"1", "b": b"2"}, create_logs=[1, 2, 3, 4, 5]))
-    store.append([Entry(1, 5, b"one"), Entry(2, 6, b"two"), Entry(4, 7, b"four"), Entry(1, 8, b"more")])
+    store.append([entry(1, 5, b"one"), entry(2, 6, b"two"), entry(4, 7, b"four"), entry(1, 8, b"more")])
     store.commit(Change({"a": b"3"}, seal_logs=[2], delete_logs=[3, 4]))
     store.trim(1, 1)
     store.trim(2, 1)
@@ -86,7 +89,7 @@ def test_a_reopened_store_has_everything(tmp_path: Path, inbox: Inbox, synced: b
         None,
         Extent(0, 0, 0, sealed=False),
     ]
-    assert inbox.run(store.append([Entry(1, 9, b"again"), Entry(5, 9, b"five")])) == [2, 0]
+    assert inbox.run(store.append([entry(1, 9, b"again"), entry(5, 9, b"five")])) == [2, 0]
     assert payloads(inbox.run(store.read(1, 0, 10, 100))) == [b"more", b"again"]
     assert store.check() == []
     close(store, inbox)
@@ -102,7 +105,7 @@ def test_a_wholly_trimmed_log_keeps_its_place_when_reopened(tmp_path: Path, inbo
 
     store = LmdbStore(tmp_path, inbox, synced=False)
     assert store.extent(1) == Extent(10, 10, 1009, sealed=False)
-    assert inbox.run(store.append([Entry(1, 2000, b"on")])) == [10]
+    assert inbox.run(store.append([entry(1, 2000, b"on")])) == [10]
     assert store.check() == []
     close(store, inbox)
 
@@ -110,12 +113,12 @@ def test_a_wholly_trimmed_log_keeps_its_place_when_reopened(tmp_path: Path, inbo
 def test_the_map_grows_by_itself(tmp_path: Path, inbox: Inbox, synced: bool) -> None:
     store = LmdbStore(tmp_path, inbox, synced=synced, map_bytes=1024 * 1024)
     inbox.run(store.commit(Change({}, create_logs=[1])))
-    small = store.append([Entry(1, 1, b"small")])
-    large = store.append([Entry(1, 2, b"x" * 5_000_000)])
+    small = store.append([entry(1, 1, b"small")])
+    large = store.append([entry(1, 2, b"x" * 5_000_000)])
     assert inbox.run(large) == [1]
     assert small.result() == [0]
     for i in range(100):
-        inbox.run(store.append([Entry(1, 3 + i, b"y" * 100_000)]))
+        inbox.run(store.append([entry(1, 3 + i, b"y" * 100_000)]))
         assert len(inbox.run(store.read(1, i, 2, 10_000_000))) == 2
     assert store.check() == []
     close(store, inbox)
@@ -129,7 +132,7 @@ def test_the_map_grows_by_itself(tmp_path: Path, inbox: Inbox, synced: bool) -> 
 def test_more_than_fits_into_one_group_is_stored_in_order(tmp_path: Path, inbox: Inbox, synced: bool) -> None:
     store = LmdbStore(tmp_path, inbox, synced=synced)
     inbox.run(store.commit(Change({}, create_logs=[1])))
-    appends = [store.append([Entry(1, i, bytes([i]) * 5_000_000)]) for i in range(20)]
+    appends = [store.append([entry(1, i, bytes([i]) * 5_000_000)]) for i in range(20)]
     assert inbox.run(appends[-1]) == [19]
     assert [append.result() for append in appends] == [[i] for i in range(20)]
     close(store, inbox)
@@ -161,12 +164,12 @@ class TestReclaiming:
         assert filled.check() == []
         assert payloads(inbox.run(filled.read(1, 0, 1, 100))) == [str(self.COUNT - 5).encode().ljust(100)]
         close(filled, inbox)
-        assert stored_records(tmp_path) == 5 + self.COUNT - 7
+        assert stored_blocks(tmp_path) == 5 + self.COUNT - 7
 
     def test_it_is_given_back_in_small_steps(self, filled: LmdbStore, tmp_path: Path, inbox: Inbox) -> None:
         inbox.run(filled.commit(Change({}, delete_logs=[1, 2, 3])))
         close(filled, inbox)
-        assert stored_records(tmp_path) >= 2 * self.COUNT
+        assert stored_blocks(tmp_path) >= 2 * self.COUNT
 
     def test_it_goes_on_after_a_restart(
         self, filled: LmdbStore, tmp_path: Path, inbox: Inbox, synced: bool
@@ -174,19 +177,19 @@ class TestReclaiming:
         filled.commit(Change({}, delete_logs=[2]))
         filled.trim(1, self.COUNT)
         close(filled, inbox)
-        assert stored_records(tmp_path) > self.COUNT
+        assert stored_blocks(tmp_path) > self.COUNT
 
         store = LmdbStore(tmp_path, inbox, synced=synced)
         assert store.check() == []
         self.wait(store, inbox)
         assert store.check() == []
         close(store, inbox)
-        assert stored_records(tmp_path) == self.COUNT
+        assert stored_blocks(tmp_path) == self.COUNT
 
     def test_appends_go_on_between_the_steps(self, filled: LmdbStore, inbox: Inbox) -> None:
         inbox.run(filled.trim(1, self.COUNT))
         for i in range(10):
-            assert inbox.run(filled.append([Entry(1, 99_999, b"on")])) == [self.COUNT + i]
+            assert inbox.run(filled.append([entry(1, 99_999, b"on")])) == [self.COUNT + i]
         assert filled.check() == []
         close(filled, inbox)
 
@@ -230,7 +233,7 @@ def test_readers_see_whole_records_while_pages_are_reused(tmp_path: Path, inbox:
         rounds += 1
         extents = {log_id: store.extent(log_id) for log_id in logs}
         entries = [
-            Entry(log_id, rounds, payload(log_id, extent.next + i))
+            entry(log_id, rounds, payload(log_id, extent.next + i))
             for log_id, extent in extents.items()
             if extent is not None
             for i in range(chance.randrange(20))
@@ -246,12 +249,50 @@ def test_readers_see_whole_records_while_pages_are_reused(tmp_path: Path, inbox:
             log_id = chance.choice(logs)
             extent = store.extent(log_id)
             assert extent is not None
-            records = inbox.run(store.read(log_id, extent.first, 200, 10_000_000))
-            assert [r.position for r in records] == list(range(extent.first, extent.next))[:200]
-            assert all(r.payload == payload(log_id, r.position) for r in records)
+            read = records(inbox.run(store.read(log_id, extent.first, 200, 10_000_000)))
+            assert [r.position for r in read] == list(range(extent.first, extent.next))[:200]
+            assert all(r.payload == payload(log_id, r.position) for r in read)
     assert rounds > 20
     inbox.run(store.append([]))
     assert store.check() == []
+    close(store, inbox)
+
+
+def test_records_that_arrive_together_share_a_block(tmp_path: Path, inbox: Inbox, synced: bool) -> None:
+    store = LmdbStore(tmp_path, inbox, synced=synced)
+    inbox.run(store.commit(Change({}, create_logs=[1, 2])))
+    for time_ms in (5, 6):
+        store.append([entry(1, time_ms, b"a"), entry(2, time_ms, b"b")])
+        inbox.run(store.append([entry(1, time_ms, b"c", b"d")]))
+    close(store, inbox)
+    assert stored_blocks(tmp_path) == 4
+
+
+def test_a_block_has_a_greatest_size(tmp_path: Path, inbox: Inbox, synced: bool) -> None:
+    store = LmdbStore(tmp_path, inbox, synced=synced)
+    inbox.run(store.commit(Change({}, create_logs=[1])))
+    third, larger = b"x" * (BLOCK_BYTES // 3), b"y" * (3 * BLOCK_BYTES)
+    inbox.run(store.append([entry(1, 5, larger, *[third] * 7, b"", larger)]))
+    assert payloads(inbox.run(store.read(1, 0, 99, 1 << 40))) == [larger, *[third] * 7, b"", larger]
+    close(store, inbox)
+    assert stored_blocks(tmp_path) == 5
+
+
+@pytest.mark.parametrize("bit", [0, 40, 130, 200, 8 * 24 + 8 * 60])
+def test_a_flipped_bit_is_found(tmp_path: Path, inbox: Inbox, bit: int) -> None:
+    """Anywhere in a block: its checksum, count, time, lengths or payloads."""
+    store = LmdbStore(tmp_path, inbox, synced=True)
+    inbox.run(store.commit(Change({}, create_logs=[1])))
+    inbox.run(store.append([entry(1, 5, b"before" * 20), entry(1, 6, b"x" * 50, b"y" * 50)]))
+    assert store.check() == []
+    close(store, inbox)
+    data = bytearray((tmp_path / "data.mdb").read_bytes())
+    for found in re.finditer(b"x{50}y{50}", bytes(data)):  # a page may hold what is left of an older one
+        data[found.start() - 24 + bit // 8] ^= 1 << bit % 8
+    (tmp_path / "data.mdb").write_bytes(data)
+
+    store = LmdbStore(tmp_path, inbox, synced=True)
+    assert any("do not match their checksum" in found for found in store.check())
     close(store, inbox)
 
 
@@ -259,7 +300,7 @@ def test_many_logs_open_quickly(tmp_path: Path, inbox: Inbox) -> None:
     store = LmdbStore(tmp_path, inbox, synced=False)
     inbox.run(store.commit(Change({}, create_logs=list(range(2000)))))
     for _ in range(10):
-        inbox.run(store.append([Entry(log_id, 5, b"x" * 50) for log_id in range(2000)]))
+        inbox.run(store.append([entry(log_id, 5, b"x" * 50) for log_id in range(2000)]))
     close(store, inbox)
     start = time.perf_counter()
     store = LmdbStore(tmp_path, inbox, synced=False)
@@ -272,9 +313,10 @@ def test_many_logs_open_quickly(tmp_path: Path, inbox: Inbox) -> None:
 PRELUDE = """
 import resource, sys
 from pathlib import Path
-from headwater.storage.interface import Change, Entry, StoreUnavailable
+from headwater.storage.interface import Change, StoreUnavailable
 from headwater.storage.lmdb_store import LmdbStore
 from tests.storage.inbox import Inbox
+from tests.storage.records import entry, payloads
 
 folder, inbox = Path(sys.argv[1]), Inbox()
 
@@ -321,20 +363,20 @@ def test_a_failed_write_changes_nothing_and_the_store_goes_on(tmp_path: Path, is
         import os
         store = LmdbStore(folder, inbox, synced=sys.argv[2] == "True", map_bytes=1 << 20)
         inbox.run(store.commit(Change({"key": b"1"}, create_logs=[1, 2])))
-        inbox.run(store.append([Entry(1, 5, b"kept")]))
+        inbox.run(store.append([entry(1, 5, b"kept")]))
         before = store.extent(1)
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(folder / "data.mdb") + 40_000, limits[1]))
-        calls = [store.append([Entry(1, 6, b"x" * 3_000_000)]), store.append([Entry(2, 6, b"small")]),
+        calls = [store.append([entry(1, 6, b"x" * 3_000_000)]), store.append([entry(2, 6, b"small")]),
                  store.commit(Change({"key": b"2"}, create_logs=[3], delete_logs=[1]))]
         for call in calls:
             assert refused(call).startswith("Nothing was stored: "), refused(call)
         assert store.extent(1) == before and store.extent(3) is None
         assert store.metadata()["key"] == (1, b"1")
-        assert [r.payload for r in inbox.run(store.read(1, 0, 10, 100))] == [b"kept"]
+        assert payloads(inbox.run(store.read(1, 0, 10, 100))) == [b"kept"]
         assert store.check() == []
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        assert inbox.run(store.append([Entry(1, 7, b"y" * 3_000_000), Entry(2, 7, b"z")])) == [1, 0]
+        assert inbox.run(store.append([entry(1, 7, b"y" * 3_000_000), entry(2, 7, b"z")])) == [1, 0]
         assert store.check() == []
         store.close()
         store = LmdbStore(folder, inbox, synced=False)
@@ -351,19 +393,20 @@ def test_a_failed_write_changes_nothing_and_the_store_goes_on(tmp_path: Path, is
 def test_without_room_for_a_larger_map_every_call_is_refused(tmp_path: Path, is_synced: bool) -> None:
     script = """
         closed = []
-        store = LmdbStore(folder, inbox, synced=sys.argv[2] == "True", map_bytes=1 << 20,
+        store = LmdbStore(folder, inbox, synced=sys.argv[2] == "True", map_bytes=32 << 20,
                           on_close=lambda: closed.append(True))
-        inbox.run(store.commit(Change({}, create_logs=[1])))
-        inbox.run(store.append([Entry(1, 5, b"kept")]))
+        inbox.run(store.commit(Change({}, create_logs=[1, 2])))
+        hundred_kb = b"x" * 100_000
+        inbox.run(store.append([entry(1, 5, b"kept"), entry(2, 5, *[hundred_kb] * 200)]))
         limits = resource.getrlimit(resource.RLIMIT_AS)
-        entry = Entry(1, 6, b"x" * 40_000_000)
+        large = entry(1, 6, *[hundred_kb] * 200)
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + 60_000_000, limits[1]))
-        calls = [store.append([entry]), store.append([Entry(1, 6, b"small")])]
+        resource.setrlimit(resource.RLIMIT_AS, (used + 25_000_000, limits[1]))
+        calls = [store.append([large]), store.append([entry(1, 6, b"small")])]
         reasons = [refused(call) for call in calls]
         resource.setrlimit(resource.RLIMIT_AS, limits)
         assert all("No room for a map" in reason for reason in reasons), reasons
-        assert "No room for a map" in refused(store.append([Entry(1, 6, b"small")]))
+        assert "No room for a map" in refused(store.append([entry(1, 6, b"small")]))
         store.close()
         assert closed == [True]
         store = LmdbStore(folder, inbox, synced=False)
@@ -387,7 +430,7 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(
         n = 0
         while True:
             n += 1
-            calls = [store.append([Entry(log_id, n, b"%d/%d" % (log_id, n) * 50)] * 3) for log_id in (1, 2)]
+            calls = [store.append([entry(log_id, n, b"%d/%d" % (log_id, n) * 50)] * 3) for log_id in (1, 2)]
             calls.append(store.commit(Change({"n": b"%d" % n})))
             if n % 20 == 0:
                 calls.append(store.trim(2, 3 * n - 30))
@@ -413,9 +456,7 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(
     assert acknowledged <= extent.last_time_ms <= acknowledged + 1
     assert int(store.metadata()["n"].value) >= acknowledged
     assert extent.next == 3 * extent.last_time_ms
-    records = inbox.run(store.read(1, 0, 10_000_000, 1 << 40))
-    assert [r.payload for r in records] == [
-        b"1/%d" % n * 50 for n in range(1, extent.last_time_ms + 1) for _ in range(3)
-    ]
+    read = inbox.run(store.read(1, 0, 10_000_000, 1 << 40))
+    assert payloads(read) == [b"1/%d" % n * 50 for n in range(1, extent.last_time_ms + 1) for _ in range(3)]
     assert store.check() == []
     close(store, inbox)

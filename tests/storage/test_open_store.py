@@ -9,9 +9,10 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from headwater.storage.interface import Change, Entry, Store, StoreLocked, StoreUnreadable
+from headwater.storage.interface import Change, Store, StoreLocked, StoreUnreadable
 from headwater.storage.open_store import open_store
 from tests.storage.inbox import Inbox
+from tests.storage.records import entry, payloads
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions and signals")
 
@@ -35,7 +36,7 @@ def make(data_dir: Path, inbox: Inbox) -> None:
     """A data directory with a record in it."""
     store = open_store(data_dir, inbox)
     inbox.run(store.commit(Change({"key": b"value"}, create_logs=[1])))
-    inbox.run(store.append([Entry(1, 5, b"kept")]))
+    inbox.run(store.append([entry(1, 5, b"kept")]))
     close(store, inbox)
 
 
@@ -64,7 +65,7 @@ class TestDataDirectory:
         make(data_dir, inbox)
         store = open_store(data_dir, inbox)
         assert store.metadata()["key"].value == b"value"
-        assert [r.payload for r in inbox.run(store.read(1, 0, 10, 100))] == [b"kept"]
+        assert payloads(inbox.run(store.read(1, 0, 10, 100))) == [b"kept"]
         assert store.check() == []
         close(store, inbox)
 
@@ -149,10 +150,10 @@ class TestRefusal:
     @pytest.mark.parametrize("has_lock", [True, False])
     def test_an_unknown_version(self, data_dir: Path, inbox: Inbox, has_lock: bool) -> None:
         make(data_dir, inbox)
-        rewrite_about(data_dir, b"version", b"2")
+        rewrite_about(data_dir, b"version", b"1")
         if not has_lock:
             (data_dir / "lock").unlink()
-        assert_refused(data_dir, inbox, "has format version 2; this Headwater reads version 1")
+        assert_refused(data_dir, inbox, "has format version 1; this Headwater reads version 2")
 
     def test_an_unknown_format(self, data_dir: Path, inbox: Inbox) -> None:
         make(data_dir, inbox)
@@ -168,7 +169,7 @@ class TestRefusal:
     def test_a_file_that_was_cut_short(self, data_dir: Path, inbox: Inbox) -> None:
         make(data_dir, inbox)
         store = open_store(data_dir, inbox)
-        inbox.run(store.append([Entry(1, 6, b"x" * 1_000_000)]))
+        inbox.run(store.append([entry(1, 6, b"x" * 1_000_000)]))
         close(store, inbox)
         os.truncate(data_dir / "data.mdb", 20_000)
         assert_refused(data_dir, inbox, "is damaged: [0-9]+ bytes are missing at its end")
@@ -200,7 +201,7 @@ class TestTemporaryFolder:
         (folder,) = temporary.iterdir()
         assert folder.name.startswith("headwater-")
         inbox.run(store.commit(Change({}, create_logs=[1])))
-        assert inbox.run(store.append([Entry(1, 5, b"a")])) == [0]
+        assert inbox.run(store.append([entry(1, 5, b"a")])) == [0]
         close(store, inbox)
         assert list(temporary.iterdir()) == []
 

@@ -13,10 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from headwater.storage import reclaiming
 from headwater.storage.completion import Completion
-from headwater.storage.interface import Change, Entry, Store
+from headwater.storage.interface import Change, Store
 from headwater.storage.lmdb_store import LmdbStore
 from headwater.storage.memory_store import MemoryStore
 from tests.storage.inbox import Inbox
+from tests.storage.records import entry, records
 
 log_ids = st.integers(0, 6)
 keys = st.sampled_from(["a", "b", "c"])
@@ -34,21 +35,28 @@ class Histories(RuleBasedStateMachine):
         self.serial = 0
         self.ever_created: set[int] = set()
         self.waiting: list[tuple[Completion[Any], Completion[Any]]] = []
-        self.step_before = reclaiming.RECORDS_PER_STEP
-        reclaiming.RECORDS_PER_STEP = 3
+        self.step_before = reclaiming.BLOCKS_PER_STEP
+        reclaiming.BLOCKS_PER_STEP = 3
 
     @initialize(synced=st.booleans())
     def open(self, synced: bool) -> None:
         self.synced = synced
         self.lmdb = LmdbStore(self.folder, self.inbox, synced=synced, map_bytes=64 * 4096)
 
-    @rule(sent=st.lists(st.tuples(log_ids, st.integers(0, 3), sizes), max_size=8))
-    def append(self, sent: list[tuple[int, int, int]]) -> None:
+    @rule(
+        sent=st.lists(
+            st.tuples(log_ids, st.integers(0, 3), st.lists(sizes, min_size=1, max_size=4)), max_size=8
+        )
+    )
+    def append(self, sent: list[tuple[int, int, list[int]]]) -> None:
         entries = []
-        for log_id, later_ms, size in sent:
+        for log_id, later_ms, record_sizes in sent:
             self.now_ms += later_ms
-            self.serial += 1
-            entries.append(Entry(log_id, self.now_ms, str(self.serial).encode().ljust(size, b".")))
+            payloads = []
+            for size in record_sizes:
+                self.serial += 1
+                payloads.append(str(self.serial).encode().ljust(size, b"."))
+            entries.append(entry(log_id, self.now_ms, *payloads))
         self.waiting.append((self.memory.append(entries), self.lmdb.append(entries)))
 
     @rule(
@@ -103,7 +111,8 @@ class Histories(RuleBasedStateMachine):
     def read(self, log_id: int, position: int, max_records: int, max_bytes: int, back_ms: int) -> None:
         self.wait()
         bounds = (log_id, position, max_records, max_bytes)
-        assert self.inbox.run(self.lmdb.read(*bounds)) == self.inbox.run(self.memory.read(*bounds))
+        read = records(self.inbox.run(self.lmdb.read(*bounds)))
+        assert read == records(self.inbox.run(self.memory.read(*bounds)))
         time_ms = max(0, self.now_ms - back_ms)
         found = self.inbox.run(self.lmdb.find(log_id, time_ms))
         assert found == self.inbox.run(self.memory.find(log_id, time_ms))
@@ -123,7 +132,7 @@ class Histories(RuleBasedStateMachine):
         self.lmdb.close()
         self.wait_for_closed()
         self.inbox.run_posted()
-        reclaiming.RECORDS_PER_STEP = self.step_before
+        reclaiming.BLOCKS_PER_STEP = self.step_before
         shutil.rmtree(self.folder)
 
 

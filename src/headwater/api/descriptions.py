@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.engine.consumers import arn_of
-from headwater.engine.reading import Reading
 from headwater.model.consumer import Consumer
 from headwater.model.instant import Instant
-from headwater.model.sequence_number import record_sequence_number, sequence_base
 from headwater.model.shard import Shard, shard_id_of
 from headwater.model.stream import Scale, Stream
 
@@ -85,22 +83,3 @@ def listed_shards(stream: Stream) -> list[Shard]:
 def whole_seconds(time_ms: int) -> Instant:
     """Creation times are given in whole seconds, as AWS gives them."""
     return Instant(time_ms // 1000 * 1000)
-
-
-def describe_records(reading: Reading) -> list[dict[str, Any]]:
-    """The shape `RecordList`: a page of records with their sequence numbers."""
-    base = sequence_base(reading.shard.epoch_s, reading.shard.index)
-    epoch_s = reading.shard.epoch_s
-    described = []
-    for position, arrival_ms, partition_key, data, encrypted in reading.records:
-        record = {
-            "SequenceNumber": record_sequence_number(base, epoch_s, position, arrival_ms),
-            "ApproximateArrivalTimestamp": Instant(arrival_ms),
-            "Data": data,
-        }
-        if partition_key is not None:
-            record["PartitionKey"] = partition_key
-        if encrypted:
-            record["EncryptionType"] = "KMS"
-        described.append(record)
-    return described

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from headwater.engine.appending import NewRecord, check_explicit_hash_key
 from headwater.engine.engine import Engine
+from headwater.engine.limits import PUT_MAX_BYTES
 from headwater.model.arn import StreamName
-from headwater.model.errors import ResourceNotFoundException, ValidationException
+from headwater.model.errors import (
+    InvalidArgumentException,
+    ResourceNotFoundException,
+    ValidationException,
+)
 from headwater.model.stream import Stream
 
+KEY_MAX_BYTES = 1024
+"""256 characters of at most four bytes."""
 _FAILURES_SHOWN_MAX = 10
 
 
@@ -25,6 +34,26 @@ def require_partition_keys(engine: Engine, name: StreamName, missing_at: list[st
     ]
     errors = "error" if len(failures) == 1 else "errors"
     raise ValidationException(f"{len(failures)} validation {errors} detected: {'; '.join(failures)}")
+
+
+def check_records(stream: Stream, records: Sequence[NewRecord]) -> None:
+    """Check each record as `check_record` does, then the size of all.
+
+    Raises ValidationException and InvalidArgumentException.
+    """
+    data_bytes = [len(data) for data, _, _ in records]
+    most_bytes = max(data_bytes) + KEY_MAX_BYTES
+    if (
+        most_bytes <= stream.max_record_size_kib * 1024
+        and sum(data_bytes) + KEY_MAX_BYTES * len(records) <= PUT_MAX_BYTES
+        and not any(explicit_hash_key for _, _, explicit_hash_key in records)
+    ):
+        return  # as nearly always: nothing can be wrong with any of them
+    size = 0
+    for at, record in enumerate(records, 1):
+        size += check_record(stream, record, f"records.{at}.member.data")
+    if size > PUT_MAX_BYTES:
+        raise InvalidArgumentException(f"Records size exceeds {PUT_MAX_BYTES // 1024**2} MB limit")
 
 
 def check_record(stream: Stream, record: NewRecord, data_member: str) -> int:

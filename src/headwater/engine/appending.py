@@ -1,79 +1,94 @@
 """Storing records: from a partition key to a shard, and from a position to a sequence number.
 
-The hot path of the product: a few plain loops, one store call for the whole
-request, no object for a record beyond the entry that the store takes.
+The hot path of the product: plain loops over a request's records, one entry for each
+shard, one store call for the whole request, and no object for a record but the tuple
+that it comes in and the one that says where it went.
 
 A reshard may seal a log between routing and commit. The store then gives no
-position for that record; it is routed again over the stream's new shards, so it
-is neither lost nor misplaced.
+position for that entry; its records are routed again over the stream's new shards, so
+none is lost or misplaced.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 from headwater.engine.engine import Engine, Held
-from headwater.engine.routing import Route
-from headwater.model.arn import StreamName
+from headwater.engine.routing import Routes
 from headwater.model.errors import InternalFailureException, InvalidArgumentException
-from headwater.model.hash_key import HASH_KEY_MAX, hash_key_of
+from headwater.model.hash_key import HASH_KEY_MAX, digest_of
 from headwater.model.record import encode_payload
-from headwater.model.sequence_number import record_sequence_number
+from headwater.model.record_list import Placement
+from headwater.model.sequence_number import record_sequence_numbers
 from headwater.storage.interface import Entry
 
 _REROUTES_MAX = 100
 """A record that finds its shard sealed this often has met a broken store, not a reshard."""
 
-
-class NewRecord(NamedTuple):
-    """What a producer gives."""
-
-    data: bytes
-    partition_key: str | None
-    explicit_hash_key: str | None
+NewRecord: TypeAlias = tuple[bytes, str | None, str | None]
+"""What a producer gives: data, partition key, explicit hash key."""
 
 
-class Placement(NamedTuple):
-    """Where a record went."""
-
-    shard_id: str
-    sequence_number: str
-
-
-async def append(engine: Engine, name: StreamName, records: Sequence[NewRecord]) -> list[Placement]:
+async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> list[Placement]:
     """Store the records in one commit; each one's placement, in order.
 
-    Raises ResourceNotFoundException while the stream does not take records, and
-    StoreUnavailable when nothing was stored.
+    `held` is the stream as it is served now. Raises ResourceNotFoundException when it
+    is no longer, and StoreUnavailable when nothing was stored.
     """
-    placements: list[Placement | None] = [None] * len(records)
-    pending = range(len(records))
+    placements: list[Placement] = [("", "")] * len(records)
+    pending: Sequence[int] = range(len(records))
     for _ in range(_REROUTES_MAX):
-        held = await engine.serving(name)
+        stream, routes = held.stream, held.routes
         arrival_ms = engine.arrival_ms()
-        encrypted = held.stream.encryption_type == "KMS"
-        by_turn = held.stream.distribution == "AUTO"
-        routes: list[Route] = []
-        entries: list[Entry] = []
-        for at in pending:
-            data, partition_key, explicit_hash_key = records[at]
-            key = None if partition_key is None else partition_key.encode()
-            route = held.routes.in_turn() if by_turn else _route(held, key, explicit_hash_key)
-            routes.append(route)
-            entries.append(Entry(route.log_id, arrival_ms, encode_payload(data, key, encrypted=encrypted)))
+        shares = _share_out(
+            records,
+            pending,
+            routes,
+            by_turn=stream.distribution == "AUTO",
+            encrypted=stream.encryption_type == "KMS",
+        )
+        entries = [Entry(routes[at].log_id, arrival_ms, payloads) for at, (_, payloads) in shares.items()]
         positions = await engine.store.append(entries)
-        refused = []
-        for at, route, position in zip(pending, routes, positions, strict=True):
+        refused: list[int] = []
+        for (route_at, (indexes, _)), position in zip(shares.items(), positions, strict=True):
             if position is None:
-                refused.append(at)
+                refused += indexes
                 continue
-            number = record_sequence_number(route.sequence_base, route.epoch_s, position, arrival_ms)
-            placements[at] = Placement(route.shard_id, number)
+            _, shard_id, base, epoch_s = routes[route_at]
+            numbers = record_sequence_numbers(base, epoch_s, position, arrival_ms, len(indexes))
+            for index, number in zip(indexes, numbers, strict=True):
+                placements[index] = (shard_id, str(number))
         if not refused:
-            return placements  # type: ignore[return-value]  # none was refused: every place is filled
-        pending = refused  # type: ignore[assignment]  # a list of indexes reads like a range of them
+            return placements
+        pending = sorted(refused)
+        held = await engine.serving(stream.full_name)
     raise InternalFailureException("Internal Service Failure")
+
+
+_Shares: TypeAlias = dict[int, tuple[list[int], list[bytes]]]
+"""For each route that gets records: which ones, and their payloads."""
+
+
+def _share_out(
+    records: Sequence[NewRecord], pending: Sequence[int], routes: Routes, *, by_turn: bool, encrypted: bool
+) -> _Shares:
+    shares: _Shares = {}
+    for index in pending:
+        data, partition_key, explicit_hash_key = records[index]
+        if by_turn:
+            route_at = routes.in_turn()
+        elif explicit_hash_key is not None:
+            route_at = routes.by_hash_key(int(explicit_hash_key))
+        else:
+            assert partition_key is not None, "the operation lets a record without a key pass for AUTO only"
+            route_at = routes.by_digest(digest_of(partition_key))
+        share = shares.get(route_at)
+        if share is None:
+            share = shares[route_at] = ([], [])
+        share[0].append(index)
+        share[1].append(encode_payload(data, partition_key, encrypted=encrypted))
+    return shares
 
 
 def check_explicit_hash_key(explicit_hash_key: str | None) -> None:
@@ -83,10 +98,3 @@ def check_explicit_hash_key(explicit_hash_key: str | None) -> None:
             "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
             f"Specified value was {explicit_hash_key}"
         )
-
-
-def _route(held: Held, key: bytes | None, explicit_hash_key: str | None) -> Route:
-    if explicit_hash_key is not None:
-        return held.routes.by_hash_key(int(explicit_hash_key))
-    assert key is not None, "the operation lets a record without a key pass for AUTO only"
-    return held.routes.by_hash_key(hash_key_of(key))

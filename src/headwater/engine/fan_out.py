@@ -231,5 +231,5 @@ def _continuation(reading: Reading, next_position: int, now_ms: int) -> str:
     it, at it or after it, goes on with the next record when it is no record's own.
     """
     base = sequence_base(reading.shard.epoch_s, reading.shard.index)
-    time_ms = reading.records[-1].arrival_ms if reading.records else now_ms
+    time_ms = reading.records.runs[-1].arrival_ms if reading.records else now_ms
     return record_sequence_number(base, reading.shard.epoch_s, next_position - 1, time_ms)

@@ -21,17 +21,19 @@ from headwater.model.errors import (
     InvalidArgumentException,
     ResourceNotFoundException,
 )
-from headwater.model.record import PAYLOAD_HEAD_BYTES, Record, decode_payload
+from headwater.model.record import PAYLOAD_TEXT_BYTES, size_of
+from headwater.model.record_list import NumberedRun, RecordList
+from headwater.model.sequence_number import record_sequence_numbers, sequence_base
 from headwater.model.shard import Shard, shard_id_of
 from headwater.model.stream import Stream
-from headwater.storage.interface import StoredRecord
+from headwater.storage.interface import Run
 
 
 class Reading(NamedTuple):
     """One page of a shard."""
 
     shard: Shard
-    records: list[Record]
+    records: RecordList
     next_position: int | None
     """Where to read on; `None` at the end of a closed shard."""
     children: list[Shard]
@@ -52,16 +54,16 @@ async def read_shard(
     # The tip is taken first: a record that arrives while the log is read must not be skipped.
     extent = engine.store.extent(shard.log_id)
     tip = extent.next if extent else 0
-    stored = await _read_kept(engine, shard, position, limit, max_bytes, stream.trim_horizon_ms(now_ms))
-    next_position = stored[-1].position + 1 if stored else max(position, tip)
+    runs = await _read_kept(engine, shard, position, limit, max_bytes, stream.trim_horizon_ms(now_ms))
+    next_position = runs[-1].position + len(runs[-1].payloads) if runs else max(position, tip)
     caught_up = next_position >= tip
     ended = caught_up and not shard.is_open
     return Reading(
         shard=shard,
-        records=[decode_payload(*record) for record in stored],
+        records=_numbered(shard, runs),
         next_position=None if ended else next_position,
         children=stream.children_of(shard.index) if ended else [],
-        millis_behind_latest=0 if caught_up else max(0, now_ms - stored[-1].time_ms),
+        millis_behind_latest=0 if caught_up else max(0, now_ms - runs[-1].time_ms),
     )
 
 
@@ -114,22 +116,42 @@ def _shard_gone(iterator: Iterator) -> ResourceNotFoundException:
 
 async def _read_kept(
     engine: Engine, shard: Shard, position: int, limit: int, max_bytes: int, horizon_ms: int
-) -> list[StoredRecord]:
-    # The store counts whole payloads, AWS only data and keys: ask for the heads on top.
-    payload_bytes = max_bytes + limit * PAYLOAD_HEAD_BYTES
-    stored = await engine.store.read(shard.log_id, position, limit, payload_bytes)
-    if stored and stored[0].time_ms < horizon_ms:
+) -> list[Run]:
+    # The store counts payloads, AWS data and keys: ask for as much text as they may take.
+    payload_bytes = max_bytes * 4 // 3 + limit * PAYLOAD_TEXT_BYTES
+    runs = await engine.store.read(shard.log_id, position, limit, payload_bytes)
+    if runs and runs[0].time_ms < horizon_ms:
         position = await engine.store.find(shard.log_id, horizon_ms)
-        stored = await engine.store.read(shard.log_id, position, limit, payload_bytes)
-    return _within_a_page(stored, max_bytes)
+        runs = await engine.store.read(shard.log_id, position, limit, payload_bytes)
+    return _within_a_page(runs, max_bytes)
 
 
-def _within_a_page(stored: list[StoredRecord], max_bytes: int) -> list[StoredRecord]:
-    """Cut what the heads, asked for on top, let through beyond `max_bytes`."""
-    size = sum(len(record.payload) for record in stored) - PAYLOAD_HEAD_BYTES * len(stored)
-    while size > max_bytes and len(stored) > 1:
-        size -= len(stored.pop().payload) - PAYLOAD_HEAD_BYTES
-    return stored
+def _within_a_page(runs: list[Run], max_bytes: int) -> list[Run]:
+    """Cut what was read beyond `max_bytes` of data and keys, but not the first record."""
+    if sum(len(payload) for run in runs for payload in run.payloads) <= max_bytes:
+        return runs
+    size = 0
+    for run_at, run in enumerate(runs):
+        for at, payload in enumerate(run.payloads):
+            size += size_of(payload)
+            if size > max_bytes and (at or run_at):
+                rest = [run._replace(payloads=run.payloads[:at])] if at else []
+                return runs[:run_at] + rest
+    return runs
+
+
+def _numbered(shard: Shard, runs: list[Run]) -> RecordList:
+    base = sequence_base(shard.epoch_s, shard.index)
+    return RecordList(
+        [
+            NumberedRun(
+                record_sequence_numbers(base, shard.epoch_s, position, time_ms, len(payloads)),
+                time_ms,
+                payloads,
+            )
+            for position, time_ms, payloads in runs
+        ]
+    )
 
 
 def _utc_text(time_ms: int) -> str:

@@ -6,14 +6,30 @@ partition [0, 2^128-1].
 
 from __future__ import annotations
 
-from hashlib import md5
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+# The interpreter's own takes half the time of hashlib's, which asks OpenSSL; not every Python has it.
+_md5: Any = import_module("_md5" if find_spec("_md5") else "hashlib").md5
 
 HASH_KEY_MAX = 2**128 - 1
 
 
-def hash_key_of(partition_key: bytes) -> int:
-    """MD5 of the partition key's UTF-8 text, as a big-endian number."""
-    return int.from_bytes(md5(partition_key, usedforsecurity=False).digest(), "big")
+def digest_of(partition_key: str) -> bytes:
+    """The hash key of a partition key, in sixteen bytes: MD5 of its UTF-8 text."""
+    digest: bytes = _md5(partition_key.encode(), usedforsecurity=False).digest()
+    return digest
+
+
+def hash_key_bytes(hash_key: int) -> bytes:
+    """A hash key in the form in which `digest_of` gives it."""
+    return hash_key.to_bytes(16, "big")
+
+
+def hash_key_of(partition_key: str) -> int:
+    """The hash key of a partition key as a number."""
+    return int.from_bytes(digest_of(partition_key), "big")
 
 
 def even_boundaries(shard_count: int) -> list[int]:

@@ -1,45 +1,114 @@
 """Records: what a producer gave, and the payload in which a store keeps it.
 
-The payload is one byte of flags, two bytes for the length of the partition key,
-the key in UTF-8, and the data as it came. Arrival time and position are the
-store's own; the sequence number follows from them and from the shard.
+An answer in JSON has a record as a text, of which the number and the time follow from
+the record's place in the store. The rest is
+
+    "Data":"ZGF0YQ==","PartitionKey":"key","EncryptionType":"KMS"
+
+without the key when the producer gave none, without the type when the record is not
+encrypted. It is ASCII. A record is written once and read by many, nearly all of whom
+want just this text; so it is the payload of a small record: reading joins payloads and
+encodes nothing. A large record would take a third more space so. Its payload is
+
+    0 (u8) · length of the rest of the text (u16) · the rest: from after the data on · the data
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from json.encoder import encode_basestring_ascii as quoted
 from struct import Struct
-from typing import NamedTuple
+from typing import TypeAlias
 
-_HEAD = Struct(">BH")
-_HAS_KEY = 1
-_ENCRYPTED = 2
+import msgspec
+from pybase64 import b64encode, b64encode_as_string
 
-PAYLOAD_HEAD_BYTES = _HEAD.size
-_pack_head = _HEAD.pack
-_unpack_head = _HEAD.unpack_from
+Payload: TypeAlias = bytes | memoryview
 
+LARGE_BYTES = 1024
+"""Data of more bytes than this is kept as it is."""
+PAYLOAD_TEXT_BYTES = 64
+"""About so much of a payload is neither key nor data."""
 
-class Record(NamedTuple):
-    """One record as a consumer reads it."""
-
-    position: int
-    arrival_ms: int
-    partition_key: str | None
-    data: bytes
-    encrypted: bool
+_DATA_START = len('"Data":"')
+_KEY = b',"PartitionKey":"'
+_ENCRYPTED = ',"EncryptionType":"KMS"'
+_LARGE_HEAD = Struct(">BH")
 
 
-def encode_payload(data: bytes, partition_key: bytes | None, *, encrypted: bool) -> bytes:
-    """The payload to store. `partition_key` is UTF-8, at most 65,535 bytes; `None` when there was none."""
-    flags = _ENCRYPTED if encrypted else 0
-    if partition_key is None:
-        return _pack_head(flags, 0) + data
-    return _pack_head(flags | _HAS_KEY, len(partition_key)) + partition_key + data
+class Record(msgspec.Struct, gc=False):
+    """One record, as it was given; the members have their names in answers."""
+
+    data: bytes = msgspec.field(name="Data")
+    partition_key: str | None = msgspec.field(name="PartitionKey", default=None)
+    encryption_type: str | None = msgspec.field(name="EncryptionType", default=None)
 
 
-def decode_payload(position: int, arrival_ms: int, payload: bytes) -> Record:
-    """The record of a payload that `encode_payload` made."""
-    flags, key_length = _unpack_head(payload)
-    data_start = PAYLOAD_HEAD_BYTES + key_length
-    key = str(payload[PAYLOAD_HEAD_BYTES:data_start], "utf-8") if flags & _HAS_KEY else None
-    return Record(position, arrival_ms, key, payload[data_start:], bool(flags & _ENCRYPTED))
+_decoder = msgspec.json.Decoder(list[Record])
+
+
+def encode_payload(data: bytes, partition_key: str | None, *, encrypted: bool) -> bytes:
+    """The payload to store. A key has at most 65,535 bytes with all that is escaped in it."""
+    rest = "" if partition_key is None else f',"PartitionKey":{quoted(partition_key)}'
+    if encrypted:
+        rest += _ENCRYPTED
+    if len(data) > LARGE_BYTES:
+        return b"".join((_LARGE_HEAD.pack(0, len(rest)), rest.encode(), data))
+    return f'"Data":"{b64encode_as_string(data)}"{rest}'.encode()
+
+
+def text_of(payload: Payload) -> tuple[Payload, ...]:
+    """The record's text in an answer, in pieces."""
+    if payload[0]:
+        return (payload,)
+    rest, data_start = _rest_of_large(payload)
+    return (b'"Data":"', b64encode(memoryview(payload)[data_start:]), b'"', rest)
+
+
+def is_large(payload: Payload) -> bool:
+    """Whether the payload is other than the record's text in one piece."""
+    return not payload[0]
+
+
+def size_of(payload: Payload) -> int:
+    """The size of a record, data and key, in bytes, as the limits of the API count it."""
+    if payload[0]:
+        payload = bytes(payload)
+        data_end = payload.index(b'"', _DATA_START)
+        pads = payload.count(b"=", data_end - 2, data_end)
+        return (data_end - _DATA_START) // 4 * 3 - pads + _key_bytes(payload[data_end + 1 :])
+    rest, data_start = _rest_of_large(payload)
+    return len(payload) - data_start + _key_bytes(rest)
+
+
+def decode_payloads(payloads: Sequence[Payload]) -> list[Record]:
+    """The records of payloads that `encode_payload` made."""
+    if not payloads:
+        return []
+    texts = list(payloads)
+    large: list[tuple[int, Payload]] = []
+    for at, payload in enumerate(payloads):
+        if not payload[0]:
+            rest, data_start = _rest_of_large(payload)
+            texts[at] = b'"Data":""' + rest
+            large.append((at, payload[data_start:]))
+    records = _decoder.decode(b"[{" + b"},{".join(texts) + b"}]")
+    for at, data in large:
+        records[at].data = bytes(data)
+    return records
+
+
+def _rest_of_large(payload: Payload) -> tuple[bytes, int]:
+    """The rest of a large record's text, and where the data starts."""
+    _, length = _LARGE_HEAD.unpack_from(payload)
+    data_start = _LARGE_HEAD.size + length
+    return bytes(payload[_LARGE_HEAD.size : data_start]), data_start
+
+
+def _key_bytes(rest: bytes) -> int:
+    if not rest.startswith(_KEY):
+        return 0
+    if b"\\" in rest:
+        (record,) = decode_payloads((b'"Data":""' + rest,))
+        return len((record.partition_key or "").encode())
+    return rest.index(b'"', len(_KEY)) - len(_KEY)

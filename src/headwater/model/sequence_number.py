@@ -54,7 +54,13 @@ def record_sequence_number(base: int, epoch_s: int, position: int, time_ms: int)
 
     Records count from 1, and none is older than its shard.
     """
-    return format_sequence_number(base, position + 1, max(time_ms // 1000, epoch_s))
+    return str(record_sequence_numbers(base, epoch_s, position, time_ms, 1)[0])
+
+
+def record_sequence_numbers(base: int, epoch_s: int, position: int, time_ms: int, count: int) -> range:
+    """The numbers of `count` records that follow one another, all stored at `time_ms`."""
+    first = base + ((position + 1) << _INDEX_SHIFT) + (max(time_ms // 1000, epoch_s) << _TIME_SHIFT)
+    return range(first, first + (count << _INDEX_SHIFT), 1 << _INDEX_SHIFT)
 
 
 def parse_sequence_number(text: str) -> SequenceNumber | None:

@@ -63,6 +63,9 @@ STREAM_DELAY_S = 0.01
 whose head arrives while it is still looking for the end of the body it has sent."""
 NO_FIELDS: Fields = ()
 
+_new_response = tuple.__new__
+"""A third of the time of `HttpResponse(...)`."""
+
 
 class ErrorForm(NamedTuple):
     """A way in which AWS words an error other than in the request's own format."""
@@ -240,7 +243,7 @@ class Call:
         except Exception as fault:  # noqa: BLE001 - a document of the wrong kind is a fault of the operation
             self.fail(self._as_kinesis_error(fault))
             return
-        self.answer(Answer(200, self.format.fields, body))
+        self._send(200, self.format.fields, body)
 
     def stream(self, document: StreamedAnswer) -> None:
         """Answer with a body that goes on; the call is logged as it begins."""
@@ -282,13 +285,25 @@ class Call:
     ) -> None:
         """Send the answer and log the call."""
         status, fields, body = answer
-        fields += self.cross_origin_fields
-        self._respond(HttpResponse(status, fields, body, self.request_id, self.extended_id, source))
-        duration_s = perf_counter() - self._started_s
+        self._send(status, fields, body, error_code, error_message, source)
+
+    def _send(
+        self,
+        status: int,
+        fields: Fields,
+        body: bytes,
+        error_code: str = "",
+        error_message: str | None = None,
+        source: BodySource | None = None,
+    ) -> None:
+        if self.cross_origin_fields:
+            fields += self.cross_origin_fields
+        response = (status, fields, body, self.request_id, self.extended_id, source)
+        self._respond(_new_response(HttpResponse, response))
         self._log.call(
             self.name,
             status,
-            duration_s,
+            perf_counter() - self._started_s,
             self.request_id,
             self.level,
             error_code=error_code,

@@ -42,6 +42,7 @@ from headwater.server.exchange import (
 from headwater.server.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
 
 PIPELINED_REQUESTS = 16
+NAMES_REMEMBERED = 1024
 LINGER_S = 2.0
 """How long a refused client may go on sending before it is cut off."""
 UPGRADE_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
@@ -63,12 +64,20 @@ REASONS = {
     503: "Service Unavailable",
 }
 
+_new_request = tuple.__new__
+"""A third of the time of `HttpRequest(...)`."""
+
 CHUNKED = "Transfer-Encoding: chunked\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
 
 class RequestReader:
-    """Bytes in, whole requests out. After a `refusal` nothing more is read."""
+    """Bytes in, whole requests out. After a `refusal` nothing more is read.
+
+    What comes in many pieces (headers, target, body) is given by the parser straight to
+    the methods of a dict and of lists: a Python function for each piece would cost as
+    much as all the rest of reading a request.
+    """
 
     def __init__(
         self, limits: ConnectionLimits, headers_kept: frozenset[bytes] | None = HEADERS_READ
@@ -82,26 +91,42 @@ class RequestReader:
         self.continue_wanted = False
         """The request being read waits for `100 Continue` before it sends its body."""
         self._limits = limits
-        self._headers_kept = headers_kept
-        self._parser: Any = httptools.HttpRequestParser(self)
+        self._names = None if headers_kept is None else _kept_names(headers_kept)
         self._in_head = False
         self._unfinished_head_bytes = 0
-        self._start_request()
+        self._headers: dict[bytes, bytes] = {}
+        self._sent_headers: dict[bytes, bytes] = {}
+        """As they came, trailers too."""
+        self._target: list[bytes] = []
+        self._body: list[bytes] = []
+        # What the parser calls; it looks once, when it is made.
+        self.on_url = self._target.append
+        self.on_header = self._sent_headers.__setitem__ if headers_kept is not None else self._join_header
+        self.on_body = self._body.append
+        self._parser: Any = httptools.HttpRequestParser(self)
 
     def feed(self, data: bytes) -> None:
         """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
         if self.refusal is not None:
             return
         head_goes_on = self._in_head
+        # The sum is an upper bound of what a head that ends in `data` can have.
+        self._unfinished_head_bytes += len(data)
         try:
-            self._parse(data)
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            rest = data[upgrade.args[0] :]
+            self.feed(self._without_upgrade() + rest)
         except httptools.HttpParserError:
             # Also what a callback below raises; it has then left its own refusal.
             self.refusal = self.refusal or MALFORMED
-        if head_goes_on and self._in_head:
-            self._unfinished_head_bytes += len(data)
-            if self._unfinished_head_bytes > self._limits.header_bytes:
+        if self._in_head:
+            if not head_goes_on:
+                self._unfinished_head_bytes = 0
+            elif self._unfinished_head_bytes > self._limits.header_bytes:
                 self.refusal = self.refusal or self._limits.header_too_large()
+        elif self.reading and not self._is_body_within_limit():
+            self.refusal = self.refusal or self._limits.body_too_large()
         if self.refusal is not None:
             self.give_up(self.refusal)
 
@@ -109,15 +134,6 @@ class RequestReader:
         """Read nothing more."""
         self.refusal = refusal
         self.reading = self.continue_wanted = False
-
-    def _parse(self, data: bytes) -> None:
-        while True:
-            try:
-                self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                data = self._without_upgrade() + data[upgrade.args[0] :]
-            else:
-                return
 
     def _without_upgrade(self) -> bytes:
         """The head of the request that offers another protocol, as if it did not.
@@ -134,47 +150,30 @@ class RequestReader:
         lines = [b": ".join(header) for header in kept]
         return b"\r\n".join([request.method + b" " + request.target + b" HTTP/1.1", *lines, b"", b""])
 
-    def _start_request(self) -> None:
-        self._target = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._header_bytes = 0
-        self._header_count = 0
-        self._body = b""
-        self._body_parts: list[bytes] = []
-        self._body_bytes = 0
-
     # What httptools calls, in the order in which it calls it.
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._start_request()
+        self._target.clear()
+        self._sent_headers.clear()
+        self._body.clear()
         self.reading = self._in_head = True
-        self._unfinished_head_bytes = 0
-
-    def on_url(self, part: bytes) -> None:
-        """A piece of the target."""
-        self._target += part
-        self._header_bytes += len(part)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A whole header, or a trailer after the body."""
-        self._header_count += 1
-        self._header_bytes += len(name) + len(value)
-        if not self._in_head:  # a trailer says nothing here
-            return
-        name = name.lower()
-        if self._headers_kept is None:
-            present = self._headers.get(name)
-            self._headers[name] = value if present is None else present + b"," + value
-        elif name in self._headers_kept:
-            self._headers[name] = value
 
     def on_headers_complete(self) -> None:
         """The head is whole: refuse what is too large before its body is read."""
         self._in_head = False
-        if self._header_bytes > self._limits.header_bytes or self._header_count > HEADER_COUNT_LIMIT:
+        sent, names = self._sent_headers, self._names
+        if len(sent) > HEADER_COUNT_LIMIT or (
+            self._unfinished_head_bytes > self._limits.header_bytes
+            and sum(map(len, (*self._target, *sent, *sent.values()))) > self._limits.header_bytes
+        ):
             self._refuse(self._limits.header_too_large())
-        headers = self._headers
+        self._unfinished_head_bytes = 0
+        if names is None:
+            headers = dict(sent)
+        else:
+            headers = {name: value for key, value in sent.items() if (name := names[key])}
+        self._headers = headers
         if b"content-length" in headers and int(headers[b"content-length"]) > self._limits.body_bytes:
             self._refuse(self._limits.body_too_large())
         if b"expect" in headers:
@@ -182,26 +181,28 @@ class RequestReader:
                 headers[b"expect"].lower() == b"100-continue" and self._parser.get_http_version() == "1.1"
             )
 
-    def on_body(self, part: bytes) -> None:
-        """A piece of the body."""
-        self._body_bytes += len(part)
-        if self._body_bytes > self._limits.body_bytes:
-            self._refuse(self._limits.body_too_large())
-        if self._body:
-            self._body_parts.append(part)
-        else:
-            self._body = part
-
     def on_message_complete(self) -> None:
         """The request is whole."""
         self.reading = self.continue_wanted = False
-        body = b"".join((self._body, *self._body_parts)) if self._body_parts else self._body
-        self._body = b""  # an idle connection must not hold a large body
-        self._body_parts.clear()
-        method = self._parser.get_method()
+        target, parts, parser = self._target, self._body, self._parser
+        if len(parts) > 1 and not self._is_body_within_limit():
+            self._refuse(self._limits.body_too_large())
+        method = parser.get_method()
         # After CONNECT a client believes itself in a tunnel.
-        stays_open = self._parser.should_keep_alive() and method != b"CONNECT"
-        self.ready.append((HttpRequest(method, self._target, self._headers, body), stays_open))
+        stays_open = parser.should_keep_alive() and method != b"CONNECT"
+        whole_target = target[0] if len(target) == 1 else b"".join(target)
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        request = _new_request(HttpRequest, (method, whole_target, self._headers, body))
+        parts.clear()  # an idle connection must not hold a large body
+        self.ready.append((request, stays_open))
+
+    def _join_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        present = self._sent_headers.get(name)
+        self._sent_headers[name] = value if present is None else present + b"," + value
+
+    def _is_body_within_limit(self) -> bool:
+        return sum(map(len, self._body)) <= self._limits.body_bytes
 
     def _refuse(self, refusal: Refusal) -> None:
         self.refusal = refusal
@@ -210,6 +211,25 @@ class RequestReader:
     def speaks_1_1(self) -> bool:
         """Whether the client does; it does not change that from one request to the next."""
         return bool(self._parser.get_http_version() == "1.1")
+
+
+class _KeptNames(dict[bytes, bytes | None]):
+    """A header's name in lower case by its name as sent; `None` for one that nobody reads."""
+
+    def __init__(self, kept: frozenset[bytes]) -> None:
+        super().__init__()
+        self._kept = kept
+
+    def __missing__(self, sent: bytes) -> bytes | None:
+        name = sent.lower() if sent.lower() in self._kept else None
+        if len(self) < NAMES_REMEMBERED:
+            self[sent] = name
+        return name
+
+
+@lru_cache
+def _kept_names(kept: frozenset[bytes]) -> _KeptNames:
+    return _KeptNames(kept)
 
 
 class StreamedBody:
@@ -385,18 +405,20 @@ class Http1Connection(asyncio.Protocol):
         if self._advancing or self._closing or self._transport is None:
             return
         reader = self._reader
+        ready = reader.ready
         self._advancing = True
-        while reader.ready and self._current is None and not self._writing_paused:
-            self._current = reader.ready.popleft()
+        while ready and self._current is None and not self._writing_paused:
+            self._current = ready.popleft()
             self._handler.handle(self._current[0], self._respond)
         self._advancing = False
-        if self._current is None and not reader.ready and not self._closing:
+        if self._current is None and not ready and not self._closing:
             if reader.refusal is not None:
                 self._refuse(reader.refusal)
             elif reader.continue_wanted:
                 reader.continue_wanted = False
                 self._transport.write(CONTINUE)
-        self._balance_reading()
+        if self._reading_paused or self._writing_paused or len(ready) >= PIPELINED_REQUESTS:
+            self._balance_reading()
 
     def _respond(self, response: HttpResponse) -> None:
         if response.source is not None:
@@ -407,7 +429,8 @@ class Http1Connection(asyncio.Protocol):
         if transport is None or current is None:  # the client has gone: nobody to tell
             return
         request, stays_open = current
-        stays_open = stays_open and self._may_stay_open()
+        if self._shutting_down or self._half_closed:
+            stays_open = stays_open and self._may_stay_open()
         self._write(transport, response, request.method, stays_open)
         self._go_on(transport, stays_open)
 
@@ -422,7 +445,7 @@ class Http1Connection(asyncio.Protocol):
         self._since_s = self._now_s()
         if not stays_open:
             self._close(transport)
-        elif not self._advancing:
+        elif not self._advancing:  # else the loop that handed this request over goes on by itself
             self._advance()
 
     def _start_stream(self, response: HttpResponse, source: BodySource) -> None:
@@ -493,6 +516,7 @@ class Http1Connection(asyncio.Protocol):
         return self._current is None and not self._reader.ready and not self._reader.reading
 
     def _balance_reading(self) -> None:
+        """Pause or resume reading, whichever is due."""
         pause = self._writing_paused or len(self._reader.ready) >= PIPELINED_REQUESTS
         if pause == self._reading_paused or self._transport is None or self._transport.is_closing():
             return
@@ -505,12 +529,13 @@ class Http1Connection(asyncio.Protocol):
 
 def head_of(response: HttpResponse, date: str, stays_open: bool, framing: str | None = None) -> bytes:
     """The status line and headers of an answer; without `framing` its body is as long as it is."""
-    extended = f"x-amz-id-2: {response.extended_id}\r\n" if response.extended_id else ""
+    status, fields, body, request_id, extended_id, _ = response
+    extended = f"x-amz-id-2: {extended_id}\r\n" if extended_id else ""
     if framing is None:
-        framing = f"Content-Length: {len(response.body)}\r\n"
+        framing = f"Content-Length: {len(body)}\r\n"
     # HTTP/1.0 clients that asked to stay connected need to be told; to others it says nothing new.
     return (
-        f"{_fixed_lines(response.status, response.fields)}x-amzn-RequestId: {response.request_id}\r\n"
+        f"{_fixed_lines(status, fields)}x-amzn-RequestId: {request_id}\r\n"
         f"{extended}Date: {date}\r\nConnection: {'keep-alive' if stays_open else 'close'}\r\n{framing}\r\n"
     ).encode("latin-1")
 

@@ -16,6 +16,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -82,20 +83,16 @@ def drive(
     coroutine: Coroutine[Any, None, T],
     on_done: Callable[[T | None, BaseException | None], None],
 ) -> None:
-    """Run `coroutine` until it ends, pausing at each unresolved completion.
+    """Run `coroutine` on until it ends, pausing at each unresolved completion.
 
     `on_done(value, None)` or `on_done(None, error)` is called exactly once: before
     `drive` returns if nothing had to be waited for.
     """
-
-    def step() -> None:
-        try:
-            waited_for = coroutine.send(None)
-        except StopIteration as stop:
-            on_done(stop.value, None)
-        except Exception as error:  # noqa: BLE001  # handed on to the caller, whatever it is
-            on_done(None, error)
-        else:
-            waited_for.on_done(step)
-
-    step()
+    try:
+        waited_for = coroutine.send(None)
+    except StopIteration as stop:
+        on_done(stop.value, None)
+    except Exception as error:  # noqa: BLE001  # handed on to the caller, whatever it is
+        on_done(None, error)
+    else:
+        waited_for.on_done(partial(drive, coroutine, on_done))

@@ -10,25 +10,26 @@ Refuses to know when it is written, and what a failure means.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from headwater.storage.completion import Completion
 from headwater.storage.interface import Change, Entry, Extent, Metadata
 from headwater.storage.lmdb_file import Tables, Transaction
 from headwater.storage.record_format import (
+    BLOCK_BYTES,
     DELETED_ROW,
     LogRow,
     log_key,
     metadata_key,
+    pack_block,
     pack_metadata,
     pack_row,
     record_key,
-    time_prefix,
 )
 
 _new_extent = tuple.__new__
-"""A third of the time of `Extent(...)`, once for each appended record."""
+"""A third of the time of `Extent(...)`, once for each entry."""
 
 
 class Group:
@@ -37,8 +38,8 @@ class Group:
     def __init__(self, extents: Mapping[int, Extent], metadata: Mapping[str, Metadata]) -> None:
         self._extents_before = extents
         self._metadata_before = metadata
-        self.records: list[tuple[bytes, bytes]] = []
-        """Keys and values of the new records."""
+        self._runs: dict[tuple[int, int], tuple[int, list[bytes]]] = {}
+        """First position and payloads of the new records, by their log and arrival."""
         self.extents: dict[int, Extent | None] = {}
         """The logs that changed; `None` for a deleted one."""
         self.rows: set[int] = set()
@@ -55,19 +56,23 @@ class Group:
 
     def append(self, entries: Sequence[Entry]) -> list[int | None]:
         """See `Store.append`."""
-        extents, records, touched = self.extents, self.records, self.touched
+        extents, runs, touched = self.extents, self._runs, self.touched
         positions: list[int | None] = []
-        for log_id, time_ms, payload in entries:
+        for log_id, time_ms, payloads in entries:
             extent = extents[log_id] if log_id in extents else self._extents_before.get(log_id)
             if extent is None or extent[3]:
                 positions.append(None)
                 continue
             position = extent[1]
-            extents[log_id] = _new_extent(Extent, (extent[0], position + 1, time_ms, False))
-            records.append((record_key(log_id, position), time_prefix(time_ms) + payload))
+            extents[log_id] = _new_extent(Extent, (extent[0], position + len(payloads), time_ms, False))
+            run = runs.get((log_id, time_ms))
+            if run is None:
+                runs[log_id, time_ms] = (position, list(payloads))
+            else:
+                run[1].extend(payloads)
             positions.append(position)
             touched[log_id] = None
-            self.payload_bytes += len(payload)
+            self.payload_bytes += sum(map(len, payloads))
         return positions
 
     def commit(self, change: Change) -> bool:
@@ -105,8 +110,8 @@ class Group:
 
     def write(self, transaction: Transaction, tables: Tables) -> None:
         """Put everything that has changed into a transaction."""
-        if self.records:
-            transaction.cursor(tables.records).putmulti(self.records)
+        if self._runs:
+            transaction.cursor(tables.records).putmulti(self._blocks())
         for log_id in self.rows:
             extent = self.extents[log_id]
             row = DELETED_ROW if extent is None else LogRow(*extent, deleted=False)
@@ -117,6 +122,15 @@ class Group:
             else:
                 transaction.put(metadata_key(key), pack_metadata(value), db=tables.metadata)
 
+    def _blocks(self) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values of the new records."""
+        for (log_id, time_ms), (first_position, payloads) in self._runs.items():
+            position = first_position
+            for block in _cut(payloads):
+                key = record_key(log_id, position)
+                yield key, pack_block(key, time_ms, block)
+                position += len(block)
+
     def _extent_of(self, log_id: int) -> Extent | None:
         return self.extents[log_id] if log_id in self.extents else self._extents_before.get(log_id)
 
@@ -126,3 +140,17 @@ class Group:
 
     def _metadata_of(self, key: str) -> Metadata | None:
         return self.metadata[key] if key in self.metadata else self._metadata_before.get(key)
+
+
+def _cut(payloads: list[bytes]) -> Iterator[list[bytes]]:
+    """Pieces that each make one block."""
+    if sum(map(len, payloads)) <= BLOCK_BYTES:
+        yield payloads
+        return
+    begin = size = 0
+    for at, payload in enumerate(payloads):
+        if size + len(payload) > BLOCK_BYTES and at > begin:
+            yield payloads[begin:at]
+            begin, size = at, 0
+        size += len(payload)
+    yield payloads[begin:]

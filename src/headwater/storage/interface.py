@@ -21,12 +21,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from headwater.storage.completion import Completion
 
 Post = Callable[[Callable[[], None]], None]
 """Runs a callback soon, on the thread that runs the engine. Callable from any thread."""
+
+
+Payload: TypeAlias = bytes | memoryview
+"""What is in a record that was read back."""
 
 
 class StoreError(Exception):
@@ -46,19 +50,23 @@ class StoreUnreadable(StoreError):
 
 
 class Entry(NamedTuple):
-    """One record to append. `time_ms` must not be below an earlier one's in the same log."""
+    """Records to append to one log, one after another: one payload each, at least one.
+
+    `time_ms` must not be below that of an earlier record in the same log.
+    """
 
     log_id: int
     time_ms: int
-    payload: bytes
+    payloads: Sequence[bytes]
 
 
-class StoredRecord(NamedTuple):
-    """One record read back."""
+class Run(NamedTuple):
+    """Records read back that follow one another and arrived at the same time."""
 
     position: int
+    """Of the first; the others have the positions after it."""
     time_ms: int
-    payload: bytes
+    payloads: Sequence[Payload]
 
 
 class Extent(NamedTuple):
@@ -105,17 +113,15 @@ class Store(Protocol):
     def append(self, entries: Sequence[Entry]) -> Completion[list[int | None]]:
         """Append records to any number of logs in one commit.
 
-        Resolves to each entry's position; `None` where the log is sealed or gone:
-        that record was not stored, the others were.
+        Resolves to the position of each entry's first record; `None` where the log is
+        sealed or gone: nothing of that entry was stored, the others were.
         """
 
     def commit(self, change: Change) -> Completion[bool]:
         """Apply `change`, or resolve to False and change nothing when `expected` does not hold."""
 
-    def read(
-        self, log_id: int, position: int, max_records: int, max_bytes: int
-    ) -> Awaitable[list[StoredRecord]]:
-        """Records from `position` (or the first one kept) on, in order.
+    def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> Awaitable[list[Run]]:
+        """Records from `position` (or the first one kept) on, in order; no run is empty.
 
         At most `max_records` of them, and at most `max_bytes` of payload, but the
         first one always: a record larger than `max_bytes` must not block its

@@ -1,11 +1,12 @@
-"""Holds an LMDB file against every promise of the store, record by record."""
+"""Holds an LMDB file against every promise of the store, block by block."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Container, Iterator
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
+from typing import NamedTuple
 
 import lmdb
 
@@ -13,15 +14,28 @@ from headwater.storage.interface import Extent
 from headwater.storage.lmdb_file import LmdbFile
 from headwater.storage.loading import Loaded
 from headwater.storage.record_format import (
+    block_head,
+    is_intact,
     split_log_key,
     split_record_key,
-    time_of,
     unpack_metadata,
     unpack_row,
 )
 
-_Found = tuple[int, int, int]
-"""Log, position and arrival of a record."""
+
+class _Block(NamedTuple):
+    """What of a block the checks look at."""
+
+    log_id: int
+    start: int
+    size: int
+    """How many records there are."""
+    time_ms: int
+    is_intact: bool
+
+    @property
+    def end(self) -> int:
+        return self.start + self.size
 
 
 def check(file: LmdbFile, known: Loaded) -> list[str]:
@@ -69,32 +83,47 @@ def _check_rows(file: LmdbFile, known: Loaded) -> Iterator[str]:
 def _check_records(file: LmdbFile, known: Loaded) -> Iterator[str]:
     recordless = {log_id for log_id, extent in known.extents.items() if extent.first < extent.next}
     cursor = file.snapshot().cursor(file.tables.records)
-    found = ((*split_record_key(key), time_of(value)[0]) for key, value in cursor)
-    for log_id, records in groupby(found, key=itemgetter(0)):
+    for log_id, blocks in groupby((_block(*item) for item in cursor), key=attrgetter("log_id")):
         recordless.discard(log_id)
-        yield from _check_log(log_id, records, known.extents.get(log_id), known.backlog)
+        yield from _check_log(log_id, blocks, known.extents.get(log_id), known.backlog)
     for log_id in sorted(recordless):
         yield f"log {log_id} should have records, {known.extents[log_id]}, and has none"
 
 
+def _block(key: bytes, value: bytes) -> _Block:
+    _, size, time_ms = block_head(value)
+    log_id, start = split_record_key(key)
+    return _Block(log_id, start, size, time_ms, is_intact(key, value))
+
+
 def _check_log(
-    log_id: int, records: Iterator[_Found], extent: Extent | None, backlog: Container[int]
+    log_id: int, blocks: Iterator[_Block], extent: Extent | None, backlog: Container[int]
 ) -> Iterator[str]:
-    _, oldest, newest_time_ms = next(records)
-    newest = oldest
-    for _, position, time_ms in records:
-        if position != newest + 1:
-            yield f"log {log_id}: position {newest} is followed by {position}"
-        if time_ms < newest_time_ms:
-            yield f"log {log_id}: position {position} arrived before the one before it"
-        newest, newest_time_ms = position, time_ms
+    oldest = newest = next(blocks)
+    yield from _check_block(oldest)
+    for block in blocks:
+        yield from _check_block(block)
+        if block.start != newest.end:
+            yield f"log {log_id}: position {newest.end - 1} is followed by {block.start}"
+        if block.time_ms < newest.time_ms:
+            yield f"log {log_id}: position {block.start} arrived before the one before it"
+        newest = block
     if extent is None:
         if log_id not in backlog:
             yield f"log {log_id} has records, but does not exist"
         return
-    if oldest > extent.first:
-        yield f"log {log_id}: positions {extent.first} to {oldest - 1} are missing"
-    if oldest < extent.first and log_id not in backlog:
+    if oldest.start > extent.first:
+        yield f"log {log_id}: positions {extent.first} to {oldest.start - 1} are missing"
+    if oldest.end <= extent.first and log_id not in backlog:
         yield f"log {log_id}: nothing will give back the space of the positions before {extent.first}"
-    if extent.first < extent.next and (newest, newest_time_ms) != (extent.next - 1, extent.last_time_ms):
-        yield f"log {log_id} ends at position {newest}, arrived at {newest_time_ms}, but should be {extent}"
+    if extent.first < extent.next and (newest.end, newest.time_ms) != (extent.next, extent.last_time_ms):
+        yield (
+            f"log {log_id} ends at position {newest.end - 1}, arrived at {newest.time_ms},"
+            f" but should be {extent}"
+        )
+
+
+def _check_block(block: _Block) -> Iterator[str]:
+    if not block.is_intact:
+        positions = f"positions {block.start} to {block.end - 1}"
+        yield f"log {block.log_id}: {positions} are damaged: they do not match their checksum"

@@ -6,7 +6,9 @@ Rules:
 - readers use a snapshot, a read transaction opened after the last commit, never
   while a commit is under way, and ended when the next one is done. LMDB keeps
   the pages of the newest snapshot even without its lock table;
-- no transaction is open while the map grows.
+- no transaction is open while the map grows or is made anew;
+- every page that was touched counts as the process's memory until the map is made
+  anew, though it is the system's cache: so that is done now and then.
 
 Refuses to know what is read and written, and when.
 """
@@ -24,6 +26,10 @@ from headwater.storage.record_format import TABLE_NAMES
 
 Transaction: TypeAlias = "lmdb.Transaction[bytes]"
 Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 - the type of a handle has no public name
+
+
+RESIDENT_BYTES = 48 * 1024 * 1024
+"""The map is made anew when so much of it has been touched."""
 
 
 class Tables(NamedTuple):
@@ -52,6 +58,7 @@ class LmdbFile:
         """Open a data file that was recognised as ours. Raises `StoreUnreadable`."""
         self.path = folder / DATA_FILE
         self._snapshot: Transaction | None = None
+        self._touched_bytes = 0
         try:
             self._environment = lmdb.open(
                 str(self.path),
@@ -87,6 +94,7 @@ class LmdbFile:
 
     def fill(self, work: Work) -> Transaction:
         """A transaction that holds the work. Raises `lmdb.Error`, `MapCannotGrow`."""
+        self.forget_touched()
         while True:
             transaction = self._environment.begin(write=True)
             try:
@@ -103,11 +111,27 @@ class LmdbFile:
     def grow(self) -> None:
         """Double the room for data. Raises `MapCannotGrow`."""
         self.end_snapshot()
-        size = self._environment.info()["map_size"] * 2
+        self._map(self._environment.info()["map_size"] * 2)
+
+    def _map(self, size: int) -> None:
         try:
             self._environment.set_mapsize(size)
         except lmdb.Error as error:
             raise MapCannotGrow(f"No room for a map of {size} bytes: {error}") from error
+
+    def touched(self, size: int) -> None:
+        """Note that so many bytes of the map were read, or written and will be looked at again."""
+        self._touched_bytes += size
+
+    def forget_touched(self) -> None:
+        """Make the map anew if much of it was touched. Not while a commit is under way.
+
+        Raises `MapCannotGrow`.
+        """
+        if self._touched_bytes >= RESIDENT_BYTES:
+            self._touched_bytes = 0
+            self.end_snapshot()
+            self._map(self._environment.info()["map_size"])
 
     def close(self) -> None:
         """Release the file."""

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import lmdb
 
@@ -36,13 +36,19 @@ from headwater.storage.interface import (
     Extent,
     Metadata,
     Post,
-    StoredRecord,
+    Run,
     StoreUnavailable,
 )
 from headwater.storage.lmdb_file import LmdbFile, MapCannotGrow
 from headwater.storage.loading import load
 from headwater.storage.reclaiming import ReclaimStep
-from headwater.storage.record_format import TIME_BYTES, metadata_key, record_key, time_of
+from headwater.storage.record_format import (
+    block_head,
+    metadata_key,
+    payloads_of,
+    record_key,
+    split_record_key,
+)
 from headwater.storage.watchers import Watchers, deliver
 
 MAP_BYTES = 256 * 1024 * 1024
@@ -50,10 +56,8 @@ MAP_BYTES = 256 * 1024 * 1024
 GROUP_BYTES = 32 * 1024 * 1024
 """A group takes no further calls once it has this much payload."""
 
-_new_record = tuple.__new__
-"""A third of the time of `StoredRecord(...)`, once for each record read."""
-
-_WriteError = lmdb.Error | MapCannotGrow
+_WriteError: TypeAlias = lmdb.Error | MapCannotGrow | MemoryError
+_WRITE_ERRORS = (lmdb.Error, MapCannotGrow, MemoryError)
 
 
 def _nothing() -> None:
@@ -114,7 +118,7 @@ class LmdbStore:
         return self._extents.get(log_id)
 
     def append(self, entries: Sequence[Entry]) -> Completion[list[int | None]]:
-        """Append in one commit; each entry's position, or `None` where the log is sealed or gone."""
+        """Append in one commit; where each entry begins, or `None` where the log is sealed or gone."""
         return self._enqueue(Group.append, tuple(entries))
 
     def commit(self, change: Change) -> Completion[bool]:
@@ -127,30 +131,39 @@ class LmdbStore:
         """Forget the records before `position`."""
         return self._enqueue(Group.trim, (log_id, position))
 
-    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> list[StoredRecord]:
+    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> list[Run]:
         """Records from `position` on. Never suspends."""
         self._require_available()
         extent = self._extents.get(log_id)
         if extent is None:
             return []
         position = max(position, extent.first)
-        count = min(max_records, extent.next - position)
-        if count <= 0:
-            return []
-        records: list[StoredRecord] = []
+        end = min(position + max_records, extent.next)
+        runs: list[Run] = []
+        if position >= end:
+            return runs
+        if self._under_way is None:
+            self._forget_touched()
         try:
             cursor = self._file.snapshot().cursor(self._file.tables.records)
-            cursor.set_range(record_key(log_id, position))
-            for value in islice(cursor.iternext(keys=False), count):
-                max_bytes -= len(value) - TIME_BYTES
-                if max_bytes < 0 and records:
+            start = _find_block(cursor, log_id, position)
+            for block in cursor.iternext(keys=False):
+                _, count, time_ms = block_head(block)
+                payloads = payloads_of(
+                    block, count, position - start, end - start, max_bytes, at_least=0 if runs else 1
+                )
+                if not payloads:
                     break
-                record = (position, time_of(value)[0], value[TIME_BYTES:])
-                records.append(_new_record(StoredRecord, record))
-                position += 1
+                self._file.touched(len(block))
+                runs.append(Run(position, time_ms, payloads))
+                start += count
+                position += len(payloads)
+                max_bytes -= sum(map(len, payloads))
+                if position < start or position == end:
+                    break
         except lmdb.Error as error:
             raise StoreUnavailable(f"Records could not be read: {error}") from error
-        return records
+        return runs
 
     async def find(self, log_id: int, time_ms: int) -> int:
         """Position of the first kept record that arrived at `time_ms` or later. Never suspends."""
@@ -159,16 +172,14 @@ class LmdbStore:
         if time_ms > last_time_ms:
             return high
         try:
-            snapshot, table = self._file.snapshot(), self._file.tables.records
+            cursor = self._file.snapshot().cursor(self._file.tables.records)
             while low < high:
-                middle = (low + high) // 2
-                value = snapshot.get(record_key(log_id, middle), db=table)
-                if value is None:
-                    raise StoreUnavailable(f"Log {log_id} is damaged: position {middle} is missing.")
-                if time_of(value)[0] < time_ms:
-                    low = middle + 1
+                start = _find_block(cursor, log_id, (low + high) // 2)
+                _, count, arrival_ms = block_head(cursor.value())
+                if arrival_ms < time_ms:
+                    low = start + count
                 else:
-                    high = middle
+                    high = max(low, start)
         except lmdb.Error as error:
             raise StoreUnavailable(f"Records could not be read: {error}") from error
         return low
@@ -259,14 +270,14 @@ class LmdbStore:
                 if not isinstance(error, lmdb.MapFullError):
                     return error
                 self._file.grow()
-            except (lmdb.Error, MapCannotGrow) as error:
+            except _WRITE_ERRORS as error:
                 return error
 
     def _hand_over(self, work: Group | ReclaimStep, thread: CommitThread) -> None:
         try:
             transaction = self._file.fill(work)
             self._file.snapshot()
-        except (lmdb.Error, MapCannotGrow) as error:
+        except _WRITE_ERRORS as error:
             self._finish(work, error)
         else:
             self._under_way = work
@@ -311,13 +322,13 @@ class LmdbStore:
                 self._take_over(work)
                 self._news.append(self._successes(work))
             else:
-                self._fail([completion for completion, _ in work.results], f"Nothing was stored: {error}")
+                reason = "out of memory" if isinstance(error, MemoryError) else error
+                self._fail([completion for completion, _ in work.results], f"Nothing was stored: {reason}")
         if isinstance(error, MapCannotGrow):
-            self._fail([completion for _, _, completion in self._pending], str(error))
-            self._pending.clear()
-            self._give_up(str(error))
+            self._abandon(str(error))
 
     def _take_over(self, group: Group) -> None:
+        self._file.touched(group.payload_bytes)
         for log_id, extent in group.extents.items():
             if extent is not None:
                 self._extents[log_id] = extent
@@ -337,12 +348,26 @@ class LmdbStore:
             yield partial(completion.resolve, value)
         yield from self._watchers.calls(group.touched)
 
+    def _forget_touched(self) -> None:
+        try:
+            self._file.forget_touched()
+        except MapCannotGrow as error:
+            self._abandon(str(error))
+            self._post(self._tell)
+            raise StoreUnavailable(str(error)) from error
+
     def _fail(self, completions: Sequence[Completion[Any]], reason: str) -> None:
         self._news.append(iter([partial(c.fail, StoreUnavailable(reason)) for c in completions]))
 
     def _tell(self) -> None:
         news, self._news = self._news, []
         deliver(chain.from_iterable(news), self._post)
+
+    def _abandon(self, reason: str) -> None:
+        """Fail what waits, too, and give up."""
+        self._fail([completion for _, _, completion in self._pending], reason)
+        self._pending.clear()
+        self._give_up(reason)
 
     def _give_up(self, reason: str) -> None:
         """Release the file; every later call fails with `reason`."""
@@ -352,3 +377,17 @@ class LmdbStore:
             self._thread = None
         self._file.close()
         self._on_close()
+
+
+def _find_block(cursor: lmdb.Cursor[bytes], log_id: int, position: int) -> int:
+    """Move to the block that holds a position; returns where it starts."""
+    key = record_key(log_id, position)
+    found = cursor.set_range(key)
+    if not (found and cursor.key() == key):
+        found = cursor.prev() if found else cursor.last()
+    block_log_id: int
+    start: int
+    block_log_id, start = split_record_key(cursor.key()) if found else (-1, 0)
+    if block_log_id != log_id or position >= start + block_head(cursor.value()).size:
+        raise StoreUnavailable(f"Log {log_id} is damaged: position {position} is missing.")
+    return start

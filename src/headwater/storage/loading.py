@@ -1,6 +1,6 @@
 """What a store must remember of its file while it is open: metadata, extents and the backlog.
 
-Reads each log's row and at most two of its records, never all records.
+Reads each log's row and at most two of its blocks, never all records.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from headwater.storage.lmdb_file import LmdbFile
 from headwater.storage.record_format import (
     MAX_POSITION,
     LogRow,
+    block_head,
     record_key,
     split_log_key,
     split_record_key,
-    time_of,
     unpack_metadata,
     unpack_row,
 )
@@ -55,11 +55,12 @@ def _load_log(log_id: int, row: LogRow, cursor: lmdb.Cursor[bytes], loaded: Load
     next_position, last_time_ms = row.next, row.last_time_ms
     beyond = cursor.set_range(record_key(log_id, MAX_POSITION))
     if cursor.prev() if beyond else cursor.last():
-        newest_log_id, newest = split_record_key(cursor.key())
-        if newest_log_id == log_id and newest >= next_position:
-            next_position, last_time_ms = newest + 1, time_of(cursor.value())[0]
+        newest_log_id, start = split_record_key(cursor.key())
+        _, count, time_ms = block_head(cursor.value())
+        if newest_log_id == log_id and start + count > next_position:
+            next_position, last_time_ms = start + count, time_ms
     loaded.extents[log_id] = Extent(row.first, next_position, last_time_ms, row.sealed)
     if row.first > 0 and cursor.set_range(record_key(log_id, 0)):
-        oldest_log_id, oldest = split_record_key(cursor.key())
-        if oldest_log_id == log_id and oldest < row.first:
+        oldest_log_id, start = split_record_key(cursor.key())
+        if oldest_log_id == log_id and start + block_head(cursor.value()).size <= row.first:
             loaded.backlog[log_id] = None

@@ -11,6 +11,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import TypeVar
 
 from headwater.storage.completion import Completion
@@ -20,7 +22,7 @@ from headwater.storage.interface import (
     Extent,
     Metadata,
     Post,
-    StoredRecord,
+    Run,
     StoreUnavailable,
 )
 from headwater.storage.record_format import metadata_key
@@ -66,7 +68,7 @@ class MemoryStore:
         return None if log is None else Extent(log.first, log.next, log.last_time_ms, log.sealed)
 
     def append(self, entries: Sequence[Entry]) -> Completion[list[int | None]]:
-        """Append in one commit; each entry's position, or `None` where the log is sealed or gone."""
+        """Append in one commit; where each entry begins, or `None` where the log is sealed or gone."""
         return self._later(partial(self._append, tuple(entries)))
 
     def commit(self, change: Change) -> Completion[bool]:
@@ -79,22 +81,27 @@ class MemoryStore:
         """Forget the records before `position`."""
         return self._later(partial(self._trim, log_id, position))
 
-    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> list[StoredRecord]:
+    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> list[Run]:
         """Records from `position` on."""
         self._require_open()
         log = self._logs.get(log_id)
         if log is None:
             return []
         start = max(position, log.first)
-        found: list[StoredRecord] = []
         size = 0
+        found: list[tuple[int, bytes]] = []
         begin = start - log.first
-        for time_ms, payload in log.records[begin : begin + max(max_records, 0)]:
-            size += len(payload)
+        for record in log.records[begin : begin + max(max_records, 0)]:
+            size += len(record[1])
             if found and size > max_bytes:
                 break
-            found.append(StoredRecord(start + len(found), time_ms, payload))
-        return found
+            found.append(record)
+        runs = []
+        for time_ms, records in groupby(found, key=itemgetter(0)):
+            run = Run(start, time_ms, [payload for _, payload in records])
+            start += len(run.payloads)
+            runs.append(run)
+        return runs
 
     async def find(self, log_id: int, time_ms: int) -> int:
         """Position of the first kept record that arrived at `time_ms` or later."""
@@ -162,13 +169,13 @@ class MemoryStore:
 
     def _append(self, entries: Sequence[Entry]) -> list[int | None]:
         positions: list[int | None] = []
-        for log_id, time_ms, payload in entries:
+        for log_id, time_ms, payloads in entries:
             log = self._logs.get(log_id)
             if log is None or log.sealed:
                 positions.append(None)
                 continue
             positions.append(log.next)
-            log.records.append((time_ms, payload))
+            log.records.extend((time_ms, payload) for payload in payloads)
             log.last_time_ms = time_ms
             self._touched[log_id] = None
         return positions

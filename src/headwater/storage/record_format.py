@@ -2,7 +2,7 @@
 
 | table    | key                                 | value                                             |
 | -------- | ----------------------------------- | ------------------------------------------------- |
-| records  | log id, position (u64 each)         | time_ms (u64), payload                            |
+| records  | log id, first position (u64 each)   | a block: see below                                |
 | logs     | log id (u64)                        | first, next, last_time_ms (u64 each), flags (u8)  |
 | metadata | the key in UTF-8                    | version (u64), value                              |
 | about    | `format`, `version`                 | `headwater-store`, a decimal number               |
@@ -10,19 +10,31 @@
 All numbers are big-endian, so that the order of bytes is the order of positions.
 A change of anything here is a new `FORMAT_VERSION`.
 
+A block holds records of one log that follow one another, arrived at the same time
+and were committed together: a file that has an entry for each of many small records
+spends most of its time and a third of its space on the entries. It is
+
+    checksum (u32) · count (u32) · time_ms (u64) · the length of each payload (u32 each) · the payloads
+
+where the checksum is the CRC-32 of the key and of everything after the checksum.
+
 `next` and `last_time_ms` of a row are those of its last write; a record that lies
 later than the row corrects them. So an append writes records and nothing else.
 """
 
 from __future__ import annotations
 
-from struct import Struct
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from struct import Struct, pack, unpack_from
 from typing import NamedTuple
+from zlib import crc32
 
-from headwater.storage.interface import Metadata
+from headwater.storage.interface import Metadata, Payload
 
 FORMAT_NAME = b"headwater-store"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 TABLE_NAMES = (b"records", b"logs", b"metadata")
 """Each a named database of the file; `about` is a fourth."""
@@ -31,13 +43,15 @@ MAX_POSITION = 2**64 - 1
 """Above every position that a record can have."""
 MAX_METADATA_KEY_BYTES = 511
 
-TIME_BYTES = 8
+BLOCK_BYTES = 128 * 1024
+"""A block takes no further record once it has this much payload: large values need room in one piece."""
+COPIED_BYTES = 2048
+"""Records of a block that are larger than this on the average are not copied out of it."""
 
 record_key = Struct(">QQ").pack
 split_record_key = Struct(">QQ").unpack
-time_prefix = Struct(">Q").pack
-time_of = Struct(">Q").unpack_from
-"""The arrival of a record from its stored value, in a tuple of one."""
+_HEAD = Struct(">IIQ")
+_CHECKSUM = Struct(">I")
 
 log_key = Struct(">Q").pack
 split_log_key = Struct(">Q").unpack
@@ -57,7 +71,59 @@ class LogRow(NamedTuple):
     deleted: bool
 
 
+class BlockHead(NamedTuple):
+    """What a block says about all of its records."""
+
+    checksum: int
+    size: int
+    """How many records there are."""
+    time_ms: int
+
+
 DELETED_ROW = LogRow(0, 0, 0, sealed=False, deleted=True)
+
+
+def pack_block(key: bytes, time_ms: int, payloads: Sequence[bytes]) -> bytes:
+    """The block of these records."""
+    count = len(payloads)
+    lengths = pack(f">IQ{count}I", count, time_ms, *map(len, payloads))
+    # Many small payloads are joined first. A single one may have 10 MiB: that is not copied for this.
+    rest = payloads[0] if count == 1 else b"".join(payloads)
+    checksum = crc32(rest, crc32(lengths, crc32(key)))
+    return b"".join((_CHECKSUM.pack(checksum), lengths, rest))
+
+
+def block_head(block: bytes) -> BlockHead:
+    """Read its beginning. Raises `struct.error` for what is too short."""
+    return BlockHead._make(_HEAD.unpack_from(block))
+
+
+def payloads_of(
+    block: bytes, count: int, begin: int, end: int, max_bytes: int, *, at_least: int
+) -> Sequence[Payload]:
+    """The payloads of records `begin` to `end` of a block's `count`.
+
+    Only as many as fit into `max_bytes`, but `at_least` so many.
+    """
+    lengths = unpack_from(f">{count}I", block, _HEAD.size)
+    start = _HEAD.size + 4 * count + sum(lengths[:begin])
+    ends = list(accumulate(lengths[begin:end], initial=start))
+    if ends[-1] - start > max_bytes:
+        del ends[max(bisect_right(ends, start + max_bytes), 1 + at_least) :]
+    # Small pieces are cheaper to copy, large ones to look at.
+    whole = block if len(block) < COPIED_BYTES * count else memoryview(block)
+    return [whole[start:end] for start, end in pairwise(ends)]
+
+
+def is_intact(key: bytes, block: bytes) -> bool:
+    """Whether the block is, to the last bit, what was stored under the key."""
+    if len(block) < _HEAD.size:
+        return False
+    checksum, count, _ = block_head(block)
+    if count == 0 or len(block) < _HEAD.size + 4 * count:
+        return False
+    size = _HEAD.size + 4 * count + sum(unpack_from(f">{count}I", block, _HEAD.size))
+    return len(block) == size and checksum == crc32(memoryview(block)[_CHECKSUM.size :], crc32(key))
 
 
 def pack_row(row: LogRow) -> bytes:

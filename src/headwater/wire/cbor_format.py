@@ -29,6 +29,7 @@ from typing import Any
 
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
+from headwater.model.record_list import PlacementList, RecordList
 
 DEEPEST_NESTING = 64
 """Maps, arrays and tags inside each other; requests of the API have five."""
@@ -425,6 +426,10 @@ def _write_null(_value: None, write: _Write) -> None:
     write(_NULL)
 
 
+def _write_documents(items: RecordList | PlacementList, write: _Write) -> None:
+    _write_array(items.documents(), write)
+
+
 class _Writers(dict[type, Callable[[Any, _Write], None]]):
     """What writes a value of each type."""
 
@@ -442,6 +447,8 @@ _WRITERS = _Writers(
         float: _write_float,
         bool: _write_boolean,
         Instant: _write_instant,
+        RecordList: _write_documents,
+        PlacementList: _write_documents,
         type(None): _write_null,
     }
 )

@@ -13,12 +13,16 @@ This module refuses to know operations and their shapes.
 from __future__ import annotations
 
 from binascii import a2b_base64
+from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import msgspec
 
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
+from headwater.model.record import Payload, is_large, text_of
+from headwater.model.record_list import PlacementList, RecordList
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """All that msgspec raises for a body that it does not take."""
@@ -90,8 +94,42 @@ def utf16_length(text: str) -> int:
 
 
 def encode(answer: dict[str, Any] | None) -> bytes:
-    """The body of an answer; an operation without output has an empty one."""
-    return b"" if answer is None else _answer_encoder.encode(answer)
+    """The body of an answer; an operation without output has an empty one.
+
+    A long list is joined with the rest once: copying it costs more than writing it.
+    """
+    if answer is None:
+        return b""
+    records = answer.get("Records")
+    write = _LIST_WRITERS.get(type(records))
+    if write is None:
+        return _answer_encoder.encode(answer)
+    rest = _answer_encoder.encode({name: value for name, value in answer.items() if value is not records})
+    return b"".join((rest[:-1], b'"Records":[' if rest == b"{}" else b',"Records":[', *write(records), b"]}"))
+
+
+def _write_records(records: RecordList) -> list[Payload]:
+    pieces: list[Payload] = []
+    for sequence_numbers, arrival_ms, payloads in records.runs:
+        time = b'","ApproximateArrivalTimestamp":%b,' % _answer_encoder.encode(Instant(arrival_ms))
+        heads = [b'},{"SequenceNumber":"%d%b' % (number, time) for number in sequence_numbers]
+        if any(map(is_large, payloads)):
+            pieces += chain.from_iterable(
+                (head, *text_of(payload)) for head, payload in zip(heads, payloads, strict=True)
+            )
+        else:
+            pieces += chain.from_iterable(zip(heads, payloads, strict=True))
+    if pieces:
+        pieces[0] = pieces[0][2:]
+        pieces.append(b"}")
+    return pieces
+
+
+def _write_placements(records: PlacementList) -> list[Payload]:
+    texts = [
+        f'{{"SequenceNumber":"{number}","ShardId":"{shard_id}"}}' for shard_id, number in records.placements
+    ]
+    return [",".join(texts).encode()]
 
 
 def _encode_instant(value: object) -> int | float:
@@ -103,3 +141,7 @@ def _encode_instant(value: object) -> int | float:
 
 _document_decoder = msgspec.json.Decoder()
 _answer_encoder = msgspec.json.Encoder(enc_hook=_encode_instant)
+_LIST_WRITERS: dict[type, Callable[[Any], list[Payload]]] = {
+    RecordList: _write_records,
+    PlacementList: _write_placements,
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headwater.api.descriptions import describe_child_shard, describe_records
+from headwater.api.descriptions import describe_child_shard
 from headwater.api.dry_run import stop_dry_run
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
@@ -22,7 +22,7 @@ async def get_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
     limit = request.Limit or RECORDS_PER_READ_MAX
     reading = await read_shard(engine, stream, shard, iterator.position, limit)
     answer: dict[str, Any] = {
-        "Records": describe_records(reading),
+        "Records": reading.records,
         "MillisBehindLatest": reading.millis_behind_latest,
     }
     if reading.next_position is None:

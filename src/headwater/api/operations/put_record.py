@@ -18,15 +18,15 @@ from headwater.model.stream import Stream
 async def put_record(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
     """Answers once the record is as safe as the store promises."""
     name = stream_named(caller, request)
-    record = NewRecord(request.Data, request.PartitionKey, request.ExplicitHashKey)
-    if record.partition_key is None:
+    record: NewRecord = (request.Data, request.PartitionKey, request.ExplicitHashKey)
+    if request.PartitionKey is None:
         require_partition_keys(engine, name, ["partitionKey"])
     held = await engine.serving(name)
     check_record(held.stream, record, "data")
     if request.SequenceNumberForOrdering is not None:
         _check_ordering(held.stream, request.SequenceNumberForOrdering, engine.now_ms())
     stop_dry_run(request)
-    ((shard_id, sequence_number),) = await append(engine, name, (record,))
+    ((shard_id, sequence_number),) = await append(engine, held, (record,))
     answer = {"ShardId": shard_id, "SequenceNumber": sequence_number}
     if held.stream.encryption_type == "KMS":
         answer["EncryptionType"] = "KMS"

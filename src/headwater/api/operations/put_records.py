@@ -5,37 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.dry_run import stop_dry_run
-from headwater.api.record_checks import check_record, require_partition_keys
+from headwater.api.record_checks import check_records, require_partition_keys
 from headwater.api.stream_reference import stream_named
 from headwater.engine.appending import NewRecord, append
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.limits import PUT_MAX_BYTES
-from headwater.model.errors import InvalidArgumentException
+from headwater.model.record_list import PlacementList
 
 
 async def put_records(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
     """Answers once the records are as safe as the store promises; placements are in the request's order."""
     name = stream_named(caller, request)
-    records = [NewRecord(entry.Data, entry.PartitionKey, entry.ExplicitHashKey) for entry in request.Records]
-    without_key = [at for at, record in enumerate(records, 1) if record.partition_key is None]
-    if without_key:
+    records: list[NewRecord] = [
+        (entry.Data, entry.PartitionKey, entry.ExplicitHashKey) for entry in request.Records
+    ]
+    if any(partition_key is None for _, partition_key, _ in records):
+        without_key = [at for at, (_, partition_key, _) in enumerate(records, 1) if partition_key is None]
         require_partition_keys(engine, name, [f"records.{at}.member.partitionKey" for at in without_key])
     held = await engine.serving(name)
-    size = 0
-    for at, record in enumerate(records, 1):
-        size += check_record(held.stream, record, f"records.{at}.member.data")
-    if size > PUT_MAX_BYTES:
-        raise InvalidArgumentException(f"Records size exceeds {PUT_MAX_BYTES // 1024**2} MB limit")
+    check_records(held.stream, records)
     stop_dry_run(request)
-    placements = await append(engine, name, records)
-    answer: dict[str, Any] = {
-        "FailedRecordCount": 0,
-        "Records": [
-            {"SequenceNumber": sequence_number, "ShardId": shard_id}
-            for shard_id, sequence_number in placements
-        ],
-    }
+    placements = await append(engine, held, records)
+    answer: dict[str, Any] = {"FailedRecordCount": 0, "Records": PlacementList(placements)}
     if held.stream.encryption_type == "KMS":
         answer["EncryptionType"] = "KMS"
     return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headwater.api.descriptions import describe_child_shard, describe_records
+from headwater.api.descriptions import describe_child_shard
 from headwater.api.dry_run import stop_dry_run
 from headwater.api.stream_reference import consumer_of_arn
 from headwater.api.streamed_answer import StreamedAnswer
@@ -37,7 +37,7 @@ async def subscribe_to_shard(engine: Engine, caller: Caller, request: Any) -> St
 def _described(event: Event) -> dict[str, Any]:
     reading = event.reading
     described: dict[str, Any] = {
-        "Records": describe_records(reading),
+        "Records": reading.records,
         "MillisBehindLatest": reading.millis_behind_latest,
     }
     if event.continuation_sequence_number is None:

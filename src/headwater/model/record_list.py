@@ -1,0 +1,74 @@
+"""Lists of many records on their way into an answer.
+
+Everything else in an answer is a plain value. These lists are long, so they travel
+in the shape in which they were found, and each wire format writes them in the fastest
+way it has: `documents` is the list as plain values, which is always right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from headwater.model.instant import Instant
+from headwater.model.record import Payload, decode_payloads
+
+
+class NumberedRun(NamedTuple):
+    """Records that follow one another in a shard and arrived at the same time."""
+
+    sequence_numbers: range
+    arrival_ms: int
+    payloads: Sequence[Payload]
+
+
+class RecordList:
+    """The shape `RecordList`: records in the order of their shard."""
+
+    __slots__ = ("runs",)
+
+    def __init__(self, runs: Sequence[NumberedRun]) -> None:
+        self.runs = runs
+
+    def __len__(self) -> int:
+        return sum(len(run.payloads) for run in self.runs)
+
+    def documents(self) -> list[dict[str, Any]]:
+        """A dict for each record."""
+        described = []
+        for sequence_numbers, arrival_ms, payloads in self.runs:
+            for number, record in zip(sequence_numbers, decode_payloads(payloads), strict=True):
+                document: dict[str, Any] = {
+                    "SequenceNumber": str(number),
+                    "ApproximateArrivalTimestamp": Instant(arrival_ms),
+                    "Data": record.data,
+                }
+                if record.partition_key is not None:
+                    document["PartitionKey"] = record.partition_key
+                if record.encryption_type is not None:
+                    document["EncryptionType"] = record.encryption_type
+                described.append(document)
+        return described
+
+
+Placement: TypeAlias = tuple[str, str]
+"""Where a record was stored: shard id and sequence number."""
+
+
+class PlacementList:
+    """The shape `PutRecordsResultEntryList` of records that were all stored."""
+
+    __slots__ = ("placements",)
+
+    def __init__(self, placements: Sequence[Placement]) -> None:
+        self.placements = placements
+
+    def __len__(self) -> int:
+        return len(self.placements)
+
+    def documents(self) -> list[dict[str, Any]]:
+        """A dict for each record."""
+        return [
+            {"SequenceNumber": sequence_number, "ShardId": shard_id}
+            for shard_id, sequence_number in self.placements
+        ]

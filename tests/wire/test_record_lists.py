@@ -1,0 +1,52 @@
+"""Long lists of records are written as their documents would be, only faster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from headwater.model.record import LARGE_BYTES, encode_payload
+from headwater.model.record_list import NumberedRun, PlacementList, RecordList
+from headwater.wire import cbor_format, json_format
+
+data = st.binary(max_size=40) | st.binary(min_size=LARGE_BYTES - 1, max_size=LARGE_BYTES + 3)
+payloads = st.builds(
+    lambda data, key, encrypted: encode_payload(data, key, encrypted=encrypted),
+    data,
+    st.none() | st.text(max_size=10),
+    st.booleans(),
+)
+runs = st.builds(
+    lambda first, arrival_ms, payloads: NumberedRun(
+        range(first, first + (len(payloads) << 80), 1 << 80), arrival_ms, payloads
+    ),
+    st.integers(2 << 184, 3 << 184),
+    st.integers(0, 2**48),
+    st.lists(payloads, min_size=1, max_size=5),
+)
+
+
+@pytest.mark.parametrize("wire_format", [json_format, cbor_format])
+@given(
+    runs=st.lists(runs, max_size=4),
+    others=st.dictionaries(st.text(min_size=1, max_size=5), st.integers(0, 9)),
+)
+def test_records(wire_format: Any, runs: list[NumberedRun], others: dict[str, int]) -> None:
+    records = RecordList(runs)
+    documents = records.documents()
+    assert len(records) == len(documents)
+    written = wire_format.decode(wire_format.encode(others | {"Records": records}))
+    assert written == wire_format.decode(wire_format.encode(others | {"Records": documents}))
+
+
+@pytest.mark.parametrize("wire_format", [json_format, cbor_format])
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_placements(wire_format: Any, count: int) -> None:
+    placements = PlacementList([(f"shardId-{at:012}", str((2 << 184) + at)) for at in range(count)])
+    documents = placements.documents()
+    assert len(placements) == len(documents) == count
+    written = wire_format.decode(wire_format.encode({"FailedRecordCount": 0, "Records": placements}))
+    assert written == wire_format.decode(wire_format.encode({"FailedRecordCount": 0, "Records": documents}))
