@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all test-long test-clients lint types check format clean
+.PHONY: run test test-all test-long test-clients bench lint types check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
@@ -24,6 +24,10 @@ test-long: $(VENV)/installed-test
 # Each client is installed by its own package manager; what is missing here is named and left out.
 test-clients: $(VENV)/installed-test
 	@$(BIN)/python -m pytest -m clients tests/clients
+
+# Against the peers, on Linux with wrk. ARGS="--help" tells what can be chosen.
+bench: $(VENV)/installed-bench
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(VENV)/installed-test
 	@$(BIN)/ruff check .
@@ -56,4 +60,8 @@ $(VENV)/installed: $(VENV)/created pyproject.toml
 
 $(VENV)/installed-test: $(VENV)/created pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-bench: $(VENV)/created pyproject.toml
+	@$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@ $(VENV)/installed

@@ -134,6 +134,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=1000, help="records a second")
     parser.add_argument("--batch", type=int, default=10, help="records a call")
     parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--json", action="store_true", help="print the figures for a program to read")
     options = parser.parse_args()
 
     os.environ |= {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -148,6 +149,9 @@ def main() -> None:
     rate, took_ms = result
     counted = sorted(took_ms[int(WARM_UP_S * options.rate) :])
     percentiles = statistics.quantiles(counted, n=100)
+    if options.json:
+        print(json.dumps({"records_s": rate, "ms_p50": percentiles[49], "ms_p99": percentiles[98]}))
+        return
     print(
         f"{options.client}: {rate:.0f} records/s, {options.batch} a call, {len(counted)} records: "
         f"median {percentiles[49]:.2f} ms, p99 {percentiles[98]:.2f} ms, most {counted[-1]:.2f} ms"

@@ -20,7 +20,7 @@ from headwater.model.errors import InternalFailureException, InvalidArgumentExce
 from headwater.model.hash_key import HASH_KEY_MAX, digest_of
 from headwater.model.record import encode_payload
 from headwater.model.record_list import Placement
-from headwater.model.sequence_number import record_sequence_numbers
+from headwater.model.sequence_number import record_sequence_number, record_sequence_numbers
 from headwater.storage.interface import Entry
 
 _REROUTES_MAX = 100
@@ -66,6 +66,20 @@ async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> li
     raise InternalFailureException("Internal Service Failure")
 
 
+async def append_one(engine: Engine, held: Held, record: NewRecord) -> Placement:
+    """Store one record: `append` without what it does for many. Raises the same."""
+    stream, routes = held.stream, held.routes
+    data, partition_key, _ = record
+    log_id, shard_id, base, epoch_s = routes[_route_of(record, routes, by_turn=stream.distribution == "AUTO")]
+    arrival_ms = engine.arrival_ms()
+    payload = encode_payload(data, partition_key, encrypted=stream.encryption_type == "KMS")
+    (position,) = await engine.store.append((Entry(log_id, arrival_ms, (payload,)),))
+    if position is None:
+        (placement,) = await append(engine, await engine.serving(stream.full_name), (record,))
+        return placement
+    return shard_id, record_sequence_number(base, epoch_s, position, arrival_ms)
+
+
 _Shares: TypeAlias = dict[int, tuple[list[int], list[bytes]]]
 """For each route that gets records: which ones, and their payloads."""
 
@@ -75,20 +89,24 @@ def _share_out(
 ) -> _Shares:
     shares: _Shares = {}
     for index in pending:
-        data, partition_key, explicit_hash_key = records[index]
-        if by_turn:
-            route_at = routes.in_turn()
-        elif explicit_hash_key is not None:
-            route_at = routes.by_hash_key(int(explicit_hash_key))
-        else:
-            assert partition_key is not None, "the operation lets a record without a key pass for AUTO only"
-            route_at = routes.by_digest(digest_of(partition_key))
+        record = records[index]
+        route_at = _route_of(record, routes, by_turn=by_turn)
         share = shares.get(route_at)
         if share is None:
             share = shares[route_at] = ([], [])
         share[0].append(index)
-        share[1].append(encode_payload(data, partition_key, encrypted=encrypted))
+        share[1].append(encode_payload(record[0], record[1], encrypted=encrypted))
     return shares
+
+
+def _route_of(record: NewRecord, routes: Routes, *, by_turn: bool) -> int:
+    _, partition_key, explicit_hash_key = record
+    if by_turn:
+        return routes.in_turn()
+    if explicit_hash_key is not None:
+        return routes.by_hash_key(int(explicit_hash_key))
+    assert partition_key is not None, "the operation lets a record without a key pass for AUTO only"
+    return routes.by_digest(digest_of(partition_key))
 
 
 def check_explicit_hash_key(explicit_hash_key: str | None) -> None:

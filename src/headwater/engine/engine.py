@@ -150,6 +150,13 @@ class Engine:
             held = self.held(name)
         return held.stream
 
+    def settled(self, name: StreamName) -> Held | None:
+        """The stream if it serves records and nothing about it is due; else `None`: `serving` knows more."""
+        held = self._streams.get(name)
+        if held is None or not held.serving or held.due_ms <= self._clock.now_ms():
+            return None
+        return held
+
     async def serving(self, name: StreamName) -> Held:
         """The stream if it takes and gives records.
 

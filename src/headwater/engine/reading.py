@@ -88,7 +88,7 @@ async def open_iterator(
             f"tolerated delay of {ITERATOR_LIFE_MS} milliseconds."
         )
     try:
-        held = await engine.serving(iterator.stream)
+        held = engine.settled(iterator.stream) or await engine.serving(iterator.stream)
     except ResourceNotFoundException:
         raise _shard_gone(iterator) from None
     shard = held.stream.shard(iterator.shard_index)

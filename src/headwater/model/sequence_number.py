@@ -54,7 +54,7 @@ def record_sequence_number(base: int, epoch_s: int, position: int, time_ms: int)
 
     Records count from 1, and none is older than its shard.
     """
-    return str(record_sequence_numbers(base, epoch_s, position, time_ms, 1)[0])
+    return format_sequence_number(base, position + 1, max(time_ms // 1000, epoch_s))
 
 
 def record_sequence_numbers(base: int, epoch_s: int, position: int, time_ms: int, count: int) -> range:

@@ -49,8 +49,8 @@ class RequestLog:
         self._json = log_format == "json"
         self._threshold = LEVELS[log_level]
         self._lines: list[str] = []
-        self._second = -1
-        self._second_text = ""
+        self._now_ms = -1
+        self._now_text = ""
 
     def call(
         self,
@@ -117,11 +117,12 @@ class RequestLog:
         self._lines.append(line)
 
     def _time(self) -> str:
-        second, ms = divmod(self._clock.now_ms(), 1000)
-        if second != self._second:
-            self._second = second
-            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._second_text}.{ms:03d}Z"
+        now_ms = self._clock.now_ms()
+        if now_ms != self._now_ms:
+            self._now_ms = now_ms
+            second, ms = divmod(now_ms, 1000)
+            self._now_text = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{ms:03d}Z"
+        return self._now_text
 
 
 def _reason(error_code: str, error_message: str | None) -> str:

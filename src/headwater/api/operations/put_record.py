@@ -7,7 +7,7 @@ from typing import Any
 from headwater.api.dry_run import stop_dry_run
 from headwater.api.record_checks import check_record, require_partition_keys
 from headwater.api.stream_reference import stream_named
-from headwater.engine.appending import NewRecord, append
+from headwater.engine.appending import NewRecord, append_one
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.model.errors import InvalidArgumentException
@@ -21,12 +21,12 @@ async def put_record(engine: Engine, caller: Caller, request: Any) -> dict[str, 
     record: NewRecord = (request.Data, request.PartitionKey, request.ExplicitHashKey)
     if request.PartitionKey is None:
         require_partition_keys(engine, name, ["partitionKey"])
-    held = await engine.serving(name)
+    held = engine.settled(name) or await engine.serving(name)
     check_record(held.stream, record, "data")
     if request.SequenceNumberForOrdering is not None:
         _check_ordering(held.stream, request.SequenceNumberForOrdering, engine.now_ms())
     stop_dry_run(request)
-    ((shard_id, sequence_number),) = await append(engine, held, (record,))
+    shard_id, sequence_number = await append_one(engine, held, record)
     answer = {"ShardId": shard_id, "SequenceNumber": sequence_number}
     if held.stream.encryption_type == "KMS":
         answer["EncryptionType"] = "KMS"

@@ -22,7 +22,7 @@ async def put_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
     if any(partition_key is None for _, partition_key, _ in records):
         without_key = [at for at, (_, partition_key, _) in enumerate(records, 1) if partition_key is None]
         require_partition_keys(engine, name, [f"records.{at}.member.partitionKey" for at in without_key])
-    held = await engine.serving(name)
+    held = engine.settled(name) or await engine.serving(name)
     check_records(held.stream, records)
     stop_dry_run(request)
     placements = await append(engine, held, records)
