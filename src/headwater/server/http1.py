@@ -42,7 +42,10 @@ from headwater.server.exchange import (
 from headwater.server.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
 
 PIPELINED_REQUESTS = 16
-NAMES_REMEMBERED = 1024
+NAMES_REMEMBERED = 256
+NAMES_REMEMBERED_BYTES = 2048
+UNREAD = b""
+"""Stands for the name of a header that nobody reads."""
 LINGER_S = 2.0
 """How long a refused client may go on sending before it is cut off."""
 UPGRADE_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
@@ -169,10 +172,8 @@ class RequestReader:
         ):
             self._refuse(self._limits.header_too_large())
         self._unfinished_head_bytes = 0
-        if names is None:
-            headers = dict(sent)
-        else:
-            headers = {name: value for key, value in sent.items() if (name := names[key])}
+        headers = dict(sent if names is None else zip(names[tuple(sent)], sent.values(), strict=True))
+        headers.pop(UNREAD, None)
         self._headers = headers
         if b"content-length" in headers and int(headers[b"content-length"]) > self._limits.body_bytes:
             self._refuse(self._limits.body_too_large())
@@ -213,18 +214,18 @@ class RequestReader:
         return bool(self._parser.get_http_version() == "1.1")
 
 
-class _KeptNames(dict[bytes, bytes | None]):
-    """A header's name in lower case by its name as sent; `None` for one that nobody reads."""
+class _KeptNames(dict[tuple[bytes, ...], list[bytes]]):
+    """The headers' names in lower case by their names as sent, which are the same again and again."""
 
     def __init__(self, kept: frozenset[bytes]) -> None:
         super().__init__()
         self._kept = kept
 
-    def __missing__(self, sent: bytes) -> bytes | None:
-        name = sent.lower() if sent.lower() in self._kept else None
-        if len(self) < NAMES_REMEMBERED:
-            self[sent] = name
-        return name
+    def __missing__(self, sent: tuple[bytes, ...]) -> list[bytes]:
+        names = [name if (name := key.lower()) in self._kept else UNREAD for key in sent]
+        if len(self) < NAMES_REMEMBERED and sum(map(len, sent)) < NAMES_REMEMBERED_BYTES:
+            self[sent] = names
+        return names
 
 
 @lru_cache
