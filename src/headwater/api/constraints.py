@@ -1,7 +1,7 @@
 """From a request's body to its struct, or to AWS's error: the one entry to validation.
 
 Rules:
-- a usual request is read by `request_types.read`; what that leaves is read again
+- a usual request is read by `request_types`; what that leaves is read again
   from the start, here: parsed, its types checked, then its constraints;
 - types first: the first wrong one ends it with a `SerializationException`;
 - all broken constraints of a request are in one `ValidationException`, at most ten,
@@ -53,14 +53,20 @@ def accept(operation_name: str, body: bytes) -> Any:
     `operation_name` must be one of the model's.
     """
     request = request_types.read(operation_name, body)
-    return accept_document(operation_name, json_format.decode(body)) if request is None else request
+    return explained(operation_name, json_format.decode(body)) if request is None else request
 
 
 def accept_document(operation_name: str, document: dict[str, Any]) -> Any:
-    """The request in a decoded document: the same for every wire format.
+    """The request in a decoded document, as `accept`.
 
     A blob is base64 text or `bytes`, a time a number of seconds or an `Instant`.
     """
+    request = request_types.convert(operation_name, document)
+    return explained(operation_name, document) if request is None else request
+
+
+def explained(operation_name: str, document: dict[str, Any]) -> Any:
+    """The request in a document of any kind, read step by step, or what is wrong with it."""
     shape_name = api_model().input_shape_name(operation_name)
     members = typed(shape_name, document)
     if next(_structure_failures(shape_name, members, "", refused=False), None) is not None:

@@ -7,11 +7,11 @@ Rules:
 - types are made at the first use of their operation, not at start;
 - the model's constraints are annotations of the types, so that msgspec decodes
   and checks a usual request in one step;
-- `read` never explains: whatever it does not take whole, valid or not, it leaves
-  to `constraints`, which is slower, takes every valid request, and words AWS's
-  errors. What `read` does take, `constraints` takes too, and to an equal struct.
+- `read` and `convert` never explain: whatever they do not take whole, valid or not,
+  they leave to `constraints`, which is slower, takes every valid request, and words
+  AWS's errors. What they do take, `constraints` takes too, and to an equal struct.
 
-What `read` leaves although it may be valid: unknown members (msgspec would skip
+What they leave although it may be valid: unknown members (msgspec would skip
 them without looking whether they are well-formed), nulls in lists and maps,
 fractions and overflow of whole numbers, text for booleans, and what `_is_unusual`
 finds in the body, where msgspec and AWS differ.
@@ -23,7 +23,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from types import GenericAlias
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -45,19 +45,53 @@ Settle = Callable[[Any], Any]
 
 
 def read(operation_name: str, body: bytes) -> Any | None:
-    """The request in the body, or `None`: then `constraints` has to look at it."""
+    """The request in a JSON body, or `None`: then `constraints` has to look at it."""
     if _is_unusual(body):
         return None
-    decoder, settle, must_name_stream = _reader(operation_name)
+    reader = _reader(operation_name)
     try:
-        request = decoder.decode(body)
+        request = reader.decoder.decode(body)
     except UNREADABLE:
         return None
-    if must_name_stream and request.StreamName is None and request.StreamARN is None:
+    return reader.settled(request)
+
+
+def convert(operation_name: str, document: dict[str, Any]) -> Any | None:
+    """The request in a document whose blobs are `bytes`, or `None`, as `read`."""
+    if not _is_ascii(document):
         return None
-    if settle is not None:
-        settle(request)
-    return request
+    reader = _reader(operation_name)
+    try:
+        request = msgspec.convert(document, reader.type, builtin_types=(bytes,))
+    except UNREADABLE:
+        return None
+    return reader.settled(request)
+
+
+class _Reader(NamedTuple):
+    """What reads the requests of an operation."""
+
+    type: type[msgspec.Struct]
+    decoder: msgspec.json.Decoder[Any]
+    settle: Settle | None
+    must_name_stream: bool
+
+    def settled(self, request: Any) -> Any | None:
+        if self.must_name_stream and request.StreamName is None and request.StreamARN is None:
+            return None
+        if self.settle is not None:
+            self.settle(request)
+        return request
+
+
+def _is_ascii(value: Any) -> bool:
+    """Whether all text in a document is: of other text, AWS and msgspec may count the length otherwise."""
+    kind = type(value)
+    if kind is str:
+        return value.isascii()  # type: ignore[no-any-return]  # a str's method
+    if kind is dict:
+        return all(map(_is_ascii, value.values())) and all(map(_is_ascii, value))
+    return kind is not list or all(map(_is_ascii, value))
 
 
 def _is_unusual(body: bytes) -> bool:
@@ -154,10 +188,10 @@ def full_match(pattern: str) -> str:
 
 
 @cache
-def _reader(operation_name: str) -> tuple[msgspec.json.Decoder[Any], Settle | None, bool]:
+def _reader(operation_name: str) -> _Reader:
     shape_name = api_model().input_shape_name(operation_name)
-    decoder = msgspec.json.Decoder(request_type(shape_name))
-    return decoder, _settler(shape_name), names_a_stream(shape_name)
+    kind = request_type(shape_name)
+    return _Reader(kind, msgspec.json.Decoder(kind), _settler(shape_name), names_a_stream(shape_name))
 
 
 @cache

@@ -128,7 +128,7 @@ async def _read_kept(
 
 def _within_a_page(runs: list[Run], max_bytes: int) -> list[Run]:
     """Cut what was read beyond `max_bytes` of data and keys, but not the first record."""
-    if sum(len(payload) for run in runs for payload in run.payloads) <= max_bytes:
+    if sum(sum(map(len, run.payloads)) for run in runs) <= max_bytes:
         return runs
     size = 0
     for run_at, run in enumerate(runs):

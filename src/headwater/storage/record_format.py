@@ -52,6 +52,8 @@ record_key = Struct(">QQ").pack
 split_record_key = Struct(">QQ").unpack
 _HEAD = Struct(">IIQ")
 _CHECKSUM = Struct(">I")
+_pack_checksum = _CHECKSUM.pack
+_pack_single = Struct(">IQI").pack
 
 log_key = Struct(">Q").pack
 split_log_key = Struct(">Q").unpack
@@ -86,11 +88,13 @@ DELETED_ROW = LogRow(0, 0, 0, sealed=False, deleted=True)
 def pack_block(key: bytes, time_ms: int, payloads: Sequence[bytes]) -> bytes:
     """The block of these records."""
     count = len(payloads)
-    lengths = pack(f">IQ{count}I", count, time_ms, *map(len, payloads))
-    # Many small payloads are joined first. A single one may have 10 MiB: that is not copied for this.
-    rest = payloads[0] if count == 1 else b"".join(payloads)
-    checksum = crc32(rest, crc32(lengths, crc32(key)))
-    return b"".join((_CHECKSUM.pack(checksum), lengths, rest))
+    if count == 1:  # not copied once more: it may have 10 MiB
+        rest = payloads[0]
+        head = _pack_single(1, time_ms, len(rest))
+    else:
+        rest = b"".join(payloads)
+        head = pack(f">IQ{count}I", count, time_ms, *map(len, payloads))
+    return b"".join((_pack_checksum(crc32(rest, crc32(head, crc32(key)))), head, rest))
 
 
 def block_head(block: bytes) -> BlockHead:

@@ -21,7 +21,7 @@ import msgspec
 
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
-from headwater.model.record import Payload, is_large, text_of
+from headwater.model.record import LARGE_BYTES, Payload, is_large, text_of
 from headwater.model.record_list import PlacementList, RecordList
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -113,7 +113,7 @@ def _write_records(records: RecordList) -> list[Payload]:
     for sequence_numbers, arrival_ms, payloads in records.runs:
         time = b'","ApproximateArrivalTimestamp":%b,' % _answer_encoder.encode(Instant(arrival_ms))
         heads = [b'},{"SequenceNumber":"%d%b' % (number, time) for number in sequence_numbers]
-        if any(map(is_large, payloads)):
+        if max(map(len, payloads)) > LARGE_BYTES and any(map(is_large, payloads)):
             pieces += chain.from_iterable(
                 (head, *text_of(payload)) for head, payload in zip(heads, payloads, strict=True)
             )
