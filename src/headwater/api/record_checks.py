@@ -49,28 +49,30 @@ def check_records(stream: Stream, records: Sequence[NewRecord]) -> None:
         and not any(explicit_hash_key for _, _, explicit_hash_key in records)
     ):
         return  # as nearly always: nothing can be wrong with any of them
-    size = 0
     for at, record in enumerate(records, 1):
-        size += check_record(stream, record, f"records.{at}.member.data")
-    if size > PUT_MAX_BYTES:
+        check_record(stream, record, f"records.{at}.member.data")
+    if sum(map(_size, records)) > PUT_MAX_BYTES:
         raise InvalidArgumentException(f"Records size exceeds {PUT_MAX_BYTES // 1024**2} MB limit")
 
 
-def check_record(stream: Stream, record: NewRecord, data_member: str) -> int:
-    """The size of a record, data and key, in bytes.
+def check_record(stream: Stream, record: NewRecord, data_member: str) -> None:
+    """Raise ValidationException for a record above the stream's limit.
 
-    Raises ValidationException above the stream's limit, and
-    InvalidArgumentException for a hash key that is out of range.
+    Raises InvalidArgumentException for a hash key that is out of range.
     """
-    data, partition_key, explicit_hash_key = record
-    size = len(data) + (len(partition_key.encode()) if partition_key is not None else 0)
+    data, _, explicit_hash_key = record
     limit = stream.max_record_size_kib * 1024
-    if size > limit:
+    if len(data) + KEY_MAX_BYTES > limit and _size(record) > limit:
         printed = f"java.nio.HeapByteBuffer[pos=0 lim={len(data)} cap={len(data)}]"
         raise ValidationException(
             f"1 validation error detected: Value '{printed}' at '{data_member}' failed to satisfy "
             f"constraint: Member must have length less than or equal to {limit}"
         )
-    if stream.distribution != "AUTO":
+    if explicit_hash_key is not None and stream.distribution != "AUTO":
         check_explicit_hash_key(explicit_hash_key)
-    return size
+
+
+def _size(record: NewRecord) -> int:
+    """Data and key, in bytes."""
+    data, partition_key, _ = record
+    return len(data) + len((partition_key or "").encode())

@@ -109,9 +109,9 @@ def _route_of(record: NewRecord, routes: Routes, *, by_turn: bool) -> int:
     return routes.by_digest(digest_of(partition_key))
 
 
-def check_explicit_hash_key(explicit_hash_key: str | None) -> None:
+def check_explicit_hash_key(explicit_hash_key: str) -> None:
     """Raise InvalidArgumentException for a hash key above 2^128-1."""
-    if explicit_hash_key is not None and int(explicit_hash_key) > HASH_KEY_MAX:
+    if int(explicit_hash_key) > HASH_KEY_MAX:
         raise InvalidArgumentException(
             "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
             f"Specified value was {explicit_hash_key}"

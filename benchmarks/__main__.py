@@ -1,0 +1,150 @@
+"""Headwater against its peers, and against what the machine can do: `make bench`, `python -m benchmarks`.
+
+Installs the peers into a scratch folder, starts each server on loopback in turn, and drives it with
+wrk. All that was measured is kept there as JSON; the report is made of that, now or later.
+
+Only a run of everything, no shorter than the default, replaces RESULTS.md. A smaller one has its
+report in the scratch folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from benchmarks import machine, rates, report
+from benchmarks.bench import HERE, Bench, say
+from benchmarks.measurements import MEASUREMENTS, Measurement
+from benchmarks.results import Results
+from benchmarks.scenarios import SCENARIOS, Scenario
+from benchmarks.servers import HEADWATER, SERVERS, Role, Server
+from benchmarks.wrk import WrkFailed, check_installed
+
+ROUNDS, SECONDS, RECORDS_HELD = 3, 4, 5_000_000
+"""What RESULTS.md is made of, at least."""
+SCRATCH = HERE / ".scratch"
+COMPLETE, PARTIAL = "complete.json", "partial.json"
+
+
+def main() -> None:
+    """Measure, or take what was measured, and write the report."""
+    options = read_options()
+    if options.report:
+        results = Results.load(options.report)
+    else:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped, too
+        results = measure(options)
+    output = options.output or (HERE if results.is_complete else options.scratch) / "RESULTS.md"
+    report.write(results, output)
+    say(f"the report is {output}")
+
+
+def read_options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Headwater against its peers, and against what the machine can do.",
+        epilog="What can be measured: " + ", ".join(row.name for row in (*SCENARIOS, *MEASUREMENTS)) + ".",
+    )
+    peers = ", ".join(server.name for server in SERVERS if server.role is Role.PEER)
+    add = parser.add_argument
+    add("--rounds", type=int, default=ROUNDS)
+    add("--seconds", type=int, default=SECONDS, help="how long wrk runs, each time")
+    add("--records-held", type=int, default=RECORDS_HELD, metavar="COUNT", help="by a stream that is full")
+    add("--only", action="append", metavar="NAME", help="this, and what is named NAME_…; may repeat")
+    add("--peers", metavar="NAME,…", help=f"only these of {peers}; may be empty")
+    add("--headwater", default=shlex.join([sys.executable, "-m", "headwater"]), metavar="COMMAND")
+    add("--scratch", type=Path, default=SCRATCH, metavar="DIR", help="for the peers and all files")
+    add(
+        "--report", type=Path, metavar="FILE", help=f"measure nothing: report what is kept in this {COMPLETE}"
+    )
+    add("--output", type=Path, metavar="FILE", help="the report; its plot goes beside it")
+    return parser.parse_args()
+
+
+def measure(options: argparse.Namespace) -> Results:
+    """Measure what is wanted."""
+    try:
+        wrk_version = check_installed()
+    except WrkFailed as error:
+        sys.exit(str(error))
+    scratch = options.scratch.resolve()
+    bench = Bench(scratch, options.headwater, options.rounds, options.seconds, options.records_held)
+    versions, left_out = bench.install([server for server in SERVERS if is_wanted_server(server, options)])
+    if HEADWATER not in bench.servers:
+        sys.exit(f"{HEADWATER.name}: {left_out[HEADWATER.name]}")
+    results = Results(
+        date=dt.datetime.now(tz=dt.UTC).date().isoformat(),
+        rounds=bench.rounds,
+        seconds=bench.seconds,
+        machine=machine.describe(bench.folder(".")),
+        versions=versions | {"wrk": wrk_version},
+        left_out=left_out,
+    )
+    complete = is_complete(options)
+    kept = scratch / (COMPLETE if complete else PARTIAL)
+    measure_rates(bench, results, [row for row in SCENARIOS if is_wanted(row.name, options)], kept)
+    measure_figures(bench, results, [row for row in MEASUREMENTS if is_wanted(row.name, options)], kept)
+    results.is_complete = complete
+    results.save(kept)
+    return results
+
+
+def measure_rates(bench: Bench, results: Results, scenarios: list[Scenario], kept: Path) -> None:
+    """Every scenario with every server, round after round."""
+    for turn in range(bench.rounds):
+        for scenario in scenarios:
+            for server in bench.in_turn(turn):
+                if scenario.is_for(server):
+                    results.rates.append(rates.measure(bench, scenario, server, turn))
+                    results.save(kept)
+
+
+def measure_figures(bench: Bench, results: Results, measurements: list[Measurement], kept: Path) -> None:
+    """Everything else, once or once a round."""
+    for measurement in measurements:
+        for turn in range(bench.rounds if measurement.in_rounds else 1):
+            for server in bench.in_turn(turn):
+                if measurement.is_for(server):
+                    measure_one(bench, results, measurement, server)
+                    results.save(kept)
+
+
+def measure_one(bench: Bench, results: Results, measurement: Measurement, server: Server) -> None:
+    """One measurement of one server; a failure is noted, and the bench goes on."""
+    try:
+        for figure in measurement.run(bench, server):
+            held = f"{figure.held:,} held" if figure.held else ""
+            say(f"{figure.name:28} {figure.server:22} {figure.value:12,.1f} {held}")
+            results.figures.append(figure)
+    except rates.FAILURES as error:
+        results.left_out[f"{measurement.name} of {server.name}"] = str(error) or repr(error)
+        say(f"{measurement.name} of {server.name} failed: {error!r}")
+
+
+def is_wanted(name: str, options: argparse.Namespace) -> bool:
+    """Whether a scenario or a measurement was asked for."""
+    only = options.only
+    return only is None or any(name == wanted or name.startswith(f"{wanted}_") for wanted in only)
+
+
+def is_wanted_server(server: Server, options: argparse.Namespace) -> bool:
+    """Whether a server was asked for: only peers are left out by an option."""
+    is_named = options.peers is None or server.name in options.peers.split(",")
+    return is_named or server.role is not Role.PEER
+
+
+def is_complete(options: argparse.Namespace) -> bool:
+    """Whether the report may stand in the place of the last complete one."""
+    at_least = (
+        options.rounds >= ROUNDS and options.seconds >= SECONDS and options.records_held >= RECORDS_HELD
+    )
+    return at_least and options.only is None and options.peers is None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""How a peer comes into its folder, and how its version is read there: a row for each package manager."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class NotInstalled(Exception):
+    """A server cannot take part; the message says why."""
+
+
+@dataclass(frozen=True)
+class PackageManager:
+    """One row. Both functions are given the peer's folder and the package's name."""
+
+    install: Callable[[Path, str], object]
+    version: Callable[[Path, str], str]
+
+
+def install(manager: str, folder: Path, package: str) -> str:
+    """The version that is installed, now or since an earlier run. Raises NotInstalled."""
+    row = PACKAGE_MANAGERS[manager]
+    done = folder / "installed"
+    if not done.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        row.install(folder, package)
+        done.touch()
+    return row.version(folder, package)
+
+
+def output_of(command: Sequence[str]) -> str:
+    """What a program prints. Raises NotInstalled when it is absent or fails."""
+    if shutil.which(command[0]) is None:
+        raise NotInstalled(f"there is no {command[0]} on PATH")
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if run.returncode:
+        raise NotInstalled(f"{Path(command[0]).name} failed: {run.stdout.strip()[-300:]}")
+    return run.stdout.strip()
+
+
+def version_in(text: str) -> str:
+    """The first version number in what a program says of itself."""
+    found = re.search(r"\d+(\.\d+)+", text)
+    return found[0] if found else text
+
+
+def _npm_install(folder: Path, package: str) -> None:
+    output_of(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), package])
+
+
+def _npm_version(folder: Path, package: str) -> str:
+    description = json.loads((folder / "node_modules" / package / "package.json").read_text())
+    return f"{description['version']} on Node.js {output_of(['node', '--version']).lstrip('v')}"
+
+
+def _pip_install(folder: Path, package: str) -> None:
+    # Some systems have pip, but no ensurepip: so the bench's own pip installs into the environment.
+    output_of([sys.executable, "-m", "venv", "--without-pip", str(folder)])
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    output_of([*pip, "--python", str(_python(folder)), "install", package])
+
+
+def _pip_version(folder: Path, package: str) -> str:
+    code = (
+        "import sys, platform, importlib.metadata as packages\n"
+        "print(packages.version(sys.argv[1]), 'on Python', platform.python_version())"
+    )
+    return output_of([str(_python(folder)), "-c", code, package.partition("[")[0]])
+
+
+def _python(folder: Path) -> Path:
+    return folder / "bin" / "python"
+
+
+PACKAGE_MANAGERS = {
+    "npm": PackageManager(_npm_install, _npm_version),
+    "pip": PackageManager(_pip_install, _pip_version),
+}

@@ -1,0 +1,44 @@
+"""What is measured besides the rates of `scenarios.py`: a row for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from benchmarks import filling, open_connections, pushing, starting
+from benchmarks.bench import Bench
+from benchmarks.results import Figure
+from benchmarks.servers import Role, Server
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One row. `run` yields each figure as soon as it is known."""
+
+    name: str
+    run: Callable[[Bench, Server], Iterator[Figure]]
+    is_for: Callable[[Server], bool]
+    in_rounds: bool = False
+    """Whether it is measured once a round, with every server in turn, or once."""
+
+
+def _speaks_kinesis(server: Server) -> bool:
+    return server.role is not Role.LIMIT
+
+
+def _keeps_on_disk(server: Server) -> bool:
+    return bool(server.on_disk)
+
+
+def _is_ours(server: Server) -> bool:
+    return server.role is Role.OURS
+
+
+MEASUREMENTS = (
+    Measurement("start", starting.start_and_idle, _speaks_kinesis, in_rounds=True),
+    Measurement("fill", filling.in_memory, _speaks_kinesis),
+    Measurement("fill_on_disk", filling.on_disk, _keeps_on_disk),
+    Measurement("put_to_push", pushing.put_to_push, _is_ours, in_rounds=True),
+    Measurement("connections", open_connections.idle_connections, _is_ours),
+    Measurement("subscriptions", open_connections.subscriptions, _is_ours),
+)

@@ -1,0 +1,188 @@
+"""RESULTS.md, made of what was measured."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from pathlib import Path
+
+from benchmarks import plot
+from benchmarks.filling import PEER_LIMIT_S
+from benchmarks.results import Figure, Results
+from benchmarks.scenarios import SCENARIOS, Scenario
+from benchmarks.servers import NGINX, SERVERS
+from benchmarks.targets import TARGETS, Target, best_peer
+
+LABELS = [server.name for server in SERVERS if server is not NGINX]
+LABELS += [server.label(on_disk=True) for server in SERVERS if server.on_disk]
+LABELS += [NGINX.name]
+HELD = (0, 100_000, 500_000, 1_000_000, 2_000_000, 5_000_000)
+"""Where the table reads the curve of a stream that fills."""
+MEMORY = {
+    "idle": "nothing to do",
+    "filled": "{count} records",
+    "connections": "{count} idle connections",
+    "subscriptions": "{count} subscriptions",
+}
+"""The occasions on which memory is measured, by the beginning of the figures' names."""
+
+BEGINNING = """\
+# Results
+
+Measured on {date} by `make bench`: {rounds} rounds of {seconds} s of wrk for each rate, over loopback, with
+wrk on the same machine. Each server is started anew for each of them, and a round visits every server
+in turn. What is measured how: [scenarios.py](scenarios.py), [measurements.py](measurements.py).
+"""
+
+ABOUT_RATES = """\
+KB and MB are 1,000 and 1,000,000 bytes of the records' data, before base64. The ratios are of medians.
+nginx answers the same requests with a constant, which is Headwater's first answer: that is what the
+machine, the network and wrk leave to any server. CPU is what the server takes for one request, user
+and system. A round with an error has no rate; the error is shown.
+"""
+
+ABOUT_MEMORY = """\
+RSS and PSS count pages of mapped files, too, which the kernel takes back when it needs them; anonymous
+memory is what the server holds for itself.
+"""
+
+ABOUT_FILLING = """\
+Records/s of PutRecords 500 x 100 B, in the first moments in which the stream held as many. Headwater
+is filled to the end, a peer for {limit_s:.0f} s.
+"""
+
+
+def write(results: Results, path: Path) -> None:
+    """The report, and its plot beside it."""
+    drawing = path.with_suffix(".svg")
+    plot.draw(results, drawing)
+    parts = [
+        BEGINNING.format(date=results.date, rounds=results.rounds, seconds=results.seconds),
+        table(("machine", ""), results.machine.items()),
+        table(("server", "version"), results.versions.items()),
+        table(("left out", "why"), results.left_out.items()),
+        "## Targets\n",
+        table(("target", "wanted", "measured", "met", ""), map(target_row, TARGETS, repeat(results))),
+        "## Rates\n",
+        f"![Ratios to the best peer, and rates as a stream fills]({drawing.name})\n",
+        ABOUT_RATES,
+        table(
+            (
+                "scenario",
+                "server",
+                "min",
+                "median",
+                "max",
+                "unit",
+                "of the best peer",
+                "of nginx",
+                "CPU µs",
+                "",
+            ),
+            [
+                rate_row(results, scenario, server)
+                for scenario in SCENARIOS
+                for server in LABELS
+                if results.rates_or_errors_of(scenario.name, server)
+            ],
+        ),
+        "## Start\n",
+        "Milliseconds until the first answer: min / median / max.\n",
+        table(("server", "empty", "with records", "records"), start_rows(results)),
+        "## Memory and disk\n",
+        ABOUT_MEMORY,
+        table(
+            ("server", "with", "RSS MiB", "PSS MiB", "anonymous MiB", "disk MiB"),
+            [row for when, what in MEMORY.items() for row in memory_rows(results, when, what)],
+        ),
+        "## As a stream fills\n",
+        ABOUT_FILLING.format(limit_s=PEER_LIMIT_S),
+        table(("server", *(f"{held:,}" if held else "at first" for held in HELD)), filling_rows(results)),
+    ]
+    path.write_text("\n".join(part for part in parts if part))
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown; nothing without rows."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads), *lines, ""]) if lines else ""
+
+
+def target_row(target: Target, results: Results) -> list[str]:
+    """A target, and what came of it."""
+    wanted = f"{'at most' if target.less_is_better else 'at least'} {target.bound:g} {target.unit}"
+    measured = target.measured(results)
+    if measured is None:
+        return [target.title, wanted, "not measured", "", ""]
+    met = "yes" if target.is_met(measured.value) else "**no**"
+    return [target.title, wanted, f"{measured.value:.3g} {target.unit}", met, measured.note]
+
+
+def rate_row(results: Results, scenario: Scenario, server: str) -> list[str]:
+    """One server's rounds of one scenario."""
+    rounds = results.rates_or_errors_of(scenario.name, server)
+    good = results.rates_of(scenario.name, server)
+    errors = " / ".join(sorted({rate.errors for rate in rounds if rate.errors})).replace("|", "¦")
+    failed = results.failed_rounds_of(scenario.name, server)
+    note = f"{failed} of {len(rounds)} rounds: {errors}" if errors else ""
+    if not good:
+        return [scenario.title, server, "", "", "", scenario.unit, "", "", "", note]
+    values = [rate.value for rate in good]
+    median = statistics.median(values)
+    return [
+        scenario.title,
+        server,
+        *(
+            f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+            for value in (min(values), median, max(values))
+        ),
+        scenario.unit,
+        ratio(median, results.median_rate(scenario.name, best_peer(results, scenario.name) or "")),
+        ratio(median, results.median_rate(scenario.name, NGINX.name)),
+        f"{statistics.median(rate.cpu_us for rate in good):,.0f}",
+        note,
+    ]
+
+
+def ratio(value: float, of: float | None) -> str:
+    """With two digits that count; empty when there is nothing to compare with."""
+    if not of:
+        return ""
+    return f"{value / of:.0f}" if value / of >= 10 else f"{value / of:.2g}"
+
+
+def start_rows(results: Results) -> Iterator[list[str]]:
+    """How long each server took to start, without records and with them."""
+    for server in LABELS:
+        empty, full = results.figures_of("start_ms", server), results.figures_of("restart_ms", server)
+        if empty or full:
+            held = f"{full[0].held:,}" if full else ""
+            yield [server, spread(empty), spread(full), held]
+
+
+def spread(figures: list[Figure]) -> str:
+    """Min / median / max."""
+    values = [figure.value for figure in figures]
+    return f"{min(values):,.0f} / {statistics.median(values):,.0f} / {max(values):,.0f}" if values else ""
+
+
+def memory_rows(results: Results, when: str, what: str) -> Iterator[list[str]]:
+    """What each server held at one occasion: the median, for as many of `what`."""
+    for server in LABELS:
+        for count in sorted({figure.held for figure in results.figures_of(f"{when}_rss_mib", server)}):
+            cells = []
+            for kind in ("rss", "pss", "anonymous", "disk"):
+                figures = results.figures_of(f"{when}_{kind}_mib", server)
+                values = [figure.value for figure in figures if figure.held == count]
+                cells.append(f"{statistics.median(values):,.0f}" if values else "")
+            yield [server, what.format(count=f"{count:,}"), *cells]
+
+
+def filling_rows(results: Results) -> Iterator[list[str]]:
+    """Where each server's curve passes the numbers of `HELD`."""
+    for server in LABELS:
+        curve = results.figures_of("fill_rate", server)
+        if curve:
+            passed = [next((point for point in curve if point.held >= held), None) for held in HELD]
+            yield [server, *(f"{point.value:,.0f}" if point else "" for point in passed)]

@@ -1,0 +1,95 @@
+"""What wrk asks of every server: a row for each figure of the table.
+
+A KB is 1,000 bytes and an MB 1,000,000; bytes are those of the records' data, before base64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.servers import HEADWATER, Role, Server
+
+STREAM = "bench"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One row."""
+
+    name: str
+    title: str
+    operation: str
+    connections: int
+    records: int
+    """In one request, or at most in one page."""
+    record_bytes: int
+    unit: str
+    """A key of `UNITS`."""
+    shards: int = 4
+    on_disk: bool = False
+    only: tuple[Server, ...] = ()
+    """The servers that take part; empty: all that can."""
+
+    def is_for(self, server: Server) -> bool:
+        """Whether this server takes part."""
+        if self.only:
+            return server in self.only
+        return not self.on_disk or bool(server.on_disk) or server.role is Role.LIMIT
+
+    def rate(self, records_per_s: float) -> float:
+        """In the scenario's unit."""
+        return records_per_s * UNITS[self.unit](self.record_bytes)
+
+
+UNITS: dict[str, Callable[[int], float]] = {
+    "requests/s": lambda _: 1.0,  # of one record each
+    "records/s": lambda _: 1.0,
+    "MB/s": lambda record_bytes: record_bytes / 1e6,
+}
+"""How much of each a record is."""
+
+PUT, PUTS, GET = "PutRecord", "PutRecords", "GetRecords"
+
+SCENARIOS = (
+    Scenario("put_record_1", "PutRecord 100 B, 1 connection", PUT, 1, 1, 100, "requests/s"),
+    Scenario("put_record_16", "PutRecord 100 B, 16 connections", PUT, 16, 1, 100, "requests/s"),
+    Scenario("put_record_64", "PutRecord 100 B, 64 connections", PUT, 64, 1, 100, "requests/s"),
+    Scenario(
+        "put_record_1000_shards",
+        "PutRecord 100 B, 16 connections, 1,000 shards",
+        PUT,
+        16,
+        1,
+        100,
+        "requests/s",
+        shards=1000,
+        only=(HEADWATER,),
+    ),
+    Scenario("put_records_100b", "PutRecords 500 x 100 B, 4 connections", PUTS, 4, 500, 100, "records/s"),
+    Scenario("put_records_10kb", "PutRecords 100 x 10 KB, 4 connections", PUTS, 4, 100, 10_000, "MB/s"),
+    Scenario(
+        "get_records_100b", "GetRecords 10,000 x 100 B, 1 connection", GET, 1, 10_000, 100, "records/s", 1
+    ),
+    Scenario("get_records_10kb", "GetRecords 1,000 x 10 KB, 1 connection", GET, 1, 1000, 10_000, "MB/s", 1),
+    Scenario(
+        "durable_put_record",
+        "On disk: PutRecord 100 B, 64 connections",
+        PUT,
+        64,
+        1,
+        100,
+        "requests/s",
+        on_disk=True,
+    ),
+    Scenario(
+        "durable_put_records",
+        "On disk: PutRecords 500 x 100 B, 4 connections",
+        PUTS,
+        4,
+        500,
+        100,
+        "records/s",
+        on_disk=True,
+    ),
+)
