@@ -19,6 +19,7 @@ import shlex
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -26,13 +27,16 @@ from ssl import SSLContext
 from types import ModuleType
 from typing import Any, cast
 
+import msgspec
+
 from headwater import __version__
+from headwater.api.call_rates import rated
 from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
 from headwater.config import Config, tls_folder
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
-from headwater.model.clock import Clock, SystemClock
+from headwater.model.clock import AdjustableClock, Clock, SystemClock
 from headwater.server.allocator import keep_freed_memory
 from headwater.server.authentication import Authentication
 from headwater.server.connections import OpenConnections
@@ -56,7 +60,8 @@ from headwater.server.request_log import RequestLog
 from headwater.server.tls import TlsError, server_context
 from headwater.server.verification import Verification
 from headwater.server.wire_formats import WIRE_FORMATS
-from headwater.storage.interface import Post, StoreError
+from headwater.storage.data_file import DATA_FILE
+from headwater.storage.interface import Post, StoreError, StoreUnreadable
 from headwater.storage.open_store import open_store
 
 uvloop: ModuleType | None
@@ -81,6 +86,8 @@ class Server:
     def __init__(self, config: Config, clock: Clock | None = None) -> None:
         self._config = config
         self._clock = clock or SystemClock()
+        self._test_clock = AdjustableClock(self._clock) if config.test_clock else None
+        """What streams go by, if it may be moved; connections, signatures and the log do not."""
         self._loop = asyncio.get_running_loop()
         self._log = RequestLog(
             _write_to_stderr,
@@ -176,10 +183,11 @@ class Server:
             account_id=config.account_id,
             region=config.region,
             transition_ms=config.transition_ms,
+            enforce_limits=config.enforce_limits,
             shard_limit=config.shard_limit,
             on_demand_stream_limit=config.on_demand_stream_limit,
         )
-        engine = Engine(store, self._clock, settings, os.urandom)
+        engine = Engine(store, self._test_clock or self._clock, settings, os.urandom)
         try:
             engine.open()
         except BaseException:
@@ -205,8 +213,10 @@ class Server:
     def _build_dispatch(self, engine: Engine, credentials: Credentials) -> Dispatch:
         config = self._config
         operations, authentication = OPERATIONS, Authentication(config.account_id, config.region)
+        if config.enforce_limits:
+            operations = rated(operations)
         if credentials:
-            operations = enforced(OPERATIONS)  # callers are who they say, so policies mean something
+            operations = enforced(operations)  # callers are who they say, so policies mean something
             authentication = Verification(config.account_id, config.region, credentials, self._clock)
         return Dispatch(
             engine,
@@ -216,6 +226,7 @@ class Server:
             hosts=HostPolicy(_own_names(config), config.allow_hosts),
             origins=OriginPolicy(config.allow_origins),
             log=self._log,
+            clock=self._test_clock,
         )
 
     def _tick(self) -> None:
@@ -249,6 +260,30 @@ async def serve(config: Config) -> None:
         await told_to_stop.wait()
     finally:
         await server.stop(config.shutdown_grace_s)
+
+
+def check_data(data_dir: Path) -> list[str]:
+    """Everything that is wrong in a data directory that no server has open, in plain words.
+
+    Nothing in it is changed. Raises `StoreError`.
+    """
+    if not (data_dir / DATA_FILE).exists():
+        raise StoreUnreadable(f"There is no data of Headwater in {data_dir}.")
+    unheeded: list[Callable[[], None]] = []  # what the store would do next: give space back, commit
+    store = open_store(data_dir, unheeded.append)
+    try:
+        engine = Engine(store, SystemClock(), Settings(), os.urandom)
+        engine.open()
+        return engine.check()
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return [f"what is known of a stream or an account cannot be read: {error}"]
+    finally:
+        store.close()
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """The fastest loop that this platform has."""
+    return uvloop.new_event_loop() if uvloop else asyncio.new_event_loop()
 
 
 def open_tls(config: Config) -> tuple[Path | None, SSLContext | None]:
@@ -302,7 +337,7 @@ def run(config: Config) -> int:
     """Run a server from a command line; returns the exit code."""
     keep_freed_memory()
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(serve(config))
     except START_ERRORS as error:
         sys.stderr.write(f"headwater: {error}\n")

@@ -42,6 +42,10 @@ class Config:
     session_token: str | None = field(default=None, repr=False)
     transition_ms: int = 200
     """How long streams and consumers stay CREATING, UPDATING and DELETING."""
+    test_clock: bool = False
+    """The time that streams live in can be moved through `/_headwater/clock`."""
+    enforce_limits: bool = False
+    """Refuse what is beyond the rates of AWS."""
     shard_limit: int = 20_000
     """Open shards of provisioned streams that one account may have in one region."""
     on_demand_stream_limit: int = 50
@@ -242,6 +246,8 @@ SETTINGS = (
         "How long a stream is CREATING, UPDATING or DELETING.",
         _whole_number(0, 86_400_000),
     ),
+    Setting("test_clock", "test-clock", "", "Let /_headwater/clock move the time of streams.", _yes_or_no),
+    Setting("enforce_limits", "enforce-limits", "", "Refuse what is beyond AWS's rates.", _yes_or_no),
     Setting(
         "shard_limit",
         "shard-limit",

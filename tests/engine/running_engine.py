@@ -24,12 +24,18 @@ class RunningEngine:
     """Calls operations as the server does, minus HTTP."""
 
     def __init__(
-        self, open_store: Callable[[Post], Store], clock: ManualClock, transition_ms: int = 0, seed: int = 0
+        self,
+        open_store: Callable[[Post], Store],
+        clock: ManualClock,
+        transition_ms: int = 0,
+        seed: int = 0,
+        *,
+        enforce_limits: bool = False,
     ) -> None:
         self.clock = clock
         self.inbox = Inbox()
         self._open_store = open_store
-        self._settings = Settings(transition_ms=transition_ms)
+        self._settings = Settings(transition_ms=transition_ms, enforce_limits=enforce_limits)
         self._random = Random(seed)
         self.engine = self._open()
 

@@ -47,9 +47,9 @@ class RecordingSink:
 class Subscribed:
     """A stream of one shard with one ACTIVE consumer."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, enforce_limits: bool = False) -> None:
         self.clock = ManualClock()
-        self.running = RunningEngine(MemoryStore, self.clock)
+        self.running = RunningEngine(MemoryStore, self.clock, enforce_limits=enforce_limits)
         self.running.call("CreateStream", StreamName=STREAM, ShardCount=1)
         summary = self.running.call("DescribeStreamSummary", StreamName=STREAM)["StreamDescriptionSummary"]
         self.stream_arn = summary["StreamARN"]
@@ -249,3 +249,20 @@ def test_a_reader_that_left_is_told_nothing_more(subscribed: Subscribed) -> None
     subscribed.put(b"unseen")
     assert len(sink.events) == 1
     assert not sink.ended
+
+
+def test_a_consumer_gets_two_mebibytes_a_second_when_limits_are_enforced() -> None:
+    subscribed = Subscribed(enforce_limits=True)
+    sent = [bytes([65 + at]) * (1024 * 1024 - 1) for at in range(6)]
+    for data in sent:
+        subscribed.put(data)
+        subscribed.pass_time(1_000)
+    sink = subscribed.subscribe()
+    assert sink.data == sent[:2]
+    subscribed.pass_time(400)
+    assert len(sink.data) == 3
+    for _ in range(10):
+        subscribed.pass_time(100)
+    assert len(sink.data) == 5
+    subscribed.pass_time(1_000)
+    assert sink.data == sent

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headwater import __version__
-from headwater.model.clock import ManualClock
+from headwater.model.clock import AdjustableClock, ManualClock
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch
@@ -20,11 +20,18 @@ class CountingEngine:
     """Its reset ends when told to."""
 
     def __init__(self) -> None:
-        self.resets = 0
+        self.resets = self.ticks = 0
+        self.clock = AdjustableClock(ManualClock(1_000))
         self.gate: Completion[None] = Completion.of(None)
 
     def stream_count(self) -> int:
         return 7
+
+    def now_ms(self) -> int:
+        return self.clock.now_ms()
+
+    def tick(self) -> None:
+        self.ticks += 1
 
     async def reset(self) -> None:
         await self.gate
@@ -36,20 +43,28 @@ def engine() -> CountingEngine:
     return CountingEngine()
 
 
+def dispatch(engine: CountingEngine, clock: AdjustableClock | None) -> Dispatch:
+    return Dispatch(
+        engine,
+        {},
+        {},
+        authentication=Authentication("000000000000", "us-east-1"),
+        hosts=HostPolicy((), ()),
+        origins=OriginPolicy(()),
+        log=RequestLog(lambda text: None, ManualClock(), lambda flush: None),
+        clock=clock,
+    )
+
+
 @pytest.fixture
 def server(loopback: Any, engine: CountingEngine) -> Any:
-    log = RequestLog(lambda text: None, ManualClock(), lambda flush: None)
-    return loopback(
-        Dispatch(
-            engine,
-            {},
-            {},
-            authentication=Authentication("000000000000", "us-east-1"),
-            hosts=HostPolicy((), ()),
-            origins=OriginPolicy(()),
-            log=log,
-        )
-    )
+    return loopback(dispatch(engine, engine.clock))
+
+
+def change_clock(server: Any, body: str) -> tuple[int, dict[str, Any]]:
+    head = f"POST /_headwater/clock HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n"
+    reply = server.ask((head + body).encode())
+    return reply.status, json.loads(reply.body)
 
 
 def ask(server: Any, method: str, path: str) -> Any:
@@ -99,3 +114,30 @@ def test_other_paths_are_not_found(server: Any) -> None:
         reply = ask(server, "GET", path)
         assert reply.status == 404
         assert path in json.loads(reply.body)["message"]
+
+
+def test_the_clock_is_shown_and_moved(server: Any, engine: CountingEngine) -> None:
+    shown = json.loads(ask(server, "GET", "/_headwater/clock").body)
+    assert shown == {"now_ms": 1_000, "running": True, "movable": True}
+    assert change_clock(server, '{"advance_ms": 500}')[1]["now_ms"] == 1_500
+    assert change_clock(server, '{"set_ms": 90, "advance_ms": 1}')[1]["now_ms"] == 91
+    stopped = change_clock(server, '{"running": false}')[1]
+    assert stopped == {"now_ms": 91, "running": False, "movable": True}
+    assert engine.ticks == 3
+
+
+@pytest.mark.parametrize(
+    "body", ["", "no", "[]", '{"set_ms": "1"}', '{"set": 1}', '{"advance_ms": -2000}', '{"set_ms": 1e30}']
+)
+def test_a_wrong_change_of_the_clock_changes_nothing(server: Any, engine: CountingEngine, body: str) -> None:
+    status, answer = change_clock(server, body)
+    assert (status, list(answer)) == (400, ["message"])
+    assert engine.clock.now_ms() == 1_000
+
+
+def test_a_clock_that_was_not_started_as_a_test_clock_stays(loopback: Any, engine: CountingEngine) -> None:
+    server = loopback(dispatch(engine, None))
+    assert json.loads(ask(server, "GET", "/_headwater/clock").body)["movable"] is False
+    status, answer = change_clock(server, '{"advance_ms": 500}')
+    assert status == 409
+    assert "--test-clock" in answer["message"]

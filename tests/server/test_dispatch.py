@@ -41,6 +41,12 @@ class TinyEngine:
     def stream_count(self) -> int:
         return 3
 
+    def now_ms(self) -> int:
+        return 0
+
+    def tick(self) -> None:
+        pass
+
     async def reset(self) -> None:
         raise StoreUnavailable("not in these tests")
 

@@ -24,6 +24,7 @@ class CommandRow(NamedTuple):
 
 COMMANDS = {
     "start": CommandRow("headwater.cli.start:start", "Start the server."),
+    "check": CommandRow("headwater.cli.check:check", "Verify a data directory that no server has open."),
     "aws": CommandRow("headwater.cli.aws:aws", "Run the AWS CLI against the local server."),
     "env": CommandRow("headwater.cli.env:env", "Print the exports that point AWS clients at the server."),
     "tls": CommandRow("headwater.cli.tls:tls", "Show the certificate authority that clients must trust."),

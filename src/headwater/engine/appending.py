@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from headwater.engine.engine import Engine, Held
 from headwater.engine.routing import Routes
+from headwater.engine.throughput_limits import ThroughputLimits
 from headwater.model.errors import InternalFailureException, InvalidArgumentException
 from headwater.model.hash_key import HASH_KEY_MAX, digest_of
 from headwater.model.record import encode_payload
@@ -31,16 +32,18 @@ NewRecord: TypeAlias = tuple[bytes, str | None, str | None]
 
 
 async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> list[Placement]:
-    """Store the records in one commit; each one's placement, in order.
+    """Store the records in one commit, as far as the shards take them; each one's placement, in order.
 
     `held` is the stream as it is served now. Raises ResourceNotFoundException when it
     is no longer, and StoreUnavailable when nothing was stored.
     """
-    placements: list[Placement] = [("", "")] * len(records)
+    placements: list[Placement] = [("", None)] * len(records)
     pending: Sequence[int] = range(len(records))
     for _ in range(_REROUTES_MAX):
         stream, routes = held.stream, held.routes
         arrival_ms = engine.arrival_ms()
+        if engine.throughput is not None:
+            pending = _within_limits(engine.throughput, records, pending, held, placements, arrival_ms)
         shares = _share_out(
             records,
             pending,
@@ -70,6 +73,9 @@ async def append_one(engine: Engine, held: Held, record: NewRecord) -> Placement
     """Store one record: `append` without what it does for many. Raises the same."""
     stream, routes = held.stream, held.routes
     data, partition_key, _ = record
+    if engine.throughput is not None:
+        (placement,) = await append(engine, held, (record,))
+        return placement
     log_id, shard_id, base, epoch_s = routes[_route_of(record, routes, by_turn=stream.distribution == "AUTO")]
     arrival_ms = engine.arrival_ms()
     payload = encode_payload(data, partition_key, encrypted=stream.encryption_type == "KMS")
@@ -97,6 +103,28 @@ def _share_out(
         share[0].append(index)
         share[1].append(encode_payload(record[0], record[1], encrypted=encrypted))
     return shares
+
+
+def _within_limits(
+    limits: ThroughputLimits,
+    records: Sequence[NewRecord],
+    pending: Sequence[int],
+    held: Held,
+    placements: list[Placement],
+    now_ms: int,
+) -> list[int]:
+    """The pending records that their shards take now; of the others it is noted that they are not."""
+    taken = []
+    by_turn = held.stream.distribution == "AUTO"
+    for index in pending:
+        data, partition_key, _ = record = records[index]
+        # A record that takes turns is looked at in one shard and stored in the next: all are alike.
+        log_id, shard_id, _, _ = held.routes[_route_of(record, held.routes, by_turn=by_turn)]
+        if limits.takes(log_id, len(data) + len((partition_key or "").encode()), now_ms):
+            taken.append(index)
+        else:
+            placements[index] = (shard_id, None)
+    return taken
 
 
 def _route_of(record: NewRecord, routes: Routes, *, by_turn: bool) -> int:

@@ -23,12 +23,14 @@ import msgspec
 from headwater.engine.account import AccountSettings
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
 from headwater.engine.caller import Caller
+from headwater.engine.checking import check_streams
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
 from headwater.engine.routing import Routes
 from headwater.engine.sealed_token import KEY_BYTES, Sealer
 from headwater.engine.settings import Settings
 from headwater.engine.stream_lifecycle import advance, next_due_ms
+from headwater.engine.throughput_limits import ThroughputLimits
 from headwater.model.arn import StreamName
 from headwater.model.clock import Clock
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
@@ -88,6 +90,8 @@ class Engine:
         self._stream_watchers: dict[StreamName, set[Callable[[], None]]] = {}
         self._time_watchers: set[Callable[[int], None]] = set()
         self.subscriptions: dict[SubscriptionKey, ActiveSubscription] = {}
+        self.throughput = ThroughputLimits() if settings.enforce_limits else None
+        """The rates of all shards, if they are limited."""
 
     def open(self) -> None:
         """Find everything that the store holds. Call once, first."""
@@ -233,12 +237,21 @@ class Engine:
         )
         if not await self.store.commit(change):
             return False
+        if self.throughput is not None:
+            self.throughput.forget(revision.delete_logs)
         if revision.stream is None:
             del self._streams[name]
         else:
             held.hold(revision.stream, version + 1)
         self._changed(name)
         return True
+
+    # Checking
+
+    def check(self) -> list[str]:
+        """Every broken promise, the store's and the engine's own, in plain words; empty when all is well."""
+        streams = [held.stream for held in self._streams.values()]
+        return [*self.store.check(), *check_streams(streams, self.store)]
 
     # Watching
 
@@ -292,6 +305,9 @@ class Engine:
         await self.store.commit(Change(writes=dict.fromkeys(keys), delete_logs=log_ids))
         self._streams.clear()
         self._accounts.clear()
+        if self.throughput is not None:
+            self.throughput.forget(log_ids)
+        self._last_arrival_ms = 0  # no record is left that another one could precede
         for name in tuple(self._stream_watchers):
             self._changed(name)
 

@@ -23,6 +23,8 @@ from typing import NamedTuple, Protocol
 from headwater.engine.active_subscription import SubscriptionKey
 from headwater.engine.engine import Engine
 from headwater.engine.reading import Reading, read_shard
+from headwater.engine.throughput_limits import BYTES_OUT_PER_S
+from headwater.engine.token_bucket import TokenBucket
 from headwater.model.errors import (
     InternalFailureException,
     KinesisError,
@@ -74,6 +76,7 @@ class Subscription:
         self._sink: Sink | None = None
         self._started_ms = engine.now_ms()
         self._last_event_ms = 0
+        self._rate = TokenBucket(BYTES_OUT_PER_S, self._started_ms) if engine.throughput else None
         self._paused = False
         self._pumping = False
         self._pump_again = False
@@ -121,7 +124,7 @@ class Subscription:
             sink = self._finish()
             if sink is not None:
                 sink.end()
-        elif now_ms - self._last_event_ms >= IDLE_EVENT_MS:
+        elif self._rate is not None or now_ms - self._last_event_ms >= IDLE_EVENT_MS:
             self._pump()
 
     def _pump(self) -> None:
@@ -148,7 +151,7 @@ class Subscription:
             self._pump()
 
     async def _push(self) -> None:
-        while self._sink is not None and not self._paused:
+        while self._sink is not None and not self._paused and self._may_send():
             stream, shard = await self._find_shard()
             reading = await read_shard(
                 self._engine, stream, shard, self._position, EVENT_RECORDS_MAX, EVENT_MAX_BYTES
@@ -166,9 +169,15 @@ class Subscription:
                 sink.end()
                 return
             self._position = reading.next_position
+            if self._rate is not None:
+                self._rate.use(reading.records.size())
             sink.event(Event(reading, _continuation(reading, reading.next_position, now_ms)))
             if not reading.records:
                 return
+
+    def _may_send(self) -> bool:
+        """Whether the consumer's rate is not used up; a tick will ask again."""
+        return self._rate is None or self._rate.has(1, self._engine.now_ms())
 
     def _is_event_due(self, now_ms: int) -> bool:
         return now_ms - self._last_event_ms >= IDLE_EVENT_MS

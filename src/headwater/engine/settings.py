@@ -13,6 +13,8 @@ class Settings:
     region: str = "us-east-1"
     transition_ms: int = 200
     """How long streams and consumers stay CREATING, UPDATING and DELETING."""
+    enforce_limits: bool = False
+    """Refuse what is beyond the rates of AWS."""
     shard_limit: int = 20_000
     """Open shards of provisioned streams in one account and region."""
     on_demand_stream_limit: int = 50

@@ -38,3 +38,36 @@ class ManualClock:
     def advance_ms(self, delta_ms: int) -> None:
         """Move forward."""
         self._now_ms += delta_ms
+
+
+class AdjustableClock:
+    """Another clock, moved: it goes on from where it was set, or stands still there."""
+
+    def __init__(self, base: Clock) -> None:
+        self._base = base
+        self._offset_ms = 0
+        self._stopped_ms: int | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it goes on by itself."""
+        return self._stopped_ms is None
+
+    def now_ms(self) -> int:
+        """The time now."""
+        return self._base.now_ms() + self._offset_ms if self._stopped_ms is None else self._stopped_ms
+
+    def set_ms(self, now_ms: int) -> None:
+        """Jump to a point in time, back too."""
+        self._offset_ms = now_ms - self._base.now_ms()
+        if self._stopped_ms is not None:
+            self._stopped_ms = now_ms
+
+    def stop(self) -> None:
+        """Stand still."""
+        self._stopped_ms = self.now_ms()
+
+    def go_on(self) -> None:
+        """Run again, from where it stands."""
+        now_ms, self._stopped_ms = self.now_ms(), None
+        self.set_ms(now_ms)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from headwater.model.instant import Instant
-from headwater.model.record import Payload, decode_payloads
+from headwater.model.record import Payload, decode_payloads, size_of
 
 
 class NumberedRun(NamedTuple):
@@ -33,6 +33,10 @@ class RecordList:
     def __len__(self) -> int:
         return sum(len(run.payloads) for run in self.runs)
 
+    def size(self) -> int:
+        """Data and keys of all records, in bytes."""
+        return sum(size_of(payload) for run in self.runs for payload in run.payloads)
+
     def documents(self) -> list[dict[str, Any]]:
         """A dict for each record."""
         described = []
@@ -51,8 +55,8 @@ class RecordList:
         return described
 
 
-Placement: TypeAlias = tuple[str, str]
-"""Where a record was stored: shard id and sequence number."""
+Placement: TypeAlias = tuple[str, str | None]
+"""Where a record was stored: shard id and sequence number. `None`: nowhere, the shard's rate is used up."""
 
 
 class PlacementList:

@@ -1,6 +1,7 @@
 """The server's own routes, under `/_headwater/`: not AWS's API, and not signed.
 
-The set is a table: path to method to what is done. An answer is a JSON object.
+The set is a table: path to method to what is done. What is asked and what is
+answered is a JSON object.
 """
 
 from __future__ import annotations
@@ -11,10 +12,16 @@ from typing import Any, Protocol
 import msgspec
 
 from headwater import __version__
+from headwater.model.clock import AdjustableClock
 from headwater.server.exchange import Answer, Fields
 
 PREFIX = b"/_headwater/"
 JSON: Fields = (("Content-Type", "application/json"),)
+TIME_LIMIT_MS = 2**48
+"""The clock goes no further than the year 10889."""
+
+Action = Callable[[bytes], Coroutine[Any, None, dict[str, Any]]]
+"""Takes the body of the request."""
 
 
 class AdminEngine(Protocol):
@@ -23,21 +30,46 @@ class AdminEngine(Protocol):
     def stream_count(self) -> int:
         """How many streams there are."""
 
+    def now_ms(self) -> int:
+        """The time now."""
+
+    def tick(self) -> None:
+        """Apply what has become due."""
+
     async def reset(self) -> None:
         """Delete everything."""
+
+
+class Refused(Exception):
+    """A route cannot do what was asked; the message is for the person who asked."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ClockChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What can be asked of the clock; all of it at once, in this order."""
+
+    running: bool | None = None
+    set_ms: int | None = None
+    advance_ms: int | None = None
 
 
 class Admin:
     """The routes of one server."""
 
-    def __init__(self, engine: AdminEngine) -> None:
+    def __init__(self, engine: AdminEngine, clock: AdjustableClock | None = None) -> None:
+        """`clock` is the engine's, if it may be moved."""
         self._engine = engine
-        self._routes: dict[bytes, dict[bytes, Callable[[], Coroutine[Any, None, dict[str, Any]]]]] = {
+        self._clock = clock
+        self._routes: dict[bytes, dict[bytes, Action]] = {
+            PREFIX + b"clock": {b"GET": self._show_clock, b"POST": self._change_clock},
             PREFIX + b"health": {b"GET": self._health},
             PREFIX + b"reset": {b"POST": self._reset},
         }
 
-    async def answer(self, method: bytes, path: bytes) -> Answer:
+    async def answer(self, method: bytes, path: bytes, body: bytes) -> Answer:
         """What the route says. HEAD is answered as GET."""
         methods = self._routes.get(path)
         if methods is None:
@@ -47,14 +79,39 @@ class Admin:
             allowed = b", ".join(methods).decode()
             answer = _say(405, {"message": f"Use {allowed}."})
             return answer._replace(fields=(*JSON, ("Allow", allowed)))
-        return _say(200, await action())
+        try:
+            return _say(200, await action(body))
+        except Refused as refused:
+            return _say(refused.status, {"message": str(refused)})
 
-    async def _health(self) -> dict[str, Any]:
+    async def _health(self, _body: bytes) -> dict[str, Any]:
         return {"status": "running", "version": __version__, "streams": self._engine.stream_count()}
 
-    async def _reset(self) -> dict[str, Any]:
+    async def _reset(self, _body: bytes) -> dict[str, Any]:
         await self._engine.reset()
         return {"status": "reset"}
+
+    async def _show_clock(self, _body: bytes) -> dict[str, Any]:
+        is_running = self._clock is None or self._clock.is_running
+        return {"now_ms": self._engine.now_ms(), "running": is_running, "movable": self._clock is not None}
+
+    async def _change_clock(self, body: bytes) -> dict[str, Any]:
+        clock = self._clock
+        if clock is None:
+            raise Refused(409, "The clock of this server cannot be moved: start it with --test-clock.")
+        try:
+            change = msgspec.json.decode(body, type=ClockChange)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise Refused(400, f"That is no change of the clock: {error}.") from None
+        now_ms = (change.set_ms if change.set_ms is not None else clock.now_ms()) + (change.advance_ms or 0)
+        if not 0 <= now_ms < TIME_LIMIT_MS:
+            raise Refused(400, f"The clock can be from 0 to {TIME_LIMIT_MS - 1} ms since 1970.")
+        if change.running is not None and change.running != clock.is_running:
+            (clock.go_on if change.running else clock.stop)()
+        if change.set_ms is not None or change.advance_ms is not None:
+            clock.set_ms(now_ms)
+        self._engine.tick()
+        return await self._show_clock(body)
 
 
 def _say(status: int, document: dict[str, Any]) -> Answer:

@@ -28,6 +28,7 @@ from typing import Any, NamedTuple, Protocol
 
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.caller import Caller
+from headwater.model.clock import AdjustableClock
 from headwater.model.errors import (
     AccessDeniedException,
     KinesisError,
@@ -105,7 +106,9 @@ class Dispatch:
         hosts: HostPolicy,
         origins: OriginPolicy,
         log: RequestLog,
+        clock: AdjustableClock | None = None,
     ) -> None:
+        """`clock` is the engine's, if it may be moved."""
         self._engine = engine
         self._operations = {TARGET_PREFIX + name.encode(): row for name, row in operations.items()}
         self._call_names = {target: f"AWS kinesis.{row.name}" for target, row in self._operations.items()}
@@ -114,7 +117,7 @@ class Dispatch:
         self._hosts = hosts
         self._origins = origins
         self._log = log
-        self._admin = Admin(engine)
+        self._admin = Admin(engine, clock)
         self._ids = RequestIds()
 
     def handle(self, request: HttpRequest, respond: Respond) -> None:
@@ -185,7 +188,7 @@ class Dispatch:
             except KinesisError as error:
                 call.fail(error)
                 return
-        drive(self._admin.answer(request.method, request.path), call.finish_admin)
+        drive(self._admin.answer(request.method, request.path, request.body), call.finish_admin)
 
     def _run(self, name: str, handler: Handler, request: HttpRequest, call: Call) -> None:
         body = request.body

@@ -21,16 +21,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
+from headwater.model.record import Payload
 from headwater.storage.completion import Completion
 
 Post = Callable[[Callable[[], None]], None]
 """Runs a callback soon, on the thread that runs the engine. Callable from any thread."""
-
-
-Payload: TypeAlias = bytes | memoryview
-"""What is in a record that was read back."""
 
 
 class StoreError(Exception):

@@ -31,7 +31,8 @@ from struct import Struct, pack, unpack_from
 from typing import NamedTuple
 from zlib import crc32
 
-from headwater.storage.interface import Metadata, Payload
+from headwater.model.record import Payload
+from headwater.storage.interface import Metadata
 
 FORMAT_NAME = b"headwater-store"
 FORMAT_VERSION = 2

@@ -10,7 +10,8 @@ from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.limits import RECORDS_PER_READ_MAX
 from headwater.engine.reading import iterator_at, open_iterator, read_shard
-from headwater.model.errors import InvalidArgumentException
+from headwater.engine.throughput_limits import rate_exceeded
+from headwater.model.errors import InvalidArgumentException, ProvisionedThroughputExceededException
 
 
 async def get_records(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
@@ -19,8 +20,13 @@ async def get_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
     if request.StreamARN is not None and request.StreamARN != stream.arn:
         raise InvalidArgumentException(f"The ShardIterator is not one of {request.StreamARN}.")
     stop_dry_run(request)
+    limits = engine.throughput
+    if limits is not None and not limits.gives(shard.log_id, engine.now_ms()):
+        raise ProvisionedThroughputExceededException(rate_exceeded(stream, shard.shard_id))
     limit = request.Limit or RECORDS_PER_READ_MAX
     reading = await read_shard(engine, stream, shard, iterator.position, limit)
+    if limits is not None:
+        limits.gave(shard.log_id, reading.records.size(), engine.now_ms())
     answer: dict[str, Any] = {
         "Records": reading.records,
         "MillisBehindLatest": reading.millis_behind_latest,

@@ -10,7 +10,8 @@ from headwater.api.stream_reference import stream_named
 from headwater.engine.appending import NewRecord, append_one
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.model.errors import InvalidArgumentException
+from headwater.engine.throughput_limits import rate_exceeded
+from headwater.model.errors import InvalidArgumentException, ProvisionedThroughputExceededException
 from headwater.model.sequence_number import parse_sequence_number
 from headwater.model.stream import Stream
 
@@ -27,6 +28,8 @@ async def put_record(engine: Engine, caller: Caller, request: Any) -> dict[str, 
         _check_ordering(held.stream, request.SequenceNumberForOrdering, engine.now_ms())
     stop_dry_run(request)
     shard_id, sequence_number = await append_one(engine, held, record)
+    if sequence_number is None:
+        raise ProvisionedThroughputExceededException(rate_exceeded(held.stream, shard_id))
     answer = {"ShardId": shard_id, "SequenceNumber": sequence_number}
     if held.stream.encryption_type == "KMS":
         answer["EncryptionType"] = "KMS"

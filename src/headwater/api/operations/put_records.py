@@ -10,7 +10,10 @@ from headwater.api.stream_reference import stream_named
 from headwater.engine.appending import NewRecord, append
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.model.record_list import PlacementList
+from headwater.engine.throughput_limits import rate_exceeded
+from headwater.model.errors import ProvisionedThroughputExceededException
+from headwater.model.record_list import Placement, PlacementList
+from headwater.model.stream import Stream
 
 
 async def put_records(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
@@ -26,7 +29,24 @@ async def put_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
     check_records(held.stream, records)
     stop_dry_run(request)
     placements = await append(engine, held, records)
-    answer: dict[str, Any] = {"FailedRecordCount": 0, "Records": PlacementList(placements)}
+    failed = sum(sequence_number is None for _, sequence_number in placements) if engine.throughput else 0
+    answer: dict[str, Any] = {
+        "FailedRecordCount": failed,
+        "Records": _described(held.stream, placements) if failed else PlacementList(placements),
+    }
     if held.stream.encryption_type == "KMS":
         answer["EncryptionType"] = "KMS"
     return answer
+
+
+def _described(stream: Stream, placements: list[Placement]) -> list[dict[str, str]]:
+    """The results when some records were refused: each has either a place or an error."""
+    return [
+        {"SequenceNumber": sequence_number, "ShardId": shard_id}
+        if sequence_number is not None
+        else {
+            "ErrorCode": ProvisionedThroughputExceededException.code,
+            "ErrorMessage": rate_exceeded(stream, shard_id),
+        }
+        for shard_id, sequence_number in placements
+    ]

@@ -1,0 +1,31 @@
+"""`headwater check`: tell whether everything in a data directory is whole."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from headwater.cli.connection import ClientFailure
+from headwater.cli.table import printable
+
+
+@click.command(short_help="Verify a data directory that no server has open.")
+@click.option("--data-dir", required=True, type=click.Path(path_type=Path), help="The directory.")
+def check(data_dir: Path) -> None:
+    """Read every record, checksum, shard and stream in a data directory, and say what is wrong.
+
+    Nothing is changed. The exit code is 0 when all is well, 1 when not.
+    """
+    from headwater import app  # noqa: PLC0415 - `--help` needs no store
+
+    try:
+        found = app.check_data(data_dir)
+    except app.START_ERRORS as error:
+        raise ClientFailure(str(error)) from error
+    for fault in found:
+        click.echo(printable(fault))
+    if found:
+        sys.exit(1)
+    click.echo(f"{data_dir}: all is well")

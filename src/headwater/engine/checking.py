@@ -1,0 +1,103 @@
+"""Holds what an engine found in its store against the rules of streams.
+
+The store answers for its own promises; these are the ones it knows nothing of: every
+record can be read, every shard has a log and every log a shard, and the lineage of a
+stream is whole. Everything is found out from what is there; nothing is changed.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterator
+
+import msgspec
+
+from headwater.model.hash_key import HASH_KEY_MAX
+from headwater.model.record import decode_payloads, size_of
+from headwater.model.shard import Shard, shard_id_of
+from headwater.model.stream import Stream
+from headwater.storage.completion import drive
+from headwater.storage.interface import Run, Store, StoreUnavailable
+
+_RECORDS_PER_READ = 10_000
+_BYTES_PER_READ = 16 * 1024 * 1024
+
+
+def check_streams(streams: Collection[Stream], store: Store) -> Iterator[str]:
+    """Every broken rule in plain words."""
+    owners: dict[int, str] = {}
+    for stream in streams:
+        yield from _check_lineage(stream)
+        for shard in stream.shards:
+            place = f"{shard.shard_id} of stream {stream.label}"
+            if shard.log_id in owners:
+                yield f"{place} has the same log as {owners[shard.log_id]}"
+            owners[shard.log_id] = place
+            yield from _check_shard(place, shard, store)
+
+
+def _check_lineage(stream: Stream) -> Iterator[str]:
+    place = f"stream {stream.label}"
+    indexes = [shard.index for shard in stream.shards]
+    if indexes != sorted(set(indexes)) or any(index >= stream.next_shard_index for index in indexes):
+        yield f"{place}: its shards are not counted up: {indexes}"
+    known = {shard.index: shard for shard in stream.shards}
+    for shard in stream.shards:
+        for parent_index in shard.parent_indexes:
+            parent = known.get(parent_index)  # one that is beyond retention is gone
+            if parent_index >= shard.index or (parent is not None and parent.is_open):
+                yield f"{place}: {shard.shard_id} cannot be a child of {shard_id_of(parent_index)}"
+            elif parent is not None and parent.epoch_s >= shard.epoch_s:
+                yield f"{place}: {shard.shard_id} is as old as its parent {parent.shard_id}"
+    ranges = sorted((int(s.starting_hash_key), int(s.ending_hash_key)) for s in stream.open_shards)
+    ends = [-1, *(end for _, end in ranges)]
+    starts = [*(start for start, _ in ranges), HASH_KEY_MAX + 1]
+    if any(start != end + 1 for start, end in zip(starts, ends, strict=True)):
+        yield f"{place}: the hash keys of its open shards have gaps or overlaps"
+
+
+def _check_shard(place: str, shard: Shard, store: Store) -> Iterator[str]:
+    extent = store.extent(shard.log_id)
+    if extent is None:
+        yield f"{place} has no log"
+        return
+    if extent.sealed is shard.is_open:
+        yield f"{place} is {'open' if shard.is_open else 'closed'}, but its log is not"
+    position = extent.first
+    while position < extent.next:
+        runs = _read(store, shard.log_id, position)
+        if not runs:
+            yield f"{place}: the records from position {position} on cannot be read"
+            return
+        for run in runs:
+            if run.position != position:
+                yield f"{place}: the records from position {position} to {run.position - 1} are missing"
+            position = run.position + len(run.payloads)
+            yield from _check_run(place, run)
+
+
+def _check_run(place: str, run: Run) -> Iterator[str]:
+    try:
+        records = decode_payloads(run.payloads)
+        sizes = [len(record.data) + len((record.partition_key or "").encode()) for record in records]
+        is_whole = sizes == [size_of(payload) for payload in run.payloads]
+    except (msgspec.MsgspecError, struct.error, ValueError, IndexError) as error:
+        yield f"{place}: a record from position {run.position} on is damaged: {error}"
+        return
+    if not is_whole:
+        yield f"{place}: a record from position {run.position} on is damaged"
+
+
+def _read(store: Store, log_id: int, position: int) -> list[Run]:
+    found: list[Run] = []
+
+    async def read() -> list[Run]:
+        return await store.read(log_id, position, _RECORDS_PER_READ, _BYTES_PER_READ)
+
+    def take(runs: list[Run] | None, error: BaseException | None) -> None:
+        if error is not None and not isinstance(error, StoreUnavailable):
+            raise error
+        found.extend(runs or ())
+
+    drive(read(), take)  # an embedded store reads at once
+    return found

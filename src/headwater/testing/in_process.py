@@ -1,0 +1,126 @@
+"""A server in a thread of the caller's process: real requests, and nothing left behind.
+
+    with Headwater() as headwater:
+        kinesis = headwater.client()
+
+Rules:
+- each has a free port of 127.0.0.1, and its data in a temporary folder, gone at the end,
+  unless it is given a data directory;
+- streams are ready at once unless a transition time is given;
+- it has an event loop of its own, so it serves synchronous and asynchronous callers alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from threading import Thread
+from types import TracebackType
+from typing import Any, Self
+from weakref import WeakSet
+
+from headwater.app import Server, new_event_loop
+from headwater.config import Config
+from headwater.testing.admin_client import AdminClient
+from headwater.testing.server_clock import ServerClock
+
+START_TIMEOUT_S = 30.0
+STOP_GRACE_S = 2.0
+ACCESS_KEY = "test"
+"""Any key will do; clients just want to have one."""
+
+
+class Headwater:
+    """One server. Use it in a `with` block, or call `start` and `stop`."""
+
+    def __init__(self, **settings: Any) -> None:
+        """`settings` are fields of `headwater.config.Config`, such as `region` or `transition_ms`."""
+        ours: dict[str, Any] = {"ports": (0,), "transition_ms": 0, "test_clock": True, "log_level": "error"}
+        self._config = Config(**(ours | settings))
+        self._thread: Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told_to_stop: asyncio.Event | None = None
+        self._endpoint_url: str | None = None
+        self._clients: WeakSet[Any] = WeakSet()
+
+    def start(self) -> Self:
+        """Return when it serves. Raises what is wrong with the settings."""
+        started: Future[str] = Future()
+        self._thread = Thread(target=self._run, args=(started,), name="headwater", daemon=True)
+        self._thread.start()
+        self._endpoint_url = started.result(START_TIMEOUT_S)
+        return self
+
+    def stop(self) -> None:
+        """Return when it is gone, with all that it held in a temporary folder. Harmless when called again."""
+        for client in tuple(self._clients):
+            client.close()
+        if self._thread is not None and self._loop is not None and self._told_to_stop is not None:
+            self._loop.call_soon_threadsafe(self._told_to_stop.set)
+            self._thread.join()
+        self._thread = self._endpoint_url = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where clients find it."""
+        if self._endpoint_url is None:
+            raise RuntimeError("the server is not running")
+        return self._endpoint_url
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables with which any SDK, here or in a child process, finds it."""
+        return {
+            "AWS_ENDPOINT_URL_KINESIS": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+            "AWS_REGION": self._config.region,
+            "AWS_DEFAULT_REGION": self._config.region,
+        }
+
+    def client(self, **options: Any) -> Any:
+        """A boto3 client for Kinesis; `options` are more of its arguments. Closed with the server."""
+        import boto3  # noqa: PLC0415 - it is the caller's, and takes longer to import than all the rest
+
+        arguments: dict[str, Any] = {
+            "endpoint_url": self.endpoint_url,
+            "region_name": self._config.region,
+            "aws_access_key_id": ACCESS_KEY,
+            "aws_secret_access_key": ACCESS_KEY,
+        }
+        client = boto3.client("kinesis", **(arguments | options))
+        self._clients.add(client)
+        return client
+
+    def reset(self) -> None:
+        """Forget every stream, record and setting."""
+        AdminClient(self.endpoint_url).post("reset")
+
+    @property
+    def clock(self) -> ServerClock:
+        """The time that its streams live in."""
+        return ServerClock(AdminClient(self.endpoint_url))
+
+    def _run(self, started: Future[str]) -> None:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(self._serve(started))
+
+    async def _serve(self, started: Future[str]) -> None:
+        self._loop, self._told_to_stop = asyncio.get_running_loop(), asyncio.Event()
+        server = Server(self._config)
+        try:
+            await server.start()
+        except BaseException as error:  # noqa: BLE001 - it belongs to the thread that waits for the start
+            started.set_exception(error)
+            return
+        started.set_result(server.endpoints[0])
+        await self._told_to_stop.wait()
+        await server.stop(STOP_GRACE_S)

@@ -1,0 +1,52 @@
+"""Fixtures for pytest. They are there as soon as Headwater is installed.
+
+One server serves the whole session; each test that asks for `headwater` finds it empty, and
+the environment of the test points every AWS SDK at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from headwater.testing.in_process import Headwater
+
+
+@pytest.fixture(scope="session")
+def headwater_session() -> Iterator[Headwater]:
+    """The server of the session. Override it to give it other settings."""
+    from headwater.testing.in_process import Headwater  # noqa: PLC0415 - for those who use it
+
+    with Headwater() as server:
+        yield server
+
+
+@pytest.fixture
+def headwater(headwater_session: Headwater, monkeypatch: pytest.MonkeyPatch) -> Headwater:
+    """A server without streams, whose clock shows the machine's time."""
+    headwater_session.reset()
+    headwater_session.clock.restore()
+    for name, value in headwater_session.environment.items():
+        monkeypatch.setenv(name, value)
+    return headwater_session
+
+
+@pytest.fixture
+def kinesis(headwater: Headwater) -> Iterator[Any]:
+    """A boto3 client."""
+    client = headwater.client()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def kinesis_stream(kinesis: Any) -> str:
+    """The name of a new stream that is ready, with one shard."""
+    name = f"stream-{uuid4().hex[:12]}"
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    return name

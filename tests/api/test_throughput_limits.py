@@ -1,0 +1,186 @@
+"""`--enforce-limits`: what a shard takes and gives in a second, and AWS's words beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from headwater.api.api_model import api_model
+from headwater.api.call_rates import CALL_RATES
+from headwater.api.operation import OPERATIONS
+from tests.api.clocked_server import TRANSITION_MS, ClockedServer, clocked_server
+
+SHARD = "shardId-000000000000"
+EXCEEDED = "Rate exceeded for shard shardId-000000000000 in stream orders under account 000000000000."
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def limited() -> Iterator[ClockedServer]:
+    with clocked_server(enforce_limits=True) as server:
+        yield server
+
+
+@pytest.fixture
+def client(limited: ClockedServer) -> Iterator[Any]:
+    """A client that never retries, and a stream of one shard."""
+    client = boto3.client(
+        "kinesis",
+        endpoint_url=limited.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    client.create_stream(StreamName="orders", ShardCount=1)
+    limited.clock.advance_ms(TRANSITION_MS)
+    yield client
+    client.close()
+
+
+def put(client: Any, size: int = 10) -> None:
+    client.put_record(StreamName="orders", Data=b"x" * (size - 1), PartitionKey="k")
+
+
+def put_many(client: Any, count: int, size: int = 10) -> dict[str, Any]:
+    entry = {"Data": b"x" * (size - 1), "PartitionKey": "k"}
+    answer: dict[str, Any] = client.put_records(StreamName="orders", Records=[entry] * count)
+    return answer
+
+
+def iterator(client: Any) -> str:
+    answer = client.get_shard_iterator(StreamName="orders", ShardId=SHARD, ShardIteratorType="TRIM_HORIZON")
+    return str(answer["ShardIterator"])
+
+
+def reads_allowed(client: Any, at: str, attempts: int) -> int:
+    refusals = []
+    for _ in range(attempts):
+        try:
+            client.get_records(ShardIterator=at)
+        except client.exceptions.ProvisionedThroughputExceededException as error:
+            refusals.append(error.response["Error"]["Message"])
+    assert set(refusals) <= {EXCEEDED}
+    return attempts - len(refusals)
+
+
+def test_a_shard_takes_a_thousand_records_a_second(client: Any, limited: ClockedServer) -> None:
+    assert [put_many(client, 500)["FailedRecordCount"] for _ in range(3)] == [0, 0, 500]
+    with pytest.raises(client.exceptions.ProvisionedThroughputExceededException) as refused:
+        put(client)
+    assert refused.value.response["Error"]["Message"] == EXCEEDED
+    limited.clock.advance_ms(10)
+    answer = put_many(client, 30)
+    assert answer["FailedRecordCount"] == 20
+    placed, failed = answer["Records"][:10], answer["Records"][10:]
+    assert all(set(result) == {"SequenceNumber", "ShardId"} for result in placed)
+    code = "ProvisionedThroughputExceededException"
+    assert failed == [{"ErrorCode": code, "ErrorMessage": EXCEEDED}] * 20
+
+
+def test_what_was_refused_was_not_stored(client: Any, limited: ClockedServer) -> None:
+    put_many(client, 500)
+    put_many(client, 500)
+    put_many(client, 500)
+    limited.clock.advance_ms(1)
+    put(client)
+    assert len(client.get_records(ShardIterator=iterator(client))["Records"]) == 1001
+
+
+def test_a_shard_takes_a_mebibyte_a_second(client: Any, limited: ClockedServer) -> None:
+    quarter = MIB // 4
+    assert put_many(client, 5, quarter)["FailedRecordCount"] == 1
+    limited.clock.advance_ms(250)
+    assert put_many(client, 2, quarter)["FailedRecordCount"] == 1
+
+
+def test_each_shard_has_its_own_rate(client: Any, limited: ClockedServer) -> None:
+    client.split_shard(StreamName="orders", ShardToSplit=SHARD, NewStartingHashKey=str(2**127))
+    limited.clock.advance_ms(TRANSITION_MS)
+    entries = [
+        {"Data": b"", "PartitionKey": "k", "ExplicitHashKey": hash_key} for hash_key in ("0", str(2**127))
+    ]
+    for _ in range(4):
+        answer = client.put_records(StreamName="orders", Records=entries * 250)
+        assert answer["FailedRecordCount"] == 0
+    assert client.put_records(StreamName="orders", Records=entries)["FailedRecordCount"] == 2
+
+
+def test_a_shard_answers_five_reads_a_second(client: Any, limited: ClockedServer) -> None:
+    at = iterator(client)
+    assert reads_allowed(client, at, 8) == 5
+    limited.clock.advance_ms(199)
+    assert reads_allowed(client, at, 1) == 0
+    limited.clock.advance_ms(1)
+    assert reads_allowed(client, at, 2) == 1
+
+
+def test_a_page_of_ten_mebibytes_is_followed_by_five_seconds_of_refusals(
+    client: Any, limited: ClockedServer
+) -> None:
+    for _ in range(12):
+        put_many(client, 4, MIB // 4)
+        limited.clock.advance_ms(1_000)
+    at = iterator(client)
+    size = sum(len(record["Data"]) + 1 for record in client.get_records(ShardIterator=at)["Records"])
+    assert size == 10 * MIB
+    limited.clock.advance_ms(4_999)
+    assert reads_allowed(client, at, 1) == 0
+    limited.clock.advance_ms(2)
+    assert reads_allowed(client, at, 1) == 1
+
+
+def test_without_the_option_nothing_is_refused() -> None:
+    with clocked_server() as server:
+        client = boto3.client(
+            "kinesis",
+            endpoint_url=server.endpoint_url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        client.create_stream(StreamName="orders", ShardCount=1)
+        server.clock.advance_ms(TRANSITION_MS)
+        assert all(put_many(client, 500)["FailedRecordCount"] == 0 for _ in range(4))
+        assert reads_allowed(client, iterator(client), 10) == 10
+        client.close()
+
+
+def test_operations_have_a_rate_of_their_own(client: Any, limited: ClockedServer) -> None:
+    limited.clock.advance_ms(1_000)
+    for _ in range(5):
+        client.list_streams()
+    with pytest.raises(client.exceptions.LimitExceededException) as refused:
+        client.list_streams()
+    assert refused.value.response["Error"]["Message"] == "Rate exceeded under account 000000000000."
+    client.list_shards(StreamName="orders")
+    limited.clock.advance_ms(200)
+    client.list_streams()
+
+
+def test_iterators_are_given_five_times_a_second_for_each_shard(client: Any, limited: ClockedServer) -> None:
+    for _ in range(5):
+        iterator(client)
+    with pytest.raises(client.exceptions.ProvisionedThroughputExceededException) as refused:
+        iterator(client)
+    assert refused.value.response["Error"]["Message"] == EXCEEDED
+
+
+def test_a_stream_has_one_rate_by_its_name_and_its_arn(client: Any, limited: ClockedServer) -> None:
+    arn = client.describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]["StreamARN"]
+    for _ in range(5):
+        client.list_stream_consumers(StreamARN=arn)
+    with pytest.raises(client.exceptions.LimitExceededException) as refused:
+        client.list_stream_consumers(StreamARN=arn)
+    message = refused.value.response["Error"]["Message"]
+    assert message == "Rate exceeded for stream orders under account 000000000000."
+
+
+@pytest.mark.parametrize("name", sorted(CALL_RATES))
+def test_the_error_of_a_rate_is_one_of_the_operations(name: str) -> None:
+    assert OPERATIONS[name].handler is not None
+    assert CALL_RATES[name].error.code in api_model().operations[name].errors
