@@ -55,7 +55,7 @@ from headwater.server.first_bytes import Doorway
 from headwater.server.host_names import HostPolicy
 from headwater.server.http1 import Http1Connection
 from headwater.server.limits import ConnectionLimits
-from headwater.server.listener import WILDCARDS, Listener, ListenError
+from headwater.server.listener import WILDCARDS, Listener, ListenError, is_loopback
 from headwater.server.request_log import RequestLog
 from headwater.server.tls import TlsError, server_context
 from headwater.server.verification import Verification
@@ -75,6 +75,7 @@ GC_THRESHOLD = 20_000
 """What requests leave behind has no cycles: looking for some after every 700 objects is for nothing."""
 LOG_DELAY_S = 0.02
 """Lines of the log gather for so long: a system call for each would be a tenth of a small request."""
+OPEN_TO_ALL = "may read and change everything: listen on 127.0.0.1, or let --credentials say who may call"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 START_ERRORS = (CredentialsError, ListenError, StoreError, TlsError)
 """What can be wrong with what a server was given; the message is for the person who gave it."""
@@ -151,6 +152,8 @@ class Server:
         except BaseException:
             await self.stop(0)
             raise
+        if not credentials and not is_loopback(config.host):
+            self._log.note("warning", f"everybody who can reach {config.host} {OPEN_TO_ALL}")
         self._tick()
 
     async def stop(self, grace_s: float) -> None:

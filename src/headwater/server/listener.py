@@ -12,6 +12,7 @@ Refuses to know what is spoken on a connection: it is given a factory.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -140,6 +141,16 @@ def _endpoint(scheme: str, host: str, bound: socket.socket) -> str:
     address = bound.getsockname()
     named = address[0] if host in ("", *WILDCARDS) else host
     return f"{scheme}://{_authority((WILDCARDS.get(named, named), address[1]))}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what listens on this address can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, or nothing, which is every address
+        return False
 
 
 def _authority(address: tuple[str, int]) -> str:

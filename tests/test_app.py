@@ -1,0 +1,59 @@
+"""What a server says of how it was started."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headwater import app
+from headwater.config import Config
+
+
+class NowhereListener:
+    """Listens on nothing, so that a test may name an address that others can reach."""
+
+    endpoints = ("http://nowhere",)
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self, grace_s: float) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("host", "has_key", "warns"),
+    [
+        ("0.0.0.0", False, True),
+        ("192.0.2.1", False, True),
+        ("", False, True),
+        ("0.0.0.0", True, False),
+        ("127.0.0.1", False, False),
+        ("localhost", False, False),
+        ("::1", False, False),
+    ],
+)
+def test_a_server_that_is_open_to_all_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str, has_key: bool, warns: bool
+) -> None:
+    monkeypatch.setattr(app, "Listener", NowhereListener)
+    key = {"access_key_id": "AKIAME", "secret_access_key": "secret"} if has_key else {}
+
+    async def start_and_stop() -> None:
+        server = app.Server(Config(host=host, ports=(0,), **key))  # type: ignore[arg-type]  # texts, all of them
+        await server.start()
+        await server.stop(0)
+
+    asyncio.run(start_and_stop())
+    assert ("may read and change everything" in capsys.readouterr().err) == warns
+
+
+def test_a_data_directory_that_is_none_cannot_be_checked(tmp_path: Path) -> None:
+    with pytest.raises(app.START_ERRORS, match="There is no data of Headwater"):
+        app.check_data(tmp_path)
