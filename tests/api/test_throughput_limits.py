@@ -110,6 +110,15 @@ def test_each_shard_has_its_own_rate(client: Any, limited: ClockedServer) -> Non
     assert client.put_records(StreamName="orders", Records=entries)["FailedRecordCount"] == 2
 
 
+def test_records_that_take_turns_fill_every_shard(client: Any, limited: ClockedServer) -> None:
+    mode = {"StreamMode": "ON_DEMAND"}
+    client.create_stream(StreamName="turns", StreamModeDetails=mode, RecordDistributionStrategy="AUTO")
+    limited.clock.advance_ms(TRANSITION_MS)
+    entries = [{"Data": b"", "PartitionKey": "k"}] * 500
+    failed = [client.put_records(StreamName="turns", Records=entries)["FailedRecordCount"] for _ in range(9)]
+    assert failed == [0] * 8 + [500]  # four shards
+
+
 def test_a_shard_answers_five_reads_a_second(client: Any, limited: ClockedServer) -> None:
     at = iterator(client)
     assert reads_allowed(client, at, 8) == 5

@@ -62,6 +62,20 @@ def test_a_chunked_body_is_joined_and_its_trailers_say_nothing() -> None:
     assert b"authorization" not in request.headers
 
 
+MANY_TRAILERS = [b"X-%d: 1\r\n" % n for n in range(103)]
+LARGE_TRAILERS = [b"X: " + b"a" * 1000 + b"\r\n", b"Y: 1\r\n", b"Z: 1\r\n"]
+
+
+@pytest.mark.parametrize("trailers", [MANY_TRAILERS, LARGE_TRAILERS])
+def test_trailers_are_limited_as_headers_are(trailers: list[bytes]) -> None:
+    reader = RequestReader(ConnectionLimits(header_bytes=1000))
+    reader.feed(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n")
+    for trailer in trailers:
+        reader.feed(trailer)
+    assert reader.refusal is not None
+    assert reader.refusal.status == 431
+
+
 @pytest.mark.parametrize("body", [b"", b"ab", b"c" * 100_000])
 def test_an_offer_to_change_the_protocol_is_ignored(body: bytes) -> None:
     offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"

@@ -40,17 +40,9 @@ async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> li
     placements: list[Placement] = [("", None)] * len(records)
     pending: Sequence[int] = range(len(records))
     for _ in range(_REROUTES_MAX):
-        stream, routes = held.stream, held.routes
+        routes = held.routes
         arrival_ms = engine.arrival_ms()
-        if engine.throughput is not None:
-            pending = _within_limits(engine.throughput, records, pending, held, placements, arrival_ms)
-        shares = _share_out(
-            records,
-            pending,
-            routes,
-            by_turn=stream.distribution == "AUTO",
-            encrypted=stream.encryption_type == "KMS",
-        )
+        shares = _share_out(records, pending, held, engine.throughput, placements, arrival_ms)
         entries = [Entry(routes[at].log_id, arrival_ms, payloads) for at, (_, payloads) in shares.items()]
         positions = await engine.store.append(entries)
         refused: list[int] = []
@@ -65,7 +57,7 @@ async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> li
         if not refused:
             return placements
         pending = sorted(refused)
-        held = await engine.serving(stream.full_name)
+        held = await engine.serving(held.stream.full_name)
     raise InternalFailureException("Internal Service Failure")
 
 
@@ -91,40 +83,33 @@ _Shares: TypeAlias = dict[int, tuple[list[int], list[bytes]]]
 
 
 def _share_out(
-    records: Sequence[NewRecord], pending: Sequence[int], routes: Routes, *, by_turn: bool, encrypted: bool
+    records: Sequence[NewRecord],
+    pending: Sequence[int],
+    held: Held,
+    limits: ThroughputLimits | None,
+    placements: list[Placement],
+    now_ms: int,
 ) -> _Shares:
+    """The pending records that their shards take now; `placements` notes of the others that they are not."""
+    routes = held.routes
+    by_turn = held.stream.distribution == "AUTO"
+    encrypted = held.stream.encryption_type == "KMS"
     shares: _Shares = {}
     for index in pending:
         record = records[index]
+        data, partition_key, _ = record
         route_at = _route_of(record, routes, by_turn=by_turn)
+        if limits is not None:
+            log_id, shard_id, _, _ = routes[route_at]
+            if not limits.takes(log_id, len(data) + len((partition_key or "").encode()), now_ms):
+                placements[index] = (shard_id, None)
+                continue
         share = shares.get(route_at)
         if share is None:
             share = shares[route_at] = ([], [])
         share[0].append(index)
-        share[1].append(encode_payload(record[0], record[1], encrypted=encrypted))
+        share[1].append(encode_payload(data, partition_key, encrypted=encrypted))
     return shares
-
-
-def _within_limits(
-    limits: ThroughputLimits,
-    records: Sequence[NewRecord],
-    pending: Sequence[int],
-    held: Held,
-    placements: list[Placement],
-    now_ms: int,
-) -> list[int]:
-    """The pending records that their shards take now; of the others it is noted that they are not."""
-    taken = []
-    by_turn = held.stream.distribution == "AUTO"
-    for index in pending:
-        data, partition_key, _ = record = records[index]
-        # A record that takes turns is looked at in one shard and stored in the next: all are alike.
-        log_id, shard_id, _, _ = held.routes[_route_of(record, held.routes, by_turn=by_turn)]
-        if limits.takes(log_id, len(data) + len((partition_key or "").encode()), now_ms):
-            taken.append(index)
-        else:
-            placements[index] = (shard_id, None)
-    return taken
 
 
 def _route_of(record: NewRecord, routes: Routes, *, by_turn: bool) -> int:

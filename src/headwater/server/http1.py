@@ -100,7 +100,7 @@ class RequestReader:
         self._unfinished_head_bytes = 0
         self._headers: dict[bytes, bytes] = {}
         self._sent_headers: dict[bytes, bytes] = {}
-        """As they came, trailers too."""
+        """As they come; after the head, those that follow the body."""
         self._target: list[bytes] = []
         self._body: list[bytes] = []
         # What the parser calls; it looks once, when it is made.
@@ -129,8 +129,8 @@ class RequestReader:
                 self._unfinished_head_bytes = 0
             elif self._unfinished_head_bytes > self._limits.header_bytes:
                 self.refusal = self.refusal or self._limits.header_too_large()
-        elif self.reading and not self._is_body_within_limit():
-            self.refusal = self.refusal or self._limits.body_too_large()
+        elif self.reading:
+            self.refusal = self.refusal or self._refusal_of_rest()
         if self.refusal is not None:
             self.give_up(self.refusal)
 
@@ -175,6 +175,7 @@ class RequestReader:
         self._unfinished_head_bytes = 0
         headers = dict(sent if names is None else zip(names[tuple(sent)], sent.values(), strict=True))
         headers.pop(UNREAD, None)
+        sent.clear()
         self._headers = headers
         if b"content-length" in headers and int(headers[b"content-length"]) > self._limits.body_bytes:
             self._refuse(self._limits.body_too_large())
@@ -205,6 +206,17 @@ class RequestReader:
 
     def _is_body_within_limit(self) -> bool:
         return sum(map(len, self._body)) <= self._limits.body_bytes
+
+    def _refusal_of_rest(self) -> Refusal | None:
+        """What is wrong with what came after the head so far."""
+        if not self._is_body_within_limit():
+            return self._limits.body_too_large()
+        trailers = self._sent_headers
+        if len(trailers) > HEADER_COUNT_LIMIT or (
+            trailers and sum(map(len, (*trailers, *trailers.values()))) > self._limits.header_bytes
+        ):
+            return self._limits.header_too_large()
+        return None
 
     def _refuse(self, refusal: Refusal) -> None:
         self.refusal = refusal
