@@ -24,6 +24,8 @@ class CommandRow(NamedTuple):
 
 COMMANDS = {
     "start": CommandRow("headwater.cli.start:start", "Start the server."),
+    "export": CommandRow("headwater.cli.export:export", "Write the records of a stream as JSON lines."),
+    "import": CommandRow("headwater.cli.import_records:import_records", "Put records that were exported."),
     "check": CommandRow("headwater.cli.check:check", "Verify a data directory that no server has open."),
     "aws": CommandRow("headwater.cli.aws:aws", "Run the AWS CLI against the local server."),
     "env": CommandRow("headwater.cli.env:env", "Print the exports that point AWS clients at the server."),

@@ -136,11 +136,7 @@ def put(
     if data is not None and data != "-":
         _put_one(sender, os.fsencode(data), key_of, draws(as_json))
         return
-    with _source(path) as source:
-        _put_lines(sender, source, key_of)
-    _show_tally(sender.tally, draws(as_json))
-    if sender.tally.refused:
-        raise click.exceptions.Exit(1)
+    put_lines(sender, path, lambda data: (data, key_of(data)), is_drawn=draws(as_json))
 
 
 class Sender:
@@ -300,6 +296,9 @@ def arriving_chunks(source: IO[bytes], linger_s: float = LINGER_S) -> Iterator[b
 KeyChooser = Callable[[bytes], str]
 """Gives a record's partition key; raises ValueError with the reason when it has none."""
 
+RecordReader = Callable[[bytes], tuple[bytes, str]]
+"""Gives the data and the partition key of a line; raises ValueError with the reason when it has none."""
+
 
 def _partition_key_chooser(partition_key: str | None, field_name: str | None) -> KeyChooser:
     if partition_key is not None:
@@ -334,7 +333,19 @@ def _put_one(sender: Sender, data: bytes, key_of: KeyChooser, is_drawn: bool) ->
         sys.stdout.write(json_line({name: answer[name] for name in ("ShardId", "SequenceNumber")}))
 
 
-def _put_lines(sender: Sender, source: IO[bytes], key_of: KeyChooser) -> None:
+def put_lines(sender: Sender, path: Path | None, read_record: RecordReader, *, is_drawn: bool) -> None:
+    """Put every line of a file, or of standard input, and show what became of them.
+
+    Raises `ClientFailure`, and `Exit` when lines were not stored.
+    """
+    with _source(path) as source:
+        _put_lines(sender, source, read_record)
+    _show_tally(sender.tally, is_drawn)
+    if sender.tally.refused:
+        raise click.exceptions.Exit(1)
+
+
+def _put_lines(sender: Sender, source: IO[bytes], read_record: RecordReader) -> None:
     tally = sender.tally
     last_number = 0
 
@@ -343,9 +354,9 @@ def _put_lines(sender: Sender, source: IO[bytes], key_of: KeyChooser) -> None:
             if numbered is None:
                 yield None
                 continue
-            number, data = numbered
+            number, text = numbered
             try:
-                yield Line(number, data, key_of(data))
+                yield Line(number, *read_record(text))
             except ValueError as error:
                 tally.refused.append(Refused(number, str(error)))
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import click
 
@@ -288,8 +288,9 @@ class Lines:
         return f"{arrived}  {shard_id}  {partition_key.ljust(self._key_width)}  {data}"
 
 
-def write_json(shard_id: str, records: list[dict[str, Any]]) -> None:
+def write_json(shard_id: str, records: list[dict[str, Any]], destination: IO[str] | None = None) -> None:
     """Write records of one shard as JSON lines, and let a pipe have them at once."""
+    destination = destination or sys.stdout
     for record in records:
         text = _text(record)
         shown = {
@@ -299,8 +300,8 @@ def write_json(shard_id: str, records: list[dict[str, Any]]) -> None:
             "PartitionKey": record.get("PartitionKey"),
             **({"DataBase64": record["Data"]} if text is None else {"Data": text}),
         }
-        sys.stdout.write(json_line(shown))
-    sys.stdout.flush()
+        destination.write(json_line(shown))
+    destination.flush()
 
 
 def _text(record: dict[str, Any]) -> str | None:
