@@ -10,8 +10,10 @@ from headwater.model.arn import StreamName
 from headwater.model.clock import ManualClock
 from headwater.model.stream import Stream
 from headwater.storage.completion import drive
+from headwater.storage.interface import StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
 from tests.engine.running_engine import CALLER, RunningEngine
+from tests.storage.faulty_store import FaultyStore
 
 ORDERS = StreamName(*CALLER, "orders")
 TRANSITION_MS = 200
@@ -42,3 +44,42 @@ def test_a_transition_that_nobody_asks_about_is_applied_by_the_tick(running: Run
     running.engine.tick()
     running.inbox.run_posted()
     assert running.engine.held(ORDERS).stream.status == "ACTIVE"
+
+
+@pytest.fixture
+def on_faulty_store() -> Iterator[RunningEngine]:
+    engine = RunningEngine(FaultyStore, ManualClock(), TRANSITION_MS)
+    engine.call("CreateStream", StreamName="orders", ShardCount=1)
+    engine.clock.advance_ms(TRANSITION_MS)
+    engine.call("PutRecord", StreamName="orders", Data=b"kept", PartitionKey="key")
+    yield engine
+    engine.close()
+
+
+def status(running: RunningEngine) -> str:
+    answer = running.call("DescribeStreamSummary", StreamName="orders")
+    return str(answer["StreamDescriptionSummary"]["StreamStatus"])
+
+
+def test_a_stream_is_read_while_what_is_due_cannot_be_stored(on_faulty_store: RunningEngine) -> None:
+    running, store = on_faulty_store, on_faulty_store.engine.store
+    assert isinstance(store, FaultyStore)
+    running.call("SplitShard", StreamName="orders", ShardToSplit="shardId-0", NewStartingHashKey="1000")
+    store.is_full = True
+    running.clock.advance_ms(TRANSITION_MS)
+    running.engine.tick()
+    assert status(running) == "UPDATING"
+    iterator = running.call(
+        "GetShardIterator", StreamName="orders", ShardId="0", ShardIteratorType="TRIM_HORIZON"
+    )
+    (record,) = running.call("GetRecords", **iterator)["Records"].documents()
+    assert record["Data"] == b"kept"
+    with pytest.raises(StoreUnavailable):
+        running.call("PutRecord", StreamName="orders", Data=b"lost", PartitionKey="key")
+    with pytest.raises(StoreUnavailable):
+        running.call("CreateStream", StreamName="others", ShardCount=1)
+
+    store.is_full = False
+    assert status(running) == "ACTIVE"
+    running.call("PutRecord", StreamName="orders", Data=b"again", PartitionKey="key")
+    assert running.engine.check() == []

@@ -16,6 +16,7 @@ than those passed in.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
@@ -340,7 +341,11 @@ class Engine:
                 await self._expire(name)
 
     async def _advance(self, held: Held) -> None:
-        """Commit what is due. Whoever comes while that is under way waits for its end."""
+        """Commit what is due. Whoever comes while that is under way waits for its end.
+
+        When the store cannot take it now, the stream stays as it is: it can still be read,
+        and the next one who finds something due tries again.
+        """
         if held.awaiting_move is not None:
             moved = Completion[None]()
             held.awaiting_move.append(moved)
@@ -349,7 +354,8 @@ class Engine:
         awaiting: list[Completion[None]] = []
         held.awaiting_move = awaiting
         try:
-            await self._commit(held, advance(held.stream, self._clock.now_ms(), self.new_log_id))
+            with suppress(StoreUnavailable):
+                await self._commit(held, advance(held.stream, self._clock.now_ms(), self.new_log_id))
         finally:
             held.awaiting_move = None
             for moved in awaiting:
