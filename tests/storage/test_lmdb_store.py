@@ -14,7 +14,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from headwater.storage.interface import Change, Entry, Extent, Metadata, Store
+from headwater.storage.interface import Change, Entry, Extent, Metadata, Store, StoreUnavailable
 from headwater.storage.lmdb_store import LmdbStore
 from headwater.storage.record_format import BLOCK_BYTES
 from tests.storage.inbox import Inbox
@@ -278,21 +278,32 @@ def test_a_block_has_a_greatest_size(tmp_path: Path, inbox: Inbox, synced: bool)
     assert stored_blocks(tmp_path) == 5
 
 
-@pytest.mark.parametrize("bit", [0, 40, 130, 200, 8 * 24 + 8 * 60])
-def test_a_flipped_bit_is_found(tmp_path: Path, inbox: Inbox, bit: int) -> None:
-    """Anywhere in a block: its checksum, count, time, lengths or payloads."""
-    store = LmdbStore(tmp_path, inbox, synced=True)
+def store_with_flipped_bit(folder: Path, inbox: Inbox, bit: int) -> LmdbStore:
+    """Two blocks, of which the second has the bit of that number flipped: its head has 16 bytes."""
+    store = LmdbStore(folder, inbox, synced=True)
     inbox.run(store.commit(Change({}, create_logs=[1])))
     inbox.run(store.append([entry(1, 5, b"before" * 20), entry(1, 6, b"x" * 50, b"y" * 50)]))
     assert store.check() == []
     close(store, inbox)
-    data = bytearray((tmp_path / "data.mdb").read_bytes())
+    data = bytearray((folder / "data.mdb").read_bytes())
     for found in re.finditer(b"x{50}y{50}", bytes(data)):  # a page may hold what is left of an older one
         data[found.start() - 24 + bit // 8] ^= 1 << bit % 8
-    (tmp_path / "data.mdb").write_bytes(data)
+    (folder / "data.mdb").write_bytes(data)
+    return LmdbStore(folder, inbox, synced=True)
 
-    store = LmdbStore(tmp_path, inbox, synced=True)
+
+@pytest.mark.parametrize("bit", [0, 40, 130, 200, 8 * 24 + 8 * 60])
+def test_a_flipped_bit_is_found(tmp_path: Path, inbox: Inbox, bit: int) -> None:
+    """Anywhere in a block: its checksum, count, time, lengths or payloads."""
+    store = store_with_flipped_bit(tmp_path, inbox, bit)
     assert any("do not match their checksum" in found for found in store.check())
+    close(store, inbox)
+
+
+def test_a_block_whose_count_is_wrong_cannot_be_read(tmp_path: Path, inbox: Inbox) -> None:
+    store = store_with_flipped_bit(tmp_path, inbox, bit=40)
+    with pytest.raises(StoreUnavailable, match="could not be read"):
+        inbox.run(store.read(1, 0, 10, 1000))
     close(store, inbox)
 
 

@@ -18,6 +18,7 @@ Rules:
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -58,6 +59,8 @@ GROUP_BYTES = 32 * 1024 * 1024
 
 _WriteError: TypeAlias = lmdb.Error | MapCannotGrow | MemoryError
 _WRITE_ERRORS = (lmdb.Error, MapCannotGrow, MemoryError)
+_READ_ERRORS = (lmdb.Error, struct.error)
+"""The latter for a block that is none."""
 
 
 def _nothing() -> None:
@@ -161,7 +164,7 @@ class LmdbStore:
                 max_bytes -= sum(map(len, payloads))
                 if position < start or position == end:
                     break
-        except lmdb.Error as error:
+        except _READ_ERRORS as error:
             raise StoreUnavailable(f"Records could not be read: {error}") from error
         return runs
 
@@ -180,7 +183,7 @@ class LmdbStore:
                     low = start + count
                 else:
                     high = max(low, start)
-        except lmdb.Error as error:
+        except _READ_ERRORS as error:
             raise StoreUnavailable(f"Records could not be read: {error}") from error
         return low
 
