@@ -13,6 +13,7 @@ from headwater.model.errors import (
     ResourceNotFoundException,
     ValidationException,
 )
+from headwater.model.record import record_size
 from headwater.model.stream import Stream
 
 KEY_MAX_BYTES = 1024
@@ -51,7 +52,7 @@ def check_records(stream: Stream, records: Sequence[NewRecord]) -> None:
         return  # as nearly always: nothing can be wrong with any of them
     for at, record in enumerate(records, 1):
         check_record(stream, record, f"records.{at}.member.data")
-    if sum(map(_size, records)) > PUT_MAX_BYTES:
+    if sum(record_size(data, partition_key) for data, partition_key, _ in records) > PUT_MAX_BYTES:
         raise InvalidArgumentException(f"Records size exceeds {PUT_MAX_BYTES // 1024**2} MB limit")
 
 
@@ -60,9 +61,9 @@ def check_record(stream: Stream, record: NewRecord, data_member: str) -> None:
 
     Raises InvalidArgumentException for a hash key that is out of range.
     """
-    data, _, explicit_hash_key = record
+    data, partition_key, explicit_hash_key = record
     limit = stream.max_record_size_kib * 1024
-    if len(data) + KEY_MAX_BYTES > limit and _size(record) > limit:
+    if len(data) + KEY_MAX_BYTES > limit and record_size(data, partition_key) > limit:
         printed = f"java.nio.HeapByteBuffer[pos=0 lim={len(data)} cap={len(data)}]"
         raise ValidationException(
             f"1 validation error detected: Value '{printed}' at '{data_member}' failed to satisfy "
@@ -70,9 +71,3 @@ def check_record(stream: Stream, record: NewRecord, data_member: str) -> None:
         )
     if explicit_hash_key is not None and stream.distribution != "AUTO":
         check_explicit_hash_key(explicit_hash_key)
-
-
-def _size(record: NewRecord) -> int:
-    """Data and key, in bytes."""
-    data, partition_key, _ = record
-    return len(data) + len((partition_key or "").encode())

@@ -19,7 +19,7 @@ from headwater.engine.routing import Routes
 from headwater.engine.throughput_limits import ThroughputLimits
 from headwater.model.errors import InternalFailureException, InvalidArgumentException
 from headwater.model.hash_key import HASH_KEY_MAX, digest_of
-from headwater.model.record import encode_payload
+from headwater.model.record import encode_payload, record_size
 from headwater.model.record_list import Placement
 from headwater.model.sequence_number import record_sequence_number, record_sequence_numbers
 from headwater.storage.interface import Entry
@@ -101,7 +101,7 @@ def _share_out(
         route_at = _route_of(record, routes, by_turn=by_turn)
         if limits is not None:
             log_id, shard_id, _, _ = routes[route_at]
-            if not limits.takes(log_id, len(data) + len((partition_key or "").encode()), now_ms):
+            if not limits.takes(log_id, record_size(data, partition_key), now_ms):
                 placements[index] = (shard_id, None)
                 continue
         share = shares.get(route_at)

@@ -1,8 +1,8 @@
 """Holds what an engine found in its store against the rules of streams.
 
 The store answers for its own promises; these are the ones it knows nothing of: every
-record can be read, every shard has a log and every log a shard, and the lineage of a
-stream is whole. Everything is found out from what is there; nothing is changed.
+record can be read, every shard has a log of its own, and the lineage of a stream is
+whole. Everything is found out from what is there; nothing is changed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from headwater.model.hash_key import HASH_KEY_MAX
-from headwater.model.record import decode_payloads, size_of
+from headwater.model.record import decode_payloads, record_size, size_of
 from headwater.model.shard import Shard, shard_id_of
 from headwater.model.stream import Stream
 from headwater.storage.completion import drive
@@ -79,7 +79,7 @@ def _check_shard(place: str, shard: Shard, store: Store) -> Iterator[str]:
 def _check_run(place: str, run: Run) -> Iterator[str]:
     try:
         records = decode_payloads(run.payloads)
-        sizes = [len(record.data) + len((record.partition_key or "").encode()) for record in records]
+        sizes = [record_size(record.data, record.partition_key) for record in records]
         is_whole = sizes == [size_of(payload) for payload in run.payloads]
     except (msgspec.MsgspecError, struct.error, ValueError, IndexError) as error:
         yield f"{place}: a record from position {run.position} on is damaged: {error}"

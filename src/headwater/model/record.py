@@ -71,8 +71,13 @@ def is_large(payload: Payload) -> bool:
     return not payload[0]
 
 
-def size_of(payload: Payload) -> int:
+def record_size(data: bytes, partition_key: str | None) -> int:
     """The size of a record, data and key, in bytes, as the limits of the API count it."""
+    return len(data) + len((partition_key or "").encode())
+
+
+def size_of(payload: Payload) -> int:
+    """The `record_size` of a payload, found without decoding its data."""
     if payload[0]:
         payload = bytes(payload)
         data_end = payload.index(b'"', _DATA_START)
@@ -111,5 +116,5 @@ def _key_bytes(rest: bytes) -> int:
         return 0
     if b"\\" in rest:
         (record,) = decode_payloads((b'"Data":""' + rest,))
-        return len((record.partition_key or "").encode())
+        return record_size(b"", record.partition_key)
     return rest.index(b'"', len(_KEY)) - len(_KEY)

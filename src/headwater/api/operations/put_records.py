@@ -39,14 +39,13 @@ async def put_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
     return answer
 
 
-def _described(stream: Stream, placements: list[Placement]) -> list[dict[str, str]]:
+def _described(stream: Stream, placements: list[Placement]) -> list[dict[str, Any]]:
     """The results when some records were refused: each has either a place or an error."""
-    return [
-        {"SequenceNumber": sequence_number, "ShardId": shard_id}
-        if sequence_number is not None
-        else {
-            "ErrorCode": ProvisionedThroughputExceededException.code,
-            "ErrorMessage": rate_exceeded(stream, shard_id),
-        }
-        for shard_id, sequence_number in placements
-    ]
+    results = PlacementList(placements).documents()
+    for at, (shard_id, sequence_number) in enumerate(placements):
+        if sequence_number is None:
+            results[at] = {
+                "ErrorCode": ProvisionedThroughputExceededException.code,
+                "ErrorMessage": rate_exceeded(stream, shard_id),
+            }
+    return results
