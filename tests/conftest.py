@@ -51,17 +51,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield running
 
 
-@pytest.fixture
-def kinesis(server: RunningServer) -> Iterator[Any]:
-    """A boto3 client for the server; it never retries, so that a test sees every error."""
-    client = boto3.client(
+def client_for(endpoint_url: str, **options: Any) -> Any:
+    """A boto3 client that never retries, so that a test sees every error; takes more of its `options`."""
+    return boto3.client(
         "kinesis",
-        endpoint_url=server.endpoint_url,
+        endpoint_url=endpoint_url,
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
         config=Config(retries={"total_max_attempts": 1}),
+        **options,
     )
+
+
+@pytest.fixture
+def kinesis(server: RunningServer) -> Iterator[Any]:
+    """A boto3 client for the server."""
+    client = client_for(server.endpoint_url)
     yield client
     client.close()
 

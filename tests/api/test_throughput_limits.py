@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from headwater.api.api_model import api_model
 from headwater.api.call_rates import CALL_RATES
 from headwater.api.operation import OPERATIONS
 from tests.api.clocked_server import TRANSITION_MS, ClockedServer, clocked_server
+from tests.conftest import client_for
 
 SHARD = "shardId-000000000000"
 EXCEEDED = "Rate exceeded for shard shardId-000000000000 in stream orders under account 000000000000."
@@ -28,14 +27,7 @@ def limited() -> Iterator[ClockedServer]:
 @pytest.fixture
 def client(limited: ClockedServer) -> Iterator[Any]:
     """A client that never retries, and a stream of one shard."""
-    client = boto3.client(
-        "kinesis",
-        endpoint_url=limited.endpoint_url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+    client = client_for(limited.endpoint_url)
     client.create_stream(StreamName="orders", ShardCount=1)
     limited.clock.advance_ms(TRANSITION_MS)
     yield client
@@ -145,13 +137,7 @@ def test_a_page_of_ten_mebibytes_is_followed_by_five_seconds_of_refusals(
 
 def test_without_the_option_nothing_is_refused() -> None:
     with clocked_server() as server:
-        client = boto3.client(
-            "kinesis",
-            endpoint_url=server.endpoint_url,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        client = client_for(server.endpoint_url)
         client.create_stream(StreamName="orders", ShardCount=1)
         server.clock.advance_ms(TRANSITION_MS)
         assert all(put_many(client, 500)["FailedRecordCount"] == 0 for _ in range(4))

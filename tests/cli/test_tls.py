@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from tests.conftest import RunningServer, started_server
+from tests.conftest import RunningServer, client_for, started_server
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +51,7 @@ def test_a_folder_that_cannot_be_used_is_named(headwater: Any, tmp_path: Path) -
 
 def test_boto3_is_served_over_tls(tls_server: RunningServer, data_dir: Path) -> None:
     assert tls_server.endpoint_url.startswith("https://127.0.0.1:")
-    client = boto3.client(
-        "kinesis",
-        endpoint_url=tls_server.endpoint_url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        verify=str(data_dir / "tls" / "ca.pem"),
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+    client = client_for(tls_server.endpoint_url, verify=str(data_dir / "tls" / "ca.pem"))
     client.create_stream(StreamName="over-tls", ShardCount=1)
     assert client.list_streams()["StreamNames"] == ["over-tls"]
     client.close()
