@@ -13,7 +13,9 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from threading import Thread
 from types import TracebackType
 from typing import Any, Self
@@ -95,11 +97,17 @@ class Headwater:
         self._clients.add(client)
         return client
 
-    def async_client(self, **options: Any) -> Any:
-        """An aiobotocore client for Kinesis: `async with headwater.async_client() as kinesis:`."""
-        from aiobotocore.session import get_session  # noqa: PLC0415 - for those who have it
+    @asynccontextmanager
+    async def async_client(self, **options: Any) -> AsyncIterator[Any]:
+        """An aiobotocore client for Kinesis, open in the block: `async with headwater.async_client() as …`.
 
-        return get_session().create_client("kinesis", **(self._client_arguments() | options))
+        It belongs to the event loop that runs the block, whoever runs that.
+        """
+        from aiobotocore.session import get_session  # noqa: PLC0415 - it is the caller's
+
+        arguments = self._client_arguments() | options
+        async with get_session().create_client("kinesis", **arguments) as client:
+            yield client
 
     def reset(self) -> None:
         """Forget every stream, record, setting and fault."""
