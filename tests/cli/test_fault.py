@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
-from headwater.testing import Headwater
+from headwater.engine.faults import AnyFault, Fault
+from headwater.testing import Headwater, ServerFaults
 from tests.cli.conftest import Ended
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "faults.md").read_text()
 
 Run = Callable[..., Ended]
 
@@ -117,3 +124,39 @@ def test_where_signatures_are_verified_the_command_signs(headwater: Run) -> None
         assert said(headwater("fault", "add", "cut", *at, more=keys))[0]["action"] == "cut"
         assert headwater("fault", "clear", *at).exit_code == 1
         assert said(headwater("fault", "remove", "1", *at, more=keys))[0]["id"] == 1
+
+
+# The page about faults
+
+
+def shown(language: str) -> list[str]:
+    """The page's code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_commands_on_the_page_run(server: Headwater, variables: dict[str, str]) -> None:
+    commands, requests = shown("sh")
+    commands = re.sub(r"^headwater ", f"{sys.executable} -m headwater ", commands, flags=re.MULTILINE)
+    requests = requests.replace("localhost:4566", server.endpoint_url).replace(
+        "curl ", "curl --silent --fail "
+    )
+    for script in (commands, requests.replace("faults/1", "faults/6")):
+        ran = subprocess.run(
+            ["bash", "-e", "-c", script], capture_output=True, text=True, check=False, env=variables
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert '"fired"' in ran.stdout
+    assert len(server.faults) == 0
+
+
+def test_the_tables_on_the_page_have_every_fault_and_every_member() -> None:
+    kinds = get_args(AnyFault)
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE, re.MULTILINE))
+    matching = set(Fault.__struct_fields__)
+    assert matching <= set(rows)
+    for kind in kinds:
+        row = rows[kind.__struct_config__.tag]
+        members = [name for name in kind.__struct_fields__ if name not in matching]
+        assert all(f"`{name}`" in row.partition(" | ")[0] for name in members), kind
+    methods = [name for name in vars(ServerFaults) if not name.startswith("_")]
+    assert all(re.search(rf"^\| `{method}\(", PAGE, re.MULTILINE) for method in methods)
