@@ -5,11 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from headwater.engine.faults import AnyFault
 from headwater.server.fault_routes import RULES_MAX
 from headwater.testing import Headwater
 
@@ -99,6 +102,27 @@ def test_what_is_no_fault_is_refused_in_words(server: Headwater, body: object) -
     assert (status, list(answer)) == (400, ["message"])
     assert answer["message"].startswith("That is no fault: ")
     assert ask(server, "GET") == (200, {"faults": []})
+
+
+NAMES = st.sampled_from(
+    ["orders", "PutRecord", "GetRecords", "InternalFailure", "0", "after", "\x00", "é", ""]
+)
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), NAMES, st.lists(NAMES, max_size=3)
+)
+MEMBERS = sorted({name for kind in get_args(AnyFault) for name in kind.__struct_fields__})
+ACTIONS = [kind.__struct_config__.tag for kind in get_args(AnyFault)]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(ACTIONS), st.dictionaries(st.sampled_from(MEMBERS), VALUES, max_size=4))
+def test_whatever_is_asked_for_is_taken_or_refused(
+    running: Headwater, action: str, members: dict[str, Any]
+) -> None:
+    status, answer = ask(running, "POST", body={"action": action, **members})
+    assert status in (200, 400)
+    if status == 200 and "id" in answer:
+        assert ask(running, "DELETE", f"faults/{answer['id']}") == (200, answer)
 
 
 @pytest.mark.parametrize("name", ["0", "-1", "x", "1" * 5000, "%C2%B2", "1/2"])

@@ -267,6 +267,34 @@ def test_all_records_may_be_throttled_but_a_wrong_call_is_told_so(server: Headwa
     assert stored(kinesis) == stored(kinesis, SECOND) == []
 
 
+def test_records_that_are_distributed_by_themselves_have_keys_but_no_shards(
+    server: Headwater, kinesis: Any
+) -> None:
+    mode = {"StreamMode": "ON_DEMAND"}
+    kinesis.create_stream(StreamName="spread", StreamModeDetails=mode, RecordDistributionStrategy="AUTO")
+    server.faults.throttle(stream="spread", shard=FIRST)
+    server.faults.throttle(stream="spread", partition_key="bob")
+    entries = [{"Data": b"x", "PartitionKey": key} for key in ("alice", "bob")]
+    taken, refused = kinesis.put_records(StreamName="spread", Records=entries)["Records"]
+    assert taken["ShardId"].startswith("shardId-")
+    assert refused["ErrorMessage"].startswith("Rate exceeded for shard shardId-")
+    assert [fault.fired for fault in server.faults] == [0, 1]
+
+
+def test_records_beyond_the_rates_of_aws_are_refused_beside_those_that_a_fault_refuses() -> None:
+    with Headwater(enforce_limits=True) as limited:
+        limited.clock.stop()
+        kinesis = limited.client()
+        kinesis.create_stream(StreamName="orders", ShardCount=1)
+        limited.faults.throttle(partition_key="bob", error="InternalFailure")
+        big = b"x" * (600 * 1024)
+        entries = [{"Data": big, "PartitionKey": key} for key in ("alice", "bob", "carol")]
+        answer = kinesis.put_records(StreamName="orders", Records=entries)
+        busy = "ProvisionedThroughputExceededException"
+        assert codes(answer["Records"]) == [None, "InternalFailure", busy]
+        assert answer["FailedRecordCount"] == 2
+
+
 # Delays
 
 

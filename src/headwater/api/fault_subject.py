@@ -30,7 +30,7 @@ async def subject_of(engine: Engine, caller: Caller, operation: str, request: An
         return _of_iterator(engine, operation, request.ShardIterator)
     consumer = parse_consumer_arn(getattr(request, "ConsumerARN", None) or "")
     consumer_name = getattr(request, "ConsumerName", None) if consumer is None else consumer.name
-    stream = _stream(engine, caller, operation, request)
+    stream = _stream(engine, caller, operation, request) if consumer is None else consumer.stream
     pieces: Sequence[Piece]
     if operation == "PutRecord":
         pieces = await _pieces(engine, stream, [request])
@@ -53,9 +53,6 @@ def _of_iterator(engine: Engine, operation: str, token: str) -> Subject:
 def _stream(engine: Engine, caller: Caller, operation: str, request: Any) -> StreamName | None:
     name = stream_name_in(request)
     if name is not None:
-        consumer = parse_consumer_arn(getattr(request, "ConsumerARN", None) or "")
-        if consumer is not None:
-            return consumer.stream
         arns = (getattr(request, member, None) for member in ("StreamARN", "ResourceARN"))
         by_arn = next((parse_stream_arn(arn) for arn in arns if arn is not None), None)
         return by_arn or StreamName(*caller, name)

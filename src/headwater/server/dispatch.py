@@ -249,11 +249,11 @@ class Call:
 
     def finish(self, document: dict[str, Any] | StreamedAnswer | None, error: BaseException | None) -> None:
         """The operation has ended: answer what it gave or raised."""
-        if isinstance(error, Unanswered):
-            self.leave(error)
-            return
         if error is not None:
-            self.fail(self._as_kinesis_error(error))
+            if isinstance(error, Unanswered):
+                self.leave(error)
+            else:
+                self.fail(self._as_kinesis_error(error))
             return
         if isinstance(document, StreamedAnswer):
             self.stream(document)

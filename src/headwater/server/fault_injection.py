@@ -43,6 +43,7 @@ from headwater.model.errors import KinesisError, NamedError, ProvisionedThroughp
 from headwater.model.shard import shard_id_of
 from headwater.server.exchange import Wait
 from headwater.storage.completion import Completion
+from headwater.storage.interface import StoreError
 
 HoldBack = Callable[[Wait], None]
 """Tells a call's connection that its answer is held back."""
@@ -81,8 +82,8 @@ class FaultInjection:
             for fired in met:
                 self._stop_before(fired, subject)
             answer = await self._carry_out(handler, caller, request, subject, met)
-        except (KinesisError, Unanswered) as refusal:
-            error = refusal
+        except (KinesisError, StoreError, Unanswered) as refusal:
+            error = refusal  # what is to come late, or never, may be an error, too
         if late_ms:
             await held_back(hold_back, late_ms)
         if any(isinstance(fault, Cut) for _, fault, _ in met):
