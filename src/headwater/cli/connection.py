@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import IO, Any
 from urllib.parse import urlsplit
 
@@ -112,18 +113,31 @@ class Connection:
         Raises `ApiError`, or `NoServer` when there is no answer at all.
         """
         body = json.dumps({name: value for name, value in members.items() if value is not None}).encode()
+        status, answer = self._exchange("POST", self._path, f"Kinesis_20131202.{operation}", body)
+        return _parsed(status, answer, self.environment.endpoint_url)
+
+    def call_route(self, method: str, route: str, **members: Any) -> dict[str, Any]:
+        """Call one of the server's own routes and give its answer; members that are None are left out.
+
+        Raises `ClientFailure` with the server's words, or `NoServer` when there is no answer at all.
+        """
+        given = {name: value for name, value in members.items() if value is not None}
+        body = json.dumps(given).encode() if given else b""
+        status, answer = self._exchange(method, f"/_headwater/{route}", None, body)
+        return _parsed_route(status, answer, self.environment.endpoint_url)
+
+    def _exchange(self, method: str, path: str, target: str | None, body: bytes) -> tuple[int, bytes]:
         try:
             http_connection = self._ready()
-            http_connection.request("POST", self._path, body, self._headers(operation, body))
+            http_connection.request(method, path, body, self._headers(method, path, target, body))
             response = http_connection.getresponse()
-            status, answer = response.status, response.read()
+            return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise self._no_server(error) from error
         except ValueError:  # not shown: its text would hold the header
             self.close()
             raise ClientFailure("the region or the access key holds what no header may hold") from None
-        return _parsed(status, answer, self.environment.endpoint_url)
 
     def call_patiently(self, operation: str, **members: Any) -> dict[str, Any]:
         """Like `call`, but wait out transient errors for up to `PATIENCE_S`."""
@@ -153,15 +167,16 @@ class Connection:
         self._http.connect()
         return self._http
 
-    def _headers(self, operation: str, body: bytes) -> dict[str, str]:
+    def _headers(self, method: str, path: str, target: str | None, body: bytes) -> dict[str, str]:
         """All headers of a call, signed with the environment's key."""
         environment = self.environment
         headers = {
             b"content-type": b"application/x-amz-json-1.1",
             b"host": urlsplit(environment.endpoint_url).netloc.encode(),
-            b"x-amz-target": f"Kinesis_20131202.{operation}".encode(),
         }
-        message = Message(b"POST", self._path.encode(), headers, body)
+        if target is not None:
+            headers[b"x-amz-target"] = target.encode()
+        message = Message(method.encode(), path.encode(), headers, body)
         key = Key(environment.access_key_id, environment.secret_access_key, environment.session_token)
         timestamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         signed = headers | sign(message, key, timestamp, environment.region, "kinesis")
@@ -247,3 +262,15 @@ def _parsed(status: int, answer: bytes, endpoint_url: str) -> dict[str, Any]:
         code = str(members["__type"]).rpartition("#")[2]
         raise ApiError(code, str(members.get("message") or members.get("Message") or ""))
     return members
+
+
+def _parsed_route(status: int, answer: bytes, endpoint_url: str) -> dict[str, Any]:
+    """The answer of one of the server's own routes, or what it says is wrong."""
+    try:
+        members = json.loads(answer)
+        if status == HTTPStatus.OK:
+            return dict(members)
+        message = str(members.get("message") or members["__type"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise NoServer(f"what answers at {endpoint_url} is not Headwater (HTTP status {status})") from None
+    raise ClientFailure(printable(message))

@@ -21,9 +21,8 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from headwater.engine.active_subscription import SubscriptionKey
-from headwater.engine.engine import Engine
+from headwater.engine.engine import Engine, Held
 from headwater.engine.reading import Reading, read_shard
-from headwater.engine.throughput_limits import BYTES_OUT_PER_S
 from headwater.engine.token_bucket import TokenBucket
 from headwater.model.errors import (
     InternalFailureException,
@@ -33,7 +32,6 @@ from headwater.model.errors import (
 )
 from headwater.model.sequence_number import record_sequence_number, sequence_base
 from headwater.model.shard import Shard, shard_id_of
-from headwater.model.stream import Stream
 from headwater.storage.completion import drive
 from headwater.storage.interface import StoreError
 
@@ -76,7 +74,8 @@ class Subscription:
         self._sink: Sink | None = None
         self._started_ms = engine.now_ms()
         self._last_event_ms = 0
-        self._rate = TokenBucket(BYTES_OUT_PER_S, self._started_ms) if engine.throughput else None
+        self._held_back = False
+        """Whether the consumer's rate is used up: a tick will ask again."""
         self._paused = False
         self._pumping = False
         self._pump_again = False
@@ -124,7 +123,7 @@ class Subscription:
             sink = self._finish()
             if sink is not None:
                 sink.end()
-        elif self._rate is not None or now_ms - self._last_event_ms >= IDLE_EVENT_MS:
+        elif self._held_back or now_ms - self._last_event_ms >= IDLE_EVENT_MS:
             self._pump()
 
     def _pump(self) -> None:
@@ -151,8 +150,12 @@ class Subscription:
             self._pump()
 
     async def _push(self) -> None:
-        while self._sink is not None and not self._paused and self._may_send():
-            stream, shard = await self._find_shard()
+        while self._sink is not None and not self._paused:
+            held, shard = await self._find_shard()
+            stream, rate = held.stream, self._rate(held, shard)
+            self._held_back = rate is not None and not rate.has(1, self._engine.now_ms())
+            if self._held_back:
+                return
             reading = await read_shard(
                 self._engine, stream, shard, self._position, EVENT_RECORDS_MAX, EVENT_MAX_BYTES
             )
@@ -169,23 +172,26 @@ class Subscription:
                 sink.end()
                 return
             self._position = reading.next_position
-            if self._rate is not None:
-                self._rate.use(reading.records.size())
+            if rate is not None:
+                rate.use(reading.records.size())
             sink.event(Event(reading, _continuation(reading, reading.next_position, now_ms)))
             if not reading.records:
                 return
 
-    def _may_send(self) -> bool:
-        """Whether the consumer's rate is not used up; a tick will ask again."""
-        return self._rate is None or self._rate.has(1, self._engine.now_ms())
+    def _rate(self, held: Held, shard: Shard) -> TokenBucket | None:
+        """What the consumer may be pushed, if the stream is limited."""
+        if held.limits is None:
+            return None
+        return held.limits.fan_out(shard.log_id, self._key.consumer_name, self._engine.now_ms())
 
     def _is_event_due(self, now_ms: int) -> bool:
         return now_ms - self._last_event_ms >= IDLE_EVENT_MS
 
-    async def _find_shard(self) -> tuple[Stream, Shard]:
+    async def _find_shard(self) -> tuple[Held, Shard]:
         """The stream and shard as they are now. Raises ResourceNotFoundException when either is gone."""
         key = self._key
-        stream = (await self._engine.serving(key.stream)).stream
+        held = await self._engine.serving(key.stream)
+        stream = held.stream
         consumer = stream.consumer(key.consumer_name)
         if consumer is None or consumer.created_s != key.consumer_created_s:
             raise ResourceNotFoundException(
@@ -196,7 +202,7 @@ class Subscription:
             raise ResourceNotFoundException(
                 f"Could not find shard {shard_id_of(key.shard_index)} in stream {stream.label}."
             )
-        return stream, shard
+        return held, shard
 
     def _fail(self, error: KinesisError) -> None:
         sink = self._finish()

@@ -2,5 +2,6 @@
 
 from headwater.testing.in_process import Headwater
 from headwater.testing.server_clock import ServerClock
+from headwater.testing.server_limits import ServerLimits
 
-__all__ = ["Headwater", "ServerClock"]
+__all__ = ["Headwater", "ServerClock", "ServerLimits"]

@@ -23,6 +23,7 @@ from headwater.app import Server, new_event_loop
 from headwater.config import Config
 from headwater.testing.admin_client import AdminClient
 from headwater.testing.server_clock import ServerClock
+from headwater.testing.server_limits import ServerLimits
 
 START_TIMEOUT_S = 30.0
 STOP_GRACE_S = 2.0
@@ -101,13 +102,18 @@ class Headwater:
         return client
 
     def reset(self) -> None:
-        """Forget every stream, record and setting."""
+        """Forget every stream, record, setting and limit."""
         AdminClient(self.endpoint_url).post("reset")
 
     @property
     def clock(self) -> ServerClock:
         """The time that its streams live in."""
         return ServerClock(AdminClient(self.endpoint_url))
+
+    @property
+    def limits(self) -> ServerLimits:
+        """Which of its streams are limited as at AWS, or to less."""
+        return ServerLimits(AdminClient(self.endpoint_url))
 
     def _run(self, started: Future[str]) -> None:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
