@@ -152,12 +152,12 @@ class Subscription:
     async def _push(self) -> None:
         while self._sink is not None and not self._paused:
             held, shard = await self._find_shard()
-            stream, rate = held.stream, self._rate(held, shard)
+            rate, max_bytes = self._rate(held, shard)
             self._held_back = rate is not None and not rate.has(1, self._engine.now_ms())
             if self._held_back:
                 return
             reading = await read_shard(
-                self._engine, stream, shard, self._position, EVENT_RECORDS_MAX, EVENT_MAX_BYTES
+                self._engine, held.stream, shard, self._position, EVENT_RECORDS_MAX, max_bytes
             )
             sink = self._sink
             if sink is None:
@@ -166,23 +166,26 @@ class Subscription:
             if not reading.records and reading.next_position is not None and not self._is_event_due(now_ms):
                 return
             self._last_event_ms = now_ms
+            if rate is not None:
+                rate.use(reading.records.size())
             if reading.next_position is None:
                 self._finish()
                 sink.event(Event(reading, None))
                 sink.end()
                 return
             self._position = reading.next_position
-            if rate is not None:
-                rate.use(reading.records.size())
             sink.event(Event(reading, _continuation(reading, reading.next_position, now_ms)))
             if not reading.records:
                 return
 
-    def _rate(self, held: Held, shard: Shard) -> TokenBucket | None:
-        """What the consumer may be pushed, if the stream is limited."""
-        if held.limits is None:
-            return None
-        return held.limits.fan_out(shard.log_id, self._key.consumer_name, self._engine.now_ms())
+    def _rate(self, held: Held, shard: Shard) -> tuple[TokenBucket | None, int]:
+        """What the consumer may be pushed, if the stream is limited, and the bytes of one event."""
+        limits = held.limits
+        if limits is None:
+            return None, EVENT_MAX_BYTES
+        rate = limits.fan_out(shard.log_id, self._key.consumer_name, self._engine.now_ms())
+        # An event of many seconds' worth would be followed by a silence that clients give up on.
+        return rate, min(EVENT_MAX_BYTES, limits.figures.fan_out_bytes_per_s)
 
     def _is_event_due(self, now_ms: int) -> bool:
         return now_ms - self._last_event_ms >= IDLE_EVENT_MS

@@ -6,7 +6,7 @@ of the last 30 days, and four shards at least.
   is hot: each of its shards is split in the middle, which doubles them.
 - Otherwise the shards that had to refuse records are split, until the stream has double
   what its load needs: a single hot key, which no split can cool, does not split for ever.
-- A stream that has had more shards than it needs for 30 days is merged to what it needs.
+- A stream that has double the shards that its last 30 days ask for is halved by merges.
 - It grows to the limit of its region, and to the account's shard limit, whichever is less.
 
 Warm throughput is a load that is announced: it is never merged away.
@@ -40,7 +40,7 @@ def next_look_ms(stream: Stream, load: WriteLoad) -> int:
     """When there is something to decide about the stream."""
     if stream.mode != "ON_DEMAND":
         return _NEVER_MS
-    may_merge = len(stream.open_shards) > _shards_min(stream)
+    may_merge = _merged_count(stream, 0) < len(stream.open_shards)
     return min(load.window_ends_ms, load.peak_ends_ms() if may_merge else _NEVER_MS)
 
 
@@ -48,10 +48,9 @@ def scaling_step(stream: Stream, limits: StreamLimits, room: int, now_ms: int) -
     """What an on-demand stream shall do now, if anything; it gets `room` more shards at most."""
     load = limits.load
     window = load.finish(now_ms)
-    needed = 0 if window is None else shards_needed(window, limits.figures)
-    if window is not None:
+    needed = shards_needed(window, limits.figures) if window else 0
+    if needed:
         load.remember(needed, now_ms)
-    shards_min = max(_shards_min(stream), load.peak(now_ms))
     if stream.mode != "ON_DEMAND" or stream.status != "ACTIVE":
         return None
     if window:
@@ -59,9 +58,8 @@ def scaling_step(stream: Stream, limits: StreamLimits, room: int, now_ms: int) -
         room = min(room, growth_max(stream, limits.figures))
         if hot and room > 0:
             return SplitEvenly(tuple(shard.index for shard in hot[:room]))
-    if now_ms >= load.peak_ends_ms() and len(stream.open_shards) > shards_min:
-        return Scale(shards_min)
-    return None
+    merged_count = _merged_count(stream, load.peak(now_ms))
+    return Scale(merged_count) if load.is_known(now_ms) and merged_count < len(stream.open_shards) else None
 
 
 def shards_needed(window: Window, figures: Figures) -> int:
@@ -84,6 +82,14 @@ def growth_max(stream: Stream, figures: Figures) -> int:
 
 def _shards_min(stream: Stream) -> int:
     return shards_for(stream.warm_throughput_mibps or 0)
+
+
+def _merged_count(stream: Stream, needed: int) -> int:
+    """Its shards halved as often as it keeps what it needs."""
+    count, needed = len(stream.open_shards), max(needed, _shards_min(stream))
+    while count // 2 >= needed:
+        count //= 2
+    return count
 
 
 def _hot_shards(stream: Stream, window: Window, needed: int) -> list[Shard]:

@@ -94,6 +94,10 @@ class WriteLoad:
             self._peaks.popleft()
         return self._peaks[0][1] if self._peaks else 0
 
+    def is_known(self, now_ms: int) -> bool:
+        """Whether 30 days have been watched."""
+        return now_ms >= self._since_ms + PEAK_LIFE_MS
+
     def peak_ends_ms(self) -> int:
-        """When the highest peak is over, or the first 30 days are."""
+        """When the peak is over; without one, when 30 days have been watched."""
         return (self._peaks[0][0] if self._peaks else self._since_ms) + PEAK_LIFE_MS
