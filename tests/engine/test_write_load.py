@@ -23,9 +23,11 @@ def test_a_window_begins_with_the_first_record_and_is_over_ten_seconds_later() -
 
 def test_nothing_is_gathered_between_windows() -> None:
     load = WriteLoad(0)
-    load.note(1, 100, taken=True)
+    assert not load.is_open
     load.begin(0)
+    assert load.is_open
     assert load.finish(WINDOW_MS) == {}
+    assert not load.is_open
     assert load.finish(10 * WINDOW_MS) is None
     assert load.begin(50 * WINDOW_MS) == 51 * WINDOW_MS
 

@@ -64,12 +64,14 @@ async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> li
 
 async def append_one(engine: Engine, held: Held, record: NewRecord) -> Placement:
     """Store one record: `append` without what it does for many. Raises the same."""
-    stream, routes = held.stream, held.routes
+    stream, routes, limits = held.stream, held.routes, held.limits
     data, partition_key, _ = record
-    if held.limits is not None:
-        (placement,) = await append(engine, held, (record,))
-        return placement
     log_id, shard_id, base, epoch_s = routes[_route_of(record, routes, by_turn=stream.distribution == "AUTO")]
+    if limits is not None:
+        now_ms = engine.now_ms()
+        _begin_window(held, limits, now_ms)
+        if not limits.takes(log_id, record_size(data, partition_key), now_ms):
+            return shard_id, None
     arrival_ms = engine.arrival_ms()
     payload = encode_payload(data, partition_key, encrypted=stream.encryption_type == "KMS")
     (position,) = await engine.store.append((Entry(log_id, arrival_ms, (payload,)),))
@@ -96,8 +98,8 @@ def _share_out(
     by_turn = held.stream.distribution == "AUTO"
     encrypted = held.stream.encryption_type == "KMS"
     shares: _Shares = {}
-    if limits is not None and held.stream.mode == "ON_DEMAND":
-        held.due_ms = min(held.due_ms, limits.load.begin(now_ms))
+    if limits is not None:
+        _begin_window(held, limits, now_ms)
     for index in pending:
         record = records[index]
         data, partition_key, _ = record
@@ -113,6 +115,12 @@ def _share_out(
         share[0].append(index)
         share[1].append(encode_payload(data, partition_key, encrypted=encrypted))
     return shares
+
+
+def _begin_window(held: Held, limits: StreamLimits, now_ms: int) -> None:
+    """See to it that the load of an on-demand stream is looked at."""
+    if held.stream.mode == "ON_DEMAND":
+        held.due_ms = min(held.due_ms, limits.load.begin(now_ms))
 
 
 def _route_of(record: NewRecord, routes: Routes, *, by_turn: bool) -> int:

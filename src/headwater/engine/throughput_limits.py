@@ -67,12 +67,13 @@ class StreamLimits:
 
     def takes(self, log_id: int, size: int, now_ms: int) -> bool:
         """Whether the shard takes a record of so many bytes now; if so, it counts."""
-        rates = self._rates(log_id, now_ms)
+        rates = self._shards.get(log_id) or self._rates(log_id, now_ms)
         taken = rates.records_in.has(1, now_ms) and rates.bytes_in.has(size, now_ms)
         if taken:
             rates.records_in.use(1)
             rates.bytes_in.use(size)
-        self.load.note(log_id, size, taken=taken)
+        if self.load.is_open:
+            self.load.note(log_id, size, taken=taken)
         return taken
 
     def gives(self, log_id: int, now_ms: int) -> bool:

@@ -39,12 +39,14 @@ Window = dict[int, ShardLoad]
 class WriteLoad:
     """The present window of one stream, and its peaks."""
 
-    __slots__ = ("_peaks", "_since_ms", "_window", "_window_ends_ms")
+    __slots__ = ("_peaks", "_since_ms", "_window", "_window_ends_ms", "is_open")
 
     def __init__(self, now_ms: int) -> None:
         self._since_ms = now_ms
         self._window: Window = {}
         self._window_ends_ms = _NEVER_MS
+        self.is_open = False
+        """Whether there is a window: between windows nothing is gathered."""
         # When, and how many shards it asked for: later ones ask for less, or they would be the peak.
         self._peaks: deque[tuple[int, int]] = deque()
 
@@ -59,14 +61,12 @@ class WriteLoad:
         A clock that was set back to before the window begins another one.
         """
         if not 0 < self._window_ends_ms - now_ms <= WINDOW_MS:
-            self._window, self._window_ends_ms = {}, now_ms + WINDOW_MS
+            self._window, self._window_ends_ms, self.is_open = {}, now_ms + WINDOW_MS, True
             self._since_ms = min(self._since_ms, now_ms)
         return self._window_ends_ms
 
     def note(self, log_id: int, size: int, *, taken: bool) -> None:
-        """A record of so many bytes was asked of a shard. Counts only while there is a window."""
-        if self._window_ends_ms == _NEVER_MS:
-            return
+        """A record of so many bytes was asked of a shard, while there is a window."""
         shard = self._window.get(log_id)
         if shard is None:
             shard = self._window[log_id] = ShardLoad()
@@ -79,7 +79,7 @@ class WriteLoad:
         """The present window if it is over; the next record begins another one."""
         if now_ms < self._window_ends_ms:
             return None
-        window, self._window, self._window_ends_ms = self._window, {}, _NEVER_MS
+        window, self._window, self._window_ends_ms, self.is_open = self._window, {}, _NEVER_MS, False
         return window
 
     def remember(self, shards_needed: int, now_ms: int) -> None:
