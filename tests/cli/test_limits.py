@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import http.client
 import json
+import re
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from headwater.cli.limits import FIGURES
 from headwater.engine.throughput_limits import AWS_FIGURES
 from tests.cli.conftest import Ended
 
@@ -73,6 +78,34 @@ def test_what_is_not_headwater_is_told(headwater: Any) -> None:
     ended = headwater("limits", "list", "--endpoint-url", "http://127.0.0.1:1")
     assert ended.exit_code == 1
     assert "no server answers" in ended.err
+
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "limits.md").read_text()
+COMMANDS = re.findall(r"^headwater (limits .*?)(?: *#.*)?$", PAGE, re.MULTILINE)
+BODIES = re.findall(r"^curl -X POST localhost:4566/_headwater/limits -d '(.*)'$", PAGE, re.MULTILINE)
+
+
+def test_the_commands_in_the_documentation_run(headwater: Any, stream: str) -> None:
+    assert len(COMMANDS) == 6
+    for command in COMMANDS:
+        assert headwater(*command.replace("orders", stream).split()).exit_code == 0, command
+    assert own_rule(headwater("limits", "list"), stream) is None
+
+
+def test_the_requests_in_the_documentation_are_answered(server: Any, stream: str) -> None:
+    assert len(BODIES) == 5
+    connection = http.client.HTTPConnection(urlsplit(server.endpoint_url).netloc)
+    for body in BODIES:
+        connection.request("POST", "/_headwater/limits", body.replace("orders", stream))
+        response = connection.getresponse()
+        assert (response.status, bool(response.read())) == (200, True), body
+    connection.close()
+
+
+def test_every_figure_is_an_option_and_documented() -> None:
+    assert tuple(FIGURES) == AWS_FIGURES._fields
+    rows = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
+    assert tuple(row for row in rows if row in FIGURES) == AWS_FIGURES._fields
 
 
 def _option(figure: str) -> str:

@@ -9,8 +9,9 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "testing.md").read_text()
 
 
 def run_tests(folder: Path, *blocks: str) -> str:
@@ -29,9 +30,11 @@ def run_tests(folder: Path, *blocks: str) -> str:
     return ran.stdout
 
 
-def test_the_suite_in_the_documentation_passes(tmp_path: Path) -> None:
-    suites: list[str] = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    assert len(suites) == 2
+@pytest.mark.parametrize(("page", "count"), [("testing.md", 2), ("limits.md", 1)])
+def test_the_suites_in_the_documentation_pass(tmp_path: Path, page: str, count: int) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    suites: list[str] = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert len(suites) == count
     for number, suite in enumerate(suites):
         folder = tmp_path / str(number)
         folder.mkdir()

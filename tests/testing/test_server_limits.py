@@ -109,7 +109,6 @@ def test_an_on_demand_stream_scales_with_few_records(server: Headwater, kinesis:
     entries = [{"Data": b"x", "PartitionKey": str(at)} for at in range(400)]
     kinesis.put_records(StreamName="clicks", Records=entries)
     server.clock.advance(seconds=10)
-    kinesis.describe_stream_summary(StreamName="clicks")
     described = kinesis.describe_stream_summary(StreamName="clicks")["StreamDescriptionSummary"]
     assert (described["StreamStatus"], described["OpenShardCount"]) == ("ACTIVE", 6)
 

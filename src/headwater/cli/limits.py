@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -12,13 +12,28 @@ from headwater.cli.connection import Connection, with_connection
 from headwater.cli.table import draw_table, draws, json_line, json_option
 
 ROUTE = "limits"
+
+
+class FigureRow(NamedTuple):
+    """How a figure is shown to a person, and what it is."""
+
+    heading: str
+    help: str
+
+
 FIGURES = {
-    "records_in_per_s": "Records that a shard takes in a second. AWS: 1000.",
-    "bytes_in_per_s": "Bytes of data and keys that it takes in a second. AWS: 1048576.",
-    "reads_per_s": "GetRecords calls that it answers in a second. AWS: 5.",
-    "bytes_out_per_s": "Bytes that it gives to them in a second. AWS: 2097152.",
-    "fan_out_bytes_per_s": "Bytes that it pushes to each consumer in a second. AWS: 2097152.",
-    "shards_max": "Open shards to which an on-demand stream scales. AWS: 200, or 10240 in some regions.",
+    "records_in_per_s": FigureRow("Records/s in", "Records that a shard takes in a second. AWS: 1000."),
+    "bytes_in_per_s": FigureRow(
+        "Bytes/s in", "Bytes of data and keys that it takes in a second. AWS: 1048576."
+    ),
+    "reads_per_s": FigureRow("Reads/s", "GetRecords calls that it answers in a second. AWS: 5."),
+    "bytes_out_per_s": FigureRow("Bytes/s out", "Bytes that it gives to these in a second. AWS: 2097152."),
+    "fan_out_bytes_per_s": FigureRow(
+        "Fan-out bytes/s", "Bytes that it pushes to each consumer in a second. AWS: 2097152."
+    ),
+    "shards_max": FigureRow(
+        "Shards", "Open shards to which an on-demand stream scales. AWS: 200, or 10240 in some regions."
+    ),
 }
 _ACCOUNT_ID_DIGITS = 12
 
@@ -27,9 +42,9 @@ stream_argument = click.argument("stream", metavar="[STREAM]", required=False)
 
 def figure_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command an option for each figure."""
-    for figure, text in reversed(FIGURES.items()):
-        option = click.option(f"--{figure.replace('_', '-')}", type=click.IntRange(1, 2**40), help=text)
-        command = option(command)
+    for figure, row in reversed(FIGURES.items()):
+        name = f"--{figure.replace('_', '-')}"
+        command = click.option(name, type=click.IntRange(min=1), metavar="N", help=row.help)(command)
     return command
 
 
@@ -96,10 +111,12 @@ def _show(rules: dict[str, Any], *, as_json: bool) -> None:
     if not draws(as_json):
         sys.stdout.writelines(json_line(rule) for rule in listed)
         return
-    draw_table(["Stream", "Enforced", *FIGURES], [_row(rule) for rule in listed])
+    headings = [row.heading for row in FIGURES.values()]
+    draw_table(["Stream", "Account", "Region", "Limited", *headings], [_row(rule) for rule in listed])
 
 
 def _row(rule: dict[str, Any]) -> list[object]:
-    name = rule["stream_arn"] if rule["stream"] else "all others"
+    place = [rule.get(member) for member in ("account_id", "region")]
     figures = [rule.get(figure) for figure in FIGURES]
-    return [name, "yes" if rule["enforce"] else "no", *("" if value is None else value for value in figures)]
+    cells = [rule["stream"] or "all others", *place, "yes" if rule["enforce"] else "no", *figures]
+    return ["" if cell is None else cell for cell in cells]

@@ -389,17 +389,19 @@ class Engine:
 
     async def _follow_load(self, held: Held) -> None:
         """Begin to scale a limited on-demand stream as its load asks for."""
-        if held.limits is None or self._streams.get(held.stream.full_name) is not held:
+        stream, limits, now_ms = held.stream, held.limits, self._clock.now_ms()
+        if limits is None or self._streams.get(stream.full_name) is not held:
             return
-        now_ms = self._clock.now_ms()
-        stream = held.stream
-        others = [other.stream for name, other in self._streams.items() if name[:2] == stream.full_name[:2]]
-        room = self.settings.shard_limit - sum(len(other.open_shards) for other in others)
-        step = scaling_step(stream, held.limits, room, now_ms)
-        if step is not None:
-            due_ms = now_ms + self.settings.transition_ms
-            await self._commit(held, Revision(begin(stream, "UPDATING", step, due_ms)))
+        same_account = [
+            other.stream for name, other in self._streams.items() if name[:2] == stream.full_name[:2]
+        ]
+        room = self.settings.shard_limit - sum(len(other.open_shards) for other in same_account)
+        step = scaling_step(stream, limits, room, now_ms)
         held.await_next()
+        if step is not None:
+            scaling = begin(stream, "UPDATING", step, now_ms + self.settings.transition_ms)
+            if await self._commit(held, Revision(scaling)) and held.due_ms <= now_ms:
+                await self._commit(held, advance(held.stream, now_ms, self.new_log_id))
 
     async def _expire(self, name: StreamName) -> None:
         held = self._streams.get(name)
