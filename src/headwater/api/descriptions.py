@@ -71,7 +71,7 @@ def describe_consumer(stream: Stream, consumer: Consumer) -> dict[str, Any]:
 def describe_warm_throughput(stream: Stream) -> dict[str, int]:
     """The shape `WarmThroughputObject`; the current value follows the target when the stream has scaled.
 
-    One that has scaled beyond the target by its load has that much ready.
+    One that has more shards than the target asks for, because its load has, has that much ready.
     """
     target = stream.warm_throughput_mibps or 0
     open_shards = len(stream.open_shards)
