@@ -217,9 +217,7 @@ class Server:
 
     def _build_dispatch(self, engine: Engine, credentials: Credentials) -> Dispatch:
         config = self._config
-        operations, authentication = OPERATIONS, Authentication(config.account_id, config.region)
-        if config.enforce_limits:
-            operations = rated(operations)
+        operations, authentication = rated(OPERATIONS), Authentication(config.account_id, config.region)
         if credentials:
             operations = enforced(operations)  # callers are who they say, so policies mean something
             authentication = Verification(config.account_id, config.region, credentials, self._clock)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from headwater import __version__
+from headwater.engine.caller import Caller
+from headwater.engine.enforcement import Enforcement
 from headwater.model.clock import AdjustableClock, ManualClock
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
@@ -22,6 +24,8 @@ class CountingEngine:
     def __init__(self) -> None:
         self.resets = self.ticks = 0
         self.clock = AdjustableClock(ManualClock(1_000))
+        self.enforcement = Enforcement({}, self.clock.now_ms, enforced=False)
+        self.home = Caller("000000000000", "us-east-1")
         self.gate: Completion[None] = Completion.of(None)
 
     def stream_count(self) -> int:

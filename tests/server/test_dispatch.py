@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from headwater.engine.caller import Caller
+from headwater.engine.enforcement import Enforcement
 from headwater.model.clock import ManualClock
 from headwater.model.errors import ResourceNotFoundException, ValidationException
 from headwater.server.authentication import Authentication
@@ -38,6 +39,8 @@ ACCESS_DENIED = (
 @dataclass
 class TinyEngine:
     gate: Completion[None] = field(default_factory=Completion)
+    enforcement: Enforcement = field(default_factory=lambda: Enforcement({}, lambda: 0, enforced=False))
+    home: Caller = field(default_factory=lambda: Caller("000000000000", "us-east-1"))
 
     def stream_count(self) -> int:
         return 3

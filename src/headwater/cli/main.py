@@ -31,6 +31,7 @@ COMMANDS = {
     "env": CommandRow("headwater.cli.env:env", "Print the exports that point AWS clients at the server."),
     "tls": CommandRow("headwater.cli.tls:tls", "Show the certificate authority that clients must trust."),
     "stream": CommandRow("headwater.cli.stream:stream", "List, describe, create and delete streams."),
+    "limits": CommandRow("headwater.cli.limits:limits", "Say which streams are limited as at AWS."),
     "put": CommandRow("headwater.cli.put:put", "Put records into a stream."),
     "tail": CommandRow("headwater.cli.tail:tail", "Follow the records of a stream."),
     "fault": CommandRow("headwater.cli.fault:fault", "Make calls go wrong on purpose."),

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from headwater.engine.engine import Engine, Held
 from headwater.engine.routing import Routes
-from headwater.engine.throughput_limits import ThroughputLimits
+from headwater.engine.throughput_limits import StreamLimits
 from headwater.model.errors import InternalFailureException, InvalidArgumentException
 from headwater.model.hash_key import HASH_KEY_MAX, digest_of
 from headwater.model.record import encode_payload, record_size
@@ -37,12 +37,13 @@ async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> li
     `held` is the stream as it is served now. Raises ResourceNotFoundException when it
     is no longer, and StoreUnavailable when nothing was stored.
     """
+    limits = held.limits
     placements: list[Placement] = [("", None)] * len(records)
     pending: Sequence[int] = range(len(records))
     for _ in range(_REROUTES_MAX):
         routes = held.routes
         arrival_ms = engine.arrival_ms()
-        shares = _share_out(records, pending, held, engine.throughput, placements, arrival_ms)
+        shares = _share_out(records, pending, held, limits, placements, engine.now_ms())
         entries = [Entry(routes[at].log_id, arrival_ms, payloads) for at, (_, payloads) in shares.items()]
         positions = await engine.store.append(entries)
         refused: list[int] = []
@@ -63,12 +64,14 @@ async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> li
 
 async def append_one(engine: Engine, held: Held, record: NewRecord) -> Placement:
     """Store one record: `append` without what it does for many. Raises the same."""
-    stream, routes = held.stream, held.routes
+    stream, routes, limits = held.stream, held.routes, held.limits
     data, partition_key, _ = record
-    if engine.throughput is not None:
-        (placement,) = await append(engine, held, (record,))
-        return placement
     log_id, shard_id, base, epoch_s = routes[route_of(record, routes, by_turn=stream.distribution == "AUTO")]
+    if limits is not None:
+        now_ms = engine.now_ms()
+        _begin_window(held, limits, now_ms)
+        if not limits.takes(log_id, record_size(data, partition_key), now_ms):
+            return shard_id, None
     arrival_ms = engine.arrival_ms()
     payload = encode_payload(data, partition_key, encrypted=stream.encryption_type == "KMS")
     (position,) = await engine.store.append((Entry(log_id, arrival_ms, (payload,)),))
@@ -86,7 +89,7 @@ def _share_out(
     records: Sequence[NewRecord],
     pending: Sequence[int],
     held: Held,
-    limits: ThroughputLimits | None,
+    limits: StreamLimits | None,
     placements: list[Placement],
     now_ms: int,
 ) -> _Shares:
@@ -95,6 +98,8 @@ def _share_out(
     by_turn = held.stream.distribution == "AUTO"
     encrypted = held.stream.encryption_type == "KMS"
     shares: _Shares = {}
+    if limits is not None:
+        _begin_window(held, limits, now_ms)
     for index in pending:
         record = records[index]
         data, partition_key, _ = record
@@ -110,6 +115,12 @@ def _share_out(
         share[0].append(index)
         share[1].append(encode_payload(data, partition_key, encrypted=encrypted))
     return shares
+
+
+def _begin_window(held: Held, limits: StreamLimits, now_ms: int) -> None:
+    """See to it that the load of an on-demand stream is looked at."""
+    if held.stream.mode == "ON_DEMAND":
+        held.due_ms = min(held.due_ms, limits.load.begin(now_ms))
 
 
 def route_of(record: NewRecord, routes: Routes, *, by_turn: bool) -> int:

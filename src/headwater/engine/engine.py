@@ -25,13 +25,15 @@ from headwater.engine.account import AccountSettings
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
 from headwater.engine.caller import Caller
 from headwater.engine.checking import check_streams
+from headwater.engine.enforcement import Enforcement, Rule
+from headwater.engine.on_demand_scaling import next_look_ms, scaling_step
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
 from headwater.engine.routing import Routes
 from headwater.engine.sealed_token import KEY_BYTES, Sealer
 from headwater.engine.settings import Settings
-from headwater.engine.stream_lifecycle import advance, next_due_ms
-from headwater.engine.throughput_limits import ThroughputLimits
+from headwater.engine.stream_lifecycle import advance, begin, next_due_ms
+from headwater.engine.throughput_limits import StreamLimits
 from headwater.model.arn import StreamName
 from headwater.model.clock import Clock
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
@@ -54,11 +56,15 @@ Randomness = Callable[[int], bytes]
 class Held:
     """A stream in memory: its committed value, and what the hot paths derive from it."""
 
-    __slots__ = ("awaiting_move", "due_ms", "routes", "serving", "stream", "version")
+    __slots__ = ("awaiting_move", "due_ms", "limits", "own_rule", "routes", "serving", "stream", "version")
 
     def __init__(self, stream: Stream, version: int) -> None:
         self.awaiting_move: list[Completion[None]] | None = None
         """Who waits for the due transition that is being committed; `None` when none is."""
+        self.limits: StreamLimits | None = None
+        """The rates of its shards, if they are limited."""
+        self.own_rule: Rule | None = None
+        """How it is limited, if it is not as all streams are."""
         self.hold(stream, version)
 
     def hold(self, stream: Stream, version: int) -> None:
@@ -66,8 +72,19 @@ class Held:
         self.stream = stream
         self.version = version
         self.routes = Routes(stream)
-        self.due_ms = next_due_ms(stream)
         self.serving = stream.status in SERVING
+        self.await_next()
+
+    def await_next(self) -> None:
+        """Find out when there is something to do about it."""
+        self.due_ms = next_due_ms(self.stream)
+        if self.limits is not None:
+            self.due_ms = min(self.due_ms, next_look_ms(self.stream, self.limits.load))
+
+    def limit(self, limits: StreamLimits | None) -> None:
+        """Refuse from now on what is beyond these rates; `None`: nothing."""
+        self.limits = limits
+        self.await_next()
 
 
 class _HeldAccount(NamedTuple):
@@ -91,8 +108,8 @@ class Engine:
         self._stream_watchers: dict[StreamName, set[Callable[[], None]]] = {}
         self._time_watchers: set[Callable[[int], None]] = set()
         self.subscriptions: dict[SubscriptionKey, ActiveSubscription] = {}
-        self.throughput = ThroughputLimits() if settings.enforce_limits else None
-        """The rates of all shards, if they are limited."""
+        self.enforcement = Enforcement(self._streams, clock.now_ms, enforced=settings.enforce_limits)
+        """Which streams are limited."""
 
     def open(self) -> None:
         """Find everything that the store holds. Call once, first."""
@@ -101,7 +118,7 @@ class Engine:
             kind = key.partition("/")[0]
             if kind == _STREAM_KEY:
                 stream = _stream_decoder.decode(value)
-                self._streams[stream.full_name] = Held(stream, version)
+                self._hold(stream, version)
                 self._note_arrivals(stream)
             elif kind == _ACCOUNT_KEY:
                 account = _account_decoder.decode(value)
@@ -118,6 +135,11 @@ class Engine:
     def close(self) -> None:
         """Finish what was begun and release the store."""
         self.store.close()
+
+    @property
+    def home(self) -> Caller:
+        """The account and region of callers who name none."""
+        return Caller(self.settings.account_id, self.settings.region)
 
     def now_ms(self) -> int:
         """The time now."""
@@ -204,7 +226,11 @@ class Engine:
         )
         if not await self.store.commit(change):
             raise ResourceInUseException(f"Stream {stream.label} already exists.")
-        self._streams[name] = Held(stream, 1)
+        self._hold(stream, 1)
+
+    def _hold(self, stream: Stream, version: int) -> None:
+        held = self._streams[stream.full_name] = Held(stream, version)
+        self.enforcement.begin(held)
 
     async def revise(self, name: StreamName, change: Callable[[Stream], Revision]) -> Stream | None:
         """Commit what `change` makes of the stream; it may be called more than once.
@@ -238,8 +264,8 @@ class Engine:
         )
         if not await self.store.commit(change):
             return False
-        if self.throughput is not None:
-            self.throughput.forget(revision.delete_logs)
+        if held.limits is not None:
+            held.limits.forget(revision.delete_logs)
         if revision.stream is None:
             del self._streams[name]
         else:
@@ -306,8 +332,7 @@ class Engine:
         await self.store.commit(Change(writes=dict.fromkeys(keys), delete_logs=log_ids))
         self._streams.clear()
         self._accounts.clear()
-        if self.throughput is not None:
-            self.throughput.forget(log_ids)
+        self.enforcement.reset()
         self._last_arrival_ms = 0  # no record is left that another one could precede
         for name in tuple(self._stream_watchers):
             self._changed(name)
@@ -356,10 +381,27 @@ class Engine:
         try:
             with suppress(StoreUnavailable):
                 await self._commit(held, advance(held.stream, self._clock.now_ms(), self.new_log_id))
+                await self._follow_load(held)
         finally:
             held.awaiting_move = None
             for moved in awaiting:
                 moved.resolve(None)
+
+    async def _follow_load(self, held: Held) -> None:
+        """Begin to scale a limited on-demand stream as its load asks for."""
+        stream, limits, now_ms = held.stream, held.limits, self._clock.now_ms()
+        if limits is None or self._streams.get(stream.full_name) is not held:
+            return
+        same_account = [
+            other.stream for name, other in self._streams.items() if name[:2] == stream.full_name[:2]
+        ]
+        room = self.settings.shard_limit - sum(len(other.open_shards) for other in same_account)
+        step = scaling_step(stream, limits, room, now_ms)
+        held.await_next()
+        if step is not None:
+            scaling = begin(stream, "UPDATING", step, now_ms + self.settings.transition_ms)
+            if await self._commit(held, Revision(scaling)) and held.due_ms <= now_ms:
+                await self._commit(held, advance(held.stream, now_ms, self.new_log_id))
 
     async def _expire(self, name: StreamName) -> None:
         held = self._streams.get(name)

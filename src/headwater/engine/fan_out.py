@@ -21,9 +21,8 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from headwater.engine.active_subscription import SubscriptionKey
-from headwater.engine.engine import Engine
+from headwater.engine.engine import Engine, Held
 from headwater.engine.reading import Reading, read_shard
-from headwater.engine.throughput_limits import BYTES_OUT_PER_S
 from headwater.engine.token_bucket import TokenBucket
 from headwater.model.errors import (
     InternalFailureException,
@@ -33,7 +32,6 @@ from headwater.model.errors import (
 )
 from headwater.model.sequence_number import record_sequence_number, sequence_base
 from headwater.model.shard import Shard, shard_id_of
-from headwater.model.stream import Stream
 from headwater.storage.completion import drive
 from headwater.storage.interface import StoreError
 
@@ -82,7 +80,8 @@ class Subscription:
         self._sink: Sink | None = None
         self._started_ms = engine.now_ms()
         self._last_event_ms = 0
-        self._rate = TokenBucket(BYTES_OUT_PER_S, self._started_ms) if engine.throughput else None
+        self._held_back = False
+        """Whether the consumer's rate is used up: a tick will ask again."""
         self._paused = False
         self._pumping = False
         self._pump_again = False
@@ -150,7 +149,7 @@ class Subscription:
             sink = self._finish()
             if sink is not None:
                 sink.end()
-        elif self._rate is not None or now_ms - self._last_event_ms >= IDLE_EVENT_MS:
+        elif self._held_back or now_ms - self._last_event_ms >= IDLE_EVENT_MS:
             self._pump()
 
     def _pump(self) -> None:
@@ -177,10 +176,14 @@ class Subscription:
             self._pump()
 
     async def _push(self) -> None:
-        while self._sink is not None and not self._paused and self._may_send():
-            stream, shard = await self._find_shard()
+        while self._sink is not None and not self._paused:
+            held, shard = await self._find_shard()
+            rate, max_bytes = self._rate(held, shard)
+            self._held_back = rate is not None and not rate.has(1, self._engine.now_ms())
+            if self._held_back:
+                return
             reading = await read_shard(
-                self._engine, stream, shard, self._position, EVENT_RECORDS_MAX, EVENT_MAX_BYTES
+                self._engine, held.stream, shard, self._position, EVENT_RECORDS_MAX, max_bytes
             )
             sink = self._sink
             if sink is None:
@@ -189,14 +192,14 @@ class Subscription:
             if not reading.records and reading.next_position is not None and not self._is_event_due(now_ms):
                 return
             self._last_event_ms = now_ms
+            if rate is not None:
+                rate.use(reading.records.size())
             if reading.next_position is None:
                 self._finish()
                 sink.event(Event(reading, None))
                 sink.end()
                 return
             self._position = reading.next_position
-            if self._rate is not None:
-                self._rate.use(reading.records.size())
             sink.event(Event(reading, _continuation(reading, reading.next_position, now_ms)))
             if self._ending is not None:
                 self._ending = self._ending._replace(events=self._ending.events - 1)
@@ -204,17 +207,23 @@ class Subscription:
             if not reading.records:
                 return
 
-    def _may_send(self) -> bool:
-        """Whether the consumer's rate is not used up; a tick will ask again."""
-        return self._rate is None or self._rate.has(1, self._engine.now_ms())
+    def _rate(self, held: Held, shard: Shard) -> tuple[TokenBucket | None, int]:
+        """What the consumer may be pushed, if the stream is limited, and the bytes of one event."""
+        limits = held.limits
+        if limits is None:
+            return None, EVENT_MAX_BYTES
+        rate = limits.fan_out(shard.log_id, self._key.consumer_name, self._engine.now_ms())
+        # An event of many seconds' worth would be followed by a silence that clients give up on.
+        return rate, min(EVENT_MAX_BYTES, limits.figures.fan_out_bytes_per_s)
 
     def _is_event_due(self, now_ms: int) -> bool:
         return now_ms - self._last_event_ms >= IDLE_EVENT_MS
 
-    async def _find_shard(self) -> tuple[Stream, Shard]:
+    async def _find_shard(self) -> tuple[Held, Shard]:
         """The stream and shard as they are now. Raises ResourceNotFoundException when either is gone."""
         key = self._key
-        stream = (await self._engine.serving(key.stream)).stream
+        held = await self._engine.serving(key.stream)
+        stream = held.stream
         consumer = stream.consumer(key.consumer_name)
         if consumer is None or consumer.created_s != key.consumer_created_s:
             raise ResourceNotFoundException(
@@ -225,7 +234,7 @@ class Subscription:
             raise ResourceNotFoundException(
                 f"Could not find shard {shard_id_of(key.shard_index)} in stream {stream.label}."
             )
-        return stream, shard
+        return held, shard
 
     def _fail(self, error: KinesisError) -> None:
         sink = self._finish()

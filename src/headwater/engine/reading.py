@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from headwater.engine.engine import Engine
+from headwater.engine.engine import Engine, Held
 from headwater.engine.iterator_token import Iterator, issue_iterator, read_iterator
 from headwater.engine.limits import ITERATOR_LIFE_MS, READ_MAX_BYTES
 from headwater.model.arn import StreamName
@@ -69,7 +69,7 @@ async def read_shard(
 
 async def open_iterator(
     engine: Engine, token: str, account_id: str, region: str
-) -> tuple[Iterator, Stream, Shard]:
+) -> tuple[Iterator, Held, Shard]:
     """The iterator of a token, with its stream and shard as they are now.
 
     Raises InvalidArgumentException for a token that was not issued here for this
@@ -89,7 +89,7 @@ async def open_iterator(
     shard = held.stream.shard(iterator.shard_index)
     if held.stream.created_ms != iterator.stream_created_ms or shard is None:
         raise _shard_gone(iterator)
-    return iterator, held.stream, shard
+    return iterator, held, shard
 
 
 def iterator_at(engine: Engine, stream: Stream, shard: Shard, position: int) -> str:

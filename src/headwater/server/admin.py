@@ -12,8 +12,12 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from headwater import __version__
+from headwater.engine.caller import Caller
+from headwater.engine.enforcement import Enforcement
 from headwater.model.clock import AdjustableClock
 from headwater.server.exchange import Answer, Fields
+from headwater.server.refused import Refused
+from headwater.server.stream_limits import StreamLimitsRoute
 
 PREFIX = b"/_headwater/"
 JSON: Fields = (("Content-Type", "application/json"),)
@@ -40,6 +44,14 @@ class RouteSet(NamedTuple):
 class AdminEngine(Protocol):
     """What the routes need from the engine."""
 
+    @property
+    def enforcement(self) -> Enforcement:
+        """Which streams are limited."""
+
+    @property
+    def home(self) -> Caller:
+        """The account and region that a stream's name alone belongs to."""
+
     def stream_count(self) -> int:
         """How many streams there are."""
 
@@ -51,14 +63,6 @@ class AdminEngine(Protocol):
 
     async def reset(self) -> None:
         """Delete everything."""
-
-
-class Refused(Exception):
-    """A route cannot do what was asked; the message is for the person who asked."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class ClockChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,9 +83,11 @@ class Admin:
         self._engine = engine
         self._clock = clock
         self._more = more
+        limits = StreamLimitsRoute(engine.enforcement, engine.home)
         self._routes: dict[bytes, Methods] = {
             PREFIX + b"clock": {b"GET": self._show_clock, b"POST": self._change_clock},
             PREFIX + b"health": {b"GET": self._health},
+            PREFIX + b"limits": {b"GET": limits.show, b"POST": limits.change},
             PREFIX + b"reset": {b"POST": self._reset},
         }
 

@@ -16,11 +16,11 @@ from headwater.model.errors import InvalidArgumentException, ProvisionedThroughp
 
 async def get_records(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
     """`NextShardIterator` is absent exactly when `ChildShards` is there: at the end of a closed shard."""
-    iterator, stream, shard = await open_iterator(engine, request.ShardIterator, *caller)
+    iterator, held, shard = await open_iterator(engine, request.ShardIterator, *caller)
+    stream, limits = held.stream, held.limits
     if request.StreamARN is not None and request.StreamARN != stream.arn:
         raise InvalidArgumentException(f"The ShardIterator is not one of {request.StreamARN}.")
     stop_dry_run(request)
-    limits = engine.throughput
     if limits is not None and not limits.gives(shard.log_id, engine.now_ms()):
         raise ProvisionedThroughputExceededException(rate_exceeded(stream, shard.shard_id))
     limit = request.Limit or RECORDS_PER_READ_MAX

@@ -28,8 +28,9 @@ async def put_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
     held = engine.settled(name) or await engine.serving(name)
     check_records(held.stream, records)
     stop_dry_run(request)
+    is_limited = held.limits is not None
     placements = await append(engine, held, records)
-    failed = sum(sequence_number is None for _, sequence_number in placements) if engine.throughput else 0
+    failed = sum(sequence_number is None for _, sequence_number in placements) if is_limited else 0
     answer: dict[str, Any] = {
         "FailedRecordCount": failed,
         "Records": _described(held.stream, placements) if failed else PlacementList(placements),
