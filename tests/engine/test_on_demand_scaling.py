@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headwater.engine.on_demand_scaling import next_look_ms, scaling_step
+from headwater.engine.stream_lifecycle import advance, begin
 from headwater.engine.throughput_limits import Figures, StreamLimits
 from headwater.engine.write_load import PEAK_LIFE_MS, WINDOW_MS
+from headwater.model.hash_key import HASH_KEY_MAX
 from headwater.model.stream import Scale, SplitEvenly, Stream
-from tests.engine.shaped_stream import NOW_MS, stream_of
+from tests.engine.shaped_stream import NOW_MS, new_log_id, stream_of
 
 MIB = 1024 * 1024
 ROOM = 10_000
@@ -130,6 +134,29 @@ def test_a_quiet_stream_keeps_four_shards_and_what_is_warm(warm_mibps: int | Non
     stream = on_demand(8, warm_throughput_mibps=warm_mibps)
     limits = StreamLimits(SMALL, NOW_MS)
     assert scaling_step(stream, limits, ROOM, NOW_MS + PEAK_LIFE_MS) == merged
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 255)), min_size=1, max_size=6), st.integers(4, 30)
+)
+def test_whatever_is_asked_of_it_its_shards_hold_every_hash_key_once_and_stay_within_the_limit(
+    windows: list[tuple[int, int]], shards_max: int
+) -> None:
+    stream = on_demand(4)
+    for even, uneven in windows:
+        count = len(stream.open_shards)
+        records = [even + (uneven >> at % 8 & 1) * 30 for at in range(count)]
+        limits = asked(stream, records, SMALL._replace(shards_max=shards_max), refused=10)
+        step = scaling_step(stream, limits, ROOM, LATER_MS)
+        if step is not None:
+            updating = begin(stream, "UPDATING", step, LATER_MS)
+            advanced = advance(updating, LATER_MS, new_log_id).stream
+            assert advanced is not None
+            assert count < len(advanced.open_shards) <= min(2 * count, shards_max)
+            stream = advanced
+        ranges = sorted((int(s.starting_hash_key), int(s.ending_hash_key)) for s in stream.open_shards)
+        assert [start for start, _ in ranges] == [0, *(end + 1 for _, end in ranges[:-1])]
+        assert ranges[-1][1] == HASH_KEY_MAX
 
 
 def _fields(shard: Any) -> dict[str, Any]:
