@@ -110,6 +110,12 @@ def test_an_error_has_aws_text_or_ones_own(server: Headwater, once: Any) -> None
         put(once)
     text = "Rate exceeded for shard shardId-000000000000 in stream orders under account 000000000000."
     assert caught.value.response["Error"]["Message"] == text
+    two = [{"Data": b"x", "PartitionKey": "k", "ExplicitHashKey": key} for key in (LOW, HIGH)]
+    with (
+        server.faults.error("PutRecords", "ProvisionedThroughputExceededException", shard=SECOND),
+        pytest.raises(once.exceptions.ProvisionedThroughputExceededException, match=SECOND),
+    ):
+        once.put_records(StreamName="orders", Records=two)
     with (
         server.faults.error("PutRecord", "KMSDisabledException", message="The key is asleep."),
         pytest.raises(once.exceptions.KMSDisabledException, match=r"The key is asleep\."),

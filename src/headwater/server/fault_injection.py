@@ -106,7 +106,7 @@ class FaultInjection:
         match fired.fault:
             case Error(error=code, message=message):
                 if message is None and code == ProvisionedThroughputExceededException.code:
-                    message = self._rate_exceeded(subject)
+                    message = self._rate_exceeded(subject, fired.pieces)
                 raise NamedError(code, message or f"Asked for by fault {fired.number}.")
             case ExpireIterator():
                 now_ms = self._engine.now_ms()
@@ -114,10 +114,10 @@ class FaultInjection:
             case Cut(when="before"):
                 raise Unanswered("cut off by a fault")
 
-    def _rate_exceeded(self, subject: Subject) -> str | None:
-        """AWS's text, when the call is about one shard of a stream that is there."""
+    def _rate_exceeded(self, subject: Subject, pieces: list[int]) -> str | None:
+        """AWS's text, when the call is about a shard of a stream that is there."""
         held = None if subject.stream is None else self._engine.settled(subject.stream)
-        shard_id = subject.pieces[0].shard_id if subject.pieces else None
+        shard_id = subject.pieces[pieces[0]].shard_id if pieces else None
         return None if held is None or shard_id is None else rate_exceeded(held.stream, shard_id)
 
     async def _carry_out(
