@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, EventStreamError, ReadTimeoutError
+from urllib3.exceptions import ProtocolError
 
 from headwater.testing import Headwater, ServerFault
 from headwater.testing.admin_client import AdminFailure
@@ -425,6 +426,8 @@ class Subscriber:
                 self.begun.set()
         except EventStreamError as error:
             self.error = error.response["Error"]["Code"]
+        except ProtocolError:
+            self.error = "the connection was lost"
 
     def ended(self) -> tuple[int, str | None]:
         """How many events came before the end, and the error at it."""
@@ -471,6 +474,15 @@ def test_open_subscriptions_end_on_demand(server: Headwater, kinesis: Any, consu
     assert subscriber.ended() == (1, "ResourceInUseException")
     assert len(server.faults) == 0
     assert server.faults.end_open_subscriptions() == 0
+
+
+def test_a_subscription_is_cut_in_the_middle(server: Headwater, kinesis: Any, consumer_arn: str) -> None:
+    server.faults.end_subscription(after_events=1, cut=True, times=1)
+    assert Subscriber(kinesis, consumer_arn).ended() == (1, "the connection was lost")
+    subscriber = Subscriber(kinesis, consumer_arn)
+    assert subscriber.begun.wait(20)
+    assert server.faults.end_open_subscriptions(cut=True) == 1
+    assert subscriber.ended() == (1, "the connection was lost")
 
 
 def test_open_subscriptions_end_after_further_events(

@@ -40,6 +40,7 @@ _message_option = click.option("--message", help="The error's text.")
 _after_events_option = click.option(
     "--after-events", type=click.IntRange(min=0), help="So many events come first. Default: 0."
 )
+_cut_option = click.option("--cut", is_flag=True, help="End the connection in the middle instead.")
 
 
 def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,6 +125,7 @@ def expire_iterator(connection: Connection, **said: Any) -> None:
 @_after_events_option
 @click.option("--error", help="The exception that the events end with. Default: they just end.")
 @_message_option
+@_cut_option
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
 def end_subscription(connection: Connection, **said: Any) -> None:
@@ -135,6 +137,7 @@ def end_subscription(connection: Connection, **said: Any) -> None:
 @_after_events_option
 @click.option("--error", help="The exception that the events end with. Default: they just end.")
 @_message_option
+@_cut_option
 @_with(*_OF_SUBSCRIPTIONS, *_HOW_OFTEN)
 @with_connection
 def end_subscriptions(connection: Connection, *, as_json: bool, **said: Any) -> None:
@@ -188,7 +191,12 @@ def _add(connection: Connection, action: str, said: dict[str, Any]) -> None:
 
 def _document(action: str, said: dict[str, Any]) -> dict[str, Any]:
     """The fault as the server reads it; what was not said is left out."""
-    return {"action": action, **{name: value for name, value in said.items() if value not in (None, ())}}
+    members = {
+        name: value
+        for name, value in said.items()
+        if value is not None and value is not False and value != ()
+    }
+    return {"action": action, **members}
 
 
 def _with_moment(said: dict[str, Any]) -> dict[str, Any]:

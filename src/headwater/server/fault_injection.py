@@ -21,6 +21,7 @@ from headwater.api.streamed_answer import StreamedAnswer
 from headwater.api.throttled_records import put_unless_throttled
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.engine.fan_out import BrokenOff
 from headwater.engine.faults import (
     Cut,
     Delay,
@@ -160,6 +161,8 @@ def _delay_ms(met: list[Fired], when: Moment) -> int:
 
 
 def _ending_error(fault: EndSubscription | EndOpenSubscriptions) -> KinesisError | None:
+    if fault.cut:
+        return BrokenOff("cut off by a fault")
     if fault.error is None:
         return None
     return NamedError(fault.error, fault.message or "Asked for by a fault.")

@@ -155,9 +155,10 @@ class ServerFaults:
         after_events: int = 0,
         error: str | None = None,
         message: str | None = None,
+        cut: bool = False,
         **matching: Unpack[Matching],
     ) -> ServerFault:
-        """End subscriptions that are opened from now on, after so many events; with an error, or just so."""
+        """End subscriptions that are opened from now on, after so many events: in order, or not."""
         return self._add(
             "end_subscription",
             matching,
@@ -165,6 +166,7 @@ class ServerFaults:
             after_events=after_events,
             error=error,
             message=message,
+            cut=cut,
         )
 
     def end_open_subscriptions(
@@ -173,10 +175,11 @@ class ServerFaults:
         after_events: int = 0,
         error: str | None = None,
         message: str | None = None,
+        cut: bool = False,
         **matching: Unpack[Matching],
     ) -> int:
         """End subscriptions that are open: now, or after so many further events. How many there were."""
-        ending = {"after_events": after_events, "error": error, "message": message}
+        ending = {"after_events": after_events, "error": error, "message": message, "cut": cut}
         ended: int = self._post("end_open_subscriptions", matching, **ending)["ended"]
         return ended
 
