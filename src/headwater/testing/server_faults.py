@@ -158,7 +158,10 @@ class ServerFaults:
         cut: bool = False,
         **matching: Unpack[Matching],
     ) -> ServerFault:
-        """End subscriptions that are opened from now on, after so many events: in order, or not."""
+        """End subscriptions that are opened from now on, after so many events.
+
+        They just end, or with `error` as the last thing they say, or with the connection `cut`.
+        """
         return self._add(
             "end_subscription",
             matching,
@@ -178,7 +181,10 @@ class ServerFaults:
         cut: bool = False,
         **matching: Unpack[Matching],
     ) -> int:
-        """End subscriptions that are open: now, or after so many further events. How many there were."""
+        """End subscriptions that are open, as `end_subscription` does: now, or after so many further events.
+
+        Returns how many there were.
+        """
         ending = {"after_events": after_events, "error": error, "message": message, "cut": cut}
         ended: int = self._post("end_open_subscriptions", matching, **ending)["ended"]
         return ended
