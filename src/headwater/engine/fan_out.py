@@ -51,6 +51,10 @@ class Event(NamedTuple):
     """Where to subscribe again; `None` at the end of a closed shard."""
 
 
+class BrokenOff(KinesisError):
+    """In place of an error of the API: the events are to stop as if the network had failed."""
+
+
 class Sink(Protocol):
     """Where a subscription's events go. `fail` or `end` is called last, and once."""
 

@@ -266,6 +266,12 @@ class StreamedBody:
                 self._transport.write(LAST_CHUNK)
             self._on_end()
 
+    def break_off(self) -> None:
+        """End the connection without the end of the body."""
+        if self._open:
+            self._open = False
+            self._transport.close()
+
     def pause(self) -> None:
         """The client is slow."""
         if self._open:

@@ -376,6 +376,10 @@ class Http2Connection(asyncio.Protocol):
         if isinstance(reason, Wait):
             stream.wait = reason
             return
+        self.break_off(stream)
+
+    def break_off(self, stream: Stream) -> None:
+        """Reset a stream as if something had failed."""
         self._protocol.reset_stream(stream.id, ErrorCodes.INTERNAL_ERROR)
         self._forget(stream)
         self._flush_soon()
