@@ -171,7 +171,9 @@ class Subscription:
             self._position = reading.next_position
             if self._rate is not None:
                 self._rate.use(reading.records.size())
-            sink.event(Event(reading, _continuation(reading, reading.next_position, now_ms)))
+            # As records arrive, so that it does not go back when the machine's clock does.
+            arrival_ms = self._engine.arrival_ms()
+            sink.event(Event(reading, _continuation(reading, reading.next_position, arrival_ms)))
             if not reading.records:
                 return
 
@@ -233,12 +235,12 @@ def _in_use(key: SubscriptionKey) -> ResourceInUseException:
     )
 
 
-def _continuation(reading: Reading, next_position: int, now_ms: int) -> str:
+def _continuation(reading: Reading, next_position: int, arrival_ms: int) -> str:
     """The number of the last record; without records, one that lies between it and the next record's.
 
     So it moves forward while nothing is written, and either way of subscribing with
     it, at it or after it, goes on with the next record when it is no record's own.
     """
     base = sequence_base(reading.shard.epoch_s, reading.shard.index)
-    time_ms = reading.records.runs[-1].arrival_ms if reading.records else now_ms
+    time_ms = reading.records.runs[-1].arrival_ms if reading.records else arrival_ms
     return record_sequence_number(base, reading.shard.epoch_s, next_position - 1, time_ms)
