@@ -105,11 +105,10 @@ class Consumer:
             members = {"ShardIteratorType": kind, "StartingSequenceNumber": reader.last}
             after = reader.last if kind == "AFTER_SEQUENCE_NUMBER" else _just_before(reader.last)
         settle = partial(self._settle_iterator, reader)
-        asked_ms = self._world.clock.now_ms()
         answer = await self._world.server.call(
             "GetShardIterator", settle, StreamName=self._name, ShardId=reader.shard_id, **members
         )
-        reader.iterator, reader.issued_ms, reader.after = answer["ShardIterator"], asked_ms, after
+        reader.iterator, reader.after = answer["ShardIterator"], after
 
     async def read(self, reader: ShardReader) -> None:
         """A page, and where to go on."""
@@ -128,6 +127,7 @@ class Consumer:
 
     def _settle_iterator(self, reader: ShardReader, flight: Flight) -> None:
         if self._world.born(self._name) == self._born:
+            reader.issued_ms = flight.least_ms
             self._check_refusal(reader, flight)
 
     def _settle_page(self, reader: ShardReader, limit: int, born: int | None, flight: Flight) -> None:
@@ -197,6 +197,8 @@ class Consumer:
             )
             assert gone or not missing, f"{reader.shard_id} is gone with {missing}"
             reader.ended = reader.ended or not gone
+        elif flight.code == "InvalidArgumentException" and "Timestamp" in flight.members:
+            assert flight.members["Timestamp"] * 1000 > flight.least_ms, "the clock was never before that"
         elif flight.code not in {None, "ConnectionLost"}:
             raise AssertionError(f"{flight.operation} of {reader}: {flight.error!r}")
 
