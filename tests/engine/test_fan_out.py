@@ -128,6 +128,18 @@ def test_idle_events_come_every_few_seconds_and_move_the_continuation(subscribed
     assert continuations == sorted(set(continuations))
 
 
+def test_a_continuation_does_not_go_back_when_the_machines_clock_does(subscribed: Subscribed) -> None:
+    sink = subscribed.subscribe()
+    subscribed.pass_time(10_000)
+    subscribed.put(b"before")
+    subscribed.pass_time(-5_000)
+    subscribed.put(b"after")
+    subscribed.pass_time(IDLE_EVENT_MS)
+    continuations = [event.continuation_sequence_number or "" for event in sink.events]
+    assert len(continuations) == 5
+    assert continuations == sorted(continuations)
+
+
 @pytest.mark.parametrize("start", ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"])
 def test_a_continuation_between_two_records_goes_on_with_the_next_one(
     subscribed: Subscribed, start: str

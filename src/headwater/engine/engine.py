@@ -102,11 +102,14 @@ class Engine:
         self._randomness = randomness
         self._streams: dict[StreamName, Held] = {}
         self._accounts: dict[Caller, _HeldAccount] = {}
+        self._unsaved: dict[str, bytes] = {}
+        """Metadata that the store may not hold yet."""
         self._last_arrival_ms = 0
         self._next_sweep_ms = 0
         self._ticking = False
-        self._stream_watchers: dict[StreamName, set[Callable[[], None]]] = {}
-        self._time_watchers: set[Callable[[int], None]] = set()
+        # Dicts for their order: who watched first is called first, in every run.
+        self._stream_watchers: dict[StreamName, dict[Callable[[], None], None]] = {}
+        self._time_watchers: dict[Callable[[int], None], None] = {}
         self.subscriptions: dict[SubscriptionKey, ActiveSubscription] = {}
         self.enforcement = Enforcement(self._streams, clock.now_ms, enforced=settings.enforce_limits)
         """Which streams are limited."""
@@ -127,8 +130,10 @@ class Engine:
                 seal_key = value
         if seal_key is None:
             seal_key = self._randomness(KEY_BYTES)
-            # Nobody waits for it: whatever is acknowledged later is committed after it.
-            self.store.commit(Change(writes={_SEAL_KEY: seal_key}))
+            # Nobody waits for it: whatever is acknowledged later is committed after it. Should this
+            # fail, the first stream brings it along, without which nothing is sealed.
+            self._unsaved = {_SEAL_KEY: seal_key}
+            self.store.commit(Change(writes=self._unsaved))
         self.iterators = Sealer(seal_key, b"iterator")
         self.pages = Sealer(seal_key, b"page")
 
@@ -220,12 +225,13 @@ class Engine:
         """
         name = stream.full_name
         change = Change(
-            writes={_key(name): msgspec.msgpack.encode(stream)},
+            writes={**self._unsaved, _key(name): msgspec.msgpack.encode(stream)},
             expected={_key(name): 0},
             create_logs=[shard.log_id for shard in stream.shards],
         )
         if not await self.store.commit(change):
             raise ResourceInUseException(f"Stream {stream.label} already exists.")
+        self._unsaved = {}
         self._hold(stream, 1)
 
     def _hold(self, stream: Stream, version: int) -> None:
@@ -284,11 +290,11 @@ class Engine:
 
     def watch_stream(self, name: StreamName, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after each change of the stream; returns the function that ends the watch."""
-        watchers = self._stream_watchers.setdefault(name, set())
-        watchers.add(callback)
+        watchers = self._stream_watchers.setdefault(name, {})
+        watchers[callback] = None
 
         def unwatch() -> None:
-            watchers.discard(callback)
+            watchers.pop(callback, None)
             if not watchers and self._stream_watchers.get(name) is watchers:
                 del self._stream_watchers[name]
 
@@ -296,8 +302,12 @@ class Engine:
 
     def watch_time(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Call `callback` with the time at each tick; returns the function that ends the watch."""
-        self._time_watchers.add(callback)
-        return lambda: self._time_watchers.discard(callback)
+        self._time_watchers[callback] = None
+
+        def unwatch() -> None:
+            self._time_watchers.pop(callback, None)
+
+        return unwatch
 
     def _changed(self, name: StreamName) -> None:
         for callback in tuple(self._stream_watchers.get(name, ())):

@@ -204,7 +204,9 @@ class Subscription:
                 sink.end()
                 return
             self._position = reading.next_position
-            sink.event(Event(reading, _continuation(reading, reading.next_position, now_ms)))
+            # As records arrive, so that it does not go back when the machine's clock does.
+            arrival_ms = self._engine.arrival_ms()
+            sink.event(Event(reading, _continuation(reading, reading.next_position, arrival_ms)))
             if self._ending is not None:
                 self._ending = self._ending._replace(events=self._ending.events - 1)
                 self._end_if_asked()
@@ -275,12 +277,12 @@ def _in_use(key: SubscriptionKey) -> ResourceInUseException:
     )
 
 
-def _continuation(reading: Reading, next_position: int, now_ms: int) -> str:
+def _continuation(reading: Reading, next_position: int, arrival_ms: int) -> str:
     """The number of the last record; without records, one that lies between it and the next record's.
 
     So it moves forward while nothing is written, and either way of subscribing with
     it, at it or after it, goes on with the next record when it is no record's own.
     """
     base = sequence_base(reading.shard.epoch_s, reading.shard.index)
-    time_ms = reading.records.runs[-1].arrival_ms if reading.records else now_ms
+    time_ms = reading.records.runs[-1].arrival_ms if reading.records else arrival_ms
     return record_sequence_number(base, reading.shard.epoch_s, next_position - 1, time_ms)

@@ -25,7 +25,7 @@ async def put_record(engine: Engine, caller: Caller, request: Any) -> dict[str, 
     held = engine.settled(name) or await engine.serving(name)
     check_record(held.stream, record, "data")
     if request.SequenceNumberForOrdering is not None:
-        _check_ordering(held.stream, request.SequenceNumberForOrdering, engine.now_ms())
+        _check_ordering(held.stream, request.SequenceNumberForOrdering, engine.arrival_ms())
     stop_dry_run(request)
     shard_id, sequence_number = await append_one(engine, held, record)
     if sequence_number is None:
@@ -36,10 +36,10 @@ async def put_record(engine: Engine, caller: Caller, request: Any) -> dict[str, 
     return answer
 
 
-def _check_ordering(stream: Stream, text: str, now_ms: int) -> None:
+def _check_ordering(stream: Stream, text: str, arrival_ms: int) -> None:
     """Records are stored in the order of arrival, so the number only has to be one that was given."""
     number = parse_sequence_number(text)
-    newest_s = max(now_ms // 1000, *(shard.epoch_s for shard in stream.shards))
+    newest_s = max(arrival_ms // 1000, *(shard.epoch_s for shard in stream.shards))
     if number is None or number.time_s > newest_s:
         raise InvalidArgumentException(
             f"ExclusiveMinimumSequenceNumber {text} used in PutRecord on stream {stream.label} is invalid."
