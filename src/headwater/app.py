@@ -181,7 +181,12 @@ class Server:
         # A synced store answers from its commit thread; the other one on this thread, where
         # waking the loop is not needed.
         post = loop.call_soon if config.data_dir is None else loop.call_soon_threadsafe
-        store = open_store(config.data_dir, cast("Post", post))  # a `Post` whose result nobody looks at
+        store = open_store(
+            config.data_dir,
+            cast("Post", post),  # a `Post` whose result nobody looks at
+            note=partial(self._log.note, "error"),
+            post_from_thread=cast("Post", loop.call_soon_threadsafe),
+        )
         settings = Settings(
             account_id=config.account_id,
             region=config.region,

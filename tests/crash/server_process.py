@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,34 @@ GONE = (OSError, http.client.HTTPException)
 class ServerProcess:
     """A `headwater start` on a data directory."""
 
-    def __init__(self, data_dir: Path, transition_ms: int, log: Path) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        transition_ms: int,
+        log: Path,
+        *options: str,
+        inside: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """`inside` is a command that becomes the one that follows it, in the same process."""
         settings = ["--port", "0", "--data-dir", str(data_dir), "--transition-ms", str(transition_ms)]
+        settings += ["--log-level", "error", *options]
         self._log = log
         with log.open("ab") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "headwater", "start", *settings, "--log-level", "error"],
-                env={name: value for name, value in os.environ.items() if not name.startswith("HEADWATER_")},
+                [
+                    *inside,
+                    sys.executable,
+                    "-m",
+                    "headwater",
+                    "start",
+                    *settings,
+                    "--log-level",
+                    "error",
+                    *options,
+                ],
+                env={name: value for name, value in os.environ.items() if not name.startswith("HEADWATER_")}
+                | dict(variables or {}),
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
@@ -37,6 +59,14 @@ class ServerProcess:
         ready = re.search(r"http://(\S+):(\d+)", self._process.stdout.readline())
         assert ready is not None, f"the server did not start: {self._log.read_text()}"
         self._host, self._port = ready[1], int(ready[2])
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def port(self) -> int:
+        return self._port
 
     def connect(self) -> Connection:
         return Connection(self._host, self._port)
@@ -58,12 +88,28 @@ class ServerProcess:
 
 
 class Connection:
-    """Calls operations, one at a time. An answer that is not 200 is an `AssertionError`."""
+    """Calls operations, one at a time."""
 
     def __init__(self, host: str, port: int) -> None:
         self._http = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
 
     def call(self, operation: str, **members: Any) -> dict[str, Any]:
+        """The answer. One that is not 200 is an `AssertionError`."""
+        status, answer = self.ask(operation, **members)
+        assert status == 200, f"{operation} {members}: {answer}"
+        return answer
+
+    def admin(self, method: str, route: str, **members: Any) -> dict[str, Any]:
+        """The answer of a route of the server's own."""
+        self._http.request(method, f"/_headwater/{route}", json.dumps(members) if members else None)
+        answer = self._http.getresponse()
+        text = answer.read()
+        assert answer.status == 200, f"{route} {members}: {text!r}"
+        read: dict[str, Any] = json.loads(text)
+        return read
+
+    def ask(self, operation: str, **members: Any) -> tuple[int, dict[str, Any]]:
+        """The answer with its status, whatever it is."""
         headers = {
             "Content-Type": "application/x-amz-json-1.1",
             "X-Amz-Target": f"Kinesis_20131202.{operation}",
@@ -74,9 +120,8 @@ class Connection:
         self._http.request("POST", "/", json.dumps(members), headers)
         answer = self._http.getresponse()
         text = answer.read()
-        assert answer.status == 200, f"{operation} {members}: {text!r}"
         read: dict[str, Any] = json.loads(text) if text else {}
-        return read
+        return answer.status, read
 
     def close(self) -> None:
         self._http.close()

@@ -54,7 +54,7 @@ from headwater.server.host_names import HostPolicy
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import AMZ_JSON, EMPTY_BODY_FORMATS, WireFormat
 from headwater.storage.completion import drive
-from headwater.storage.interface import StoreUnavailable
+from headwater.storage.interface import StoreInDoubt, StoreUnavailable
 from headwater.wire import error_format
 
 TARGET_PREFIX = b"Kinesis_20131202."
@@ -319,6 +319,8 @@ class Call:
             return error
         if isinstance(error, StoreUnavailable):
             self._log.note("error", f"{self.name}: the store is unavailable: {error}")
+            if isinstance(error, StoreInDoubt):
+                return KinesisError("The disk has failed: whether the change was made is not known.")
             return KinesisError("The store is unavailable: nothing was changed.")
         self._log.note("error", f"{self.name}: a fault of the server", error)
         return KinesisError()
