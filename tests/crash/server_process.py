@@ -81,6 +81,10 @@ class ServerProcess:
         self._process.terminate()
         return self._wait()
 
+    def wait(self) -> int:
+        """The exit code of a server that ends by itself."""
+        return self._wait()
+
     def _wait(self) -> int:
         assert self._process.stdout is not None
         self._process.stdout.close()

@@ -11,6 +11,7 @@ import errno
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,7 +149,7 @@ def test_a_record_in_doubt_that_has_arrived_is_read_and_followed_by_others(rig: 
 
 def test_changes_in_doubt_that_have_arrived_are_shown(rig: Rig) -> None:
     arrives = (Fault("meta", lands=True), Fault("undo"))
-    changes = [
+    changes: list[tuple[str, dict[str, Any]]] = [
         ("CreateStream", {"StreamName": "others", "ShardCount": 2}),
         ("AddTagsToStream", {"StreamName": "orders", "Tags": {"key": "value"}}),
         ("UpdateAccountSettings", {"MinimumThroughputBillingCommitment": {"Status": "ENABLED"}}),
