@@ -22,7 +22,7 @@ import random
 import select
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO, Any
@@ -38,6 +38,7 @@ from headwater.wire.signature_v4 import Key, Message, sign
 ANSWER_TIMEOUT_S = 60.0
 PATIENCE_S = 30.0
 """How long a command goes on trying while the server says "not now"."""
+DOWNLOADED_BYTES = 1024 * 1024
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 TRANSIENT_CODES = frozenset(
@@ -125,6 +126,24 @@ class Connection:
             raise ClientFailure("the region or the access key holds what no header may hold") from None
         return _parsed(status, answer, self.environment.endpoint_url)
 
+    def download(self, path: str) -> Iterator[bytes]:
+        """The body of a route of the server's own, in parts as they come.
+
+        Raises `ApiError`, `ClientFailure`.
+        """
+        try:
+            http_connection = self._ready()
+            http_connection.request("GET", path, headers=self._signed(b"GET", path, {}, b""))
+            response = http_connection.getresponse()
+            if response.status != 200:
+                _parsed(response.status, response.read(), self.environment.endpoint_url)
+            while part := response.read1(DOWNLOADED_BYTES):
+                yield part
+        except (OSError, http.client.HTTPException) as error:
+            raise self._no_server(error) from error
+        finally:
+            self.close()
+
     def call_patiently(self, operation: str, **members: Any) -> dict[str, Any]:
         """Like `call`, but wait out transient errors for up to `PATIENCE_S`."""
         backoff = Backoff()
@@ -155,13 +174,16 @@ class Connection:
 
     def _headers(self, operation: str, body: bytes) -> dict[str, str]:
         """All headers of a call, signed with the environment's key."""
-        environment = self.environment
         headers = {
             b"content-type": b"application/x-amz-json-1.1",
-            b"host": urlsplit(environment.endpoint_url).netloc.encode(),
             b"x-amz-target": f"Kinesis_20131202.{operation}".encode(),
         }
-        message = Message(b"POST", self._path.encode(), headers, body)
+        return self._signed(b"POST", self._path, headers, body)
+
+    def _signed(self, method: bytes, path: str, headers: dict[bytes, bytes], body: bytes) -> dict[str, str]:
+        environment = self.environment
+        headers = headers | {b"host": urlsplit(environment.endpoint_url).netloc.encode()}
+        message = Message(method, path.encode(), headers, body)
         key = Key(environment.access_key_id, environment.secret_access_key, environment.session_token)
         timestamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         signed = headers | sign(message, key, timestamp, environment.region, "kinesis")

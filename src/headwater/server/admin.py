@@ -1,7 +1,7 @@
 """The server's own routes, under `/_headwater/`: not AWS's API, and not signed.
 
 The set is a table: path to method to what is done. What is asked and what is
-answered is a JSON object.
+answered is a JSON object, but for a backup, which is a stream of bytes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 
 from headwater import __version__
 from headwater.model.clock import AdjustableClock
+from headwater.server.backup_source import BackupSource, Copy
 from headwater.server.exchange import Answer, Fields
 
 PREFIX = b"/_headwater/"
@@ -20,7 +21,11 @@ JSON: Fields = (("Content-Type", "application/json"),)
 TIME_LIMIT_MS = 2**48
 """The clock goes no further than the year 10889."""
 
-Action = Callable[[bytes], Coroutine[Any, None, dict[str, Any]]]
+BINARY: Fields = (("Content-Type", "application/octet-stream"),)
+REVEALING = {PREFIX + b"backup"}
+"""Routes that show the data of all accounts."""
+
+Action = Callable[[bytes], Coroutine[Any, None, dict[str, Any] | BackupSource]]
 """Takes the body of the request."""
 
 
@@ -59,18 +64,30 @@ class ClockChange(msgspec.Struct, forbid_unknown_fields=True):
 class Admin:
     """The routes of one server."""
 
-    def __init__(self, engine: AdminEngine, clock: AdjustableClock | None = None) -> None:
-        """`clock` is the engine's, if it may be moved."""
+    def __init__(
+        self,
+        engine: AdminEngine,
+        clock: AdjustableClock | None = None,
+        begin_copy: Callable[[], Copy] | None = None,
+        note: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        """`clock` is the engine's, if it may be moved.
+
+        `begin_copy` gives a copy of all data, if it may be had; `note` is for the log.
+        """
+        self._begin_copy = begin_copy
+        self._note = note
         self._engine = engine
         self._clock = clock
         self._routes: dict[bytes, dict[bytes, Action]] = {
+            PREFIX + b"backup": {b"GET": self._backup},
             PREFIX + b"clock": {b"GET": self._show_clock, b"POST": self._change_clock},
             PREFIX + b"health": {b"GET": self._health},
             PREFIX + b"reset": {b"POST": self._reset},
         }
 
-    async def answer(self, method: bytes, path: bytes, body: bytes) -> Answer:
-        """What the route says. HEAD is answered as GET."""
+    async def answer(self, method: bytes, path: bytes, body: bytes) -> Answer | BackupSource:
+        """What the route says, or what goes on saying it. HEAD is answered as GET."""
         methods = self._routes.get(path)
         if methods is None:
             return _say(404, {"message": f"There is no {path.decode('latin-1')}."})
@@ -80,12 +97,18 @@ class Admin:
             answer = _say(405, {"message": f"Use {allowed}."})
             return answer._replace(fields=(*JSON, ("Allow", allowed)))
         try:
-            return _say(200, await action(body))
+            said = await action(body)
+            return _say(200, said) if isinstance(said, dict) else said
         except Refused as refused:
             return _say(refused.status, {"message": str(refused)})
 
     async def _health(self, _body: bytes) -> dict[str, Any]:
         return {"status": "running", "version": __version__, "streams": self._engine.stream_count()}
+
+    async def _backup(self, _body: bytes) -> BackupSource:
+        if self._begin_copy is None:
+            raise Refused(409, "This server keeps nothing that could be copied.")
+        return BackupSource(self._begin_copy(), self._note)
 
     async def _reset(self, _body: bytes) -> dict[str, Any]:
         await self._engine.reset()

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
@@ -38,6 +39,7 @@ from headwater.model.errors import (
 from headwater.server import admin, cross_origin, host_names
 from headwater.server.admin import Admin, AdminEngine
 from headwater.server.authentication import Authentication
+from headwater.server.backup_source import BackupSource, Copy
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.event_source import EVENT_STREAM_FIELDS, EventSource
 from headwater.server.exchange import (
@@ -107,8 +109,9 @@ class Dispatch:
         origins: OriginPolicy,
         log: RequestLog,
         clock: AdjustableClock | None = None,
+        begin_copy: Callable[[], Copy] | None = None,
     ) -> None:
-        """`clock` is the engine's, if it may be moved."""
+        """`clock` is the engine's, if it may be moved; `begin_copy` gives a copy of all data."""
         self._engine = engine
         self._operations = {TARGET_PREFIX + name.encode(): row for name, row in operations.items()}
         self._call_names = {target: f"AWS kinesis.{row.name}" for target, row in self._operations.items()}
@@ -117,7 +120,7 @@ class Dispatch:
         self._hosts = hosts
         self._origins = origins
         self._log = log
-        self._admin = Admin(engine, clock)
+        self._admin = Admin(engine, clock, begin_copy, partial(log.note, "error"))
         self._ids = RequestIds()
 
     def handle(self, request: HttpRequest, respond: Respond) -> None:
@@ -180,11 +183,13 @@ class Dispatch:
         return False
 
     def _run_admin(self, request: HttpRequest, call: Call) -> None:
-        changes = request.method == b"POST"
-        call.level = "info" if changes else "debug"
-        if changes and self._authentication.verifies:
+        changes, reveals = request.method == b"POST", request.path in admin.REVEALING
+        call.level = "info" if changes or reveals else "debug"
+        if (changes or reveals) and self._authentication.verifies:
             try:
-                self._authentication.caller(request)
+                caller = self._authentication.caller(request)
+                if reveals and not self._authentication.is_own(caller):
+                    raise AccessDeniedException("Only the server's own account may see all accounts.")
             except KinesisError as error:
                 call.fail(error)
                 return
@@ -254,9 +259,11 @@ class Call:
         source = EventSource(document, self.format)
         asyncio.get_running_loop().call_later(STREAM_DELAY_S, lambda: self.answer(answer, source=source))
 
-    def finish_admin(self, answer: Answer | None, error: BaseException | None) -> None:
-        """A route of the server's own has ended."""
-        if answer is None:
+    def finish_admin(self, answer: Answer | BackupSource | None, error: BaseException | None) -> None:
+        """A route of the server's own has ended, or goes on by itself."""
+        if isinstance(answer, BackupSource):
+            self.answer(Answer(200, admin.BINARY, b""), source=answer)
+        elif answer is None:
             self.fail(self._as_kinesis_error(error or RuntimeError("a route gave no answer")))
         else:
             self.answer(answer)

@@ -54,6 +54,7 @@ from headwater.storage.record_format import (
     split_record_key,
 )
 from headwater.storage.reopening import Reopening, is_clean
+from headwater.storage.store_copy import StoreCopy
 from headwater.storage.watchers import Watchers, deliver
 
 MAP_BYTES = 256 * 1024 * 1024
@@ -118,6 +119,8 @@ class LmdbStore:
         self._start_is_posted = False
         self._under_way: Group | ReclaimStep | None = None
         """What the commit thread is busy with."""
+        self._copies = 0
+        """How many are being taken: they need what is trimmed and deleted meanwhile."""
         self._may_reclaim = True
         """Not while calls wait that came before, nor right after a step has failed."""
         self._news: list[Iterator[Callable[[], None]]] = []
@@ -216,6 +219,23 @@ class LmdbStore:
         self._require_available()
         return lmdb_check.check(self._file, self._state)
 
+    def begin_copy(self) -> StoreCopy:
+        """A copy of what is committed now; no space is given back until it is closed."""
+        self._require_available()
+        self._copies += 1
+        return StoreCopy(self._file_to_read, self._metadata, self._extents, self._end_copy)
+
+    def _file_to_read(self) -> LmdbFile:
+        self._require_available()
+        if self._under_way is None and self._refusal is None:
+            self._forget_touched()
+        return self._file
+
+    def _end_copy(self) -> None:
+        self._copies -= 1
+        if self._backlog and self._refusal is None:
+            self._post_start()
+
     def close(self) -> None:
         """Finish what was called before, release the file; later calls fail."""
         if self._unavailable is not None:
@@ -261,7 +281,7 @@ class LmdbStore:
     def _start_next(self) -> None:
         """Begin the next commit, if there is anything to do. An unsynced store also finishes it."""
         work: Group | ReclaimStep
-        if self._backlog and self._may_reclaim:
+        if self._backlog and self._may_reclaim and not self._copies:
             work = ReclaimStep(self._backlog, self._extents)
         elif self._pending:
             work = self._gather()
@@ -329,7 +349,7 @@ class LmdbStore:
             return
         if self._thread is not None:
             self._start_next()
-        elif self._pending or (self._backlog and self._may_reclaim):
+        elif self._pending or (self._backlog and self._may_reclaim and not self._copies):
             self._post_start()
 
     def _settle(self, work: Group | ReclaimStep, error: _WriteError | None) -> None:
