@@ -8,14 +8,24 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from headwater.wire.event_stream import EventStreamDecoder
 
 PATIENCE_S = 20.0
 
 GONE = (OSError, http.client.HTTPException)
 """What a client sees of a server that was killed."""
+
+
+class Refused(AssertionError):
+    """An answer that is an error: a failure of the test, unless the test knows why it may be."""
+
+    def __init__(self, operation: str, members: dict[str, Any], answer: dict[str, Any]) -> None:
+        super().__init__(f"{operation} {members}: {answer}")
+        self.code = answer.get("__type")
 
 
 class ServerProcess:
@@ -98,9 +108,10 @@ class Connection:
         self._http = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
 
     def call(self, operation: str, **members: Any) -> dict[str, Any]:
-        """The answer. One that is not 200 is an `AssertionError`."""
+        """The answer. Raises `Refused` for one that is not 200."""
         status, answer = self.ask(operation, **members)
-        assert status == 200, f"{operation} {members}: {answer}"
+        if status != 200:
+            raise Refused(operation, members, answer)
         return answer
 
     def admin(self, method: str, route: str, **members: Any) -> dict[str, Any]:
@@ -114,6 +125,21 @@ class Connection:
 
     def ask(self, operation: str, **members: Any) -> tuple[int, dict[str, Any]]:
         """The answer with its status, whatever it is."""
+        answer = self._send(operation, members)
+        text = answer.read()
+        read: dict[str, Any] = json.loads(text) if text else {}
+        return answer.status, read
+
+    def events(self, **members: Any) -> Iterator[dict[str, Any]]:
+        """The events of SubscribeToShard, as they come; none when it is refused. Uses up the connection."""
+        answer = self._send("SubscribeToShard", members)
+        decoder = EventStreamDecoder()
+        while answer.status == 200 and (data := answer.read1()):
+            for message in decoder.feed(data):
+                if message.headers.get(":event-type") == "SubscribeToShardEvent":
+                    yield json.loads(message.payload)
+
+    def _send(self, operation: str, members: dict[str, Any]) -> http.client.HTTPResponse:
         headers = {
             "Content-Type": "application/x-amz-json-1.1",
             "X-Amz-Target": f"Kinesis_20131202.{operation}",
@@ -122,10 +148,7 @@ class Connection:
             "SignedHeaders=host, Signature=00",
         }
         self._http.request("POST", "/", json.dumps(members), headers)
-        answer = self._http.getresponse()
-        text = answer.read()
-        read: dict[str, Any] = json.loads(text) if text else {}
-        return answer.status, read
+        return self._http.getresponse()
 
     def close(self) -> None:
         self._http.close()
