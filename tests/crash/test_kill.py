@@ -173,6 +173,7 @@ class History:
             time.sleep(self._chance.uniform(0.0, 0.3))
             early.kill()
         transition_ms = 50 if number % 2 else self._chance.choice((0, 5, 50))
+        self._epoch += self._epoch % 2  # whether or not the clock was moved when the server was killed, it is
         self._server = ServerProcess(self._data_dir, transition_ms, self._log, "--test-clock")
         self._server.wait_until_ready()
         with closing(self._server.connect()) as connection:
@@ -322,11 +323,12 @@ class History:
             self._kill()
         self._changes[change.identity] = change
         self._asked = None
+        if change.operation == "DeleteStream":
+            self.deletions += 1
+            self._forget_stream(change.stream)
         arn = wait_until_settled(connection, change.stream)
         if change.operation == "DeleteStream":
             assert arn is None
-            self.deletions += 1
-            self._forget_stream(change.stream)
         elif change.operation == "CreateStream":
             assert arn is not None
             self._arns[change.stream] = arn
@@ -406,7 +408,7 @@ class History:
             self._changes[asked.identity] = asked
             self._forget_stream(asked.stream)
         for change in self._changes.values():
-            assert self._is_kept(change, seen), f"{change} is gone"
+            assert self._is_kept(change, seen), f"{change} is gone from {seen.get(change.stream)}"
         for name, stream in seen.items():
             self._check_lineage(name, stream)
         found = self._check_records(seen)
