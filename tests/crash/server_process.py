@@ -15,6 +15,13 @@ from typing import Any
 from headwater.wire.event_stream import EventStreamDecoder
 
 PATIENCE_S = 20.0
+HEADERS = {
+    "Content-Type": "application/x-amz-json-1.1",
+    "X-Amz-Date": "20261120T000000Z",
+    "Authorization": "AWS4-HMAC-SHA256 Credential=test/20261120/us-east-1/kinesis/aws4_request, "
+    "SignedHeaders=host, Signature=00",
+}
+"""Of every call, beside the operation's name."""
 
 GONE = (OSError, http.client.HTTPException)
 """What a client sees of a server that was killed."""
@@ -140,13 +147,7 @@ class Connection:
                     yield json.loads(message.payload)
 
     def _send(self, operation: str, members: dict[str, Any]) -> http.client.HTTPResponse:
-        headers = {
-            "Content-Type": "application/x-amz-json-1.1",
-            "X-Amz-Target": f"Kinesis_20131202.{operation}",
-            "X-Amz-Date": "20261120T000000Z",
-            "Authorization": "AWS4-HMAC-SHA256 Credential=test/20261120/us-east-1/kinesis/aws4_request, "
-            "SignedHeaders=host, Signature=00",
-        }
+        headers = HEADERS | {"X-Amz-Target": f"Kinesis_20131202.{operation}"}
         self._http.request("POST", "/", json.dumps(members), headers)
         return self._http.getresponse()
 
