@@ -73,7 +73,7 @@ class ServerProcess:
 
     def wait_until_ready(self) -> None:
         assert self._process.stdout is not None
-        ready = re.search(r"http://(\S+):(\d+)", self._process.stdout.readline())
+        ready = re.search(r"https?://(\S+):(\d+)", self._process.stdout.readline())
         assert ready is not None, f"the server did not start: {self._log.read_text()}"
         self._host, self._port = ready[1], int(ready[2])
 
