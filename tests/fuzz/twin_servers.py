@@ -22,6 +22,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.model.clock import ManualClock
 from headwater.model.instant import Instant
+from headwater.server.admin import Admin
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch
@@ -88,6 +89,7 @@ class MemoryServer:
             hosts=HostPolicy((), ()),
             origins=OriginPolicy(()),
             log=RequestLog(self._log.append, self.clock, lambda flush: flush(), log_level="error"),
+            admin=Admin(self.engine),
         )
         self._run_posted()
 

@@ -177,6 +177,9 @@ class SimulatedStore:
 
         return end
 
+    def watch_metadata(self, callback: Callable[[], None]) -> None:
+        """Nothing is ever in doubt here: a crash takes the engine along."""
+
     def check(self) -> list[str]:
         self._require_open()
         return self._disk.store.check()

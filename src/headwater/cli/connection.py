@@ -22,7 +22,7 @@ import random
 import select
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO, Any
@@ -38,6 +38,7 @@ from headwater.wire.signature_v4 import Key, Message, sign
 ANSWER_TIMEOUT_S = 60.0
 PATIENCE_S = 30.0
 """How long a command goes on trying while the server says "not now"."""
+DOWNLOADED_BYTES = 1024 * 1024
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 TRANSIENT_CODES = frozenset(
@@ -128,6 +129,24 @@ class Connection:
         named = {b"content-type": b"application/json"}
         status, answer = self._ask(method, f"/_headwater/{route}", named, body)
         return _route_answer(status, answer, self.environment.endpoint_url)
+
+    def download(self, path: str) -> Iterator[bytes]:
+        """The body of a route of the server's own, in parts as they come.
+
+        Raises `ApiError`, `ClientFailure`.
+        """
+        try:
+            http_connection = self._ready()
+            http_connection.request("GET", path, headers=self._headers("GET", path, {}, b""))
+            response = http_connection.getresponse()
+            if response.status != 200:
+                _parsed(response.status, response.read(), self.environment.endpoint_url)
+            while part := response.read1(DOWNLOADED_BYTES):
+                yield part
+        except (OSError, http.client.HTTPException) as error:
+            raise self._no_server(error) from error
+        finally:
+            self.close()
 
     def call_patiently(self, operation: str, **members: Any) -> dict[str, Any]:
         """Like `call`, but wait out transient errors for up to `PATIENCE_S`."""

@@ -116,6 +116,19 @@ class Engine:
 
     def open(self) -> None:
         """Find everything that the store holds. Call once, first."""
+        seal_key = self._load()
+        if seal_key is None:
+            seal_key = self._randomness(KEY_BYTES)
+            # Nobody waits for it: whatever is acknowledged later is committed after it. Should this
+            # fail, the first stream brings it along, without which nothing is sealed.
+            self._unsaved = {_SEAL_KEY: seal_key}
+            self.store.commit(Change(writes=self._unsaved))
+        self.iterators = Sealer(seal_key, b"iterator")
+        self.pages = Sealer(seal_key, b"page")
+        self.store.watch_metadata(self._reload)
+
+    def _load(self) -> bytes | None:
+        """Hold what the store has; returns its seal key."""
         seal_key = None
         for key, (version, value) in self.store.metadata().items():
             kind = key.partition("/")[0]
@@ -128,14 +141,21 @@ class Engine:
                 self._accounts[Caller(account.account_id, account.region)] = _HeldAccount(account, version)
             elif kind == _SEAL_KEY:
                 seal_key = value
-        if seal_key is None:
-            seal_key = self._randomness(KEY_BYTES)
-            # Nobody waits for it: whatever is acknowledged later is committed after it. Should this
-            # fail, the first stream brings it along, without which nothing is sealed.
-            self._unsaved = {_SEAL_KEY: seal_key}
-            self.store.commit(Change(writes=self._unsaved))
-        self.iterators = Sealer(seal_key, b"iterator")
-        self.pages = Sealer(seal_key, b"page")
+        return seal_key
+
+    def _reload(self) -> None:
+        """Hold what the store has found, opened again, in place of what was held."""
+        before = dict(self._streams)
+        self._streams.clear()
+        self._accounts.clear()
+        self._load()
+        for name in before.keys() | self._streams.keys():
+            old, new = before.get(name), self._streams.get(name)
+            if old is not None and new is not None:  # others hold on to the old one
+                self._streams[name] = old
+                if old.version != new.version:
+                    old.hold(new.stream, new.version)
+            self._changed(name)
 
     def close(self) -> None:
         """Finish what was begun and release the store."""

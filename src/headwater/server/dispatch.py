@@ -29,15 +29,15 @@ from typing import Any, NamedTuple, Protocol
 
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.caller import Caller
-from headwater.model.clock import AdjustableClock
 from headwater.model.errors import (
     AccessDeniedException,
     KinesisError,
     SerializationException,
     UnknownOperationException,
 )
-from headwater.server import admin, cross_origin, host_names
-from headwater.server.admin import Admin, AdminEngine
+from headwater.server import cross_origin, host_names
+from headwater.server.admin import PREFIX as OWN_ROUTES
+from headwater.server.admin import REVEALING, Admin, Streamed
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.event_source import EVENT_STREAM_FIELDS, EventSource
@@ -55,13 +55,12 @@ from headwater.server.exchange import (
     in_place_of_answer,
 )
 from headwater.server.fault_injection import FaultInjection, Unanswered
-from headwater.server.fault_routes import fault_routes
 from headwater.server.host_names import HostPolicy
 from headwater.server.neighbours import Neighbour, service_of
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import AMZ_JSON, EMPTY_BODY_FORMATS, WireFormat
 from headwater.storage.completion import drive
-from headwater.storage.interface import StoreUnavailable
+from headwater.storage.interface import StoreInDoubt, StoreUnavailable
 from headwater.wire import error_format
 
 TARGET_PREFIX = b"Kinesis_20131202."
@@ -107,7 +106,7 @@ class Dispatch:
 
     def __init__(
         self,
-        engine: AdminEngine,
+        engine: Any,
         operations: Mapping[str, OperationRow],
         formats: Mapping[bytes, WireFormat],
         *,
@@ -115,11 +114,11 @@ class Dispatch:
         hosts: HostPolicy,
         origins: OriginPolicy,
         log: RequestLog,
-        clock: AdjustableClock | None = None,
+        admin: Admin,
         neighbours: Sequence[Neighbour] = (),
         injection: FaultInjection | None = None,
     ) -> None:
-        """`clock` is the engine's, if it may be moved; `injection` makes the faults that were asked for."""
+        """`injection` makes the faults that were asked for."""
         self._engine = engine
         self._neighbours = neighbours
         self._tasks: set[asyncio.Task[Answer]] = set()
@@ -131,8 +130,7 @@ class Dispatch:
         self._hosts = hosts
         self._origins = origins
         self._log = log
-        more = () if injection is None else (fault_routes(injection),)
-        self._admin = Admin(engine, clock, more)
+        self._admin = admin
         self._injection = injection
         self._fault_rules = {} if injection is None else injection.faults.rules
         self._ids = RequestIds()
@@ -148,7 +146,7 @@ class Dispatch:
             return
         if b"origin" in headers and not self._admit_origin(request, call):
             return
-        if request.target.startswith(admin.PREFIX):
+        if request.target.startswith(OWN_ROUTES):
             self._run_admin(request, call)
             return
         operation = self._operations.get(target)
@@ -199,15 +197,18 @@ class Dispatch:
         return False
 
     def _run_admin(self, request: HttpRequest, call: Call) -> None:
-        changes = request.method in CHANGING_METHODS
-        call.level = "info" if changes else "debug"
-        if changes and self._authentication.verifies:
+        changes, reveals = request.method in CHANGING_METHODS, request.path in REVEALING
+        call.level = "info" if changes or reveals else "debug"
+        if (changes or reveals) and self._authentication.verifies:
             try:
-                self._authentication.caller(request)
+                caller = self._authentication.caller(request)
+                if reveals and not self._authentication.is_own(caller):
+                    raise AccessDeniedException("Only the server's own account may see all accounts.")
             except KinesisError as error:
                 call.fail(error)
                 return
-        drive(self._admin.answer(request.method, request.path, request.body), call.finish_admin)
+        asked = request.body if changes else request.target.partition(b"?")[2]
+        drive(self._admin.answer(request.method, request.path, asked), call.finish_admin)
 
     def _run_neighbour(self, request: HttpRequest, call: Call) -> bool:
         """Whether a neighbour answers the request."""
@@ -316,9 +317,11 @@ class Call:
         self._respond(in_place_of_answer(Cut()))
         self._log.note("warning", f"{self.name} => no answer: {reason} {self.request_id}")
 
-    def finish_admin(self, answer: Answer | None, error: BaseException | None) -> None:
-        """A route of the server's own has ended."""
-        if answer is None:
+    def finish_admin(self, answer: Answer | Streamed | None, error: BaseException | None) -> None:
+        """A route of the server's own has ended, or goes on by itself."""
+        if isinstance(answer, Streamed):
+            self.answer(Answer(200, answer.fields, b""), source=answer.source)
+        elif answer is None:
             self.fail(self.as_kinesis_error(error or RuntimeError("a route gave no answer")))
         else:
             self.answer(answer)
@@ -381,6 +384,8 @@ class Call:
             return error
         if isinstance(error, StoreUnavailable):
             self._log.note("error", f"{self.name}: the store is unavailable: {error}")
+            if isinstance(error, StoreInDoubt):
+                return KinesisError("The disk has failed: whether the change was made is not known.")
             return KinesisError("The store is unavailable: nothing was changed.")
         self._log.note("error", f"{self.name}: a fault of the server", error)
         return KinesisError()

@@ -174,12 +174,20 @@ class Http2Connection(asyncio.Protocol):
                 transport.abort()
             return
         self._meter.refill(now_s)
-        self._sweep_streams(now_s)
+        gave_up = self._sweep_streams(now_s)
+        if gave_up and self._whole and waited_s > self._limits.idle_timeout_s:
+            # It asked for more than it reads, and is silent: what waits would meet the same end.
+            self._protocol.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
+            self._end_connection(TOO_SLOW)
+            return
+        self._hand_over()
         if not self._streams and waited_s > self._limits.idle_timeout_s:
             self.shut_down()
         self._flush()
 
-    def _sweep_streams(self, now_s: float) -> None:
+    def _sweep_streams(self, now_s: float) -> bool:
+        """Whether an answer was given up that the client did not take."""
+        gave_up = False
         limits = self._limits
         for stream in tuple(self._arriving.values()):
             if now_s - stream.since_s > limits.request_timeout_s:
@@ -193,6 +201,8 @@ class Http2Connection(asyncio.Protocol):
                 self._protocol.reset_stream(stream.id, ErrorCodes.CANCEL)
                 self._forget(stream)
                 stream.stop_source()
+                gave_up = True
+        return gave_up
 
     def shut_down(self) -> None:
         """Answer what has arrived or begun to arrive, then close."""

@@ -116,6 +116,9 @@ class MemoryStore:
         self._require_open()
         return self._watchers.add(log_id, callback)
 
+    def watch_metadata(self, callback: Callable[[], None]) -> None:
+        """There is no file that could be opened again."""
+
     def check(self) -> list[str]:
         """Every broken promise found."""
         self._require_open()
