@@ -34,7 +34,8 @@ NAMES = [
     "$(cat secret)", "%2e%2e%2fsecret", "..%2fsecret", "..;/secret", "CON", "C:\\\\secret", "a" * 5000,
 ]
 MEMBERS = ["StreamName", "StreamARN", "ResourceARN", "ConsumerName", "ConsumerARN", "ShardId",
-           "ShardIterator", "NextToken", "KeyId", "PartitionKey", "ExclusiveStartStreamName", "StreamId", "Policy"]
+           "ShardIterator", "NextToken", "KeyId", "PartitionKey", "ExclusiveStartStreamName",
+           "StreamId", "Policy"]
 AUTHORIZATION = ("AWS4-HMAC-SHA256 Credential=test/20261120/us-east-1/kinesis/aws4_request, "
                  "SignedHeaders=host, Signature=00")
 
