@@ -66,6 +66,28 @@ def test_the_tour_in_the_shell_runs(server: RunningServer) -> None:
     assert ran.stdout.count('"PartitionKey"') == 1000
 
 
+def test_the_commands_of_durability_do_what_they_say(server: RunningServer, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "durability.md").read_text()
+    check, backup = re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    # Starting is what all other tests do; here it is seen that there is something to start from.
+    script = (
+        "set -e\n"
+        + backup.replace("headwater start", "headwater check")
+        + check.replace("./data", "./restored")
+    )
+    script = re.sub(r"\bheadwater (?=backup|restore|check)", f"{sys.executable} -m headwater ", script)
+    ran = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=shell_environment(server),
+        cwd=tmp_path,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("restored: all is well\n") == 3
+
+
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_the_table_of_operations_says_what_is_offered(name: str) -> None:
     offered = "yes" if OPERATIONS[name].handler else "not yet"
