@@ -24,6 +24,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from ssl import SSLContext
+from time import perf_counter
 from types import ModuleType
 from typing import Any, cast
 
@@ -56,6 +57,8 @@ from headwater.server.host_names import HostPolicy
 from headwater.server.http1 import Http1Connection
 from headwater.server.limits import ConnectionLimits
 from headwater.server.listener import WILDCARDS, Listener, ListenError, is_loopback
+from headwater.server.metric_routes import metric_routes
+from headwater.server.request_counts import RequestCounts
 from headwater.server.request_log import RequestLog
 from headwater.server.tls import TlsError, server_context
 from headwater.server.verification import Verification
@@ -190,7 +193,7 @@ class Server:
             shard_limit=config.shard_limit,
             on_demand_stream_limit=config.on_demand_stream_limit,
         )
-        engine = Engine(store, self._test_clock or self._clock, settings, os.urandom)
+        engine = Engine(store, self._test_clock or self._clock, settings, os.urandom, perf_counter)
         try:
             engine.open()
         except BaseException:
@@ -221,6 +224,7 @@ class Server:
         if credentials:
             operations = enforced(operations)  # callers are who they say, so policies mean something
             authentication = Verification(config.account_id, config.region, credentials, self._clock)
+        requests = RequestCounts(operations)
         return Dispatch(
             engine,
             operations,
@@ -230,6 +234,8 @@ class Server:
             origins=OriginPolicy(config.allow_origins),
             log=self._log,
             clock=self._test_clock,
+            requests=requests,
+            routes=metric_routes(engine, requests),
         )
 
     def _tick(self) -> None:

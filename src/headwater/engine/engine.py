@@ -25,12 +25,15 @@ from headwater.engine.account import AccountSettings
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
 from headwater.engine.caller import Caller
 from headwater.engine.checking import check_streams
+from headwater.engine.log_sizes import LogSizes
+from headwater.engine.metrics import Metrics
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
 from headwater.engine.routing import Routes
 from headwater.engine.sealed_token import KEY_BYTES, Sealer
 from headwater.engine.settings import Settings
 from headwater.engine.stream_lifecycle import advance, next_due_ms
+from headwater.engine.stream_metrics import StreamMetrics
 from headwater.engine.throughput_limits import ThroughputLimits
 from headwater.model.arn import StreamName
 from headwater.model.clock import Clock
@@ -50,13 +53,21 @@ _account_decoder = msgspec.msgpack.Decoder(AccountSettings)
 Randomness = Callable[[int], bytes]
 """Gives so many random bytes."""
 
+Stopwatch = Callable[[], float]
+"""Gives seconds, from any beginning: how long a call takes has nothing to do with the time of streams."""
+
+
+def _stands_still() -> float:
+    return 0.0
+
 
 class Held:
     """A stream in memory: its committed value, and what the hot paths derive from it."""
 
-    __slots__ = ("awaiting_move", "due_ms", "routes", "serving", "stream", "version")
+    __slots__ = ("awaiting_move", "due_ms", "metrics", "routes", "serving", "stream", "version")
 
-    def __init__(self, stream: Stream, version: int) -> None:
+    def __init__(self, stream: Stream, version: int, metrics: StreamMetrics) -> None:
+        self.metrics = metrics
         self.awaiting_move: list[Completion[None]] | None = None
         """Who waits for the due transition that is being committed; `None` when none is."""
         self.hold(stream, version)
@@ -68,6 +79,7 @@ class Held:
         self.routes = Routes(stream)
         self.due_ms = next_due_ms(stream)
         self.serving = stream.status in SERVING
+        self.metrics.take_over(stream)
 
 
 class _HeldAccount(NamedTuple):
@@ -78,11 +90,21 @@ class _HeldAccount(NamedTuple):
 class Engine:
     """All streams of all accounts and regions."""
 
-    def __init__(self, store: Store, clock: Clock, settings: Settings, randomness: Randomness) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+        randomness: Randomness,
+        stopwatch: Stopwatch = _stands_still,
+    ) -> None:
         self.store = store
         self.settings = settings
         self._clock = clock
         self._randomness = randomness
+        self.stopwatch = stopwatch
+        self.metrics = Metrics(clock)
+        self.log_sizes = LogSizes()
         self._streams: dict[StreamName, Held] = {}
         self._accounts: dict[Caller, _HeldAccount] = {}
         self._last_arrival_ms = 0
@@ -101,7 +123,8 @@ class Engine:
             kind = key.partition("/")[0]
             if kind == _STREAM_KEY:
                 stream = _stream_decoder.decode(value)
-                self._streams[stream.full_name] = Held(stream, version)
+                name = stream.full_name
+                self._streams[name] = Held(stream, version, self.metrics.stream(name))
                 self._note_arrivals(stream)
             elif kind == _ACCOUNT_KEY:
                 account = _account_decoder.decode(value)
@@ -204,7 +227,7 @@ class Engine:
         )
         if not await self.store.commit(change):
             raise ResourceInUseException(f"Stream {stream.label} already exists.")
-        self._streams[name] = Held(stream, 1)
+        self._streams[name] = Held(stream, 1, self.metrics.stream(name))
 
     async def revise(self, name: StreamName, change: Callable[[Stream], Revision]) -> Stream | None:
         """Commit what `change` makes of the stream; it may be called more than once.
@@ -240,8 +263,10 @@ class Engine:
             return False
         if self.throughput is not None:
             self.throughput.forget(revision.delete_logs)
+        self.log_sizes.forget(revision.delete_logs)
         if revision.stream is None:
             del self._streams[name]
+            self.metrics.forget_stream(name)
         else:
             held.hold(revision.stream, version + 1)
         self._changed(name)
@@ -308,6 +333,8 @@ class Engine:
         self._accounts.clear()
         if self.throughput is not None:
             self.throughput.forget(log_ids)
+        self.log_sizes.forget(log_ids)
+        self.metrics.clear()
         self._last_arrival_ms = 0  # no record is left that another one could precede
         for name in tuple(self._stream_watchers):
             self._changed(name)
@@ -317,6 +344,9 @@ class Engine:
     def tick(self) -> None:
         """Apply what has become due and nobody asked about. Cheap when nothing has."""
         now_ms = self._clock.now_ms()
+        self.metrics.gather()
+        self.metrics.roll()
+        self.log_sizes.gather()
         for callback in tuple(self._time_watchers):
             callback(now_ms)
         due = any(held.due_ms <= now_ms for held in self._streams.values())

@@ -72,6 +72,7 @@ class Subscription:
     def __init__(self, engine: Engine, key: SubscriptionKey, position: int) -> None:
         self._engine = engine
         self._key = key
+        self._metrics = engine.held(key.stream).metrics
         self._position = position
         self._sink: Sink | None = None
         self._started_ms = engine.now_ms()
@@ -94,6 +95,7 @@ class Subscription:
         if before is not None:
             before.take_over()
         engine.subscriptions[key] = self
+        self._metrics.subscribed(key.consumer_name)
         self._sink = sink
         shard = engine.held(key.stream).stream.shard(key.shard_index)
         if shard is not None:
@@ -163,6 +165,7 @@ class Subscription:
             if not reading.records and reading.next_position is not None and not self._is_event_due(now_ms):
                 return
             self._last_event_ms = now_ms
+            self._count(reading)
             if reading.next_position is None:
                 self._finish()
                 sink.event(Event(reading, None))
@@ -170,10 +173,19 @@ class Subscription:
                 return
             self._position = reading.next_position
             if self._rate is not None:
-                self._rate.use(reading.records.size())
+                self._rate.use(reading.size)
             sink.event(Event(reading, _continuation(reading, reading.next_position, now_ms)))
             if not reading.records:
                 return
+
+    def _count(self, reading: Reading) -> None:
+        self._metrics.event(
+            self._key.consumer_name,
+            reading.shard.shard_id,
+            len(reading.records),
+            reading.size,
+            reading.millis_behind_latest,
+        )
 
     def _may_send(self) -> bool:
         """Whether the consumer's rate is not used up; a tick will ask again."""
@@ -221,6 +233,7 @@ def subscribe(engine: Engine, key: SubscriptionKey, position: int) -> Subscripti
     """
     before = engine.subscriptions.get(key)
     if before is not None and engine.now_ms() - before.started_ms < TAKE_OVER_AFTER_MS:
+        engine.held(key.stream).metrics.subscription_refused(key.consumer_name)
         raise _in_use(key)
     return Subscription(engine, key, position)
 

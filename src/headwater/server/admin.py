@@ -1,12 +1,12 @@
 """The server's own routes, under `/_headwater/`: not AWS's API, and not signed.
 
 The set is a table: path to method to what is done. What is asked and what is
-answered is a JSON object.
+answered is a JSON object, but for a route that shows something else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -20,8 +20,10 @@ JSON: Fields = (("Content-Type", "application/json"),)
 TIME_LIMIT_MS = 2**48
 """The clock goes no further than the year 10889."""
 
-Action = Callable[[bytes], Coroutine[Any, None, dict[str, Any]]]
-"""Takes the body of the request."""
+Action = Callable[[bytes], Coroutine[Any, None, dict[str, Any] | Answer]]
+"""Takes the body of a POST, the query of a GET."""
+Routes = Mapping[bytes, Mapping[bytes, Action]]
+"""By path and method."""
 
 
 class AdminEngine(Protocol):
@@ -59,18 +61,21 @@ class ClockChange(msgspec.Struct, forbid_unknown_fields=True):
 class Admin:
     """The routes of one server."""
 
-    def __init__(self, engine: AdminEngine, clock: AdjustableClock | None = None) -> None:
-        """`clock` is the engine's, if it may be moved."""
+    def __init__(
+        self, engine: AdminEngine, clock: AdjustableClock | None = None, routes: Routes | None = None
+    ) -> None:
+        """`clock` is the engine's, if it may be moved; `routes` are further ones."""
         self._engine = engine
         self._clock = clock
-        self._routes: dict[bytes, dict[bytes, Action]] = {
+        self._routes: Routes = {
             PREFIX + b"clock": {b"GET": self._show_clock, b"POST": self._change_clock},
             PREFIX + b"health": {b"GET": self._health},
             PREFIX + b"reset": {b"POST": self._reset},
+            **(routes or {}),
         }
 
-    async def answer(self, method: bytes, path: bytes, body: bytes) -> Answer:
-        """What the route says. HEAD is answered as GET."""
+    async def answer(self, method: bytes, path: bytes, asked: bytes) -> Answer:
+        """What the route says to the body or the query. HEAD is answered as GET."""
         methods = self._routes.get(path)
         if methods is None:
             return _say(404, {"message": f"There is no {path.decode('latin-1')}."})
@@ -80,7 +85,8 @@ class Admin:
             answer = _say(405, {"message": f"Use {allowed}."})
             return answer._replace(fields=(*JSON, ("Allow", allowed)))
         try:
-            return _say(200, await action(body))
+            shown = await action(asked)
+            return shown if isinstance(shown, Answer) else _say(200, shown)
         except Refused as refused:
             return _say(refused.status, {"message": str(refused)})
 

@@ -36,7 +36,7 @@ from headwater.model.errors import (
     UnknownOperationException,
 )
 from headwater.server import admin, cross_origin, host_names
-from headwater.server.admin import Admin, AdminEngine
+from headwater.server.admin import Admin, AdminEngine, Routes
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.event_source import EVENT_STREAM_FIELDS, EventSource
@@ -51,6 +51,13 @@ from headwater.server.exchange import (
     Respond,
 )
 from headwater.server.host_names import HostPolicy
+from headwater.server.request_counts import (
+    OWN_ROUTE,
+    UNKNOWN,
+    UNREADABLE,
+    OperationCounts,
+    RequestCounts,
+)
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import AMZ_JSON, EMPTY_BODY_FORMATS, WireFormat
 from headwater.storage.completion import drive
@@ -107,24 +114,35 @@ class Dispatch:
         origins: OriginPolicy,
         log: RequestLog,
         clock: AdjustableClock | None = None,
+        requests: RequestCounts | None = None,
+        routes: Routes | None = None,
     ) -> None:
-        """`clock` is the engine's, if it may be moved."""
+        """`clock` is the engine's, if it may be moved; `routes` are more of the server's own."""
         self._engine = engine
         self._operations = {TARGET_PREFIX + name.encode(): row for name, row in operations.items()}
-        self._call_names = {target: f"AWS kinesis.{row.name}" for target, row in self._operations.items()}
+        counts = (requests or RequestCounts(operations)).by_operation
+        self._call_kinds = {
+            target: (f"AWS kinesis.{row.name}", counts[row.name]) for target, row in self._operations.items()
+        }
+        self._unknown, self._own_route, self._unreadable = (
+            counts[UNKNOWN],
+            counts[OWN_ROUTE],
+            counts[UNREADABLE],
+        )
         self._formats = formats
         self._authentication = authentication
         self._hosts = hosts
         self._origins = origins
         self._log = log
-        self._admin = Admin(engine, clock)
+        self._admin = Admin(engine, clock, routes)
         self._ids = RequestIds()
 
     def handle(self, request: HttpRequest, respond: Respond) -> None:
         """Answer `request`. See the module's text for the order of checks."""
         headers = request.headers
         target = headers.get(b"x-amz-target", b"")
-        call = Call(self._call_names.get(target) or _plain_name(request), self._ids, self._log, respond)
+        name, counts = self._call_kinds.get(target) or (_plain_name(request), self._unknown)
+        call = Call(name, counts, self._ids, self._log, respond)
         host = headers.get(b"host")
         if not self._hosts.admits(host):
             call.answer(host_names.unknown(host or b""), "UnknownHost", (host or b"").decode("latin-1"))
@@ -148,7 +166,7 @@ class Dispatch:
 
     def refuse(self, refusal: Refusal, respond: Respond) -> None:
         """Answer what is not a request."""
-        call = Call("HTTP", self._ids, self._log, respond)
+        call = Call("HTTP", self._unreadable, self._ids, self._log, respond)
         body = AMZ_JSON.encode({"__type": refusal.code, "message": refusal.message})
         call.answer(Answer(refusal.status, AMZ_JSON.fields, body), refusal.code, refusal.message)
 
@@ -181,6 +199,7 @@ class Dispatch:
 
     def _run_admin(self, request: HttpRequest, call: Call) -> None:
         changes = request.method == b"POST"
+        call.counts = self._own_route
         call.level = "info" if changes else "debug"
         if changes and self._authentication.verifies:
             try:
@@ -188,7 +207,8 @@ class Dispatch:
             except KinesisError as error:
                 call.fail(error)
                 return
-        drive(self._admin.answer(request.method, request.path, request.body), call.finish_admin)
+        asked = request.body if changes else request.target.partition(b"?")[2]
+        drive(self._admin.answer(request.method, request.path, asked), call.finish_admin)
 
     def _run(self, name: str, handler: Handler, request: HttpRequest, call: Call) -> None:
         body = request.body
@@ -213,6 +233,7 @@ class Call:
         "_log",
         "_respond",
         "_started_s",
+        "counts",
         "cross_origin_fields",
         "extended_id",
         "format",
@@ -221,8 +242,11 @@ class Call:
         "request_id",
     )
 
-    def __init__(self, name: str, ids: RequestIds, log: RequestLog, respond: Respond) -> None:
+    def __init__(
+        self, name: str, counts: OperationCounts, ids: RequestIds, log: RequestLog, respond: Respond
+    ) -> None:
         self._started_s = perf_counter()
+        self.counts = counts
         self._log = log
         self._respond = respond
         self.name = name
@@ -303,10 +327,17 @@ class Call:
             fields += self.cross_origin_fields
         response = (status, fields, body, self.request_id, self.extended_id, source)
         self._respond(_new_response(HttpResponse, response))
+        duration_s = perf_counter() - self._started_s
+        counts = self.counts
+        counts.durations.add(duration_s)
+        if error_code:
+            counts.fail(error_code)
+        else:
+            counts.successes += 1
         self._log.call(
             self.name,
             status,
-            perf_counter() - self._started_s,
+            duration_s,
             self.request_id,
             self.level,
             error_code=error_code,
