@@ -7,6 +7,7 @@ none. A call counts once its request is valid, whatever comes of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from headwater.api.operation import Handler, Operation
@@ -14,10 +15,12 @@ from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.token_bucket import TokenBucket
+from headwater.model.arn import parse_consumer_arn
 from headwater.model.errors import (
     KinesisError,
     LimitExceededException,
     ProvisionedThroughputExceededException,
+    ResourceNotFoundException,
 )
 
 _ACCOUNT: tuple[str, ...] = ()
@@ -87,6 +90,8 @@ def _rated(
                 buckets.clear()
             bucket = buckets[key] = TokenBucket(rate.calls_per_s, now_ms)
         if not bucket.has(1, now_ms):
+            if "ConsumerARN" in rate.of_each:
+                _count_refused_subscription(engine, request.ConsumerARN)
             shard = f"shard {request.ShardId} in " if "ShardId" in rate.of_each else ""
             what = f" for {shard}stream {stream}" if stream else ""
             raise rate.error(f"Rate exceeded{what} under account {caller.account_id}.")
@@ -94,6 +99,16 @@ def _rated(
         return await handler(engine, caller, request)
 
     return handle
+
+
+def _count_refused_subscription(engine: Engine, consumer_arn: str) -> None:
+    named = parse_consumer_arn(consumer_arn)
+    if named is None:
+        return
+    with suppress(ResourceNotFoundException):
+        held = engine.held(named.stream)
+        if held.stream.consumer(named.name) is not None:
+            held.metrics.subscription_refused(named.name)
 
 
 def _stream_of(request: Any) -> str | None:

@@ -106,7 +106,8 @@ class Metrics:
         self.roll()
         found = {series for minute in self._minutes.values() for series in minute}
         for name in self._streams:
-            found.update(series for series, _ in self._of_stream(name))
+            if name[:2] == caller:
+                found.update(series for series, _ in self._of_stream(name))
         return sorted(
             series
             for series in found
