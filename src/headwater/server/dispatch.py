@@ -328,12 +328,9 @@ class Call:
         response = (status, fields, body, self.request_id, self.extended_id, source)
         self._respond(_new_response(HttpResponse, response))
         duration_s = perf_counter() - self._started_s
-        counts = self.counts
-        counts.durations.add(duration_s)
+        self.counts.durations.add(duration_s)
         if error_code:
-            counts.fail(error_code)
-        else:
-            counts.successes += 1
+            self.counts.fail(error_code)
         self._log.call(
             self.name,
             status,

@@ -22,21 +22,22 @@ OK = "ok"
 class OperationCounts:
     """The calls of one operation."""
 
-    __slots__ = ("durations", "failures", "successes")
+    __slots__ = ("durations", "failures")
 
     def __init__(self) -> None:
-        self.successes = 0
+        self.durations = Durations()
+        """Of every call."""
         self.failures: dict[str, int] = {}
         """By the name of the error."""
-        self.durations = Durations()
 
     def fail(self, error_code: str) -> None:
-        """Count a call that was answered with an error."""
+        """One of the calls was answered with an error."""
         self.failures[error_code] = self.failures.get(error_code, 0) + 1
 
     def outcomes(self) -> dict[str, int]:
         """How many calls there were of each outcome."""
-        return ({OK: self.successes} if self.successes else {}) | self.failures
+        successes = sum(self.durations.counts) - sum(self.failures.values())
+        return ({OK: successes} if successes else {}) | self.failures
 
 
 class RequestCounts:
