@@ -24,6 +24,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from ssl import SSLContext
+from time import perf_counter
 from types import ModuleType
 from typing import IO, Any, cast
 
@@ -61,6 +62,8 @@ from headwater.server.host_names import HostPolicy
 from headwater.server.http1 import Http1Connection
 from headwater.server.limits import ConnectionLimits
 from headwater.server.listener import WILDCARDS, Listener, ListenError, is_loopback
+from headwater.server.metric_routes import metric_routes
+from headwater.server.request_counts import RequestCounts
 from headwater.server.request_log import RequestLog
 from headwater.server.stream_limits import limit_routes
 from headwater.server.tls import TlsError, server_context
@@ -205,7 +208,7 @@ class Server:
             shard_limit=config.shard_limit,
             on_demand_stream_limit=config.on_demand_stream_limit,
         )
-        engine = Engine(store, self._test_clock or self._clock, settings, os.urandom)
+        engine = Engine(store, self._test_clock or self._clock, settings, os.urandom, perf_counter)
         try:
             engine.open()
         except BaseException:
@@ -234,6 +237,7 @@ class Server:
         if credentials:
             operations = enforced(operations)  # callers are who they say, so policies mean something
             authentication = Verification(config.account_id, config.region, credentials, self._clock)
+        requests = RequestCounts(operations)
         injection = FaultInjection(Faults(), engine)
         return Dispatch(
             engine,
@@ -243,15 +247,17 @@ class Server:
             hosts=HostPolicy(_own_names(config), config.allow_hosts),
             origins=OriginPolicy(config.allow_origins),
             log=self._log,
-            admin=self._build_admin(engine, injection),
+            admin=self._build_admin(engine, injection, requests),
             injection=injection,
+            requests=requests,
         )
 
-    def _build_admin(self, engine: Engine, injection: FaultInjection) -> Admin:
+    def _build_admin(self, engine: Engine, injection: FaultInjection, requests: RequestCounts) -> Admin:
         begin_copy = self._store.begin_copy if self._store else None
         more = (
             limit_routes(engine),
             fault_routes(injection),
+            metric_routes(engine, requests),
             backup_routes(begin_copy, partial(self._log.note, "error")),
         )
         return Admin(engine, self._test_clock, more)

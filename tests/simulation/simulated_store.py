@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
+from headwater.storage.commit_times import CommitTimes
 from headwater.storage.completion import Completion
 from headwater.storage.interface import Change, Entry, Extent, Metadata, Run, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
@@ -55,6 +56,7 @@ class SimulatedStore:
     """See `interface.Store`."""
 
     def __init__(self, disk: Disk, scheduler: Scheduler, faults: Faults) -> None:
+        self.commit_times = CommitTimes()
         self.faults = faults
         self.failures = 0
         """How many times it has failed anybody."""

@@ -26,6 +26,8 @@ from headwater.engine.active_subscription import ActiveSubscription, Subscriptio
 from headwater.engine.caller import Caller
 from headwater.engine.checking import check_streams
 from headwater.engine.enforcement import Enforcement, Rule
+from headwater.engine.log_sizes import LogSizes
+from headwater.engine.metrics import Metrics
 from headwater.engine.on_demand_scaling import next_look_ms, scaling_step
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
@@ -33,6 +35,7 @@ from headwater.engine.routing import Routes
 from headwater.engine.sealed_token import KEY_BYTES, Sealer
 from headwater.engine.settings import Settings
 from headwater.engine.stream_lifecycle import advance, begin, next_due_ms
+from headwater.engine.stream_metrics import StreamMetrics
 from headwater.engine.throughput_limits import StreamLimits
 from headwater.model.arn import StreamName
 from headwater.model.clock import Clock
@@ -52,13 +55,31 @@ _account_decoder = msgspec.msgpack.Decoder(AccountSettings)
 Randomness = Callable[[int], bytes]
 """Gives so many random bytes."""
 
+Stopwatch = Callable[[], float]
+"""Gives seconds, from any beginning: how long a call takes has nothing to do with the time of streams."""
+
+
+def _stands_still() -> float:
+    return 0.0
+
 
 class Held:
     """A stream in memory: its committed value, and what the hot paths derive from it."""
 
-    __slots__ = ("awaiting_move", "due_ms", "limits", "own_rule", "routes", "serving", "stream", "version")
+    __slots__ = (
+        "awaiting_move",
+        "due_ms",
+        "limits",
+        "metrics",
+        "own_rule",
+        "routes",
+        "serving",
+        "stream",
+        "version",
+    )
 
-    def __init__(self, stream: Stream, version: int) -> None:
+    def __init__(self, stream: Stream, version: int, metrics: StreamMetrics) -> None:
+        self.metrics = metrics
         self.awaiting_move: list[Completion[None]] | None = None
         """Who waits for the due transition that is being committed; `None` when none is."""
         self.limits: StreamLimits | None = None
@@ -73,6 +94,7 @@ class Held:
         self.version = version
         self.routes = Routes(stream)
         self.serving = stream.status in SERVING
+        self.metrics.take_over(stream)
         self.await_next()
 
     def await_next(self) -> None:
@@ -95,11 +117,21 @@ class _HeldAccount(NamedTuple):
 class Engine:
     """All streams of all accounts and regions."""
 
-    def __init__(self, store: Store, clock: Clock, settings: Settings, randomness: Randomness) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+        randomness: Randomness,
+        stopwatch: Stopwatch = _stands_still,
+    ) -> None:
         self.store = store
         self.settings = settings
         self._clock = clock
         self._randomness = randomness
+        self.stopwatch = stopwatch
+        self.metrics = Metrics(clock)
+        self.log_sizes = LogSizes()
         self._streams: dict[StreamName, Held] = {}
         self._accounts: dict[Caller, _HeldAccount] = {}
         self._unsaved: dict[str, bytes] = {}
@@ -255,7 +287,8 @@ class Engine:
         self._hold(stream, 1)
 
     def _hold(self, stream: Stream, version: int) -> None:
-        held = self._streams[stream.full_name] = Held(stream, version)
+        name = stream.full_name
+        held = self._streams[name] = Held(stream, version, self.metrics.stream(name))
         self.enforcement.begin(held)
 
     async def revise(self, name: StreamName, change: Callable[[Stream], Revision]) -> Stream | None:
@@ -292,8 +325,10 @@ class Engine:
             return False
         if held.limits is not None:
             held.limits.forget(revision.delete_logs)
+        self.log_sizes.forget(revision.delete_logs)
         if revision.stream is None:
             del self._streams[name]
+            self.metrics.forget_stream(name)
         else:
             held.hold(revision.stream, version + 1)
         self._changed(name)
@@ -363,6 +398,8 @@ class Engine:
         self._streams.clear()
         self._accounts.clear()
         self.enforcement.reset()
+        self.log_sizes.forget(log_ids)
+        self.metrics.clear()
         self._last_arrival_ms = 0  # no record is left that another one could precede
         for name in tuple(self._stream_watchers):
             self._changed(name)
@@ -372,6 +409,9 @@ class Engine:
     def tick(self) -> None:
         """Apply what has become due and nobody asked about. Cheap when nothing has."""
         now_ms = self._clock.now_ms()
+        self.metrics.gather()
+        self.metrics.roll()
+        self.log_sizes.gather()
         for callback in tuple(self._time_watchers):
             callback(now_ms)
         due = any(held.due_ms <= now_ms for held in self._streams.values())

@@ -80,6 +80,7 @@ class Subscription:
     def __init__(self, engine: Engine, key: SubscriptionKey, position: int) -> None:
         self._engine = engine
         self._key = key
+        self._metrics = engine.held(key.stream).metrics
         self._position = position
         self._sink: Sink | None = None
         self._started_ms = engine.now_ms()
@@ -105,6 +106,7 @@ class Subscription:
         if before is not None:
             before.take_over()
         engine.subscriptions[key] = self
+        self._metrics.subscribed(key.consumer_name)
         self._sink = sink
         shard = engine.held(key.stream).stream.shard(key.shard_index)
         if shard is not None:
@@ -196,8 +198,9 @@ class Subscription:
             if not reading.records and reading.next_position is not None and not self._is_event_due(now_ms):
                 return
             self._last_event_ms = now_ms
+            self._count(reading)
             if rate is not None:
-                rate.use(reading.records.size())
+                rate.use(reading.size)
             if reading.next_position is None:
                 self._finish()
                 sink.event(Event(reading, None))
@@ -212,6 +215,15 @@ class Subscription:
                 self._end_if_asked()
             if not reading.records:
                 return
+
+    def _count(self, reading: Reading) -> None:
+        self._metrics.event(
+            self._key.consumer_name,
+            reading.shard.shard_id,
+            len(reading.records),
+            reading.size,
+            reading.millis_behind_latest,
+        )
 
     def _rate(self, held: Held, shard: Shard) -> tuple[TokenBucket | None, int]:
         """What the consumer may be pushed, if the stream is limited, and the bytes of one event."""
@@ -265,6 +277,7 @@ def subscribe(engine: Engine, key: SubscriptionKey, position: int) -> Subscripti
     """
     before = engine.subscriptions.get(key)
     if before is not None and engine.now_ms() - before.started_ms < TAKE_OVER_AFTER_MS:
+        engine.held(key.stream).metrics.subscription_refused(key.consumer_name)
         raise _in_use(key)
     return Subscription(engine, key, position)
 

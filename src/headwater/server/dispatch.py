@@ -57,6 +57,13 @@ from headwater.server.exchange import (
 from headwater.server.fault_injection import FaultInjection, Unanswered
 from headwater.server.host_names import HostPolicy
 from headwater.server.neighbours import Neighbour, service_of
+from headwater.server.request_counts import (
+    OWN_ROUTE,
+    UNKNOWN,
+    UNREADABLE,
+    OperationCounts,
+    RequestCounts,
+)
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import AMZ_JSON, EMPTY_BODY_FORMATS, WireFormat
 from headwater.storage.completion import drive
@@ -117,14 +124,23 @@ class Dispatch:
         admin: Admin,
         neighbours: Sequence[Neighbour] = (),
         injection: FaultInjection | None = None,
+        requests: RequestCounts | None = None,
     ) -> None:
-        """`injection` makes the faults that were asked for."""
+        """`injection` makes the faults that were asked for; `requests` counts what was answered."""
         self._engine = engine
         self._neighbours = neighbours
         self._tasks: set[asyncio.Task[Answer]] = set()
         """Requests that a neighbour is answering; the loop itself does not hold on to them."""
         self._operations = {TARGET_PREFIX + name.encode(): row for name, row in operations.items()}
-        self._call_names = {target: f"AWS kinesis.{row.name}" for target, row in self._operations.items()}
+        counts = (requests or RequestCounts(operations)).by_operation
+        self._call_kinds = {
+            target: (f"AWS kinesis.{row.name}", counts[row.name]) for target, row in self._operations.items()
+        }
+        self._unknown, self._own_route, self._unreadable = (
+            counts[UNKNOWN],
+            counts[OWN_ROUTE],
+            counts[UNREADABLE],
+        )
         self._formats = formats
         self._authentication = authentication
         self._hosts = hosts
@@ -139,7 +155,8 @@ class Dispatch:
         """Answer `request`. See the module's text for the order of checks."""
         headers = request.headers
         target = headers.get(b"x-amz-target", b"")
-        call = Call(self._call_names.get(target) or _plain_name(request), self._ids, self._log, respond)
+        name, counts = self._call_kinds.get(target) or (_plain_name(request), self._unknown)
+        call = Call(name, counts, self._ids, self._log, respond)
         host = headers.get(b"host")
         if not self._hosts.admits(host):
             call.answer(host_names.unknown(host or b""), "UnknownHost", (host or b"").decode("latin-1"))
@@ -165,7 +182,7 @@ class Dispatch:
 
     def refuse(self, refusal: Refusal, respond: Respond) -> None:
         """Answer what is not a request."""
-        call = Call("HTTP", self._ids, self._log, respond)
+        call = Call("HTTP", self._unreadable, self._ids, self._log, respond)
         body = AMZ_JSON.encode({"__type": refusal.code, "message": refusal.message})
         call.answer(Answer(refusal.status, AMZ_JSON.fields, body), refusal.code, refusal.message)
 
@@ -198,6 +215,7 @@ class Dispatch:
 
     def _run_admin(self, request: HttpRequest, call: Call) -> None:
         changes, reveals = request.method in CHANGING_METHODS, request.path in REVEALING
+        call.counts = self._own_route
         call.level = "info" if changes or reveals else "debug"
         if (changes or reveals) and self._authentication.verifies:
             try:
@@ -264,6 +282,7 @@ class Call:
         "_log",
         "_respond",
         "_started_s",
+        "counts",
         "cross_origin_fields",
         "extended_id",
         "format",
@@ -272,8 +291,11 @@ class Call:
         "request_id",
     )
 
-    def __init__(self, name: str, ids: RequestIds, log: RequestLog, respond: Respond) -> None:
+    def __init__(
+        self, name: str, counts: OperationCounts, ids: RequestIds, log: RequestLog, respond: Respond
+    ) -> None:
         self._started_s = perf_counter()
+        self.counts = counts
         self._log = log
         self._respond = respond
         self.name = name
@@ -368,10 +390,14 @@ class Call:
             fields += self.cross_origin_fields
         response = (status, fields, body, self.request_id, self.extended_id, source)
         self._respond(_new_response(HttpResponse, response))
+        duration_s = perf_counter() - self._started_s
+        self.counts.durations.add(duration_s)
+        if error_code:
+            self.counts.fail(error_code)
         self._log.call(
             self.name,
             status,
-            perf_counter() - self._started_s,
+            duration_s,
             self.request_id,
             self.level,
             error_code=error_code,

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from headwater.model.record import Payload
+from headwater.storage.commit_times import CommitTimes
 from headwater.storage.completion import Completion
 
 Post = Callable[[Callable[[], None]], None]
@@ -107,6 +108,9 @@ class Metadata(NamedTuple):
 
 class Store(Protocol):
     """See the module's text for the rules that hold for every method."""
+
+    commit_times: CommitTimes
+    """Every commit that was tried since the store was opened."""
 
     def metadata(self) -> dict[str, Metadata]:
         """Every committed key. Called when the engine starts."""

@@ -30,6 +30,7 @@ import lmdb
 
 from headwater.storage import data_file, lmdb_check
 from headwater.storage.commit_thread import CommitThread, try_commit
+from headwater.storage.commit_times import CommitTimes
 from headwater.storage.completion import Completion
 from headwater.storage.group import Group
 from headwater.storage.interface import (
@@ -105,6 +106,7 @@ class LmdbStore:
             self._file.close()
             raise
         self._metadata, self._extents, self._backlog = self._state
+        self.commit_times = CommitTimes()
         self._post = post
         self._on_close = on_close
         self._note = note
@@ -124,7 +126,7 @@ class LmdbStore:
         self._may_reclaim = True
         """Not while calls wait that came before, nor right after a step has failed."""
         self._news: list[Iterator[Callable[[], None]]] = []
-        self._thread = CommitThread(post) if synced else None
+        self._thread = CommitThread(post, self.commit_times) if synced else None
         if self._backlog:
             self._post_start()
 
@@ -308,7 +310,7 @@ class LmdbStore:
         """Write the work, with a larger map if need be. Returns the error that prevented it."""
         while True:
             try:
-                error = try_commit(self._file.fill(work))
+                error = try_commit(self._file.fill(work), self.commit_times)
                 if not isinstance(error, lmdb.MapFullError):
                     return error
                 self._file.grow()

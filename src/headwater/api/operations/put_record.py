@@ -12,6 +12,7 @@ from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.throughput_limits import rate_exceeded
 from headwater.model.errors import InvalidArgumentException, ProvisionedThroughputExceededException
+from headwater.model.record import record_size
 from headwater.model.sequence_number import parse_sequence_number
 from headwater.model.stream import Stream
 
@@ -27,9 +28,19 @@ async def put_record(engine: Engine, caller: Caller, request: Any) -> dict[str, 
     if request.SequenceNumberForOrdering is not None:
         _check_ordering(held.stream, request.SequenceNumberForOrdering, engine.arrival_ms())
     stop_dry_run(request)
-    shard_id, sequence_number = await append_one(engine, held, record)
+    size = record_size(request.Data, request.PartitionKey)
+    metrics = held.metrics
+    started_s = engine.stopwatch()
+    try:
+        shard_id, sequence_number = await append_one(engine, held, record, size)
+    except Exception:
+        metrics.put_record_failed(engine.stopwatch() - started_s)
+        raise
     if sequence_number is None:
+        metrics.put_record_refused(shard_id, engine.stopwatch() - started_s)
         raise ProvisionedThroughputExceededException(rate_exceeded(held.stream, shard_id))
+    metrics.put_durations_s.append(engine.stopwatch() - started_s)
+    metrics.put_sizes.append(size)
     answer = {"ShardId": shard_id, "SequenceNumber": sequence_number}
     if held.stream.encryption_type == "KMS":
         answer["EncryptionType"] = "KMS"
