@@ -136,9 +136,11 @@ def is_closed(connection: socket.socket) -> bool:
 
 
 @contextmanager
-def abused_server(folder: Path, idle_timeout_s: float = IDLE_TIMEOUT_S) -> Iterator[AbusedServer]:
+def abused_server(
+    folder: Path, idle_timeout_s: float = IDLE_TIMEOUT_S, request_timeout_s: float = REQUEST_TIMEOUT_S
+) -> Iterator[AbusedServer]:
     """A server of its own; at the end it has had no fault."""
-    options = ["--idle-timeout-s", str(idle_timeout_s), "--request-timeout-s", str(REQUEST_TIMEOUT_S)]
+    options = ["--idle-timeout-s", str(idle_timeout_s), "--request-timeout-s", str(request_timeout_s)]
     server = ServerProcess(folder / "data", 0, folder / "log", *options)
     try:
         server.wait_until_ready()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
-from tests.abuse.abused_server import AbusedServer, head, is_closed, request
+import pytest
+
+from tests.abuse.abused_server import AbusedServer, abused_server, head, is_closed, request
 
 BODY_LIMIT = 16 * 1024 * 1024
 
@@ -54,3 +57,18 @@ def test_many_bodies_at_the_limit_do_not_add_up_when_they_never_end(abused: Abus
         for connection in connections:
             connection.sendall(unfinished)
         assert all(map(is_closed, connections))
+
+
+@pytest.mark.long
+def test_bodies_that_add_up_to_more_than_there_is_room_for_are_dropped_before_their_time(
+    tmp_path: Path,
+) -> None:
+    unfinished = head("PutRecord", f"Content-Length: {BODY_LIMIT}") + body_of(BODY_LIMIT - 100)
+    with (
+        abused_server(tmp_path, idle_timeout_s=300, request_timeout_s=300) as patient,
+        patient.serving_others(growth_mib_max=1_000),
+    ):
+        connections = [patient.connect() for _ in range(45)]
+        for connection in connections:
+            connection.sendall(unfinished)
+        assert is_closed(connections[0])

@@ -29,7 +29,7 @@ from h2 import events
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
-from headwater.server.connections import GOODBYE_S, OpenConnections
+from headwater.server.connections import GOODBYE_S, Held, OpenConnections
 from headwater.server.exchange import HEADERS_READ, Cut, HttpResponse, Refusal, RequestHandler, Wait
 from headwater.server.frame_meter import Flood, FrameMeter, FrameTooLarge
 from headwater.server.http2_outbox import Outbox
@@ -219,6 +219,14 @@ class Http2Connection(asyncio.Protocol):
                 stream.stop_source()
                 self.send_end(stream)
         self._flush()
+
+    def held(self) -> Held:
+        """Of requests that are not whole or not handed over, and of answers that the client does not take."""
+        untaken = self._outbox.waiting_bytes
+        if self._transport is not None and self._outbox.is_full:
+            untaken += self._transport.get_write_buffer_size()
+        since_s = min((stream.since_s for stream in self._streams.values()), default=self._since_s)
+        return Held(since_s, untaken + self._bodies_bytes)
 
     def abort(self) -> None:
         """Close now."""
