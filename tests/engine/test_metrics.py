@@ -146,7 +146,7 @@ def test_what_is_read_goes_out_and_has_an_age(running: RunningEngine, clock: Man
     put(running)
     clock.advance_ms(700)
     assert len(read(running, limit=1)) == 1
-    assert running.engine.metrics.stream(NAME).iterator_age_ms == {"shardId-000000000000": 700}
+    assert running.engine.metrics.stream(NAME).iterator_age_ms == {0: 700}
     assert len(read(running)) == 2
     assert values(running, "GetRecords.Bytes") == (2, 24, 8, 16)
     assert values(running, "GetRecords.Records") == (2, 3, 1, 2)

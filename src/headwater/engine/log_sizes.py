@@ -87,12 +87,15 @@ class LogSizes:
         """Data and keys of records that follow one another in the log, in bytes."""
         if not runs:
             return 0
+        first_position, next_position = runs[0].position, runs[-1].position + len(runs[-1].payloads)
+        if next_position - first_position <= MARK_RECORDS:
+            return _size(runs)
         self._take_in(log_id)
         log = self._logs.get(log_id)
         if log is None:
             return _size(runs)
-        first = bisect_left(log.positions, runs[0].position)
-        last = bisect_right(log.positions, runs[-1].position + len(runs[-1].payloads)) - 1
+        first = bisect_left(log.positions, first_position)
+        last = bisect_right(log.positions, next_position) - 1
         if first >= last:
             return _size(runs)
         marked = log.sizes[last] - log.sizes[first]
@@ -128,7 +131,11 @@ class LogSizes:
 
 
 def _size(runs: Iterable[Run]) -> int:
-    return sum(size_of(payload) for run in runs for payload in run.payloads)
+    size = 0
+    for run in runs:
+        for payload in run.payloads:
+            size += size_of(payload)
+    return size
 
 
 def _before(runs: Sequence[Run], end: int) -> list[Run]:

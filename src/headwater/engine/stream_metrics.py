@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 from headwater.engine.minute_tallies import ConsumerTallies, ShardTallies, Statistics, StreamTallies
 from headwater.engine.tally import StatisticSet
 from headwater.model.record_list import Placement
+from headwater.model.shard import shard_id_of
 from headwater.model.stream import Stream
 
 Dimensions: TypeAlias = tuple[tuple[str, str], ...]
@@ -41,6 +42,7 @@ class StreamMetrics:
         "_consumers",
         "_dimensions",
         "_open",
+        "_pages",
         "_shards",
         "_shown",
         "iterator_age_ms",
@@ -50,7 +52,7 @@ class StreamMetrics:
     )
 
     def __init__(self, name: str) -> None:
-        self.iterator_age_ms: dict[str, int] = {}
+        self.iterator_age_ms: dict[int, int] = {}
         """How far behind the last GetRecords of each shard was; none for a shard that was read to its end."""
         self.monitored: tuple[str, ...] = ()
         """The metrics of each shard that enhanced monitoring has turned on."""
@@ -58,6 +60,8 @@ class StreamMetrics:
         """The bytes of what PutRecord has stored; it only appends here, which costs next to nothing."""
         self.put_durations_s: list[float] = []
         """How long that took."""
+        self._pages: list[tuple[int, int, int, float]] = []
+        """What GetRecords has given: records, bytes, how far behind in ms, how long it took in seconds."""
         self._dimensions: Dimensions = (("StreamName", name),)
         self._before = Totals()
         self._begin_minute()
@@ -67,9 +71,9 @@ class StreamMetrics:
         self.monitored = stream.shard_level_metrics
         self._shown.update(self.monitored)  # those that were wanted before are, until the minute is over
         if self.iterator_age_ms:
-            listed = {shard.shard_id for shard in stream.shards}
-            for shard_id in self.iterator_age_ms.keys() - listed:
-                del self.iterator_age_ms[shard_id]
+            listed = {shard.index for shard in stream.shards}
+            for shard_index in self.iterator_age_ms.keys() - listed:
+                del self.iterator_age_ms[shard_index]
 
     # What the operations tell
 
@@ -118,20 +122,16 @@ class StreamMetrics:
         shard.refused.add(0)
 
     def get_records(
-        self, shard_id: str, records: int, size: int, behind_ms: int, duration_s: float, *, at_end: bool
+        self, shard_index: int, records: int, size: int, behind_ms: int, duration_s: float, *, at_end: bool
     ) -> None:
         """GetRecords has given so many records; `at_end` of a closed shard there will be no more."""
-        tallies = self._open
-        tallies.get_ms.add(duration_s * 1000)
-        tallies.get_records.add(records)
-        tallies.get_bytes.add(size)
-        tallies.get_age_ms.add(behind_ms)
+        self._pages.append((records, size, behind_ms, duration_s))
         if at_end:
-            self.iterator_age_ms.pop(shard_id, None)
+            self.iterator_age_ms.pop(shard_index, None)
         else:
-            self.iterator_age_ms[shard_id] = behind_ms
+            self.iterator_age_ms[shard_index] = behind_ms
         if self.monitored:
-            shard = self._shard(shard_id)
+            shard = self._shard(shard_id_of(shard_index))
             shard.age_ms.add(behind_ms)
             shard.reads_refused.add(0)
             shard.records_out.add(records)
@@ -171,12 +171,19 @@ class StreamMetrics:
     # What follows from it
 
     def gather(self) -> None:
-        """Tally what PutRecord has left. Called often, so that it does not pile up."""
+        """Tally what PutRecord and GetRecords have left. Called often, so that it does not pile up."""
         if self.put_sizes:
             self._open.put_bytes.add_all(self.put_sizes)
             self._open.put_ms.add_all([duration_s * 1000 for duration_s in self.put_durations_s])
             self.put_sizes.clear()
             self.put_durations_s.clear()
+        if self._pages:
+            records, sizes, behind_ms, durations_s = zip(*self._pages, strict=True)
+            self._pages.clear()
+            self._open.get_records.add_all(records)
+            self._open.get_bytes.add_all(sizes)
+            self._open.get_age_ms.add_all(behind_ms)
+            self._open.get_ms.add_all([duration_s * 1000 for duration_s in durations_s])
 
     def totals(self) -> Totals:
         """What has gone in and out until now."""

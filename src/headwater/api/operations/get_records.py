@@ -34,7 +34,7 @@ async def get_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
     if limits is not None:
         limits.gave(shard.log_id, reading.size, engine.now_ms())
     metrics.get_records(
-        shard.shard_id,
+        shard.index,
         len(reading.records),
         reading.size,
         reading.millis_behind_latest,

@@ -12,7 +12,6 @@ from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.throughput_limits import rate_exceeded
 from headwater.model.errors import InvalidArgumentException, ProvisionedThroughputExceededException
-from headwater.model.record import record_size
 from headwater.model.sequence_number import parse_sequence_number
 from headwater.model.stream import Stream
 
@@ -28,7 +27,8 @@ async def put_record(engine: Engine, caller: Caller, request: Any) -> dict[str, 
     if request.SequenceNumberForOrdering is not None:
         _check_ordering(held.stream, request.SequenceNumberForOrdering, engine.arrival_ms())
     stop_dry_run(request)
-    size = record_size(request.Data, request.PartitionKey)
+    data, partition_key, _ = record
+    size = len(data) if partition_key is None else len(data) + len(partition_key.encode())
     metrics = held.metrics
     started_s = engine.stopwatch()
     try:
