@@ -94,7 +94,7 @@ def _scale(world: World, name: str) -> dict[str, Any]:
 
 
 def _retention(world: World, name: str) -> dict[str, Any]:
-    return {"StreamName": name, "RetentionPeriodHours": world.chance.choice((23, 24, 25, 48, 48, 8760))}
+    return {"StreamName": name, "RetentionPeriodHours": world.chance.choice((23, 24, 24, 25, 48, 8760))}
 
 
 def _mode(world: World, name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from headwater.model.errors import KinesisError
 from headwater.storage.interface import StoreUnavailable
 from tests.simulation.record_book import Page, SentRecord
+from tests.simulation.shard_book import hash_range_of
 from tests.simulation.simulated_server import ConnectionLost, Flight
 from tests.simulation.world import World
 
@@ -33,7 +34,9 @@ class ShardReader:
     after: str = ""
     """Where the iterator stands: after the record of this number."""
     iterator: str | None = None
-    issued_ms: int = 0
+    issued_from_ms: int = 0
+    issued_to_ms: int = 0
+    """Between these times the iterator was issued."""
     caught_up: bool = False
     """The last page reached to the newest record."""
     ended: bool = False
@@ -73,6 +76,15 @@ class Consumer:
                 await self.read(reader)
         except (KinesisError, StoreUnavailable, ConnectionLost):
             pass  # its `settle` has looked at it
+
+    def check_whole(self) -> None:
+        """Nothing may have come into a shard after its end was read."""
+        stream, now = self._world.stream(self._name), self._world.scheduler.now
+        if self._world.born(self._name) == self._born:
+            for reader in self._readers.values():
+                if reader.ended:
+                    missing = stream.records.missing(reader.shard_id, reader.last, now, stream.gone_before_ms)
+                    assert not missing, f"{missing} came into {reader.shard_id} after its end"
 
     async def find_shards(self) -> None:
         """List the shards, and begin with those whose parents have been read or are gone."""
@@ -127,20 +139,22 @@ class Consumer:
 
     def _settle_iterator(self, reader: ShardReader, flight: Flight) -> None:
         if self._world.born(self._name) == self._born:
-            reader.issued_ms = flight.least_ms
+            if flight.code is None:
+                reader.issued_from_ms, reader.issued_to_ms = flight.least_ms, flight.most_ms
             self._check_refusal(reader, flight)
 
     def _settle_page(self, reader: ShardReader, limit: int, born: int | None, flight: Flight) -> None:
         if self._world.born(self._name) != born or self._born != born:
             return
         if flight.code == "ExpiredIteratorException":
-            assert flight.most_ms - reader.issued_ms > ITERATOR_LIFE_MS, "an iterator expires too early"
+            assert flight.most_ms - reader.issued_from_ms > ITERATOR_LIFE_MS, "an iterator expires too early"
         elif flight.code is not None:
             self._check_refusal(reader, flight)
         else:
             self._take(reader, limit, flight)
 
     def _take(self, reader: ShardReader, limit: int, flight: Flight) -> None:
+        assert flight.least_ms - reader.issued_to_ms <= ITERATOR_LIFE_MS, "an iterator does not expire"
         answer, stream = flight.answer, self._world.stream(self._name)
         ended = "NextShardIterator" not in answer
         assert ended == ("ChildShards" in answer), "only a shard that ends has children"
@@ -163,13 +177,18 @@ class Consumer:
                     reader.arrival_ms, reader.earlier = arrival_ms, reader.last
                 reader.last = record.number
         reader.caught_up = page.to_the_tip
-        reader.issued_ms = flight.least_ms
+        reader.issued_from_ms, reader.issued_to_ms = flight.least_ms, flight.most_ms
         if ended:
             self._end(reader, answer["ChildShards"])
 
     def _end(self, reader: ShardReader, children: list[dict[str, Any]]) -> None:
         reader.ended = True
-        assert children, f"{reader.shard_id} has no children"
+        known = self._world.stream(self._name).shards.shards.get(reader.shard_id)
+        ranges = sorted(hash_range_of(child) for child in children)
+        assert ranges, f"{reader.shard_id} has no children"
+        if known is not None:
+            whole = ranges[0][0] <= known.hash_range[0] and ranges[-1][1] >= known.hash_range[1]
+            assert whole, f"{children} are not all children of {reader.shard_id}"
         for child in children:
             assert reader.shard_id in child["ParentShards"]
             if all(parent in self._ended() for parent in child["ParentShards"]):

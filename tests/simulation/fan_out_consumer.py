@@ -9,7 +9,7 @@ from typing import Any
 
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.fan_out import Event
-from headwater.model.errors import KinesisError
+from headwater.model.errors import KinesisError, ResourceNotFoundException
 from headwater.storage.interface import StoreUnavailable
 from headwater.wire.json_format import decode, encode
 from tests.simulation.record_book import Page
@@ -165,9 +165,12 @@ class FanOutConsumer:
 
     async def _subscribe(self, shard_id: str) -> None:
         world, arn = self._world, self._world.book.arn_of(self._name)
-        told = await world.server.call(
-            "DescribeStreamConsumer", StreamARN=arn, ConsumerName=self._consumer_name
-        )
+        named = {"StreamARN": arn, "ConsumerName": self._consumer_name}
+        try:
+            told = await world.server.call("DescribeStreamConsumer", None, **named)
+        except ResourceNotFoundException:
+            await world.book.change("RegisterStreamConsumer", **named)
+            return
         before = self._shards.get(shard_id)
         shard = SubscribedShard(world, self._name, shard_id, before.after if before else "")
         start: dict[str, Any] = {"Type": "TRIM_HORIZON"}

@@ -95,6 +95,7 @@ class History:
         server = SimulatedServer(scheduler, clock, chosen.transition_ms, chosen.faults, chosen.store_weight)
         names = list(NAMES[: scheduler.chance.randint(1, len(NAMES))])
         self._world = World(scheduler, clock, server, StreamBook(server, names), names)
+        self._consumers: list[Consumer] = []
         self._fan_out = [
             FanOutConsumer(self._world, scheduler.chance.choice(names), consumer_name)
             for consumer_name in CONSUMER_NAMES
@@ -119,7 +120,9 @@ class History:
         for _ in range(chosen.producers):
             start("a producer", produce(world))
         for _ in range(chosen.consumers):
-            start("a consumer", Consumer(world, self.scheduler.chance.choice(world.names)).run())
+            consumer = Consumer(world, self.scheduler.chance.choice(world.names))
+            self._consumers.append(consumer)
+            start("a consumer", consumer.run())
         for _ in range(chosen.administrators):
             start("an administrator", administrate(world, chosen.changes))
         for fan_out in self._fan_out:
@@ -151,11 +154,13 @@ class History:
         self._world.ending = True
         self._world.server.heal()
         self._quiet()
+        self._check_subscriptions()
         for _ in range(2):  # a transition that failed before is tried again
             self._advance(self._character.transition_ms + 10_000)
             self._world.server.tick()
             self._quiet()
-        self._check_subscriptions()
+        for consumer in self._consumers:
+            consumer.check_whole()
         self._check()
         self._world.server.crash()
         self._quiet()
@@ -194,13 +199,15 @@ class History:
         self._quiet()
 
     def _check_subscriptions(self) -> None:
-        """A subscription that nobody has ended has pushed everything."""
-        for fan_out in self._fan_out:
-            for shard in fan_out.subscribed:
-                if shard.paused:
-                    shard.pause_or_resume()
+        """A subscription that nobody has ended has pushed everything, a paused one once it goes on."""
+        subscribed = [shard for fan_out in self._fan_out for shard in fan_out.subscribed]
+        for shard in subscribed:
+            if shard.paused:
+                shard.pause_or_resume()
+            else:
+                shard.check_whole()
         self._quiet()
-        for fan_out in self._fan_out:
-            for shard in fan_out.subscribed:
+        for shard in subscribed:
+            if shard.is_alive:
                 shard.check_whole()
                 shard.stop()

@@ -15,15 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import Any
 
 from headwater.model.arn import StreamName, stream_arn
 from tests.simulation.record_book import RecordBook
 from tests.simulation.shard_book import ShardBook, hash_range_of
 from tests.simulation.simulated_server import CALLER, Flight, SimulatedServer
-from tests.simulation.stream_rules import HOUR_MS, RULES, Call, Refused, Span, StreamState, settled
+from tests.simulation.stream_rules import HOUR_MS, RULES, Call, Refused, Span, StreamState, dues, settled
 
 SERVING = ("ACTIVE", "UPDATING")
 Candidates = tuple[StreamState | None, ...]
@@ -165,12 +164,12 @@ class StreamBook:
         disturbed = changing or flight.saw_failures or flight.met_others
         views: list[StreamState | None] = []
         for state in states:
-            surely = settled(state, lambda due: due.most_ms <= flight.least_ms)
-            if disturbed:
-                views.append(state)
-            views.append(surely)
-            dues_ms = [time_ms for time_ms in _dues_ms(state) if time_ms <= self.latest_ms]
-            views += [settled(surely, partial(_is_due_at, time_ms)) for time_ms in dues_ms]
+            possibly = [name for name, due in dues(state).items() if due.least_ms <= self.latest_ms]
+            surely = [name for name, due in dues(state).items() if due.most_ms <= flight.least_ms]
+            maybe = possibly if disturbed else [name for name in possibly if name not in surely]
+            always = [] if disturbed else surely
+            for count in range(len(maybe) + 1):
+                views += [settled(state, [*always, *over]) for over in combinations(maybe, count)]
         return _distinct(views)
 
     def _calls(self, flight: Flight, stream: ExpectedStream) -> Iterator[Call]:
@@ -272,18 +271,6 @@ class StreamBook:
 
 def _distinct(states: Iterable[StreamState | None]) -> Candidates:
     return tuple(dict.fromkeys(states))
-
-
-def _dues_ms(state: StreamState | None) -> list[int]:
-    """When something of a stream may be over, from the earliest to the latest."""
-    if state is None:
-        return []
-    dues = [state.due, *(consumer.due for _, consumer in state.consumers)]
-    return sorted({due.least_ms for due in dues if due is not None})
-
-
-def _is_due_at(time_ms: int, due: Span) -> bool:
-    return due.least_ms <= time_ms
 
 
 LOOKS = {

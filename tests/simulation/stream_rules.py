@@ -9,7 +9,7 @@ on while its transition is becoming due, a transition has a span in which it may
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -87,18 +87,26 @@ def even_ranges(count: int) -> tuple[Range, ...]:
     return tuple(zip((size * at for at in range(count)), (*ends, HASH_KEY_MAX), strict=True))
 
 
-def settled(state: StreamState | None, is_due: Callable[[Span], bool]) -> StreamState | None:
-    """The state after every transition that is due."""
+def dues(state: StreamState | None) -> dict[str, Span]:
+    """When each transition is over: the consumers' by their names, the stream's own by none."""
+    if state is None:
+        return {}
+    found = {name: consumer.due for name, consumer in state.consumers if consumer.due is not None}
+    return found if state.due is None else {**found, "": state.due}
+
+
+def settled(state: StreamState | None, over: Collection[str]) -> StreamState | None:
+    """The state after these transitions; see `dues`."""
     if state is None:
         return None
     consumers = []
     for name, consumer in state.consumers:
-        if consumer.due is None or not is_due(consumer.due):
+        if consumer.due is None or name not in over:
             consumers.append((name, consumer))
         elif consumer.status == "CREATING":
             consumers.append((name, ExpectedConsumer("ACTIVE", None)))
     state = replace(state, consumers=tuple(consumers))
-    if state.due is None or not is_due(state.due):
+    if state.due is None or "" not in over:
         return state
     if state.step[0] == "delete":
         return None
