@@ -1,0 +1,1 @@
+"""A producer and a consumer for applications, against AWS or any Kinesis endpoint."""
