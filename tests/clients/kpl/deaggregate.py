@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
-
 from aws_kinesis_agg.deaggregator import iter_deaggregate_records
 
 
