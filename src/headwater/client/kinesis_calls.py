@@ -18,6 +18,7 @@ import msgspec
 
 from headwater.client.aws_service import AwsService
 from headwater.client.errors import ConnectionFailed, MalformedAnswer, ServiceError
+from headwater.client.record import Record
 from headwater.wire.event_stream import EventStreamDecoder, HeaderValue, MalformedEventStream, Message
 
 Answer = TypeVar("Answer")
@@ -41,17 +42,6 @@ class PutRecordsResult(msgspec.Struct, gc=False, rename="pascal"):
     shard_id: str | None = None
     error_code: str | None = None
     error_message: str | None = None
-
-
-class KinesisRecord(msgspec.Struct, gc=False, rename="pascal"):
-    """One record, as it lies in the stream."""
-
-    sequence_number: str
-    data: bytes
-    partition_key: str = ""
-    approximate_arrival_timestamp: float = 0.0
-    """Seconds since the Unix epoch."""
-    encryption_type: str | None = None
 
 
 class HashKeyRange(msgspec.Struct, rename="pascal"):
@@ -94,7 +84,7 @@ class ListedShard(msgspec.Struct, rename="pascal"):
 class RecordsPage(msgspec.Struct, rename="pascal"):
     """An answer of GetRecords. At the end of a closed shard there is no next iterator, but children."""
 
-    records: list[KinesisRecord]
+    records: list[Record]
     next_iterator: str | None = msgspec.field(name="NextShardIterator", default=None)
     millis_behind_latest: int = 0
     child_shards: list[ChildShard] = []  # msgspec copies it
@@ -103,7 +93,7 @@ class RecordsPage(msgspec.Struct, rename="pascal"):
 class SubscriptionEvent(msgspec.Struct, rename="pascal"):
     """One event. At the end of a closed shard there is nothing to continue at, but children."""
 
-    records: list[KinesisRecord]
+    records: list[Record]
     continuation_sequence_number: str | None = None
     millis_behind_latest: int = 0
     child_shards: list[ChildShard] = []  # msgspec copies it
