@@ -18,6 +18,7 @@ Refuses to know what an operation means.
 from __future__ import annotations
 
 import asyncio
+import copy
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -124,6 +125,12 @@ class AwsService:
         """
         async with self._answering(operation, _encode(request), None, silence_timeout_s) as response:
             yield response.content.iter_any()
+
+    def twin(self) -> AwsService:
+        """The same service without its connections, for another event loop or process."""
+        twin = copy.copy(self)
+        twin._http = None  # noqa: SLF001  # it is one of us
+        return twin
 
     async def close(self) -> None:
         """End every connection; calls that wait for an answer fail."""

@@ -75,3 +75,33 @@ class ServiceError(ClientError):
 def is_transient(error: Exception) -> bool:
     """Whether the call that failed so may succeed in a moment."""
     return isinstance(error, ConnectionFailed) or (isinstance(error, ServiceError) and error.is_transient)
+
+
+class ProducerError(ClientError):
+    """Base of what a producer refuses, or gives up."""
+
+
+class BufferFull(ProducerError):
+    """There is no room for a record, and the producer was told not to wait, or not so long."""
+
+
+class ProducerClosed(ProducerError):
+    """The producer takes no more records, or was closed before this one was put."""
+
+
+class RecordTooLarge(ProducerError):
+    """The record is larger than the stream takes."""
+
+
+class PutByParent(ProducerError):
+    """The record was given before this process was forked: its parent puts it."""
+
+
+class PutFailed(ProducerError):
+    """The service refused the record, until there was no more time to try; `code` is the last reason."""
+
+    def __init__(self, code: str, message: str, attempts: int) -> None:
+        super().__init__(f"{code}: {message} (attempts: {attempts})")
+        self.code = code
+        self.message = message
+        self.attempts = attempts
