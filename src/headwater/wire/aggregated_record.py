@@ -33,6 +33,7 @@ Refuses to know shards, streams and sockets.
 from __future__ import annotations
 
 import hashlib
+from itertools import chain
 from typing import NamedTuple
 
 MAGIC = b"\xf3\x89\x9a\xc2"
@@ -66,7 +67,7 @@ class UserRecord(NamedTuple):
 class Aggregate:
     """User records that are to be one record."""
 
-    __slots__ = ("_explicit_hash_keys", "_head", "_partition_keys", "_records", "record_count", "size_bytes")
+    __slots__ = ("_explicit_hash_keys", "_partition_keys", "_records", "_rows", "record_count", "size_bytes")
 
     def __init__(self) -> None:
         self.size_bytes = FRAME_BYTES
@@ -74,7 +75,7 @@ class Aggregate:
         self.record_count = 0
         self._partition_keys: dict[str, int] = {}
         self._explicit_hash_keys: dict[str, int] = {}
-        self._head: list[bytes] = []
+        self._rows: dict[bytes, list[bytes]] = {_PARTITION_KEY_TABLE: [], _EXPLICIT_HASH_KEY_TABLE: []}
         self._records: list[bytes] = []
 
     def add(self, partition_key: str, explicit_hash_key: str | None, data: bytes) -> None:
@@ -94,7 +95,7 @@ class Aggregate:
 
     def encode(self) -> bytes:
         """The data of the record that carries them all."""
-        message = b"".join(self._head + self._records)
+        message = b"".join((*chain.from_iterable(self._rows.values()), *self._records))
         return b"".join((MAGIC, message, _md5(message)))
 
     def _index(self, table: dict[str, int], tag: bytes, key: str) -> int:
@@ -103,7 +104,7 @@ class Aggregate:
             index = table[key] = len(table)
             encoded = key.encode()
             row = tag + _varint(len(encoded)) + encoded
-            self._head.append(row)
+            self._rows[tag].append(row)
             self.size_bytes += len(row)
         return index
 
