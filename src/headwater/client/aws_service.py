@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import io
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,6 +49,7 @@ CONNECTIONS = 64
 IDLE_CONNECTION_S = 4.0
 """A connection that was idle for longer is not used again: its other end may be closing it."""
 READ_BUFFER_BYTES = 1024 * 1024
+LARGE_BODY_BYTES = 1024 * 1024
 
 USER_AGENT = f"headwater-client/{headwater.__version__}"
 
@@ -148,7 +150,8 @@ class AwsService:
         try:
             async with http.post(
                 self._url,
-                data=body,
+                # What is large is written piece by piece: aiohttp asks for a file then.
+                data=body if len(body) < LARGE_BODY_BYTES else io.BytesIO(body),
                 headers=headers,
                 timeout=timeout,
                 proxy=self.endpoint.proxy,
