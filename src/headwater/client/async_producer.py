@@ -22,6 +22,7 @@ from headwater.client import process_hooks
 from headwater.client.aws_service import AwsService
 from headwater.client.endpoint import Session
 from headwater.client.errors import BufferFull, ProducerClosed, PutByParent
+from headwater.client.exit_proof_executor import ExitProofExecutor
 from headwater.client.metrics import Metric
 from headwater.client.producer_core import ProducerCore
 from headwater.client.producer_counters import CallReport, ProducerCounters
@@ -164,6 +165,7 @@ class AsyncKinesisProducer:
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
+            process_hooks.keep(self)
             self._loop = asyncio.get_running_loop()
             self._thread_id = threading.get_ident()
         return self._loop
@@ -193,6 +195,7 @@ class AsyncKinesisProducer:
         self._service = self._service.twin()
         self._buffer, self._core = self._new_core()
         self._core.resume(left)
-        self._running_loop()
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(ExitProofExecutor())
         await self._core.flush_within(self.settings.close_timeout_s)
         await self._core.close()

@@ -42,6 +42,8 @@ class Ending(Protocol):
 
 
 _producers: WeakSet[Any] = WeakSet()
+_in_use: set[Any] = set()
+"""Those that have taken records and are not closed: an application may lose them, their records it may not."""
 _previous: Any = None
 _are_hooks_set = False
 _is_handler_set = False
@@ -64,9 +66,15 @@ def watch(producer: Ending, *, sigterm: bool) -> None:
         _set_handler()
 
 
+def keep(producer: Ending) -> None:
+    """It has taken a record."""
+    _in_use.add(producer)
+
+
 def forget(producer: Ending) -> None:
     """It is closed."""
     _producers.discard(producer)
+    _in_use.discard(producer)
 
 
 def _at_exit() -> None:

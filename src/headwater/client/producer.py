@@ -21,6 +21,7 @@ from headwater.client import process_hooks
 from headwater.client.aws_service import AwsService
 from headwater.client.endpoint import Session
 from headwater.client.errors import BufferFull, ProducerClosed, PutByParent
+from headwater.client.exit_proof_executor import ExitProofExecutor
 from headwater.client.metrics import Metric
 from headwater.client.producer_core import ProducerCore
 from headwater.client.producer_counters import CallReport, ProducerCounters
@@ -164,6 +165,7 @@ class KinesisProducer:
         """The loop, in a new thread unless another thread was faster."""
         with self._lock:
             if self._loop is None:
+                process_hooks.keep(self)
                 started = threading.Event()
                 name = f"producer of {self.stream}"
                 self._thread = threading.Thread(target=self._run, args=(started,), name=name, daemon=True)
@@ -179,6 +181,7 @@ class KinesisProducer:
     async def _serve(self, started: threading.Event) -> None:
         self._told_to_stop = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(ExitProofExecutor())
         started.set()
         await self._told_to_stop.wait()
 
