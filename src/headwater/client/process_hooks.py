@@ -43,7 +43,7 @@ class Ending(Protocol):
 
 _producers: WeakSet[Any] = WeakSet()
 _in_use: set[Any] = set()
-"""Those that have taken records and are not closed: an application may lose them, their records it may not."""
+"""Those that have taken records and are not closed, even when the application has dropped them."""
 _previous: Any = None
 _are_hooks_set = False
 _is_handler_set = False
