@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from headwater.client.errors import ClientError, is_transient
+from headwater.client.timing import Timing
+
+logger = logging.getLogger("headwater.client")
+
+Answer = TypeVar("Answer")
+
+RETRY_FIRST_S = 0.1
+RETRY_MOST_S = 3.0
 
 
 class Backoff:
@@ -23,3 +36,17 @@ class Backoff:
     def reset(self) -> None:
         """What was tried has succeeded."""
         self._next_s = self._first_s
+
+
+async def patiently(call: Callable[[], Awaitable[Answer]], timing: Timing, patience_s: float) -> Answer:
+    """Make a call again, while its failure may pass, for so long. Raises the last failure."""
+    backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, timing.chance)
+    give_up_at_s = timing.now_s() + patience_s
+    while True:
+        try:
+            return await call()
+        except ClientError as error:
+            if not is_transient(error) or timing.now_s() >= give_up_at_s:
+                raise
+            logger.warning("trying again: %s", error)
+        await timing.sleep(backoff.delay_s())

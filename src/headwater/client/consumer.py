@@ -26,8 +26,9 @@ from headwater.client.consumer_core import ConsumerCore
 from headwater.client.consumer_settings import ConsumerSettings
 from headwater.client.consumer_stats import ConsumerStats
 from headwater.client.endpoint import Session
+from headwater.client.errors import ConfigurationError
 from headwater.client.hand_out import HandedOut
-from headwater.client.lease_state import LeaseState
+from headwater.client.lease_state import LeaseLost, LeaseState
 from headwater.client.memory_state import MemoryState
 from headwater.client.metrics import Metric
 from headwater.client.record import Record
@@ -143,14 +144,19 @@ class KinesisConsumer:
     def _run(self, running: Coroutine[Any, Any, None], stop_signals: bool) -> None:
         restored = self._stop_at_signals() if stop_signals else {}
         try:
-            asyncio.run_coroutine_threadsafe(running, self._running_loop()).result()
+            self._call(running)
         finally:
             for number, before in restored.items():
                 signal.signal(number, before)
             self.close()
 
     def _call(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
-        called = asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
+        try:
+            loop = self._running_loop()
+        except ConfigurationError:
+            coroutine.close()
+            raise
+        called = asyncio.run_coroutine_threadsafe(coroutine, loop)
         try:
             return called.result()
         except BaseException:
@@ -164,12 +170,16 @@ class KinesisConsumer:
             await checkpointer(record)
 
         def checkpoint(record: Record) -> Awaitable[None]:
+            if self._thread is None:
+                raise LeaseLost("the consumer has released its shards")
             self._call(written(record))
             return _Written()
 
         return checkpoint
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is not None and self._thread is None:
+            raise ConfigurationError("the consumer is closed")
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(

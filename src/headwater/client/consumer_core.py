@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from headwater.client.aws_service import AwsService
+from headwater.client.backoff import patiently
 from headwater.client.checkpoint import AT_TIMESTAMP
 from headwater.client.consumer_settings import ConsumerSettings, new_worker_id
 from headwater.client.consumer_stats import ConsumerStats
@@ -23,7 +24,7 @@ from headwater.client.polling import LOCAL_PACE, Polling, PollingPace
 from headwater.client.shard_reading import ReadingRules
 from headwater.client.timing import Timing
 from headwater.client.user_records import Checkpointer
-from headwater.client.worker import Worker, WorkerRules
+from headwater.client.worker import START_PATIENCE_S, Worker, WorkerRules
 
 CREATION_POLL_S = 0.25
 
@@ -137,11 +138,11 @@ class ConsumerCore:
         if self._is_stopped:
             return
         try:
-            await self._wait_until_created()
-            await self._state.open()
+            await patiently(self._wait_until_created, self._timing, START_PATIENCE_S)
+            await patiently(self._state.open, self._timing, START_PATIENCE_S)
             try:
                 if isinstance(self._source, FanOut):
-                    await self._source.open()
+                    await patiently(self._source.open, self._timing, START_PATIENCE_S)
                 await self._worker.run()
             finally:
                 await self._state.close()

@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from headwater.client.backoff import patiently
 from headwater.client.buffer_bound import BufferBound
 from headwater.client.checkpoint import StartingPosition
 from headwater.client.consumer_stats import ConsumerStats, StatsBook
@@ -32,7 +33,8 @@ from headwater.client.timing import Timing
 
 logger = logging.getLogger("headwater.client")
 
-SYNC_RETRY_S = 1.0
+START_PATIENCE_S = 30.0
+"""For so long a start goes on trying while the service says "not now", or cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`. Raises the error that made it end otherwise."""
-        await self._sync()
+        await patiently(self._sync, self._timing, START_PATIENCE_S)
         passes = [
             asyncio.create_task(self._or_stop(self.keeper.run())),
             asyncio.create_task(self._or_stop(self._sync_for_ever())),
