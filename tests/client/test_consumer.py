@@ -7,6 +7,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,22 @@ def take(consumer: KinesisConsumer, count: int) -> list[Record]:
     return records
 
 
+@contextmanager
+def beside(
+    *consumers: KinesisConsumer, work: Callable[[KinesisConsumer], object]
+) -> Iterator[list[threading.Thread]]:
+    """Work with consumers in threads; they are stopped when the block is left."""
+    threads = [threading.Thread(target=work, args=(consumer,), daemon=True) for consumer in consumers]
+    try:
+        yield threads
+    finally:
+        for consumer, thread in zip(consumers, threads, strict=True):
+            consumer.stop()
+            if thread.ident is not None:
+                thread.join(20)
+            consumer.close()
+
+
 def numbers(records: list[Record]) -> list[int]:
     return [int(record.data) for record in records]
 
@@ -100,17 +117,16 @@ def test_without_configuration_it_reads_what_comes_after_it_began(
     put(kinesis, stream, range(10))
     consumer = KinesisConsumer(stream, **reading, **at)
     records: list[Record] = []
-    thread = threading.Thread(target=lambda: records.extend(take(consumer, 5)))
-    thread.start()
-    wait_until(lambda: len(consumer.stats().shards) == 2, "both shards are read")
-    # Only what was put after the reading began is certain to come.
-    probe = 1000
-    while len(records) < 5 and thread.is_alive():
-        put(kinesis, stream, range(probe, probe + 10))
-        probe += 10
-        thread.join(0.2)
-    consumer.close()
-    thread.join()
+    with beside(consumer, work=lambda consumer: records.extend(take(consumer, 5))) as (thread,):
+        thread.start()
+        wait_until(lambda: len(consumer.stats().shards) == 2, "both shards are read")
+        # Only what was put after the reading began is certain to come.
+        probe = 1000
+        while thread.is_alive() and probe < 3000:
+            put(kinesis, stream, range(probe, probe + 10))
+            probe += 10
+            thread.join(0.2)
+    assert len(records) == 5
     assert min(numbers(records)) >= 1000
 
 
@@ -138,19 +154,18 @@ def test_splits_and_merges_are_followed_in_order_with_nothing_twice(
 ) -> None:
     consumer = KinesisConsumer(stream, start="TRIM_HORIZON", **reading, **at)
     records: list[Record] = []
-    thread = threading.Thread(target=lambda: records.extend(take(consumer, 4000)))
-    thread.start()
-    put(kinesis, stream, range(1000))
-    split(kinesis, stream, "shardId-000000000000")
-    put(kinesis, stream, range(1000, 2000))
-    merge(kinesis, stream, "shardId-000000000003", "shardId-000000000001")
-    put(kinesis, stream, range(2000, 3000))
-    merge(kinesis, stream, "shardId-000000000002", "shardId-000000000004")
-    put(kinesis, stream, range(3000, 4000))
-    thread.join(30)
-    assert not thread.is_alive(), consumer.stats()
-    wait_until(lambda: len(consumer.stats().shards) == 1, "all closed shards are done")
-    consumer.close()
+    with beside(consumer, work=lambda consumer: records.extend(take(consumer, 4000))) as (thread,):
+        thread.start()
+        put(kinesis, stream, range(1000))
+        split(kinesis, stream, "shardId-000000000000")
+        put(kinesis, stream, range(1000, 2000))
+        merge(kinesis, stream, "shardId-000000000003", "shardId-000000000001")
+        put(kinesis, stream, range(2000, 3000))
+        merge(kinesis, stream, "shardId-000000000002", "shardId-000000000004")
+        put(kinesis, stream, range(3000, 4000))
+        thread.join(30)
+        assert not thread.is_alive(), consumer.stats()
+        wait_until(lambda: len(consumer.stats().shards) == 1, "all closed shards are done")
     assert sorted(numbers(records)) == list(range(4000))
     check_order(records)
 
@@ -408,13 +423,13 @@ def test_a_slow_handler_holds_back_the_reading(kinesis: Any, at: dict[str, Any])
         if handled == 20:
             consumer.stop()
 
-    thread = threading.Thread(target=consumer.run, args=(handler,))
-    thread.start()
-    assert begun.wait(20)
-    wait_until(lambda: consumer.stats().buffered_bytes >= 200_000, "something is read ahead")
-    assert consumer.stats().buffered_bytes <= 400_000
-    go_on.set()
-    thread.join(20)
+    with beside(consumer, work=lambda consumer: consumer.run(handler)) as (thread,):
+        thread.start()
+        assert begun.wait(20)
+        wait_until(lambda: consumer.stats().buffered_bytes >= 200_000, "something is read ahead")
+        assert consumer.stats().buffered_bytes <= 400_000
+        go_on.set()
+        thread.join(20)
     assert handled == 20
 
 
@@ -464,26 +479,25 @@ def test_two_consumers_share_the_shards_and_one_that_leaves_hands_its_own_over(
         )
         for number in range(2)
     ]
-    threads = [
-        threading.Thread(target=consumer.run, args=(lambda batch: seen.extend(numbers(batch.records)),))
-        for consumer in consumers
-    ]
-    threads[0].start()
-    wait_until(lambda: len(consumers[0].stats().shards) == 4, "the first has all")
-    put(kinesis, stream, range(500))
-    threads[1].start()
-    wait_until(
-        lambda: [len(consumer.stats().shards) for consumer in consumers] == [2, 2], "both have the same"
-    )
-    put(kinesis, stream, range(500, 1000))
-    wait_until(lambda: len(set(seen)) == 1000, "all is read")
-    consumers[0].stop()
-    threads[0].join(20)
-    wait_until(lambda: len(consumers[1].stats().shards) == 4, "the second has all")
-    put(kinesis, stream, range(1000, 1500))
-    wait_until(lambda: len(set(seen)) == 1500, "all is read")
-    consumers[1].stop()
-    threads[1].join(20)
+
+    def work(consumer: KinesisConsumer) -> None:
+        consumer.run(lambda batch: seen.extend(numbers(batch.records)))
+
+    with beside(*consumers, work=work) as threads:
+        threads[0].start()
+        wait_until(lambda: len(consumers[0].stats().shards) == 4, "the first has all")
+        put(kinesis, stream, range(500))
+        threads[1].start()
+        wait_until(
+            lambda: [len(consumer.stats().shards) for consumer in consumers] == [2, 2], "both have the same"
+        )
+        put(kinesis, stream, range(500, 1000))
+        wait_until(lambda: len(set(seen)) == 1000, "all is read")
+        consumers[0].stop()
+        threads[0].join(20)
+        wait_until(lambda: len(consumers[1].stats().shards) == 4, "the second has all")
+        put(kinesis, stream, range(1000, 1500))
+        wait_until(lambda: len(set(seen)) == 1500, "all is read")
     # Nothing failed and every hand-over was asked for, so nothing came twice.
     assert sorted(seen) == list(range(1500))
 

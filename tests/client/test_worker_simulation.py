@@ -116,7 +116,8 @@ class Process:
             raise StateError("killed")
 
     async def list_shards(self, _stream: str) -> list[ListedShard]:
-        return await self._call(self._simulation.stream.listed, "LimitExceededException")
+        stream: SimulatedStream = self._simulation.stream
+        return await self._call(stream.listed, "LimitExceededException")
 
     async def get_shard_iterator(
         self,
@@ -127,11 +128,12 @@ class Process:
         sequence_number: str | None,
         timestamp_s: float | None,
     ) -> str:
-        stream = self._simulation.stream
+        stream: SimulatedStream = self._simulation.stream
         return await self._call(lambda: stream.iterator(shard_id, type_, sequence_number))
 
     async def get_records(self, iterator: str, limit: int) -> RecordsPage:
-        return await self._call(lambda: self._simulation.stream.read(iterator, limit))
+        stream: SimulatedStream = self._simulation.stream
+        return await self._call(lambda: stream.read(iterator, limit))
 
     async def leases(self) -> list[Lease]:
         return await self._state(self._simulation.state.leases)

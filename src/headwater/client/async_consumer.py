@@ -21,6 +21,7 @@ from headwater.client.consumer_core import ConsumerCore
 from headwater.client.consumer_settings import ConsumerSettings
 from headwater.client.consumer_stats import ConsumerStats
 from headwater.client.endpoint import Session
+from headwater.client.lease import Lease
 from headwater.client.lease_state import LeaseState
 from headwater.client.memory_state import MemoryState
 from headwater.client.metrics import Metric
@@ -64,6 +65,10 @@ class AsyncKinesisConsumer:
     def stats(self) -> ConsumerStats:
         """What was done so far, and how far behind each shard is."""
         return self._core.stats()
+
+    def leases(self) -> list[Lease]:
+        """The leases of all workers, as this one saw them last."""
+        return self._core.leases()
 
     def metrics(self) -> Iterable[Metric]:
         """The same for `PrometheusCollector`, or for whatever watches the application."""

@@ -28,6 +28,7 @@ from headwater.client.consumer_stats import ConsumerStats
 from headwater.client.endpoint import Session
 from headwater.client.errors import ConfigurationError
 from headwater.client.hand_out import HandedOut
+from headwater.client.lease import Lease
 from headwater.client.lease_state import LeaseLost, LeaseState
 from headwater.client.memory_state import MemoryState
 from headwater.client.metrics import Metric
@@ -81,6 +82,10 @@ class KinesisConsumer:
     def stats(self) -> ConsumerStats:
         """What was done so far, and how far behind each shard is. May be called in any thread."""
         return self._core.stats()
+
+    def leases(self) -> list[Lease]:
+        """The leases of all workers, as this one saw them last."""
+        return self._core.leases()
 
     def metrics(self) -> Iterable[Metric]:
         """The same for `PrometheusCollector`, or for whatever watches the application."""

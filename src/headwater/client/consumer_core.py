@@ -18,6 +18,7 @@ from headwater.client.hand_out import HandedOut, HandOut
 from headwater.client.handler_processes import Handler, HandlerProcesses
 from headwater.client.handling import Handle, Handling
 from headwater.client.kinesis_calls import KinesisCalls
+from headwater.client.lease import Lease
 from headwater.client.lease_state import LeaseState
 from headwater.client.page import PageSource
 from headwater.client.polling import LOCAL_PACE, Polling, PollingPace
@@ -61,6 +62,10 @@ class ConsumerCore:
     def stats(self) -> ConsumerStats:
         """What was done so far. May be called in any thread."""
         return ConsumerStats(self.worker_id) if self._worker is None else self._worker.stats()
+
+    def leases(self) -> list[Lease]:
+        """The leases of all workers, as this one saw them last. May be called in any thread."""
+        return [] if self._worker is None else list(self._worker.keeper.seen.values())
 
     async def handle(self, handle: Handle) -> None:
         """Have batches handled until `stop`. Raises what stopped it otherwise."""
