@@ -161,8 +161,8 @@ class Process:
         await self._wait_to_run()
 
     async def _call(
-        self, answer: Callable[[], Any], code: str = "ProvisionedThroughputExceededException"
-    ) -> Any:
+        self, answer: Callable[[], Answer], code: str = "ProvisionedThroughputExceededException"
+    ) -> Answer:
         await self._take_time()
         maybe_fail(self._simulation.chance, self._simulation.faults, code)
         return answer()
