@@ -25,14 +25,15 @@ MAY_IMPORT = {
     "server": {"server", "api", "engine", "storage", "wire", "model"},
     "config": {"config"},
     "app": {"app", "config", "server", "api", "engine", "storage", "wire", "model"},
-    "cli": {"cli", "app", "config", "wire", "model"},
+    "client": {"client", "wire", "model"},
+    "cli": {"cli", "client", "app", "config", "wire", "model"},
     "testing": {"testing", "app", "config"},
     "__main__": {"cli"},
     "__init__": set[str](),
 }
 """What each layer may import of this package. A layer that is not here does not exist."""
 
-EDGES = {"storage", "server", "cli", "testing", "app", "config"}
+EDGES = {"storage", "server", "client", "cli", "testing", "app", "config"}
 """The layers that may touch sockets, files, threads and the environment."""
 
 OUTSIDE_MODULES = {

@@ -36,6 +36,7 @@ COMMANDS = {
     "limits": CommandRow("headwater.cli.limits:limits", "Say which streams are limited as at AWS."),
     "put": CommandRow("headwater.cli.put:put", "Put records into a stream."),
     "tail": CommandRow("headwater.cli.tail:tail", "Follow the records of a stream."),
+    "consume": CommandRow("headwater.cli.consume:consume", "Read a stream together with other workers."),
     "fault": CommandRow("headwater.cli.fault:fault", "Make calls go wrong on purpose."),
 }
 
