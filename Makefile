@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all test-long test-clients bench soak lint types audit check format clean
+.PHONY: run test test-all test-others test-long test-clients bench soak lint types audit check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
@@ -11,8 +11,11 @@ run: $(VENV)/installed
 test: $(VENV)/installed-test
 	@$(BIN)/python -m pytest
 
-test-all:
-	@for python in $$($(PYTHON) scripts/find_interpreters.py); do \
+test-all: test test-others
+
+# Every other CPython from 3.11 that this machine has, one of each minor version.
+test-others:
+	@for python in $$($(PYTHON) scripts/find_interpreters.py --other); do \
 		version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 		echo "== CPython $$version"; \
 		$(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$$version || exit 1; \
