@@ -50,7 +50,10 @@ class SubscribedShard:
     def start(self, answer: StreamedAnswer) -> None:
         """Let the events come."""
         self._answer = answer
-        answer.subscription.start(self)
+        try:
+            answer.subscription.start(self)
+        except KinesisError as error:
+            raise AssertionError("what goes wrong as a subscription starts is told to its sink") from error
 
     def pause_or_resume(self) -> None:
         """Be slow, or no longer."""
