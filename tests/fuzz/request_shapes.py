@@ -7,6 +7,7 @@ an `Instant` where they are what they should be; each wire format writes them in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from headwater.api.api_model import Shape, api_model
+from headwater.api.request_types import full_match
 from headwater.model.instant import Instant
 
 Known = Mapping[str, Sequence[Any]]
@@ -51,7 +53,7 @@ def almost_valid_requests(
     operation: str, known: Known, good: dict[str, Any]
 ) -> st.SearchStrategy[dict[str, Any]]:
     """Valid ones but for a member: missing, more, null, of another type, at or beyond its bounds."""
-    return st.one_of(st.just(good), valid_requests(operation, known)).flatmap(
+    return st.one_of(st.just(good), st.just(good), valid_requests(operation, known)).flatmap(
         partial(_spoilt, api_model().input_shape_name(operation), known)
     )
 
@@ -116,7 +118,7 @@ def _made(known: Known, shape_name: str, shape: Shape) -> st.SearchStrategy[Any]
         case "string" if shape.enum:
             return st.sampled_from(shape.enum)
         case "string":
-            return st.sampled_from(MADE_UP_TEXTS)
+            return _texts(shape)
         case "integer" | "long":
             return st.sampled_from([number for number in NUMBERS if low <= number <= (shape.max or number)])
         case "boolean":
@@ -127,6 +129,15 @@ def _made(known: Known, shape_name: str, shape: Shape) -> st.SearchStrategy[Any]
             return st.binary(max_size=6)
         case _:
             raise NotImplementedError(shape.type)
+
+
+def _texts(shape: Shape) -> st.SearchStrategy[str]:
+    """Texts that fit the shape, and mean nothing."""
+    pattern = full_match(shape.pattern or ".*")
+    fitting = [text for text in MADE_UP_TEXTS if re.search(pattern, text)]
+    if fitting:
+        return st.sampled_from([text for text in fitting if len(text) <= (shape.max or 128)])
+    return st.from_regex(pattern, alphabet=st.characters(codec="ascii"))
 
 
 def _around(shape_name: str) -> st.SearchStrategy[Any]:

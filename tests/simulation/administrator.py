@@ -29,6 +29,12 @@ async def administrate(world: World, changes: list[str]) -> None:
             await _step(world, name, changes)
 
 
+async def change(world: World, operation: str, name: str) -> None:
+    """Make one change, whatever comes of it."""
+    with suppress(KinesisError, StoreUnavailable, ConnectionLost):
+        await world.book.change(operation, **CHOICES[operation](world, name))
+
+
 async def _step(world: World, name: str, changes: list[str]) -> None:
     if world.stream(name).state is None and world.chance.random() < 0.7:
         await world.book.change("CreateStream", **_create(world, name))
@@ -93,8 +99,12 @@ def _scale(world: World, name: str) -> dict[str, Any]:
     return {"StreamName": name, "TargetShardCount": min(target, 12), "ScalingType": "UNIFORM_SCALING"}
 
 
-def _retention(world: World, name: str) -> dict[str, Any]:
-    return {"StreamName": name, "RetentionPeriodHours": world.chance.choice((23, 24, 24, 25, 48, 8760))}
+def _longer_retention(world: World, name: str) -> dict[str, Any]:
+    return {"StreamName": name, "RetentionPeriodHours": world.chance.choice((24, 25, 48, 48, 8760, 8761))}
+
+
+def _shorter_retention(world: World, name: str) -> dict[str, Any]:
+    return {"StreamName": name, "RetentionPeriodHours": world.chance.choice((23, 24, 24, 25, 25, 48))}
 
 
 def _mode(world: World, name: str) -> dict[str, Any]:
@@ -141,11 +151,11 @@ def _resource(world: World, name: str) -> dict[str, Any]:
 CHOICES: dict[str, Choice] = {
     "AddTagsToStream": _tags,
     "CreateStream": _create,
-    "DecreaseStreamRetentionPeriod": _retention,
+    "DecreaseStreamRetentionPeriod": _shorter_retention,
     "DeleteResourcePolicy": _resource,
     "DeleteStream": _delete,
     "DeregisterStreamConsumer": _consumer,
-    "IncreaseStreamRetentionPeriod": _retention,
+    "IncreaseStreamRetentionPeriod": _longer_retention,
     "MergeShards": _merge,
     "PutResourcePolicy": _policy,
     "RegisterStreamConsumer": _consumer,

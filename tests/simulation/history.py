@@ -7,7 +7,7 @@ from random import Random
 from typing import NamedTuple
 
 from headwater.model.clock import ManualClock
-from tests.simulation.administrator import CHOICES, CONSUMER_NAMES, administrate
+from tests.simulation.administrator import CHOICES, CONSUMER_NAMES, administrate, change
 from tests.simulation.consumer import Consumer
 from tests.simulation.fan_out_consumer import FanOutConsumer
 from tests.simulation.prober import probe
@@ -68,7 +68,7 @@ def character(chance: Random) -> Character:
     if chance.random() < 0.5:
         changes = [*chance.sample(changes, 4), "SplitShard", "MergeShards", "UpdateShardCount"]
     if chance.random() < 0.7:
-        changes = [change for change in changes if change != "DeleteStream"]
+        changes = [operation for operation in changes if operation != "DeleteStream"]
     return Character(
         steps=chance.choice((80, 200, 400)),
         transition_ms=chance.choice((0, 1, 200, 2_000)),
@@ -79,7 +79,7 @@ def character(chance: Random) -> Character:
         crash_weight=chance.choice((0.0, 0.1, 0.6)) if faulty else 0.0,
         producers=chance.randint(1, 4),
         consumers=chance.randint(1, 3),
-        administrators=chance.randint(1, 3),
+        administrators=chance.randint(1, 5),
         changes=changes,
     )
 
@@ -117,6 +117,12 @@ class History:
 
     def _begin(self) -> None:
         world, chosen, start = self._world, self._character, self.scheduler.start
+        if self.scheduler.chance.random() < 0.8:  # most histories are about streams that there are
+            for operation in ("CreateStream", "IncreaseStreamRetentionPeriod"):
+                for name in world.names:
+                    start("an administrator", change(world, operation, name))
+                self._quiet()
+                self._advance(chosen.transition_ms)
         for _ in range(chosen.producers):
             start("a producer", produce(world))
         for _ in range(chosen.consumers):

@@ -12,7 +12,7 @@ from headwater.engine.stream_lifecycle import NEVER_MS
 from tests.simulation.history import History, HistoryFailed
 
 ROOT = Path(__file__).parents[2]
-EVERYDAY_HISTORIES = 700
+EVERYDAY_HISTORIES = 600
 LONG_HISTORIES = 8_000
 LONG_SEED = 1_000_000
 

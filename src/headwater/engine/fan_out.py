@@ -18,6 +18,7 @@ and its reader. It refuses to know connections and encodings: it talks to a `Sin
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from headwater.engine.active_subscription import SubscriptionKey
@@ -108,9 +109,10 @@ class Subscription:
         engine.subscriptions[key] = self
         self._metrics.subscribed(key.consumer_name)
         self._sink = sink
-        shard = engine.held(key.stream).stream.shard(key.shard_index)
-        if shard is not None:
-            self._unwatch.append(engine.store.watch(shard.log_id, self._pump))
+        with suppress(ResourceNotFoundException):  # gone since it was subscribed to: the first push says so
+            shard = engine.held(key.stream).stream.shard(key.shard_index)
+            if shard is not None:
+                self._unwatch.append(engine.store.watch(shard.log_id, self._pump))
         self._unwatch.append(engine.watch_stream(key.stream, self._pump))
         self._unwatch.append(engine.watch_time(self._on_tick))
         self._end_if_asked()
