@@ -60,7 +60,7 @@ from headwater.server.host_names import HostPolicy
 from headwater.server.neighbours import Neighbour, service_of
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import AMZ_JSON, EMPTY_BODY_FORMATS, WireFormat
-from headwater.storage.completion import drive
+from headwater.storage.completion import Completion, drive
 from headwater.storage.interface import StoreUnavailable
 from headwater.wire import error_format
 
@@ -124,6 +124,7 @@ class Dispatch:
         self._neighbours = neighbours
         self._tasks: set[asyncio.Task[Answer]] = set()
         """Requests that a neighbour is answering; the loop itself does not hold on to them."""
+        self._reset: asyncio.Task[None] | None = None
         self._operations = {TARGET_PREFIX + name.encode(): row for name, row in operations.items()}
         self._call_names = {target: f"AWS kinesis.{row.name}" for target, row in self._operations.items()}
         self._formats = formats
@@ -132,7 +133,7 @@ class Dispatch:
         self._origins = origins
         self._log = log
         more = () if injection is None else (fault_routes(injection),)
-        self._admin = Admin(engine, clock, more)
+        self._admin = Admin(engine, clock, more, self._reset_neighbours if neighbours else None)
         self._injection = injection
         self._fault_rules = {} if injection is None else injection.faults.rules
         self._ids = RequestIds()
@@ -209,6 +210,25 @@ class Dispatch:
                 return
         drive(self._admin.answer(request.method, request.path, request.body), call.finish_admin)
 
+    def _reset_neighbours(self) -> Completion[None]:
+        """Let all forget, one after another; the first fault is the outcome."""
+        outcome: Completion[None] = Completion()
+
+        async def reset() -> None:
+            for neighbour in self._neighbours:
+                await neighbour.reset()
+
+        def on_done(task: asyncio.Task[None]) -> None:
+            error = task.exception()
+            if error is None:
+                outcome.resolve(None)
+            else:
+                outcome.fail(error)
+
+        self._reset = asyncio.get_running_loop().create_task(reset())
+        self._reset.add_done_callback(on_done)
+        return outcome
+
     def _run_neighbour(self, request: HttpRequest, call: Call) -> bool:
         """Whether a neighbour answers the request."""
         service = service_of(request)
@@ -219,23 +239,25 @@ class Dispatch:
         try:
             caller = self._authentication.caller_of_neighbour(request, service)
         except KinesisError as error:
-            call.answer(neighbour.refuse(error), error.code, error.message)
+            call.answer(neighbour.refuse(request, error), error.code, error.message)
             return True
         task = asyncio.get_running_loop().create_task(neighbour.answer(request, caller))
         self._tasks.add(task)
-        task.add_done_callback(partial(self._neighbour_answered, call, neighbour))
+        task.add_done_callback(partial(self._neighbour_answered, call, neighbour, request))
         return True
 
-    def _neighbour_answered(self, call: Call, neighbour: Neighbour, task: asyncio.Task[Answer]) -> None:
+    def _neighbour_answered(
+        self, call: Call, neighbour: Neighbour, request: HttpRequest, task: asyncio.Task[Answer]
+    ) -> None:
         self._tasks.discard(task)
         if task.cancelled():
-            call.answer(neighbour.refuse(KinesisError("The server stops.")))
+            call.answer(neighbour.refuse(request, KinesisError("The server stops.")))
             return
         error = task.exception()
         if error is None:
             call.answer(task.result())
         else:
-            call.answer(neighbour.refuse(call.as_kinesis_error(error)))
+            call.answer(neighbour.refuse(request, call.as_kinesis_error(error)))
 
     def _run(self, name: str, handler: Handler, request: HttpRequest, call: Call) -> None:
         body = request.body

@@ -37,8 +37,8 @@ class Neighbour(Protocol):
     async def answer(self, request: HttpRequest, caller: Caller) -> Answer:
         """Answer a request that it takes. A coroutine of asyncio's."""
 
-    def refuse(self, error: KinesisError) -> Answer:
-        """Word an error that was found before the request came to it."""
+    def refuse(self, request: HttpRequest, error: KinesisError) -> Answer:
+        """Word an error that was found before the request came to it, or instead of its answer."""
 
     async def reset(self) -> None:
         """Forget everything."""
