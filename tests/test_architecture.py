@@ -23,8 +23,9 @@ MAY_IMPORT = {
     "engine": {"engine", "storage", "model"},
     "api": {"api", "engine", "storage", "wire", "model"},
     "server": {"server", "api", "engine", "storage", "wire", "model"},
+    "companion": {"companion", "server", "api", "engine", "storage", "wire", "model"},
     "config": {"config"},
-    "app": {"app", "config", "server", "api", "engine", "storage", "wire", "model"},
+    "app": {"app", "companion", "config", "server", "api", "engine", "storage", "wire", "model"},
     "client": {"client", "wire", "model"},
     "cli": {"cli", "client", "app", "config", "wire", "model"},
     "testing": {"testing", "app", "config"},
@@ -33,7 +34,7 @@ MAY_IMPORT = {
 }
 """What each layer may import of this package. A layer that is not here does not exist."""
 
-EDGES = {"storage", "server", "client", "cli", "testing", "app", "config"}
+EDGES = {"storage", "server", "companion", "client", "cli", "testing", "app", "config"}
 """The layers that may touch sockets, files, threads and the environment."""
 
 OUTSIDE_MODULES = {

@@ -39,6 +39,7 @@ def test_every_variable_is_read() -> None:
         "HEADWATER_TLS_NAME": "*.example.com,2001:db8::1",
         "HEADWATER_TLS_CERT": "/tmp/cert.pem",
         "HEADWATER_TLS_KEY": "/tmp/key.pem",
+        "HEADWATER_FORWARD_TO": "http://localhost:4567",
         "HEADWATER_LOG_FORMAT": "json",
         "HEADWATER_LOG_LEVEL": "error",
         "HEADWATER_IDLE_TIMEOUT_S": "1",
@@ -64,6 +65,7 @@ def test_every_variable_is_read() -> None:
         tls_names=("*.example.com", "2001:db8::1"),
         tls_cert=Path("/tmp/cert.pem"),
         tls_key=Path("/tmp/key.pem"),
+        forward_to="http://localhost:4567",
         log_format="json",
         log_level="error",
         idle_timeout_s=1.0,
@@ -112,6 +114,7 @@ def test_a_data_directory_may_be_below_home() -> None:
         ("HEADWATER_ALLOW_ORIGIN", "example.com"),
         ("HEADWATER_ALLOW_HOST", "https://example.com"),
         ("HEADWATER_TLS", "maybe"),
+        ("HEADWATER_FORWARD_TO", "localhost:4567"),
         ("HEADWATER_TLS_NAME", "example.com:4566/"),
     ],
 )

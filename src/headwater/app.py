@@ -22,6 +22,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from ssl import SSLContext
 from time import perf_counter
@@ -34,6 +35,9 @@ from headwater import __version__
 from headwater.api.call_rates import rated
 from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
+from headwater.companion.missing_services import MissingServices
+from headwater.companion.moto_services import LoadedMoto, MotoServices
+from headwater.companion.services import Services
 from headwater.config import Config, tls_folder
 from headwater.engine.engine import Engine
 from headwater.engine.faults import Faults
@@ -54,7 +58,7 @@ from headwater.server.credentials import (
 )
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch
-from headwater.server.exchange import HEADERS_READ
+from headwater.server.exchange import EVERY_HEADER, HEADERS_READ
 from headwater.server.fault_injection import FaultInjection
 from headwater.server.fault_routes import fault_routes
 from headwater.server.first_bytes import Doorway
@@ -63,6 +67,7 @@ from headwater.server.http1 import Http1Connection
 from headwater.server.limits import ConnectionLimits
 from headwater.server.listener import WILDCARDS, Listener, ListenError, is_loopback
 from headwater.server.metric_routes import metric_routes
+from headwater.server.neighbours import Neighbour, reset_all
 from headwater.server.request_counts import RequestCounts
 from headwater.server.request_log import RequestLog
 from headwater.server.stream_limits import limit_routes
@@ -114,6 +119,8 @@ class Server:
         self._listener: Listener | None = None
         self._ca: Path | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
+        self._neighbours: tuple[Neighbour, ...] = ()
+        """In the order in which requests are offered to them."""
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -129,13 +136,17 @@ class Server:
         """Open everything. On one of `START_ERRORS` nothing is left open."""
         config = self._config
         credentials = self._load_credentials()
+        has_neighbours = config.forward_to is not None or _has_moto()
         headers_kept = None if credentials else HEADERS_READ  # a signature may cover any header
+        if has_neighbours and not credentials:
+            headers_kept = EVERY_HEADER
         connections = OpenConnections(self._clock)
         limits = ConnectionLimits(
-            config.header_limit_bytes,
-            config.body_limit_bytes,
-            config.idle_timeout_s,
-            config.request_timeout_s,
+            header_bytes=config.header_limit_bytes,
+            body_bytes=config.body_limit_bytes,
+            upload_bytes=config.upload_limit_bytes if has_neighbours else 0,
+            idle_timeout_s=config.idle_timeout_s,
+            request_timeout_s=config.request_timeout_s,
         )
         self._ca, tls = open_tls(config)
 
@@ -160,6 +171,7 @@ class Server:
         self._listener = Listener(config.host, config.ports, doorway.connection, connections, scheme=scheme)
         try:
             self._engine = self._open_engine()
+            self._neighbours = (_services(config),)
             dispatch = self._build_dispatch(self._engine, credentials)
             await self._listener.open()
         except BaseException:
@@ -175,6 +187,8 @@ class Server:
             await self._listener.close(grace_s)
         if self._tick_timer is not None:
             self._tick_timer.cancel()
+        for neighbour in self._neighbours:
+            await neighbour.close()
         if self._engine is not None:
             self._engine.close()
         await asyncio.sleep(0)  # what the store still posted runs before the loop may end
@@ -248,6 +262,7 @@ class Server:
             origins=OriginPolicy(config.allow_origins),
             log=self._log,
             admin=self._build_admin(engine, injection, requests),
+            neighbours=self._neighbours,
             injection=injection,
             requests=requests,
         )
@@ -260,7 +275,7 @@ class Server:
             metric_routes(engine, requests),
             backup_routes(begin_copy, partial(self._log.note, "error")),
         )
-        return Admin(engine, self._test_clock, more)
+        return Admin(engine, self._test_clock, more, partial(reset_all, self._neighbours))
 
     def _tick(self) -> None:
         self._tick_timer = self._loop.call_later(TICK_INTERVAL_S, self._tick)
@@ -362,6 +377,27 @@ def open_tls(config: Config) -> tuple[Path | None, SSLContext | None]:
     folder = tls_folder(config)
     server = local_ca().ensure_server(folder, (*_own_names(config), *config.tls_names))
     return ensure_ca(config), server_context(server, server)
+
+
+def _has_moto() -> bool:
+    return find_spec("moto") is not None and find_spec("flask") is not None
+
+
+def _services(config: Config) -> Services:
+    """The services beside Kinesis. Nothing of moto is loaded before the first request for one."""
+    if config.forward_to is not None:
+        from headwater.companion.forwarded_services import ForwardedServices  # noqa: PLC0415 - as asked for
+
+        return Services(ForwardedServices(config.forward_to))
+    if _has_moto():
+        return Services(MotoServices(_load_moto))
+    return Services(MissingServices(), is_provided=False)
+
+
+def _load_moto() -> LoadedMoto:
+    from headwater.companion.loaded_moto import Moto  # noqa: PLC0415 - a second, and what it imports
+
+    return Moto()
 
 
 def _own_names(config: Config) -> tuple[str, ...]:

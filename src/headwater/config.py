@@ -64,9 +64,13 @@ class Config:
     log_format: str = "text"
     """`text` for people, `json` for machines."""
     log_level: str = "info"
+    forward_to: str | None = None
+    """The URL of a server that has the neighbouring services, in place of those of `headwater[aws]`."""
     header_limit_bytes: int = 32 * 1024
     body_limit_bytes: int = 16 * 1024 * 1024
     """The largest request of the API is 10 MiB of records: 14 MiB in base64, and its keys."""
+    upload_limit_bytes: int = 256 * 1024 * 1024
+    """The largest part of an object that a neighbouring S3 takes at once."""
     idle_timeout_s: float = 300.0
     """A connection without a request in flight is closed after this long."""
     request_timeout_s: float = 60.0
@@ -289,6 +293,13 @@ SETTINGS = (
     ),
     Setting("tls_cert", "tls-cert", "FILE", "Offer TLS too, with the certificate in this file.", _path),
     Setting("tls_key", "tls-key", "FILE", "The key of that certificate.", _path),
+    Setting(
+        "forward_to",
+        "forward-to",
+        "URL",
+        "Let this server answer for other services of AWS.",
+        _matching(r"https?://[^\s/?#]+(/[^\s?#]*)?", "a URL such as http://localhost:4567"),
+    ),
     Setting("log_format", "log-format", "FORMAT", "text or json.", _choice("text", "json")),
     Setting(
         "log_level",

@@ -34,7 +34,7 @@ class Echo:
         document = [caller.account_id, caller.region, request.body.decode()]
         return Answer(202, (("X-Echo", "yes"),), json.dumps(document).encode())
 
-    def refuse(self, error: KinesisError) -> Answer:
+    def refuse(self, request: HttpRequest, error: KinesisError) -> Answer:
         return Answer(500, (), error.code.encode())
 
     async def reset(self) -> None:

@@ -17,6 +17,7 @@ from headwater import __version__
 from headwater.model.clock import AdjustableClock
 from headwater.server.exchange import Answer, BodySource, Fields
 from headwater.server.refused import Refused
+from headwater.storage.completion import Completion
 
 PREFIX = b"/_headwater/"
 JSON: Fields = (("Content-Type", "application/json"),)
@@ -77,9 +78,14 @@ class Admin:
     """The routes of one server."""
 
     def __init__(
-        self, engine: AdminEngine, clock: AdjustableClock | None = None, more: Sequence[RouteSet] = ()
+        self,
+        engine: AdminEngine,
+        clock: AdjustableClock | None = None,
+        more: Sequence[RouteSet] = (),
+        reset_neighbours: Callable[[], Completion[None]] | None = None,
     ) -> None:
         """`clock` is the engine's, if it may be moved; `more` are routes beside those that are here."""
+        self._reset_neighbours = reset_neighbours
         self._engine = engine
         self._clock = clock
         self._more = more
@@ -122,6 +128,8 @@ class Admin:
         await self._engine.reset()
         for routes in self._more:
             routes.reset()
+        if self._reset_neighbours is not None:
+            await self._reset_neighbours()
         return {"status": "reset"}
 
     async def _show_clock(self, _body: bytes) -> dict[str, Any]:

@@ -240,23 +240,25 @@ class Dispatch:
         try:
             caller = self._authentication.caller_of_neighbour(request, service)
         except KinesisError as error:
-            call.answer(neighbour.refuse(error), error.code, error.message)
+            call.answer(neighbour.refuse(request, error), error.code, error.message)
             return True
         task = asyncio.get_running_loop().create_task(neighbour.answer(request, caller))
         self._tasks.add(task)
-        task.add_done_callback(partial(self._neighbour_answered, call, neighbour))
+        task.add_done_callback(partial(self._neighbour_answered, call, neighbour, request))
         return True
 
-    def _neighbour_answered(self, call: Call, neighbour: Neighbour, task: asyncio.Task[Answer]) -> None:
+    def _neighbour_answered(
+        self, call: Call, neighbour: Neighbour, request: HttpRequest, task: asyncio.Task[Answer]
+    ) -> None:
         self._tasks.discard(task)
         if task.cancelled():
-            call.answer(neighbour.refuse(KinesisError("The server stops.")))
+            call.answer(neighbour.refuse(request, KinesisError("The server stops.")))
             return
         error = task.exception()
         if error is None:
             call.answer(task.result())
         else:
-            call.answer(neighbour.refuse(call.as_kinesis_error(error)))
+            call.answer(neighbour.refuse(request, call.as_kinesis_error(error)))
 
     def _run(self, name: str, handler: Handler, request: HttpRequest, call: Call) -> None:
         body = request.body

@@ -7,8 +7,11 @@ Rules:
 - a front end hands over a request once it has arrived whole, and gets exactly one
   call of `respond` for it: at once or later, on the same thread. A response whose source
   is a `Wait` says that it comes later, and does not count;
-- header names are lower-case bytes, and only those in `HEADERS_READ` are kept, unless
-  signatures are verified: then all are, values of one name joined by commas;
+- header names are lower-case bytes, and only those in `HEADERS_READ` are kept, unless there are
+  neighbours, which may read any (`EVERY_HEADER`), or signatures are verified: then all are, values
+  of one name joined by commas;
+- an answer to HEAD may say in its fields how long the body would be; to all else the front end
+  says it;
 - what cannot be read as a request at all is handed over as a `Refusal`, so that
   its answer has ids and a log line like every other; the front end then closes.
 """
@@ -37,6 +40,15 @@ HEADERS_READ = frozenset(
     }
 )
 """Every request header that the server looks at."""
+
+
+class _EveryName(frozenset[bytes]):
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+EVERY_HEADER: frozenset[bytes] = _EveryName()
+"""To keep all of a request's headers, the last of those that have one name."""
 
 Fields = tuple[tuple[str, str], ...]
 """Headers of an answer. Constant tuples where possible: front ends remember their bytes."""
@@ -147,6 +159,11 @@ class Refusal(NamedTuple):
 
 
 Respond = Callable[[HttpResponse], None]
+
+
+def says_length(fields: Fields) -> bool:
+    """Whether an answer without a body says how long it would be."""
+    return any(name.lower() == "content-length" for name, _ in fields)
 
 
 def in_place_of_answer(source: Cut | Wait) -> HttpResponse:

@@ -41,6 +41,7 @@ from headwater.server.exchange import (
     Refusal,
     RequestHandler,
     Wait,
+    says_length,
 )
 from headwater.server.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
 
@@ -172,7 +173,9 @@ class RequestReader:
         sent.clear()
         self._headers = headers
         if b"content-length" in headers and int(headers[b"content-length"]) > self._limits.body_bytes:
-            self._refuse(self._limits.body_too_large())
+            limit_bytes = self._limits.body_bytes_of(headers)
+            if int(headers[b"content-length"]) > limit_bytes:
+                self._refuse(self._limits.body_too_large(limit_bytes))
         if b"expect" in headers:
             self.continue_wanted = (
                 headers[b"expect"].lower() == b"100-continue" and self._parser.get_http_version() == "1.1"
@@ -183,7 +186,7 @@ class RequestReader:
         self.reading = self.continue_wanted = False
         target, parts, parser = self._target, self._body, self._parser
         if len(parts) > 1 and not self._is_body_within_limit():
-            self._refuse(self._limits.body_too_large())
+            self._refuse(self._limits.body_too_large(self._limits.body_bytes_of(self._headers)))
         method = parser.get_method()
         # After CONNECT a client believes itself in a tunnel.
         stays_open = parser.should_keep_alive() and method != b"CONNECT"
@@ -203,12 +206,13 @@ class RequestReader:
         return sum(map(len, self._body))
 
     def _is_body_within_limit(self) -> bool:
-        return self.unfinished_bytes() <= self._limits.body_bytes
+        size, limits = self.unfinished_bytes(), self._limits
+        return size <= limits.body_bytes or size <= limits.body_bytes_of(self._headers)
 
     def _refusal_of_rest(self) -> Refusal | None:
         """What is wrong with what came after the head so far."""
         if not self._is_body_within_limit():
-            return self._limits.body_too_large()
+            return self._limits.body_too_large(self._limits.body_bytes_of(self._headers))
         trailers = self._sent_headers
         if len(trailers) > HEADER_COUNT_LIMIT or (
             trailers and sum(map(len, (*trailers, *trailers.values()))) > self._limits.header_bytes
@@ -510,7 +514,8 @@ class Http1Connection(asyncio.Protocol):
     def _write(
         self, transport: asyncio.Transport, response: HttpResponse, method: bytes, stays_open: bool
     ) -> None:
-        head = head_of(response, self._connections.date, stays_open)
+        framing = "" if method == b"HEAD" and says_length(response.fields) else None
+        head = head_of(response, self._connections.date, stays_open, framing)
         body = response.body
         if not body or method == b"HEAD":
             transport.write(head)

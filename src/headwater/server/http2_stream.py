@@ -9,7 +9,7 @@ from collections import deque
 from functools import lru_cache
 from typing import Protocol
 
-from headwater.server.exchange import BodySource, Fields, HttpRequest, HttpResponse, Wait
+from headwater.server.exchange import BodySource, Fields, HttpRequest, HttpResponse, Wait, says_length
 
 Field = tuple[bytes, bytes]
 
@@ -141,7 +141,7 @@ def fields_of(response: HttpResponse, date: str) -> list[Field]:
     if response.extended_id:
         fields.append((b"x-amz-id-2", response.extended_id.encode()))
     fields.append((b"date", date.encode()))
-    if response.source is None:
+    if response.source is None and (response.body or not says_length(response.fields)):
         fields.append((b"content-length", b"%d" % len(response.body)))
     return fields
 

@@ -5,6 +5,7 @@ Refuses to know how a request travels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from headwater.server.exchange import Refusal
@@ -21,6 +22,8 @@ class ConnectionLimits:
 
     header_bytes: int = 32 * 1024
     body_bytes: int = 16 * 1024 * 1024
+    upload_bytes: int = 0
+    """The same for a request that is no operation's by its head, such as an upload to a neighbouring S3."""
     idle_timeout_s: float = 300.0
     request_timeout_s: float = 60.0
 
@@ -29,7 +32,11 @@ class ConnectionLimits:
         text = f"The request's headers are larger than {self.header_bytes} bytes or too many."
         return Refusal(431, "RequestHeaderSectionTooLargeException", text)
 
-    def body_too_large(self) -> Refusal:
+    def body_bytes_of(self, headers: Mapping[bytes, bytes]) -> int:
+        """How large the body of a request with this head may be."""
+        return self.body_bytes if b"x-amz-target" in headers else max(self.body_bytes, self.upload_bytes)
+
+    def body_too_large(self, limit_bytes: int | None = None) -> Refusal:
         """Why a request is refused whose body is more than these limits allow."""
-        text = f"The request's body is larger than {self.body_bytes} bytes."
+        text = f"The request's body is larger than {limit_bytes or self.body_bytes} bytes."
         return Refusal(413, "RequestEntityTooLargeException", text)

@@ -72,6 +72,7 @@ class Signed(NamedTuple):
     timestamp: str
     scope: Scope
     headers: tuple[str, ...]
+    is_presigned: bool
 
 
 class Verification(Authentication):
@@ -102,7 +103,8 @@ class Verification(Authentication):
         if key is None:
             raise UnrecognizedClientException(UNKNOWN_KEY)
         scope = Scope(credential.date, credential.region, credential.service)
-        _check_signature(request, presented.signature, Signed(timestamp, scope, headers), key)
+        signed = Signed(timestamp, scope, headers, presented.query is not None)
+        _check_signature(request, presented.signature, signed, key)
         self._check_token(request, presented, key)
         return self.caller_of(credential, key.account_id)
 
@@ -178,7 +180,9 @@ def _check_scope(credential: Credential, timestamp: str, service: str) -> None:
 
 def _check_signature(request: HttpRequest, presented: str, signed: Signed, key: KnownKey) -> None:
     message = Message(request.method, request.target, request.headers, request.body)
-    canonical = canonical_request(message, signed.headers)
+    canonical = canonical_request(
+        message, signed.headers, for_s3=signed.scope.service == "s3", presigned=signed.is_presigned
+    )
     to_sign = string_to_sign(signed.timestamp, signed.scope, canonical)
     expected = signature(key.secret_access_key, signed.scope, to_sign)
     if not compare_digest(expected.encode(), presented.encode("latin-1")):

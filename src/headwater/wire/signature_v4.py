@@ -9,7 +9,8 @@ Rules:
 - a message is what stands on the wire: bytes, names of headers in lower case, the
   values of one name joined by commas;
 - path and query are written as every service but S3 wants them: dot segments and
-  empty segments removed, what is encoded already encoded once more in the path;
+  empty segments removed, what is encoded already encoded once more in the path. S3
+  wants the path as it was sent, and a presigned body counts by no hash;
 - a body counts by its hash, unless the request says one of `PAYLOAD_FORMS` instead.
 
 The source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
@@ -135,20 +136,23 @@ def signature_of(
     return signature(secret_access_key, scope, string_to_sign(timestamp, scope, canonical))
 
 
-def canonical_request(message: Message, signed_headers: Iterable[str]) -> bytes:
+def canonical_request(
+    message: Message, signed_headers: Iterable[str], *, for_s3: bool = False, presigned: bool = False
+) -> bytes:
     """The form of a message that is hashed and signed; a header that is not there counts as empty."""
     path, _, query = message.target.partition(b"?")
+    unhashed = for_s3 and presigned and CONTENT_HASH not in message.headers
     names = sorted(name.lower().encode("latin-1") for name in signed_headers)
     lines = [b"%s:%s" % (name, b" ".join(message.headers.get(name, b"").split())) for name in names]
     return b"\n".join(
         (
             message.method.upper(),
-            _canonical_path(path),
+            _path_of_s3(path) if for_s3 else _canonical_path(path),
             _canonical_query(query),
             *lines,
             b"",
             b";".join(names),
-            payload_hash(message).encode("latin-1"),
+            b"UNSIGNED-PAYLOAD" if unhashed else payload_hash(message).encode("latin-1"),
         )
     )
 
@@ -199,6 +203,10 @@ def _canonical_path(path: bytes) -> bytes:
     return b"/" + b"/".join(kept) + end
 
 
+def _path_of_s3(path: bytes) -> bytes:
+    return b"/".join(_encoded(_ESCAPE.sub(_unescaped, segment)) for segment in path.split(b"/")) or b"/"
+
+
 def _canonical_query(query: bytes) -> bytes:
     pairs = [pair.partition(b"=") for pair in query.split(b"&") if pair]
     encoded = sorted((_encoded(_decoded(name)), _encoded(_decoded(value))) for name, _, value in pairs)
@@ -206,7 +214,11 @@ def _canonical_query(query: bytes) -> bytes:
 
 
 def _decoded(text: bytes) -> bytes:
-    return _ESCAPE.sub(lambda escape: bytes([int(escape[1], 16)]), text.replace(b"+", b" "))
+    return _ESCAPE.sub(_unescaped, text.replace(b"+", b" "))
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    return bytes([int(escape[1], 16)])
 
 
 def _encoded(text: bytes) -> bytes:

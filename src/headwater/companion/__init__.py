@@ -1,0 +1,1 @@
+"""The neighbouring services of AWS, and CloudFormation for what is Headwater's."""

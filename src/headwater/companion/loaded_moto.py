@@ -1,0 +1,53 @@
+"""Moto, imported: the only module, beside those about CloudFormation, that knows its inside.
+
+Imported at the first request for a neighbouring service. Tested with the versions of moto that
+`pyproject.toml` names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.iam.models import get_account_id_from
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from headwater.companion.moto_services import SERVICE_KEY, Application, Environ
+
+
+class _Dispatcher(DomainDispatcherApplication):
+    """Knows the service of a request that is signed in its query, or not at all, from Headwater."""
+
+    def get_application(self, environ: Environ) -> Any:
+        """The application of one service. No path leads to moto's own administration."""
+        service, region = environ[SERVICE_KEY]
+        scope = f"AWS4-HMAC-SHA256 Credential=key/date/{region}/{service}/aws4_request"
+        with self.lock:
+            host = self.infer_service_region_host(
+                environ | {"HTTP_AUTHORIZATION": scope}, environ["PATH_INFO"]
+            )
+            backend = self.get_backend_for_host(host)
+            if backend is None:
+                raise NotImplementedError(f"{service} is not known")
+            if backend not in self.app_instances:
+                self.app_instances[backend] = self.create_app(backend)
+            return self.app_instances[backend]
+
+
+class Moto:
+    """All of moto's services."""
+
+    def __init__(self) -> None:
+        self.application: Application = _Dispatcher(create_backend_app)
+
+    def account_of(self, access_key_id: str) -> str | None:
+        """The account of a key that the neighbouring IAM or STS has given out."""
+        account_id: str = get_account_id_from(access_key_id)
+        return None if account_id == DEFAULT_ACCOUNT_ID else account_id
+
+    def reset(self) -> None:
+        """Forget everything."""
+        BackendDict.reset()
+        reset_model_data()
