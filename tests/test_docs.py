@@ -48,9 +48,8 @@ def test_the_readme_opens_with_the_two_commands() -> None:
 
 
 def test_the_tour_in_python_prints_what_it_says(server: RunningServer) -> None:
-    (tour,) = blocks("python")
-    expected = re.findall(r"# (alice .*)$", tour, re.MULTILINE)
-    script = tour.replace(DEFAULT_ENDPOINT, server.endpoint_url)
+    script = "\n".join(blocks("python")).replace(DEFAULT_ENDPOINT, server.endpoint_url)
+    expected = re.findall(r"# (alice .*)$", script, re.MULTILINE)
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines() == expected
 

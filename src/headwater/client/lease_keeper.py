@@ -58,6 +58,8 @@ class LeaseKeeper:
         self._moved_at_s: dict[str, tuple[int, float]] = {}
         self._asked_at_s: dict[str, float] = {}
         self._balance_soon = asyncio.Event()
+        self._balancing = asyncio.Lock()
+        self._is_leaving = False
 
     async def run(self) -> None:
         """Make the passes for ever. Raises what cannot be helped by trying again."""
@@ -90,6 +92,17 @@ class LeaseKeeper:
 
     async def balance(self) -> None:
         """Take what nobody holds, and ask for a fair share of the rest."""
+        async with self._balancing:
+            if not self._is_leaving:
+                await self._balance()
+
+    async def leave(self) -> None:
+        """Take nothing more; return when nothing is being taken. What is held goes on being renewed."""
+        self._is_leaving = True
+        async with self._balancing:
+            pass
+
+    async def _balance(self) -> None:
         leases = {lease.key: lease for lease in await self._state.leases()}
         self._observe(leases)
         readable = [lease for lease in leases.values() if may_start(lease, leases)]

@@ -95,6 +95,7 @@ class Worker:
         finally:
             for reading in self._readings.values():
                 reading.end()
+            await self.keeper.leave()
             while self._reading_tasks:
                 await asyncio.wait(self._reading_tasks)
             for task in passes:
