@@ -90,19 +90,23 @@ class StreamMetrics:
         self._open.put_ms.add(duration_s * 1000)
 
     def put_records(
-        self, placements: Sequence[Placement], refused: int, size: int, duration_s: float
+        self, placements: Sequence[Placement], failed: int, size: int, duration_s: float, *, lost: int
     ) -> None:
-        """PutRecords has stored so many bytes; `refused` of its records were beyond their shards' rates."""
+        """PutRecords has stored so many bytes.
+
+        Of the `failed` records the store failed those that are `lost`; the others were beyond their
+        shards' rates.
+        """
         tallies = self._open
         tallies.puts_ms.add(duration_s * 1000)
         tallies.puts_total.add(len(placements))
-        tallies.puts_refused.add(refused)
-        tallies.puts_failed.add(0)
-        if refused < len(placements):
-            tallies.puts_records.add(len(placements) - refused)
+        tallies.puts_refused.add(failed - lost)
+        tallies.puts_failed.add(lost)
+        if failed < len(placements):
+            tallies.puts_records.add(len(placements) - failed)
             tallies.puts_bytes.add(size)
-        if refused and self.monitored:
-            without_place = [shard_id for shard_id, number in placements if number is None]
+        if failed > lost and self.monitored:
+            without_place = [shard_id for shard_id, number in placements if number is None and shard_id]
             for shard_id in set(without_place):
                 self._shard(shard_id).refused.add(without_place.count(shard_id))
 
