@@ -209,8 +209,8 @@ def consume_kinesis_python(work: Work) -> None:
 
     consumer = KinesisConsumer(work.stream, state=FromTheBeginning(), reader_sleep_time=0.001)
     work.begin()
-    work.end(_count(work, consumer))
-    consumer.run = False
+    records = iter(consumer)  # held to the end: it would wait for its processes, which wait for it
+    work.end(_count(work, records))
 
 
 def _count(work: Work, records: Any) -> int:

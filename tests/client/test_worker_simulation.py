@@ -53,7 +53,7 @@ class Watched(MemoryState):
             check(
                 not after.checkpoint.is_before(before.checkpoint), f"the checkpoint of {change.key} went back"
             )
-            if before.holder != after.holder:
+            if "owner" in change.sets:
                 self._simulation.changed_hands(change.key)
             if after.is_complete and not before.is_complete:
                 for child in after.child_ids:
@@ -317,7 +317,7 @@ async def history(seed: int) -> None:
     assert not any(process.worker.keeper.held for process in simulation.processes)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, 103, 125])
 def test_nothing_is_skipped_or_overtaken_whatever_happens(seed: int) -> None:
     run_in_virtual_time(history(seed))
 

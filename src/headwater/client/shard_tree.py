@@ -6,8 +6,8 @@ Rules:
   closed before the first start;
 - a first start leases every shard there is, or with LATEST every open one; a shard that
   comes up later is read from its beginning;
-- leases are made parents first, so that a lease whose parent has none can be told from
-  one whose parent's is about to be made by another worker;
+- leases are made parents first, so that a parent without a lease is one that needs none,
+  and not one whose lease is about to be made;
 - a shard whose child has a lease has been read, and its lease removed: it gets no second.
 
 Refuses to know who reads, and how listings are fetched.

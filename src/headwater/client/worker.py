@@ -171,9 +171,12 @@ class Worker:
             self.keeper.balance_soon()
 
     async def _end_of_shard(self, children: list[Shard]) -> list[str]:
-        """Make the leases of what follows a shard; their ids."""
-        if children:
-            await self.keeper.create_children(child_leases(children))
-        else:  # it has left retention, or the server does not tell
+        """Make the leases of what follows a shard; their ids.
+
+        The child of a merge may have another parent, which has no lease yet because its own parents
+        are still being read. It must get one first, or the child would not wait for it.
+        """
+        if not children or any(len(child.parent_ids) > 1 for child in children):
             await self._sync()
+        await self.keeper.create_children(child_leases(children))
         return [child.shard_id for child in children]
