@@ -39,6 +39,7 @@ class InvocationResult:
     """What the function returned, as JSON; with an error, the document that describes it."""
     function_error: FunctionError | None
     executed_version: str
+    request_id: str
     log_tail: bytes
     """The end of what the function wrote, 4 KiB at most."""
     status: int = 200
