@@ -2,12 +2,14 @@
 
     python benchmarks/put_to_push.py                        # boto3, 1,000 records a second for 20 s
     python benchmarks/put_to_push.py --client javascript    # needs `npm ci` in tests/clients/javascript
+    python benchmarks/put_to_push.py --client sockets       # no SDK: what the server itself takes
     python benchmarks/put_to_push.py --batch 1              # PutRecord instead of PutRecords
 
 Starts a server of its own, unless `--endpoint-url` names one. One process puts, another is
 subscribed to the stream's one shard with enhanced fan-out; both use the SDK with its default
-settings. The clock begins before the SDK's put is called, and stops when the subscriber's code
-has the event. Both ends read the machine's monotonic clock; the writer's time is in the record.
+settings. The clock begins before the SDK's put is called (without an SDK: before the request is
+written), and stops when the subscriber's code has the event. Both ends read the machine's
+monotonic clock; the writer's time is in the record.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ WARM_UP_S = 2.0
 CLIENTS = {
     "boto3": [sys.executable, __file__],
     "javascript": ["node", str(HERE / "put_to_push.mjs")],
+    "sockets": [sys.executable, "-m", "benchmarks.put_to_push_sockets"],
 }
 """What runs each client: with `write …` it puts, with `read …` it is subscribed."""
 

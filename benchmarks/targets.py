@@ -176,6 +176,10 @@ TARGETS = (
     ),
     Target("The same, p99", 10, "ms", figure("push_ms_p99"), less_is_better=True),
     Target(
+        "The same with boto3 at both ends, p50", 2, "ms", figure("push_boto3_ms_p50"), less_is_better=True
+    ),
+    Target("The same, p99", 10, "ms", figure("push_boto3_ms_p99"), less_is_better=True),
+    Target(
         f"Memory (RSS) with {SUBSCRIPTIONS:,} subscriptions open, all served",
         400,
         "MiB",

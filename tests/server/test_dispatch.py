@@ -15,6 +15,7 @@ from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch, Handler
 from headwater.server.host_names import HostPolicy
+from headwater.server.neighbours import Neighbour
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import WIRE_FORMATS
 from headwater.storage.completion import Completion
@@ -108,7 +109,12 @@ def accept(name: str, body: bytes) -> Any:
 class Api:
     """Sends requests to a `Dispatch` on a real port, and reads its log."""
 
-    def __init__(self, start: Callable[..., Any], allow_origins: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        start: Callable[..., Any],
+        allow_origins: tuple[str, ...] = (),
+        neighbours: tuple[Neighbour, ...] = (),
+    ) -> None:
         self.logged: list[str] = []
         self.engine = TinyEngine()
         self.dispatch = Dispatch(
@@ -119,6 +125,7 @@ class Api:
             hosts=HostPolicy((), ()),
             origins=OriginPolicy(allow_origins),
             log=RequestLog(self.logged.append, ManualClock(), self._soon),
+            neighbours=neighbours,
         )
         self.server = start(self.dispatch, body_bytes=10_000)
 

@@ -2,8 +2,8 @@
 
 The order, as seen at AWS, with what a local server adds (own routes, foreign pages):
 
-    foreign name → foreign page → preflight → own route → method → empty body → content type
-    → body parses → `application/json` goes no further → operation known
+    foreign name → foreign page → preflight → own route → neighbouring service → method → empty body
+    → content type → body parses → `application/json` goes no further → operation known
     → authentication → types and constraints → the operation itself
 
 The body is parsed once when all is well, by `accept`, which comes last. So the
@@ -22,7 +22,8 @@ Refuses to know sockets, and what an operation means.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
@@ -51,6 +52,7 @@ from headwater.server.exchange import (
     Respond,
 )
 from headwater.server.host_names import HostPolicy
+from headwater.server.neighbours import Neighbour, service_of
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import AMZ_JSON, EMPTY_BODY_FORMATS, WireFormat
 from headwater.storage.completion import drive
@@ -107,9 +109,13 @@ class Dispatch:
         origins: OriginPolicy,
         log: RequestLog,
         clock: AdjustableClock | None = None,
+        neighbours: Sequence[Neighbour] = (),
     ) -> None:
         """`clock` is the engine's, if it may be moved."""
         self._engine = engine
+        self._neighbours = neighbours
+        self._tasks: set[asyncio.Task[Answer]] = set()
+        """Requests that a neighbour is answering; the loop itself does not hold on to them."""
         self._operations = {TARGET_PREFIX + name.encode(): row for name, row in operations.items()}
         self._call_names = {target: f"AWS kinesis.{row.name}" for target, row in self._operations.items()}
         self._formats = formats
@@ -135,6 +141,8 @@ class Dispatch:
             self._run_admin(request, call)
             return
         operation = self._operations.get(target)
+        if operation is None and self._neighbours and self._run_neighbour(request, call):
+            return
         content_type = headers.get(b"content-type", b"")
         wire_format = self._formats.get(content_type) or self._formats.get(_without_parameters(content_type))
         if wire_format is None or not request.body or request.method != b"POST":
@@ -190,6 +198,34 @@ class Dispatch:
                 return
         drive(self._admin.answer(request.method, request.path, request.body), call.finish_admin)
 
+    def _run_neighbour(self, request: HttpRequest, call: Call) -> bool:
+        """Whether a neighbour answers the request."""
+        service = service_of(request)
+        neighbour = next((each for each in self._neighbours if each.takes(request, service)), None)
+        if neighbour is None:
+            return False
+        call.name = neighbour.call_name(request)
+        try:
+            caller = self._authentication.caller_of_neighbour(request, service)
+        except KinesisError as error:
+            call.answer(neighbour.refuse(error), error.code, error.message)
+            return True
+        task = asyncio.get_running_loop().create_task(neighbour.answer(request, caller))
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._neighbour_answered, call, neighbour))
+        return True
+
+    def _neighbour_answered(self, call: Call, neighbour: Neighbour, task: asyncio.Task[Answer]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            call.answer(neighbour.refuse(KinesisError("The server stops.")))
+            return
+        error = task.exception()
+        if error is None:
+            call.answer(task.result())
+        else:
+            call.answer(neighbour.refuse(call.as_kinesis_error(error)))
+
     def _run(self, name: str, handler: Handler, request: HttpRequest, call: Call) -> None:
         body = request.body
         try:
@@ -236,7 +272,7 @@ class Call:
     def finish(self, document: dict[str, Any] | StreamedAnswer | None, error: BaseException | None) -> None:
         """The operation has ended: answer what it gave or raised."""
         if error is not None:
-            self.fail(self._as_kinesis_error(error))
+            self.fail(self.as_kinesis_error(error))
             return
         if isinstance(document, StreamedAnswer):
             self.stream(document)
@@ -244,7 +280,7 @@ class Call:
         try:
             body = self.format.encode(document)
         except Exception as fault:  # noqa: BLE001 - a document of the wrong kind is a fault of the operation
-            self.fail(self._as_kinesis_error(fault))
+            self.fail(self.as_kinesis_error(fault))
             return
         self._send(200, self.format.fields, body)
 
@@ -257,7 +293,7 @@ class Call:
     def finish_admin(self, answer: Answer | None, error: BaseException | None) -> None:
         """A route of the server's own has ended."""
         if answer is None:
-            self.fail(self._as_kinesis_error(error or RuntimeError("a route gave no answer")))
+            self.fail(self.as_kinesis_error(error or RuntimeError("a route gave no answer")))
         else:
             self.answer(answer)
 
@@ -313,7 +349,7 @@ class Call:
             error_message=error_message,
         )
 
-    def _as_kinesis_error(self, error: BaseException) -> KinesisError:
+    def as_kinesis_error(self, error: BaseException) -> KinesisError:
         """The error that the client sees; what is not its own fault is logged in full."""
         if isinstance(error, KinesisError):
             return error

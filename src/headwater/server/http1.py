@@ -25,6 +25,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, cast
 
 import httptools
@@ -54,19 +55,10 @@ JOINED_BODY_BYTES = 64 * 1024
 """Up to this size copying head and body together is cheaper than sending two buffers."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-REASONS = {
-    200: "OK",
-    400: "Bad Request",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    408: "Request Timeout",
-    409: "Conflict",
-    413: "Content Too Large",
-    431: "Request Header Fields Too Large",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
+NO_CONTENT = 204
+"""An answer of this status has no body, and does not say how long that is."""
+REASONS = {413: "Content Too Large"}
+"""Where Python's own table is older than the standard."""
 
 _new_request = tuple.__new__
 """A third of the time of `HttpRequest(...)`."""
@@ -546,7 +538,7 @@ def head_of(response: HttpResponse, date: str, stays_open: bool, framing: str | 
     status, fields, body, request_id, extended_id, _ = response
     extended = f"x-amz-id-2: {extended_id}\r\n" if extended_id else ""
     if framing is None:
-        framing = f"Content-Length: {len(body)}\r\n"
+        framing = f"Content-Length: {len(body)}\r\n" if status != NO_CONTENT else ""
     # HTTP/1.0 clients that asked to stay connected need to be told; to others it says nothing new.
     return (
         f"{_fixed_lines(status, fields)}x-amzn-RequestId: {request_id}\r\n"
@@ -556,5 +548,6 @@ def head_of(response: HttpResponse, date: str, stays_open: bool, framing: str | 
 
 @lru_cache(maxsize=256)
 def _fixed_lines(status: int, fields: Fields) -> str:
-    lines = [f"HTTP/1.1 {status} {REASONS[status]}", *(f"{name}: {value}" for name, value in fields)]
+    reason = REASONS.get(status) or HTTPStatus(status).phrase
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields)]
     return "\r\n".join(lines) + "\r\n"

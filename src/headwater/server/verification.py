@@ -86,6 +86,10 @@ class Verification(Authentication):
 
     def caller(self, request: HttpRequest) -> Caller:
         """Who signed the request. Raises AWS's error for a signature that is not right in every respect."""
+        return self.caller_of_neighbour(request, SERVICE)
+
+    def caller_of_neighbour(self, request: HttpRequest, service: str) -> Caller:
+        """Who signed the request for a service. Raises the same."""
         presented = presented_signature(request)
         timestamp = self._check_date(presented)
         headers = tuple(name for name in presented.signed_headers.lower().split(";") if name)
@@ -93,7 +97,7 @@ class Verification(Authentication):
         if presented.algorithm != ALGORITHM:
             raise IncompleteSignatureException(f"Unsupported AWS 'algorithm': '{presented.algorithm}'.")
         credential = read_credential(presented.credential)
-        _check_scope(credential, timestamp)
+        _check_scope(credential, timestamp, service)
         key = self._credentials.get(credential.access_key_id)
         if key is None:
             raise UnrecognizedClientException(UNKNOWN_KEY)
@@ -152,12 +156,12 @@ def _check_signed_headers(
         raise InvalidSignatureException("'X-Amz-Date' must be a 'SignedHeader' in the AWS Authorization.")
 
 
-def _check_scope(credential: Credential, timestamp: str) -> None:
+def _check_scope(credential: Credential, timestamp: str, service: str) -> None:
     faults = []
     if not names_region(credential):
         faults.append(INVALID_REGION)
-    if credential.service != SERVICE:
-        faults.append(f"Credential should be scoped to correct service: '{SERVICE}'.")
+    if credential.service != service:
+        faults.append(f"Credential should be scoped to correct service: '{service}'.")
     if credential.terminator != TERMINATOR:
         faults.append(
             f"Credential should be scoped with a valid terminator: '{TERMINATOR}', "

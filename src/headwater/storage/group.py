@@ -126,7 +126,7 @@ class Group:
         """Keys and values of the new records."""
         for (log_id, time_ms), (first_position, payloads) in self._runs.items():
             position = first_position
-            for block in _cut(payloads):
+            for block in _cut(payloads) if len(payloads) > 1 else (payloads,):
                 key = record_key(log_id, position)
                 yield key, pack_block(key, time_ms, block)
                 position += len(block)

@@ -37,6 +37,8 @@ class Watchers:
 
     def calls(self, log_ids: Iterable[int]) -> Iterator[Callable[[], None]]:
         """The callbacks to call now that these logs have changed."""
+        if not self._callbacks:
+            return  # as long as nobody subscribes, which is most of the time
         for log_id in log_ids:
             for watch in tuple(self._callbacks.get(log_id, ())):
                 callback = self._callbacks.get(log_id, {}).get(watch)

@@ -1,0 +1,77 @@
+"""The part of `put_to_push.py` without an SDK: what is left is the server and two processes that wait.
+
+    python -m benchmarks.put_to_push_sockets write STREAM RATE BATCH RECORDS    puts, then prints the rate
+    python -m benchmarks.put_to_push_sockets read CONSUMER_ARN RECORDS          prints "subscribed", then ms
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import struct
+import sys
+import time
+from urllib.parse import urlsplit
+
+from benchmarks.kinesis import Kinesis, ask
+from benchmarks.put_to_push import RECORD_BYTES, SHARD
+
+READ_BYTES = 65_536
+DATA = re.compile(rb'"Data":"([^"]*)"')
+
+
+def write(kinesis: Kinesis, stream: str, rate: int, batch: int, records: int) -> None:
+    """Put records at a steady rate; the first bytes of each are the time of its put."""
+    connection = kinesis.connect()
+    begin = time.monotonic()
+    for sent in range(0, records, batch):
+        time.sleep(max(0.0, begin + sent / rate - time.monotonic()))
+        data = base64.b64encode(time.monotonic_ns().to_bytes(8, "little").ljust(RECORD_BYTES, b"\0")).decode()
+        entry = f'{{"PartitionKey":"key","Data":"{data}"}}'
+        if batch == 1:
+            ask(connection, "PutRecord", f'{{"StreamName":"{stream}",{entry[1:]}')
+        else:
+            ask(
+                connection,
+                "PutRecords",
+                f'{{"StreamName":"{stream}","Records":[{",".join([entry] * batch)}]}}',
+            )
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 200
+    print(records / (time.monotonic() - begin))
+
+
+def read(kinesis: Kinesis, consumer_arn: str, records: int) -> None:
+    """Say when subscribed; then print the milliseconds that each record took."""
+    connection = kinesis.connect()
+    start = {"ConsumerARN": consumer_arn, "ShardId": SHARD, "StartingPosition": {"Type": "LATEST"}}
+    ask(connection, "SubscribeToShard", json.dumps(start))
+    answer = connection.getresponse()
+    assert answer.status == 200
+    took_ms: list[float] = []
+    received = b""
+    announced = False
+    while len(took_ms) < records:
+        received += answer.read1(READ_BYTES)
+        now_ns = time.monotonic_ns()
+        while len(received) >= 4 and len(received) >= (size := struct.unpack_from(">I", received)[0]):
+            message, received = received[:size], received[size:]
+            for data in DATA.findall(message):
+                put_ns = int.from_bytes(base64.b64decode(data)[:8], "little")
+                took_ms.append((now_ns - put_ns) / 1e6)
+            if b"SubscribeToShardEvent" in message and not announced:
+                print("subscribed", flush=True)
+                announced = True
+    print(json.dumps(took_ms))
+
+
+if __name__ == "__main__":
+    port = urlsplit(os.environ["AWS_ENDPOINT_URL_KINESIS"]).port
+    assert port is not None
+    if sys.argv[1] == "write":
+        write(Kinesis(port), sys.argv[2], *map(int, sys.argv[3:]))
+    else:
+        read(Kinesis(port), sys.argv[2], int(sys.argv[3]))
