@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from headwater.api.api_model import Shape, api_model
-from headwater.api.member_order import members_in_order
+from headwater.api.api_model import Shape
 from headwater.api.request_types import WHOLE_NUMBERS
+from headwater.api.service_shapes import ServiceShapes
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
 from headwater.wire.json_format import NotBase64, decode_blob, decode_time_ms
@@ -30,48 +30,50 @@ TRUE_WORDS = frozenset({"true", "1", "yes"})
 FALSE_WORDS = frozenset({"false", "0", "no"})
 
 
-def typed(shape_name: str, value: Any) -> Any:
+def typed(service: ServiceShapes, shape_name: str, value: Any) -> Any:
     """The value with every part of it of the model's type: structures and maps are dicts."""
-    shape = api_model().shapes[shape_name]
+    shape = service.shapes()[shape_name]
     match shape.type:
         case "structure":
-            return _structure(shape_name, value)
+            return _structure(service, shape_name, value)
         case "list":
-            return _list(shape, value)
+            return _list(service, shape, value)
         case "map":
-            return _map(shape, value)
+            return _map(service, shape, value)
         case scalar:
             _refuse_containers(value)
             return SCALARS[scalar](value)
 
 
-def _structure(shape_name: str, value: Any) -> dict[str, Any]:
+def _structure(service: ServiceShapes, shape_name: str, value: Any) -> dict[str, Any]:
     if isinstance(value, list):
         raise SerializationException(LIST_NOT_EXPECTED)
     if not isinstance(value, dict):
         raise SerializationException("Expected null")
     return {
-        name: typed(member_shape, member)
-        for name, member_shape in members_in_order(shape_name)
+        name: typed(service, member_shape, member)
+        for name, member_shape in service.members_in_order(shape_name)
         if (member := value.get(name)) is not None
     }
 
 
-def _list(shape: Shape, value: Any) -> list[Any]:
+def _list(service: ServiceShapes, shape: Shape, value: Any) -> list[Any]:
     if isinstance(value, dict):
         raise SerializationException(STRUCTURE_NOT_EXPECTED)
     if not isinstance(value, list):
         raise SerializationException("Expected list or null")
-    return [typed(shape.member, item) for item in value if item is not None]
+    return [typed(service, shape.member, item) for item in value if item is not None]
 
 
-def _map(shape: Shape, value: Any) -> dict[Any, Any]:
+def _map(service: ServiceShapes, shape: Shape, value: Any) -> dict[Any, Any]:
     if isinstance(value, list):
         raise SerializationException(LIST_NOT_EXPECTED)
     if not isinstance(value, dict):
         raise SerializationException("Expected map or null")
     return {
-        typed(shape.key, key): typed(shape.value, item) for key, item in value.items() if item is not None
+        typed(service, shape.key, key): typed(service, shape.value, item)
+        for key, item in value.items()
+        if item is not None
     }
 
 
