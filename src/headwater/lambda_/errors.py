@@ -15,10 +15,20 @@ class LambdaError(Exception):
     status = 500
     fault = "Service"
     """Whose fault it is, as the answer's member `Type` says: `User` or `Service`."""
+    message_member = "message"
+    """What the answer calls the text: the model spells it in two ways."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+class CodeStorageExceededException(LambdaError):
+    """The code is larger than a function may have."""
+
+    code = "CodeStorageExceededException"
+    status = 400
+    fault = "User"
 
 
 class InvalidParameterValueException(LambdaError):
@@ -26,6 +36,30 @@ class InvalidParameterValueException(LambdaError):
 
     code = "InvalidParameterValueException"
     status = 400
+    fault = "User"
+
+
+class InvalidRequestContentException(LambdaError):
+    """The body is not what the operation reads."""
+
+    code = "InvalidRequestContentException"
+    status = 400
+    fault = "User"
+
+
+class PreconditionFailedException(LambdaError):
+    """The caller knows an older revision."""
+
+    code = "PreconditionFailedException"
+    status = 412
+    fault = "User"
+
+
+class RequestTooLargeException(LambdaError):
+    """The payload is larger than a function may be given."""
+
+    code = "RequestTooLargeException"
+    status = 413
     fault = "User"
 
 
@@ -51,6 +85,7 @@ class ResourceNotFoundException(LambdaError):
     code = "ResourceNotFoundException"
     status = 404
     fault = "User"
+    message_member = "Message"
 
 
 class TooManyRequestsException(LambdaError):
@@ -63,3 +98,13 @@ class TooManyRequestsException(LambdaError):
 
 class ServiceException(LambdaError):
     """The server could not keep its promise."""
+
+    message_member = "Message"
+
+
+class ValidationException(LambdaError):
+    """Constraints of the API model are broken."""
+
+    code = "ValidationException"
+    status = 400
+    fault = "User"
