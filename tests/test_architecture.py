@@ -37,11 +37,13 @@ EDGES = {"storage", "server", "cli", "testing", "app", "config"}
 """The layers that may touch sockets, files, threads and the environment."""
 
 EDGE_MODULES = {
-    "lambda_/engine_calls.py",
-    "lambda_/alarms.py",
-    "lambda_/shard_poller.py",
-    "lambda_/mapping_poller.py",
     "lambda_/destination_sender.py",
+    "lambda_/engine_calls.py",
+    "lambda_/event_source_mappings.py",
+    "lambda_/lane.py",
+    "lambda_/mapping_poller.py",
+    "lambda_/shard_poller.py",
+    "lambda_/shard_reading.py",
 }
 """The modules of other layers that may, too."""
 

@@ -1,0 +1,39 @@
+"""Callbacks at a time of the engine's clock.
+
+The clock may be moved, so nothing is left to timers of the event loop: the engine's
+tick says what time it is, and alarms that are due go off then, in the order of their times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+
+
+class Alarms:
+    """The alarms of one server; `ring` is to be called at each tick."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[int, int]] = []
+        self._callbacks: dict[int, Callable[[], None]] = {}
+        self._numbers = count()
+
+    def set(self, due_ms: int, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` once when it is `due_ms`; returns the function that cancels the alarm."""
+        number = next(self._numbers)
+        self._callbacks[number] = callback
+        heappush(self._due, (due_ms, number))
+
+        def cancel() -> None:
+            self._callbacks.pop(number, None)
+
+        return cancel
+
+    def ring(self, now_ms: int) -> None:
+        """Let go off what is due."""
+        while self._due and self._due[0][0] <= now_ms:
+            _, number = heappop(self._due)
+            callback = self._callbacks.pop(number, None)
+            if callback is not None:
+                callback()

@@ -1,0 +1,30 @@
+"""Where the engine's coroutines, which know no event loop, meet those of asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from headwater.storage.completion import drive
+
+T = TypeVar("T")
+
+
+async def finished(call: Coroutine[Any, None, T]) -> T:
+    """The value of an engine's coroutine, or what it raises.
+
+    It is begun at once, and goes to its end even when whoever waits is cancelled.
+    """
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+    def settle(value: T | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(value)  # type: ignore[arg-type]  # without an error, the value is a T
+
+    drive(call, settle)
+    return await future
