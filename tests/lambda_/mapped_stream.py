@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -35,7 +36,6 @@ STREAM = "clicks"
 STREAM_ARN = f"arn:aws:kinesis:eu-central-1:123456789012:stream/{STREAM}"
 FUNCTION_ARN = "arn:aws:lambda:eu-central-1:123456789012:function:count"
 ROLE_ARN = "arn:aws:iam::123456789012:role/counter"
-TURNS_MAX = 2_000
 
 Event = dict[str, Any]
 Function = Callable[[Event], Awaitable[Any]]
@@ -116,7 +116,7 @@ class MappedStream:
 
     def open(self) -> None:
         self._random = Random(7)
-        self.store = MemoryStore(asyncio.get_running_loop().call_soon)  # type: ignore[arg-type]
+        self.store = MemoryStore(asyncio.get_running_loop().call_soon)  # type: ignore[arg-type]  # nobody looks at its result
         self.open_engine()
 
     def open_engine(self) -> None:
@@ -204,6 +204,16 @@ class MappedStream:
         await self.settle()
         self.open_engine()
         await self.tick()
+
+
+def in_loop(scenario: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """A test that is a coroutine function."""
+
+    @functools.wraps(scenario)
+    def test(*arguments: Any, **named: Any) -> None:
+        asyncio.run(scenario(*arguments, **named))
+
+    return test
 
 
 async def succeed(_event: Event) -> None:

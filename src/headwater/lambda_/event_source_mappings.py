@@ -221,4 +221,6 @@ class EventSourceMappings:
             if mapping.due_ms is None or mapping.due_ms > now_ms:
                 continue
             self._write(mapping.uuid, lambda before: settled(before, now_ms))
-            self._tell(mapping.uuid)
+            attended = self._attended.get(mapping.uuid)
+            if attended is not None:
+                attended.changed.set()  # its poller, if it has one, was stopped when the transition began

@@ -8,7 +8,7 @@ The source: https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -78,8 +78,3 @@ def write_event(records: Iterable[EventRecord], members: bytes = b"") -> bytes:
     """The event for these records; `members` is the JSON of what stands beside them, if anything does."""
     body = b",".join(record.text for record in records)
     return b"".join((_BEFORE_RECORDS, body, b"]", b"," if members else b"", members, b"}"))
-
-
-def event_bytes(records: Sequence[EventRecord]) -> int:
-    """The size of the event for these records alone."""
-    return ENVELOPE_BYTES + sum(len(record.text) + 1 for record in records)

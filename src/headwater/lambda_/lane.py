@@ -22,7 +22,7 @@ from itertools import takewhile
 import msgspec
 
 from headwater.engine.caller import Caller
-from headwater.lambda_.batching import Gathered, is_too_large, plan_batch
+from headwater.lambda_.batching import PAYLOAD_MAX_BYTES, Gathered, is_too_large, plan_batch
 from headwater.lambda_.discarding import Discarding
 from headwater.lambda_.event_counts import EventCounts
 from headwater.lambda_.event_source_mapping import FUNCTION_FAILED, PROCESSED, Mapping
@@ -77,6 +77,7 @@ class Lane:
         self._current: Work | None = None
         self._read_to = progress.position
         self._ended = False
+        self._more_follows = False
         self._stopping = False
         self._is_early = False
         self._refusals = 0
@@ -114,8 +115,13 @@ class Lane:
         self._waiting.append(record)
         self.waiting_bytes += len(record.text)
 
-    def advance(self, position: int, *, ended: bool) -> None:
-        """Everything before `position` has been offered; `ended`: and there will be nothing more."""
+    def advance(self, position: int, *, ended: bool, more_follows: bool = False) -> None:
+        """Everything before `position` has been offered.
+
+        `ended`: there will be nothing more. `more_follows`: the next page is being read, so a batch that
+        is not full need not go yet.
+        """
+        self._more_follows = more_follows
         self._read_to = max(position, self._start)
         self._ended = ended
         self._wake.set()
@@ -172,6 +178,9 @@ class Lane:
         gathered = Gathered(sizes, self._waiting_since_ms, is_closed)
         mapping = self._mapping
         window_ms = mapping.batching_window_s * 1000
+        may_grow = count < mapping.batch_size and self.waiting_bytes < PAYLOAD_MAX_BYTES
+        if self._more_follows and may_grow and not is_closed:
+            return None
         plan = plan_batch(gathered, mapping.batch_size, window_ms, now_ms, members_bytes)
         if plan.size == 0:
             self._look_again_ms = plan.look_again_ms if count else self._look_again_ms

@@ -83,7 +83,7 @@ class ShardPoller:
             tasks.create_task(self._read())
             for lane in self._lanes:
                 tasks.create_task(lane.run())
-        self._on_progress()
+        self._keep_progress()
 
     async def _read(self) -> None:
         try:
@@ -115,9 +115,12 @@ class ShardPoller:
         self._counts.polled += len(reading.records)
         self._ended = reading.next_position is None
         self._read_to = position if reading.next_position is None else reading.next_position
+        more_follows = not self._ended and not self._is_caught_up() and self.has_room()
+        if self._parts.engine.throughput is not None:
+            more_follows = False  # not at once
         for lane in self._lanes:
-            lane.advance(self._read_to, ended=self._ended)
-        self._on_progress()
+            lane.advance(self._read_to, ended=self._ended, more_follows=more_follows)
+        self._keep_progress()
 
     def has_room(self) -> bool:
         """Whether the lanes have less to do than they may."""
@@ -141,13 +144,16 @@ class ShardPoller:
             return ""  # it will not be invoked either
 
     def _on_progress(self) -> None:
+        self._keep_progress()
+        if not self._ended:
+            self._reader.on_room()
+
+    def _keep_progress(self) -> None:
         lanes = tuple(lane.progress for lane in self._lanes)
         is_finished = self._ended and all(lane.is_done for lane in self._lanes)
         self._parts.store.keep_progress(
             self._mapping.uuid, self._shard.log_id, ShardProgress(lanes, is_finished)
         )
-        if not self._ended:
-            self._reader.wake()
 
     def _is_caught_up(self) -> bool:
         extent = self._parts.engine.store.extent(self._shard.log_id)

@@ -80,12 +80,14 @@ class LogReader:
         self._position = position
         self._target = target
         self._next_read_ms = 0
+        self._waits_for_room = False
         self._wake = asyncio.Event()
         self._stopping = False
 
-    def wake(self) -> None:
-        """Look again: there may be records, or room for them."""
-        self._wake.set()
+    def on_room(self) -> None:
+        """There is room for records again."""
+        if self._waits_for_room:
+            self._wake.set()
 
     def stop(self) -> None:
         """Let `run` end."""
@@ -102,7 +104,8 @@ class LogReader:
         try:
             while not self._stopping:
                 self._wake.clear()
-                if not self._target.has_room():
+                self._waits_for_room = not self._target.has_room()
+                if self._waits_for_room:
                     await self._wake.wait()
                 elif self._may_read() and await self._read():
                     return
@@ -129,7 +132,8 @@ class LogReader:
         self._target.take(reading)
         if reading.next_position is None:
             return True
-        if not reading.records:
+        extent = engine.store.extent(shard.log_id)
+        if extent is None or self._position >= extent.next:
             await self._wake.wait()
         return False
 
@@ -172,7 +176,7 @@ class FanOutReader:
         self._stopping = False
         self._wake = asyncio.Event()
 
-    def wake(self) -> None:
+    def on_room(self) -> None:
         """There is room for records again."""
         if self._paused and self._subscription is not None and self._target.has_room():
             self._paused = False
