@@ -108,6 +108,7 @@ class MappedStream:
     """What a test works with."""
 
     enforce_limits: bool = False
+    transition_ms: int = 0
     retry_delay_ms: int = 1_000
     clock: ManualClock = field(default_factory=ManualClock)
     functions: Functions = field(default_factory=Functions)
@@ -120,7 +121,7 @@ class MappedStream:
         self.open_engine()
 
     def open_engine(self) -> None:
-        settings = Settings(transition_ms=0, enforce_limits=self.enforce_limits)
+        settings = Settings(transition_ms=self.transition_ms, enforce_limits=self.enforce_limits)
         self.engine = Engine(self.store, self.clock, settings, self._random.randbytes)
         self.engine.open()
         self.mappings = EventSourceMappings(
