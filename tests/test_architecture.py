@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "engine": {"engine", "storage", "model"},
     "api": {"api", "engine", "storage", "wire", "model"},
     "server": {"server", "api", "engine", "storage", "wire", "model"},
-    "lambda_": {"lambda_", "api", "engine", "storage", "wire", "model"},
+    "lambda_": {"lambda_", "server", "api", "engine", "storage", "wire", "model"},
     "config": {"config"},
     "app": {"app", "config", "lambda_", "server", "api", "engine", "storage", "wire", "model"},
     "cli": {"cli", "app", "config", "wire", "model"},

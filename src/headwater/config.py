@@ -50,6 +50,10 @@ class Config:
     """Open shards of provisioned streams that one account may have in one region."""
     on_demand_stream_limit: int = 50
     """On-demand streams that one account may have in one region."""
+    lambda_retry_delay_ms: int = 1_000
+    """How long an event source mapping waits before a failed batch is tried a second time."""
+    lambda_destination_url: str | None = None
+    """Where SQS, SNS and S3 answer for on-failure destinations; `None`: beside Kinesis, in this server."""
     allow_origins: tuple[str, ...] = ()
     """Origins of web pages that may call the server, besides this machine's own; `*` is all."""
     allow_hosts: tuple[str, ...] = ()
@@ -261,6 +265,20 @@ SETTINGS = (
         "COUNT",
         "On-demand streams in one account and region.",
         _whole_number(1, 10_000_000),
+    ),
+    Setting(
+        "lambda_retry_delay_ms",
+        "lambda-retry-delay-ms",
+        "MS",
+        "Before a failed batch is tried again; doubled each time.",
+        _whole_number(0, 86_400_000),
+    ),
+    Setting(
+        "lambda_destination_url",
+        "lambda-destination-url",
+        "URL",
+        "Where SQS, SNS and S3 of on-failure destinations are, if not here.",
+        _matching(r"https?://[^\s/,]+/?", "a URL such as http://127.0.0.1:5000"),
     ),
     Setting(
         "allow_origins",

@@ -45,11 +45,9 @@ class Request(NamedTuple):
 
 
 class DestinationSender:
-    """A `Sender`. `endpoint_url` says where the other services are; `None`: nowhere."""
+    """A `Sender`. `endpoint_url` says where the other services are."""
 
-    def __init__(
-        self, engine: Engine, clock: Clock, endpoint_url: Callable[[], str | None], key: Key
-    ) -> None:
+    def __init__(self, engine: Engine, clock: Clock, endpoint_url: Callable[[], str], key: Key) -> None:
         """`clock` is the machine's, by which requests are signed, with `key`."""
         self._engine = engine
         self._clock = clock
@@ -63,12 +61,11 @@ class DestinationSender:
             await self._put(message)
             return
         endpoint_url = self._endpoint_url()
-        if endpoint_url is None:
-            raise DestinationFailed(f"there is no {service.upper()}: set --lambda-destination-url")
         request = _REQUESTS[service](message, endpoint_url, account_id, resource)
         status, answer = await asyncio.to_thread(self._exchange, endpoint_url, region or "us-east-1", request)
         if status >= 300:
-            raise DestinationFailed(f"{service.upper()} answered {status}: {answer[:200]!r}")
+            where = f"{service.upper()} at {endpoint_url}"
+            raise DestinationFailed(f"{where} answered {status}: {answer[:200]!r}")
 
     async def _put(self, message: Message) -> None:
         name = parse_stream_arn(message.destination_arn)
