@@ -1,7 +1,7 @@
 """The part of `put_to_push.py` without an SDK: what is left is the server and two processes that wait.
 
-    python -m benchmarks.put_to_push_sockets write STREAM RATE BATCH RECORDS    puts, then prints the rate
-    python -m benchmarks.put_to_push_sockets read CONSUMER_ARN RECORDS          prints "subscribed", then ms
+python -m benchmarks.put_to_push_sockets write STREAM RATE BATCH RECORDS    puts, then prints the rate
+python -m benchmarks.put_to_push_sockets read CONSUMER_ARN RECORDS          prints "subscribed", then ms
 """
 
 from __future__ import annotations

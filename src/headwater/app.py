@@ -35,6 +35,7 @@ from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
 from headwater.config import Config, tls_folder
 from headwater.engine.engine import Engine
+from headwater.engine.faults import Faults
 from headwater.engine.settings import Settings
 from headwater.model.clock import AdjustableClock, Clock, SystemClock
 from headwater.server.allocator import keep_freed_memory
@@ -51,6 +52,7 @@ from headwater.server.credentials import (
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch
 from headwater.server.exchange import HEADERS_READ
+from headwater.server.fault_injection import FaultInjection
 from headwater.server.first_bytes import Doorway
 from headwater.server.host_names import HostPolicy
 from headwater.server.http1 import Http1Connection
@@ -230,6 +232,7 @@ class Server:
             origins=OriginPolicy(config.allow_origins),
             log=self._log,
             clock=self._test_clock,
+            injection=FaultInjection(Faults(), engine),
         )
 
     def _tick(self) -> None:

@@ -9,8 +9,11 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "testing.md").read_text()
+SUITES_ON_PAGES = {"testing.md": 2, "faults.md": 1}
+"""How many suites each page has."""
 
 
 def run_tests(folder: Path, *blocks: str) -> str:
@@ -29,9 +32,16 @@ def run_tests(folder: Path, *blocks: str) -> str:
     return ran.stdout
 
 
-def test_the_suite_in_the_documentation_passes(tmp_path: Path) -> None:
-    suites: list[str] = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    assert len(suites) == 2
+def suites_of(page: str) -> list[str]:
+    """The examples of a page, but those for asynchronous tests, which need what is not installed here."""
+    found: list[str] = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    return [suite for suite in found if "async def" not in suite]
+
+
+@pytest.mark.parametrize("page", SUITES_ON_PAGES)
+def test_the_suite_in_the_documentation_passes(page: str, tmp_path: Path) -> None:
+    suites = suites_of((ROOT / "docs" / page).read_text())
+    assert len(suites) == SUITES_ON_PAGES[page]
     for number, suite in enumerate(suites):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -59,3 +69,33 @@ def test_it(headwater, kinesis, kinesis_stream, turn):
     client.close()
 """,
     )
+
+
+def test_no_fault_outlives_its_test(tmp_path: Path) -> None:
+    run_tests(
+        tmp_path,
+        """
+import pytest
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_it(headwater, kinesis_stream, turn):
+    assert len(headwater.faults) == 0
+    headwater.faults.cut("PutRecord")
+""",
+    )
+
+
+def test_a_suite_that_does_not_use_the_fixtures_pays_for_nothing() -> None:
+    script = (
+        "import sys, headwater.testing.plugin; "
+        "print([name for name in ('headwater.app', 'boto3', 'aiobotocore', 'anyio', 'pytest_asyncio') "
+        "if name in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
+    assert ran.stdout == "[]\n"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from headwater.api.operation import Handler, Operation
+from headwater.api.stream_reference import stream_name_in
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
@@ -78,7 +79,7 @@ def _rated(
 ) -> Handler:
     async def handle(engine: Engine, caller: Caller, request: Any) -> dict[str, Any] | StreamedAnswer | None:
         now_ms = engine.now_ms()
-        stream = _stream_of(request)
+        stream = stream_name_in(request)
         of_each = [stream if member == "stream" else getattr(request, member) for member in rate.of_each]
         key = (name, *caller, *of_each)
         bucket = buckets.get(key)
@@ -94,12 +95,3 @@ def _rated(
         return await handler(engine, caller, request)
 
     return handle
-
-
-def _stream_of(request: Any) -> str | None:
-    """The name of the stream that the request names in one way or another."""
-    name: str | None = getattr(request, "StreamName", None)
-    for member in ("StreamARN", "ConsumerARN"):
-        arn: str = getattr(request, member, None) or ""
-        name = name or arn.partition(":stream/")[2].partition("/")[0]
-    return name or None

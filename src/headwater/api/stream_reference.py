@@ -57,6 +57,15 @@ def stream_of_arn(caller: Caller, arn: str | None) -> StreamName:
     return named
 
 
+def stream_name_in(request: Any) -> str | None:
+    """The name of the stream that the request names in one way or another; nothing is checked."""
+    name: str | None = getattr(request, "StreamName", None)
+    for member in ("StreamARN", "ConsumerARN", "ResourceARN"):
+        arn: str = getattr(request, member, None) or ""
+        name = name or arn.partition(":stream/")[2].partition("/")[0]
+    return name or None
+
+
 async def consumer_named(engine: Engine, caller: Caller, request: Any) -> tuple[Stream, Consumer]:
     """The consumer that `ConsumerARN`, or `StreamARN` and `ConsumerName`, or all three name.
 

@@ -112,18 +112,22 @@ class Connection:
         Raises `ApiError`, or `NoServer` when there is no answer at all.
         """
         body = json.dumps({name: value for name, value in members.items() if value is not None}).encode()
-        try:
-            http_connection = self._ready()
-            http_connection.request("POST", self._path, body, self._headers(operation, body))
-            response = http_connection.getresponse()
-            status, answer = response.status, response.read()
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise self._no_server(error) from error
-        except ValueError:  # not shown: its text would hold the header
-            self.close()
-            raise ClientFailure("the region or the access key holds what no header may hold") from None
+        named = {
+            b"content-type": b"application/x-amz-json-1.1",
+            b"x-amz-target": f"Kinesis_20131202.{operation}".encode(),
+        }
+        status, answer = self._ask("POST", self._path, named, body)
         return _parsed(status, answer, self.environment.endpoint_url)
+
+    def ask_route(self, method: str, route: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask one of the server's own routes, under `/_headwater/`, and give its answer.
+
+        Raises `ClientFailure` with the server's words when it refuses, and `NoServer`.
+        """
+        body = b"" if document is None else json.dumps(document).encode()
+        named = {b"content-type": b"application/json"}
+        status, answer = self._ask(method, f"/_headwater/{route}", named, body)
+        return _route_answer(status, answer, self.environment.endpoint_url)
 
     def call_patiently(self, operation: str, **members: Any) -> dict[str, Any]:
         """Like `call`, but wait out transient errors for up to `PATIENCE_S`."""
@@ -153,15 +157,25 @@ class Connection:
         self._http.connect()
         return self._http
 
-    def _headers(self, operation: str, body: bytes) -> dict[str, str]:
+    def _ask(self, method: str, path: str, named: dict[bytes, bytes], body: bytes) -> tuple[int, bytes]:
+        """The status and body of the answer to a request with these headers."""
+        try:
+            http_connection = self._ready()
+            http_connection.request(method, path, body, self._headers(method, path, named, body))
+            response = http_connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise self._no_server(error) from error
+        except ValueError:  # not shown: its text would hold the header
+            self.close()
+            raise ClientFailure("the region or the access key holds what no header may hold") from None
+
+    def _headers(self, method: str, path: str, named: dict[bytes, bytes], body: bytes) -> dict[str, str]:
         """All headers of a call, signed with the environment's key."""
         environment = self.environment
-        headers = {
-            b"content-type": b"application/x-amz-json-1.1",
-            b"host": urlsplit(environment.endpoint_url).netloc.encode(),
-            b"x-amz-target": f"Kinesis_20131202.{operation}".encode(),
-        }
-        message = Message(b"POST", self._path.encode(), headers, body)
+        headers = {**named, b"host": urlsplit(environment.endpoint_url).netloc.encode()}
+        message = Message(method.encode(), path.encode(), headers, body)
         key = Key(environment.access_key_id, environment.secret_access_key, environment.session_token)
         timestamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         signed = headers | sign(message, key, timestamp, environment.region, "kinesis")
@@ -246,4 +260,17 @@ def _parsed(status: int, answer: bytes, endpoint_url: str) -> dict[str, Any]:
     if status >= 400:
         code = str(members["__type"]).rpartition("#")[2]
         raise ApiError(code, str(members.get("message") or members.get("Message") or ""))
+    return members
+
+
+def _route_answer(status: int, answer: bytes, endpoint_url: str) -> dict[str, Any]:
+    """What one of the server's own routes answers, or why it refuses."""
+    try:
+        members = json.loads(answer)
+    except ValueError:
+        members = None
+    if not isinstance(members, dict) or (status >= 400 and "message" not in members):
+        raise NoServer(f"what answers at {endpoint_url} is not Headwater (HTTP status {status})")
+    if status >= 400:
+        raise ClientFailure(printable(str(members["message"])))
     return members

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from headwater.model.arn import StreamName
+from headwater.model.errors import KinesisError
 
 
 class SubscriptionKey(NamedTuple):
@@ -26,3 +27,6 @@ class ActiveSubscription(Protocol):
 
     def take_over(self) -> None:
         """Another subscription with the same key begins: end this one."""
+
+    def end_after(self, events: int, error: KinesisError | None) -> None:
+        """End this one on purpose, after so many further events."""

@@ -68,7 +68,7 @@ async def append_one(engine: Engine, held: Held, record: NewRecord) -> Placement
     if engine.throughput is not None:
         (placement,) = await append(engine, held, (record,))
         return placement
-    log_id, shard_id, base, epoch_s = routes[_route_of(record, routes, by_turn=stream.distribution == "AUTO")]
+    log_id, shard_id, base, epoch_s = routes[route_of(record, routes, by_turn=stream.distribution == "AUTO")]
     arrival_ms = engine.arrival_ms()
     payload = encode_payload(data, partition_key, encrypted=stream.encryption_type == "KMS")
     (position,) = await engine.store.append((Entry(log_id, arrival_ms, (payload,)),))
@@ -98,7 +98,7 @@ def _share_out(
     for index in pending:
         record = records[index]
         data, partition_key, _ = record
-        route_at = _route_of(record, routes, by_turn=by_turn)
+        route_at = route_of(record, routes, by_turn=by_turn)
         if limits is not None:
             log_id, shard_id, _, _ = routes[route_at]
             if not limits.takes(log_id, record_size(data, partition_key), now_ms):
@@ -112,7 +112,8 @@ def _share_out(
     return shares
 
 
-def _route_of(record: NewRecord, routes: Routes, *, by_turn: bool) -> int:
+def route_of(record: NewRecord, routes: Routes, *, by_turn: bool) -> int:
+    """Which of a stream's routes the record takes; with `by_turn`, whatever its key."""
     _, partition_key, explicit_hash_key = record
     if by_turn:
         return routes.in_turn()

@@ -66,6 +66,12 @@ class Sink(Protocol):
         """The subscription has ended."""
 
 
+class _Ending(NamedTuple):
+    events: int
+    """So many are still sent."""
+    error: KinesisError | None
+
+
 class Subscription:
     """One reader of one shard for one consumer."""
 
@@ -81,6 +87,8 @@ class Subscription:
         self._pumping = False
         self._pump_again = False
         self._unwatch: list[Callable[[], None]] = []
+        self._ending: _Ending | None = None
+        """An end that was asked for."""
 
     @property
     def started_ms(self) -> int:
@@ -100,6 +108,7 @@ class Subscription:
             self._unwatch.append(engine.store.watch(shard.log_id, self._pump))
         self._unwatch.append(engine.watch_stream(key.stream, self._pump))
         self._unwatch.append(engine.watch_time(self._on_tick))
+        self._end_if_asked()
         self._pump()
 
     def pause(self) -> None:
@@ -118,6 +127,23 @@ class Subscription:
     def take_over(self) -> None:
         """Another subscription for the same consumer and shard begins."""
         self._fail(_in_use(self._key))
+
+    def end_after(self, events: int, error: KinesisError | None) -> None:
+        """End on purpose after so many further events: cleanly, or with an error."""
+        self._ending = _Ending(events, error)
+        if self._sink is not None:
+            self._end_if_asked()
+
+    def _end_if_asked(self) -> None:
+        """End if no event is left to be sent before an end that was asked for."""
+        ending = self._ending
+        if ending is None or ending.events > 0:
+            return
+        sink = self._finish()
+        if sink is not None and ending.error is not None:
+            sink.fail(ending.error)
+        elif sink is not None:
+            sink.end()
 
     def _on_tick(self, now_ms: int) -> None:
         if now_ms - self._started_ms >= SUBSCRIPTION_LIFE_MS:
@@ -172,6 +198,9 @@ class Subscription:
             if self._rate is not None:
                 self._rate.use(reading.records.size())
             sink.event(Event(reading, _continuation(reading, reading.next_position, now_ms)))
+            if self._ending is not None:
+                self._ending = self._ending._replace(events=self._ending.events - 1)
+                self._end_if_asked()
             if not reading.records:
                 return
 

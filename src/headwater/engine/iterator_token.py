@@ -48,7 +48,8 @@ def issue_iterator(sealer: Sealer, iterator: Iterator) -> str:
 
 def read_iterator(sealer: Sealer, token: str) -> Iterator | None:
     """The iterator of a token; `None` for one that was not issued here."""
-    content = sealer.open(token)
+    # AWS takes an iterator in quotes, too, as a shell script may have cut it out of an answer.
+    content = sealer.open(token.removeprefix('"').removesuffix('"'))
     if content is None:
         return None
     _version, issued_ms, created_ms, shard_index, position, region_bytes, name_bytes = _FIXED.unpack_from(

@@ -76,17 +76,12 @@ async def open_iterator(
     account and region, ExpiredIteratorException after 300 s, and
     ResourceNotFoundException when the stream or shard has gone since.
     """
-    # AWS takes an iterator in quotes, too, as a shell script may have cut it out of an answer.
-    iterator = read_iterator(engine.iterators, token.removeprefix('"').removesuffix('"'))
+    iterator = read_iterator(engine.iterators, token)
     if iterator is None or iterator.stream[:2] != (account_id, region):
         raise InvalidArgumentException("Invalid ShardIterator.")
     now_ms = engine.now_ms()
     if now_ms - iterator.issued_ms > ITERATOR_LIFE_MS:
-        raise ExpiredIteratorException(
-            f"Iterator expired. The iterator was created at time {_utc_text(iterator.issued_ms)} "
-            f"while right now it is {_utc_text(now_ms)} which is further in the future than the "
-            f"tolerated delay of {ITERATOR_LIFE_MS} milliseconds."
-        )
+        raise iterator_expired(iterator.issued_ms, now_ms)
     try:
         held = engine.settled(iterator.stream) or await engine.serving(iterator.stream)
     except ResourceNotFoundException:
@@ -101,6 +96,15 @@ def iterator_at(engine: Engine, stream: Stream, shard: Shard, position: int) -> 
     """The token of an iterator that is issued now."""
     iterator = Iterator(engine.now_ms(), stream.full_name, stream.created_ms, shard.index, position)
     return issue_iterator(engine.iterators, iterator)
+
+
+def iterator_expired(issued_ms: int, now_ms: int) -> ExpiredIteratorException:
+    """The answer for an iterator that was issued too long ago."""
+    return ExpiredIteratorException(
+        f"Iterator expired. The iterator was created at time {_utc_text(issued_ms)} "
+        f"while right now it is {_utc_text(now_ms)} which is further in the future than the "
+        f"tolerated delay of {ITERATOR_LIFE_MS} milliseconds."
+    )
 
 
 def shard_gone(name: StreamName, shard_id: str) -> ResourceNotFoundException:

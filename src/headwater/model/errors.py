@@ -132,3 +132,11 @@ class InternalFailureException(KinesisError):
     """The store could not keep its promise: nothing was changed."""
 
     code = "InternalFailureException"
+
+
+class NamedError(KinesisError):
+    """An error of the API by its name alone, for those that nothing here raises by itself."""
+
+    def __init__(self, code: str, message: str | None) -> None:
+        super().__init__(message)
+        self.code = code

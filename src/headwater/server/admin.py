@@ -1,13 +1,13 @@
 """The server's own routes, under `/_headwater/`: not AWS's API, and not signed.
 
-The set is a table: path to method to what is done. What is asked and what is
-answered is a JSON object.
+The set is a table: path to method to what is done; a part of it that is large is a
+`RouteSet` in a module of its own. What is asked and what is answered is a JSON object.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -22,6 +22,19 @@ TIME_LIMIT_MS = 2**48
 
 Action = Callable[[bytes], Coroutine[Any, None, dict[str, Any]]]
 """Takes the body of the request."""
+
+
+Methods = Mapping[bytes, Action]
+
+
+class RouteSet(NamedTuple):
+    """Routes that belong together. Paths are below `/_headwater/`."""
+
+    routes: Mapping[bytes, Methods]
+    items: Mapping[bytes, Callable[[str], Methods]]
+    """What can be asked of a single item, by the path of its collection; takes the item's name."""
+    reset: Callable[[], object]
+    """Forget everything."""
 
 
 class AdminEngine(Protocol):
@@ -59,11 +72,14 @@ class ClockChange(msgspec.Struct, forbid_unknown_fields=True):
 class Admin:
     """The routes of one server."""
 
-    def __init__(self, engine: AdminEngine, clock: AdjustableClock | None = None) -> None:
-        """`clock` is the engine's, if it may be moved."""
+    def __init__(
+        self, engine: AdminEngine, clock: AdjustableClock | None = None, more: Sequence[RouteSet] = ()
+    ) -> None:
+        """`clock` is the engine's, if it may be moved; `more` are routes beside those that are here."""
         self._engine = engine
         self._clock = clock
-        self._routes: dict[bytes, dict[bytes, Action]] = {
+        self._more = more
+        self._routes: dict[bytes, Methods] = {
             PREFIX + b"clock": {b"GET": self._show_clock, b"POST": self._change_clock},
             PREFIX + b"health": {b"GET": self._health},
             PREFIX + b"reset": {b"POST": self._reset},
@@ -71,7 +87,7 @@ class Admin:
 
     async def answer(self, method: bytes, path: bytes, body: bytes) -> Answer:
         """What the route says. HEAD is answered as GET."""
-        methods = self._routes.get(path)
+        methods = self._routes.get(path) or self._methods_of_more(path)
         if methods is None:
             return _say(404, {"message": f"There is no {path.decode('latin-1')}."})
         action = methods.get(b"GET" if method == b"HEAD" else method)
@@ -84,11 +100,23 @@ class Admin:
         except Refused as refused:
             return _say(refused.status, {"message": str(refused)})
 
+    def _methods_of_more(self, path: bytes) -> Methods | None:
+        path = path.removeprefix(PREFIX)
+        collection, _, item = path.rpartition(b"/")
+        for routes, items, _ in self._more:
+            if path in routes:
+                return routes[path]
+            if item and collection in items:
+                return items[collection](item.decode("latin-1"))
+        return None
+
     async def _health(self, _body: bytes) -> dict[str, Any]:
         return {"status": "running", "version": __version__, "streams": self._engine.stream_count()}
 
     async def _reset(self, _body: bytes) -> dict[str, Any]:
         await self._engine.reset()
+        for routes in self._more:
+            routes.reset()
         return {"status": "reset"}
 
     async def _show_clock(self, _body: bytes) -> dict[str, Any]:

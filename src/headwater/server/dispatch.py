@@ -44,13 +44,18 @@ from headwater.server.event_source import EVENT_STREAM_FIELDS, EventSource
 from headwater.server.exchange import (
     Answer,
     BodySource,
+    Cut,
     Fields,
     HttpRequest,
     HttpResponse,
     Refusal,
     RequestIds,
     Respond,
+    Wait,
+    in_place_of_answer,
 )
+from headwater.server.fault_injection import FaultInjection, Unanswered
+from headwater.server.fault_routes import fault_routes
 from headwater.server.host_names import HostPolicy
 from headwater.server.neighbours import Neighbour, service_of
 from headwater.server.request_log import RequestLog
@@ -60,6 +65,8 @@ from headwater.storage.interface import StoreUnavailable
 from headwater.wire import error_format
 
 TARGET_PREFIX = b"Kinesis_20131202."
+CHANGING_METHODS = (b"POST", b"DELETE")
+"""Of the server's own routes: they must be signed where signatures are verified."""
 PLAIN_JSON = b"application/json"
 STREAM_DELAY_S = 0.01
 """A streamed answer begins no sooner. On HTTP/1.1 the SDK for Go closes the connection under an answer
@@ -110,8 +117,9 @@ class Dispatch:
         log: RequestLog,
         clock: AdjustableClock | None = None,
         neighbours: Sequence[Neighbour] = (),
+        injection: FaultInjection | None = None,
     ) -> None:
-        """`clock` is the engine's, if it may be moved."""
+        """`clock` is the engine's, if it may be moved; `injection` makes the faults that were asked for."""
         self._engine = engine
         self._neighbours = neighbours
         self._tasks: set[asyncio.Task[Answer]] = set()
@@ -123,7 +131,10 @@ class Dispatch:
         self._hosts = hosts
         self._origins = origins
         self._log = log
-        self._admin = Admin(engine, clock)
+        more = () if injection is None else (fault_routes(injection),)
+        self._admin = Admin(engine, clock, more)
+        self._injection = injection
+        self._fault_rules = {} if injection is None else injection.faults.rules
         self._ids = RequestIds()
 
     def handle(self, request: HttpRequest, respond: Respond) -> None:
@@ -188,7 +199,7 @@ class Dispatch:
         return False
 
     def _run_admin(self, request: HttpRequest, call: Call) -> None:
-        changes = request.method == b"POST"
+        changes = request.method in CHANGING_METHODS
         call.level = "info" if changes else "debug"
         if changes and self._authentication.verifies:
             try:
@@ -239,6 +250,9 @@ class Dispatch:
         except Exception as error:  # noqa: BLE001 - `finish` tells a refusal from a fault, and logs that
             call.finish(None, error)
             return
+        if self._fault_rules and self._injection is not None:
+            drive(self._injection.run(name, handler, caller, accepted, call.hold_back), call.finish)
+            return
         drive(handler(self._engine, caller, accepted), call.finish)
 
 
@@ -272,7 +286,10 @@ class Call:
     def finish(self, document: dict[str, Any] | StreamedAnswer | None, error: BaseException | None) -> None:
         """The operation has ended: answer what it gave or raised."""
         if error is not None:
-            self.fail(self.as_kinesis_error(error))
+            if isinstance(error, Unanswered):
+                self.leave(error)
+            else:
+                self.fail(self.as_kinesis_error(error))
             return
         if isinstance(document, StreamedAnswer):
             self.stream(document)
@@ -289,6 +306,15 @@ class Call:
         answer = Answer(200, EVENT_STREAM_FIELDS, b"")
         source = EventSource(document, self.format)
         asyncio.get_running_loop().call_later(STREAM_DELAY_S, lambda: self.answer(answer, source=source))
+
+    def hold_back(self, wait: Wait) -> None:
+        """The answer is held back."""
+        self._respond(in_place_of_answer(wait))
+
+    def leave(self, reason: Unanswered) -> None:
+        """Give no answer: the connection ends, if it has not."""
+        self._respond(in_place_of_answer(Cut()))
+        self._log.note("warning", f"{self.name} => no answer: {reason} {self.request_id}")
 
     def finish_admin(self, answer: Answer | None, error: BaseException | None) -> None:
         """A route of the server's own has ended."""

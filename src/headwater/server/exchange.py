@@ -5,7 +5,8 @@ bytes travel, and `Dispatch`, which knows what is asked for.
 
 Rules:
 - a front end hands over a request once it has arrived whole, and gets exactly one
-  call of `respond` for it: at once or later, on the same thread;
+  call of `respond` for it: at once or later, on the same thread. A response whose source
+  is a `Wait` says that it comes later, and does not count;
 - header names are lower-case bytes, and only those in `HEADERS_READ` are kept, unless
   signatures are verified: then all are, values of one name joined by commas;
 - what cannot be read as a request at all is handed over as a `Refusal`, so that
@@ -97,6 +98,34 @@ class BodySource(Protocol):
         """
 
 
+class Cut:
+    """In place of a source: no answer is ever given, and the connection ends as if the network had failed.
+
+    Where a connection carries many requests, only this one's stream is broken off.
+    """
+
+    def stop(self) -> None:
+        """The client has gone first."""
+
+
+class Wait:
+    """In place of a source: the answer is held back on purpose. Calls `on_gone` if the client goes first."""
+
+    def __init__(self, on_gone: Callable[[], None]) -> None:
+        self._on_gone = on_gone
+        self.is_over = False
+
+    def end(self) -> None:
+        """It is waited for no longer."""
+        self.is_over = True
+
+    def stop(self) -> None:
+        """The client has gone."""
+        if not self.is_over:
+            self.is_over = True
+            self._on_gone()
+
+
 class HttpResponse(NamedTuple):
     """An answer ready to be sent."""
 
@@ -105,8 +134,8 @@ class HttpResponse(NamedTuple):
     body: bytes
     request_id: str
     extended_id: str | None
-    source: BodySource | None = None
-    """What goes on producing the body; `body` is then empty."""
+    source: BodySource | Cut | Wait | None = None
+    """What goes on producing the body, or comes in place of an answer; `body` is then empty."""
 
 
 class Refusal(NamedTuple):
@@ -118,6 +147,11 @@ class Refusal(NamedTuple):
 
 
 Respond = Callable[[HttpResponse], None]
+
+
+def in_place_of_answer(source: Cut | Wait) -> HttpResponse:
+    """What to respond with when there is no answer, never or not yet."""
+    return HttpResponse(0, (), b"", "", None, source)
 
 
 class RequestHandler(Protocol):

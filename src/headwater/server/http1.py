@@ -34,11 +34,13 @@ from headwater.server.connections import GOODBYE_S, OpenConnections
 from headwater.server.exchange import (
     HEADERS_READ,
     BodySource,
+    Cut,
     Fields,
     HttpRequest,
     HttpResponse,
     Refusal,
     RequestHandler,
+    Wait,
 )
 from headwater.server.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
 
@@ -307,6 +309,8 @@ class Http1Connection(asyncio.Protocol):
         self._current: tuple[HttpRequest, bool] | None = None
         self._streamed: StreamedBody | None = None
         """The body of the answer to the current request, if it is a streamed one."""
+        self._wait: Wait | None = None
+        """What was said last about an answer that is held back."""
         self._advancing = False
         self._reading_paused = False
         self._writing_paused = False
@@ -334,6 +338,8 @@ class Http1Connection(asyncio.Protocol):
         self._connections.remove(self)
         if self._streamed is not None:
             self._streamed.cut()
+        if self._wait is not None:
+            self._wait.stop()
 
     def data_received(self, data: bytes) -> None:
         """Read, and handle what has become whole."""
@@ -347,10 +353,11 @@ class Http1Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Stay open for writing while answers are due; over TLS that is not possible.
 
-        The reader of a streamed answer, which has no end of its own, is taken to have left.
+        The reader of a streamed answer, which has no end of its own, is taken to have left, and
+        so is one whose answer is held back.
         """
         self._half_closed = True
-        if self._streamed is not None:
+        if self._streamed is not None or (self._wait is not None and not self._wait.is_over):
             return False
         is_waited_for = self._current is not None or bool(self._reader.ready)
         return is_waited_for and self._transport is not None and self._transport.can_write_eof()
@@ -454,10 +461,18 @@ class Http1Connection(asyncio.Protocol):
         elif not self._advancing:  # else the loop that handed this request over goes on by itself
             self._advance()
 
-    def _start_stream(self, response: HttpResponse, source: BodySource) -> None:
+    def _start_stream(self, response: HttpResponse, source: BodySource | Cut | Wait) -> None:
         transport = self._transport
         if transport is None or self._current is None:
             source.stop()
+            return
+        if isinstance(source, Wait):
+            self._wait = source
+            return
+        if isinstance(source, Cut):
+            self._current = None
+            self._since_s = self._now_s()
+            self._close(transport)
             return
         request, stays_open = self._current
         chunked = self._reader.speaks_1_1()

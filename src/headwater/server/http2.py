@@ -30,7 +30,7 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
 from headwater.server.connections import GOODBYE_S, OpenConnections
-from headwater.server.exchange import HEADERS_READ, HttpResponse, Refusal, RequestHandler
+from headwater.server.exchange import HEADERS_READ, Cut, HttpResponse, Refusal, RequestHandler, Wait
 from headwater.server.frame_meter import Flood, FrameMeter, FrameTooLarge
 from headwater.server.http2_outbox import Outbox
 from headwater.server.http2_protocol import start_protocol
@@ -139,7 +139,7 @@ class Http2Connection(asyncio.Protocol):
         for stream in tuple(self._arriving.values()):
             self._forget(stream)
         for stream in tuple(self._streams.values()):
-            if stream.source is not None:  # without an end of its own: its reader has left
+            if stream.needs_its_reader:
                 self._forget(stream)
                 stream.stop_source()
         self._drop_what_is_stuck()
@@ -350,6 +350,9 @@ class Http2Connection(asyncio.Protocol):
             if source is not None:
                 source.stop()
             return
+        if source is not None and isinstance(source, Cut | Wait):
+            self._give_no_answer(stream, source)
+            return
         is_bodiless = stream.method == b"HEAD" or (source is None and not response.body)
         fields = fields_of(response, self._connections.date)
         self._protocol.send_headers(stream.id, fields, end_stream=is_bodiless)
@@ -367,6 +370,15 @@ class Http2Connection(asyncio.Protocol):
         else:
             stream.source = source
             source.start(stream)
+
+    def _give_no_answer(self, stream: Stream, reason: Cut | Wait) -> None:
+        """Never, or not yet."""
+        if isinstance(reason, Wait):
+            stream.wait = reason
+            return
+        self._protocol.reset_stream(stream.id, ErrorCodes.INTERNAL_ERROR)
+        self._forget(stream)
+        self._flush_soon()
 
     def send(self, stream: Stream, data: bytes) -> None:
         """Send a part of a streamed body."""

@@ -9,7 +9,7 @@ from collections import deque
 from functools import lru_cache
 from typing import Protocol
 
-from headwater.server.exchange import BodySource, Fields, HttpRequest, HttpResponse
+from headwater.server.exchange import BodySource, Fields, HttpRequest, HttpResponse, Wait
 
 Field = tuple[bytes, bytes]
 
@@ -43,6 +43,7 @@ class Stream:
         "since_s",
         "source",
         "target",
+        "wait",
     )
 
     def __init__(self, sender: Sender, stream_id: int, since_s: float) -> None:
@@ -63,6 +64,8 @@ class Stream:
         self.ended = False
         """Nothing will be added to `outgoing`."""
         self.source: BodySource | None = None
+        self.wait: Wait | None = None
+        """What was said last about an answer that is held back."""
         self.paused = False
         """The source is."""
         self.since_s = since_s
@@ -108,11 +111,18 @@ class Stream:
             self.source = None
             self._sender.send_end(self)
 
+    @property
+    def needs_its_reader(self) -> bool:
+        """Whether a client that says no more has left: the answer has no end of its own, or is held back."""
+        return self.source is not None or (self.wait is not None and not self.wait.is_over)
+
     def stop_source(self) -> None:
         """Nobody is left to write for."""
         source, self.source = self.source, None
         if source is not None:
             source.stop()
+        if self.wait is not None:
+            self.wait.stop()
 
 
 def fields_of(response: HttpResponse, date: str) -> list[Field]:

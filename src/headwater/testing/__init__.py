@@ -1,6 +1,28 @@
-"""For the tests of those who use Kinesis: a server in their own process, and fixtures for pytest."""
+"""For the tests of those who use Kinesis: a server in their own process, and fixtures for pytest.
 
-from headwater.testing.in_process import Headwater
-from headwater.testing.server_clock import ServerClock
+What is asked for is imported then: pytest loads the plugin for every suite, also for those
+that use none of it, and a server takes a third of a second to import.
+"""
 
-__all__ = ["Headwater", "ServerClock"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headwater.testing.in_process import Headwater
+    from headwater.testing.server_clock import ServerClock
+    from headwater.testing.server_faults import ServerFault, ServerFaults
+
+__all__ = ["Headwater", "ServerClock", "ServerFault", "ServerFaults"]
+
+_MODULES = {
+    "Headwater": "in_process",
+    "ServerClock": "server_clock",
+    "ServerFault": "server_faults",
+    "ServerFaults": "server_faults",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

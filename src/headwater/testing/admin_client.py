@@ -13,6 +13,10 @@ TIMEOUT_S = 10.0
 class AdminFailure(Exception):
     """The server refused; the message says why."""
 
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
 
 class AdminClient:
     """A caller of one server."""
@@ -28,6 +32,10 @@ class AdminClient:
         """What a route answers to a change. Raises `AdminFailure`."""
         return self._call("POST", route, json.dumps(members))
 
+    def delete(self, route: str) -> dict[str, Any]:
+        """What a route answers when something is taken away. Raises `AdminFailure`."""
+        return self._call("DELETE", route, None)
+
     def _call(self, method: str, route: str, body: str | None) -> dict[str, Any]:
         connection = http.client.HTTPConnection(self._address, timeout=TIMEOUT_S)
         try:
@@ -37,5 +45,5 @@ class AdminClient:
         finally:
             connection.close()
         if response.status != 200:
-            raise AdminFailure(answer["message"])
+            raise AdminFailure(answer["message"], response.status)
         return answer

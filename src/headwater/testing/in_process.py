@@ -13,7 +13,9 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from threading import Thread
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +25,7 @@ from headwater.app import Server, new_event_loop
 from headwater.config import Config
 from headwater.testing.admin_client import AdminClient
 from headwater.testing.server_clock import ServerClock
+from headwater.testing.server_faults import ServerFaults
 
 START_TIMEOUT_S = 30.0
 STOP_GRACE_S = 2.0
@@ -90,24 +93,43 @@ class Headwater:
         """A boto3 client for Kinesis; `options` are more of its arguments. Closed with the server."""
         import boto3  # noqa: PLC0415 - it is the caller's, and takes longer to import than all the rest
 
-        arguments: dict[str, Any] = {
-            "endpoint_url": self.endpoint_url,
-            "region_name": self._config.region,
-            "aws_access_key_id": ACCESS_KEY,
-            "aws_secret_access_key": ACCESS_KEY,
-        }
-        client = boto3.client("kinesis", **(arguments | options))
+        client = boto3.client("kinesis", **(self._client_arguments() | options))
         self._clients.add(client)
         return client
 
+    @asynccontextmanager
+    async def async_client(self, **options: Any) -> AsyncIterator[Any]:
+        """An aiobotocore client for Kinesis, open in the block: `async with headwater.async_client() as …`.
+
+        It belongs to the event loop that runs the block, whoever runs that.
+        """
+        from aiobotocore.session import get_session  # noqa: PLC0415 - it is the caller's
+
+        arguments = self._client_arguments() | options
+        async with get_session().create_client("kinesis", **arguments) as client:
+            yield client
+
     def reset(self) -> None:
-        """Forget every stream, record and setting."""
+        """Forget every stream, record, setting and fault."""
         AdminClient(self.endpoint_url).post("reset")
 
     @property
     def clock(self) -> ServerClock:
         """The time that its streams live in."""
         return ServerClock(AdminClient(self.endpoint_url))
+
+    @property
+    def faults(self) -> ServerFaults:
+        """What goes wrong on purpose."""
+        return ServerFaults(AdminClient(self.endpoint_url))
+
+    def _client_arguments(self) -> dict[str, Any]:
+        return {
+            "endpoint_url": self.endpoint_url,
+            "region_name": self._config.region,
+            "aws_access_key_id": ACCESS_KEY,
+            "aws_secret_access_key": ACCESS_KEY,
+        }
 
     def _run(self, started: Future[str]) -> None:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:

@@ -2,11 +2,15 @@
 
 One server serves the whole session; each test that asks for `headwater` finds it empty, and
 the environment of the test points every AWS SDK at it.
+
+All are plain fixtures, so that they serve asynchronous tests under any plugin, in any of its
+modes: a fixture that is itself asynchronous would have to be made for one of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -27,7 +31,7 @@ def headwater_session() -> Iterator[Headwater]:
 
 @pytest.fixture
 def headwater(headwater_session: Headwater, monkeypatch: pytest.MonkeyPatch) -> Headwater:
-    """A server without streams, whose clock shows the machine's time."""
+    """A server without streams and faults, whose clock shows the machine's time."""
     headwater_session.reset()
     headwater_session.clock.restore()
     for name, value in headwater_session.environment.items():
@@ -41,6 +45,12 @@ def kinesis(headwater: Headwater) -> Iterator[Any]:
     client = headwater.client()
     yield client
     client.close()
+
+
+@pytest.fixture
+def async_kinesis(headwater: Headwater) -> AbstractAsyncContextManager[Any]:
+    """An aiobotocore client, open in `async with async_kinesis as kinesis:`."""
+    return headwater.async_client()
 
 
 @pytest.fixture

@@ -22,7 +22,15 @@ from headwater.model.errors import (
 from headwater.wire import json_format
 
 # Wherever a code is not named, the status is 400.
-DOCUMENT_STATUS = {KinesisError.code: 500, InternalFailureException.code: 500}
+DOCUMENT_STATUS = {
+    KinesisError.code: 500,
+    InternalFailureException.code: 500,
+    "NotAuthorized": 401,
+    "OptInRequired": 403,
+    "RequestEntityTooLargeException": 413,
+    "RequestTimeoutException": 408,
+    "ServiceUnavailable": 503,
+}
 FOREIGN_STATUS = {
     **DOCUMENT_STATUS,
     AccessDeniedException.code: 403,

@@ -1,0 +1,205 @@
+"""`headwater fault`: make calls go wrong on purpose.
+
+Each kind of fault is a command below `add`; all take the same options for which calls
+it is about and how often. What makes no sense is refused by the server, in its words.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from headwater.cli.connection import Connection, with_connection
+from headwater.cli.table import draw_table, draws, json_line, json_option
+
+_MATCHING = (
+    click.option("--stream", help="A stream's name or ARN."),
+    click.option("--shard", help="A shard's id; its number will do."),
+    click.option("--consumer", help="A consumer's name."),
+    click.option("--times", type=click.IntRange(min=1), help="How often it happens in all."),
+    click.option("--skip", type=click.IntRange(min=0), help="So many calls are let through first."),
+    click.option(
+        "--probability", type=click.FloatRange(0, 1, min_open=True), help="For each call that matches."
+    ),
+    click.option("--seed", type=int, help="The same seed and the same calls: the same faults."),
+)
+_OF_CALLS = (
+    click.option("--operation", multiple=True, help="PutRecord, GetRecords, …  May be given many times."),
+    *_MATCHING,
+    click.option("--partition-key", help="Of a record in a put."),
+)
+_after_option = click.option(
+    "--after", is_flag=True, help="When the operation has done its work. Default: before it."
+)
+_message_option = click.option("--message", help="The error's text.")
+_after_events_option = click.option(
+    "--after-events", type=click.IntRange(min=0), help="So many events come first. Default: 0."
+)
+
+
+def _with(options: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
+    def give(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed((*options, json_option)):
+            command = option(command)
+        return command
+
+    return give
+
+
+@click.group(short_help="Make calls go wrong on purpose.")
+def fault() -> None:
+    """Make calls go wrong on purpose, to see what producers and consumers make of it.
+
+    \b
+    headwater fault add error ProvisionedThroughputExceededException --operation PutRecord --times 3
+    headwater fault add cut --after --operation PutRecords --probability 0.1
+    headwater fault list
+    headwater fault clear
+    """  # noqa: D301  # click keeps the lines of a paragraph that begins with a backspace
+
+
+@fault.group()
+def add() -> None:
+    """Add a fault. It is there until it is removed, or the server stops."""
+
+
+@add.command()
+@click.argument("error")
+@_message_option
+@_with(_OF_CALLS)
+@with_connection
+def error(connection: Connection, **said: Any) -> None:
+    """Answer with ERROR, an error of the API by its name, in place of the operation."""
+    _add(connection, "error", said)
+
+
+@add.command()
+@click.option("--records", type=click.IntRange(min=1), help="How many of a call. Default: all that match.")
+@click.option(
+    "--error",
+    type=click.Choice(["ProvisionedThroughputExceededException", "InternalFailure"]),
+    help="Default: ProvisionedThroughputExceededException.",
+)
+@_message_option
+@_with(_OF_CALLS)
+@with_connection
+def throttle(connection: Connection, **said: Any) -> None:
+    """Refuse records of PutRecords calls, and store the others."""
+    _add(connection, "throttle", said)
+
+
+@add.command()
+@click.argument("delay_ms", metavar="MILLISECONDS", type=click.IntRange(min=1))
+@_after_option
+@_with(_OF_CALLS)
+@with_connection
+def delay(connection: Connection, **said: Any) -> None:
+    """Begin later; with --after, do it at once and answer later."""
+    _add(connection, "delay", _with_moment(said))
+
+
+@add.command()
+@_after_option
+@_with(_OF_CALLS)
+@with_connection
+def cut(connection: Connection, **said: Any) -> None:
+    """End the connection without an answer; with --after, when the change took effect."""
+    _add(connection, "cut", _with_moment(said))
+
+
+@add.command("expire-iterator")
+@_with(_OF_CALLS)
+@with_connection
+def expire_iterator(connection: Connection, **said: Any) -> None:
+    """Answer GetRecords as if the iterator were too old."""
+    _add(connection, "expire_iterator", said)
+
+
+@add.command("end-subscription")
+@_after_events_option
+@click.option("--error", help="The exception that the events end with. Default: they just end.")
+@_message_option
+@_with(_OF_CALLS)
+@with_connection
+def end_subscription(connection: Connection, **said: Any) -> None:
+    """End subscriptions that are opened from now on."""
+    _add(connection, "end_subscription", said)
+
+
+@fault.command("end-subscriptions")
+@_after_events_option
+@click.option("--error", help="The exception that the events end with. Default: they just end.")
+@_message_option
+@_with(_MATCHING)
+@with_connection
+def end_subscriptions(connection: Connection, *, as_json: bool, **said: Any) -> None:
+    """End subscriptions that are open now."""
+    answer = connection.ask_route("POST", "faults", _document("end_open_subscriptions", said))
+    _tell(answer, f"{answer['ended']} ended", as_json=as_json)
+
+
+@fault.command("list")
+@json_option
+@with_connection
+def list_faults(connection: Connection, as_json: bool) -> None:
+    """List all faults, how many calls each matched, and how often it happened."""
+    rules = connection.ask_route("GET", "faults")["faults"]
+    if not draws(as_json):
+        sys.stdout.writelines(map(json_line, rules))
+    elif rules:
+        rows = [
+            (rule["id"], rule["action"], _details(rule), rule["matched"], rule["fired"]) for rule in rules
+        ]
+        draw_table(["Id", "Fault", "Of what", "Matched", "Fired"], rows)
+    else:
+        click.echo("There are no faults.")
+
+
+@fault.command()
+@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=click.IntRange(min=1))
+@json_option
+@with_connection
+def remove(connection: Connection, numbers: tuple[int, ...], as_json: bool) -> None:
+    """Remove faults."""
+    for number in numbers:
+        rule = connection.ask_route("DELETE", f"faults/{number}")
+        _tell(rule, f"fault {number} is removed; it happened {rule['fired']} times", as_json=as_json)
+
+
+@fault.command()
+@json_option
+@with_connection
+def clear(connection: Connection, as_json: bool) -> None:
+    """Remove all faults."""
+    answer = connection.ask_route("DELETE", "faults")
+    _tell(answer, f"{answer['removed']} removed", as_json=as_json)
+
+
+def _add(connection: Connection, action: str, said: dict[str, Any]) -> None:
+    as_json = said.pop("as_json")
+    rule = connection.ask_route("POST", "faults", _document(action, said))
+    _tell(rule, f"fault {rule['id']}: {action}, {_details(rule) or 'of every call'}", as_json=as_json)
+
+
+def _document(action: str, said: dict[str, Any]) -> dict[str, Any]:
+    """The fault as the server reads it; what was not said is left out."""
+    return {"action": action, **{name: value for name, value in said.items() if value not in (None, ())}}
+
+
+def _with_moment(said: dict[str, Any]) -> dict[str, Any]:
+    is_after = said.pop("after")
+    return {**said, "when": "after" if is_after else "before"}
+
+
+def _details(rule: dict[str, Any]) -> str:
+    shown = {name: value for name, value in rule.items() if name not in ("id", "action", "matched", "fired")}
+    return ", ".join(
+        f"{name} {' '.join(value) if isinstance(value, list) else value}" for name, value in shown.items()
+    )
+
+
+def _tell(answer: dict[str, Any], sentence: str, *, as_json: bool) -> None:
+    click.echo(sentence) if draws(as_json) else sys.stdout.write(json_line(answer))
