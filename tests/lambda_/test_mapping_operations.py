@@ -379,6 +379,9 @@ async def test_mappings_are_listed_by_stream_by_function_and_in_pages() -> None:
         assert set(await listed(FunctionName="count")) == by_function
         assert await listed(FunctionName="count", EventSourceArn=STREAM_ARN) == [ids[STREAM_ARN, "count"]]
         assert await listed(FunctionName="missing") == []
+        function = mapped.functions.functions.pop("count")
+        assert set(await listed(FunctionName="count")) == by_function
+        mapped.functions.functions["count"] = function
 
         pages: list[str] = []
         marker: dict[str, str] = {}

@@ -33,6 +33,7 @@ COMMANDS = {
     "stream": CommandRow("headwater.cli.stream:stream", "List, describe, create and delete streams."),
     "put": CommandRow("headwater.cli.put:put", "Put records into a stream."),
     "tail": CommandRow("headwater.cli.tail:tail", "Follow the records of a stream."),
+    "lambda": CommandRow("headwater.cli.lambda_:lambda_", "Map streams to Lambda functions."),
     "fault": CommandRow("headwater.cli.fault:fault", "Make calls go wrong on purpose."),
 }
 

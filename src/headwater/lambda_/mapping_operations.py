@@ -39,7 +39,7 @@ from headwater.lambda_.event_source_mapping import (
 from headwater.lambda_.event_source_mappings import EventSourceMappings
 from headwater.lambda_.invocation import FunctionNotFound, FunctionReference
 from headwater.lambda_.mapping_store import LaneProgress, ShardProgress
-from headwater.model.arn import StreamName, parse_consumer_arn
+from headwater.model.arn import StreamName, parse_consumer_arn, partition_of
 from headwater.model.errors import ResourceNotFoundException as StreamNotFound
 from headwater.model.stream import Stream
 
@@ -218,11 +218,13 @@ def _function(mappings: EventSourceMappings, caller: Caller, reference: str) -> 
 
 
 def _function_arn(mappings: EventSourceMappings, caller: Caller, reference: str) -> str:
-    """The ARN to look for; of a function that is not there, one that no mapping has."""
+    """The ARN to look for: mappings may be left of a function that is gone."""
     try:
         return mappings.invoker.resolve(caller, reference).arn
     except FunctionNotFound:
-        return reference if reference.startswith("arn:") else ""
+        name = reference.rpartition("function:")[2]
+        account_id, region = caller
+        return f"arn:{partition_of(region)}:lambda:{region}:{account_id}:function:{name}"
 
 
 async def _source(engine: Engine, name: StreamName, arn: str) -> Stream:

@@ -59,13 +59,17 @@ class MappingPoller:
                 if not await self._begin_shards():
                     cancel = self._parts.alarms.set(engine.now_ms() + LOOK_AGAIN_MS, self._wake.set)
                 await self._wake.wait()
-            await asyncio.gather(*(task for _, task in self._shards.values()), return_exceptions=True)
+            await self._all_ended()
         finally:
             unwatch()
             if cancel is not None:
                 cancel()
             for _, task in self._shards.values():
                 task.cancel()
+            await self._all_ended()
+
+    async def _all_ended(self) -> None:
+        await asyncio.gather(*(task for _, task in self._shards.values()), return_exceptions=True)
 
     async def _begin_shards(self) -> bool:
         """Begin with every shard whose turn it is; whether the stream is there."""

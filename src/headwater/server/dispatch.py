@@ -37,7 +37,7 @@ from headwater.model.errors import (
     UnknownOperationException,
 )
 from headwater.server import admin, cross_origin, host_names
-from headwater.server.admin import Admin, AdminEngine
+from headwater.server.admin import Admin, AdminEngine, RouteSet
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.event_source import EVENT_STREAM_FIELDS, EventSource
@@ -118,8 +118,12 @@ class Dispatch:
         clock: AdjustableClock | None = None,
         neighbours: Sequence[Neighbour] = (),
         injection: FaultInjection | None = None,
+        routes: Sequence[RouteSet] = (),
     ) -> None:
-        """`clock` is the engine's, if it may be moved; `injection` makes the faults that were asked for."""
+        """`clock` is the engine's, if it may be moved; `injection` makes the faults that were asked for.
+
+        `routes` are routes of the server's own beside those of every server.
+        """
         self._engine = engine
         self._neighbours = neighbours
         self._tasks: set[asyncio.Task[Answer]] = set()
@@ -131,8 +135,8 @@ class Dispatch:
         self._hosts = hosts
         self._origins = origins
         self._log = log
-        more = () if injection is None else (fault_routes(injection),)
-        self._admin = Admin(engine, clock, more)
+        faults = () if injection is None else (fault_routes(injection),)
+        self._admin = Admin(engine, clock, (*faults, *routes))
         self._injection = injection
         self._fault_rules = {} if injection is None else injection.faults.rules
         self._ids = RequestIds()
