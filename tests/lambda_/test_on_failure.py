@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 from headwater.lambda_.on_failure import Discarded, write_message
 from tests.lambda_.written_records import FUNCTION_ARN, STREAM_ARN, mapping, result
@@ -59,12 +58,17 @@ def test_queues_topics_and_streams_are_told_which_records_and_why() -> None:
 
 def test_a_bucket_gets_the_event_too_under_a_key_of_its_own() -> None:
     arn = "arn:aws:s3:::failures"
-    assert document_for(arn) == EXPECTED | {"payload": '{"Records":[]}'}
+    assert document_for(arn) == EXPECTED | {"payload": {"Records": []}}
     message = write_message(mapping(on_failure_arn=arn), DISCARDED, NOW_MS, RANDOM)
-    assert re.fullmatch(
-        rf"aws/lambda/{mapping().uuid}/shardId-000000000001/2019-11-14T00\.38\.06-{RANDOM}",
-        message.object_key,
-    )
+    folder = f"aws/lambda/{mapping().uuid}/shardId-000000000001/2019/11/14"
+    assert message.object_key == f"{folder}/2019-11-14T00.38.06-{RANDOM}"
+
+
+def test_whole_seconds_have_no_fraction() -> None:
+    discarded = DISCARDED._replace(first_arrival_ms=1_573_691_884_000)
+    batch = document_for("arn:aws:sqs:us-east-2:123456789012:queue", discarded)["KinesisBatchInfo"]
+    assert isinstance(batch, dict)
+    assert batch["approximateArrivalOfFirstRecord"] == "2019-11-14T00:38:04Z"
 
 
 def test_records_that_never_reached_the_function_have_no_response() -> None:

@@ -79,7 +79,7 @@ def write_message(mapping: Mapping, discarded: Discarded, now_ms: int, random_uu
         },
     }
     if arn.split(":")[2] == "s3":
-        document["payload"] = discarded.event.decode()
+        document["payload"] = msgspec.Raw(discarded.event)
     return Message(
         destination_arn=arn,
         body=msgspec.json.encode(document),
@@ -90,9 +90,11 @@ def write_message(mapping: Mapping, discarded: Discarded, now_ms: int, random_uu
 
 def _object_key(uuid: str, shard_id: str, now_ms: int, random_uuid: str) -> str:
     moment = datetime.fromtimestamp(now_ms / 1000, UTC)
-    return f"aws/lambda/{uuid}/{shard_id}/{moment:%Y-%m-%dT%H.%M.%S}-{random_uuid}"
+    return f"aws/lambda/{uuid}/{shard_id}/{moment:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{random_uuid}"
 
 
 def _iso_time(time_ms: int) -> str:
+    """A moment as Java prints one: without a fraction when it is a whole second."""
     moment = datetime.fromtimestamp(time_ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    timespec = "milliseconds" if time_ms % 1000 else "seconds"
+    return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
