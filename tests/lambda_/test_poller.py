@@ -669,6 +669,30 @@ async def test_a_store_that_cannot_keep_progress_is_noted_and_nothing_is_lost(
         assert mapped.functions.batches[2:] == [["c"]]
 
 
+@pytest.mark.parametrize("of_consumer", [False, True])
+@in_loop
+async def test_a_function_that_does_not_end_is_not_waited_for_without_an_end(of_consumer: bool) -> None:
+    async with mapped_stream() as mapped:
+
+        async def endless(_event: Event) -> None:
+            await asyncio.Event().wait()
+
+        arn = STREAM_ARN
+        if of_consumer:
+            answer = await mapped.call("RegisterStreamConsumer", StreamARN=STREAM_ARN, ConsumerName="reader")
+            arn = answer["Consumer"]["ConsumerARN"]
+            await mapped.tick()
+        await mapped.map(endless, EventSourceArn=arn)
+        await mapped.put("a")
+        assert mapped.functions.batches == [["a"]]
+        await mapped.mappings.close(0)
+        assert len(asyncio.all_tasks()) == 1
+        mapped.open_engine()
+        await mapped.tick()
+        assert mapped.functions.batches == [["a"], ["a"]]
+        await mapped.mappings.close(0)
+
+
 @pytest.mark.parametrize("shards", [1, 3])
 @in_loop
 async def test_nothing_runs_any_more_when_the_mappings_are_closed(shards: int) -> None:
