@@ -128,12 +128,15 @@ class MappedStream:
             self.engine,
             self.functions,
             self.destinations,
-            lambda level, text: self.notes.append(f"{level}: {text}"),
+            self.note,
             self._new_uuid,
             self.retry_delay_ms,
         )
         self.mappings.open()
         self._operations = mapping_operations(self.mappings)
+
+    def note(self, level: str, text: str) -> None:
+        self.notes.append(f"{level}: {text}")
 
     def _new_uuid(self) -> str:
         text = self._random.randbytes(16).hex()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from headwater.lambda_.errors import (
     ResourceNotFoundException,
 )
 from headwater.lambda_.mapping_operations import mapping_operations, tag_mapping, tags_of, untag_mapping
+from headwater.model.instant import Instant
 from tests.lambda_.mapped_stream import (
     CALLER,
     FUNCTION_ARN,
@@ -70,7 +70,7 @@ async def test_a_new_mapping_has_the_defaults_of_aws() -> None:
             "ParallelizationFactor": 1,
             "EventSourceArn": STREAM_ARN,
             "FunctionArn": FUNCTION_ARN,
-            "LastModified": datetime.fromtimestamp(mapped.clock.now_ms() / 1000, UTC),
+            "LastModified": Instant(mapped.clock.now_ms()),
             "LastProcessingResult": "No records processed",
             "State": "Creating",
             "StateTransitionReason": "User action",
@@ -116,7 +116,7 @@ async def test_at_timestamp_is_given_back() -> None:
         answer = await create(
             mapped, StartingPosition="AT_TIMESTAMP", StartingPositionTimestamp=now_ms - 5_000
         )
-        assert answer["StartingPositionTimestamp"] == datetime.fromtimestamp((now_ms - 5_000) / 1000, UTC)
+        assert answer["StartingPositionTimestamp"] == Instant(now_ms - 5_000)
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ async def test_an_update_changes_only_what_it_names() -> None:
         await mapped.tick()
         after = await mapped.state(uuid)
         assert after == before | {"MaximumRetryAttempts": -1, "LastModified": after["LastModified"]}
-        assert after["LastModified"] > before["LastModified"]
+        assert after["LastModified"].ms > before["LastModified"].ms
 
 
 @in_loop

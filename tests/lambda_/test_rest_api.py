@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from headwater.engine.caller import Caller
 from headwater.lambda_.errors import ResourceNotFoundException
 from headwater.lambda_.rest_api import Handler, LambdaApi
+from headwater.model.instant import Instant
 from headwater.server.exchange import Answer
 from tests.server.test_dispatch import Api
 
@@ -27,7 +28,7 @@ async def get_function(caller: Caller, members: dict[str, Any]) -> dict[str, Any
 
 
 async def list_event_source_mappings(caller: Caller, members: dict[str, Any]) -> dict[str, Any]:
-    return {"EventSourceMappings": [{"LastModified": datetime(2030, 1, 1, tzinfo=UTC)}]}
+    return {"EventSourceMappings": [{"LastModified": Instant(1_893_456_000_000)}]}
 
 
 async def invoke(caller: Caller, members: dict[str, Any]) -> Answer:

@@ -2,7 +2,7 @@
 
 `mapping_operations` is their table: name to a coroutine from the caller and the checked
 members of a request to the members of the answer, named as in the API model. Moments are
-whole milliseconds in a request, and `datetime` in an answer.
+whole milliseconds in a request, and `Instant` in an answer.
 
 Texts that are not in the model were recorded from AWS, as far as they are known.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -41,6 +40,7 @@ from headwater.lambda_.invocation import FunctionNotFound, FunctionReference
 from headwater.lambda_.mapping_store import LaneProgress, ShardProgress
 from headwater.model.arn import StreamName, parse_consumer_arn, partition_of
 from headwater.model.errors import ResourceNotFoundException as StreamNotFound
+from headwater.model.instant import Instant
 from headwater.model.stream import Stream
 
 Operation: TypeAlias = Callable[[Caller, dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
@@ -291,7 +291,7 @@ def _described(mapping: Mapping) -> dict[str, Any]:
         "ParallelizationFactor": mapping.parallelization_factor,
         "EventSourceArn": mapping.event_source_arn,
         "FunctionArn": mapping.function_arn,
-        "LastModified": _moment(mapping.last_modified_ms),
+        "LastModified": Instant(mapping.last_modified_ms),
         "LastProcessingResult": mapping.last_processing_result,
         "State": mapping.state,
         "StateTransitionReason": "User action",
@@ -304,7 +304,7 @@ def _described(mapping: Mapping) -> dict[str, Any]:
         "EventSourceMappingArn": mapping.arn,
     }
     if mapping.starting_timestamp_ms is not None:
-        described["StartingPositionTimestamp"] = _moment(mapping.starting_timestamp_ms)
+        described["StartingPositionTimestamp"] = Instant(mapping.starting_timestamp_ms)
     if mapping.on_failure_arn is not None:
         described["DestinationConfig"] = {"OnFailure": {"Destination": mapping.on_failure_arn}}
     if mapping.filters is not None:
@@ -322,7 +322,3 @@ def _listed(mapping: Mapping) -> dict[str, Any]:
     if mapping.kms_key_arn is not None:
         described.pop("FilterCriteria", None)
     return described
-
-
-def _moment(time_ms: int) -> datetime:
-    return datetime.fromtimestamp(time_ms / 1000, UTC)

@@ -11,7 +11,6 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
@@ -20,6 +19,7 @@ from headwater.engine.caller import Caller
 from headwater.lambda_.errors import LambdaError, ServiceException
 from headwater.lambda_.rest_request import Call, find_call, read_members
 from headwater.model.errors import KinesisError, SerializationException
+from headwater.model.instant import Instant
 from headwater.server.exchange import Answer, Fields, HttpRequest
 
 JSON: Fields = (("Content-Type", "application/json"),)
@@ -121,6 +121,6 @@ def _error(
 
 def _printable(value: Any) -> Any:
     """Values of an answer that JSON does not have: moments are seconds since 1970."""
-    if isinstance(value, datetime):
-        return value.timestamp()
+    if isinstance(value, Instant):
+        return value.ms / 1000
     raise TypeError(type(value).__name__)
