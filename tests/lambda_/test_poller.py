@@ -11,6 +11,7 @@ import pytest
 from headwater.lambda_.invocation import FunctionThrottled
 from headwater.lambda_.lane import FUNCTION_GONE, NOT_INVOKED
 from headwater.lambda_.mapping_poller import STREAM_GONE
+from headwater.lambda_.shard_poller import ShardPoller
 from headwater.model.arn import StreamName
 from headwater.storage.completion import Completion
 from headwater.storage.interface import Change, StoreUnavailable
@@ -667,6 +668,36 @@ async def test_a_store_that_cannot_keep_progress_is_noted_and_nothing_is_lost(
         await mapped.restart()
         await mapped.put("c")
         assert mapped.functions.batches[2:] == [["c"]]
+
+
+@in_loop
+async def test_a_fault_in_the_poller_of_a_shard_is_logged_and_the_shard_begun_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with mapped_stream() as mapped:
+        await mapped.map()
+        with monkeypatch.context() as broken:
+            broken.setattr(ShardPoller, "take", lambda _poller, _reading: 1 // 0)
+            await mapped.put("a")
+            assert "ZeroDivisionError" in mapped.notes[0]
+        await mapped.tick(1_000)
+        assert mapped.functions.batches == [["a"]]
+
+
+@in_loop
+async def test_a_shard_that_cannot_be_read_is_read_a_second_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with mapped_stream() as mapped:
+        await mapped.map()
+
+        async def unreadable(*_arguments: Any) -> Any:
+            raise StoreUnavailable("no disk")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(mapped.store, "read", unreadable)
+            await mapped.put("a")
+            assert "no disk" in mapped.notes[0]
+        await mapped.tick(1_000)
+        assert mapped.functions.batches == [["a"]]
 
 
 @pytest.mark.parametrize("of_consumer", [False, True])
