@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from headwater.engine.caller import Caller
+from headwater.lambda_.lambda_door import LambdaDoor
 from headwater.lambda_.lambda_service import LambdaService
 from headwater.lambda_.rest_api import Handler
 from headwater.server.exchange import Answer, HttpRequest
@@ -71,7 +72,6 @@ class Served:
             1_000,
             3.0,
         )
-        self.service.open()
 
     async def ask(self, method: str, path: str, document: Any = None) -> Answer:
         body = b"" if document is None else json.dumps(document).encode()
@@ -92,6 +92,7 @@ class Served:
 async def served() -> AsyncIterator[Served]:
     async with mapped_stream() as mapped:
         service = Served(mapped)
+        service.service.open()
         yield service
         await service.service.api.close()
 
@@ -179,6 +180,46 @@ async def test_a_reset_and_the_end_reach_both_parts() -> None:
         assert json.loads(answer.body) == {"EventSourceMappings": []}
         await lambda_.service.api.close()
         assert lambda_.part.heard[-1] == ("close", {"grace_s": 3.0})
+
+
+@in_loop
+async def test_the_door_opens_at_the_first_request_for_lambda() -> None:
+    async with mapped_stream() as mapped:
+        built: list[Served] = []
+
+        def build() -> LambdaService:
+            built.append(Served(mapped))
+            return built[0].service
+
+        door = LambdaDoor(mapped.engine, build)
+        door.open_if_kept()
+        get = HttpRequest(b"GET", PLACE.encode(), {}, b"")
+        assert [door.takes(get, service) for service in ("", "lambda", "s3")] == [True, True, False]
+        assert not door.takes(HttpRequest(b"GET", b"/bucket/key", {}, b""), "")
+        show = door.routes.routes[b"event-source-mappings"][b"GET"]
+        assert await show(b"") == {"event_source_mappings": []}
+        await door.reset()
+        await door.close()
+        assert not built
+        assert door.call_name(get) == "AWS lambda.ListEventSourceMappings"
+        assert json.loads((await door.answer(get, CALLER)).body) == {"EventSourceMappings": []}
+        assert await show(b"") == {"event_source_mappings": []}
+        await door.reset()
+        await door.close()
+        assert len(built) == 1
+
+
+@in_loop
+async def test_the_door_is_open_when_the_store_has_mappings() -> None:
+    async with mapped_stream() as mapped:
+        await mapped.map()
+        await mapped.mappings.close(5)
+        served_again = Served(mapped)
+        door = LambdaDoor(mapped.engine, lambda: served_again.service)
+        door.open_if_kept()
+        await mapped.put("a")
+        assert served_again.part.batches == [["a"]]
+        await door.close()
 
 
 @in_loop

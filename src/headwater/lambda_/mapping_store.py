@@ -55,11 +55,6 @@ _mapping_decoder = msgspec.msgpack.Decoder(Mapping)
 _progress_decoder = msgspec.msgpack.Decoder(ShardProgress)
 
 
-def has_mappings(engine: Engine) -> bool:
-    """Whether the engine's store holds event source mappings."""
-    return any(key.startswith(_MAPPING_KEY + "/") for key in engine.store.metadata())
-
-
 class MappingStore:
     """The mappings of all accounts and regions."""
 
