@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all test-long test-clients bench lint types check format clean
+.PHONY: run test test-all test-long test-clients bench soak lint types audit check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
@@ -29,6 +29,10 @@ test-clients: $(VENV)/installed-test
 bench: $(VENV)/installed-bench
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+# Ten minutes at full rate, on a durable server that forgets as fast: neither memory nor file may grow.
+soak: $(VENV)/installed-bench
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
 lint: $(VENV)/installed-test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -36,7 +40,11 @@ lint: $(VENV)/installed-test
 types: $(VENV)/installed-test
 	@$(BIN)/mypy
 
-check: lint types
+# What is known against the packages that users get; skipped, in words, where that cannot be asked.
+audit: $(VENV)/installed-test
+	@$(BIN)/python scripts/audit_dependencies.py
+
+check: lint types audit
 
 format: $(VENV)/installed-test
 	@$(BIN)/ruff check --fix .

@@ -19,13 +19,14 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from ssl import SSLContext
+from time import perf_counter
 from types import ModuleType
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -38,8 +39,10 @@ from headwater.engine.engine import Engine
 from headwater.engine.faults import Faults
 from headwater.engine.settings import Settings
 from headwater.model.clock import AdjustableClock, Clock, SystemClock
+from headwater.server.admin import Admin
 from headwater.server.allocator import keep_freed_memory
 from headwater.server.authentication import Authentication
+from headwater.server.backup_source import backup_routes
 from headwater.server.connections import OpenConnections
 from headwater.server.credentials import (
     Credentials,
@@ -53,18 +56,25 @@ from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch
 from headwater.server.exchange import HEADERS_READ
 from headwater.server.fault_injection import FaultInjection
+from headwater.server.fault_routes import fault_routes
 from headwater.server.first_bytes import Doorway
 from headwater.server.host_names import HostPolicy
 from headwater.server.http1 import Http1Connection
 from headwater.server.limits import ConnectionLimits
 from headwater.server.listener import WILDCARDS, Listener, ListenError, is_loopback
+from headwater.server.metric_routes import metric_routes
+from headwater.server.request_counts import RequestCounts
 from headwater.server.request_log import RequestLog
+from headwater.server.stream_limits import limit_routes
 from headwater.server.tls import TlsError, server_context
 from headwater.server.verification import Verification
 from headwater.server.wire_formats import WIRE_FORMATS
+from headwater.storage.backup_format import read_backup
 from headwater.storage.data_file import DATA_FILE
 from headwater.storage.interface import Post, StoreError, StoreUnreadable
+from headwater.storage.lmdb_store import LmdbStore
 from headwater.storage.open_store import open_store
+from headwater.storage.restoring import restore
 
 uvloop: ModuleType | None
 try:
@@ -99,6 +109,7 @@ class Server:
             config.log_format,
             config.log_level,
         )
+        self._store: LmdbStore | None = None
         self._engine: Engine | None = None
         self._listener: Listener | None = None
         self._ca: Path | None = None
@@ -183,7 +194,12 @@ class Server:
         # A synced store answers from its commit thread; the other one on this thread, where
         # waking the loop is not needed.
         post = loop.call_soon if config.data_dir is None else loop.call_soon_threadsafe
-        store = open_store(config.data_dir, cast("Post", post))  # a `Post` whose result nobody looks at
+        store = self._store = open_store(
+            config.data_dir,
+            cast("Post", post),  # a `Post` whose result nobody looks at
+            note=partial(self._log.note, "error"),
+            post_from_thread=cast("Post", loop.call_soon_threadsafe),
+        )
         settings = Settings(
             account_id=config.account_id,
             region=config.region,
@@ -192,7 +208,7 @@ class Server:
             shard_limit=config.shard_limit,
             on_demand_stream_limit=config.on_demand_stream_limit,
         )
-        engine = Engine(store, self._test_clock or self._clock, settings, os.urandom)
+        engine = Engine(store, self._test_clock or self._clock, settings, os.urandom, perf_counter)
         try:
             engine.open()
         except BaseException:
@@ -217,12 +233,12 @@ class Server:
 
     def _build_dispatch(self, engine: Engine, credentials: Credentials) -> Dispatch:
         config = self._config
-        operations, authentication = OPERATIONS, Authentication(config.account_id, config.region)
-        if config.enforce_limits:
-            operations = rated(operations)
+        operations, authentication = rated(OPERATIONS), Authentication(config.account_id, config.region)
         if credentials:
             operations = enforced(operations)  # callers are who they say, so policies mean something
             authentication = Verification(config.account_id, config.region, credentials, self._clock)
+        requests = RequestCounts(operations)
+        injection = FaultInjection(Faults(), engine)
         return Dispatch(
             engine,
             operations,
@@ -231,9 +247,20 @@ class Server:
             hosts=HostPolicy(_own_names(config), config.allow_hosts),
             origins=OriginPolicy(config.allow_origins),
             log=self._log,
-            clock=self._test_clock,
-            injection=FaultInjection(Faults(), engine),
+            admin=self._build_admin(engine, injection, requests),
+            injection=injection,
+            requests=requests,
         )
+
+    def _build_admin(self, engine: Engine, injection: FaultInjection, requests: RequestCounts) -> Admin:
+        begin_copy = self._store.begin_copy if self._store else None
+        more = (
+            limit_routes(engine),
+            fault_routes(injection),
+            metric_routes(engine, requests),
+            backup_routes(begin_copy, partial(self._log.note, "error")),
+        )
+        return Admin(engine, self._test_clock, more)
 
     def _tick(self) -> None:
         self._tick_timer = self._loop.call_later(TICK_INTERVAL_S, self._tick)
@@ -273,10 +300,7 @@ def check_data(data_dir: Path) -> list[str]:
 
     Nothing in it is changed. Raises `StoreError`.
     """
-    if not (data_dir / DATA_FILE).exists():
-        raise StoreUnreadable(f"There is no data of Headwater in {data_dir}.")
-    unheeded: list[Callable[[], None]] = []  # what the store would do next: give space back, commit
-    store = open_store(data_dir, unheeded.append)
+    store = _open_closed(data_dir)
     try:
         engine = Engine(store, SystemClock(), Settings(), os.urandom)
         engine.open()
@@ -285,6 +309,43 @@ def check_data(data_dir: Path) -> list[str]:
         return [f"what is known of a stream or an account cannot be read: {error}"]
     finally:
         store.close()
+
+
+def copy_data(data_dir: Path) -> Iterator[bytes]:
+    """The parts of a backup of a data directory that no server has open. Raises `StoreError`."""
+    store = _open_closed(data_dir)
+    try:
+        copy = store.begin_copy()
+        while part := copy.next_part():
+            yield part
+    finally:
+        store.close()
+
+
+def restore_data(backup: IO[bytes], data_dir: Path) -> list[str]:
+    """Make a data directory from a backup, and check it; what is wrong with it, if so it is not kept.
+
+    Raises `StoreError`.
+    """
+    restore(backup, data_dir)
+    found = check_data(data_dir)
+    if found:
+        (data_dir / DATA_FILE).unlink()
+    return found
+
+
+def require_whole_backup(backup: IO[bytes]) -> None:
+    """Raise `StoreError` unless a backup has arrived whole."""
+    for _ in read_backup(backup):
+        pass
+
+
+def _open_closed(data_dir: Path) -> LmdbStore:
+    """The store of a directory, which is read only."""
+    if not (data_dir / DATA_FILE).exists():
+        raise StoreUnreadable(f"There is no data of Headwater in {data_dir}.")
+    unheeded: list[Callable[[], None]] = []  # what the store would do next: give space back, commit
+    return open_store(data_dir, unheeded.append)
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -70,6 +70,7 @@ def test_a_shard_is_named_in_short_or_whole() -> None:
         (EndSubscription(operation="GetRecords"), "GetRecords opens no subscription"),
         (EndSubscription(error="LimitExceededException"), "does not end with 'LimitExceededException'"),
         (EndOpenSubscriptions(error="Foo"), "InternalFailureException"),
+        (EndSubscription(error="InternalFailureException", cut=True), "one or the other"),
         (Cut(shard="first"), "one looks like shardId-000000000000"),
         (Cut(shard="0", operation="ListShards"), "ListShards is about no shard"),
         (Cut(partition_key="alice", operation="GetRecords"), "GetRecords has no partition key"),

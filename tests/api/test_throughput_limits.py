@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from queue import Empty, Queue
+from threading import Thread
 from typing import Any
 
 import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
 
 from headwater.api.api_model import api_model
 from headwater.api.call_rates import CALL_RATES
@@ -16,6 +20,8 @@ from tests.conftest import client_for
 SHARD = "shardId-000000000000"
 EXCEEDED = "Rate exceeded for shard shardId-000000000000 in stream orders under account 000000000000."
 MIB = 1024 * 1024
+SILENCE_S = 0.25
+"""Longer than the server's tick."""
 
 
 @pytest.fixture
@@ -135,6 +141,35 @@ def test_a_page_of_ten_mebibytes_is_followed_by_five_seconds_of_refusals(
     assert reads_allowed(client, at, 1) == 1
 
 
+def test_a_consumer_is_pushed_two_mebibytes_a_second(client: Any, limited: ClockedServer) -> None:
+    for _ in range(5):
+        put(client, MIB)
+        limited.clock.advance_ms(1_000)
+    arn = client.describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]["StreamARN"]
+    consumer = client.register_stream_consumer(StreamARN=arn, ConsumerName="reader")["Consumer"]
+    limited.clock.advance_ms(TRANSITION_MS)
+    subscription = client.subscribe_to_shard(
+        ConsumerARN=consumer["ConsumerARN"], ShardId=SHARD, StartingPosition={"Type": "TRIM_HORIZON"}
+    )
+    pushed: Queue[int] = Queue()
+
+    def receive() -> None:
+        for event in subscription["EventStream"]:
+            pushed.put(len(event["SubscribeToShardEvent"]["Records"]))
+
+    reader = Thread(target=receive)
+    reader.start()
+    for elapsed_ms, events in ((0, 2), (1, 1), (500, 1), (500, 1)):
+        limited.clock.advance_ms(elapsed_ms)
+        assert [pushed.get(timeout=20) for _ in range(events)] == [1] * events
+        with pytest.raises(Empty):
+            pushed.get(timeout=SILENCE_S)
+    limited.clock.advance_ms(300_000)  # the subscription ends
+    reader.join(20)
+    assert not reader.is_alive()
+    subscription["EventStream"].close()
+
+
 def test_without_the_option_nothing_is_refused() -> None:
     with clocked_server() as server:
         client = client_for(server.endpoint_url)
@@ -179,3 +214,90 @@ def test_a_stream_has_one_rate_by_its_name_and_its_arn(client: Any, limited: Clo
 def test_the_error_of_a_rate_is_one_of_the_operations(name: str) -> None:
     assert OPERATIONS[name].handler is not None
     assert CALL_RATES[name].error.code in api_model().operations[name].errors
+
+
+def test_what_is_taken_is_exact_to_the_millisecond(client: Any, limited: ClockedServer) -> None:
+    put_many(client, 500)
+    put_many(client, 500)
+    for elapsed_ms in (1, 2, 7):
+        limited.clock.advance_ms(elapsed_ms)
+        answer = put_many(client, 20)
+        assert answer["FailedRecordCount"] == 20 - elapsed_ms
+
+
+def test_a_clock_that_is_set_back_does_not_stop_a_shard(client: Any, limited: ClockedServer) -> None:
+    put_many(client, 500)
+    put_many(client, 500)
+    limited.clock.set_ms(limited.clock.now_ms() - 3_600_000)
+    assert put_many(client, 5)["FailedRecordCount"] == 5
+    limited.clock.advance_ms(1_000)
+    assert put_many(client, 500)["FailedRecordCount"] == 0
+
+
+def test_a_record_larger_than_a_second_is_taken_and_paid_for(limited: ClockedServer) -> None:
+    client = client_for(limited.endpoint_url)
+    client.create_stream(StreamName="orders", ShardCount=1, MaxRecordSizeInKiB=10_240)
+    limited.clock.advance_ms(TRANSITION_MS)
+    put(client, 4 * MIB)
+    limited.clock.advance_ms(3_000)
+    with pytest.raises(client.exceptions.ProvisionedThroughputExceededException):
+        put(client)
+    limited.clock.advance_ms(1)
+    put(client)
+    client.close()
+
+
+ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/orders"
+CONSUMER_ARN = f"{ARN}/consumer/reader:1795000000"
+REQUESTS: dict[str, dict[str, Any]] = {
+    "AddTagsToStream": {"StreamName": "orders", "Tags": {"a": "b"}},
+    "CreateStream": {"StreamName": "orders", "ShardCount": 1},
+    "DeleteStream": {"StreamName": "absent"},
+    "DeregisterStreamConsumer": {"ConsumerARN": CONSUMER_ARN},
+    "DescribeAccountSettings": {},
+    "DescribeLimits": {},
+    "DescribeStream": {"StreamName": "orders"},
+    "DescribeStreamConsumer": {"ConsumerARN": CONSUMER_ARN},
+    "DescribeStreamSummary": {"StreamName": "orders"},
+    "GetShardIterator": {"StreamName": "orders", "ShardId": SHARD, "ShardIteratorType": "LATEST"},
+    "ListShards": {"StreamName": "orders"},
+    "ListStreamConsumers": {"StreamARN": ARN},
+    "ListStreams": {},
+    "ListTagsForStream": {"StreamName": "orders"},
+    "MergeShards": {"StreamName": "orders", "ShardToMerge": SHARD, "AdjacentShardToMerge": SHARD},
+    "RegisterStreamConsumer": {"StreamARN": ARN, "ConsumerName": "reader"},
+    "RemoveTagsFromStream": {"StreamName": "orders", "TagKeys": ["a"]},
+    "SplitShard": {"StreamName": "orders", "ShardToSplit": SHARD, "NewStartingHashKey": "0"},
+    "SubscribeToShard": {
+        "ConsumerARN": CONSUMER_ARN,
+        "ShardId": SHARD,
+        "StartingPosition": {"Type": "LATEST"},
+    },
+    "UpdateAccountSettings": {"MinimumThroughputBillingCommitment": {"Status": "ENABLED"}},
+    "UpdateShardCount": {"StreamName": "orders", "TargetShardCount": 1, "ScalingType": "UNIFORM_SCALING"},
+    "UpdateStreamWarmThroughput": {"StreamName": "orders", "WarmThroughputMiBps": 1},
+}
+"""A valid request of each operation that has a rate, whatever comes of it."""
+
+
+@pytest.mark.parametrize("name", sorted(CALL_RATES))
+def test_an_operation_is_called_as_often_as_its_rate_has_it(
+    client: Any, limited: ClockedServer, name: str
+) -> None:
+    limited.clock.advance_ms(1_000)
+    rate = CALL_RATES[name].calls_per_s
+    call = getattr(client, xform_name(name))
+    messages = [message_of(call, REQUESTS[name]) for _ in range(rate + 1)]
+    assert not any(message.startswith("Rate exceeded") for message in messages[:rate])
+    assert messages[rate].startswith("Rate exceeded")
+    limited.clock.advance_ms(1000 // rate)
+    assert not message_of(call, REQUESTS[name]).startswith("Rate exceeded")
+
+
+def message_of(call: Any, request: dict[str, Any]) -> str:
+    """The message of the error that a call ends with, if it does."""
+    try:
+        call(**request)
+    except ClientError as error:
+        return str(error.response["Error"]["Message"])
+    return ""

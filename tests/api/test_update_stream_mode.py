@@ -100,9 +100,11 @@ def test_a_provisioned_stream_no_longer_distributes_records_itself(kinesis: Any,
     assert refusal(kinesis.put_record, StreamARN=arn, Data=b"data") == required("partitionKey")
 
 
-@pytest.mark.parametrize(("shard_count", "warm_mibps", "expected"), [(2, 6, 6), (2, 1, 4), (9, 6, 9)])
+@pytest.mark.parametrize(
+    ("shard_count", "warm_mibps", "expected", "ready_mibps"), [(2, 6, 6, 6), (2, 1, 4, 1), (9, 6, 9, 9)]
+)
 def test_warm_throughput_scales_the_stream(
-    kinesis: Any, settle: Settle, shard_count: int, warm_mibps: int, expected: int
+    kinesis: Any, settle: Settle, shard_count: int, warm_mibps: int, expected: int, ready_mibps: int
 ) -> None:
     commit_throughput(kinesis)
     arn = create(kinesis, settle, shard_count)
@@ -110,7 +112,7 @@ def test_warm_throughput_scales_the_stream(
     finish(kinesis, settle)
     described = summary(kinesis)
     assert described["OpenShardCount"] == expected
-    assert described["WarmThroughput"] == {"TargetMiBps": warm_mibps, "CurrentMiBps": warm_mibps}
+    assert described["WarmThroughput"] == {"TargetMiBps": warm_mibps, "CurrentMiBps": ready_mibps}
 
 
 def test_warm_throughput_is_for_on_demand_streams(kinesis: Any, stream_arn: str) -> None:

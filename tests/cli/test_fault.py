@@ -58,6 +58,7 @@ def said(ended: Ended) -> list[dict[str, Any]]:
             ("end-subscription", "--after-events", "3", "--consumer", "reader"),
             {"action": "end_subscription", "after_events": 3, "consumer": "reader"},
         ),
+        (("end-subscription", "--cut"), {"action": "end_subscription", "cut": True}),
         (
             ("cut", "--operation", "PutRecord", "--operation", "PutRecords"),
             {"action": "cut", "operation": ["PutRecord", "PutRecords"]},

@@ -56,3 +56,18 @@ def test_numbers_grow_through_a_split_in_the_second_of_creation(running: Running
         )
         assert answer["SequenceNumber"] > before
         before = answer["SequenceNumber"]
+
+
+def test_a_number_stays_good_for_ordering_when_the_machines_clock_goes_back(
+    running: RunningEngine, clock: ManualClock
+) -> None:
+    before = put(running)
+    clock.advance_ms(-5_000)
+    answer = running.call(
+        "PutRecord",
+        StreamName="orders",
+        Data=b"data",
+        PartitionKey="key",
+        SequenceNumberForOrdering=before,
+    )
+    assert answer["SequenceNumber"] > before

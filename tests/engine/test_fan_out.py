@@ -9,6 +9,8 @@ import pytest
 from headwater.api.constraints import accept
 from headwater.api.operations.subscribe_to_shard import subscribe_to_shard
 from headwater.engine.fan_out import IDLE_EVENT_MS, SUBSCRIPTION_LIFE_MS, TAKE_OVER_AFTER_MS, Event
+from headwater.engine.throughput_limits import Figures
+from headwater.model.arn import StreamName
 from headwater.model.clock import ManualClock
 from headwater.model.errors import KinesisError, ResourceInUseException, ResourceNotFoundException
 from headwater.storage.memory_store import MemoryStore
@@ -124,6 +126,18 @@ def test_idle_events_come_every_few_seconds_and_move_the_continuation(subscribed
     continuations = [event.continuation_sequence_number or "" for event in sink.events]
     assert len(continuations) == 4
     assert continuations == sorted(set(continuations))
+
+
+def test_a_continuation_does_not_go_back_when_the_machines_clock_does(subscribed: Subscribed) -> None:
+    sink = subscribed.subscribe()
+    subscribed.pass_time(10_000)
+    subscribed.put(b"before")
+    subscribed.pass_time(-5_000)
+    subscribed.put(b"after")
+    subscribed.pass_time(IDLE_EVENT_MS)
+    continuations = [event.continuation_sequence_number or "" for event in sink.events]
+    assert len(continuations) == 5
+    assert continuations == sorted(continuations)
 
 
 @pytest.mark.parametrize("start", ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"])
@@ -266,3 +280,34 @@ def test_a_consumer_gets_two_mebibytes_a_second_when_limits_are_enforced() -> No
     assert len(sink.data) == 5
     subscribed.pass_time(1_000)
     assert sink.data == sent
+
+
+def test_subscribing_again_does_not_give_a_consumer_more() -> None:
+    subscribed = Subscribed(enforce_limits=True)
+    for _ in range(12):
+        subscribed.put(b"x" * (1024 * 1024 - 1))
+        subscribed.pass_time(1_000)
+    subscribed.pass_time(6_000)
+    assert len(subscribed.subscribe().data) == 2
+    subscribed.subscription.stop()
+    again = subscribed.subscribe()
+    assert again.data == []
+    subscribed.pass_time(400)
+    assert len(again.data) == 1
+
+
+def test_limits_that_come_and_go_hold_for_a_subscription_under_way(subscribed: Subscribed) -> None:
+    enforcement = subscribed.running.engine.enforcement
+    name = StreamName(*CALLER, STREAM)
+    sink = subscribed.subscribe("LATEST")
+    enforcement.set_own_rule(name, Figures(fan_out_bytes_per_s=100))
+    subscribed.put(b"x" * 99)
+    subscribed.put(b"y" * 99)
+    assert sink.data == [b"x" * 99]
+    subscribed.pass_time(100)
+    assert sink.data == [b"x" * 99, b"y" * 99]
+    subscribed.put(b"z")
+    assert len(sink.data) == 2
+    enforcement.set_own_rule(name, "exempt")
+    subscribed.pass_time(1)
+    assert sink.data[2:] == [b"z"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from headwater.engine.resharding import scale
+from headwater.engine.resharding import scale, split_evenly
 from headwater.model.hash_key import even_ranges
 from headwater.model.stream import Stream
 from tests.engine.shaped_stream import NOW_MS, new_log_id, stream_of
@@ -31,6 +32,25 @@ def test_the_open_shards_are_as_those_of_a_new_stream(count: int, target: int) -
         (int(shard.starting_hash_key), int(shard.ending_hash_key)) for shard in result.open_shards
     )
     assert ranges == even_ranges(target)
+
+
+def test_shards_are_split_in_their_middles() -> None:
+    result = split_evenly(stream_of(4), [3, 0, 1, 2], NOW_MS, new_log_id).stream
+    assert result is not None
+    assert sorted((int(s.starting_hash_key), int(s.ending_hash_key)) for s in result.open_shards) == (
+        even_ranges(8)
+    )
+    assert [shard.parent_indexes for shard in result.open_shards] == [
+        (parent,) for parent in (3, 3, 0, 0, 1, 1, 2, 2)
+    ]
+
+
+def test_two_hash_keys_are_split_into_one_and_one() -> None:
+    (shard,) = stream_of(1).shards
+    narrow = msgspec.structs.replace(shard, starting_hash_key="7", ending_hash_key="8")
+    result = split_evenly(stream_of(1, shards=(narrow,)), [0], NOW_MS, new_log_id).stream
+    assert result is not None
+    assert [(s.starting_hash_key, s.ending_hash_key) for s in result.open_shards] == [("7", "7"), ("8", "8")]
 
 
 def test_the_size_that_it_has_changes_nothing() -> None:

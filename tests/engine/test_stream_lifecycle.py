@@ -8,7 +8,7 @@ import pytest
 from headwater.engine.resharding import split
 from headwater.engine.stream_lifecycle import NEVER_MS, advance, begin, next_due_ms
 from headwater.model.consumer import Consumer
-from headwater.model.stream import Activate, Delete, Encrypt, Merge, Scale, Split, Step, Stream
+from headwater.model.stream import Activate, Delete, Encrypt, Merge, Scale, Split, SplitEvenly, Step, Stream
 from tests.engine.shaped_stream import NOW_MS, new_log_id, stream_of
 
 DUE_MS = NOW_MS + 200
@@ -28,6 +28,8 @@ def advanced(stream: Stream, now_ms: int) -> Stream:
         (Split(0, "1000"), 3),
         (Merge(0, 1), 1),
         (Scale(4), 4),
+        (SplitEvenly((0, 1)), 4),
+        (SplitEvenly((1,)), 3),
         (Encrypt("KMS", "alias/aws/kinesis"), 2),
     ],
 )

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from headwater.engine.token_bucket import TokenBucket
 
 
@@ -42,3 +46,44 @@ def test_a_clock_that_goes_back_gives_and_takes_nothing() -> None:
     bucket.use(10)
     assert not take(bucket, 1, 1_000)
     assert take(bucket, 10, 2_000)
+
+
+@pytest.mark.parametrize(
+    ("rate", "spent", "full_after_ms"), [(1000, 1, 1), (5, 1, 200), (3, 1, 334), (7, 7, 1000)]
+)
+def test_what_was_used_is_back_to_the_millisecond(rate: int, spent: int, full_after_ms: int) -> None:
+    bucket = TokenBucket(rate, 0)
+    bucket.use(spent)
+    assert not bucket.has(rate, full_after_ms - 1)
+    assert bucket.has(rate, full_after_ms)
+
+
+@given(
+    rate=st.integers(1, 5_000),
+    asked=st.lists(st.tuples(st.integers(0, 3_000), st.integers(1, 5_000)), max_size=60),
+)
+def test_no_window_is_granted_more_than_the_rate_and_one_burst(
+    rate: int, asked: list[tuple[int, int]]
+) -> None:
+    bucket, now_ms = TokenBucket(rate, 0), 0
+    grants: list[tuple[int, int]] = []
+    for delta_ms, amount in asked:
+        now_ms += delta_ms
+        if amount <= rate and take(bucket, amount, now_ms):
+            grants.append((now_ms, amount))
+    for first, (from_ms, _) in enumerate(grants):
+        granted = 0
+        for to_ms, amount in grants[first:]:
+            granted += amount
+            assert 1000 * granted <= 1000 * rate + rate * (to_ms - from_ms)
+
+
+@given(rate=st.integers(1, 2_000), deltas_ms=st.lists(st.integers(0, 50), max_size=80))
+def test_nothing_that_the_rate_allows_is_refused(rate: int, deltas_ms: list[int]) -> None:
+    """One who takes all that there is gets, in the end, the burst and all that has come since."""
+    bucket, now_ms, granted = TokenBucket(rate, 0), 0, 0
+    for delta_ms in [0, *deltas_ms]:
+        now_ms += delta_ms
+        while take(bucket, 1, now_ms):
+            granted += 1
+    assert granted == rate + rate * now_ms // 1000

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
+from time import perf_counter
 from typing import Any
 
 from headwater.api.constraints import accept
@@ -122,7 +123,7 @@ class MappedStream:
 
     def open_engine(self) -> None:
         settings = Settings(transition_ms=self.transition_ms, enforce_limits=self.enforce_limits)
-        self.engine = Engine(self.store, self.clock, settings, self._random.randbytes)
+        self.engine = Engine(self.store, self.clock, settings, self._random.randbytes, perf_counter)
         self.engine.open()
         self.mappings = EventSourceMappings(
             self.engine,

@@ -228,7 +228,8 @@ async def test_the_servers_own_route_tells_how_far_mappings_are() -> None:
         uuid = (await lambda_.create())["UUID"]
         await lambda_.mapped.put("a", "b")
         show = lambda_.service.routes.routes[b"event-source-mappings"][b"GET"]
-        (status,) = (await show(b""))["event_source_mappings"]
+        shown: Any = await show(b"")
+        (status,) = shown["event_source_mappings"]
         assert status["uuid"] == uuid
         assert status["records_behind"] == 0
         assert status["last_processing_result"] == "OK"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import pytest
 
 from headwater.engine.engine import Engine
@@ -23,7 +25,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.inbox = Inbox()
-        self.engine = Engine(MemoryStore(self.inbox), ManualClock(), Settings(), bytes)
+        self.engine = Engine(MemoryStore(self.inbox), ManualClock(), Settings(), bytes, perf_counter)
         self.engine.open()
         self.failures: list[StoreUnavailable] = []
         self.store = self.opened()

@@ -127,6 +127,10 @@ class ManualSource:
         assert self.writer is not None
         self.writer.end()
 
+    def break_off(self) -> None:
+        assert self.writer is not None
+        self.writer.break_off()
+
 
 @dataclass
 class Recorder:

@@ -8,6 +8,7 @@ import pytest
 
 from headwater import __version__
 from headwater.model.clock import AdjustableClock, ManualClock
+from headwater.server.admin import Admin
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch
@@ -52,7 +53,7 @@ def dispatch(engine: CountingEngine, clock: AdjustableClock | None) -> Dispatch:
         hosts=HostPolicy((), ()),
         origins=OriginPolicy(()),
         log=RequestLog(lambda text: None, ManualClock(), lambda flush: None),
-        clock=clock,
+        admin=Admin(engine, clock),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from headwater.engine.caller import Caller
 from headwater.model.clock import ManualClock
 from headwater.model.errors import ResourceNotFoundException, ValidationException
+from headwater.server.admin import Admin
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch, Handler
@@ -125,6 +126,7 @@ class Api:
             hosts=HostPolicy((), ()),
             origins=OriginPolicy(allow_origins),
             log=RequestLog(self.logged.append, ManualClock(), self._soon),
+            admin=Admin(self.engine),
             neighbours=neighbours,
         )
         self.server = start(self.dispatch, body_bytes=10_000)

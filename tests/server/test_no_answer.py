@@ -166,3 +166,29 @@ def test_what_is_held_back_on_a_stream_is_answered_at_shutdown(
     server.call(handler.held.pop())
     assert http2.answer(held).body == b"late"
     http2.hear_to_the_end()
+
+
+# Bodies that end in the middle
+
+
+def test_a_body_that_is_broken_off_has_no_end(server: Any, handler: Withholding) -> None:
+    peer = server.connect()
+    peer.send(b"GET /stream HTTP/1.1\r\n\r\n" + GET)
+    assert peer.reply().headers["Transfer-Encoding"] == "chunked"
+    server.call(handler.sources[0].break_off)
+    left = peer.unread
+    while part := peer.socket.recv(100):
+        left += part
+    assert left == b"6\r\nfirst \r\n"
+    assert len(handler.requests) == 1
+    assert handler.sources[0].told == ["start"]
+
+
+def test_a_stream_that_is_broken_off_is_reset(server: Any, handler: Withholding, http2: Http2Peer) -> None:
+    streamed = http2.ask("/stream")
+    http2.hear_until(lambda: http2.streams[streamed].body)
+    server.call(handler.sources[0].break_off)
+    heard = http2.answer(streamed)
+    assert (heard.body, heard.ended, heard.reset) == (b"first ", False, ErrorCodes.INTERNAL_ERROR)
+    assert http2.answer(http2.ask("/")).status == 200
+    assert handler.sources[0].told == ["start"]

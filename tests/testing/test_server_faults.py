@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, EventStreamError, ReadTimeoutError
+from urllib3.exceptions import ProtocolError
 
 from headwater.testing import Headwater, ServerFault
 from headwater.testing.admin_client import AdminFailure
@@ -110,6 +111,12 @@ def test_an_error_has_aws_text_or_ones_own(server: Headwater, once: Any) -> None
         put(once)
     text = "Rate exceeded for shard shardId-000000000000 in stream orders under account 000000000000."
     assert caught.value.response["Error"]["Message"] == text
+    two = [{"Data": b"x", "PartitionKey": "k", "ExplicitHashKey": key} for key in (LOW, HIGH)]
+    with (
+        server.faults.error("PutRecords", "ProvisionedThroughputExceededException", shard=SECOND),
+        pytest.raises(once.exceptions.ProvisionedThroughputExceededException, match=SECOND),
+    ):
+        once.put_records(StreamName="orders", Records=two)
     with (
         server.faults.error("PutRecord", "KMSDisabledException", message="The key is asleep."),
         pytest.raises(once.exceptions.KMSDisabledException, match=r"The key is asleep\."),
@@ -419,6 +426,8 @@ class Subscriber:
                 self.begun.set()
         except EventStreamError as error:
             self.error = error.response["Error"]["Code"]
+        except ProtocolError:
+            self.error = "the connection was lost"
 
     def ended(self) -> tuple[int, str | None]:
         """How many events came before the end, and the error at it."""
@@ -465,6 +474,15 @@ def test_open_subscriptions_end_on_demand(server: Headwater, kinesis: Any, consu
     assert subscriber.ended() == (1, "ResourceInUseException")
     assert len(server.faults) == 0
     assert server.faults.end_open_subscriptions() == 0
+
+
+def test_a_subscription_is_cut_in_the_middle(server: Headwater, kinesis: Any, consumer_arn: str) -> None:
+    server.faults.end_subscription(after_events=1, cut=True, times=1)
+    assert Subscriber(kinesis, consumer_arn).ended() == (1, "the connection was lost")
+    subscriber = Subscriber(kinesis, consumer_arn)
+    assert subscriber.begun.wait(20)
+    assert server.faults.end_open_subscriptions(cut=True) == 1
+    assert subscriber.ended() == (1, "the connection was lost")
 
 
 def test_open_subscriptions_end_after_further_events(

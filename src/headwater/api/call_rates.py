@@ -1,31 +1,32 @@
-"""How often each operation may be called, when the limits of AWS are enforced.
+"""How often each operation may be called, where limits are enforced.
 
 The rates are those that the API model's texts state; an operation without a row has
-none. A call counts once its request is valid, whatever comes of it.
+none. A call counts once its request is valid, whatever comes of it. The rates of an
+account hold while all streams are limited; those of a stream, while that stream is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from headwater.api.operation import Handler, Operation
-from headwater.api.stream_reference import stream_name_in
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.token_bucket import TokenBucket
+from headwater.model.arn import StreamName, parse_consumer_arn, parse_stream_arn
 from headwater.model.errors import (
     KinesisError,
     LimitExceededException,
     ProvisionedThroughputExceededException,
+    ResourceNotFoundException,
 )
 
 _ACCOUNT: tuple[str, ...] = ()
 _STREAM = ("stream",)
 _SHARD = ("stream", "ShardId")
 _CONSUMER_OF_SHARD = ("ConsumerARN", "ShardId")
-_BUCKETS_MAX = 100_000
 
 
 class CallRate(NamedTuple):
@@ -64,34 +65,53 @@ CALL_RATES = {
 
 
 def rated(operations: Mapping[str, Operation]) -> dict[str, Operation]:
-    """The operations, each refusing calls beyond its rate."""
-    buckets: dict[tuple[Any, ...], TokenBucket] = {}
+    """The operations, each refusing calls beyond its rate where that holds."""
     return {
-        name: operation._replace(handler=_rated(name, operation.handler, CALL_RATES[name], buckets))
+        name: operation._replace(handler=_rated(name, operation.handler, CALL_RATES[name]))
         if operation.handler is not None and name in CALL_RATES
         else operation
         for name, operation in operations.items()
     }
 
 
-def _rated(
-    name: str, handler: Handler, rate: CallRate, buckets: dict[tuple[Any, ...], TokenBucket]
-) -> Handler:
+def _rated(name: str, handler: Handler, rate: CallRate) -> Handler:
     async def handle(engine: Engine, caller: Caller, request: Any) -> dict[str, Any] | StreamedAnswer | None:
-        now_ms = engine.now_ms()
-        stream = stream_name_in(request)
-        of_each = [stream if member == "stream" else getattr(request, member) for member in rate.of_each]
-        key = (name, *caller, *of_each)
-        bucket = buckets.get(key)
-        if bucket is None:
-            if len(buckets) >= _BUCKETS_MAX:
-                buckets.clear()
-            bucket = buckets[key] = TokenBucket(rate.calls_per_s, now_ms)
-        if not bucket.has(1, now_ms):
-            shard = f"shard {request.ShardId} in " if "ShardId" in rate.of_each else ""
-            what = f" for {shard}stream {stream}" if stream else ""
-            raise rate.error(f"Rate exceeded{what} under account {caller.account_id}.")
-        bucket.use(1)
+        stream = _stream_of(caller, request) if rate.of_each else None
+        if engine.enforcement.limits_calls(stream):
+            members = [getattr(request, member) for member in rate.of_each if member != "stream"]
+            if not engine.enforcement.counts((name, caller, stream, *members), rate.calls_per_s):
+                if "ConsumerARN" in rate.of_each:
+                    _count_refused_subscription(engine, request.ConsumerARN)
+                raise rate.error(_exceeded(rate, caller, stream, request))
         return await handler(engine, caller, request)
 
     return handle
+
+
+def _count_refused_subscription(engine: Engine, consumer_arn: str) -> None:
+    named = parse_consumer_arn(consumer_arn)
+    if named is None:
+        return
+    with suppress(ResourceNotFoundException):
+        held = engine.held(named.stream)
+        if held.stream.consumer(named.name) is not None:
+            held.metrics.subscription_refused(named.name)
+
+
+def _exceeded(rate: CallRate, caller: Caller, stream: StreamName | None, request: Any) -> str:
+    shard = f"shard {request.ShardId} in " if "ShardId" in rate.of_each else ""
+    what = f" for {shard}stream {stream.name}" if stream else ""
+    return f"Rate exceeded{what} under account {stream.account_id if stream else caller.account_id}."
+
+
+def _stream_of(caller: Caller, request: Any) -> StreamName | None:
+    """The stream that the request names in one way or another."""
+    arn: str | None = getattr(request, "StreamARN", None)
+    if arn is not None:
+        return parse_stream_arn(arn)
+    consumer_arn: str | None = getattr(request, "ConsumerARN", None)
+    if consumer_arn is not None:
+        consumer = parse_consumer_arn(consumer_arn)
+        return consumer.stream if consumer else None
+    name: str | None = getattr(request, "StreamName", None)
+    return StreamName(*caller, name) if name else None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.engine.consumers import arn_of
+from headwater.engine.on_demand_scaling import shards_for
 from headwater.model.consumer import Consumer
 from headwater.model.instant import Instant
 from headwater.model.shard import Shard, shard_id_of
-from headwater.model.stream import Scale, Stream
+from headwater.model.stream import Scale, SplitEvenly, Stream
 
 
 def describe_shard(shard: Shard) -> dict[str, Any]:
@@ -68,10 +69,14 @@ def describe_consumer(stream: Stream, consumer: Consumer) -> dict[str, Any]:
 
 
 def describe_warm_throughput(stream: Stream) -> dict[str, int]:
-    """The shape `WarmThroughputObject`; the current value follows the target when the stream has scaled."""
+    """The shape `WarmThroughputObject`; the current value follows the target when the stream has scaled.
+
+    One that has more shards than the target asks for, because its load has, has that much ready.
+    """
     target = stream.warm_throughput_mibps or 0
-    scaling = stream.transition is not None and isinstance(stream.transition.step, Scale)
-    current = len(stream.open_shards) if scaling else target
+    open_shards = len(stream.open_shards)
+    is_scaling = stream.transition is not None and isinstance(stream.transition.step, Scale | SplitEvenly)
+    current = open_shards if is_scaling or open_shards > shards_for(target) else target
     return {"TargetMiBps": target, "CurrentMiBps": current}
 
 

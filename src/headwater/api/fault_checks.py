@@ -117,8 +117,10 @@ def _bounds(fault: AnyFault) -> list[_Bound]:
             bounds.append(_Bound(frozenset({"PutRecords"}), "has no records to throttle: PutRecords has"))
         case ExpireIterator():
             bounds.append(_Bound(frozenset({"GetRecords"}), "reads no iterator: GetRecords does"))
-        case EndSubscription(error=error) | EndOpenSubscriptions(error=error):
+        case EndSubscription(error=error, cut=cut) | EndOpenSubscriptions(error=error, cut=cut):
             _check_event_error(error)
+            if cut and error is not None:
+                raise WrongFault("A connection that is cut gives no error: say one or the other.")
             bounds.append(
                 _Bound(frozenset({"SubscribeToShard"}), "opens no subscription: SubscribeToShard does")
             )

@@ -1,13 +1,10 @@
-"""Warm throughput: capacity that an on-demand stream has ready before it is asked for.
-
-A shard takes 1 MiB/s, so a stream that shall take n MiB/s at once has n shards.
-"""
+"""Warm throughput: capacity that an on-demand stream has ready before it is asked for."""
 
 from __future__ import annotations
 
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.limits import ON_DEMAND_SHARDS, WARM_THROUGHPUT_MAX_MIBPS
+from headwater.engine.limits import WARM_THROUGHPUT_MAX_MIBPS
 from headwater.model.errors import LimitExceededException, ValidationException
 
 
@@ -23,8 +20,3 @@ def check_warm_throughput(engine: Engine, caller: Caller, throughput_mibps: int)
             f"The warm throughput of an on-demand stream cannot exceed {WARM_THROUGHPUT_MAX_MIBPS} MiBps. "
             f"Requested: {throughput_mibps} MiBps."
         )
-
-
-def shards_for(throughput_mibps: int) -> int:
-    """The open shards that take this much."""
-    return max(ON_DEMAND_SHARDS, throughput_mibps)

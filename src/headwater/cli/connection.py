@@ -22,7 +22,7 @@ import random
 import select
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO, Any, NamedTuple
@@ -41,6 +41,7 @@ PATIENCE_S = 30.0
 KINESIS = "kinesis"
 LAMBDA = "lambda"
 """The services that requests are signed for."""
+DOWNLOADED_BYTES = 1024 * 1024
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 TRANSIENT_CODES = frozenset(
@@ -149,6 +150,24 @@ class Connection:
         body = b"" if document is None else json.dumps(document).encode()
         named = {b"content-type": b"application/json"}
         return _lambda_answer(self._ask(method, path, named, body, LAMBDA), self.environment.endpoint_url)
+
+    def download(self, path: str) -> Iterator[bytes]:
+        """The body of a route of the server's own, in parts as they come.
+
+        Raises `ApiError`, `ClientFailure`.
+        """
+        try:
+            http_connection = self._ready()
+            http_connection.request("GET", path, headers=self._headers("GET", path, {}, b"", KINESIS))
+            response = http_connection.getresponse()
+            if response.status != 200:
+                _parsed(response.status, response.read(), self.environment.endpoint_url)
+            while part := response.read1(DOWNLOADED_BYTES):
+                yield part
+        except (OSError, http.client.HTTPException) as error:
+            raise self._no_server(error) from error
+        finally:
+            self.close()
 
     def call_patiently(self, operation: str, **members: Any) -> dict[str, Any]:
         """Like `call`, but wait out transient errors for up to `PATIENCE_S`."""

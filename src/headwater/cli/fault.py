@@ -15,21 +15,23 @@ import click
 from headwater.cli.connection import Connection, with_connection
 from headwater.cli.table import draw_table, draws, json_line, json_option
 
-_MATCHING = (
+_OF_SUBSCRIPTIONS = (
     click.option("--stream", help="A stream's name or ARN."),
     click.option("--shard", help="A shard's id; its number will do."),
     click.option("--consumer", help="A consumer's name."),
+)
+_OF_CALLS = (
+    click.option("--operation", multiple=True, help="PutRecord, GetRecords, …; may be given many times."),
+    *_OF_SUBSCRIPTIONS,
+    click.option("--partition-key", help="Of a record in a put."),
+)
+_HOW_OFTEN = (
     click.option("--times", type=click.IntRange(min=1), help="How often it happens in all."),
     click.option("--skip", type=click.IntRange(min=0), help="So many calls are let through first."),
     click.option(
         "--probability", type=click.FloatRange(0, 1, min_open=True), help="For each call that matches."
     ),
     click.option("--seed", type=int, help="The same seed and the same calls: the same faults."),
-)
-_OF_CALLS = (
-    click.option("--operation", multiple=True, help="PutRecord, GetRecords, …  May be given many times."),
-    *_MATCHING,
-    click.option("--partition-key", help="Of a record in a put."),
 )
 _after_option = click.option(
     "--after", is_flag=True, help="When the operation has done its work. Default: before it."
@@ -38,9 +40,10 @@ _message_option = click.option("--message", help="The error's text.")
 _after_events_option = click.option(
     "--after-events", type=click.IntRange(min=0), help="So many events come first. Default: 0."
 )
+_cut_option = click.option("--cut", is_flag=True, help="End the connection in the middle instead.")
 
 
-def _with(options: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
+def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
     def give(command: Callable[..., None]) -> Callable[..., None]:
         for option in reversed((*options, json_option)):
             command = option(command)
@@ -61,22 +64,22 @@ def fault() -> None:
     """  # noqa: D301  # click keeps the lines of a paragraph that begins with a backspace
 
 
-@fault.group()
+@fault.group(short_help="Add a fault.")
 def add() -> None:
     """Add a fault. It is there until it is removed, or the server stops."""
 
 
-@add.command()
+@add.command(short_help="Answer with an error of the API.")
 @click.argument("error")
 @_message_option
-@_with(_OF_CALLS)
+@_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
 def error(connection: Connection, **said: Any) -> None:
     """Answer with ERROR, an error of the API by its name, in place of the operation."""
     _add(connection, "error", said)
 
 
-@add.command()
+@add.command(short_help="Refuse records of PutRecords calls.")
 @click.option("--records", type=click.IntRange(min=1), help="How many of a call. Default: all that match.")
 @click.option(
     "--error",
@@ -84,34 +87,34 @@ def error(connection: Connection, **said: Any) -> None:
     help="Default: ProvisionedThroughputExceededException.",
 )
 @_message_option
-@_with(_OF_CALLS)
+@_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
 def throttle(connection: Connection, **said: Any) -> None:
     """Refuse records of PutRecords calls, and store the others."""
     _add(connection, "throttle", said)
 
 
-@add.command()
+@add.command(short_help="Begin, or answer, later.")
 @click.argument("delay_ms", metavar="MILLISECONDS", type=click.IntRange(min=1))
 @_after_option
-@_with(_OF_CALLS)
+@_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
 def delay(connection: Connection, **said: Any) -> None:
     """Begin later; with --after, do it at once and answer later."""
     _add(connection, "delay", _with_moment(said))
 
 
-@add.command()
+@add.command(short_help="End the connection without an answer.")
 @_after_option
-@_with(_OF_CALLS)
+@_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
 def cut(connection: Connection, **said: Any) -> None:
     """End the connection without an answer; with --after, when the change took effect."""
     _add(connection, "cut", _with_moment(said))
 
 
-@add.command("expire-iterator")
-@_with(_OF_CALLS)
+@add.command("expire-iterator", short_help="Answer that an iterator is too old.")
+@_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
 def expire_iterator(connection: Connection, **said: Any) -> None:
     """Answer GetRecords as if the iterator were too old."""
@@ -122,7 +125,8 @@ def expire_iterator(connection: Connection, **said: Any) -> None:
 @_after_events_option
 @click.option("--error", help="The exception that the events end with. Default: they just end.")
 @_message_option
-@_with(_OF_CALLS)
+@_cut_option
+@_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
 def end_subscription(connection: Connection, **said: Any) -> None:
     """End subscriptions that are opened from now on."""
@@ -133,7 +137,8 @@ def end_subscription(connection: Connection, **said: Any) -> None:
 @_after_events_option
 @click.option("--error", help="The exception that the events end with. Default: they just end.")
 @_message_option
-@_with(_MATCHING)
+@_cut_option
+@_with(*_OF_SUBSCRIPTIONS, *_HOW_OFTEN)
 @with_connection
 def end_subscriptions(connection: Connection, *, as_json: bool, **said: Any) -> None:
     """End subscriptions that are open now."""
@@ -141,7 +146,7 @@ def end_subscriptions(connection: Connection, *, as_json: bool, **said: Any) -> 
     _tell(answer, f"{answer['ended']} ended", as_json=as_json)
 
 
-@fault.command("list")
+@fault.command("list", short_help="List all faults.")
 @json_option
 @with_connection
 def list_faults(connection: Connection, as_json: bool) -> None:
@@ -186,7 +191,12 @@ def _add(connection: Connection, action: str, said: dict[str, Any]) -> None:
 
 def _document(action: str, said: dict[str, Any]) -> dict[str, Any]:
     """The fault as the server reads it; what was not said is left out."""
-    return {"action": action, **{name: value for name, value in said.items() if value not in (None, ())}}
+    members = {
+        name: value
+        for name, value in said.items()
+        if value is not None and value is not False and value != ()
+    }
+    return {"action": action, **members}
 
 
 def _with_moment(said: dict[str, Any]) -> dict[str, Any]:

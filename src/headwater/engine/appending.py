@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from headwater.engine.engine import Engine, Held
 from headwater.engine.routing import Routes
-from headwater.engine.throughput_limits import ThroughputLimits
+from headwater.engine.throughput_limits import StreamLimits
 from headwater.model.errors import InternalFailureException, InvalidArgumentException
 from headwater.model.hash_key import HASH_KEY_MAX, digest_of
 from headwater.model.record import encode_payload, record_size
@@ -31,70 +31,93 @@ NewRecord: TypeAlias = tuple[bytes, str | None, str | None]
 """What a producer gives: data, partition key, explicit hash key."""
 
 
-async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> list[Placement]:
-    """Store the records in one commit, as far as the shards take them; each one's placement, in order.
+async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> tuple[list[Placement], int]:
+    """Store the records in one commit, as far as the shards take them.
+
+    Returns each one's placement, in order, and the bytes of those that were stored.
 
     `held` is the stream as it is served now. Raises ResourceNotFoundException when it
     is no longer, and StoreUnavailable when nothing was stored.
     """
+    limits = held.limits
     placements: list[Placement] = [("", None)] * len(records)
     pending: Sequence[int] = range(len(records))
+    stored_bytes = 0
     for _ in range(_REROUTES_MAX):
         routes = held.routes
         arrival_ms = engine.arrival_ms()
-        shares = _share_out(records, pending, held, engine.throughput, placements, arrival_ms)
-        entries = [Entry(routes[at].log_id, arrival_ms, payloads) for at, (_, payloads) in shares.items()]
+        shares = _share_out(records, pending, held, limits, placements, engine.now_ms())
+        entries = [Entry(routes[at].log_id, arrival_ms, share.payloads) for at, share in shares.items()]
         positions = await engine.store.append(entries)
         refused: list[int] = []
-        for (route_at, (indexes, _)), position in zip(shares.items(), positions, strict=True):
+        for (route_at, share), position in zip(shares.items(), positions, strict=True):
+            indexes, size = share.indexes, share.size
             if position is None:
                 refused += indexes
                 continue
-            _, shard_id, base, epoch_s = routes[route_at]
+            log_id, shard_id, base, epoch_s = routes[route_at]
+            engine.log_sizes.grew(log_id, position, len(indexes), size)
+            stored_bytes += size
+            if held.metrics.monitored:
+                held.metrics.shard_put(shard_id, len(indexes), size)
             numbers = record_sequence_numbers(base, epoch_s, position, arrival_ms, len(indexes))
             for index, number in zip(indexes, numbers, strict=True):
                 placements[index] = (shard_id, str(number))
         if not refused:
-            return placements
+            return placements, stored_bytes
         pending = sorted(refused)
         held = await engine.serving(held.stream.full_name)
     raise InternalFailureException("Internal Service Failure")
 
 
-async def append_one(engine: Engine, held: Held, record: NewRecord) -> Placement:
-    """Store one record: `append` without what it does for many. Raises the same."""
-    stream, routes = held.stream, held.routes
+async def append_one(engine: Engine, held: Held, record: NewRecord, size: int) -> Placement:
+    """Store one record of so many bytes: `append` without what it does for many. Raises the same."""
+    stream, routes, limits = held.stream, held.routes, held.limits
     data, partition_key, _ = record
-    if engine.throughput is not None:
-        (placement,) = await append(engine, held, (record,))
-        return placement
     log_id, shard_id, base, epoch_s = routes[route_of(record, routes, by_turn=stream.distribution == "AUTO")]
+    if limits is not None:
+        now_ms = engine.now_ms()
+        _begin_window(held, limits, now_ms)
+        if not limits.takes(log_id, size, now_ms):
+            return shard_id, None
     arrival_ms = engine.arrival_ms()
     payload = encode_payload(data, partition_key, encrypted=stream.encryption_type == "KMS")
     (position,) = await engine.store.append((Entry(log_id, arrival_ms, (payload,)),))
     if position is None:
-        (placement,) = await append(engine, await engine.serving(stream.full_name), (record,))
+        (placement,), _ = await append(engine, await engine.serving(stream.full_name), (record,))
         return placement
+    engine.log_sizes.latest[log_id][position] = size
+    if held.metrics.monitored:
+        held.metrics.shard_put(shard_id, 1, size)
     return shard_id, record_sequence_number(base, epoch_s, position, arrival_ms)
 
 
-_Shares: TypeAlias = dict[int, tuple[list[int], list[bytes]]]
-"""For each route that gets records: which ones, and their payloads."""
+class _Share:
+    """What one shard gets of a request: which records, their payloads, and the bytes of all."""
+
+    __slots__ = ("indexes", "payloads", "size")
+
+    def __init__(self) -> None:
+        self.indexes: list[int] = []
+        self.payloads: list[bytes] = []
+        self.size = 0
 
 
 def _share_out(
     records: Sequence[NewRecord],
     pending: Sequence[int],
     held: Held,
-    limits: ThroughputLimits | None,
+    limits: StreamLimits | None,
     placements: list[Placement],
     now_ms: int,
-) -> _Shares:
-    """The pending records that their shards take now; `placements` notes of the others that they are not."""
+) -> dict[int, _Share]:
+    """The pending records that their shards take now, by route; `placements` notes which they do not."""
     routes = held.routes
     by_turn = held.stream.distribution == "AUTO"
     encrypted = held.stream.encryption_type == "KMS"
-    shares: _Shares = {}
+    shares: dict[int, _Share] = {}
+    if limits is not None:
+        _begin_window(held, limits, now_ms)
     for index in pending:
         record = records[index]
         data, partition_key, _ = record
@@ -106,10 +129,17 @@ def _share_out(
                 continue
         share = shares.get(route_at)
         if share is None:
-            share = shares[route_at] = ([], [])
-        share[0].append(index)
-        share[1].append(encode_payload(data, partition_key, encrypted=encrypted))
+            share = shares[route_at] = _Share()
+        share.indexes.append(index)
+        share.payloads.append(encode_payload(data, partition_key, encrypted=encrypted))
+        share.size += len(data) if partition_key is None else len(data) + len(partition_key.encode())
     return shares
+
+
+def _begin_window(held: Held, limits: StreamLimits, now_ms: int) -> None:
+    """See to it that the load of an on-demand stream is looked at."""
+    if held.stream.mode == "ON_DEMAND":
+        held.due_ms = min(held.due_ms, limits.load.begin(now_ms))
 
 
 def route_of(record: NewRecord, routes: Routes, *, by_turn: bool) -> int:

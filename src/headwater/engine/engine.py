@@ -25,13 +25,18 @@ from headwater.engine.account import AccountSettings
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
 from headwater.engine.caller import Caller
 from headwater.engine.checking import check_streams
+from headwater.engine.enforcement import Enforcement, Rule
+from headwater.engine.log_sizes import LogSizes
+from headwater.engine.metrics import Metrics
+from headwater.engine.on_demand_scaling import next_look_ms, scaling_step
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
 from headwater.engine.routing import Routes
 from headwater.engine.sealed_token import KEY_BYTES, Sealer
 from headwater.engine.settings import Settings
-from headwater.engine.stream_lifecycle import advance, next_due_ms
-from headwater.engine.throughput_limits import ThroughputLimits
+from headwater.engine.stream_lifecycle import advance, begin, next_due_ms
+from headwater.engine.stream_metrics import StreamMetrics
+from headwater.engine.throughput_limits import StreamLimits
 from headwater.model.arn import StreamName
 from headwater.model.clock import Clock
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
@@ -50,15 +55,37 @@ _account_decoder = msgspec.msgpack.Decoder(AccountSettings)
 Randomness = Callable[[int], bytes]
 """Gives so many random bytes."""
 
+Stopwatch = Callable[[], float]
+"""Gives seconds, from any beginning: how long a call takes has nothing to do with the time of streams."""
+
+
+def _stands_still() -> float:
+    return 0.0
+
 
 class Held:
     """A stream in memory: its committed value, and what the hot paths derive from it."""
 
-    __slots__ = ("awaiting_move", "due_ms", "routes", "serving", "stream", "version")
+    __slots__ = (
+        "awaiting_move",
+        "due_ms",
+        "limits",
+        "metrics",
+        "own_rule",
+        "routes",
+        "serving",
+        "stream",
+        "version",
+    )
 
-    def __init__(self, stream: Stream, version: int) -> None:
+    def __init__(self, stream: Stream, version: int, metrics: StreamMetrics) -> None:
+        self.metrics = metrics
         self.awaiting_move: list[Completion[None]] | None = None
         """Who waits for the due transition that is being committed; `None` when none is."""
+        self.limits: StreamLimits | None = None
+        """The rates of its shards, if they are limited."""
+        self.own_rule: Rule | None = None
+        """How it is limited, if it is not as all streams are."""
         self.hold(stream, version)
 
     def hold(self, stream: Stream, version: int) -> None:
@@ -66,8 +93,20 @@ class Held:
         self.stream = stream
         self.version = version
         self.routes = Routes(stream)
-        self.due_ms = next_due_ms(stream)
         self.serving = stream.status in SERVING
+        self.metrics.take_over(stream)
+        self.await_next()
+
+    def await_next(self) -> None:
+        """Find out when there is something to do about it."""
+        self.due_ms = next_due_ms(self.stream)
+        if self.limits is not None:
+            self.due_ms = min(self.due_ms, next_look_ms(self.stream, self.limits.load))
+
+    def limit(self, limits: StreamLimits | None) -> None:
+        """Refuse from now on what is beyond these rates; `None`: nothing."""
+        self.limits = limits
+        self.await_next()
 
 
 class _HeldAccount(NamedTuple):
@@ -78,46 +117,86 @@ class _HeldAccount(NamedTuple):
 class Engine:
     """All streams of all accounts and regions."""
 
-    def __init__(self, store: Store, clock: Clock, settings: Settings, randomness: Randomness) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+        randomness: Randomness,
+        stopwatch: Stopwatch = _stands_still,
+    ) -> None:
         self.store = store
         self.settings = settings
         self._clock = clock
         self._randomness = randomness
+        self.stopwatch = stopwatch
+        self.metrics = Metrics(clock)
+        self.log_sizes = LogSizes()
         self._streams: dict[StreamName, Held] = {}
         self._accounts: dict[Caller, _HeldAccount] = {}
+        self._unsaved: dict[str, bytes] = {}
+        """Metadata that the store may not hold yet."""
         self._last_arrival_ms = 0
         self._next_sweep_ms = 0
         self._ticking = False
-        self._stream_watchers: dict[StreamName, set[Callable[[], None]]] = {}
-        self._time_watchers: set[Callable[[int], None]] = set()
+        # Dicts for their order: who watched first is called first, in every run.
+        self._stream_watchers: dict[StreamName, dict[Callable[[], None], None]] = {}
+        self._time_watchers: dict[Callable[[int], None], None] = {}
         self.subscriptions: dict[SubscriptionKey, ActiveSubscription] = {}
-        self.throughput = ThroughputLimits() if settings.enforce_limits else None
-        """The rates of all shards, if they are limited."""
+        self.enforcement = Enforcement(self._streams, clock.now_ms, enforced=settings.enforce_limits)
+        """Which streams are limited."""
 
     def open(self) -> None:
         """Find everything that the store holds. Call once, first."""
+        seal_key = self._load()
+        if seal_key is None:
+            seal_key = self._randomness(KEY_BYTES)
+            # Nobody waits for it: whatever is acknowledged later is committed after it. Should this
+            # fail, the first stream brings it along, without which nothing is sealed.
+            self._unsaved = {_SEAL_KEY: seal_key}
+            self.store.commit(Change(writes=self._unsaved))
+        self.iterators = Sealer(seal_key, b"iterator")
+        self.pages = Sealer(seal_key, b"page")
+        self.store.watch_metadata(self._reload)
+
+    def _load(self) -> bytes | None:
+        """Hold what the store has; returns its seal key."""
         seal_key = None
         for key, (version, value) in self.store.metadata().items():
             kind = key.partition("/")[0]
             if kind == _STREAM_KEY:
                 stream = _stream_decoder.decode(value)
-                self._streams[stream.full_name] = Held(stream, version)
+                self._hold(stream, version)
                 self._note_arrivals(stream)
             elif kind == _ACCOUNT_KEY:
                 account = _account_decoder.decode(value)
                 self._accounts[Caller(account.account_id, account.region)] = _HeldAccount(account, version)
             elif kind == _SEAL_KEY:
                 seal_key = value
-        if seal_key is None:
-            seal_key = self._randomness(KEY_BYTES)
-            # Nobody waits for it: whatever is acknowledged later is committed after it.
-            self.store.commit(Change(writes={_SEAL_KEY: seal_key}))
-        self.iterators = Sealer(seal_key, b"iterator")
-        self.pages = Sealer(seal_key, b"page")
+        return seal_key
+
+    def _reload(self) -> None:
+        """Hold what the store has found, opened again, in place of what was held."""
+        before = dict(self._streams)
+        self._streams.clear()
+        self._accounts.clear()
+        self._load()
+        for name in before.keys() | self._streams.keys():
+            old, new = before.get(name), self._streams.get(name)
+            if old is not None and new is not None:  # others hold on to the old one
+                self._streams[name] = old
+                if old.version != new.version:
+                    old.hold(new.stream, new.version)
+            self._changed(name)
 
     def close(self) -> None:
         """Finish what was begun and release the store."""
         self.store.close()
+
+    @property
+    def home(self) -> Caller:
+        """The account and region of callers who name none."""
+        return Caller(self.settings.account_id, self.settings.region)
 
     def now_ms(self) -> int:
         """The time now."""
@@ -198,13 +277,19 @@ class Engine:
         """
         name = stream.full_name
         change = Change(
-            writes={_key(name): msgspec.msgpack.encode(stream)},
+            writes={**self._unsaved, _key(name): msgspec.msgpack.encode(stream)},
             expected={_key(name): 0},
             create_logs=[shard.log_id for shard in stream.shards],
         )
         if not await self.store.commit(change):
             raise ResourceInUseException(f"Stream {stream.label} already exists.")
-        self._streams[name] = Held(stream, 1)
+        self._unsaved = {}
+        self._hold(stream, 1)
+
+    def _hold(self, stream: Stream, version: int) -> None:
+        name = stream.full_name
+        held = self._streams[name] = Held(stream, version, self.metrics.stream(name))
+        self.enforcement.begin(held)
 
     async def revise(self, name: StreamName, change: Callable[[Stream], Revision]) -> Stream | None:
         """Commit what `change` makes of the stream; it may be called more than once.
@@ -238,10 +323,12 @@ class Engine:
         )
         if not await self.store.commit(change):
             return False
-        if self.throughput is not None:
-            self.throughput.forget(revision.delete_logs)
+        if held.limits is not None:
+            held.limits.forget(revision.delete_logs)
+        self.log_sizes.forget(revision.delete_logs)
         if revision.stream is None:
             del self._streams[name]
+            self.metrics.forget_stream(name)
         else:
             held.hold(revision.stream, version + 1)
         self._changed(name)
@@ -258,11 +345,11 @@ class Engine:
 
     def watch_stream(self, name: StreamName, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after each change of the stream; returns the function that ends the watch."""
-        watchers = self._stream_watchers.setdefault(name, set())
-        watchers.add(callback)
+        watchers = self._stream_watchers.setdefault(name, {})
+        watchers[callback] = None
 
         def unwatch() -> None:
-            watchers.discard(callback)
+            watchers.pop(callback, None)
             if not watchers and self._stream_watchers.get(name) is watchers:
                 del self._stream_watchers[name]
 
@@ -270,8 +357,12 @@ class Engine:
 
     def watch_time(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Call `callback` with the time at each tick; returns the function that ends the watch."""
-        self._time_watchers.add(callback)
-        return lambda: self._time_watchers.discard(callback)
+        self._time_watchers[callback] = None
+
+        def unwatch() -> None:
+            self._time_watchers.pop(callback, None)
+
+        return unwatch
 
     def _changed(self, name: StreamName) -> None:
         for callback in tuple(self._stream_watchers.get(name, ())):
@@ -306,8 +397,9 @@ class Engine:
         await self.store.commit(Change(writes=dict.fromkeys(keys), delete_logs=log_ids))
         self._streams.clear()
         self._accounts.clear()
-        if self.throughput is not None:
-            self.throughput.forget(log_ids)
+        self.enforcement.reset()
+        self.log_sizes.forget(log_ids)
+        self.metrics.clear()
         self._last_arrival_ms = 0  # no record is left that another one could precede
         for name in tuple(self._stream_watchers):
             self._changed(name)
@@ -317,6 +409,9 @@ class Engine:
     def tick(self) -> None:
         """Apply what has become due and nobody asked about. Cheap when nothing has."""
         now_ms = self._clock.now_ms()
+        self.metrics.gather()
+        self.metrics.roll()
+        self.log_sizes.gather()
         for callback in tuple(self._time_watchers):
             callback(now_ms)
         due = any(held.due_ms <= now_ms for held in self._streams.values())
@@ -356,10 +451,27 @@ class Engine:
         try:
             with suppress(StoreUnavailable):
                 await self._commit(held, advance(held.stream, self._clock.now_ms(), self.new_log_id))
+                await self._follow_load(held)
         finally:
             held.awaiting_move = None
             for moved in awaiting:
                 moved.resolve(None)
+
+    async def _follow_load(self, held: Held) -> None:
+        """Begin to scale a limited on-demand stream as its load asks for."""
+        stream, limits, now_ms = held.stream, held.limits, self._clock.now_ms()
+        if limits is None or self._streams.get(stream.full_name) is not held:
+            return
+        same_account = [
+            other.stream for name, other in self._streams.items() if name[:2] == stream.full_name[:2]
+        ]
+        room = self.settings.shard_limit - sum(len(other.open_shards) for other in same_account)
+        step = scaling_step(stream, limits, room, now_ms)
+        held.await_next()
+        if step is not None:
+            scaling = begin(stream, "UPDATING", step, now_ms + self.settings.transition_ms)
+            if await self._commit(held, Revision(scaling)) and held.due_ms <= now_ms:
+                await self._commit(held, advance(held.stream, now_ms, self.new_log_id))
 
     async def _expire(self, name: StreamName) -> None:
         held = self._streams.get(name)

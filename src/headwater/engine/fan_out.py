@@ -21,9 +21,8 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from headwater.engine.active_subscription import SubscriptionKey
-from headwater.engine.engine import Engine
+from headwater.engine.engine import Engine, Held
 from headwater.engine.reading import Reading, read_shard
-from headwater.engine.throughput_limits import BYTES_OUT_PER_S
 from headwater.engine.token_bucket import TokenBucket
 from headwater.model.errors import (
     InternalFailureException,
@@ -33,7 +32,6 @@ from headwater.model.errors import (
 )
 from headwater.model.sequence_number import record_sequence_number, sequence_base
 from headwater.model.shard import Shard, shard_id_of
-from headwater.model.stream import Stream
 from headwater.storage.completion import drive
 from headwater.storage.interface import StoreError
 
@@ -51,6 +49,10 @@ class Event(NamedTuple):
     reading: Reading
     continuation_sequence_number: str | None
     """Where to subscribe again; `None` at the end of a closed shard."""
+
+
+class BrokenOff(KinesisError):
+    """In place of an error of the API: the events are to stop as if the network had failed."""
 
 
 class Sink(Protocol):
@@ -78,11 +80,13 @@ class Subscription:
     def __init__(self, engine: Engine, key: SubscriptionKey, position: int) -> None:
         self._engine = engine
         self._key = key
+        self._metrics = engine.held(key.stream).metrics
         self._position = position
         self._sink: Sink | None = None
         self._started_ms = engine.now_ms()
         self._last_event_ms = 0
-        self._rate = TokenBucket(BYTES_OUT_PER_S, self._started_ms) if engine.throughput else None
+        self._held_back = False
+        """Whether the consumer's rate is used up: a tick will ask again."""
         self._paused = False
         self._pumping = False
         self._pump_again = False
@@ -102,6 +106,7 @@ class Subscription:
         if before is not None:
             before.take_over()
         engine.subscriptions[key] = self
+        self._metrics.subscribed(key.consumer_name)
         self._sink = sink
         shard = engine.held(key.stream).stream.shard(key.shard_index)
         if shard is not None:
@@ -150,7 +155,7 @@ class Subscription:
             sink = self._finish()
             if sink is not None:
                 sink.end()
-        elif self._rate is not None or now_ms - self._last_event_ms >= IDLE_EVENT_MS:
+        elif self._held_back or now_ms - self._last_event_ms >= IDLE_EVENT_MS:
             self._pump()
 
     def _pump(self) -> None:
@@ -177,10 +182,14 @@ class Subscription:
             self._pump()
 
     async def _push(self) -> None:
-        while self._sink is not None and not self._paused and self._may_send():
-            stream, shard = await self._find_shard()
+        while self._sink is not None and not self._paused:
+            held, shard = await self._find_shard()
+            rate, max_bytes = self._rate(held, shard)
+            self._held_back = rate is not None and not rate.has(1, self._engine.now_ms())
+            if self._held_back:
+                return
             reading = await read_shard(
-                self._engine, stream, shard, self._position, EVENT_RECORDS_MAX, EVENT_MAX_BYTES
+                self._engine, held.stream, shard, self._position, EVENT_RECORDS_MAX, max_bytes
             )
             sink = self._sink
             if sink is None:
@@ -189,32 +198,50 @@ class Subscription:
             if not reading.records and reading.next_position is not None and not self._is_event_due(now_ms):
                 return
             self._last_event_ms = now_ms
+            self._count(reading)
+            if rate is not None:
+                rate.use(reading.size)
             if reading.next_position is None:
                 self._finish()
                 sink.event(Event(reading, None))
                 sink.end()
                 return
             self._position = reading.next_position
-            if self._rate is not None:
-                self._rate.use(reading.records.size())
-            sink.event(Event(reading, _continuation(reading, reading.next_position, now_ms)))
+            # As records arrive, so that it does not go back when the machine's clock does.
+            arrival_ms = self._engine.arrival_ms()
+            sink.event(Event(reading, _continuation(reading, reading.next_position, arrival_ms)))
             if self._ending is not None:
                 self._ending = self._ending._replace(events=self._ending.events - 1)
                 self._end_if_asked()
             if not reading.records:
                 return
 
-    def _may_send(self) -> bool:
-        """Whether the consumer's rate is not used up; a tick will ask again."""
-        return self._rate is None or self._rate.has(1, self._engine.now_ms())
+    def _count(self, reading: Reading) -> None:
+        self._metrics.event(
+            self._key.consumer_name,
+            reading.shard.shard_id,
+            len(reading.records),
+            reading.size,
+            reading.millis_behind_latest,
+        )
+
+    def _rate(self, held: Held, shard: Shard) -> tuple[TokenBucket | None, int]:
+        """What the consumer may be pushed, if the stream is limited, and the bytes of one event."""
+        limits = held.limits
+        if limits is None:
+            return None, EVENT_MAX_BYTES
+        rate = limits.fan_out(shard.log_id, self._key.consumer_name, self._engine.now_ms())
+        # An event of many seconds' worth would be followed by a silence that clients give up on.
+        return rate, min(EVENT_MAX_BYTES, limits.figures.fan_out_bytes_per_s)
 
     def _is_event_due(self, now_ms: int) -> bool:
         return now_ms - self._last_event_ms >= IDLE_EVENT_MS
 
-    async def _find_shard(self) -> tuple[Stream, Shard]:
+    async def _find_shard(self) -> tuple[Held, Shard]:
         """The stream and shard as they are now. Raises ResourceNotFoundException when either is gone."""
         key = self._key
-        stream = (await self._engine.serving(key.stream)).stream
+        held = await self._engine.serving(key.stream)
+        stream = held.stream
         consumer = stream.consumer(key.consumer_name)
         if consumer is None or consumer.created_s != key.consumer_created_s:
             raise ResourceNotFoundException(
@@ -225,7 +252,7 @@ class Subscription:
             raise ResourceNotFoundException(
                 f"Could not find shard {shard_id_of(key.shard_index)} in stream {stream.label}."
             )
-        return stream, shard
+        return held, shard
 
     def _fail(self, error: KinesisError) -> None:
         sink = self._finish()
@@ -250,6 +277,7 @@ def subscribe(engine: Engine, key: SubscriptionKey, position: int) -> Subscripti
     """
     before = engine.subscriptions.get(key)
     if before is not None and engine.now_ms() - before.started_ms < TAKE_OVER_AFTER_MS:
+        engine.held(key.stream).metrics.subscription_refused(key.consumer_name)
         raise _in_use(key)
     return Subscription(engine, key, position)
 
@@ -262,12 +290,12 @@ def _in_use(key: SubscriptionKey) -> ResourceInUseException:
     )
 
 
-def _continuation(reading: Reading, next_position: int, now_ms: int) -> str:
+def _continuation(reading: Reading, next_position: int, arrival_ms: int) -> str:
     """The number of the last record; without records, one that lies between it and the next record's.
 
     So it moves forward while nothing is written, and either way of subscribing with
     it, at it or after it, goes on with the next record when it is no record's own.
     """
     base = sequence_base(reading.shard.epoch_s, reading.shard.index)
-    time_ms = reading.records.runs[-1].arrival_ms if reading.records else now_ms
+    time_ms = reading.records.runs[-1].arrival_ms if reading.records else arrival_ms
     return record_sequence_number(base, reading.shard.epoch_s, next_position - 1, time_ms)

@@ -101,6 +101,8 @@ class _Ending(Fault, frozen=True):
     error: str | None = None
     """The exception that the stream of events ends with; `None`: it just ends."""
     message: str | None = None
+    cut: bool = False
+    """End the connection instead, in the middle."""
 
 
 class EndSubscription(_Ending, frozen=True, tag="end_subscription"):

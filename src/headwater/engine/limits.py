@@ -25,6 +25,10 @@ RETENTION_MAX_HOURS = 8760
 WARM_THROUGHPUT_MAX_MIBPS = 10_240
 ON_DEMAND_SHARDS = 4
 """Open shards of a new on-demand stream."""
+ON_DEMAND_SHARDS_MAX = 200
+"""Open shards to which an on-demand stream scales by itself: it then takes 200 MiB/s."""
+ON_DEMAND_SHARDS_MAX_OF_REGION = {"us-east-1": 10_240, "us-west-2": 10_240, "eu-west-1": 10_240}
+"""The regions where it scales to 10 GiB/s."""
 DEFAULT_SHARDS = 4
 """Open shards of a stream that was created without a count."""
 RECORDS_PER_READ_MAX = 10_000

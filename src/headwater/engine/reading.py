@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from headwater.engine.engine import Engine
+from headwater.engine.engine import Engine, Held
 from headwater.engine.iterator_token import Iterator, issue_iterator, read_iterator
 from headwater.engine.limits import ITERATOR_LIFE_MS, READ_MAX_BYTES
 from headwater.model.arn import StreamName
@@ -34,6 +34,8 @@ class Reading(NamedTuple):
 
     shard: Shard
     records: RecordList
+    size: int
+    """Data and keys of the records, in bytes."""
     next_position: int | None
     """Where to read on; `None` at the end of a closed shard."""
     children: list[Shard]
@@ -61,6 +63,7 @@ async def read_shard(
     return Reading(
         shard=shard,
         records=_numbered(shard, runs),
+        size=engine.log_sizes.size_of(shard.log_id, runs),
         next_position=None if ended else next_position,
         children=stream.children_of(shard.index) if ended else [],
         millis_behind_latest=0 if caught_up else max(0, now_ms - runs[-1].time_ms),
@@ -69,7 +72,7 @@ async def read_shard(
 
 async def open_iterator(
     engine: Engine, token: str, account_id: str, region: str
-) -> tuple[Iterator, Stream, Shard]:
+) -> tuple[Iterator, Held, Shard]:
     """The iterator of a token, with its stream and shard as they are now.
 
     Raises InvalidArgumentException for a token that was not issued here for this
@@ -89,7 +92,7 @@ async def open_iterator(
     shard = held.stream.shard(iterator.shard_index)
     if held.stream.created_ms != iterator.stream_created_ms or shard is None:
         raise _shard_gone(iterator)
-    return iterator, held.stream, shard
+    return iterator, held, shard
 
 
 def iterator_at(engine: Engine, stream: Stream, shard: Shard, position: int) -> str:

@@ -14,7 +14,7 @@ Rules:
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -71,6 +71,15 @@ def scale(stream: Stream, shard_count: int, now_ms: int, new_log_id: NewLogId) -
         )
     for start, following in zip(boundaries, [*boundaries[1:], HASH_KEY_MAX + 1], strict=True):
         resharded.merge_all(resharded.within(start, following - 1))
+    return resharded.revision()
+
+
+def split_evenly(stream: Stream, shard_indexes: Iterable[int], now_ms: int, new_log_id: NewLogId) -> Revision:
+    """Split each of these open shards, which hold two hash keys at least, in its middle."""
+    resharded = _Resharding(stream, now_ms, new_log_id)
+    for index in shard_indexes:
+        shard = resharded.by_index(index)
+        resharded.split(shard, (int(shard.starting_hash_key) + int(shard.ending_hash_key) + 1) // 2)
     return resharded.revision()
 
 

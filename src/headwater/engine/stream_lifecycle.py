@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import msgspec
 
-from headwater.engine.resharding import NewLogId, merge, scale, split
+from headwater.engine.resharding import NewLogId, merge, scale, split, split_evenly
 from headwater.engine.revision import Revision
 from headwater.model.consumer import Consumer
 from headwater.model.shard import Shard
@@ -25,6 +25,7 @@ from headwater.model.stream import (
     Merge,
     Scale,
     Split,
+    SplitEvenly,
     Step,
     Stream,
     StreamStatus,
@@ -76,17 +77,21 @@ def _expire_shards(stream: Stream, now_ms: int) -> tuple[Stream, tuple[int, ...]
 def _apply(stream: Stream, step: Step, now_ms: int, new_log_id: NewLogId) -> Revision:
     match step:
         case Activate():
-            return Revision(stream)
+            applied = Revision(stream)
         case Delete():
-            return Revision(None, delete_logs=tuple(shard.log_id for shard in stream.shards))
+            applied = Revision(None, delete_logs=tuple(shard.log_id for shard in stream.shards))
         case Split(shard_index, hash_key):
-            return split(stream, shard_index, int(hash_key), now_ms, new_log_id)
+            applied = split(stream, shard_index, int(hash_key), now_ms, new_log_id)
         case Merge(shard_index, adjacent_shard_index):
-            return merge(stream, shard_index, adjacent_shard_index, now_ms, new_log_id)
+            applied = merge(stream, shard_index, adjacent_shard_index, now_ms, new_log_id)
         case Scale(shard_count):
-            return scale(stream, shard_count, now_ms, new_log_id)
+            applied = scale(stream, shard_count, now_ms, new_log_id)
+        case SplitEvenly(shard_indexes):
+            applied = split_evenly(stream, shard_indexes, now_ms, new_log_id)
         case Encrypt(encryption_type, key_id):
-            return Revision(msgspec.structs.replace(stream, encryption_type=encryption_type, key_id=key_id))
+            encrypted = msgspec.structs.replace(stream, encryption_type=encryption_type, key_id=key_id)
+            applied = Revision(encrypted)
+    return applied
 
 
 def _advance_consumers(consumers: tuple[Consumer, ...], now_ms: int) -> tuple[Consumer, ...]:

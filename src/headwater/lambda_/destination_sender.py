@@ -27,6 +27,7 @@ from headwater.lambda_.poller_parts import DestinationFailed
 from headwater.model.arn import parse_stream_arn
 from headwater.model.clock import Clock
 from headwater.model.errors import KinesisError
+from headwater.model.record import record_size
 from headwater.storage.interface import StoreError
 from headwater.wire import signature_v4
 from headwater.wire.signature_v4 import CONTENT_HASH, Key, sign
@@ -73,9 +74,9 @@ class DestinationSender:
             raise DestinationFailed("that is no stream")
         try:
             held = await finished(self._engine.serving(name))
-            placement = await finished(
-                append_one(self._engine, held, (message.body, message.partition_key, None))
-            )
+            size = record_size(message.body, message.partition_key)
+            record = (message.body, message.partition_key, None)
+            placement = await finished(append_one(self._engine, held, record, size))
         except (KinesisError, StoreError) as error:
             raise DestinationFailed(str(error)) from error
         if placement[1] is None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.model.errors import KinesisError
-from headwater.server.admin import RouteSet
+from headwater.server.admin import RouteSet, Streamed
 from headwater.server.exchange import Answer, HttpRequest
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class LambdaDoor:
         self._engine = engine
         self._build = build
         self._service: LambdaService | None = None
-        self.routes = RouteSet({b"event-source-mappings": {b"GET": self._show}}, {}, lambda: None)
+        self.routes = RouteSet({b"event-source-mappings": {b"GET": self._show}})
 
     def open_if_kept(self) -> None:
         """Open it at once when the store holds functions or mappings. Call in the running loop."""
@@ -74,7 +74,7 @@ class LambdaDoor:
             self._service.open()
         return self._service
 
-    async def _show(self, _body: bytes) -> dict[str, Any]:
+    async def _show(self, _body: bytes) -> dict[str, Any] | Answer | Streamed:
         if self._service is None:
             return {"event_source_mappings": []}
         return await self._service.routes.routes[b"event-source-mappings"][b"GET"](b"")

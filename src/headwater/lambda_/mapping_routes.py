@@ -14,8 +14,4 @@ def mapping_routes(mappings: EventSourceMappings) -> RouteSet:
     async def show(_body: bytes) -> dict[str, Any]:
         return {"event_source_mappings": mappings.status()}
 
-    return RouteSet(
-        routes={b"event-source-mappings": {b"GET": show}},
-        items={},
-        reset=lambda: None,
-    )
+    return RouteSet({b"event-source-mappings": {b"GET": show}})

@@ -115,9 +115,7 @@ class ShardPoller:
         self._counts.polled += len(reading.records)
         self._ended = reading.next_position is None
         self._read_to = position if reading.next_position is None else reading.next_position
-        more_follows = not self._ended and not self._is_caught_up() and self.has_room()
-        if self._parts.engine.throughput is not None:
-            more_follows = False  # not at once
+        more_follows = not (self._ended or self._is_caught_up() or self._is_limited()) and self.has_room()
         for lane in self._lanes:
             lane.advance(self._read_to, ended=self._ended, more_follows=more_follows)
         self._keep_progress()
@@ -158,6 +156,13 @@ class ShardPoller:
     def _is_caught_up(self) -> bool:
         extent = self._parts.engine.store.extent(self._shard.log_id)
         return extent is None or self._read_to >= extent.next
+
+    def _is_limited(self) -> bool:
+        """Whether the next page may have to wait."""
+        try:
+            return self._parts.engine.held(self._mapping.stream).limits is not None
+        except ResourceNotFoundException:
+            return False
 
     def _retention_ms(self) -> int:
         try:

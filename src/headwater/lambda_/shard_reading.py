@@ -20,7 +20,7 @@ from typing import Protocol
 
 from headwater.engine.active_subscription import SubscriptionKey
 from headwater.engine.consumers import require_active_consumer
-from headwater.engine.engine import Engine
+from headwater.engine.engine import Engine, Held
 from headwater.engine.fan_out import Event, Subscription, subscribe
 from headwater.engine.reading import Reading, read_shard
 from headwater.lambda_.engine_calls import finished
@@ -28,7 +28,6 @@ from headwater.lambda_.poller_parts import PollerParts
 from headwater.model.arn import ConsumerName, StreamName
 from headwater.model.errors import KinesisError, ResourceNotFoundException
 from headwater.model.shard import Shard
-from headwater.model.stream import Stream
 from headwater.storage.interface import StoreError
 
 PAGE_RECORDS = 1_000
@@ -53,19 +52,18 @@ class Target(Protocol):
         """Whether more may be read."""
 
 
-async def find_shard(engine: Engine, name: StreamName, shard: Shard) -> tuple[Stream, Shard]:
-    """The stream and the shard as they are now. Raises `ShardGone`."""
+async def find_shard(engine: Engine, name: StreamName, shard: Shard) -> tuple[Held, Shard]:
+    """The stream and the shard as they are held now. Raises `ShardGone`."""
     try:
         held = engine.settled(name)
         if held is None:
             held = await finished(engine.serving(name))
     except ResourceNotFoundException:
         raise ShardGone from None
-    stream = held.stream
-    now = stream.shard(shard.index)
+    now = held.stream.shard(shard.index)
     if now is None or now.log_id != shard.log_id:
         raise ShardGone
-    return stream, now
+    return held, now
 
 
 class LogReader:
@@ -107,7 +105,7 @@ class LogReader:
                 self._waits_for_room = not self._target.has_room()
                 if self._waits_for_room:
                     await self._wake.wait()
-                elif self._may_read() and await self._read():
+                elif await self._read():
                     return
                 await self._pause()
         finally:
@@ -115,19 +113,22 @@ class LogReader:
                 end()
 
     async def _read(self) -> bool:
-        """Read a page; whether it was the last one."""
+        """Read a page, if the stream's limits allow it now; whether it was the last one."""
         engine = self._parts.engine
+        held, shard = await find_shard(engine, self._name, self._shard)
+        if not self._may_read(held, shard):
+            return False
+        started_s = engine.stopwatch()
         try:
-            stream, shard = await find_shard(engine, self._name, self._shard)
             reading = await finished(
-                read_shard(engine, stream, shard, self._position, PAGE_RECORDS, PAGE_BYTES)
+                read_shard(engine, held.stream, shard, self._position, PAGE_RECORDS, PAGE_BYTES)
             )
         except StoreError as error:
+            held.metrics.get_records_failed(engine.stopwatch() - started_s)
             self._parts.note("error", f"{self._shard.shard_id} of {self._name.name} cannot be read: {error}")
             self._next_read_ms = engine.now_ms() + RETRY_MS
             return False
-        if engine.throughput is not None:
-            engine.throughput.gave(shard.log_id, reading.records.size(), engine.now_ms())
+        self._count(held, reading, engine.stopwatch() - started_s)
         self._position = self._position if reading.next_position is None else reading.next_position
         self._target.take(reading)
         if reading.next_position is None:
@@ -137,13 +138,28 @@ class LogReader:
             await self._wake.wait()
         return False
 
-    def _may_read(self) -> bool:
-        engine = self._parts.engine
-        if engine.throughput is None:
+    def _may_read(self, held: Held, shard: Shard) -> bool:
+        if held.limits is None:
             return True
-        now_ms = engine.now_ms()
+        now_ms = self._parts.engine.now_ms()
         self._next_read_ms = now_ms + LIMITED_INTERVAL_MS
-        return engine.throughput.gives(self._shard.log_id, now_ms)
+        if held.limits.gives(shard.log_id, now_ms):
+            return True
+        held.metrics.get_records_refused(shard.shard_id, 0.0)
+        return False
+
+    def _count(self, held: Held, reading: Reading, duration_s: float) -> None:
+        """A page counts as one of GetRecords: towards the stream's limits, and in its metrics."""
+        if held.limits is not None:
+            held.limits.gave(reading.shard.log_id, reading.size, self._parts.engine.now_ms())
+        held.metrics.get_records(
+            reading.shard.index,
+            len(reading.records),
+            reading.size,
+            reading.millis_behind_latest,
+            duration_s,
+            at_end=reading.next_position is None,
+        )
 
     async def _pause(self) -> None:
         """Until the next read may be made; requests of others come in between at least."""
@@ -201,7 +217,8 @@ class FanOutReader:
     async def _subscribe(self) -> None:
         """One subscription, from its start to its end."""
         engine, consumer = self._parts.engine, self._consumer
-        stream, shard = await find_shard(engine, consumer.stream, self._shard)
+        held, shard = await find_shard(engine, consumer.stream, self._shard)
+        stream = held.stream
         registered = stream.consumer(consumer.name)
         if registered is None or registered.created_s != consumer.created_s:
             raise ResourceNotFoundException("Consumer not found")

@@ -52,6 +52,12 @@ class Scale(msgspec.Struct, frozen=True, tag=True):
     shard_count: int
 
 
+class SplitEvenly(msgspec.Struct, frozen=True, tag=True):
+    """Each of these shards is split in its middle."""
+
+    shard_indexes: tuple[int, ...]
+
+
 class Encrypt(msgspec.Struct, frozen=True, tag=True):
     """Records written from then on carry this encryption."""
 
@@ -59,7 +65,7 @@ class Encrypt(msgspec.Struct, frozen=True, tag=True):
     key_id: str | None = None
 
 
-Step = Activate | Delete | Split | Merge | Scale | Encrypt
+Step = Activate | Delete | Split | Merge | Scale | SplitEvenly | Encrypt
 
 
 class Transition(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ wait for it before they give the stream to their caller.
 from __future__ import annotations
 
 from headwater.api.streamed_answer import StreamedAnswer
-from headwater.engine.fan_out import Event
+from headwater.engine.fan_out import BrokenOff, Event
 from headwater.model.errors import KinesisError
 from headwater.server.exchange import BodyWriter, Fields
 from headwater.server.wire_formats import WireFormat
@@ -57,7 +57,12 @@ class EventSource:
             self._writer.write(event_stream.event(self._answer.event_type, content_type, payload))
 
     def fail(self, error: KinesisError) -> None:
-        """Send an exception, and end."""
+        """Send an exception, and end; or end as if the network had failed."""
+        if isinstance(error, BrokenOff):
+            writer, self._writer = self._writer, None
+            if writer is not None:
+                writer.break_off()
+            return
         if self._writer is not None:
             _, document = error_format.error_document(error)
             message = {"message": document.get("message", "")}

@@ -77,6 +77,9 @@ class BodyWriter(Protocol):
     def end(self) -> None:
         """The body is whole; nothing may follow."""
 
+    def break_off(self) -> None:
+        """End in the middle, as if the network had failed; nothing may follow."""
+
 
 class BodySource(Protocol):
     """What produces the body of a streamed answer. All calls on the loop's thread."""

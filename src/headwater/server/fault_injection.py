@@ -21,6 +21,7 @@ from headwater.api.streamed_answer import StreamedAnswer
 from headwater.api.throttled_records import put_unless_throttled
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.engine.fan_out import BrokenOff
 from headwater.engine.faults import (
     Cut,
     Delay,
@@ -106,7 +107,7 @@ class FaultInjection:
         match fired.fault:
             case Error(error=code, message=message):
                 if message is None and code == ProvisionedThroughputExceededException.code:
-                    message = self._rate_exceeded(subject)
+                    message = self._rate_exceeded(subject, fired.pieces)
                 raise NamedError(code, message or f"Asked for by fault {fired.number}.")
             case ExpireIterator():
                 now_ms = self._engine.now_ms()
@@ -114,10 +115,10 @@ class FaultInjection:
             case Cut(when="before"):
                 raise Unanswered("cut off by a fault")
 
-    def _rate_exceeded(self, subject: Subject) -> str | None:
-        """AWS's text, when the call is about one shard of a stream that is there."""
+    def _rate_exceeded(self, subject: Subject, pieces: list[int]) -> str | None:
+        """AWS's text, when the call is about a shard of a stream that is there."""
         held = None if subject.stream is None else self._engine.settled(subject.stream)
-        shard_id = subject.pieces[0].shard_id if subject.pieces else None
+        shard_id = subject.pieces[pieces[0]].shard_id if pieces else None
         return None if held is None or shard_id is None else rate_exceeded(held.stream, shard_id)
 
     async def _carry_out(
@@ -160,6 +161,8 @@ def _delay_ms(met: list[Fired], when: Moment) -> int:
 
 
 def _ending_error(fault: EndSubscription | EndOpenSubscriptions) -> KinesisError | None:
+    if fault.cut:
+        return BrokenOff("cut off by a fault")
     if fault.error is None:
         return None
     return NamedError(fault.error, fault.message or "Asked for by a fault.")

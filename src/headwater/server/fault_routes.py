@@ -13,8 +13,9 @@ import msgspec
 
 from headwater.api.fault_checks import WrongFault, checked
 from headwater.engine.faults import AnyFault, EndOpenSubscriptions, Rule
-from headwater.server.admin import Methods, Refused, RouteSet
+from headwater.server.admin import Methods, RouteSet
 from headwater.server.fault_injection import FaultInjection
+from headwater.server.refused import Refused
 
 RULES_MAX = 1000
 _decoder: msgspec.json.Decoder[AnyFault] = msgspec.json.Decoder(AnyFault)

@@ -30,7 +30,7 @@ from typing import Any, cast
 
 import httptools
 
-from headwater.server.connections import GOODBYE_S, OpenConnections
+from headwater.server.connections import GOODBYE_S, Held, OpenConnections
 from headwater.server.exchange import (
     HEADERS_READ,
     BodySource,
@@ -198,8 +198,12 @@ class RequestReader:
         present = self._sent_headers.get(name)
         self._sent_headers[name] = value if present is None else present + b"," + value
 
+    def unfinished_bytes(self) -> int:
+        """Of the body that is being read."""
+        return sum(map(len, self._body))
+
     def _is_body_within_limit(self) -> bool:
-        return sum(map(len, self._body)) <= self._limits.body_bytes
+        return self.unfinished_bytes() <= self._limits.body_bytes
 
     def _refusal_of_rest(self) -> Refusal | None:
         """What is wrong with what came after the head so far."""
@@ -265,6 +269,12 @@ class StreamedBody:
             if self._chunked:
                 self._transport.write(LAST_CHUNK)
             self._on_end()
+
+    def break_off(self) -> None:
+        """End the connection without the end of the body."""
+        if self._open:
+            self._open = False
+            self._transport.close()
 
     def pause(self) -> None:
         """The client is slow."""
@@ -405,6 +415,11 @@ class Http1Connection(asyncio.Protocol):
             self._streamed.cut_short()
         if self._transport is not None and self._is_idle():
             self._close_idle(self._transport)
+
+    def held(self) -> Held:
+        """Of a request that is not whole, and of answers that the client does not take."""
+        untaken = self._transport.get_write_buffer_size() if self._writing_paused and self._transport else 0
+        return Held(self._since_s, untaken + self._reader.unfinished_bytes())
 
     def abort(self) -> None:
         """Close now."""

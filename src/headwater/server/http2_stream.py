@@ -23,6 +23,9 @@ class Sender(Protocol):
     def send_end(self, stream: Stream) -> None:
         """End the body after that."""
 
+    def break_off(self, stream: Stream) -> None:
+        """Reset the stream; what waits is not sent."""
+
 
 class Stream:
     """A request and its answer. For the source of a streamed answer, the writer of its body."""
@@ -110,6 +113,12 @@ class Stream:
         if self.source is not None:
             self.source = None
             self._sender.send_end(self)
+
+    def break_off(self) -> None:
+        """End in the middle."""
+        if self.source is not None:
+            self.source = None
+            self._sender.break_off(self)
 
     @property
     def needs_its_reader(self) -> bool:

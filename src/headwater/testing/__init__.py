@@ -11,14 +11,16 @@ if TYPE_CHECKING:
     from headwater.testing.in_process import Headwater
     from headwater.testing.server_clock import ServerClock
     from headwater.testing.server_faults import ServerFault, ServerFaults
+    from headwater.testing.server_limits import ServerLimits
 
-__all__ = ["Headwater", "ServerClock", "ServerFault", "ServerFaults"]
+__all__ = ["Headwater", "ServerClock", "ServerFault", "ServerFaults", "ServerLimits"]
 
 _MODULES = {
     "Headwater": "in_process",
     "ServerClock": "server_clock",
     "ServerFault": "server_faults",
     "ServerFaults": "server_faults",
+    "ServerLimits": "server_limits",
 }
 
 

@@ -26,6 +26,7 @@ from headwater.config import Config
 from headwater.testing.admin_client import AdminClient
 from headwater.testing.server_clock import ServerClock
 from headwater.testing.server_faults import ServerFaults
+from headwater.testing.server_limits import ServerLimits
 
 START_TIMEOUT_S = 30.0
 STOP_GRACE_S = 2.0
@@ -110,13 +111,18 @@ class Headwater:
             yield client
 
     def reset(self) -> None:
-        """Forget every stream, record, setting and fault."""
+        """Forget every stream, record, setting, limit and fault."""
         AdminClient(self.endpoint_url).post("reset")
 
     @property
     def clock(self) -> ServerClock:
         """The time that its streams live in."""
         return ServerClock(AdminClient(self.endpoint_url))
+
+    @property
+    def limits(self) -> ServerLimits:
+        """Which of its streams are limited as at AWS, or to less."""
+        return ServerLimits(AdminClient(self.endpoint_url))
 
     @property
     def faults(self) -> ServerFaults:

@@ -155,9 +155,13 @@ class ServerFaults:
         after_events: int = 0,
         error: str | None = None,
         message: str | None = None,
+        cut: bool = False,
         **matching: Unpack[Matching],
     ) -> ServerFault:
-        """End subscriptions that are opened from now on, after so many events; with an error, or just so."""
+        """End subscriptions that are opened from now on, after so many events.
+
+        They just end, or with `error` as the last thing they say, or with the connection `cut`.
+        """
         return self._add(
             "end_subscription",
             matching,
@@ -165,6 +169,7 @@ class ServerFaults:
             after_events=after_events,
             error=error,
             message=message,
+            cut=cut,
         )
 
     def end_open_subscriptions(
@@ -173,10 +178,14 @@ class ServerFaults:
         after_events: int = 0,
         error: str | None = None,
         message: str | None = None,
+        cut: bool = False,
         **matching: Unpack[Matching],
     ) -> int:
-        """End subscriptions that are open: now, or after so many further events. How many there were."""
-        ending = {"after_events": after_events, "error": error, "message": message}
+        """End subscriptions that are open, as `end_subscription` does: now, or after so many further events.
+
+        Returns how many there were.
+        """
+        ending = {"after_events": after_events, "error": error, "message": message, "cut": cut}
         ended: int = self._post("end_open_subscriptions", matching, **ending)["ended"]
         return ended
 

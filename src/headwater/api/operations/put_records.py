@@ -28,8 +28,15 @@ async def put_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
     held = engine.settled(name) or await engine.serving(name)
     check_records(held.stream, records)
     stop_dry_run(request)
-    placements = await append(engine, held, records)
-    failed = sum(sequence_number is None for _, sequence_number in placements) if engine.throughput else 0
+    is_limited = held.limits is not None
+    started_s = engine.stopwatch()
+    try:
+        placements, size = await append(engine, held, records)
+    except Exception:
+        held.metrics.put_records_failed(len(records), engine.stopwatch() - started_s)
+        raise
+    failed = sum(sequence_number is None for _, sequence_number in placements) if is_limited else 0
+    held.metrics.put_records(placements, failed, size, engine.stopwatch() - started_s)
     answer: dict[str, Any] = {
         "FailedRecordCount": failed,
         "Records": _described(held.stream, placements) if failed else PlacementList(placements),

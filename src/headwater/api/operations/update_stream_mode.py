@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from headwater.api.stream_reference import stream_of_arn
-from headwater.api.warm_throughput import check_warm_throughput, shards_for
+from headwater.api.warm_throughput import check_warm_throughput
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.limits import MODE_CHANGES_PER_DAY, recent
+from headwater.engine.on_demand_scaling import shards_for
 from headwater.engine.stream_checks import (
     require_active,
     require_on_demand_stream_limit,

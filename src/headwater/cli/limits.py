@@ -1,0 +1,123 @@
+"""`headwater limits`: which streams of a running server are limited as at AWS, or to other figures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import click
+
+from headwater.cli.connection import Connection, with_connection
+from headwater.cli.table import draw_table, draws, json_line, json_option
+
+ROUTE = "limits"
+
+
+class FigureRow(NamedTuple):
+    """How a figure is shown to a person, and what it is."""
+
+    heading: str
+    help: str
+
+
+FIGURES = {
+    "records_in_per_s": FigureRow("Records/s in", "Records that a shard takes in a second. AWS: 1000."),
+    "bytes_in_per_s": FigureRow(
+        "Bytes/s in", "Bytes of data and keys that it takes in a second. AWS: 1048576."
+    ),
+    "reads_per_s": FigureRow("Reads/s", "GetRecords calls that it answers in a second. AWS: 5."),
+    "bytes_out_per_s": FigureRow("Bytes/s out", "Bytes that it gives to these in a second. AWS: 2097152."),
+    "fan_out_bytes_per_s": FigureRow(
+        "Fan-out bytes/s", "Bytes that it pushes to each consumer in a second. AWS: 2097152."
+    ),
+    "shards_max": FigureRow(
+        "Shards", "Open shards to which an on-demand stream scales. AWS: 200, or 10240 in some regions."
+    ),
+}
+_ACCOUNT_ID_DIGITS = 12
+
+stream_argument = click.argument("stream", metavar="[STREAM]", required=False)
+
+
+def figure_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each figure."""
+    for figure, row in reversed(FIGURES.items()):
+        name = f"--{figure.replace('_', '-')}"
+        command = click.option(name, type=click.IntRange(min=1), metavar="N", help=row.help)(command)
+    return command
+
+
+@click.group(short_help="Say which streams are limited as at AWS.")
+def limits() -> None:
+    """Say which streams of a running server are limited as at AWS, or to other figures.
+
+    STREAM is a name or an ARN. Without it, the rule for all streams is meant that have
+    none of their own. Rules are forgotten when the server ends; a stream's go with it.
+    """
+
+
+@limits.command("list")
+@json_option
+@with_connection
+def list_limits(connection: Connection, as_json: bool) -> None:
+    """List the rule for all streams, and those of single streams."""
+    _show(connection.ask_route("GET", ROUTE), as_json=as_json)
+
+
+@limits.command()
+@stream_argument
+@figure_options
+@json_option
+@with_connection
+def enforce(connection: Connection, stream: str | None, as_json: bool, **figures: int | None) -> None:
+    """Refuse from now on what is beyond AWS's rates, or beyond other figures."""
+    _change(connection, stream, as_json=as_json, enforce=True, **figures)
+
+
+@limits.command()
+@stream_argument
+@json_option
+@with_connection
+def exempt(connection: Connection, stream: str | None, as_json: bool) -> None:
+    """Refuse nothing from now on."""
+    _change(connection, stream, as_json=as_json, enforce=False)
+
+
+@limits.command()
+@stream_argument
+@json_option
+@with_connection
+def remove(connection: Connection, stream: str | None, as_json: bool) -> None:
+    """Take a rule away: the one for all streams holds, or the one that the server began with."""
+    _change(connection, stream, as_json=as_json, remove=True)
+
+
+def _change(connection: Connection, stream: str | None, *, as_json: bool, **rule: Any) -> None:
+    place: dict[str, str | None] = {}
+    if stream is not None:
+        place["stream"] = stream
+        if not stream.startswith("arn:"):
+            place["region"] = connection.environment.region
+            key = connection.environment.access_key_id
+            # such a key is an account, as everywhere in the server
+            place["account_id"] = key if key.isdecimal() and len(key) == _ACCOUNT_ID_DIGITS else None
+    given = {member: value for member, value in (place | rule).items() if value is not None}
+    _show(connection.ask_route("POST", ROUTE, given), as_json=as_json)
+
+
+def _show(rules: dict[str, Any], *, as_json: bool) -> None:
+    default = {"stream": None} | rules["default"]
+    listed = [default, *rules["streams"]]
+    if not draws(as_json):
+        sys.stdout.writelines(json_line(rule) for rule in listed)
+        return
+    headings = [row.heading for row in FIGURES.values()]
+    draw_table(["Stream", "Account", "Region", "Limited", *headings], [_row(rule) for rule in listed])
+
+
+def _row(rule: dict[str, Any]) -> list[object]:
+    place = [rule.get(member) for member in ("account_id", "region")]
+    figures = [rule.get(figure) for figure in FIGURES]
+    cells = [rule["stream"] or "all others", *place, "yes" if rule["enforce"] else "no", *figures]
+    return ["" if cell is None else cell for cell in cells]
