@@ -52,8 +52,8 @@ class Part(Functions):
     async def reset(self) -> None:
         self.heard.append(("reset", {}))
 
-    async def close(self, grace_s: float) -> None:
-        self.heard.append(("close", {"grace_s": grace_s}))
+    async def close(self) -> None:
+        self.heard.append(("close", {}))
 
 
 class Served:
@@ -66,6 +66,7 @@ class Served:
         self.service = LambdaService(
             mapped.engine,
             self.part,
+            self.part.operations(),
             Destinations(),
             lambda _level, _text: None,
             lambda: next(ids),
@@ -179,7 +180,7 @@ async def test_a_reset_and_the_end_reach_both_parts() -> None:
         answer = await lambda_.ask("GET", PLACE)
         assert json.loads(answer.body) == {"EventSourceMappings": []}
         await lambda_.service.api.close()
-        assert lambda_.part.heard[-1] == ("close", {"grace_s": 3.0})
+        assert lambda_.part.heard[-1] == ("close", {})
 
 
 @in_loop

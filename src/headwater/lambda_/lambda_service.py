@@ -24,10 +24,7 @@ _MAPPING = ":event-source-mapping:"
 
 
 class FunctionPart(Invoker, Protocol):
-    """Everything about functions."""
-
-    def operations(self) -> Mapping[str, Handler]:
-        """The operations on functions, by name; those on tags are about functions' tags."""
+    """The functions of a server, and how they are run."""
 
     def open(self) -> None:
         """Find the functions that are kept."""
@@ -35,8 +32,8 @@ class FunctionPart(Invoker, Protocol):
     async def reset(self) -> None:
         """Forget every function."""
 
-    async def close(self, grace_s: float) -> None:
-        """End every process; invocations that are under way may end within `grace_s`."""
+    async def close(self) -> None:
+        """End every process."""
 
 
 class LambdaService:
@@ -46,17 +43,19 @@ class LambdaService:
         self,
         engine: Engine,
         functions: FunctionPart,
+        of_functions: Mapping[str, Handler],
         sender: Sender,
         note: Note,
         new_uuid: Callable[[], str],
         retry_delay_ms: int,
         shutdown_grace_s: float,
     ) -> None:
+        """`of_functions` are the operations on functions, by name; those on tags are about their tags."""
         self._functions = functions
         self._mappings = EventSourceMappings(engine, functions, sender, note, new_uuid, retry_delay_ms)
         self._shutdown_grace_s = shutdown_grace_s
         self.api = LambdaApi(
-            lambda_operations(functions.operations(), self._mappings),
+            lambda_operations(of_functions, self._mappings),
             on_reset=self._reset,
             on_close=self._close,
         )
@@ -73,7 +72,7 @@ class LambdaService:
 
     async def _close(self) -> None:
         await self._mappings.close(self._shutdown_grace_s)
-        await self._functions.close(self._shutdown_grace_s)
+        await self._functions.close()
 
 
 def lambda_operations(
