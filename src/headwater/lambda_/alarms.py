@@ -7,8 +7,11 @@ tick says what time it is, and alarms that are due go off then, in the order of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
+
+
+_LEFTOVERS_MIN = 64
 
 
 class Alarms:
@@ -24,6 +27,8 @@ class Alarms:
         number = next(self._numbers)
         self._callbacks[number] = callback
         heappush(self._due, (due_ms, number))
+        if len(self._due) > _LEFTOVERS_MIN + 2 * len(self._callbacks):
+            self._sweep()
 
         def cancel() -> None:
             self._callbacks.pop(number, None)
@@ -37,3 +42,8 @@ class Alarms:
             callback = self._callbacks.pop(number, None)
             if callback is not None:
                 callback()
+
+    def _sweep(self) -> None:
+        """Forget the times of alarms that were cancelled: most of them are."""
+        self._due = [due for due in self._due if due[1] in self._callbacks]
+        heapify(self._due)
