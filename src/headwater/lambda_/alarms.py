@@ -10,7 +10,6 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from itertools import count
 
-
 _LEFTOVERS_MIN = 64
 
 
@@ -36,7 +35,7 @@ class Alarms:
         return cancel
 
     def ring(self, now_ms: int) -> None:
-        """Let go off what is due."""
+        """Call what is due."""
         while self._due and self._due[0][0] <= now_ms:
             _, number = heappop(self._due)
             callback = self._callbacks.pop(number, None)
