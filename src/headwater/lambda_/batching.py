@@ -24,7 +24,10 @@ class Gathered(NamedTuple):
     """What waits for an invocation."""
 
     sizes: Iterable[int]
-    """The bytes of each record's JSON, in order."""
+    """The bytes of each record's JSON, in order; looked at only when a batch may be due."""
+    count: int
+    bytes_at_most: int
+    """Of all of them."""
     since_ms: int
     """When the first of them began to wait."""
     is_closed: bool
@@ -42,7 +45,13 @@ def plan_batch(
     gathered: Gathered, batch_size: int, window_ms: int, now_ms: int, members_bytes: int = 0
 ) -> Plan:
     """The batch that is due, if one is. `members_bytes` is what stands beside the records in the event."""
+    if gathered.count == 0:
+        return Plan(0)
     left_bytes = PAYLOAD_MAX_BYTES - ENVELOPE_BYTES - members_bytes
+    due_ms = gathered.since_ms + window_ms
+    fits = gathered.count < batch_size and gathered.bytes_at_most + gathered.count <= left_bytes
+    if fits and not gathered.is_closed and now_ms < due_ms:
+        return Plan(0, due_ms)
     count = 0
     is_full = False
     for size in gathered.sizes:
@@ -51,9 +60,6 @@ def plan_batch(
             break
         left_bytes -= size + 1
         count += 1
-    if count == 0:
-        return Plan(0)
-    due_ms = gathered.since_ms + window_ms
     if is_full or count == batch_size or left_bytes < 0 or gathered.is_closed or now_ms >= due_ms:
         return Plan(count)
     return Plan(0, due_ms)

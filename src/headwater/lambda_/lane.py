@@ -175,7 +175,7 @@ class Lane:
     def _next_batch(self, count: int, now_ms: int, *, is_closed: bool, members_bytes: int = 0) -> Work | None:
         """The batch that the first `count` waiting records make, if one is due."""
         sizes = (len(self._waiting[index].text) for index in range(count))
-        gathered = Gathered(sizes, self._waiting_since_ms, is_closed)
+        gathered = Gathered(sizes, count, self.waiting_bytes, self._waiting_since_ms, is_closed)
         mapping = self._mapping
         window_ms = mapping.batching_window_s * 1000
         may_grow = count < mapping.batch_size and self.waiting_bytes < PAYLOAD_MAX_BYTES
@@ -199,7 +199,7 @@ class Lane:
             self._open_window(self._waiting[0].arrival_ms)
             assert self._window is not None
         end_ms = self._window.start_ms + length_s * 1000
-        inside = sum(1 for _ in takewhile(lambda record: record.arrival_ms < end_ms, self._waiting))
+        inside = self._count_before(end_ms)
         is_over = now_ms >= end_ms + END_GRACE_MS and self._is_caught_up()
         is_closed = inside < len(self._waiting) or self._ended or is_over
         if inside:
@@ -209,6 +209,12 @@ class Lane:
             return Work(())
         self._look_again_ms = end_ms + END_GRACE_MS
         return None
+
+    def _count_before(self, end_ms: int) -> int:
+        """How many of the waiting records arrived before then: the first ones."""
+        if not self._waiting or self._waiting[-1].arrival_ms < end_ms:
+            return len(self._waiting)
+        return sum(1 for _ in takewhile(lambda record: record.arrival_ms < end_ms, self._waiting))
 
     def _open_window(self, arrival_ms: int) -> None:
         """Begin the window of a record that arrived then, unless one is open or there are none."""
