@@ -37,11 +37,25 @@ EDGES = {"storage", "server", "cli", "testing", "app", "config"}
 """The layers that may touch sockets, files, threads and the environment."""
 
 EDGE_MODULES = {
+    "lambda_/asynchronous_invocations.py",
+    "lambda_/code_folder_watch.py",
+    "lambda_/code_source.py",
     "lambda_/destination_sender.py",
     "lambda_/engine_calls.py",
+    "lambda_/environments.py",
     "lambda_/event_source_mappings.py",
+    "lambda_/execution_environment.py",
+    "lambda_/function_code.py",
+    "lambda_/function_operations.py",
+    "lambda_/function_process.py",
+    "lambda_/function_routes.py",
+    "lambda_/functions.py",
     "lambda_/lane.py",
     "lambda_/mapping_poller.py",
+    "lambda_/process_keeper.py",
+    "lambda_/python_client.py",
+    "lambda_/runtime_api.py",
+    "lambda_/runtimes.py",
     "lambda_/shard_poller.py",
     "lambda_/shard_reading.py",
 }
@@ -110,9 +124,9 @@ def test_only_the_clock_reads_the_time_below_the_edges() -> None:
     assert readers == {SOURCE / "model" / "clock.py"}
 
 
-def test_only_config_reads_the_environment() -> None:
+def test_only_config_reads_the_environment_and_what_runs_in_the_processes_of_functions() -> None:
     readers = {path for path in MODULES if reads_environment(path)}
-    assert readers == {SOURCE / "config.py"}
+    assert readers == {SOURCE / "config.py", SOURCE / "lambda_" / "python_client.py"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -1,4 +1,4 @@
-"""Where the engine's coroutines, which know no event loop, meet those of asyncio."""
+"""Where the engine's coroutines, which know no event loop, meet those of asyncio, each in the other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from headwater.storage.completion import drive
+from headwater.storage.completion import Completion, drive
 
 T = TypeVar("T")
 
@@ -28,3 +28,25 @@ async def finished(call: Coroutine[Any, None, T]) -> T:
 
     drive(call, settle)
     return await future
+
+
+def completed(call: Coroutine[Any, Any, T]) -> Completion[T]:
+    """A coroutine of asyncio's, begun now, for one of the engine's to wait for."""
+    completion: Completion[T] = Completion()
+    task = asyncio.get_running_loop().create_task(call)
+    _held.add(task)
+
+    def settle(ended: asyncio.Task[T]) -> None:
+        _held.discard(ended)
+        error = RuntimeError("the server stops") if ended.cancelled() else ended.exception()
+        if error is not None:
+            completion.fail(error)
+        else:
+            completion.resolve(ended.result())
+
+    task.add_done_callback(settle)
+    return completion
+
+
+_held: set[asyncio.Task[Any]] = set()
+"""Tasks under way; the loop itself does not hold on to them."""

@@ -18,9 +18,11 @@ class LambdaError(Exception):
     message_member = "message"
     """What the answer calls the text: the model spells it in two ways."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        """`reason` is a member of some errors' documents: which of several causes it was."""
         super().__init__(message)
         self.message = message
+        self.reason = reason
 
 
 class CodeStorageExceededException(LambdaError):

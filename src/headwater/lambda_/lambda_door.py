@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.lambda_.engine_calls import completed
 from headwater.model.errors import KinesisError
-from headwater.server.admin import RouteSet, Streamed
+from headwater.server.admin import Methods, RouteSet, Streamed
 from headwater.server.exchange import Answer, HttpRequest
 
 if TYPE_CHECKING:
@@ -33,7 +35,15 @@ class LambdaDoor:
         self._engine = engine
         self._build = build
         self._service: LambdaService | None = None
-        self.routes = RouteSet({b"event-source-mappings": {b"GET": self._show}})
+        self.routes = RouteSet(
+            {
+                b"event-source-mappings": {b"GET": self._show},
+                b"lambda/functions": {b"POST": partial(self._ask, b"lambda/functions", b"POST")},
+                b"lambda/logs": {b"GET": partial(self._ask, b"lambda/logs", b"GET")},
+            },
+            {b"lambda/code": self._code},
+            lambda: completed(self.reset()),
+        )
 
     def open_if_kept(self) -> None:
         """Open it at once when the store holds functions or mappings. Call in the running loop."""
@@ -73,6 +83,12 @@ class LambdaDoor:
             self._service = self._build()
             self._service.open()
         return self._service
+
+    def _code(self, digest: str) -> Methods:
+        return self._open().routes.items[b"lambda/code"](digest)
+
+    async def _ask(self, path: bytes, method: bytes, asked: bytes) -> dict[str, Any] | Answer | Streamed:
+        return await self._open().routes.routes[path][method](asked)
 
     async def _show(self, _body: bytes) -> dict[str, Any] | Answer | Streamed:
         if self._service is None:

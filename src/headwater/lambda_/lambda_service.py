@@ -49,8 +49,12 @@ class LambdaService:
         new_uuid: Callable[[], str],
         retry_delay_ms: int,
         shutdown_grace_s: float,
+        function_routes: RouteSet | None = None,
     ) -> None:
-        """`of_functions` are the operations on functions, by name; those on tags are about their tags."""
+        """`of_functions` are the operations on functions, by name; those on tags are about their tags.
+
+        `function_routes` are the server's own for functions.
+        """
         self._functions = functions
         self._mappings = EventSourceMappings(engine, functions, sender, note, new_uuid, retry_delay_ms)
         self._shutdown_grace_s = shutdown_grace_s
@@ -59,7 +63,9 @@ class LambdaService:
             on_reset=self._reset,
             on_close=self._close,
         )
-        self.routes: RouteSet = mapping_routes(self._mappings)
+        of_mappings = mapping_routes(self._mappings)
+        others = function_routes or RouteSet({})
+        self.routes = RouteSet({**of_mappings.routes, **others.routes}, others.items)
 
     def open(self) -> None:
         """Find what is kept, and go on with it. Call once, in the running loop."""

@@ -83,7 +83,9 @@ class LambdaApi:
         try:
             answer = await handler(caller, read_members(call, request))
         except LambdaError as error:
-            return _error(error.status, error.code, error.message, error.fault, error.message_member)
+            return _error(
+                error.status, error.code, error.message, error.fault, error.message_member, error.reason
+            )
         except KinesisError as error:
             return self.refuse(error)
         if isinstance(answer, Answer):
@@ -113,9 +115,16 @@ def _call_of(request: HttpRequest) -> Call | None:
 
 
 def _error(
-    status: int, code: str, message: str, fault: str = "User", message_member: str = "message"
+    status: int,
+    code: str,
+    message: str,
+    fault: str = "User",
+    message_member: str = "message",
+    reason: str | None = None,
 ) -> Answer:
     document = {"Type": fault, message_member: message}
+    if reason is not None:
+        document["Reason"] = reason
     return Answer(status, (*JSON, ("X-Amzn-ErrorType", code)), msgspec.json.encode(document))
 
 

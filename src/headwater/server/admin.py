@@ -17,13 +17,14 @@ from headwater import __version__
 from headwater.model.clock import AdjustableClock
 from headwater.server.exchange import Answer, BodySource, Fields
 from headwater.server.refused import Refused
+from headwater.storage.completion import Completion
 
 PREFIX = b"/_headwater/"
 JSON: Fields = (("Content-Type", "application/json"),)
 TIME_LIMIT_MS = 2**48
 """The clock goes no further than the year 10889."""
 
-REVEALING = frozenset({PREFIX + b"backup"})
+REVEALING = frozenset({PREFIX + b"backup", PREFIX + b"lambda/logs"})
 """Routes that show the data of all accounts: they must be signed where signatures are verified."""
 
 
@@ -46,7 +47,7 @@ class RouteSet(NamedTuple):
     items: Mapping[bytes, Callable[[str], Methods]] = MappingProxyType({})
     """What can be asked of a single item, by the path of its collection; takes the item's name."""
     reset: Callable[[], object] = bool
-    """Forget everything; nothing, unless a set says otherwise."""
+    """Forget everything; nothing, unless a set says otherwise. What is not done at once is a `Completion`."""
 
 
 class AdminEngine(Protocol):
@@ -121,7 +122,9 @@ class Admin:
     async def _reset(self, _body: bytes) -> dict[str, Any]:
         await self._engine.reset()
         for routes in self._more:
-            routes.reset()
+            took_time = routes.reset()
+            if isinstance(took_time, Completion):
+                await took_time
         return {"status": "reset"}
 
     async def _show_clock(self, _body: bytes) -> dict[str, Any]:

@@ -171,7 +171,11 @@ class RequestReader:
         headers.pop(UNREAD, None)
         sent.clear()
         self._headers = headers
-        if b"content-length" in headers and int(headers[b"content-length"]) > self._limits.body_bytes:
+        if (
+            b"content-length" in headers
+            and (size := int(headers[b"content-length"])) > self._limits.body_bytes
+            and not self._limits.allows_body(size, b"".join(self._target))
+        ):
             self._refuse(self._limits.body_too_large())
         if b"expect" in headers:
             self.continue_wanted = (
@@ -203,7 +207,8 @@ class RequestReader:
         return sum(map(len, self._body))
 
     def _is_body_within_limit(self) -> bool:
-        return self.unfinished_bytes() <= self._limits.body_bytes
+        size = self.unfinished_bytes()
+        return size <= self._limits.body_bytes or self._limits.allows_body(size, b"".join(self._target))
 
     def _refusal_of_rest(self) -> Refusal | None:
         """What is wrong with what came after the head so far."""

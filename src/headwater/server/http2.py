@@ -279,7 +279,7 @@ class Http2Connection(asyncio.Protocol):
         stream.read_head(event.headers, self._headers_kept)
         if len(event.headers) > HEADER_COUNT_LIMIT:
             self._refuse(stream, self._limits.header_too_large())
-        elif stream.announced_bytes > self._limits.body_bytes:
+        elif not self._limits.allows_body(stream.announced_bytes, stream.target):
             self._refuse(stream, self._limits.body_too_large())
         elif event.stream_ended is None and stream.headers.get(b"expect", b"").lower() == b"100-continue":
             self._protocol.send_headers(stream.id, CONTINUE)
@@ -295,7 +295,7 @@ class Http2Connection(asyncio.Protocol):
             stream.body_bytes += len(event.data)
             self._bodies_bytes += len(event.data)
         stream.held_bytes += event.flow_controlled_length
-        if stream.body_bytes > self._limits.body_bytes:
+        if not self._limits.allows_body(stream.body_bytes, stream.target):
             self._refuse(stream, self._limits.body_too_large())
         elif self._bodies_bytes <= BODIES_BYTES or stream is next(iter(self._arriving.values())):
             self._open_window(stream)

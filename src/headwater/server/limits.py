@@ -23,11 +23,19 @@ class ConnectionLimits:
     body_bytes: int = 16 * 1024 * 1024
     idle_timeout_s: float = 300.0
     request_timeout_s: float = 60.0
+    large_bodies: tuple[tuple[bytes, int], ...] = ()
+    """Beginnings of targets whose bodies may be larger, and how large."""
 
     def header_too_large(self) -> Refusal:
         """Why a request is refused whose headers are more than these limits allow."""
         text = f"The request's headers are larger than {self.header_bytes} bytes or too many."
         return Refusal(431, "RequestHeaderSectionTooLargeException", text)
+
+    def allows_body(self, size: int, target: bytes) -> bool:
+        """Whether the body of a request to `target` may have `size` bytes."""
+        return size <= self.body_bytes or any(
+            size <= larger and target.startswith(beginning) for beginning, larger in self.large_bodies
+        )
 
     def body_too_large(self) -> Refusal:
         """Why a request is refused whose body is more than these limits allow."""
