@@ -1,7 +1,7 @@
 """Print every CPython from 3.11 that this machine has, one for each minor version.
 
-    python scripts/find_interpreters.py            all of them
-    python scripts/find_interpreters.py --other    without the version that runs this
+python scripts/find_interpreters.py            all of them
+python scripts/find_interpreters.py --other    without the version that runs this
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ from pathlib import Path
 from ssl import SSLContext
 from time import perf_counter
 from types import ModuleType
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 import msgspec
 
@@ -38,10 +39,11 @@ from headwater.api.operation import OPERATIONS
 from headwater.companion.missing_services import MissingServices
 from headwater.companion.moto_services import LoadedMoto, MotoServices
 from headwater.companion.services import Services
-from headwater.config import Config, tls_folder
+from headwater.config import Config, environment, tls_folder
 from headwater.engine.engine import Engine
 from headwater.engine.faults import Faults
 from headwater.engine.settings import Settings
+from headwater.lambda_.lambda_door import LambdaDoor
 from headwater.model.clock import AdjustableClock, Clock, SystemClock
 from headwater.server.admin import Admin
 from headwater.server.allocator import keep_freed_memory
@@ -75,11 +77,15 @@ from headwater.server.tls import TlsError, server_context
 from headwater.server.verification import Verification
 from headwater.server.wire_formats import WIRE_FORMATS
 from headwater.storage.backup_format import read_backup
-from headwater.storage.data_file import DATA_FILE
+from headwater.storage.data_file import DATA_FILE, FUNCTIONS_FOLDER
 from headwater.storage.interface import Post, StoreError, StoreUnreadable
 from headwater.storage.lmdb_store import LmdbStore
 from headwater.storage.open_store import open_store
 from headwater.storage.restoring import restore
+from headwater.wire.signature_v4 import Key
+
+if TYPE_CHECKING:
+    from headwater.lambda_.lambda_service import LambdaService
 
 uvloop: ModuleType | None
 try:
@@ -93,6 +99,10 @@ GC_THRESHOLD = 20_000
 LOG_DELAY_S = 0.02
 """Lines of the log gather for so long: a system call for each would be a tenth of a small request."""
 OPEN_TO_ALL = "may read and change everything: listen on 127.0.0.1, or let --credentials say who may call"
+LARGE_BODIES = ((b"/2015-03-31/functions", 72 * 1024 * 1024),)
+"""A function's code comes as a zip of up to 50 MiB in base64."""
+FUNCTION_KEY = "headwater"
+"""With what functions sign where signatures are not verified, and account ids are no access keys."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 START_ERRORS = (CredentialsError, ListenError, StoreError, TlsError)
 """What can be wrong with what a server was given; the message is for the person who gave it."""
@@ -117,6 +127,7 @@ class Server:
         self._store: LmdbStore | None = None
         self._engine: Engine | None = None
         self._listener: Listener | None = None
+        self._lambda: LambdaDoor | None = None
         self._ca: Path | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
         self._neighbours: tuple[Neighbour, ...] = ()
@@ -145,6 +156,7 @@ class Server:
             header_bytes=config.header_limit_bytes,
             body_bytes=config.body_limit_bytes,
             upload_bytes=config.upload_limit_bytes if has_neighbours else 0,
+            large_bodies=LARGE_BODIES,
             idle_timeout_s=config.idle_timeout_s,
             request_timeout_s=config.request_timeout_s,
         )
@@ -171,9 +183,12 @@ class Server:
         self._listener = Listener(config.host, config.ports, doorway.connection, connections, scheme=scheme)
         try:
             self._engine = self._open_engine()
-            self._neighbours = (_services(config),)
+            self._lambda = LambdaDoor(self._engine, partial(self._build_lambda, self._engine, credentials))
+            self._neighbours = (self._lambda, _services(config))
             dispatch = self._build_dispatch(self._engine, credentials)
             await self._listener.open()
+            if self._lambda is not None:
+                self._lambda.open_if_kept()
         except BaseException:
             await self.stop(0)
             raise
@@ -274,8 +289,52 @@ class Server:
             fault_routes(injection),
             metric_routes(engine, requests),
             backup_routes(begin_copy, partial(self._log.note, "error")),
+            *((self._lambda.routes,) if self._lambda else ()),
         )
-        return Admin(engine, self._test_clock, more, partial(reset_all, self._neighbours))
+        return Admin(
+            engine, self._test_clock, more, partial(reset_all, self._neighbours[1:])
+        )  # Lambda's routes have its own
+
+    def _build_lambda(self, engine: Engine, credentials: Credentials) -> LambdaService:
+        from headwater.lambda_.build import (  # noqa: PLC0415 - servers of streams alone do not pay for it
+            FunctionCredentials,
+            FunctionSettings,
+            LambdaSettings,
+            build_lambda,
+        )
+
+        config = self._config
+        assert self._store is not None, "there is an engine, so there is a store"
+
+        def own_url() -> str:
+            return self.endpoints[0].replace("https://", "http://", 1)  # the port takes both
+
+        def credentials_of(account_id: str) -> FunctionCredentials:
+            if not credentials:
+                return FunctionCredentials(account_id, FUNCTION_KEY)
+            own = [key for key in credentials.values() if (key.account_id or config.account_id) == account_id]
+            key = own[0] if own else next(iter(credentials.values()))
+            return FunctionCredentials(key.access_key_id, key.secret_access_key, key.session_token)
+
+        functions = FunctionSettings(
+            concurrency=config.lambda_concurrency,
+            code_folder=self._store.folder / FUNCTIONS_FOLDER,
+            endpoint_url=own_url,
+            credentials_of=credentials_of,
+            search_path=environment().get("PATH", os.defpath),
+            home=Path.home(),
+            interpreters=dict(config.lambda_interpreters),
+            may_create=bool(credentials) or is_loopback(config.host),
+        )
+        own = credentials_of(config.account_id)
+        settings = LambdaSettings(
+            functions,
+            services_url=lambda: config.lambda_destination_url or own_url(),
+            key=Key(own.access_key_id, own.secret_access_key, own.session_token),
+            retry_delay_ms=config.lambda_retry_delay_ms,
+            shutdown_grace_s=config.shutdown_grace_s,
+        )
+        return build_lambda(engine, settings, self._clock, self._log.note, lambda: str(uuid4()))
 
     def _tick(self) -> None:
         self._tick_timer = self._loop.call_later(TICK_INTERVAL_S, self._tick)

@@ -155,12 +155,13 @@ def test_texts_and_views_are_data_too(kinesis: Any, at: dict[str, Any]) -> None:
 
 
 def test_settings_that_cannot_be_are_refused(at: dict[str, Any]) -> None:
-    for wrong in (
+    wrongs: list[dict[str, Any]] = [
         {"batch_records": 501},
         {"buffer_time_ms": -1},
         {"shard_records_s": 0},
         {"put_timeout_s": -1},
-    ):
+    ]
+    for wrong in wrongs:
         with pytest.raises(ValueError, match=next(iter(wrong))):
             KinesisProducer("none", **wrong, **at)
     with pytest.raises(TypeError):

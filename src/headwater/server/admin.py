@@ -24,7 +24,7 @@ JSON: Fields = (("Content-Type", "application/json"),)
 TIME_LIMIT_MS = 2**48
 """The clock goes no further than the year 10889."""
 
-REVEALING = frozenset({PREFIX + b"backup"})
+REVEALING = frozenset({PREFIX + b"backup", PREFIX + b"lambda/logs"})
 """Routes that show the data of all accounts: they must be signed where signatures are verified."""
 
 
@@ -47,7 +47,7 @@ class RouteSet(NamedTuple):
     items: Mapping[bytes, Callable[[str], Methods]] = MappingProxyType({})
     """What can be asked of a single item, by the path of its collection; takes the item's name."""
     reset: Callable[[], object] = bool
-    """Forget everything; nothing, unless a set says otherwise."""
+    """Forget everything; nothing, unless a set says otherwise. What is not done at once is a `Completion`."""
 
 
 class AdminEngine(Protocol):
@@ -127,7 +127,9 @@ class Admin:
     async def _reset(self, _body: bytes) -> dict[str, Any]:
         await self._engine.reset()
         for routes in self._more:
-            routes.reset()
+            took_time = routes.reset()
+            if isinstance(took_time, Completion):
+                await took_time
         if self._reset_neighbours is not None:
             await self._reset_neighbours()
         return {"status": "reset"}

@@ -279,8 +279,8 @@ class Http2Connection(asyncio.Protocol):
         stream.read_head(event.headers, self._headers_kept)
         if len(event.headers) > HEADER_COUNT_LIMIT:
             self._refuse(stream, self._limits.header_too_large())
-        elif stream.announced_bytes > self._limits.body_bytes_of(stream.headers):
-            self._refuse(stream, self._limits.body_too_large(self._limits.body_bytes_of(stream.headers)))
+        elif stream.announced_bytes > (limit_bytes := self._body_limit_bytes(stream)):
+            self._refuse(stream, self._limits.body_too_large(limit_bytes))
         elif event.stream_ended is None and stream.headers.get(b"expect", b"").lower() == b"100-continue":
             self._protocol.send_headers(stream.id, CONTINUE)
 
@@ -295,8 +295,8 @@ class Http2Connection(asyncio.Protocol):
             stream.body_bytes += len(event.data)
             self._bodies_bytes += len(event.data)
         stream.held_bytes += event.flow_controlled_length
-        if stream.body_bytes > self._limits.body_bytes_of(stream.headers):
-            self._refuse(stream, self._limits.body_too_large(self._limits.body_bytes_of(stream.headers)))
+        if stream.body_bytes > (limit_bytes := self._body_limit_bytes(stream)):
+            self._refuse(stream, self._limits.body_too_large(limit_bytes))
         elif self._bodies_bytes <= BODIES_BYTES or stream is next(iter(self._arriving.values())):
             self._open_window(stream)
 
@@ -355,6 +355,9 @@ class Http2Connection(asyncio.Protocol):
             stream = self._whole.popleft()
             if stream.id in self._streams:
                 self._handler.handle(stream.request(), partial(self._respond, stream))
+
+    def _body_limit_bytes(self, stream: Stream) -> int:
+        return self._limits.body_bytes_of(stream.target, stream.headers)
 
     def _refuse(self, stream: Stream, refusal: Refusal) -> None:
         """Answer a request that will not become whole."""

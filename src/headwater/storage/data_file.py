@@ -21,6 +21,8 @@ from headwater.storage.interface import StoreUnreadable
 from headwater.storage.record_format import FORMAT_NAME, FORMAT_VERSION, TABLE_NAMES
 
 DATA_FILE = "data.mdb"
+FUNCTIONS_FOLDER = "functions"
+"""Where the code of functions is."""
 NEW_DATA_FILE = "new.mdb"
 """A data file still being made; worthless when found at start."""
 MAX_DATABASES = len(TABLE_NAMES) + 1

@@ -99,6 +99,7 @@ class LmdbStore:
         """
         if not (folder / data_file.DATA_FILE).exists():
             data_file.create(folder, synced=synced)
+        self.folder = folder
         self._file = LmdbFile(folder, synced=synced, map_bytes=map_bytes)
         try:
             self._state = load(self._file)
