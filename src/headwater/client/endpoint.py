@@ -57,12 +57,12 @@ def resolve_endpoint(
         if region is None and endpoint_url is not None and _is_loopback(endpoint_url):
             region = LOOPBACK_REGION
         url = endpoint_url or _configured_url(core, service, region or LOOPBACK_REGION)
+        proxy = get_environ_proxies(url).get(urlsplit(url).scheme)
         ca_bundle = core.get_config_variable("ca_bundle")
     except (botocore.exceptions.BotoCoreError, ValueError) as error:
         raise ConfigurationError(str(error)) from None
     if region is None and not _is_loopback(url):
         raise ConfigurationError("You must specify a region.")
-    proxy = get_environ_proxies(url).get(urlsplit(url).scheme)
     return Endpoint(url, region or LOOPBACK_REGION, ca_bundle, proxy), core
 
 
