@@ -155,19 +155,20 @@ def test_texts_and_views_are_data_too(kinesis: Any, at: dict[str, Any]) -> None:
 
 
 def test_settings_that_cannot_be_are_refused(at: dict[str, Any]) -> None:
-    wrongs: list[dict[str, Any]] = [
+    settings: list[dict[str, Any]] = [
         {"batch_records": 501},
         {"buffer_time_ms": -1},
         {"shard_records_s": 0},
         {"put_timeout_s": -1},
     ]
-    for wrong in wrongs:
+    for wrong in settings:
         with pytest.raises(ValueError, match=next(iter(wrong))):
             KinesisProducer("none", **wrong, **at)
     with pytest.raises(TypeError):
         KinesisProducer("none", no_such=1, **at)
-    with pytest.raises(ConfigurationError):
-        KinesisProducer("none", endpoint_url="nowhere", region_name="us-east-1")
+    for url in ("nowhere", "http://", "http://host:port", "ftp://host", "http://["):
+        with pytest.raises(ConfigurationError):
+            KinesisProducer("none", endpoint_url=url, region_name="us-east-1")
 
 
 def test_only_refused_records_are_sent_again(kinesis: Any, at: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -48,23 +49,27 @@ def numbers_printed(app: Application, worker: int) -> list[int]:
     return sorted(int(line.text) for line in app.printed() if line.what == "record" and line.worker == worker)
 
 
-def read_by_us(endpoint: Endpoint, dynamodb_url: str, app: Application, until: int) -> list[int]:
-    """Read with our consumer until so many records came, and a moment longer."""
+def our_consumer(endpoint: Endpoint, dynamodb_url: str, app: Application, **settings: Any) -> KinesisConsumer:
+    """A consumer on the library's lease table."""
     session = boto3.Session(
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         region_name="eu-west-1",
     )
-    state = DynamoDBState(app.name, create_table=False, endpoint_url=dynamodb_url, session=session)
-    consumer = KinesisConsumer(
+    return KinesisConsumer(
         app.stream_name,
-        state=state,
+        state=DynamoDBState(app.name, create_table=False, endpoint_url=dynamodb_url, session=session),
         start="TRIM_HORIZON",
         endpoint_url=endpoint.url,
         session=session,
-        lease_duration_s=2.0,
         worker_id="headwater",
+        **settings,
     )
+
+
+def read_by_us(endpoint: Endpoint, dynamodb_url: str, app: Application, until: int) -> list[int]:
+    """Read with our consumer until so many records came."""
+    consumer = our_consumer(endpoint, dynamodb_url, app, lease_duration_s=2.0)
     numbers: list[int] = []
 
     def handle(batch: Batch) -> None:
@@ -117,3 +122,33 @@ def is_read_up(app: Application) -> bool:
     time.sleep(1.5)
     after = [(key, lease["checkpoint"]) for key, lease in app.leases().items()]
     return before == after and all(checkpoint.isdecimal() for _, checkpoint in after)
+
+
+def test_both_at_the_same_time_lose_nothing(http: Endpoint, dynamodb_url: str, tmp_path: Path) -> None:
+    """It is not how one would want to run them: nothing says who has how many shards."""
+    kinesis = client(http)
+    name = f"at-once-{uuid.uuid4().hex[:12]}"
+    kinesis.create_stream(StreamName=name, ShardCount=4)
+    wait_until_active(kinesis, name)
+    with application(name, "polling", http, dynamodb_url, tmp_path) as app:
+        app.start_worker()
+        app.wait_until(lambda: app.workers_at_work() == 1, TIMEOUT_S, "the library is at work")
+        consumer = our_consumer(http, dynamodb_url, app, lease_duration_s=5.0)
+        ours: set[int] = set()
+        running = threading.Thread(
+            target=consumer.run, args=(lambda batch: ours.update(int(r.data) for r in batch),), daemon=True
+        )
+        running.start()
+        try:
+            wanted: set[int] = set()
+            for round_number in range(40):
+                wanted.update(put(kinesis, name, round_number * COUNT))
+                time.sleep(0.5)
+            app.wait_until(
+                lambda: wanted <= ours | set(numbers_printed(app, 0)), TIMEOUT_S, "all is read by one or both"
+            )
+        finally:
+            consumer.stop()
+            running.join(30)
+        assert ours
+        assert numbers_printed(app, 0)

@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 import msgspec
@@ -95,7 +95,7 @@ class AwsService:
         self._verify = self.endpoint.ca_bundle if verify is None else verify
         self._answer_timeout_s = answer_timeout_s
         url = urlsplit(self.endpoint.url)
-        if url.scheme not in ("http", "https") or not url.hostname:
+        if url.scheme not in ("http", "https") or not url.hostname or not _has_port(url):
             raise ConfigurationError(f"Invalid endpoint: {self.endpoint.url}")
         self._url = URL(self.endpoint.url, encoded=True)
         self._host = url.netloc.rpartition("@")[2].encode()
@@ -212,6 +212,14 @@ class AwsService:
             raise
         except Exception as error:  # providers of credentials raise anything, of requests and programs
             raise ConnectionFailed(f"no credentials: {error}") from error
+
+
+def _has_port(url: SplitResult) -> bool:
+    """Whether the port, if there is one, can be one."""
+    try:
+        return url.port is None or url.port > 0
+    except ValueError:
+        return False
 
 
 def _error_of(response: aiohttp.ClientResponse, body: bytes) -> ServiceError:

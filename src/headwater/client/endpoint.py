@@ -56,23 +56,27 @@ def resolve_endpoint(
         region = region_name or core.get_config_variable("region")
         if region is None and endpoint_url is not None and _is_loopback(endpoint_url):
             region = LOOPBACK_REGION
-        # A client knows its endpoint; it is told keys so that it does not look for any.
-        client = core.create_client(
-            service,
-            region_name=region or LOOPBACK_REGION,
-            endpoint_url=endpoint_url,
-            aws_access_key_id="none",
-            aws_secret_access_key="none",  # noqa: S106  # it is no password
-        )
-        url = client.meta.endpoint_url
-        client.close()
+        url = endpoint_url or _configured_url(core, service, region or LOOPBACK_REGION)
+        proxy = get_environ_proxies(url).get(urlsplit(url).scheme)
         ca_bundle = core.get_config_variable("ca_bundle")
     except (botocore.exceptions.BotoCoreError, ValueError) as error:
         raise ConfigurationError(str(error)) from None
     if region is None and not _is_loopback(url):
         raise ConfigurationError("You must specify a region.")
-    proxy = get_environ_proxies(url).get(urlsplit(url).scheme)
     return Endpoint(url, region or LOOPBACK_REGION, ca_bundle, proxy), core
+
+
+def _configured_url(core: Session, service: str, region: str) -> str:
+    """Where botocore's own client would call; the client is told keys, so that it does not look for any."""
+    client = core.create_client(
+        service,
+        region_name=region,
+        aws_access_key_id="none",
+        aws_secret_access_key="none",  # noqa: S106  # it is no password
+    )
+    url: str = client.meta.endpoint_url
+    client.close()
+    return url
 
 
 def _botocore_session(session: Session | None) -> Session:

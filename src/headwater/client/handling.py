@@ -7,7 +7,8 @@ Rules:
 - after so many failures on the same record or batch the consumer stops, or goes on
   behind it: what is given up then goes to the dead letters first, and waits for as long
   as these cannot take it;
-- a turn that ends while a handler waits for its next try leaves the batch undone.
+- a turn that ends while a handler waits for its next try leaves the batch undone, and so
+  does one whose shard may have gone to another worker meanwhile.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class Handling:
                     backoff.reset()
                     continue
                 tries += 1
-                if await self._ends_within(backoff.delay_s(), turn):
+                if await self._ends_within(backoff.delay_s(), turn) or not turn.is_fresh:
                     return done
             else:
                 return len(records)
