@@ -94,6 +94,8 @@ class History:
         clock = ManualClock(START_MS + scheduler.chance.randrange(1000))
         server = SimulatedServer(scheduler, clock, chosen.transition_ms, chosen.faults, chosen.store_weight)
         names = list(NAMES[: scheduler.chance.randint(1, len(NAMES))])
+        self._latest_ms = clock.now_ms()
+        """The latest time that the clock has shown: it may have gone back since."""
         self._world = World(scheduler, clock, server, StreamBook(server, names), names)
         self._consumers: list[Consumer] = []
         self._fan_out = [
@@ -150,6 +152,7 @@ class History:
 
     def _advance(self, milliseconds: int) -> None:
         self._world.clock.advance_ms(milliseconds)
+        self._latest_ms = max(self._latest_ms, self._world.clock.now_ms())
         self.scheduler.note(f"it is {self._world.clock.now_ms() - START_MS}")
         self._world.book.clock_moved()
 
@@ -161,8 +164,9 @@ class History:
         self._world.server.heal()
         self._quiet()
         self._check_subscriptions()
+        set_back_ms = self._latest_ms - self._world.clock.now_ms()
         for _ in range(2):  # a transition that failed before is tried again
-            self._advance(self._character.transition_ms + 10_000)
+            self._advance(set_back_ms + self._character.transition_ms + 10_000)
             self._world.server.tick()
             self._quiet()
         for consumer in self._consumers:
