@@ -36,6 +36,7 @@ from headwater import __version__
 from headwater.api.call_rates import rated
 from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
+from headwater.companion.kinesis_calls import KinesisCalls
 from headwater.companion.missing_services import MissingServices
 from headwater.companion.moto_services import LoadedMoto, MotoServices
 from headwater.companion.services import Services
@@ -183,8 +184,9 @@ class Server:
         self._listener = Listener(config.host, config.ports, doorway.connection, connections, scheme=scheme)
         try:
             self._engine = self._open_engine()
+            services = _services(config, KinesisCalls(self._engine, self._loop))
             self._lambda = LambdaDoor(self._engine, partial(self._build_lambda, self._engine, credentials))
-            self._neighbours = (self._lambda, _services(config))
+            self._neighbours = (self._lambda, services)
             dispatch = self._build_dispatch(self._engine, credentials)
             await self._listener.open()
             if self._lambda is not None:
@@ -442,21 +444,21 @@ def _has_moto() -> bool:
     return find_spec("moto") is not None and find_spec("flask") is not None
 
 
-def _services(config: Config) -> Services:
+def _services(config: Config, calls: KinesisCalls) -> Services:
     """The services beside Kinesis. Nothing of moto is loaded before the first request for one."""
     if config.forward_to is not None:
         from headwater.companion.forwarded_services import ForwardedServices  # noqa: PLC0415 - as asked for
 
         return Services(ForwardedServices(config.forward_to))
     if _has_moto():
-        return Services(MotoServices(_load_moto))
+        return Services(MotoServices(partial(_load_moto, calls)))
     return Services(MissingServices(), is_provided=False)
 
 
-def _load_moto() -> LoadedMoto:
+def _load_moto(calls: KinesisCalls) -> LoadedMoto:
     from headwater.companion.loaded_moto import Moto  # noqa: PLC0415 - a second, and what it imports
 
-    return Moto()
+    return Moto(calls)
 
 
 def _own_names(config: Config) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Imported at the first request for a neighbouring service. Tested with the versio
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.core.base_backend import BackendDict
@@ -14,6 +15,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from headwater.companion.kinesis_calls import SERVED, KinesisCalls
 from headwater.companion.moto_services import SERVICE_KEY, Application, Environ
 
 
@@ -36,11 +38,30 @@ class _Dispatcher(DomainDispatcherApplication):
             return self.app_instances[backend]
 
 
+def _app_of(service: Any) -> Any:
+    """The application of one service; CloudFormation's with what Headwater has put into it."""
+    if service == "cloudformation":
+        from headwater.companion.cloudformation import install  # noqa: PLC0415 - two seconds, and 150 MiB
+
+        install()
+    return create_backend_app(service)
+
+
 class Moto:
     """All of moto's services."""
 
-    def __init__(self) -> None:
-        self.application: Application = _Dispatcher(create_backend_app)
+    def __init__(self, calls: KinesisCalls) -> None:
+        """`calls` are those to the server that it is a neighbour of."""
+        self._calls = calls
+        self._dispatcher: Application = _Dispatcher(_app_of)
+
+    def application(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The WSGI application of all services."""
+        served = SERVED.set(self._calls)
+        try:
+            return self._dispatcher(environ, start_response)
+        finally:
+            SERVED.reset(served)
 
     def account_of(self, access_key_id: str) -> str | None:
         """The account of a key that the neighbouring IAM or STS has given out."""

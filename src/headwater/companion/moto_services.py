@@ -42,8 +42,7 @@ Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 class LoadedMoto(Protocol):
     """Moto once it is imported."""
 
-    @property
-    def application(self) -> Application:
+    def application(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI application of all its services."""
 
     def account_of(self, access_key_id: str) -> str | None:
