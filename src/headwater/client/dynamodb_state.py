@@ -25,6 +25,8 @@ from headwater.client.lease_table import (
     lease_of,
 )
 
+ANSWER_TIMEOUT_S = 5.0
+"""Less than a lease lasts: a write that got lost can be made again in time."""
 CREATION_POLL_S = 0.5
 CREATION_TIMEOUT_S = 120.0
 REFUSED = "ConditionalCheckFailedException"
@@ -49,7 +51,9 @@ class DynamoDBState:
         """
         self.table_name = table_name
         self._create_table = create_table
-        self._service = AwsService("dynamodb", endpoint_url, region_name, session)
+        self._service = AwsService(
+            "dynamodb", endpoint_url, region_name, session, answer_timeout_s=ANSWER_TIMEOUT_S
+        )
 
     async def open(self) -> None:
         """Wait for the table to be ready. Raises `StateError` when there is none."""

@@ -7,6 +7,7 @@ passes at their times until it is cancelled; a test makes them itself.
 Rules:
 - a lease that is taken is given to `on_gain`, and is not taken again before it was forgotten,
   be it lost or not: what was begun with it may still be under way;
+- leases are renewed apart from each other: one whose write hangs holds up no other;
 - a pass that failed for a reason that may pass is made again at its next time.
 
 Refuses to know what is done with a lease.
@@ -57,15 +58,21 @@ class LeaseKeeper:
         self._throughput_kbps = throughput_kbps
         self._moved_at_s: dict[str, tuple[int, float]] = {}
         self._asked_at_s: dict[str, float] = {}
+        self._renewal_pause_s = rules.lease_duration_ms / 1000 / RENEWALS_PER_PERIOD
+        self._renewing: dict[str, asyncio.Task[None]] = {}
         self._balance_soon = asyncio.Event()
         self._balancing = asyncio.Lock()
         self._is_leaving = False
 
     async def run(self) -> None:
         """Make the passes for ever. Raises what cannot be helped by trying again."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._renew_for_ever())
-            group.create_task(self._balance_for_ever())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._renew_for_ever())
+                group.create_task(self._balance_for_ever())
+        finally:
+            for renewing in self._renewing.values():
+                renewing.cancel()
 
     def balance_soon(self) -> None:
         """Something has changed: look again without waiting."""
@@ -86,9 +93,16 @@ class LeaseKeeper:
             await self._state.create(lease)
 
     async def renew(self) -> None:
-        """Renew everything that is held."""
-        renewed = [held for held in self.held.values() if not held.lost.is_set()]
-        await asyncio.gather(*(self._renew_one(held) for held in renewed))
+        """Renew everything that is held; whose last renewal still waits for its answer is left to it."""
+        for key, held in self.held.items():
+            if key not in self._renewing and not held.lost.is_set():
+                self._renewing[key] = asyncio.create_task(self._renew_one(held))
+        if self._renewing:
+            await asyncio.wait(self._renewing.values(), timeout=self._renewal_pause_s)
+        for key, renewing in list(self._renewing.items()):
+            if renewing.done():
+                del self._renewing[key]
+                renewing.result()
 
     async def balance(self) -> None:
         """Take what nobody holds, and ask for a fair share of the rest."""
@@ -166,7 +180,7 @@ class LeaseKeeper:
     async def _renew_for_ever(self) -> None:
         while True:
             await self._pass(self.renew)
-            await self._timing.sleep(self._rules.lease_duration_ms / 1000 / RENEWALS_PER_PERIOD)
+            await self._timing.sleep(self._renewal_pause_s)
 
     async def _balance_for_ever(self) -> None:
         pause_s = self._rules.lease_duration_ms / 1000 / BALANCES_PER_PERIOD
