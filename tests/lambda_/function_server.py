@@ -53,6 +53,16 @@ def client_for(service: str, endpoint_url: str) -> Any:
     )
 
 
+def awaited_words(file: Path, count: int) -> list[str]:
+    """The words of a file, once it has so many."""
+
+    def words() -> list[str] | None:
+        found = file.read_text().split() if file.exists() else []
+        return found if len(found) >= count else None
+
+    return awaited(words)
+
+
 def awaited(look: Callable[[], T | None]) -> T:
     """What `look` finds, once it does."""
     give_up_at = time.monotonic() + PATIENCE_S
@@ -101,7 +111,7 @@ class FunctionServer:
     def await_active(self, name: str) -> None:
         def is_settled() -> bool:
             found = self.client.get_function_configuration(FunctionName=name)
-            return found["State"] == "Active" and found["LastUpdateStatus"] == "Successful"
+            return (found["State"], found["LastUpdateStatus"]) == ("Active", "Successful")
 
         awaited(is_settled)
 

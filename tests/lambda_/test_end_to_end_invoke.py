@@ -1,4 +1,4 @@
-"""Functions in Python, in Node and with a bootstrap of their own, invoked through boto3 and real processes."""
+"""Functions in Python, in Node and with a bootstrap of their own, invoked through boto3."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.lambda_.function_server import (
     PYTHON,
     FunctionServer,
     awaited,
+    awaited_words,
     function_server,
     zipped,
 )
@@ -141,7 +142,7 @@ def handler(event, context):
         server.create_python("later", text, Environment={"Variables": {"SEEN": str(seen)}})
         answer = server.client.invoke(FunctionName="later", InvocationType="Event", Payload=b"{}")
         assert answer["StatusCode"] == 202
-        ids = awaited(lambda: seen.exists() and len(seen.read_text().split()) == 3 and seen.read_text().split())
+        ids = awaited_words(seen, 3)
         assert len(set(ids)) == 1
         awaited(lambda: f"the event {ids[0]} is given up" in (tmp_path / "server.log").read_text())
 
@@ -150,11 +151,23 @@ def handler(event, context):
     ("text", "error_type", "message"),
     [
         ("def handler(event, context): raise KeyError('gone')", "KeyError", "'gone'"),
-        ("import nothing_of_this_name", "Runtime.ImportModuleError", "Unable to import module 'app': No module"),
-        ("def other(event, context): pass", "Runtime.HandlerNotFound", "Handler 'handler' missing on module 'app'"),
+        (
+            "import nothing_of_this_name",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'app': No module",
+        ),
+        (
+            "def other(event, context): pass",
+            "Runtime.HandlerNotFound",
+            "Handler 'handler' missing on module 'app'",
+        ),
         ("def handler(:", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app'"),
         ("def handler(event, context): return {1, 2}", "Runtime.MarshalError", "Unable to marshal response"),
-        ("def handler(event, context): return 'x' * 6_300_000", "Function.ResponseSizeTooLarge", "Response payload"),
+        (
+            "def handler(event, context): return 'x' * 6_300_000",
+            "Function.ResponseSizeTooLarge",
+            "Response payload",
+        ),
         (
             "import os\ndef handler(event, context): os._exit(3)",
             "Runtime.ExitError",
@@ -257,7 +270,10 @@ def test_what_is_reserved_bounds_the_invocations_at_once(server: FunctionServer)
 
 @pytest.mark.parametrize(
     ("payload", "code"),
-    [(b"{no", "InvalidRequestContentException"), (b'"' + b"x" * 6_291_456 + b'"', "RequestTooLargeException")],
+    [
+        (b"{no", "InvalidRequestContentException"),
+        (b'"' + b"x" * 6_291_456 + b'"', "RequestTooLargeException"),
+    ],
 )
 def test_payloads_that_no_function_gets(server: FunctionServer, echo: str, payload: bytes, code: str) -> None:
     with pytest.raises(ClientError) as refused:
