@@ -25,7 +25,7 @@ class Gathered(NamedTuple):
 
     sizes: Iterable[int]
     """The bytes of each record's JSON, in order; looked at only when a batch may be due."""
-    record_count: int
+    length: int
     bytes_at_most: int
     """Of all of them."""
     since_ms: int
@@ -45,11 +45,11 @@ def plan_batch(
     gathered: Gathered, batch_size: int, window_ms: int, now_ms: int, members_bytes: int = 0
 ) -> Plan:
     """The batch that is due, if one is. `members_bytes` is what stands beside the records in the event."""
-    if gathered.record_count == 0:
+    if gathered.length == 0:
         return Plan(0)
     left_bytes = PAYLOAD_MAX_BYTES - ENVELOPE_BYTES - members_bytes
     due_ms = gathered.since_ms + window_ms
-    fits = gathered.record_count < batch_size and gathered.bytes_at_most + gathered.record_count <= left_bytes
+    fits = gathered.length < batch_size and gathered.bytes_at_most + gathered.length <= left_bytes
     if fits and not gathered.is_closed and now_ms < due_ms:
         return Plan(0, due_ms)
     count = 0

@@ -7,6 +7,7 @@ invocations, `DryRun` only looks whether there is a function.
 from __future__ import annotations
 
 import base64
+import json
 from functools import partial
 from typing import Any
 
@@ -126,4 +127,4 @@ def _checked_context(text: str | None) -> str | None:
         raise InvalidRequestContentException(f"{NO_CONTEXT}: {error}") from None
     if not isinstance(document, dict):
         raise InvalidRequestContentException(NO_CONTEXT)
-    return msgspec.json.encode(document).decode("ascii", "backslashreplace")
+    return json.dumps(document)  # in ASCII, for it becomes a header
