@@ -36,7 +36,7 @@ COMMANDS = {
     "limits": CommandRow("headwater.cli.limits:limits", "Say which streams are limited as at AWS."),
     "put": CommandRow("headwater.cli.put:put", "Put records into a stream."),
     "tail": CommandRow("headwater.cli.tail:tail", "Follow the records of a stream."),
-    "lambda": CommandRow("headwater.cli.lambda_:lambda_", "Map streams to Lambda functions."),
+    "lambda": CommandRow("headwater.cli.lambda_:lambda_", "Run Lambda functions, and map streams to them."),
     "fault": CommandRow("headwater.cli.fault:fault", "Make calls go wrong on purpose."),
 }
 
