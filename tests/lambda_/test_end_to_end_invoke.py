@@ -309,3 +309,14 @@ def handler(event, context):
 """
     server.create_python("caller", text)
     assert server.invoke("caller").payload["status"] == "running"
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.13"])
+def test_a_function_runs_with_the_python_that_it_is_for(server: FunctionServer, version: str) -> None:
+    name = f"python-{version.replace('.', '-')}"
+    text = "import sys\ndef handler(event, context): return [*sys.version_info[:2], context.tenant_id]"
+    try:
+        server.create_python(name, text, Runtime=f"python{version}")
+    except ClientError as error:
+        pytest.skip(str(error))
+    assert server.invoke(name).payload == [*map(int, version.split(".")), None]
