@@ -336,6 +336,25 @@ def test_code_is_taken_from_a_caller_only_where_callers_are_known_or_near(tmp_pa
         assert server.invoke("f").payload == "test"
 
 
+def test_another_account_may_do_what_a_policy_allows(tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.write_text(
+        "[one]\naws_access_key_id = test\naws_secret_access_key = test\n"
+        "[two]\naws_access_key_id = OTHER\naws_secret_access_key = s\naws_account_id = 111122223333\n"
+    )
+    credentials.chmod(0o600)
+    with function_server(tmp_path, "--credentials", str(credentials)) as server:
+        create(server, "f")
+        other = client_for("lambda", server.endpoint_url, "OTHER", "s")
+        for call in (other.invoke, other.get_function, other.delete_function):
+            assert refusal(call, FunctionName=ARN + "f")[0] == "AccessDeniedException"
+        allowed = {"Action": "lambda:InvokeFunction", "Principal": "111122223333"}
+        server.client.add_permission(FunctionName="f", StatementId="two", **allowed)
+        assert other.invoke(FunctionName=ARN + "f")["Payload"].read() == b"1"
+        assert refusal(other.delete_function, FunctionName=ARN + "f")[0] == "AccessDeniedException"
+        other.close()
+
+
 def test_code_may_come_from_a_bucket_beside_headwater(tmp_path: Path) -> None:
     moto = ThreadedMotoServer(port=0, verbose=False)
     moto.start()

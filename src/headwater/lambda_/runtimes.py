@@ -71,6 +71,8 @@ class Runtimes:
         return known
 
     def _find(self, runtime: str) -> Launch:
+        if sys.platform == "win32":
+            raise InvalidParameterValueException("Headwater runs functions on Linux and macOS only.")
         for pattern, find in _FAMILIES:
             found = re.fullmatch(pattern, runtime)
             if found is not None:
