@@ -23,7 +23,6 @@ from headwater.companion.published_schemas import create_only
 from headwater.companion.resource_map import StackResourceMap
 from headwater.companion.stack_deployment import (
     RETAINED,
-    RETAINED_ON_ROLLBACK,
     Deployed,
     DeployedResource,
     Deployment,
@@ -122,9 +121,7 @@ class DeployedStack(Stack):
             self._deployment().go(self.deployed, self.template_dict, self.resource_map)
         except StepFailed as failure:
             self._turn("ROLLBACK_IN_PROGRESS", f"{failure}Rollback requested by user.")
-            for present in reversed(list(self.deployed.values())):
-                if self._deployment().remove(present, self.resource_map, RETAINED_ON_ROLLBACK):
-                    del self.deployed[present.logical_id]
+            failure.go_back()
             self._turn("ROLLBACK_FAILED" if self.deployed else "ROLLBACK_COMPLETE")
             self.output_map = OutputMap(self.resource_map, {}, self.stack_id)
             return
@@ -150,6 +147,7 @@ class DeployedStack(Stack):
         except StepFailed as failure:
             self.tags = before
             self._turn("UPDATE_ROLLBACK_IN_PROGRESS", str(failure))
+            failure.go_back()
             self._turn("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
             self._turn("UPDATE_ROLLBACK_COMPLETE")
             return
