@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all test-long test-clients bench lint types check format clean
+.PHONY: run test test-all test-others test-long test-clients bench soak lint types audit check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
@@ -11,8 +11,11 @@ run: $(VENV)/installed
 test: $(VENV)/installed-test
 	@$(BIN)/python -m pytest
 
-test-all:
-	@for python in $$($(PYTHON) scripts/find_interpreters.py); do \
+test-all: test test-others
+
+# Every other CPython from 3.11 that this machine has, one of each minor version.
+test-others:
+	@for python in $$($(PYTHON) scripts/find_interpreters.py --other); do \
 		version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 		echo "== CPython $$version"; \
 		$(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$$version || exit 1; \
@@ -29,6 +32,10 @@ test-clients: $(VENV)/installed-test
 bench: $(VENV)/installed-bench
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+# Ten minutes at full rate, on a durable server that forgets as fast: neither memory nor file may grow.
+soak: $(VENV)/installed-bench
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
 lint: $(VENV)/installed-test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -36,7 +43,11 @@ lint: $(VENV)/installed-test
 types: $(VENV)/installed-test
 	@$(BIN)/mypy
 
-check: lint types
+# What is known against the packages that users get; skipped, in words, where that cannot be asked.
+audit: $(VENV)/installed-test
+	@$(BIN)/python scripts/audit_dependencies.py
+
+check: lint types audit
 
 format: $(VENV)/installed-test
 	@$(BIN)/ruff check --fix .

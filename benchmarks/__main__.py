@@ -45,10 +45,11 @@ def main() -> None:
 
 def read_options() -> argparse.Namespace:
     """The command line."""
+    measured: list[Scenario | Measurement] = [*SCENARIOS, *MEASUREMENTS]
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Headwater against its peers, and against what the machine can do.",
-        epilog="What can be measured: " + ", ".join(row.name for row in (*SCENARIOS, *MEASUREMENTS)) + ".",
+        epilog="What can be measured: " + ", ".join(row.name for row in measured) + ".",
     )
     peers = ", ".join(server.name for server in SERVERS if server.role is Role.PEER)
     add = parser.add_argument

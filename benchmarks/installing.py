@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+OLD_PYTHON = "3.9"
+"""The last one that has `collections.Mapping`, which packages of its time use."""
 
 
 class NotInstalled(Exception):
@@ -68,6 +72,33 @@ def _pip_install(folder: Path, package: str) -> None:
     output_of([*pip, "--python", str(_python(folder)), "install", package])
 
 
+def _pip_install_with_loop(folder: Path, package: str) -> None:
+    """With the event loop that is fastest."""
+    _pip_install(folder, package)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    output_of([*pip, "--python", str(_python(folder)), "install", "uvloop"])
+
+
+def _old_pip_install(folder: Path, package: str) -> None:
+    """Into an environment of the newest Python on which old packages run, with that Python's own pip."""
+    output_of([_interpreter(OLD_PYTHON), "-m", "venv", str(folder)])
+    output_of(
+        [str(_python(folder)), "-m", "pip", "--quiet", "--disable-pip-version-check", "install", package]
+    )
+
+
+def _interpreter(version: str) -> str:
+    """A Python that runs: a shim of a version manager may exist and lead nowhere."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    folders = [*map(Path, os.get_exec_path()), *pyenv.glob(f"versions/{version}*/bin")]
+    for candidate in (folder / f"python{version}" for folder in folders):
+        if candidate.is_file():
+            run = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False)
+            if run.stdout.startswith(f"Python {version}"):
+                return str(candidate)
+    raise NotInstalled(f"there is no Python {version}")
+
+
 def _pip_version(folder: Path, package: str) -> str:
     code = (
         "import sys, platform, importlib.metadata as packages\n"
@@ -83,4 +114,6 @@ def _python(folder: Path) -> Path:
 PACKAGE_MANAGERS = {
     "npm": PackageManager(_npm_install, _npm_version),
     "pip": PackageManager(_pip_install, _pip_version),
+    "pip with uvloop": PackageManager(_pip_install_with_loop, _pip_version),
+    "old pip": PackageManager(_old_pip_install, _pip_version),
 }

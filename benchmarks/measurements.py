@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from benchmarks import filling, open_connections, pushing, starting
+from benchmarks import client_libraries, filling, open_connections, pushing, starting
 from benchmarks.bench import Bench
 from benchmarks.results import Figure
 from benchmarks.servers import Role, Server
@@ -40,5 +41,11 @@ MEASUREMENTS = (
     Measurement("fill_on_disk", filling.on_disk, _keeps_on_disk),
     Measurement("put_to_push", pushing.put_to_push, _is_ours, in_rounds=True),
     Measurement("connections", open_connections.idle_connections, _is_ours),
+    *(
+        Measurement(
+            f"client_{library.name}", partial(client_libraries.compare, library), _is_ours, in_rounds=True
+        )
+        for library in client_libraries.LIBRARIES
+    ),
     Measurement("subscriptions", open_connections.subscriptions, _is_ours),
 )

@@ -12,7 +12,7 @@ from benchmarks.filling import PEER_LIMIT_S
 from benchmarks.results import Figure, Results
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.servers import NGINX, SERVERS
-from benchmarks.targets import TARGETS, Target, best_peer
+from benchmarks.targets import TARGETS, Target, best_other_client, best_peer
 
 LABELS = [server.name for server in SERVERS if server is not NGINX]
 LABELS += [server.label(on_disk=True) for server in SERVERS if server.on_disk]
@@ -41,6 +41,15 @@ nginx answers the same requests with a constant, which is Headwater's first answ
 machine, the network and wrk leave to any server. CPU is what the server takes for one request, user
 and system. A round with an error has no rate; the error is shown.
 """
+
+ABOUT_CLIENTS = """\
+Records of 100 B in a stream of 4 shards at Headwater, which runs on the same machine; medians. CPU is what
+a library takes for one record, in all its processes. The others run without the limits that they keep for
+each shard; kinesis-python runs on the last Python that it knows. What is measured how:
+[client_libraries.py](client_libraries.py).
+"""
+
+CLIENT_RATES = ("client_put_rate", "client_consume_rate")
 
 ABOUT_MEMORY = """\
 RSS and PSS count pages of mapped files, too, which the kernel takes back when it needs them; anonymous
@@ -87,6 +96,7 @@ def write(results: Results, path: Path) -> None:
                 if results.rates_or_errors_of(scenario.name, server)
             ],
         ),
+        client_section(results),
         "## Start\n",
         "Milliseconds until the first answer: min / median / max.\n",
         table(("server", "empty", "with records", "records"), start_rows(results)),
@@ -101,6 +111,29 @@ def write(results: Results, path: Path) -> None:
         table(("server", *(f"{held:,}" if held else "at first" for held in HELD)), filling_rows(results)),
     ]
     path.write_text("\n".join(part for part in parts if part))
+
+
+def client_section(results: Results) -> str:
+    """What each client library does, against the best that is not ours; nothing when none was measured."""
+    labels = list(dict.fromkeys(figure.server for figure in results.figures if figure.name in CLIENT_RATES))
+    if not labels:
+        return ""
+    heads = ("library", "put records/s", "CPU µs", "of the best other", "consumed records/s", "CPU µs")
+    rows = [client_row(results, label) for label in labels]
+    return "\n".join(("## Client libraries\n", ABOUT_CLIENTS, table((*heads, "of the best other"), rows)))
+
+
+def client_row(results: Results, label: str) -> list[str]:
+    """One library: medians of its rounds."""
+    cells = [label]
+    for name in CLIENT_RATES:
+        rate = results.median_figure(name, label)
+        cpu_us = results.median_figure(name.replace("rate", "cpu_us"), label)
+        if rate is None or cpu_us is None:
+            cells += ["", "", ""]
+        else:
+            cells += [f"{rate:,.0f}", f"{cpu_us:,.1f}", ratio(rate, best_other_client(results, name))]
+    return cells
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchmarks.client_libraries import is_ours
 from benchmarks.open_connections import IDLE_CONNECTIONS, SUBSCRIPTIONS
 from benchmarks.results import Results
 from benchmarks.servers import HEADWATER, KINESALITE, NGINX, SERVERS, Role
@@ -129,6 +130,24 @@ def _memory(results: Results, when: str) -> Measured | None:
     return Measured(rss[-1].value, f"PSS {pss[-1].value:,.0f}, anonymous {anonymous[-1].value:,.0f}")
 
 
+def best_other_client(results: Results, name: str) -> float | None:
+    """The highest median of a figure among the client libraries that are not ours."""
+    labels = {
+        figure.server for figure in results.figures if figure.name == name and not is_ours(figure.server)
+    }
+    return max((results.median_figure(name, label) or 0 for label in labels), default=None)
+
+
+def client_against_best_other(name: str) -> Measure:
+    """Our client library's figure against that of the best other."""
+
+    def measured(results: Results) -> Measured | None:
+        rate, other = results.median_figure(name, OURS), best_other_client(results, name)
+        return Measured(rate / other, f"{rate:,.0f} against {other:,.0f}") if rate and other else None
+
+    return measured
+
+
 TARGETS = (
     Target(
         "PutRecord 100 B, 16 connections, against the best peer", 5, "x", against_best_peer("put_record_16")
@@ -179,6 +198,13 @@ TARGETS = (
         "The same with boto3 at both ends, p50", 2, "ms", figure("push_boto3_ms_p50"), less_is_better=True
     ),
     Target("The same, p99", 10, "ms", figure("push_boto3_ms_p99"), less_is_better=True),
+    Target(
+        "Producer of the client library, against the best other",
+        3,
+        "x",
+        client_against_best_other("client_put_rate"),
+    ),
+    Target("Consumer, likewise", 3, "x", client_against_best_other("client_consume_rate")),
     Target(
         f"Memory (RSS) with {SUBSCRIPTIONS:,} subscriptions open, all served",
         400,

@@ -39,7 +39,7 @@ def installed_facts() -> Facts:
         "operations": {
             name: _operation(operation, shapes) for name, operation in sorted(service["operations"].items())
         },
-        "shapes": {name: _shape(shape) for name, shape in sorted(shapes.items())},
+        "shapes": {name: shape_facts(shape) for name, shape in sorted(shapes.items())},
     }
 
 
@@ -57,8 +57,12 @@ def _streams_events(output: Facts, shapes: Facts) -> bool:
     return any(shapes[member["shape"]].get("eventstream", False) for member in output["members"].values())
 
 
-def _shape(shape: Facts) -> Facts:
+def shape_facts(shape: Facts) -> Facts:
+    """The facts of one shape."""
     facts = {key: shape[key] for key in PLAIN_FACTS if key in shape}
+    for bound in ("min", "max"):
+        if bound in facts:
+            facts[bound] = int(facts[bound])  # also those of fractions, which are whole as well
     if "members" in shape:
         facts["members"] = {name: member["shape"] for name, member in shape["members"].items()}
     for part in ("member", "key", "value"):

@@ -7,15 +7,18 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from headwater.api.operation import OPERATIONS
 from headwater.config import SECRET_SETTINGS, SETTINGS, Config
+from headwater.engine.metric_names import CONSUMER_METRICS, SHARD_METRICS, STREAM_METRICS
 from tests.conftest import RunningServer
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+METRICS = (ROOT / "docs" / "metrics.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
 
@@ -45,9 +48,8 @@ def test_the_readme_opens_with_the_two_commands() -> None:
 
 
 def test_the_tour_in_python_prints_what_it_says(server: RunningServer) -> None:
-    (tour,) = blocks("python")
-    expected = re.findall(r"# (alice .*)$", tour, re.MULTILINE)
-    script = tour.replace(DEFAULT_ENDPOINT, server.endpoint_url)
+    script = "\n".join(blocks("python")).replace(DEFAULT_ENDPOINT, server.endpoint_url)
+    expected = re.findall(r"# (alice .*)$", script, re.MULTILINE)
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines() == expected
 
@@ -64,6 +66,28 @@ def test_the_tour_in_the_shell_runs(server: RunningServer) -> None:
     assert ran.returncode == 0, ran.stderr
     assert '"StreamStatus": "ACTIVE"' in ran.stdout
     assert ran.stdout.count('"PartitionKey"') == 1000
+
+
+def test_the_commands_of_durability_do_what_they_say(server: RunningServer, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "durability.md").read_text()
+    check, backup = re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    # Starting is what all other tests do; here it is seen that there is something to start from.
+    script = (
+        "set -e\n"
+        + backup.replace("headwater start", "headwater check")
+        + check.replace("./data", "./restored")
+    )
+    script = re.sub(r"\bheadwater (?=backup|restore|check)", f"{sys.executable} -m headwater ", script)
+    ran = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=shell_environment(server),
+        cwd=tmp_path,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("restored: all is well\n") == 3
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
@@ -99,6 +123,32 @@ def test_the_table_of_variables_is_the_one_in_the_code() -> None:
         r"^\| `(HEADWATER_\S+)` \| ([^|]+) \|$", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE
     )
     assert rows == [(setting.variable, setting.help) for setting in SECRET_SETTINGS]
+
+
+def test_the_example_of_the_metrics_prints_what_it_says(server: RunningServer) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```", METRICS, re.DOTALL | re.MULTILINE)
+    expected = re.findall(r"  # (\[.*)$", example, re.MULTILINE)
+    script = example.replace(DEFAULT_ENDPOINT, server.endpoint_url)
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == expected
+
+
+def test_the_path_to_scrape_is_the_one_of_the_server(server: RunningServer) -> None:
+    (path,) = re.findall(r"^ *metrics_path: (\S+)$", METRICS, re.MULTILINE)
+    with urlopen(server.endpoint_url + path) as answer:
+        page = answer.read().decode()
+    named = set(re.findall(r"^\| `(headwater_\w+)` \| (\w+) \|", METRICS, re.MULTILINE))
+    assert named == set(re.findall(r"^# TYPE (\w+) (\w+)$", page, re.MULTILINE))
+
+
+def test_the_table_of_cloudwatchs_metrics_is_the_one_in_the_code() -> None:
+    kinds = (
+        (STREAM_METRICS, "StreamName"),
+        (CONSUMER_METRICS, "StreamName, ConsumerName"),
+        (SHARD_METRICS, "StreamName, ShardId"),
+    )
+    rows = re.findall(r"^\| `([A-Z]\w+(?:\.\w+)?)` \| (\w+) \| (StreamName[^|]*) \|", METRICS, re.MULTILINE)
+    assert rows == [(name, unit, of) for metrics, of in kinds for name, unit in metrics.items()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -19,14 +19,16 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from ssl import SSLContext
+from time import perf_counter
 from types import ModuleType
-from typing import Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 import msgspec
 
@@ -38,13 +40,16 @@ from headwater.companion.kinesis_calls import KinesisCalls
 from headwater.companion.missing_services import MissingServices
 from headwater.companion.moto_services import LoadedMoto, MotoServices
 from headwater.companion.services import Services
-from headwater.config import Config, tls_folder
+from headwater.config import Config, environment, tls_folder
 from headwater.engine.engine import Engine
 from headwater.engine.faults import Faults
 from headwater.engine.settings import Settings
+from headwater.lambda_.lambda_door import LambdaDoor
 from headwater.model.clock import AdjustableClock, Clock, SystemClock
+from headwater.server.admin import Admin
 from headwater.server.allocator import keep_freed_memory
 from headwater.server.authentication import Authentication
+from headwater.server.backup_source import backup_routes
 from headwater.server.connections import OpenConnections
 from headwater.server.credentials import (
     Credentials,
@@ -58,19 +63,30 @@ from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch
 from headwater.server.exchange import EVERY_HEADER, HEADERS_READ
 from headwater.server.fault_injection import FaultInjection
+from headwater.server.fault_routes import fault_routes
 from headwater.server.first_bytes import Doorway
 from headwater.server.host_names import HostPolicy
 from headwater.server.http1 import Http1Connection
 from headwater.server.limits import ConnectionLimits
 from headwater.server.listener import WILDCARDS, Listener, ListenError, is_loopback
-from headwater.server.neighbours import Neighbour
+from headwater.server.metric_routes import metric_routes
+from headwater.server.neighbours import Neighbour, reset_all
+from headwater.server.request_counts import RequestCounts
 from headwater.server.request_log import RequestLog
+from headwater.server.stream_limits import limit_routes
 from headwater.server.tls import TlsError, server_context
 from headwater.server.verification import Verification
 from headwater.server.wire_formats import WIRE_FORMATS
-from headwater.storage.data_file import DATA_FILE
+from headwater.storage.backup_format import read_backup
+from headwater.storage.data_file import DATA_FILE, FUNCTIONS_FOLDER
 from headwater.storage.interface import Post, StoreError, StoreUnreadable
+from headwater.storage.lmdb_store import LmdbStore
 from headwater.storage.open_store import open_store
+from headwater.storage.restoring import restore
+from headwater.wire.signature_v4 import Key
+
+if TYPE_CHECKING:
+    from headwater.lambda_.lambda_service import LambdaService
 
 uvloop: ModuleType | None
 try:
@@ -84,6 +100,10 @@ GC_THRESHOLD = 20_000
 LOG_DELAY_S = 0.02
 """Lines of the log gather for so long: a system call for each would be a tenth of a small request."""
 OPEN_TO_ALL = "may read and change everything: listen on 127.0.0.1, or let --credentials say who may call"
+LARGE_BODIES = ((b"/2015-03-31/functions", 72 * 1024 * 1024),)
+"""A function's code comes as a zip of up to 50 MiB in base64."""
+FUNCTION_KEY = "headwater"
+"""With what functions sign where signatures are not verified, and account ids are no access keys."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 START_ERRORS = (CredentialsError, ListenError, StoreError, TlsError)
 """What can be wrong with what a server was given; the message is for the person who gave it."""
@@ -105,8 +125,10 @@ class Server:
             config.log_format,
             config.log_level,
         )
+        self._store: LmdbStore | None = None
         self._engine: Engine | None = None
         self._listener: Listener | None = None
+        self._lambda: LambdaDoor | None = None
         self._ca: Path | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
         self._neighbours: tuple[Neighbour, ...] = ()
@@ -135,6 +157,7 @@ class Server:
             header_bytes=config.header_limit_bytes,
             body_bytes=config.body_limit_bytes,
             upload_bytes=config.upload_limit_bytes if has_neighbours else 0,
+            large_bodies=LARGE_BODIES,
             idle_timeout_s=config.idle_timeout_s,
             request_timeout_s=config.request_timeout_s,
         )
@@ -161,9 +184,13 @@ class Server:
         self._listener = Listener(config.host, config.ports, doorway.connection, connections, scheme=scheme)
         try:
             self._engine = self._open_engine()
-            self._neighbours = (_services(config, KinesisCalls(self._engine, self._loop)),)
+            services = _services(config, KinesisCalls(self._engine, self._loop))
+            self._lambda = LambdaDoor(self._engine, partial(self._build_lambda, self._engine, credentials))
+            self._neighbours = (self._lambda, services)
             dispatch = self._build_dispatch(self._engine, credentials)
             await self._listener.open()
+            if self._lambda is not None:
+                self._lambda.open_if_kept()
         except BaseException:
             await self.stop(0)
             raise
@@ -198,7 +225,12 @@ class Server:
         # A synced store answers from its commit thread; the other one on this thread, where
         # waking the loop is not needed.
         post = loop.call_soon if config.data_dir is None else loop.call_soon_threadsafe
-        store = open_store(config.data_dir, cast("Post", post))  # a `Post` whose result nobody looks at
+        store = self._store = open_store(
+            config.data_dir,
+            cast("Post", post),  # a `Post` whose result nobody looks at
+            note=partial(self._log.note, "error"),
+            post_from_thread=cast("Post", loop.call_soon_threadsafe),
+        )
         settings = Settings(
             account_id=config.account_id,
             region=config.region,
@@ -207,7 +239,7 @@ class Server:
             shard_limit=config.shard_limit,
             on_demand_stream_limit=config.on_demand_stream_limit,
         )
-        engine = Engine(store, self._test_clock or self._clock, settings, os.urandom)
+        engine = Engine(store, self._test_clock or self._clock, settings, os.urandom, perf_counter)
         try:
             engine.open()
         except BaseException:
@@ -236,6 +268,8 @@ class Server:
         if credentials:
             operations = enforced(operations)  # callers are who they say, so policies mean something
             authentication = Verification(config.account_id, config.region, credentials, self._clock)
+        requests = RequestCounts(operations)
+        injection = FaultInjection(Faults(), engine)
         return Dispatch(
             engine,
             operations,
@@ -244,10 +278,65 @@ class Server:
             hosts=HostPolicy(_own_names(config), config.allow_hosts),
             origins=OriginPolicy(config.allow_origins),
             log=self._log,
-            clock=self._test_clock,
+            admin=self._build_admin(engine, injection, requests),
             neighbours=self._neighbours,
-            injection=FaultInjection(Faults(), engine),
+            injection=injection,
+            requests=requests,
         )
+
+    def _build_admin(self, engine: Engine, injection: FaultInjection, requests: RequestCounts) -> Admin:
+        begin_copy = self._store.begin_copy if self._store else None
+        more = (
+            limit_routes(engine),
+            fault_routes(injection),
+            metric_routes(engine, requests),
+            backup_routes(begin_copy, partial(self._log.note, "error")),
+            *((self._lambda.routes,) if self._lambda else ()),
+        )
+        return Admin(
+            engine, self._test_clock, more, partial(reset_all, self._neighbours[1:])
+        )  # Lambda's routes have its own
+
+    def _build_lambda(self, engine: Engine, credentials: Credentials) -> LambdaService:
+        from headwater.lambda_.build import (  # noqa: PLC0415 - servers of streams alone do not pay for it
+            FunctionCredentials,
+            FunctionSettings,
+            LambdaSettings,
+            build_lambda,
+        )
+
+        config = self._config
+        assert self._store is not None, "there is an engine, so there is a store"
+
+        def own_url() -> str:
+            return self.endpoints[0].replace("https://", "http://", 1)  # the port takes both
+
+        def credentials_of(account_id: str) -> FunctionCredentials:
+            if not credentials:
+                return FunctionCredentials(account_id, FUNCTION_KEY)
+            own = [key for key in credentials.values() if (key.account_id or config.account_id) == account_id]
+            key = own[0] if own else next(iter(credentials.values()))
+            return FunctionCredentials(key.access_key_id, key.secret_access_key, key.session_token)
+
+        functions = FunctionSettings(
+            concurrency=config.lambda_concurrency,
+            code_folder=self._store.folder / FUNCTIONS_FOLDER,
+            endpoint_url=own_url,
+            credentials_of=credentials_of,
+            search_path=environment().get("PATH", os.defpath),
+            home=Path.home(),
+            interpreters=dict(config.lambda_interpreters),
+            may_create=bool(credentials) or is_loopback(config.host),
+        )
+        own = credentials_of(config.account_id)
+        settings = LambdaSettings(
+            functions,
+            services_url=lambda: config.lambda_destination_url or own_url(),
+            key=Key(own.access_key_id, own.secret_access_key, own.session_token),
+            retry_delay_ms=config.lambda_retry_delay_ms,
+            shutdown_grace_s=config.shutdown_grace_s,
+        )
+        return build_lambda(engine, settings, self._clock, self._log.note, lambda: str(uuid4()))
 
     def _tick(self) -> None:
         self._tick_timer = self._loop.call_later(TICK_INTERVAL_S, self._tick)
@@ -287,10 +376,7 @@ def check_data(data_dir: Path) -> list[str]:
 
     Nothing in it is changed. Raises `StoreError`.
     """
-    if not (data_dir / DATA_FILE).exists():
-        raise StoreUnreadable(f"There is no data of Headwater in {data_dir}.")
-    unheeded: list[Callable[[], None]] = []  # what the store would do next: give space back, commit
-    store = open_store(data_dir, unheeded.append)
+    store = _open_closed(data_dir)
     try:
         engine = Engine(store, SystemClock(), Settings(), os.urandom)
         engine.open()
@@ -299,6 +385,43 @@ def check_data(data_dir: Path) -> list[str]:
         return [f"what is known of a stream or an account cannot be read: {error}"]
     finally:
         store.close()
+
+
+def copy_data(data_dir: Path) -> Iterator[bytes]:
+    """The parts of a backup of a data directory that no server has open. Raises `StoreError`."""
+    store = _open_closed(data_dir)
+    try:
+        copy = store.begin_copy()
+        while part := copy.next_part():
+            yield part
+    finally:
+        store.close()
+
+
+def restore_data(backup: IO[bytes], data_dir: Path) -> list[str]:
+    """Make a data directory from a backup, and check it; what is wrong with it, if so it is not kept.
+
+    Raises `StoreError`.
+    """
+    restore(backup, data_dir)
+    found = check_data(data_dir)
+    if found:
+        (data_dir / DATA_FILE).unlink()
+    return found
+
+
+def require_whole_backup(backup: IO[bytes]) -> None:
+    """Raise `StoreError` unless a backup has arrived whole."""
+    for _ in read_backup(backup):
+        pass
+
+
+def _open_closed(data_dir: Path) -> LmdbStore:
+    """The store of a directory, which is read only."""
+    if not (data_dir / DATA_FILE).exists():
+        raise StoreUnreadable(f"There is no data of Headwater in {data_dir}.")
+    unheeded: list[Callable[[], None]] = []  # what the store would do next: give space back, commit
+    return open_store(data_dir, unheeded.append)
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -50,6 +50,14 @@ class Config:
     """Open shards of provisioned streams that one account may have in one region."""
     on_demand_stream_limit: int = 50
     """On-demand streams that one account may have in one region."""
+    lambda_concurrency: int = 50
+    """How many invocations of functions may be under way at once; each has a process of its own."""
+    lambda_interpreters: tuple[tuple[str, Path], ...] = ()
+    """The interpreters of runtimes, where the ones that are found are not the right ones."""
+    lambda_retry_delay_ms: int = 1_000
+    """How long an event source mapping waits before a failed batch is tried a second time."""
+    lambda_destination_url: str | None = None
+    """Where SQS, SNS and S3 answer for on-failure destinations; `None`: beside Kinesis, in this server."""
     allow_origins: tuple[str, ...] = ()
     """Origins of web pages that may call the server, besides this machine's own; `*` is all."""
     allow_hosts: tuple[str, ...] = ()
@@ -218,6 +226,13 @@ def _path(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def _interpreter(text: str) -> tuple[str, Path]:
+    runtime, is_pair, path = text.partition("=")
+    if not (is_pair and path and re.fullmatch(r"(python3\.\d+|nodejs\d+\.x)", runtime, re.ASCII)):
+        raise ValueError(f"{text!r} is not a runtime and a path such as python3.12=/usr/bin/python3.12")
+    return runtime, _path(path)
+
+
 SETTINGS = (
     Setting("host", "host", "ADDRESS", "Address to listen on; 0.0.0.0 is every IPv4 address.", _text),
     Setting("ports", "port", "PORT", "Port to listen on; 0 is a free one.", _whole_number(0, 65_535), True),
@@ -265,6 +280,35 @@ SETTINGS = (
         "COUNT",
         "On-demand streams in one account and region.",
         _whole_number(1, 10_000_000),
+    ),
+    Setting(
+        "lambda_concurrency",
+        "lambda-concurrency",
+        "COUNT",
+        "Invocations of functions at once, each in its own process.",
+        _whole_number(1, 10_000),
+    ),
+    Setting(
+        "lambda_interpreters",
+        "lambda-interpreter",
+        "RUNTIME=PATH",
+        "Run functions of this runtime with this interpreter.",
+        _interpreter,
+        True,
+    ),
+    Setting(
+        "lambda_retry_delay_ms",
+        "lambda-retry-delay-ms",
+        "MS",
+        "Before a failed batch is tried again; doubled each time.",
+        _whole_number(0, 86_400_000),
+    ),
+    Setting(
+        "lambda_destination_url",
+        "lambda-destination-url",
+        "URL",
+        "Where SQS, SNS and S3 of on-failure destinations are, if not here.",
+        _matching(r"https?://[^\s/,]+/?", "a URL such as http://127.0.0.1:5000"),
     ),
     Setting(
         "allow_origins",

@@ -1,4 +1,4 @@
-"""The Kinesis Producer Library 1: aggregated records, read by the client library and by aws-kinesis-agg."""
+"""Aggregated records of the Kinesis Producer Library 1, and ours, read by the KCL, aws-kinesis-agg and us."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import sys
 import uuid
 from pathlib import Path
 
+import botocore.session
 import pytest
 
-from tests.clients.client_process import CLIENTS, Endpoint, install, run
+from headwater.client import KinesisProducer
+from tests.client.streams import stored
+from tests.client.streams import user_records as taken_apart
+from tests.clients.client_process import CLIENTS, CREDENTIALS, Endpoint, install, run
 from tests.clients.java_project import build, java_variables, running
 from tests.clients.kcl_application import Application, application, local_dynamodb
 from tests.clients.streams import client, split, wait_until_active
@@ -49,6 +53,44 @@ def test_aggregated_records_arrive_while_the_stream_is_split(https: Endpoint, tm
     lines = [line.split("\t") for line in deaggregated(name, https)]
     assert {(key, text) for _, key, text in lines} == expected
     assert len({sequence_number for sequence_number, _, _ in lines}) < len(expected) / 20
+    assert [(key, data.decode()) for key, data in taken_apart(stored(kinesis, name))] == [
+        (key, text) for _, key, text in lines
+    ]
+
+
+def test_ours_arrive_while_the_stream_is_split(https: Endpoint, tmp_path: Path) -> None:
+    kinesis = client(https)
+    name = f"aggregating-{uuid.uuid4().hex[:12]}"
+    kinesis.create_stream(StreamName=name, ShardCount=2)
+    wait_until_active(kinesis, name)
+    expected = {(f"key-{key}", str(number)) for key in range(KEYS) for number in range(ROUNDS)}
+    session = botocore.session.Session()
+    session.set_credentials(*CREDENTIALS.values())
+    with (
+        local_dynamodb(tmp_path) as dynamodb_url,
+        application(name, "polling", https, dynamodb_url, tmp_path) as app,
+    ):
+        app.start_worker()
+        app.wait_until(lambda: app.workers_at_work() == 1, AT_WORK_TIMEOUT_S, "the worker is at work")
+        with KinesisProducer(
+            name,
+            endpoint_url=https.url,
+            region_name="eu-west-1",
+            session=session,
+            verify=str(https.ca_path),
+            aggregate=True,
+            buffer_time_ms=50,
+        ) as ours:
+            for number in range(ROUNDS):
+                for key in range(KEYS):
+                    ours.put(str(number), f"key-{key}")
+                if number == ROUNDS // 2:
+                    ours.flush()
+                    split(kinesis, name, "shardId-000000000000")
+        assert ours.counters.user_records_done == len(expected)
+        assert ours.counters.wrong_shards > 0
+        app.wait_until(lambda: user_records(app) == expected, READ_TIMEOUT_S, "every user record")
+    assert {(key, text) for _, key, text in map(str.split, deaggregated(name, https))} == expected
 
 
 def producer(name: str, folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""All that the API shows of a stream: its tags, its shards, and their records from the first to the last."""
+"""All that the API shows of a stream: tags, consumers, shards, and all of their records."""
 
 from __future__ import annotations
 
@@ -36,20 +36,42 @@ class SeenShard(NamedTuple):
 class SeenStream(NamedTuple):
     """A stream in which nothing is under way."""
 
+    arn: str
     tags: dict[str, str]
+    consumers: set[str]
     shards: list[SeenShard]
 
 
 def see_everything(connection: Connection) -> dict[str, SeenStream]:
     """Every stream, by name, once nothing is under way any more."""
     names = connection.call("ListStreams", Limit=100)["StreamNames"]
-    return {name: _see_stream(connection, name) for name in names}
+    settled = [name for name in names if wait_until_settled(connection, name) is not None]
+    return {name: _see_stream(connection, name) for name in settled}
 
 
-def wait_until_active(connection: Connection, name: str) -> None:
+def wait_until_settled(connection: Connection, name: str) -> str | None:
+    """The ARN of a stream that is ACTIVE; `None` for one that is gone."""
     deadline = time.monotonic() + PATIENCE_S
-    while _status(connection, name) != "ACTIVE":
+    while True:
+        status, answer = connection.ask("DescribeStreamSummary", StreamName=name)
+        if answer.get("__type") == "ResourceNotFoundException":
+            return None
+        assert status == 200, answer
+        described = answer["StreamDescriptionSummary"]
+        if described["StreamStatus"] == "ACTIVE":
+            return str(described["StreamARN"])
         assert time.monotonic() < deadline, f"{name} does not become ACTIVE"
+        time.sleep(0.002)
+
+
+def see_consumers(connection: Connection, arn: str) -> dict[str, str]:
+    """The ARNs of a stream's consumers by their names, once all are ACTIVE."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        consumers = connection.call("ListStreamConsumers", StreamARN=arn)["Consumers"]
+        if all(consumer["ConsumerStatus"] == "ACTIVE" for consumer in consumers):
+            return {consumer["ConsumerName"]: consumer["ConsumerARN"] for consumer in consumers}
+        assert time.monotonic() < deadline, f"the consumers of {arn} do not become ACTIVE"
         time.sleep(0.002)
 
 
@@ -83,7 +105,7 @@ def read_page(
 ) -> tuple[list[SeenRecord], str | None]:
     """Records, and the iterator that leads on."""
     page = connection.call("GetRecords", ShardIterator=iterator, Limit=limit)
-    return list(_records_in(page)), page.get("NextShardIterator")
+    return list(records_in(page)), page.get("NextShardIterator")
 
 
 def read_on(connection: Connection, iterator: str, shard: SeenShard) -> list[SeenRecord]:
@@ -100,22 +122,19 @@ def read_on(connection: Connection, iterator: str, shard: SeenShard) -> list[See
 
 
 def _see_stream(connection: Connection, name: str) -> SeenStream:
-    wait_until_active(connection, name)
+    arn = wait_until_settled(connection, name)
+    assert arn is not None, f"{name} went away while nothing was done"
     tags = connection.call("ListTagsForStream", StreamName=name)["Tags"]
     shards = [
         shard._replace(records=read_on(connection, first_iterator(connection, name, shard), shard))
         for shard in see_shards(connection, name)
     ]
-    return SeenStream({tag["Key"]: tag["Value"] for tag in tags}, shards)
+    consumers = set(see_consumers(connection, arn))
+    return SeenStream(arn, {tag["Key"]: tag["Value"] for tag in tags}, consumers, shards)
 
 
-def _status(connection: Connection, name: str) -> Any:
-    return connection.call("DescribeStreamSummary", StreamName=name)["StreamDescriptionSummary"][
-        "StreamStatus"
-    ]
-
-
-def _records_in(page: dict[str, Any]) -> Iterator[SeenRecord]:
+def records_in(page: dict[str, Any]) -> Iterator[SeenRecord]:
+    """The records of a page of GetRecords, or of an event of SubscribeToShard."""
     for record in page["Records"]:
         data = base64.b64decode(record["Data"])
         name = data.partition(NAME_END)[0].decode()

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from headwater.model.clock import ManualClock
+from headwater.storage.completion import Completion
+from headwater.storage.interface import Entry, Post, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
 from tests.engine.running_engine import RunningEngine
+
+
+class TornStore(MemoryStore):
+    """Takes the first shard's records only, as if the others' logs had just been sealed; then it fails."""
+
+    def __init__(self, post: Post) -> None:
+        super().__init__(post)
+        self.is_torn = False
+        self._appends = 0
+
+    def append(self, entries: Sequence[Entry]) -> Completion[list[int | None]]:
+        if not self.is_torn:
+            return super().append(entries)
+        self._appends += 1
+        completion: Completion[list[int | None]] = Completion()
+        if self._appends > 1:
+            self._post(lambda: completion.fail(StoreUnavailable("no space left on device")))
+            return completion
+        taken = super().append(entries[:1])
+        taken.on_done(lambda: completion.resolve([*taken.result(), *[None] * len(entries[1:])]))
+        return completion
 
 
 @pytest.fixture
@@ -28,6 +51,34 @@ def put(running: RunningEngine) -> str:
     answer = running.call("PutRecord", StreamName="orders", Data=b"data", PartitionKey="key")
     number: str = answer["SequenceNumber"]
     return number
+
+
+def test_records_that_are_stored_are_told_when_a_reshard_and_a_failure_keep_the_others_from_it(
+    clock: ManualClock,
+) -> None:
+    stores: list[TornStore] = []
+
+    def open_store(post: Post) -> TornStore:
+        stores.append(TornStore(post))
+        return stores[-1]
+
+    engine = RunningEngine(open_store, clock)
+    engine.call("CreateStream", StreamName="orders", ShardCount=2)
+    stores[-1].is_torn = True
+    entries = [
+        {"Data": b"data", "PartitionKey": "key", "ExplicitHashKey": hash_key}
+        for hash_key in ("0", str(2**128 - 1), "1")
+    ]
+    answer = engine.call("PutRecords", StreamName="orders", Records=entries)
+    assert answer["FailedRecordCount"] == 1
+    assert [record.get("ErrorCode") for record in answer["Records"]] == [None, "InternalFailure", None]
+    iterator = engine.call(
+        "GetShardIterator", StreamName="orders", ShardId="0", ShardIteratorType="TRIM_HORIZON"
+    )
+    kept = engine.call("GetRecords", **iterator)["Records"].documents()
+    numbers = [record["SequenceNumber"] for record in answer["Records"] if "SequenceNumber" in record]
+    assert [record["SequenceNumber"] for record in kept] == numbers
+    engine.close()
 
 
 def test_numbers_grow_and_times_stay_when_the_machines_clock_goes_back(
@@ -56,3 +107,18 @@ def test_numbers_grow_through_a_split_in_the_second_of_creation(running: Running
         )
         assert answer["SequenceNumber"] > before
         before = answer["SequenceNumber"]
+
+
+def test_a_number_stays_good_for_ordering_when_the_machines_clock_goes_back(
+    running: RunningEngine, clock: ManualClock
+) -> None:
+    before = put(running)
+    clock.advance_ms(-5_000)
+    answer = running.call(
+        "PutRecord",
+        StreamName="orders",
+        Data=b"data",
+        PartitionKey="key",
+        SequenceNumberForOrdering=before,
+    )
+    assert answer["SequenceNumber"] > before

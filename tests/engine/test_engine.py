@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import Random
 
 import pytest
 
+from headwater.engine.engine import Engine
+from headwater.engine.settings import Settings
 from headwater.model.arn import StreamName
 from headwater.model.clock import ManualClock
 from headwater.model.stream import Stream
 from headwater.storage.completion import drive
-from headwater.storage.interface import StoreUnavailable
+from headwater.storage.interface import Post, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
 from tests.engine.running_engine import CALLER, RunningEngine
 from tests.storage.faulty_store import FaultyStore
@@ -83,3 +86,28 @@ def test_a_stream_is_read_while_what_is_due_cannot_be_stored(on_faulty_store: Ru
     assert status(running) == "ACTIVE"
     running.call("PutRecord", StreamName="orders", Data=b"again", PartitionKey="key")
     assert running.engine.check() == []
+
+
+class StoreFullAtFirst(FaultyStore):
+    """Nothing can be written to it when the engine opens it."""
+
+    def __init__(self, post: Post) -> None:
+        super().__init__(post)
+        self.is_full = True
+
+
+def test_iterators_outlive_a_restart_even_when_the_first_write_failed() -> None:
+    running = RunningEngine(StoreFullAtFirst, ManualClock())
+    running.inbox.run_posted()
+    store = running.engine.store
+    assert isinstance(store, StoreFullAtFirst)
+    store.is_full = False
+    running.call("CreateStream", StreamName="orders", ShardCount=1)
+    iterator = running.call(
+        "GetShardIterator", StreamName="orders", ShardId="0", ShardIteratorType="TRIM_HORIZON"
+    )
+
+    running.engine = Engine(store, running.clock, Settings(transition_ms=0), Random(1).randbytes)
+    running.engine.open()
+    assert "NextShardIterator" in running.call("GetRecords", **iterator)
+    running.close()

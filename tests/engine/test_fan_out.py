@@ -8,6 +8,7 @@ import pytest
 
 from headwater.api.constraints import accept
 from headwater.api.operations.subscribe_to_shard import subscribe_to_shard
+from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.fan_out import IDLE_EVENT_MS, SUBSCRIPTION_LIFE_MS, TAKE_OVER_AFTER_MS, Event
 from headwater.engine.throughput_limits import Figures
 from headwater.model.arn import StreamName
@@ -60,7 +61,7 @@ class Subscribed:
         )
         self.consumer_arn = registered["Consumer"]["ConsumerARN"]
 
-    def subscribe(self, start: str = "TRIM_HORIZON", shard: str = SHARD, **position: Any) -> RecordingSink:
+    def answer(self, start: str = "TRIM_HORIZON", shard: str = SHARD, **position: Any) -> StreamedAnswer:
         request = accept(
             "SubscribeToShard",
             encode(
@@ -71,9 +72,11 @@ class Subscribed:
                 }
             ),
         )
-        answer = self.running.inbox.run(subscribe_to_shard(self.running.engine, CALLER, request))
+        return self.running.inbox.run(subscribe_to_shard(self.running.engine, CALLER, request))
+
+    def subscribe(self, start: str = "TRIM_HORIZON", shard: str = SHARD, **position: Any) -> RecordingSink:
         sink = RecordingSink()
-        self.subscription = answer.subscription
+        self.subscription = self.answer(start, shard, **position).subscription
         self.subscription.start(sink)
         self.settle()
         return sink
@@ -126,6 +129,18 @@ def test_idle_events_come_every_few_seconds_and_move_the_continuation(subscribed
     continuations = [event.continuation_sequence_number or "" for event in sink.events]
     assert len(continuations) == 4
     assert continuations == sorted(set(continuations))
+
+
+def test_a_continuation_does_not_go_back_when_the_machines_clock_does(subscribed: Subscribed) -> None:
+    sink = subscribed.subscribe()
+    subscribed.pass_time(10_000)
+    subscribed.put(b"before")
+    subscribed.pass_time(-5_000)
+    subscribed.put(b"after")
+    subscribed.pass_time(IDLE_EVENT_MS)
+    continuations = [event.continuation_sequence_number or "" for event in sink.events]
+    assert len(continuations) == 5
+    assert continuations == sorted(continuations)
 
 
 @pytest.mark.parametrize("start", ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"])
@@ -227,6 +242,20 @@ def test_events_are_of_bounded_size_and_tell_how_far_behind_they_are(subscribed:
 def test_deregistering_the_consumer_ends_its_subscriptions(subscribed: Subscribed) -> None:
     sink = subscribed.subscribe()
     subscribed.running.call("DeregisterStreamConsumer", ConsumerARN=subscribed.consumer_arn)
+    subscribed.settle()
+    assert isinstance(sink.error, ResourceNotFoundException)
+
+
+def test_a_subscription_to_a_stream_that_goes_before_it_starts_ends_with_an_error(
+    subscribed: Subscribed,
+) -> None:
+    subscribed.subscribe()
+    subscribed.pass_time(TAKE_OVER_AFTER_MS)
+    answer = subscribed.answer()
+    subscribed.running.call("DeleteStream", StreamName=STREAM, EnforceConsumerDeletion=True)
+    subscribed.settle()
+    sink = RecordingSink()
+    answer.subscription.start(sink)
     subscribed.settle()
     assert isinstance(sink.error, ResourceNotFoundException)
 

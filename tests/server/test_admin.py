@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from headwater import __version__
-from headwater.engine.caller import Caller
-from headwater.engine.enforcement import Enforcement
 from headwater.model.clock import AdjustableClock, ManualClock
+from headwater.server.admin import Admin
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch
@@ -24,8 +23,6 @@ class CountingEngine:
     def __init__(self) -> None:
         self.resets = self.ticks = 0
         self.clock = AdjustableClock(ManualClock(1_000))
-        self.enforcement = Enforcement({}, self.clock.now_ms, enforced=False)
-        self.home = Caller("000000000000", "us-east-1")
         self.gate: Completion[None] = Completion.of(None)
 
     def stream_count(self) -> int:
@@ -56,7 +53,7 @@ def dispatch(engine: CountingEngine, clock: AdjustableClock | None) -> Dispatch:
         hosts=HostPolicy((), ()),
         origins=OriginPolicy(()),
         log=RequestLog(lambda text: None, ManualClock(), lambda flush: None),
-        clock=clock,
+        admin=Admin(engine, clock),
     )
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from headwater.engine.caller import Caller
-from headwater.engine.enforcement import Enforcement
 from headwater.model.clock import ManualClock
 from headwater.model.errors import ResourceNotFoundException, ValidationException
+from headwater.server.admin import Admin
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch, Handler
@@ -39,8 +39,6 @@ ACCESS_DENIED = (
 @dataclass
 class TinyEngine:
     gate: Completion[None] = field(default_factory=Completion)
-    enforcement: Enforcement = field(default_factory=lambda: Enforcement({}, lambda: 0, enforced=False))
-    home: Caller = field(default_factory=lambda: Caller("000000000000", "us-east-1"))
 
     def stream_count(self) -> int:
         return 3
@@ -128,6 +126,7 @@ class Api:
             hosts=HostPolicy((), ()),
             origins=OriginPolicy(allow_origins),
             log=RequestLog(self.logged.append, ManualClock(), self._soon),
+            admin=Admin(self.engine),
             neighbours=neighbours,
         )
         self.server = start(self.dispatch, body_bytes=10_000)

@@ -517,6 +517,40 @@ def test_an_answer_that_is_never_taken_is_given_up(loopback: Any, recorder: Any,
     assert peer.answer(peer.ask()).reset == ErrorCodes.CANCEL
 
 
+def test_requests_that_waited_behind_answers_given_up_are_answered(
+    loopback: Any, recorder: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http2, "ANSWERS_BYTES", 50)
+    recorder.body = bytes(100)
+    peer = connect(loopback(recorder, idle_timeout_s=0.3), opens_windows=False, settings={4: 10})
+    given_up, waiting = peer.ask(), peer.ask()
+
+    def pinged() -> bool:  # so that it is slow, but not silent
+        peer.h2.ping(b"12345678")
+        peer.flush()
+        peer.hear_for(0.05)
+        return len(recorder.requests) == 2
+
+    wait_until(pinged)
+    assert peer.streams[given_up].reset == ErrorCodes.CANCEL
+    assert peer.answer(waiting).status == 200
+
+
+def test_a_client_that_reads_nothing_asks_for_more_and_is_silent_is_cut_off(
+    loopback: Any, recorder: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http2, "ANSWERS_BYTES", 50)
+    recorder.body = bytes(100)
+    peer = connect(loopback(recorder, idle_timeout_s=0.2), opens_windows=False, settings={4: 10})
+    for _ in range(3):
+        peer.ask()
+    peer.hear_to_the_end()
+    assert peer.goaway is not None
+    assert peer.goaway.error_code == ErrorCodes.ENHANCE_YOUR_CALM
+    assert len(recorder.requests) == 1
+    assert recorder.refusals == [limits.TOO_SLOW]
+
+
 def test_a_client_that_never_reads_is_cut_off(loopback: Any, recorder: Any, connect: Connect) -> None:
     recorder.body = bytes(50_000_000)
     server = loopback(recorder, idle_timeout_s=0.2)

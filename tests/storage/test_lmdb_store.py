@@ -372,7 +372,8 @@ def run_script(script: str, *arguments: object) -> str:
 def test_a_failed_write_changes_nothing_and_the_store_goes_on(tmp_path: Path, is_synced: bool) -> None:
     script = """
         import os
-        store = LmdbStore(folder, inbox, synced=sys.argv[2] == "True", map_bytes=1 << 20)
+        notes = []
+        store = LmdbStore(folder, inbox, synced=sys.argv[2] == "True", map_bytes=1 << 20, note=notes.append)
         inbox.run(store.commit(Change({"key": b"1"}, create_logs=[1, 2])))
         inbox.run(store.append([entry(1, 5, b"kept")]))
         before = store.extent(1)
@@ -380,11 +381,15 @@ def test_a_failed_write_changes_nothing_and_the_store_goes_on(tmp_path: Path, is
         resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(folder / "data.mdb") + 40_000, limits[1]))
         calls = [store.append([entry(1, 6, b"x" * 3_000_000)]), store.append([entry(2, 6, b"small")]),
                  store.commit(Change({"key": b"2"}, create_logs=[3], delete_logs=[1]))]
-        for call in calls:
-            assert refused(call).startswith("Nothing was stored: "), refused(call)
+        for call in calls:  # a write that was cut short is an I/O error to LMDB
+            assert refused(call).startswith("The disk failed: "), refused(call)
+        assert "has failed" in refused(store.append([entry(1, 6, b"not yet")]))
         assert store.extent(1) == before and store.extent(3) is None
         assert store.metadata()["key"] == (1, b"1")
         assert payloads(inbox.run(store.read(1, 0, 10, 100))) == [b"kept"]
+        assert store.check() == []
+        inbox.run_until(lambda: len(notes) == 2)
+        assert notes[1].endswith("was opened again: it takes writes"), notes
         assert store.check() == []
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert inbox.run(store.append([entry(1, 7, b"y" * 3_000_000), entry(2, 7, b"z")])) == [1, 0]

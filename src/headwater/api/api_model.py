@@ -27,7 +27,7 @@ class Shape(msgspec.Struct, frozen=True):
     """One shape. `min` and `max` bound a number's value or a string's, blob's, list's or map's length."""
 
     type: str
-    """structure, list, map, string, blob, boolean, integer, long or timestamp."""
+    """structure, list, map, string, blob, boolean, integer, long, double or timestamp."""
     members: dict[str, str] = {}
     """A structure's members in the model's order, and the names of their shapes."""
     required: frozenset[str] = frozenset()

@@ -8,6 +8,7 @@ account hold while all streams are limited; those of a stream, while that stream
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from headwater.api.operation import Handler, Operation
@@ -19,6 +20,7 @@ from headwater.model.errors import (
     KinesisError,
     LimitExceededException,
     ProvisionedThroughputExceededException,
+    ResourceNotFoundException,
 )
 
 _ACCOUNT: tuple[str, ...] = ()
@@ -78,10 +80,22 @@ def _rated(name: str, handler: Handler, rate: CallRate) -> Handler:
         if engine.enforcement.limits_calls(stream):
             members = [getattr(request, member) for member in rate.of_each if member != "stream"]
             if not engine.enforcement.counts((name, caller, stream, *members), rate.calls_per_s):
+                if "ConsumerARN" in rate.of_each:
+                    _count_refused_subscription(engine, request.ConsumerARN)
                 raise rate.error(_exceeded(rate, caller, stream, request))
         return await handler(engine, caller, request)
 
     return handle
+
+
+def _count_refused_subscription(engine: Engine, consumer_arn: str) -> None:
+    named = parse_consumer_arn(consumer_arn)
+    if named is None:
+        return
+    with suppress(ResourceNotFoundException):
+        held = engine.held(named.stream)
+        if held.stream.consumer(named.name) is not None:
+            held.metrics.subscription_refused(named.name)
 
 
 def _exceeded(rate: CallRate, caller: Caller, stream: StreamName | None, request: Any) -> str:

@@ -98,10 +98,10 @@ def _broken_constraints(service: ServiceShapes, shape_name: str, value: Any) -> 
         yield f"Member must satisfy enum value set: [{', '.join(service.enum_in_order(shape_name))}]"
 
 
-def _measured(shape: Shape, value: Any) -> tuple[int, str, str]:
+def _measured(shape: Shape, value: Any) -> tuple[float, str, str]:
     """What `min` and `max` bound in the value, and the texts for either bound."""
     match shape.type:
-        case "integer" | "long":
+        case "integer" | "long" | "double":
             return value, LEAST_VALUE, GREATEST_VALUE
         case "string":
             return utf16_length(value), LEAST_LENGTH, GREATEST_LENGTH

@@ -38,6 +38,12 @@ _UNUSUAL_TEXT = re.compile(rb"[\xf0-\xff]|\\u[dD][89a-bA-B]|\\u00[0-7]")
 _LOOSE_PADDING = re.compile(rb'=(?:(?<=[^AEIMQUYcgkosw048=]=)|=(?<=[^AQgw]==))"')
 _LARGE_BYTES = 128 * 1024
 """A body of more bytes has large records, and so few pads that looking for each is the faster way."""
+_CATEGORIES = {
+    "L": r"\w",
+    "N": r"\w",
+    "Z": r" \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+}
+"""Java's categories of characters, in a set that has the underscore, too, as all of the models have."""
 _JAVA_DOT = re.compile(r"(\\.|\[(?:\\.|[^\]])*\])|\.")
 
 Settle = Callable[[Any], Any]
@@ -184,6 +190,10 @@ def _lengths(shape: Shape) -> msgspec.Meta:
 def full_match(pattern: str) -> str:
     """The model's pattern as Java matches it: the whole text, ASCII classes, no line end for a dot."""
     dots = _JAVA_DOT.sub(lambda found: found[1] or r"[^\n\r\x85\u2028\u2029]", pattern)
+    if r"\p{" in dots:
+        for category, characters in _CATEGORIES.items():
+            dots = dots.replace(rf"\p{{{category}}}", characters)
+        return rf"\A(?u:{dots})\Z"
     return rf"\A(?a:{dots})\Z"
 
 

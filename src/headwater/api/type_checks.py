@@ -117,6 +117,12 @@ def _whole_number(value: Any, type_name: str, printed: str) -> int:
     return int(value) if low < value < high else low if value <= low else high
 
 
+def _double(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _not_convertible(value, "a Double")
+    return float(value)
+
+
 def _timestamp_ms(value: Any) -> int:
     if isinstance(value, Instant):
         return value.ms
@@ -146,6 +152,7 @@ SCALARS: dict[str, Callable[[Any], Any]] = {
     "boolean": _boolean,
     "integer": _integer,
     "long": _long,
+    "double": _double,
     "timestamp": _timestamp_ms,
     "blob": _blob,
 }

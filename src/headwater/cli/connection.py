@@ -22,10 +22,10 @@ import random
 import select
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import click
@@ -38,6 +38,10 @@ from headwater.wire.signature_v4 import Key, Message, sign
 ANSWER_TIMEOUT_S = 60.0
 PATIENCE_S = 30.0
 """How long a command goes on trying while the server says "not now"."""
+KINESIS = "kinesis"
+LAMBDA = "lambda"
+"""The services that requests are signed for."""
+DOWNLOADED_BYTES = 1024 * 1024
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 TRANSIENT_CODES = frozenset(
@@ -79,6 +83,15 @@ class ApiError(ClientFailure):
         return self.code in TRANSIENT_CODES
 
 
+class Heard(NamedTuple):
+    """What came back over HTTP."""
+
+    status: int
+    body: bytes
+    error_name: str
+    """The name of an error, where the service has it in a header."""
+
+
 class Backoff:
     """Delays that double up to a limit, each shortened by chance so that clients spread out."""
 
@@ -116,7 +129,7 @@ class Connection:
             b"content-type": b"application/x-amz-json-1.1",
             b"x-amz-target": f"Kinesis_20131202.{operation}".encode(),
         }
-        status, answer = self._ask("POST", self._path, named, body)
+        status, answer, _ = self._ask("POST", self._path, named, body)
         return _parsed(status, answer, self.environment.endpoint_url)
 
     def ask_route(self, method: str, route: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -126,8 +139,35 @@ class Connection:
         """
         body = b"" if document is None else json.dumps(document).encode()
         named = {b"content-type": b"application/json"}
-        status, answer = self._ask(method, f"/_headwater/{route}", named, body)
+        status, answer, _ = self._ask(method, f"/_headwater/{route}", named, body)
         return _route_answer(status, answer, self.environment.endpoint_url)
+
+    def call_lambda(self, method: str, path: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Call an operation of Lambda by its place in HTTP, and give its answer.
+
+        Raises `ApiError`, or `NoServer` when there is no answer at all.
+        """
+        body = b"" if document is None else json.dumps(document).encode()
+        named = {b"content-type": b"application/json"}
+        return _lambda_answer(self._ask(method, path, named, body, LAMBDA), self.environment.endpoint_url)
+
+    def download(self, path: str) -> Iterator[bytes]:
+        """The body of a route of the server's own, in parts as they come.
+
+        Raises `ApiError`, `ClientFailure`.
+        """
+        try:
+            http_connection = self._ready()
+            http_connection.request("GET", path, headers=self._headers("GET", path, {}, b"", KINESIS))
+            response = http_connection.getresponse()
+            if response.status != 200:
+                _parsed(response.status, response.read(), self.environment.endpoint_url)
+            while part := response.read1(DOWNLOADED_BYTES):
+                yield part
+        except (OSError, http.client.HTTPException) as error:
+            raise self._no_server(error) from error
+        finally:
+            self.close()
 
     def call_patiently(self, operation: str, **members: Any) -> dict[str, Any]:
         """Like `call`, but wait out transient errors for up to `PATIENCE_S`."""
@@ -157,13 +197,17 @@ class Connection:
         self._http.connect()
         return self._http
 
-    def _ask(self, method: str, path: str, named: dict[bytes, bytes], body: bytes) -> tuple[int, bytes]:
-        """The status and body of the answer to a request with these headers."""
+    def _ask(
+        self, method: str, path: str, named: dict[bytes, bytes], body: bytes, service: str = KINESIS
+    ) -> Heard:
+        """The answer to a request with these headers."""
         try:
             http_connection = self._ready()
-            http_connection.request(method, path, body, self._headers(method, path, named, body))
+            headers = self._headers(method, path, named, body, service)
+            http_connection.request(method, path, body, headers)
             response = http_connection.getresponse()
-            return response.status, response.read()
+            error_name = response.getheader("x-amzn-ErrorType", "").partition(":")[0]
+            return Heard(response.status, response.read(), error_name)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise self._no_server(error) from error
@@ -171,14 +215,16 @@ class Connection:
             self.close()
             raise ClientFailure("the region or the access key holds what no header may hold") from None
 
-    def _headers(self, method: str, path: str, named: dict[bytes, bytes], body: bytes) -> dict[str, str]:
+    def _headers(
+        self, method: str, path: str, named: dict[bytes, bytes], body: bytes, service: str
+    ) -> dict[str, str]:
         """All headers of a call, signed with the environment's key."""
         environment = self.environment
         headers = {**named, b"host": urlsplit(environment.endpoint_url).netloc.encode()}
         message = Message(method.encode(), path.encode(), headers, body)
         key = Key(environment.access_key_id, environment.secret_access_key, environment.session_token)
         timestamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        signed = headers | sign(message, key, timestamp, environment.region, "kinesis")
+        signed = headers | sign(message, key, timestamp, environment.region, service)
         return {name.decode(): value.decode() for name, value in signed.items()}
 
     def _no_server(self, error: Exception) -> NoServer:
@@ -273,4 +319,17 @@ def _route_answer(status: int, answer: bytes, endpoint_url: str) -> dict[str, An
         raise NoServer(f"what answers at {endpoint_url} is not Headwater (HTTP status {status})")
     if status >= 400:
         raise ClientFailure(printable(str(members["message"])))
+    return members
+
+
+def _lambda_answer(heard: Heard, endpoint_url: str) -> dict[str, Any]:
+    """The answer of a call to Lambda, or the error that it carries."""
+    try:
+        members = json.loads(heard.body) if heard.body else {}
+    except ValueError:
+        members = None
+    if not isinstance(members, dict) or (heard.status >= 400 and not heard.error_name):
+        raise NoServer(f"what answers at {endpoint_url} does not offer Lambda (HTTP status {heard.status})")
+    if heard.status >= 400:
+        raise ApiError(heard.error_name, str(members.get("message") or members.get("Message") or ""))
     return members

@@ -27,6 +27,8 @@ COMMANDS = {
     "export": CommandRow("headwater.cli.export:export", "Write the records of a stream as JSON lines."),
     "import": CommandRow("headwater.cli.import_records:import_records", "Put records that were exported."),
     "check": CommandRow("headwater.cli.check:check", "Verify a data directory that no server has open."),
+    "backup": CommandRow("headwater.cli.backup:backup", "Copy all data into a file, while the server runs."),
+    "restore": CommandRow("headwater.cli.restore:restore", "Make a data directory from a backup."),
     "aws": CommandRow("headwater.cli.aws:aws", "Run the AWS CLI against the local server."),
     "env": CommandRow("headwater.cli.env:env", "Print the exports that point AWS clients at the server."),
     "tls": CommandRow("headwater.cli.tls:tls", "Show the certificate authority that clients must trust."),
@@ -34,6 +36,8 @@ COMMANDS = {
     "limits": CommandRow("headwater.cli.limits:limits", "Say which streams are limited as at AWS."),
     "put": CommandRow("headwater.cli.put:put", "Put records into a stream."),
     "tail": CommandRow("headwater.cli.tail:tail", "Follow the records of a stream."),
+    "consume": CommandRow("headwater.cli.consume:consume", "Read a stream together with other workers."),
+    "lambda": CommandRow("headwater.cli.lambda_:lambda_", "Map streams to Lambda functions."),
     "fault": CommandRow("headwater.cli.fault:fault", "Make calls go wrong on purpose."),
 }
 

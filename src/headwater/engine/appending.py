@@ -12,17 +12,21 @@ none is lost or misplaced.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from headwater.engine.engine import Engine, Held
 from headwater.engine.routing import Routes
 from headwater.engine.throughput_limits import StreamLimits
-from headwater.model.errors import InternalFailureException, InvalidArgumentException
+from headwater.model.errors import (
+    InternalFailureException,
+    InvalidArgumentException,
+    ResourceNotFoundException,
+)
 from headwater.model.hash_key import HASH_KEY_MAX, digest_of
 from headwater.model.record import encode_payload, record_size
 from headwater.model.record_list import Placement
 from headwater.model.sequence_number import record_sequence_number, record_sequence_numbers
-from headwater.storage.interface import Entry
+from headwater.storage.interface import Entry, StoreUnavailable
 
 _REROUTES_MAX = 100
 """A record that finds its shard sealed this often has met a broken store, not a reshard."""
@@ -31,58 +35,94 @@ NewRecord: TypeAlias = tuple[bytes, str | None, str | None]
 """What a producer gives: data, partition key, explicit hash key."""
 
 
-async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> list[Placement]:
-    """Store the records in one commit, as far as the shards take them; each one's placement, in order.
+class Appended(NamedTuple):
+    """What came of records that were to be stored."""
 
-    `held` is the stream as it is served now. Raises ResourceNotFoundException when it
-    is no longer, and StoreUnavailable when nothing was stored.
+    placements: list[Placement]
+    """Of each record, in order; `NOWHERE` for one that a failure kept from being stored."""
+    stored_bytes: int
+    is_whole: bool
+    """All are stored for sure. If not, some may have been refused, or have failed."""
+
+
+NOWHERE: Placement = ("", None)
+
+
+async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> Appended:
+    """Store the records in one commit, as far as the shards take them.
+
+    `held` is the stream as it is served now. What fails after a reshard made a second commit
+    necessary fails for its records alone. Raises ResourceNotFoundException when the stream is
+    served no longer, and StoreUnavailable, when nothing was stored.
     """
     limits = held.limits
-    placements: list[Placement] = [("", None)] * len(records)
+    placements: list[Placement] = [NOWHERE] * len(records)
     pending: Sequence[int] = range(len(records))
-    for _ in range(_REROUTES_MAX):
-        routes = held.routes
-        arrival_ms = engine.arrival_ms()
-        shares = _share_out(records, pending, held, limits, placements, engine.now_ms())
-        entries = [Entry(routes[at].log_id, arrival_ms, payloads) for at, (_, payloads) in shares.items()]
-        positions = await engine.store.append(entries)
-        refused: list[int] = []
-        for (route_at, (indexes, _)), position in zip(shares.items(), positions, strict=True):
-            if position is None:
-                refused += indexes
-                continue
-            _, shard_id, base, epoch_s = routes[route_at]
-            numbers = record_sequence_numbers(base, epoch_s, position, arrival_ms, len(indexes))
-            for index, number in zip(indexes, numbers, strict=True):
-                placements[index] = (shard_id, str(number))
-        if not refused:
-            return placements
-        pending = sorted(refused)
-        held = await engine.serving(held.stream.full_name)
+    stored = stored_bytes = 0
+    try:
+        for _ in range(_REROUTES_MAX):
+            routes = held.routes
+            arrival_ms = engine.arrival_ms()
+            shares = _share_out(records, pending, held, limits, placements, engine.now_ms())
+            entries = [Entry(routes[at].log_id, arrival_ms, share.payloads) for at, share in shares.items()]
+            positions = await engine.store.append(entries)
+            refused: list[int] = []
+            for (route_at, share), position in zip(shares.items(), positions, strict=True):
+                indexes, size = share.indexes, share.size
+                if position is None:
+                    refused += indexes
+                    continue
+                log_id, shard_id, base, epoch_s = routes[route_at]
+                engine.log_sizes.grew(log_id, position, len(indexes), size)
+                stored += len(indexes)
+                stored_bytes += size
+                if held.metrics.monitored:
+                    held.metrics.shard_put(shard_id, len(indexes), size)
+                numbers = record_sequence_numbers(base, epoch_s, position, arrival_ms, len(indexes))
+                for index, number in zip(indexes, numbers, strict=True):
+                    placements[index] = (shard_id, str(number))
+            if not refused:
+                return Appended(placements, stored_bytes, is_whole=limits is None)
+            pending = sorted(refused)
+            held = await engine.serving(held.stream.full_name)
+    except (ResourceNotFoundException, StoreUnavailable):
+        if not stored:
+            raise
+        return Appended(placements, stored_bytes, is_whole=False)
     raise InternalFailureException("Internal Service Failure")
 
 
-async def append_one(engine: Engine, held: Held, record: NewRecord) -> Placement:
-    """Store one record: `append` without what it does for many. Raises the same."""
+async def append_one(engine: Engine, held: Held, record: NewRecord, size: int) -> Placement:
+    """Store one record of so many bytes: `append` without what it does for many. Raises the same."""
     stream, routes, limits = held.stream, held.routes, held.limits
     data, partition_key, _ = record
     log_id, shard_id, base, epoch_s = routes[route_of(record, routes, by_turn=stream.distribution == "AUTO")]
     if limits is not None:
         now_ms = engine.now_ms()
         _begin_window(held, limits, now_ms)
-        if not limits.takes(log_id, record_size(data, partition_key), now_ms):
+        if not limits.takes(log_id, size, now_ms):
             return shard_id, None
     arrival_ms = engine.arrival_ms()
     payload = encode_payload(data, partition_key, encrypted=stream.encryption_type == "KMS")
     (position,) = await engine.store.append((Entry(log_id, arrival_ms, (payload,)),))
     if position is None:
-        (placement,) = await append(engine, await engine.serving(stream.full_name), (record,))
-        return placement
+        appended = await append(engine, await engine.serving(stream.full_name), (record,))
+        return appended.placements[0]
+    engine.log_sizes.latest[log_id][position] = size
+    if held.metrics.monitored:
+        held.metrics.shard_put(shard_id, 1, size)
     return shard_id, record_sequence_number(base, epoch_s, position, arrival_ms)
 
 
-_Shares: TypeAlias = dict[int, tuple[list[int], list[bytes]]]
-"""For each route that gets records: which ones, and their payloads."""
+class _Share:
+    """What one shard gets of a request: which records, their payloads, and the bytes of all."""
+
+    __slots__ = ("indexes", "payloads", "size")
+
+    def __init__(self) -> None:
+        self.indexes: list[int] = []
+        self.payloads: list[bytes] = []
+        self.size = 0
 
 
 def _share_out(
@@ -92,12 +132,12 @@ def _share_out(
     limits: StreamLimits | None,
     placements: list[Placement],
     now_ms: int,
-) -> _Shares:
-    """The pending records that their shards take now; `placements` notes of the others that they are not."""
+) -> dict[int, _Share]:
+    """The pending records that their shards take now, by route; `placements` notes which they do not."""
     routes = held.routes
     by_turn = held.stream.distribution == "AUTO"
     encrypted = held.stream.encryption_type == "KMS"
-    shares: _Shares = {}
+    shares: dict[int, _Share] = {}
     if limits is not None:
         _begin_window(held, limits, now_ms)
     for index in pending:
@@ -111,9 +151,10 @@ def _share_out(
                 continue
         share = shares.get(route_at)
         if share is None:
-            share = shares[route_at] = ([], [])
-        share[0].append(index)
-        share[1].append(encode_payload(data, partition_key, encrypted=encrypted))
+            share = shares[route_at] = _Share()
+        share.indexes.append(index)
+        share.payloads.append(encode_payload(data, partition_key, encrypted=encrypted))
+        share.size += len(data) if partition_key is None else len(data) + len(partition_key.encode())
     return shares
 
 

@@ -26,6 +26,8 @@ from headwater.engine.active_subscription import ActiveSubscription, Subscriptio
 from headwater.engine.caller import Caller
 from headwater.engine.checking import check_streams
 from headwater.engine.enforcement import Enforcement, Rule
+from headwater.engine.log_sizes import LogSizes
+from headwater.engine.metrics import Metrics
 from headwater.engine.on_demand_scaling import next_look_ms, scaling_step
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
@@ -33,6 +35,7 @@ from headwater.engine.routing import Routes
 from headwater.engine.sealed_token import KEY_BYTES, Sealer
 from headwater.engine.settings import Settings
 from headwater.engine.stream_lifecycle import advance, begin, next_due_ms
+from headwater.engine.stream_metrics import StreamMetrics
 from headwater.engine.throughput_limits import StreamLimits
 from headwater.model.arn import StreamName
 from headwater.model.clock import Clock
@@ -52,13 +55,31 @@ _account_decoder = msgspec.msgpack.Decoder(AccountSettings)
 Randomness = Callable[[int], bytes]
 """Gives so many random bytes."""
 
+Stopwatch = Callable[[], float]
+"""Gives seconds, from any beginning: how long a call takes has nothing to do with the time of streams."""
+
+
+def _stands_still() -> float:
+    return 0.0
+
 
 class Held:
     """A stream in memory: its committed value, and what the hot paths derive from it."""
 
-    __slots__ = ("awaiting_move", "due_ms", "limits", "own_rule", "routes", "serving", "stream", "version")
+    __slots__ = (
+        "awaiting_move",
+        "due_ms",
+        "limits",
+        "metrics",
+        "own_rule",
+        "routes",
+        "serving",
+        "stream",
+        "version",
+    )
 
-    def __init__(self, stream: Stream, version: int) -> None:
+    def __init__(self, stream: Stream, version: int, metrics: StreamMetrics) -> None:
+        self.metrics = metrics
         self.awaiting_move: list[Completion[None]] | None = None
         """Who waits for the due transition that is being committed; `None` when none is."""
         self.limits: StreamLimits | None = None
@@ -73,6 +94,7 @@ class Held:
         self.version = version
         self.routes = Routes(stream)
         self.serving = stream.status in SERVING
+        self.metrics.take_over(stream)
         self.await_next()
 
     def await_next(self) -> None:
@@ -95,24 +117,50 @@ class _HeldAccount(NamedTuple):
 class Engine:
     """All streams of all accounts and regions."""
 
-    def __init__(self, store: Store, clock: Clock, settings: Settings, randomness: Randomness) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+        randomness: Randomness,
+        stopwatch: Stopwatch = _stands_still,
+    ) -> None:
         self.store = store
         self.settings = settings
         self._clock = clock
         self._randomness = randomness
+        self.stopwatch = stopwatch
+        self.metrics = Metrics(clock)
+        self.log_sizes = LogSizes()
         self._streams: dict[StreamName, Held] = {}
         self._accounts: dict[Caller, _HeldAccount] = {}
+        self._unsaved: dict[str, bytes] = {}
+        """Metadata that the store may not hold yet."""
         self._last_arrival_ms = 0
         self._next_sweep_ms = 0
         self._ticking = False
-        self._stream_watchers: dict[StreamName, set[Callable[[], None]]] = {}
-        self._time_watchers: set[Callable[[int], None]] = set()
+        # Dicts for their order: who watched first is called first, in every run.
+        self._stream_watchers: dict[StreamName, dict[Callable[[], None], None]] = {}
+        self._time_watchers: dict[Callable[[int], None], None] = {}
         self.subscriptions: dict[SubscriptionKey, ActiveSubscription] = {}
         self.enforcement = Enforcement(self._streams, clock.now_ms, enforced=settings.enforce_limits)
         """Which streams are limited."""
 
     def open(self) -> None:
         """Find everything that the store holds. Call once, first."""
+        seal_key = self._load()
+        if seal_key is None:
+            seal_key = self._randomness(KEY_BYTES)
+            # Nobody waits for it: whatever is acknowledged later is committed after it. Should this
+            # fail, the first stream brings it along, without which nothing is sealed.
+            self._unsaved = {_SEAL_KEY: seal_key}
+            self.store.commit(Change(writes=self._unsaved))
+        self.iterators = Sealer(seal_key, b"iterator")
+        self.pages = Sealer(seal_key, b"page")
+        self.store.watch_metadata(self._reload)
+
+    def _load(self) -> bytes | None:
+        """Hold what the store has; returns its seal key."""
         seal_key = None
         for key, (version, value) in self.store.metadata().items():
             kind = key.partition("/")[0]
@@ -125,12 +173,21 @@ class Engine:
                 self._accounts[Caller(account.account_id, account.region)] = _HeldAccount(account, version)
             elif kind == _SEAL_KEY:
                 seal_key = value
-        if seal_key is None:
-            seal_key = self._randomness(KEY_BYTES)
-            # Nobody waits for it: whatever is acknowledged later is committed after it.
-            self.store.commit(Change(writes={_SEAL_KEY: seal_key}))
-        self.iterators = Sealer(seal_key, b"iterator")
-        self.pages = Sealer(seal_key, b"page")
+        return seal_key
+
+    def _reload(self) -> None:
+        """Hold what the store has found, opened again, in place of what was held."""
+        before = dict(self._streams)
+        self._streams.clear()
+        self._accounts.clear()
+        self._load()
+        for name in before.keys() | self._streams.keys():
+            old, new = before.get(name), self._streams.get(name)
+            if old is not None and new is not None:  # others hold on to the old one
+                self._streams[name] = old
+                if old.version != new.version:
+                    old.hold(new.stream, new.version)
+            self._changed(name)
 
     def close(self) -> None:
         """Finish what was begun and release the store."""
@@ -220,16 +277,18 @@ class Engine:
         """
         name = stream.full_name
         change = Change(
-            writes={_key(name): msgspec.msgpack.encode(stream)},
+            writes={**self._unsaved, _key(name): msgspec.msgpack.encode(stream)},
             expected={_key(name): 0},
             create_logs=[shard.log_id for shard in stream.shards],
         )
         if not await self.store.commit(change):
             raise ResourceInUseException(f"Stream {stream.label} already exists.")
+        self._unsaved = {}
         self._hold(stream, 1)
 
     def _hold(self, stream: Stream, version: int) -> None:
-        held = self._streams[stream.full_name] = Held(stream, version)
+        name = stream.full_name
+        held = self._streams[name] = Held(stream, version, self.metrics.stream(name))
         self.enforcement.begin(held)
 
     async def revise(self, name: StreamName, change: Callable[[Stream], Revision]) -> Stream | None:
@@ -266,8 +325,10 @@ class Engine:
             return False
         if held.limits is not None:
             held.limits.forget(revision.delete_logs)
+        self.log_sizes.forget(revision.delete_logs)
         if revision.stream is None:
             del self._streams[name]
+            self.metrics.forget_stream(name)
         else:
             held.hold(revision.stream, version + 1)
         self._changed(name)
@@ -284,11 +345,11 @@ class Engine:
 
     def watch_stream(self, name: StreamName, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after each change of the stream; returns the function that ends the watch."""
-        watchers = self._stream_watchers.setdefault(name, set())
-        watchers.add(callback)
+        watchers = self._stream_watchers.setdefault(name, {})
+        watchers[callback] = None
 
         def unwatch() -> None:
-            watchers.discard(callback)
+            watchers.pop(callback, None)
             if not watchers and self._stream_watchers.get(name) is watchers:
                 del self._stream_watchers[name]
 
@@ -296,8 +357,12 @@ class Engine:
 
     def watch_time(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Call `callback` with the time at each tick; returns the function that ends the watch."""
-        self._time_watchers.add(callback)
-        return lambda: self._time_watchers.discard(callback)
+        self._time_watchers[callback] = None
+
+        def unwatch() -> None:
+            self._time_watchers.pop(callback, None)
+
+        return unwatch
 
     def _changed(self, name: StreamName) -> None:
         for callback in tuple(self._stream_watchers.get(name, ())):
@@ -333,6 +398,8 @@ class Engine:
         self._streams.clear()
         self._accounts.clear()
         self.enforcement.reset()
+        self.log_sizes.forget(log_ids)
+        self.metrics.clear()
         self._last_arrival_ms = 0  # no record is left that another one could precede
         for name in tuple(self._stream_watchers):
             self._changed(name)
@@ -342,6 +409,9 @@ class Engine:
     def tick(self) -> None:
         """Apply what has become due and nobody asked about. Cheap when nothing has."""
         now_ms = self._clock.now_ms()
+        self.metrics.gather()
+        self.metrics.roll()
+        self.log_sizes.gather()
         for callback in tuple(self._time_watchers):
             callback(now_ms)
         due = any(held.due_ms <= now_ms for held in self._streams.values())

@@ -18,6 +18,7 @@ and its reader. It refuses to know connections and encodings: it talks to a `Sin
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from headwater.engine.active_subscription import SubscriptionKey
@@ -80,6 +81,7 @@ class Subscription:
     def __init__(self, engine: Engine, key: SubscriptionKey, position: int) -> None:
         self._engine = engine
         self._key = key
+        self._metrics = engine.held(key.stream).metrics
         self._position = position
         self._sink: Sink | None = None
         self._started_ms = engine.now_ms()
@@ -105,10 +107,12 @@ class Subscription:
         if before is not None:
             before.take_over()
         engine.subscriptions[key] = self
+        self._metrics.subscribed(key.consumer_name)
         self._sink = sink
-        shard = engine.held(key.stream).stream.shard(key.shard_index)
-        if shard is not None:
-            self._unwatch.append(engine.store.watch(shard.log_id, self._pump))
+        with suppress(ResourceNotFoundException):  # gone since it was subscribed to: the first push says so
+            shard = engine.held(key.stream).stream.shard(key.shard_index)
+            if shard is not None:
+                self._unwatch.append(engine.store.watch(shard.log_id, self._pump))
         self._unwatch.append(engine.watch_stream(key.stream, self._pump))
         self._unwatch.append(engine.watch_time(self._on_tick))
         self._end_if_asked()
@@ -196,20 +200,32 @@ class Subscription:
             if not reading.records and reading.next_position is not None and not self._is_event_due(now_ms):
                 return
             self._last_event_ms = now_ms
+            self._count(reading)
             if rate is not None:
-                rate.use(reading.records.size())
+                rate.use(reading.size)
             if reading.next_position is None:
                 self._finish()
                 sink.event(Event(reading, None))
                 sink.end()
                 return
             self._position = reading.next_position
-            sink.event(Event(reading, _continuation(reading, reading.next_position, now_ms)))
+            # As records arrive, so that it does not go back when the machine's clock does.
+            arrival_ms = self._engine.arrival_ms()
+            sink.event(Event(reading, _continuation(reading, reading.next_position, arrival_ms)))
             if self._ending is not None:
                 self._ending = self._ending._replace(events=self._ending.events - 1)
                 self._end_if_asked()
             if not reading.records:
                 return
+
+    def _count(self, reading: Reading) -> None:
+        self._metrics.event(
+            self._key.consumer_name,
+            reading.shard.shard_id,
+            len(reading.records),
+            reading.size,
+            reading.millis_behind_latest,
+        )
 
     def _rate(self, held: Held, shard: Shard) -> tuple[TokenBucket | None, int]:
         """What the consumer may be pushed, if the stream is limited, and the bytes of one event."""
@@ -263,6 +279,7 @@ def subscribe(engine: Engine, key: SubscriptionKey, position: int) -> Subscripti
     """
     before = engine.subscriptions.get(key)
     if before is not None and engine.now_ms() - before.started_ms < TAKE_OVER_AFTER_MS:
+        engine.held(key.stream).metrics.subscription_refused(key.consumer_name)
         raise _in_use(key)
     return Subscription(engine, key, position)
 
@@ -275,12 +292,12 @@ def _in_use(key: SubscriptionKey) -> ResourceInUseException:
     )
 
 
-def _continuation(reading: Reading, next_position: int, now_ms: int) -> str:
+def _continuation(reading: Reading, next_position: int, arrival_ms: int) -> str:
     """The number of the last record; without records, one that lies between it and the next record's.
 
     So it moves forward while nothing is written, and either way of subscribing with
     it, at it or after it, goes on with the next record when it is no record's own.
     """
     base = sequence_base(reading.shard.epoch_s, reading.shard.index)
-    time_ms = reading.records.runs[-1].arrival_ms if reading.records else now_ms
+    time_ms = reading.records.runs[-1].arrival_ms if reading.records else arrival_ms
     return record_sequence_number(base, reading.shard.epoch_s, next_position - 1, time_ms)

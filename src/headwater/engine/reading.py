@@ -34,6 +34,8 @@ class Reading(NamedTuple):
 
     shard: Shard
     records: RecordList
+    size: int
+    """Data and keys of the records, in bytes."""
     next_position: int | None
     """Where to read on; `None` at the end of a closed shard."""
     children: list[Shard]
@@ -61,6 +63,7 @@ async def read_shard(
     return Reading(
         shard=shard,
         records=_numbered(shard, runs),
+        size=engine.log_sizes.size_of(shard.log_id, runs),
         next_position=None if ended else next_position,
         children=stream.children_of(shard.index) if ended else [],
         millis_behind_latest=0 if caught_up else max(0, now_ms - runs[-1].time_ms),

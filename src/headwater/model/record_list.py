@@ -31,7 +31,7 @@ class RecordList:
         self.runs = runs
 
     def __len__(self) -> int:
-        return sum(len(run.payloads) for run in self.runs)
+        return sum([len(run.payloads) for run in self.runs])
 
     def size(self) -> int:
         """Data and keys of all records, in bytes."""

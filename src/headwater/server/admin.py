@@ -1,23 +1,22 @@
 """The server's own routes, under `/_headwater/`: not AWS's API, and not signed.
 
 The set is a table: path to method to what is done; a part of it that is large is a
-`RouteSet` in a module of its own. What is asked and what is answered is a JSON object.
+`RouteSet` in a module of its own. What is asked and what is answered is a JSON object,
+unless a route says otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from headwater import __version__
-from headwater.engine.caller import Caller
-from headwater.engine.enforcement import Enforcement
 from headwater.model.clock import AdjustableClock
-from headwater.server.exchange import Answer, Fields
+from headwater.server.exchange import Answer, BodySource, Fields
 from headwater.server.refused import Refused
-from headwater.server.stream_limits import StreamLimitsRoute
 from headwater.storage.completion import Completion
 
 PREFIX = b"/_headwater/"
@@ -25,10 +24,19 @@ JSON: Fields = (("Content-Type", "application/json"),)
 TIME_LIMIT_MS = 2**48
 """The clock goes no further than the year 10889."""
 
-Action = Callable[[bytes], Coroutine[Any, None, dict[str, Any]]]
-"""Takes the body of the request."""
+REVEALING = frozenset({PREFIX + b"backup", PREFIX + b"lambda/logs"})
+"""Routes that show the data of all accounts: they must be signed where signatures are verified."""
 
 
+class Streamed(NamedTuple):
+    """An answer whose body goes on."""
+
+    fields: Fields
+    source: BodySource
+
+
+Action = Callable[[bytes], Coroutine[Any, None, dict[str, Any] | Answer | Streamed]]
+"""Takes the body of a request that changes something, the query of another one."""
 Methods = Mapping[bytes, Action]
 
 
@@ -36,22 +44,14 @@ class RouteSet(NamedTuple):
     """Routes that belong together. Paths are below `/_headwater/`."""
 
     routes: Mapping[bytes, Methods]
-    items: Mapping[bytes, Callable[[str], Methods]]
+    items: Mapping[bytes, Callable[[str], Methods]] = MappingProxyType({})
     """What can be asked of a single item, by the path of its collection; takes the item's name."""
-    reset: Callable[[], object]
-    """Forget everything."""
+    reset: Callable[[], object] = bool
+    """Forget everything; nothing, unless a set says otherwise. What is not done at once is a `Completion`."""
 
 
 class AdminEngine(Protocol):
     """What the routes need from the engine."""
-
-    @property
-    def enforcement(self) -> Enforcement:
-        """Which streams are limited."""
-
-    @property
-    def home(self) -> Caller:
-        """The account and region that a stream's name alone belongs to."""
 
     def stream_count(self) -> int:
         """How many streams there are."""
@@ -89,16 +89,14 @@ class Admin:
         self._engine = engine
         self._clock = clock
         self._more = more
-        limits = StreamLimitsRoute(engine.enforcement, engine.home)
         self._routes: dict[bytes, Methods] = {
             PREFIX + b"clock": {b"GET": self._show_clock, b"POST": self._change_clock},
             PREFIX + b"health": {b"GET": self._health},
-            PREFIX + b"limits": {b"GET": limits.show, b"POST": limits.change},
             PREFIX + b"reset": {b"POST": self._reset},
         }
 
-    async def answer(self, method: bytes, path: bytes, body: bytes) -> Answer:
-        """What the route says. HEAD is answered as GET."""
+    async def answer(self, method: bytes, path: bytes, asked: bytes) -> Answer | Streamed:
+        """What the route says to the body or the query, at once or as a stream. HEAD is answered as GET."""
         methods = self._routes.get(path) or self._methods_of_more(path)
         if methods is None:
             return _say(404, {"message": f"There is no {path.decode('latin-1')}."})
@@ -108,7 +106,8 @@ class Admin:
             answer = _say(405, {"message": f"Use {allowed}."})
             return answer._replace(fields=(*JSON, ("Allow", allowed)))
         try:
-            return _say(200, await action(body))
+            said = await action(asked)
+            return _say(200, said) if isinstance(said, dict) else said
         except Refused as refused:
             return _say(refused.status, {"message": str(refused)})
 
@@ -128,7 +127,9 @@ class Admin:
     async def _reset(self, _body: bytes) -> dict[str, Any]:
         await self._engine.reset()
         for routes in self._more:
-            routes.reset()
+            took_time = routes.reset()
+            if isinstance(took_time, Completion):
+                await took_time
         if self._reset_neighbours is not None:
             await self._reset_neighbours()
         return {"status": "reset"}

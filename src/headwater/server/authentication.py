@@ -90,6 +90,10 @@ class Authentication:
         except KinesisError:
             return Caller(self._account_id, self._region)
 
+    def is_own(self, caller: Caller) -> bool:
+        """Whether the caller is of the server's own account."""
+        return caller.account_id == self._account_id
+
     def payload(self, request: HttpRequest) -> bytes:
         """What the request says to the operation. Raises SerializationException."""
         return request.body

@@ -4,6 +4,11 @@ One sweep at a steady interval looks after the time-outs of all of them, so that
 no request pays for a timer of its own, and renders the `Date` header once for all
 answers until the next sweep.
 
+Each connection has bounds of its own. What all of them hold together, of requests that
+are not whole and answers that nobody takes, is looked at in the sweep, too: while it is
+more than `HELD_BYTES`, those that have been waited for longest are closed, but none that
+has had less than `HELD_S`, which is plenty for whoever means to go on.
+
 Refuses to know what travels on a connection.
 """
 
@@ -11,12 +16,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from operator import itemgetter
+from typing import NamedTuple, Protocol
 
 from headwater.model.clock import Clock
 
 GOODBYE_S = 0.1
 """How long an idle client has for answering TLS's goodbye; most never do."""
+
+
+HELD_BYTES = 512 * 1024 * 1024
+HELD_S = 3.0
+
+
+class Held(NamedTuple):
+    """What a connection keeps in memory for a client that is waited for."""
+
+    since_s: float
+    size: int
 
 
 class Connection(Protocol):
@@ -30,6 +47,9 @@ class Connection(Protocol):
 
     def abort(self) -> None:
         """Close now."""
+
+    def held(self) -> Held:
+        """What it keeps for its client, and since when that is waited for."""
 
 
 class OpenConnections:
@@ -60,6 +80,19 @@ class OpenConnections:
         self._render_date()
         for connection in tuple(self._open):
             connection.sweep(now_s)
+        self._close_hoarders(now_s)
+
+    def _close_hoarders(self, now_s: float) -> None:
+        held = [(*connection.held(), connection) for connection in self._open]
+        excess = sum(size for _, size, _ in held) - HELD_BYTES
+        if excess <= 0:
+            return
+        for since_s, size, connection in sorted(held, key=itemgetter(0)):
+            if excess <= 0 or now_s - since_s < HELD_S:
+                return
+            if size > 0:
+                connection.abort()
+                excess -= size
 
     def shut_down(self, on_empty: Callable[[], None]) -> None:
         """Ask every connection to finish; `on_empty` runs when the last one is gone."""

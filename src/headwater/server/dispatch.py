@@ -22,6 +22,7 @@ Refuses to know sockets, and what an operation means.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from time import perf_counter
@@ -29,15 +30,16 @@ from typing import Any, NamedTuple, Protocol
 
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.caller import Caller
-from headwater.model.clock import AdjustableClock
+from headwater.model.durations import BOUNDS_S
 from headwater.model.errors import (
     AccessDeniedException,
     KinesisError,
     SerializationException,
     UnknownOperationException,
 )
-from headwater.server import admin, cross_origin, host_names
-from headwater.server.admin import Admin, AdminEngine
+from headwater.server import cross_origin, host_names
+from headwater.server.admin import PREFIX as OWN_ROUTES
+from headwater.server.admin import REVEALING, Admin, Streamed
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.event_source import EVENT_STREAM_FIELDS, EventSource
@@ -55,13 +57,19 @@ from headwater.server.exchange import (
     in_place_of_answer,
 )
 from headwater.server.fault_injection import FaultInjection, Unanswered
-from headwater.server.fault_routes import fault_routes
 from headwater.server.host_names import HostPolicy
 from headwater.server.neighbours import Neighbour, service_of
+from headwater.server.request_counts import (
+    OWN_ROUTE,
+    UNKNOWN,
+    UNREADABLE,
+    OperationCounts,
+    RequestCounts,
+)
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import AMZ_JSON, EMPTY_BODY_FORMATS, WireFormat
-from headwater.storage.completion import Completion, drive
-from headwater.storage.interface import StoreUnavailable
+from headwater.storage.completion import drive
+from headwater.storage.interface import StoreInDoubt, StoreUnavailable
 from headwater.wire import error_format
 
 TARGET_PREFIX = b"Kinesis_20131202."
@@ -107,7 +115,7 @@ class Dispatch:
 
     def __init__(
         self,
-        engine: AdminEngine,
+        engine: Any,
         operations: Mapping[str, OperationRow],
         formats: Mapping[bytes, WireFormat],
         *,
@@ -115,25 +123,32 @@ class Dispatch:
         hosts: HostPolicy,
         origins: OriginPolicy,
         log: RequestLog,
-        clock: AdjustableClock | None = None,
+        admin: Admin,
         neighbours: Sequence[Neighbour] = (),
         injection: FaultInjection | None = None,
+        requests: RequestCounts | None = None,
     ) -> None:
-        """`clock` is the engine's, if it may be moved; `injection` makes the faults that were asked for."""
+        """`injection` makes the faults that were asked for; `requests` counts what was answered."""
         self._engine = engine
         self._neighbours = neighbours
         self._tasks: set[asyncio.Task[Answer]] = set()
         """Requests that a neighbour is answering; the loop itself does not hold on to them."""
-        self._reset: asyncio.Task[None] | None = None
         self._operations = {TARGET_PREFIX + name.encode(): row for name, row in operations.items()}
-        self._call_names = {target: f"AWS kinesis.{row.name}" for target, row in self._operations.items()}
+        counts = (requests or RequestCounts(operations)).by_operation
+        self._call_kinds = {
+            target: (f"AWS kinesis.{row.name}", counts[row.name]) for target, row in self._operations.items()
+        }
+        self._unknown, self._own_route, self._unreadable = (
+            counts[UNKNOWN],
+            counts[OWN_ROUTE],
+            counts[UNREADABLE],
+        )
         self._formats = formats
         self._authentication = authentication
         self._hosts = hosts
         self._origins = origins
         self._log = log
-        more = () if injection is None else (fault_routes(injection),)
-        self._admin = Admin(engine, clock, more, self._reset_neighbours if neighbours else None)
+        self._admin = admin
         self._injection = injection
         self._fault_rules = {} if injection is None else injection.faults.rules
         self._ids = RequestIds()
@@ -142,14 +157,15 @@ class Dispatch:
         """Answer `request`. See the module's text for the order of checks."""
         headers = request.headers
         target = headers.get(b"x-amz-target", b"")
-        call = Call(self._call_names.get(target) or _plain_name(request), self._ids, self._log, respond)
+        name, counts = self._call_kinds.get(target) or (_plain_name(request), self._unknown)
+        call = Call(name, counts, self._ids, self._log, respond)
         host = headers.get(b"host")
         if not self._hosts.admits(host):
             call.answer(host_names.unknown(host or b""), "UnknownHost", (host or b"").decode("latin-1"))
             return
         if b"origin" in headers and not self._admit_origin(request, call):
             return
-        if request.target.startswith(admin.PREFIX):
+        if request.target.startswith(OWN_ROUTES):
             self._run_admin(request, call)
             return
         operation = self._operations.get(target)
@@ -168,7 +184,7 @@ class Dispatch:
 
     def refuse(self, refusal: Refusal, respond: Respond) -> None:
         """Answer what is not a request."""
-        call = Call("HTTP", self._ids, self._log, respond)
+        call = Call("HTTP", self._unreadable, self._ids, self._log, respond)
         body = AMZ_JSON.encode({"__type": refusal.code, "message": refusal.message})
         call.answer(Answer(refusal.status, AMZ_JSON.fields, body), refusal.code, refusal.message)
 
@@ -200,34 +216,19 @@ class Dispatch:
         return False
 
     def _run_admin(self, request: HttpRequest, call: Call) -> None:
-        changes = request.method in CHANGING_METHODS
-        call.level = "info" if changes else "debug"
-        if changes and self._authentication.verifies:
+        changes, reveals = request.method in CHANGING_METHODS, request.path in REVEALING
+        call.counts = self._own_route
+        call.level = "info" if changes or reveals else "debug"
+        if (changes or reveals) and self._authentication.verifies:
             try:
-                self._authentication.caller(request)
+                caller = self._authentication.caller(request)
+                if reveals and not self._authentication.is_own(caller):
+                    raise AccessDeniedException("Only the server's own account may see all accounts.")
             except KinesisError as error:
                 call.fail(error)
                 return
-        drive(self._admin.answer(request.method, request.path, request.body), call.finish_admin)
-
-    def _reset_neighbours(self) -> Completion[None]:
-        """Let all forget, one after another; the first fault is the outcome."""
-        outcome: Completion[None] = Completion()
-
-        async def reset() -> None:
-            for neighbour in self._neighbours:
-                await neighbour.reset()
-
-        def on_done(task: asyncio.Task[None]) -> None:
-            error = task.exception()
-            if error is None:
-                outcome.resolve(None)
-            else:
-                outcome.fail(error)
-
-        self._reset = asyncio.get_running_loop().create_task(reset())
-        self._reset.add_done_callback(on_done)
-        return outcome
+        asked = request.body if changes else request.target.partition(b"?")[2]
+        drive(self._admin.answer(request.method, request.path, asked), call.finish_admin)
 
     def _run_neighbour(self, request: HttpRequest, call: Call) -> bool:
         """Whether a neighbour answers the request."""
@@ -285,6 +286,7 @@ class Call:
         "_log",
         "_respond",
         "_started_s",
+        "counts",
         "cross_origin_fields",
         "extended_id",
         "format",
@@ -293,8 +295,11 @@ class Call:
         "request_id",
     )
 
-    def __init__(self, name: str, ids: RequestIds, log: RequestLog, respond: Respond) -> None:
+    def __init__(
+        self, name: str, counts: OperationCounts, ids: RequestIds, log: RequestLog, respond: Respond
+    ) -> None:
         self._started_s = perf_counter()
+        self.counts = counts
         self._log = log
         self._respond = respond
         self.name = name
@@ -338,9 +343,11 @@ class Call:
         self._respond(in_place_of_answer(Cut()))
         self._log.note("warning", f"{self.name} => no answer: {reason} {self.request_id}")
 
-    def finish_admin(self, answer: Answer | None, error: BaseException | None) -> None:
-        """A route of the server's own has ended."""
-        if answer is None:
+    def finish_admin(self, answer: Answer | Streamed | None, error: BaseException | None) -> None:
+        """A route of the server's own has ended, or goes on by itself."""
+        if isinstance(answer, Streamed):
+            self.answer(Answer(200, answer.fields, b""), source=answer.source)
+        elif answer is None:
             self.fail(self.as_kinesis_error(error or RuntimeError("a route gave no answer")))
         else:
             self.answer(answer)
@@ -387,10 +394,16 @@ class Call:
             fields += self.cross_origin_fields
         response = (status, fields, body, self.request_id, self.extended_id, source)
         self._respond(_new_response(HttpResponse, response))
+        duration_s = perf_counter() - self._started_s
+        durations = self.counts.durations  # `add`, written out
+        durations.counts[bisect_left(BOUNDS_S, duration_s)] += 1
+        durations.total_s += duration_s
+        if error_code:
+            self.counts.fail(error_code)
         self._log.call(
             self.name,
             status,
-            perf_counter() - self._started_s,
+            duration_s,
             self.request_id,
             self.level,
             error_code=error_code,
@@ -403,6 +416,8 @@ class Call:
             return error
         if isinstance(error, StoreUnavailable):
             self._log.note("error", f"{self.name}: the store is unavailable: {error}")
+            if isinstance(error, StoreInDoubt):
+                return KinesisError("The disk has failed: whether the change was made is not known.")
             return KinesisError("The store is unavailable: nothing was changed.")
         self._log.note("error", f"{self.name}: a fault of the server", error)
         return KinesisError()

@@ -35,7 +35,10 @@ HEADERS_READ = frozenset(
         b"host",
         b"origin",
         b"transfer-encoding",
+        b"x-amz-client-context",
         b"x-amz-date",
+        b"x-amz-invocation-type",
+        b"x-amz-log-type",
         b"x-amz-target",
     }
 )

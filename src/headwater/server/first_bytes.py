@@ -20,7 +20,7 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
-from headwater.server.connections import OpenConnections
+from headwater.server.connections import Held, OpenConnections
 from headwater.server.limits import ConnectionLimits
 
 TLS_HANDSHAKE = 0x16
@@ -110,6 +110,10 @@ class FirstBytes(asyncio.Protocol):
     def shut_down(self) -> None:
         """Nothing was asked for, so nothing is owed."""
         self.abort()
+
+    def held(self) -> Held:
+        """Nothing worth the name."""
+        return Held(self._since_s, 0)
 
     def abort(self) -> None:
         """Close now."""

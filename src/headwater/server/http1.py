@@ -30,7 +30,7 @@ from typing import Any, cast
 
 import httptools
 
-from headwater.server.connections import GOODBYE_S, OpenConnections
+from headwater.server.connections import GOODBYE_S, Held, OpenConnections
 from headwater.server.exchange import (
     HEADERS_READ,
     BodySource,
@@ -172,10 +172,12 @@ class RequestReader:
         headers.pop(UNREAD, None)
         sent.clear()
         self._headers = headers
-        if b"content-length" in headers and int(headers[b"content-length"]) > self._limits.body_bytes:
-            limit_bytes = self._limits.body_bytes_of(headers)
-            if int(headers[b"content-length"]) > limit_bytes:
-                self._refuse(self._limits.body_too_large(limit_bytes))
+        if (
+            b"content-length" in headers
+            and (size := int(headers[b"content-length"])) > self._limits.body_bytes
+            and size > self._body_limit_bytes()
+        ):
+            self._refuse(self._body_too_large())
         if b"expect" in headers:
             self.continue_wanted = (
                 headers[b"expect"].lower() == b"100-continue" and self._parser.get_http_version() == "1.1"
@@ -186,7 +188,7 @@ class RequestReader:
         self.reading = self.continue_wanted = False
         target, parts, parser = self._target, self._body, self._parser
         if len(parts) > 1 and not self._is_body_within_limit():
-            self._refuse(self._limits.body_too_large(self._limits.body_bytes_of(self._headers)))
+            self._refuse(self._body_too_large())
         method = parser.get_method()
         # After CONNECT a client believes itself in a tunnel.
         stays_open = parser.should_keep_alive() and method != b"CONNECT"
@@ -201,14 +203,24 @@ class RequestReader:
         present = self._sent_headers.get(name)
         self._sent_headers[name] = value if present is None else present + b"," + value
 
+    def unfinished_bytes(self) -> int:
+        """Of the body that is being read."""
+        return sum(map(len, self._body))
+
     def _is_body_within_limit(self) -> bool:
-        size, limits = sum(map(len, self._body)), self._limits
-        return size <= limits.body_bytes or size <= limits.body_bytes_of(self._headers)
+        size = self.unfinished_bytes()
+        return size <= self._limits.body_bytes or size <= self._body_limit_bytes()
+
+    def _body_limit_bytes(self) -> int:
+        return self._limits.body_bytes_of(b"".join(self._target), self._headers)
+
+    def _body_too_large(self) -> Refusal:
+        return self._limits.body_too_large(self._body_limit_bytes())
 
     def _refusal_of_rest(self) -> Refusal | None:
         """What is wrong with what came after the head so far."""
         if not self._is_body_within_limit():
-            return self._limits.body_too_large(self._limits.body_bytes_of(self._headers))
+            return self._body_too_large()
         trailers = self._sent_headers
         if len(trailers) > HEADER_COUNT_LIMIT or (
             trailers and sum(map(len, (*trailers, *trailers.values()))) > self._limits.header_bytes
@@ -415,6 +427,11 @@ class Http1Connection(asyncio.Protocol):
             self._streamed.cut_short()
         if self._transport is not None and self._is_idle():
             self._close_idle(self._transport)
+
+    def held(self) -> Held:
+        """Of a request that is not whole, and of answers that the client does not take."""
+        untaken = self._transport.get_write_buffer_size() if self._writing_paused and self._transport else 0
+        return Held(self._since_s, untaken + self._reader.unfinished_bytes())
 
     def abort(self) -> None:
         """Close now."""

@@ -29,7 +29,7 @@ from h2 import events
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
-from headwater.server.connections import GOODBYE_S, OpenConnections
+from headwater.server.connections import GOODBYE_S, Held, OpenConnections
 from headwater.server.exchange import HEADERS_READ, Cut, HttpResponse, Refusal, RequestHandler, Wait
 from headwater.server.frame_meter import Flood, FrameMeter, FrameTooLarge
 from headwater.server.http2_outbox import Outbox
@@ -174,12 +174,20 @@ class Http2Connection(asyncio.Protocol):
                 transport.abort()
             return
         self._meter.refill(now_s)
-        self._sweep_streams(now_s)
+        gave_up = self._sweep_streams(now_s)
+        if gave_up and self._whole and waited_s > self._limits.idle_timeout_s:
+            # It asked for more than it reads, and is silent: what waits would meet the same end.
+            self._protocol.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
+            self._end_connection(TOO_SLOW)
+            return
+        self._hand_over()
         if not self._streams and waited_s > self._limits.idle_timeout_s:
             self.shut_down()
         self._flush()
 
-    def _sweep_streams(self, now_s: float) -> None:
+    def _sweep_streams(self, now_s: float) -> bool:
+        """Whether an answer was given up that the client did not take."""
+        gave_up = False
         limits = self._limits
         for stream in tuple(self._arriving.values()):
             if now_s - stream.since_s > limits.request_timeout_s:
@@ -193,6 +201,8 @@ class Http2Connection(asyncio.Protocol):
                 self._protocol.reset_stream(stream.id, ErrorCodes.CANCEL)
                 self._forget(stream)
                 stream.stop_source()
+                gave_up = True
+        return gave_up
 
     def shut_down(self) -> None:
         """Answer what has arrived or begun to arrive, then close."""
@@ -209,6 +219,14 @@ class Http2Connection(asyncio.Protocol):
                 stream.stop_source()
                 self.send_end(stream)
         self._flush()
+
+    def held(self) -> Held:
+        """Of requests that are not whole or not handed over, and of answers that the client does not take."""
+        untaken = self._outbox.waiting_bytes
+        if self._transport is not None and self._outbox.is_full:
+            untaken += self._transport.get_write_buffer_size()
+        since_s = min((stream.since_s for stream in self._streams.values()), default=self._since_s)
+        return Held(since_s, untaken + self._bodies_bytes)
 
     def abort(self) -> None:
         """Close now."""
@@ -261,8 +279,8 @@ class Http2Connection(asyncio.Protocol):
         stream.read_head(event.headers, self._headers_kept)
         if len(event.headers) > HEADER_COUNT_LIMIT:
             self._refuse(stream, self._limits.header_too_large())
-        elif stream.announced_bytes > self._limits.body_bytes_of(stream.headers):
-            self._refuse(stream, self._limits.body_too_large(self._limits.body_bytes_of(stream.headers)))
+        elif stream.announced_bytes > (limit_bytes := self._body_limit_bytes(stream)):
+            self._refuse(stream, self._limits.body_too_large(limit_bytes))
         elif event.stream_ended is None and stream.headers.get(b"expect", b"").lower() == b"100-continue":
             self._protocol.send_headers(stream.id, CONTINUE)
 
@@ -277,8 +295,8 @@ class Http2Connection(asyncio.Protocol):
             stream.body_bytes += len(event.data)
             self._bodies_bytes += len(event.data)
         stream.held_bytes += event.flow_controlled_length
-        if stream.body_bytes > self._limits.body_bytes_of(stream.headers):
-            self._refuse(stream, self._limits.body_too_large(self._limits.body_bytes_of(stream.headers)))
+        if stream.body_bytes > (limit_bytes := self._body_limit_bytes(stream)):
+            self._refuse(stream, self._limits.body_too_large(limit_bytes))
         elif self._bodies_bytes <= BODIES_BYTES or stream is next(iter(self._arriving.values())):
             self._open_window(stream)
 
@@ -337,6 +355,9 @@ class Http2Connection(asyncio.Protocol):
             stream = self._whole.popleft()
             if stream.id in self._streams:
                 self._handler.handle(stream.request(), partial(self._respond, stream))
+
+    def _body_limit_bytes(self, stream: Stream) -> int:
+        return self._limits.body_bytes_of(stream.target, stream.headers)
 
     def _refuse(self, stream: Stream, refusal: Refusal) -> None:
         """Answer a request that will not become whole."""

@@ -26,15 +26,20 @@ class ConnectionLimits:
     """The same for a request that is no operation's by its head, such as an upload to a neighbouring S3."""
     idle_timeout_s: float = 300.0
     request_timeout_s: float = 60.0
+    large_bodies: tuple[tuple[bytes, int], ...] = ()
+    """Beginnings of targets whose bodies may be larger, and how large."""
 
     def header_too_large(self) -> Refusal:
         """Why a request is refused whose headers are more than these limits allow."""
         text = f"The request's headers are larger than {self.header_bytes} bytes or too many."
         return Refusal(431, "RequestHeaderSectionTooLargeException", text)
 
-    def body_bytes_of(self, headers: Mapping[bytes, bytes]) -> int:
+    def body_bytes_of(self, target: bytes, headers: Mapping[bytes, bytes]) -> int:
         """How large the body of a request with this head may be."""
-        return self.body_bytes if b"x-amz-target" in headers else max(self.body_bytes, self.upload_bytes)
+        if b"x-amz-target" in headers:
+            return self.body_bytes
+        larger = (limit for beginning, limit in self.large_bodies if target.startswith(beginning))
+        return max(self.body_bytes, self.upload_bytes, *larger)
 
     def body_too_large(self, limit_bytes: int | None = None) -> Refusal:
         """Why a request is refused whose body is more than these limits allow."""

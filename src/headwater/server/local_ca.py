@@ -77,7 +77,9 @@ def ensure_server(folder: Path, names: tuple[str, ...], now: datetime | None = N
 
 def _authority(folder: Path, now: datetime) -> Issued:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not folder.parent.exists():  # it may be the data directory
+            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
     except OSError as error:
         raise TlsError(f"cannot use {folder}: {(error.strerror or str(error)).lower()}") from error

@@ -7,7 +7,7 @@ the rule away again. What is not given of the figures is as AWS has it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
@@ -16,6 +16,7 @@ from headwater.engine.enforcement import Enforcement, Rule
 from headwater.engine.throughput_limits import AWS_FIGURES, Figures
 from headwater.model.arn import StreamName, parse_stream_arn, stream_arn
 from headwater.model.stream import Stream
+from headwater.server.admin import RouteSet
 from headwater.server.refused import Refused
 
 FIGURE_MAX = 2**40
@@ -39,6 +40,24 @@ class LimitsChange(msgspec.Struct, forbid_unknown_fields=True):
     bytes_out_per_s: Figure | None = None
     fan_out_bytes_per_s: Figure | None = None
     shards_max: Figure | None = None
+
+
+class LimitedEngine(Protocol):
+    """What the route needs from the engine."""
+
+    @property
+    def enforcement(self) -> Enforcement:
+        """Which streams are limited."""
+
+    @property
+    def home(self) -> Caller:
+        """The account and region that a stream's name alone belongs to."""
+
+
+def limit_routes(engine: LimitedEngine) -> RouteSet:
+    """The route for the limits of one server. The engine's own reset forgets them."""
+    route = StreamLimitsRoute(engine.enforcement, engine.home)
+    return RouteSet({b"limits": {b"GET": route.show, b"POST": route.change}})
 
 
 class StreamLimitsRoute:

@@ -14,27 +14,34 @@ from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
+from time import perf_counter
 
 import lmdb
 
+from headwater.storage.commit_times import CommitTimes
 from headwater.storage.interface import Post
 from headwater.storage.lmdb_file import Transaction
 
 
-def try_commit(transaction: Transaction) -> lmdb.Error | None:
-    """Commit; returns the error that prevented it."""
+def try_commit(transaction: Transaction, times: CommitTimes) -> lmdb.Error | None:
+    """Commit, and note how long it took; returns the error that prevented it."""
+    started_s = perf_counter()
     try:
         transaction.commit()
     except lmdb.Error as error:
+        times.failures += 1
         return error
+    finally:
+        times.durations.add(perf_counter() - started_s)
     return None
 
 
 class CommitThread:
     """Commits one transaction at a time and posts what came of it."""
 
-    def __init__(self, post: Post) -> None:
+    def __init__(self, post: Post, times: CommitTimes) -> None:
         self._post = post
+        self._times = times
         self._handed_over: SimpleQueue[tuple[Transaction, Callable[[lmdb.Error | None], None]] | None]
         self._handed_over = SimpleQueue()
         self._last_error: lmdb.Error | None = None
@@ -54,6 +61,6 @@ class CommitThread:
     def _run(self) -> None:
         while (handed_over := self._handed_over.get()) is not None:
             transaction, on_done = handed_over
-            self._last_error = try_commit(transaction)
+            self._last_error = try_commit(transaction, self._times)
             self._post(partial(on_done, self._last_error))
             del handed_over, transaction, on_done  # the thread sleeps holding nothing

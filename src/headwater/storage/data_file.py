@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import lmdb
@@ -20,28 +21,51 @@ from headwater.storage.interface import StoreUnreadable
 from headwater.storage.record_format import FORMAT_NAME, FORMAT_VERSION, TABLE_NAMES
 
 DATA_FILE = "data.mdb"
+FUNCTIONS_FOLDER = "functions"
+"""Where the code of functions is."""
 NEW_DATA_FILE = "new.mdb"
 """A data file still being made; worthless when found at start."""
 MAX_DATABASES = len(TABLE_NAMES) + 1
 
+EMPTY_MAP_BYTES = 1024 * 1024
 _TAIL_PAGES = 64
 """LMDB need not have written the last pages that it counts, if they are free again."""
 
 
-def create(folder: Path, *, synced: bool) -> None:
-    """Make an empty data file. Raises `OSError` or `lmdb.Error`."""
+def _leave_empty(_environment: lmdb.Environment) -> None:
+    pass
+
+
+def create(
+    folder: Path,
+    *,
+    synced: bool,
+    fill: Callable[[lmdb.Environment], None] = _leave_empty,
+    map_bytes: int = EMPTY_MAP_BYTES,
+) -> None:
+    """Make a data file; `fill` puts into its tables what it shall hold.
+
+    Raises `OSError`, `lmdb.Error`, and what `fill` raises; then there is none.
+    """
     new = folder / NEW_DATA_FILE
     new.unlink(missing_ok=True)
-    environment = lmdb.open(
-        str(new), subdir=False, lock=False, max_dbs=MAX_DATABASES, mode=0o600, sync=synced, metasync=synced
-    )
-    with environment.begin(write=True) as transaction:
-        for name in TABLE_NAMES:
-            environment.open_db(name, txn=transaction)
-        about = environment.open_db(b"about", txn=transaction)
-        transaction.put(b"format", FORMAT_NAME, db=about)
-        transaction.put(b"version", str(FORMAT_VERSION).encode(), db=about)
-    environment.close()
+    with lmdb.open(
+        str(new),
+        subdir=False,
+        lock=False,
+        max_dbs=MAX_DATABASES,
+        mode=0o600,
+        map_size=map_bytes,
+        sync=synced,
+        metasync=synced,
+    ) as environment:
+        with environment.begin(write=True) as transaction:
+            for name in TABLE_NAMES:
+                environment.open_db(name, txn=transaction)
+            about = environment.open_db(b"about", txn=transaction)
+            transaction.put(b"format", FORMAT_NAME, db=about)
+            transaction.put(b"version", str(FORMAT_VERSION).encode(), db=about)
+        fill(environment)
     new.replace(folder / DATA_FILE)
     if synced:
         _sync_folder(folder)

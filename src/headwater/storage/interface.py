@@ -1,7 +1,7 @@
 """The contract of a store: a log for each shard, and a small key-value space beside them.
 
 A store knows records and positions. It refuses to know Kinesis: no streams, no
-statuses, no iterators. Ten methods; every implementation passes the one suite
+statuses, no iterators. Eleven methods; every implementation passes the one suite
 in `tests/storage/store_contract.py`.
 
 Rules that hold for every store:
@@ -13,8 +13,11 @@ Rules that hold for every store:
   changes only.
 - Completions resolve, and watchers run, through the `post` function that the
   store was opened with, never inside the call that started them.
-- When a commit fails (disk full, I/O error) every completion in it fails with
+- When a commit fails for want of room every completion in it fails with
   `StoreUnavailable` and nothing of it is visible, now or after a restart.
+- When the disk itself fails, completions fail with `StoreInDoubt`, and every later
+  change is refused until the store has opened its file again, which it tries by
+  itself. Reads go on. What the file then holds is what was committed.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from headwater.model.record import Payload
+from headwater.storage.commit_times import CommitTimes
 from headwater.storage.completion import Completion
 
 Post = Callable[[Callable[[], None]], None]
@@ -36,6 +40,10 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """The change could not be made safe: disk full, I/O error, store closed. Nothing was changed."""
+
+
+class StoreInDoubt(StoreUnavailable):
+    """The disk failed under the change: only a look at the file, opened again, tells whether it was made."""
 
 
 class StoreLocked(StoreError):
@@ -101,6 +109,9 @@ class Metadata(NamedTuple):
 class Store(Protocol):
     """See the module's text for the rules that hold for every method."""
 
+    commit_times: CommitTimes
+    """Every commit that was tried since the store was opened."""
+
     def metadata(self) -> dict[str, Metadata]:
         """Every committed key. Called when the engine starts."""
 
@@ -139,6 +150,12 @@ class Store(Protocol):
         """Call `callback` after each commit that appended to, sealed or deleted the log.
 
         Returns the function that ends the watch.
+        """
+
+    def watch_metadata(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when keys are found changed after the file was opened again.
+
+        That is a commit whose completion had failed with `StoreInDoubt`, and no other.
         """
 
     def check(self) -> list[str]:

@@ -20,9 +20,9 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 import lmdb
 
-from headwater.storage.data_file import DATA_FILE, MAX_DATABASES, fill_tail
+from headwater.storage.data_file import DATA_FILE, MAX_DATABASES, fill_tail, recognise
 from headwater.storage.interface import StoreUnreadable
-from headwater.storage.record_format import TABLE_NAMES
+from headwater.storage.record_format import FORMAT_NAME, TABLE_NAMES
 
 Transaction: TypeAlias = "lmdb.Transaction[bytes]"
 Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 - the type of a handle has no public name
@@ -59,6 +59,10 @@ class LmdbFile:
         self.path = folder / DATA_FILE
         self._snapshot: Transaction | None = None
         self._touched_bytes = 0
+        self._synced = synced
+        self._open(map_bytes)
+
+    def _open(self, map_bytes: int) -> None:
         try:
             self._environment = lmdb.open(
                 str(self.path),
@@ -67,8 +71,8 @@ class LmdbFile:
                 create=False,
                 max_dbs=MAX_DATABASES,
                 map_size=map_bytes,
-                sync=synced,
-                metasync=synced,
+                sync=self._synced,
+                metasync=self._synced,
                 meminit=False,
             )
         except lmdb.Error as error:
@@ -79,6 +83,7 @@ class LmdbFile:
         except (lmdb.Error, OSError) as error:
             self._environment.close()
             raise StoreUnreadable(f"{self.path} cannot be opened: {error}") from error
+        self._map_bytes: int = self._environment.info()["map_size"]
 
     def snapshot(self) -> Transaction:
         """The committed state, for reading. Kept until `end_snapshot`."""
@@ -111,13 +116,14 @@ class LmdbFile:
     def grow(self) -> None:
         """Double the room for data. Raises `MapCannotGrow`."""
         self.end_snapshot()
-        self._map(self._environment.info()["map_size"] * 2)
+        self._map(self._map_bytes * 2)
 
     def _map(self, size: int) -> None:
         try:
             self._environment.set_mapsize(size)
         except lmdb.Error as error:
             raise MapCannotGrow(f"No room for a map of {size} bytes: {error}") from error
+        self._map_bytes = size
 
     def touched(self, size: int) -> None:
         """Note that so many bytes of the map were read, or written and will be looked at again."""
@@ -131,7 +137,39 @@ class LmdbFile:
         if self._touched_bytes >= RESIDENT_BYTES:
             self._touched_bytes = 0
             self.end_snapshot()
-            self._map(self._environment.info()["map_size"])
+            self._map(self._map_bytes)
+
+    def is_given_up(self) -> bool:
+        """Whether LMDB refuses all further transactions, because it does not know what the disk has."""
+        try:
+            self._environment.begin().abort()
+        except lmdb.Error:
+            return True
+        return False
+
+    def reopen(self) -> None:
+        """Close the file and open it as it is on disk. Raises `StoreUnreadable`; try again then."""
+        map_bytes = self._map_bytes
+        self.close()
+        recognise(self.path.parent)
+        self._open(map_bytes)
+
+    def prove(self) -> None:
+        """Commit what changes nothing, to see that the disk does it.
+
+        Raises `lmdb.Error`, `MapCannotGrow`.
+        """
+        self.snapshot()  # readers go on with it if this fails
+        about = self._environment.open_db(b"about", create=False)
+        while True:
+            try:
+                with self._environment.begin(write=True) as transaction:
+                    transaction.put(b"format", FORMAT_NAME, db=about)
+            except lmdb.MapFullError:
+                self.grow()
+            else:
+                break
+        self.end_snapshot()
 
     def close(self) -> None:
         """Release the file."""

@@ -13,13 +13,14 @@ Rules:
   transaction and nothing else, so there is no lock in this file;
 - a step of reclaiming is a commit of its own, between those of the groups, so
   that neither starves or spoils the other;
-- after a failed commit the store goes on: it reads, and tries later commits.
+- after a commit that failed cleanly the store goes on: it reads, and tries later
+  commits; after any other failure it reads only, until `Reopening` has succeeded.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -29,6 +30,7 @@ import lmdb
 
 from headwater.storage import data_file, lmdb_check
 from headwater.storage.commit_thread import CommitThread, try_commit
+from headwater.storage.commit_times import CommitTimes
 from headwater.storage.completion import Completion
 from headwater.storage.group import Group
 from headwater.storage.interface import (
@@ -38,7 +40,9 @@ from headwater.storage.interface import (
     Metadata,
     Post,
     Run,
+    StoreInDoubt,
     StoreUnavailable,
+    StoreUnreadable,
 )
 from headwater.storage.lmdb_file import LmdbFile, MapCannotGrow
 from headwater.storage.loading import load
@@ -50,6 +54,8 @@ from headwater.storage.record_format import (
     record_key,
     split_record_key,
 )
+from headwater.storage.reopening import Reopening, is_clean
+from headwater.storage.store_copy import StoreCopy
 from headwater.storage.watchers import Watchers, deliver
 
 MAP_BYTES = 256 * 1024 * 1024
@@ -67,6 +73,10 @@ def _nothing() -> None:
     pass
 
 
+def _unheard(_text: str) -> None:
+    pass
+
+
 class LmdbStore:
     """See `interface.Store`."""
 
@@ -78,6 +88,8 @@ class LmdbStore:
         synced: bool,
         map_bytes: int = MAP_BYTES,
         on_close: Callable[[], None] = _nothing,
+        note: Callable[[str], None] = _unheard,
+        post_from_thread: Post | None = None,
     ) -> None:
         """Open the data file in `folder`, making an empty one if there is none.
 
@@ -87,6 +99,7 @@ class LmdbStore:
         """
         if not (folder / data_file.DATA_FILE).exists():
             data_file.create(folder, synced=synced)
+        self.folder = folder
         self._file = LmdbFile(folder, synced=synced, map_bytes=map_bytes)
         try:
             self._state = load(self._file)
@@ -94,19 +107,27 @@ class LmdbStore:
             self._file.close()
             raise
         self._metadata, self._extents, self._backlog = self._state
+        self.commit_times = CommitTimes()
         self._post = post
         self._on_close = on_close
+        self._note = note
         self._unavailable: str | None = None
         """Why every call fails, if so."""
+        self._refusal: str | None = None
+        """Why every change fails, if so."""
+        self._reopening = Reopening(self._file.path, post_from_thread or post, self._reopen)
         self._watchers = Watchers()
+        self._metadata_watchers: list[Callable[[], None]] = []
         self._pending: list[tuple[Callable[[Group, Any], Any], Any, Completion[Any]]] = []
         self._start_is_posted = False
         self._under_way: Group | ReclaimStep | None = None
         """What the commit thread is busy with."""
+        self._copies = 0
+        """How many are being taken: they need what is trimmed and deleted meanwhile."""
         self._may_reclaim = True
         """Not while calls wait that came before, nor right after a step has failed."""
         self._news: list[Iterator[Callable[[], None]]] = []
-        self._thread = CommitThread(post) if synced else None
+        self._thread = CommitThread(post, self.commit_times) if synced else None
         if self._backlog:
             self._post_start()
 
@@ -145,7 +166,7 @@ class LmdbStore:
         runs: list[Run] = []
         if position >= end:
             return runs
-        if self._under_way is None:
+        if self._under_way is None and self._refusal is None:
             self._forget_touched()
         try:
             cursor = self._file.snapshot().cursor(self._file.tables.records)
@@ -192,10 +213,31 @@ class LmdbStore:
         self._require_available()
         return self._watchers.add(log_id, callback)
 
+    def watch_metadata(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when keys are found changed after the file was opened again."""
+        self._metadata_watchers.append(callback)
+
     def check(self) -> list[str]:
         """Every broken promise found. Reads every record."""
         self._require_available()
         return lmdb_check.check(self._file, self._state)
+
+    def begin_copy(self) -> StoreCopy:
+        """A copy of what is committed now; no space is given back until it is closed."""
+        self._require_available()
+        self._copies += 1
+        return StoreCopy(self._file_to_read, self._metadata, self._extents, self._end_copy)
+
+    def _file_to_read(self) -> LmdbFile:
+        self._require_available()
+        if self._under_way is None and self._refusal is None:
+            self._forget_touched()
+        return self._file
+
+    def _end_copy(self) -> None:
+        self._copies -= 1
+        if self._backlog and self._refusal is None:
+            self._post_start()
 
     def close(self) -> None:
         """Finish what was called before, release the file; later calls fail."""
@@ -208,7 +250,7 @@ class LmdbStore:
             if work is not None:
                 did_not_fit = isinstance(error, lmdb.MapFullError)
                 self._settle(work, self._commit_now(work) if did_not_fit else error)
-        while self._pending and self._unavailable is None:
+        while self._pending and self._refusal is None:
             group = self._gather()
             self._settle(group, self._commit_now(group))
         if self._unavailable is None:
@@ -221,8 +263,8 @@ class LmdbStore:
 
     def _enqueue(self, call: Callable[[Group, Any], Any], argument: object) -> Completion[Any]:
         completion: Completion[Any] = Completion()
-        if self._unavailable is not None:
-            self._post(partial(completion.fail, StoreUnavailable(self._unavailable)))
+        if self._refusal is not None:
+            self._post(partial(completion.fail, StoreUnavailable(self._refusal)))
             return completion
         self._pending.append((call, argument, completion))
         if self._under_way is None and not self._start_is_posted:
@@ -235,14 +277,14 @@ class LmdbStore:
 
     def _start_posted(self) -> None:
         self._start_is_posted = False
-        if self._unavailable is None and self._under_way is None:
+        if self._refusal is None and self._under_way is None:
             self._start_next()
             self._tell()
 
     def _start_next(self) -> None:
         """Begin the next commit, if there is anything to do. An unsynced store also finishes it."""
         work: Group | ReclaimStep
-        if self._backlog and self._may_reclaim:
+        if self._backlog and self._may_reclaim and not self._copies:
             work = ReclaimStep(self._backlog, self._extents)
         elif self._pending:
             work = self._gather()
@@ -269,7 +311,7 @@ class LmdbStore:
         """Write the work, with a larger map if need be. Returns the error that prevented it."""
         while True:
             try:
-                error = try_commit(self._file.fill(work))
+                error = try_commit(self._file.fill(work), self.commit_times)
                 if not isinstance(error, lmdb.MapFullError):
                     return error
                 self._file.grow()
@@ -306,13 +348,18 @@ class LmdbStore:
 
     def _finish(self, work: Group | ReclaimStep, error: _WriteError | None) -> None:
         self._settle(work, error)
+        if self._refusal is not None:
+            return
         if self._thread is not None:
             self._start_next()
-        elif self._pending or (self._backlog and self._may_reclaim):
+        elif self._pending or (self._backlog and self._may_reclaim and not self._copies):
             self._post_start()
 
     def _settle(self, work: Group | ReclaimStep, error: _WriteError | None) -> None:
         """Take over what was committed, or drop what was not, and note whom to tell."""
+        if error is not None and not self._is_clean(error):
+            self._suspend(work, error)
+            return
         self._file.end_snapshot()
         if isinstance(work, ReclaimStep):
             self._may_reclaim = error is None and not self._pending
@@ -329,6 +376,57 @@ class LmdbStore:
                 self._fail([completion for completion, _ in work.results], f"Nothing was stored: {reason}")
         if isinstance(error, MapCannotGrow):
             self._abandon(str(error))
+
+    def _is_clean(self, error: _WriteError) -> bool:
+        """Whether nothing of the work is on disk; a file that is closed anyway need not be asked."""
+        return isinstance(error, MapCannotGrow) or (is_clean(error) and not self._file.is_given_up())
+
+    def _suspend(self, work: Group | ReclaimStep, error: _WriteError) -> None:
+        """Refuse changes until the file was opened again. Readers keep their snapshot."""
+        self._refusal = f"The disk has failed ({error}), and the data file is not open again yet."
+        if isinstance(work, Group):
+            for completion, _ in work.results:
+                doubt = StoreInDoubt(f"The disk failed: it is not known what was stored: {error}")
+                self._news.append(iter([partial(completion.fail, doubt)]))
+        self._fail([completion for _, _, completion in self._pending], self._refusal)
+        self._pending.clear()
+        delay_s = self._reopening.schedule()
+        self._note(f"{self._file.path}: {error}; no writes until it is opened again, in {delay_s} s")
+
+    def _reopen(self, disk_error: OSError | None) -> None:
+        """Open the file again, and take what is in it for what was committed."""
+        if self._unavailable is not None:
+            return
+        try:
+            if disk_error is not None:
+                raise disk_error
+            self._file.reopen()
+            found = load(self._file)
+            self._prove()
+        except (OSError, StoreUnreadable, *_WRITE_ERRORS) as error:
+            delay_s = self._reopening.schedule()
+            self._note(f"{self._file.path} cannot be opened again: {error}; next attempt in {delay_s} s")
+            return
+        before, self._state = self._state, found
+        self._metadata, self._extents, self._backlog = found
+        self._reopening.succeeded()
+        self._refusal = None
+        self._may_reclaim = True
+        self._note(f"{self._file.path} was opened again: it takes writes")
+        if found.metadata != before.metadata:
+            self._news.append(iter(self._metadata_watchers))
+        self._news.append(self._watchers.calls(_changed_logs(before.extents, found.extents)))
+        self._tell()
+        if self._backlog:
+            self._post_start()
+
+    def _prove(self) -> None:
+        """Raise what keeps the disk from taking a commit, unless it is only full."""
+        try:
+            self._file.prove()
+        except _WRITE_ERRORS as error:
+            if not self._is_clean(error):
+                raise
 
     def _take_over(self, group: Group) -> None:
         self._file.touched(group.payload_bytes)
@@ -374,12 +472,17 @@ class LmdbStore:
 
     def _give_up(self, reason: str) -> None:
         """Release the file; every later call fails with `reason`."""
-        self._unavailable = reason
+        self._unavailable = self._refusal = reason
+        self._reopening.cancel()
         if self._thread is not None:
             self._thread.stop()
             self._thread = None
         self._file.close()
         self._on_close()
+
+
+def _changed_logs(before: Mapping[int, Extent], after: Mapping[int, Extent]) -> list[int]:
+    return [log_id for log_id in {**before, **after} if before.get(log_id) != after.get(log_id)]
 
 
 def _find_block(cursor: lmdb.Cursor[bytes], log_id: int, position: int) -> int:

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
+from time import perf_counter
 from typing import TypeVar
 
+from headwater.storage.commit_times import CommitTimes
 from headwater.storage.completion import Completion
 from headwater.storage.interface import (
     Change,
@@ -48,6 +50,7 @@ class MemoryStore:
     """See `interface.Store`."""
 
     def __init__(self, post: Post) -> None:
+        self.commit_times = CommitTimes()
         self._post = post
         self._logs: dict[int, _Log] = {}
         self._metadata: dict[str, Metadata] = {}
@@ -116,6 +119,9 @@ class MemoryStore:
         self._require_open()
         return self._watchers.add(log_id, callback)
 
+    def watch_metadata(self, callback: Callable[[], None]) -> None:
+        """There is no file that could be opened again."""
+
     def check(self) -> list[str]:
         """Every broken promise found."""
         self._require_open()
@@ -158,7 +164,9 @@ class MemoryStore:
     def _take_effect(self) -> Iterator[Callable[[], None]]:
         """Make the pending calls; what is left to do is to tell of them."""
         pending, self._pending, self._touched = self._pending, [], {}
+        started_s = perf_counter()
         resolutions = [call() for call in pending]
+        self.commit_times.durations.add(perf_counter() - started_s)
         touched = self._touched
 
         def calls() -> Iterator[Callable[[], None]]:

@@ -10,51 +10,75 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypedDict
 
 import lmdb
 
 from headwater.storage import data_file, temporary_folder
 from headwater.storage.data_file import DATA_FILE, NEW_DATA_FILE
 from headwater.storage.directory_lock import LOCK_FILE, DirectoryLock
-from headwater.storage.interface import Post, Store, StoreUnavailable, StoreUnreadable
+from headwater.storage.interface import Post, StoreUnavailable, StoreUnreadable
 from headwater.storage.lmdb_store import LmdbStore
+
+
+class _Told(TypedDict):
+    """What the store is given for itself."""
+
+    note: Callable[[str], None]
+    post_from_thread: Post | None
+
 
 BEFORE_DATA = {LOCK_FILE, NEW_DATA_FILE, "tls"}
 """What a directory may hold before it holds data: the certificates of `--tls` are made first."""
 
 
-def open_store(data_dir: Path | None, post: Post) -> Store:
-    """Open the store. Raises `StoreLocked`, `StoreUnreadable`, `StoreUnavailable`."""
+def _unheard(_text: str) -> None:
+    pass
+
+
+def open_store(
+    data_dir: Path | None,
+    post: Post,
+    *,
+    note: Callable[[str], None] = _unheard,
+    post_from_thread: Post | None = None,
+) -> LmdbStore:
+    """Open the store. Raises `StoreLocked`, `StoreUnreadable`, `StoreUnavailable`.
+
+    For `note` and `post_from_thread` see `LmdbStore`.
+    """
+    told: _Told = {"note": note, "post_from_thread": post_from_thread}
     if data_dir is None:
-        return _open_temporary(post)
+        return _open_temporary(post, told)
     try:
-        return _open_directory(data_dir, post)
+        return _open_directory(data_dir, post, told)
     except FileExistsError as error:
         raise StoreUnreadable(f"The data directory {data_dir} is not a directory.") from error
     except (OSError, lmdb.Error) as error:
         raise StoreUnreadable(f"The data directory {data_dir} cannot be used: {error}") from error
 
 
-def _open_temporary(post: Post) -> Store:
+def _open_temporary(post: Post, told: _Told) -> LmdbStore:
     temporary_folder.remove_abandoned()
     try:
         folder, remove = temporary_folder.make()
     except OSError as error:
         raise StoreUnavailable(f"There is no place for temporary data: {error}") from error
     try:
-        return LmdbStore(folder, post, synced=False, on_close=remove)
+        return LmdbStore(folder, post, synced=False, on_close=remove, **told)
     except (OSError, lmdb.Error) as error:
         remove()
         raise StoreUnavailable(f"There is no place for temporary data in {folder}: {error}") from error
 
 
-def _open_directory(data_dir: Path, post: Post) -> Store:
+def _open_directory(data_dir: Path, post: Post, told: _Told) -> LmdbStore:
     folder = data_dir.absolute()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = _take_over(folder)
     try:
-        return LmdbStore(folder, post, synced=True, on_close=lock.release)
+        return LmdbStore(folder, post, synced=True, on_close=lock.release, **told)
     except BaseException:
         lock.release()
         raise

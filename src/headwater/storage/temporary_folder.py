@@ -15,12 +15,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from headwater.storage.data_file import DATA_FILE, NEW_DATA_FILE
+from headwater.storage.data_file import DATA_FILE, FUNCTIONS_FOLDER, NEW_DATA_FILE
 from headwater.storage.directory_lock import LOCK_FILE, DirectoryLock
 from headwater.storage.interface import StoreLocked
 
 PREFIX = "headwater-"
-_OUR_FILES = {LOCK_FILE, DATA_FILE, NEW_DATA_FILE}
+_OUR_FILES = {LOCK_FILE, DATA_FILE, NEW_DATA_FILE, FUNCTIONS_FOLDER}
 
 
 def make() -> tuple[Path, Callable[[], None]]:

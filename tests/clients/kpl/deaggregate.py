@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
-
-# Not of the environment in which types are checked.
-from aws_kinesis_agg.deaggregator import iter_deaggregate_records  # type: ignore[import-not-found]
+from aws_kinesis_agg.deaggregator import iter_deaggregate_records
 
 
 def main(stream_name: str) -> None:

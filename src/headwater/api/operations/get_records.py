@@ -17,16 +17,30 @@ from headwater.model.errors import InvalidArgumentException, ProvisionedThroughp
 async def get_records(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
     """`NextShardIterator` is absent exactly when `ChildShards` is there: at the end of a closed shard."""
     iterator, held, shard = await open_iterator(engine, request.ShardIterator, *caller)
-    stream, limits = held.stream, held.limits
+    stream, limits, metrics = held.stream, held.limits, held.metrics
     if request.StreamARN is not None and request.StreamARN != stream.arn:
         raise InvalidArgumentException(f"The ShardIterator is not one of {request.StreamARN}.")
     stop_dry_run(request)
+    started_s = engine.stopwatch()
     if limits is not None and not limits.gives(shard.log_id, engine.now_ms()):
+        metrics.get_records_refused(shard.shard_id, engine.stopwatch() - started_s)
         raise ProvisionedThroughputExceededException(rate_exceeded(stream, shard.shard_id))
     limit = request.Limit or RECORDS_PER_READ_MAX
-    reading = await read_shard(engine, stream, shard, iterator.position, limit)
+    try:
+        reading = await read_shard(engine, stream, shard, iterator.position, limit)
+    except Exception:
+        metrics.get_records_failed(engine.stopwatch() - started_s)
+        raise
     if limits is not None:
-        limits.gave(shard.log_id, reading.records.size(), engine.now_ms())
+        limits.gave(shard.log_id, reading.size, engine.now_ms())
+    metrics.get_records(
+        shard.index,
+        len(reading.records),
+        reading.size,
+        reading.millis_behind_latest,
+        engine.stopwatch() - started_s,
+        at_end=reading.next_position is None,
+    )
     answer: dict[str, Any] = {
         "Records": reading.records,
         "MillisBehindLatest": reading.millis_behind_latest,

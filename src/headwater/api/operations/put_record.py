@@ -25,21 +25,32 @@ async def put_record(engine: Engine, caller: Caller, request: Any) -> dict[str, 
     held = engine.settled(name) or await engine.serving(name)
     check_record(held.stream, record, "data")
     if request.SequenceNumberForOrdering is not None:
-        _check_ordering(held.stream, request.SequenceNumberForOrdering, engine.now_ms())
+        _check_ordering(held.stream, request.SequenceNumberForOrdering, engine.arrival_ms())
     stop_dry_run(request)
-    shard_id, sequence_number = await append_one(engine, held, record)
+    data, partition_key, _ = record
+    size = len(data) if partition_key is None else len(data) + len(partition_key.encode())
+    metrics = held.metrics
+    started_s = engine.stopwatch()
+    try:
+        shard_id, sequence_number = await append_one(engine, held, record, size)
+    except Exception:
+        metrics.put_record_failed(engine.stopwatch() - started_s)
+        raise
     if sequence_number is None:
+        metrics.put_record_refused(shard_id, engine.stopwatch() - started_s)
         raise ProvisionedThroughputExceededException(rate_exceeded(held.stream, shard_id))
+    metrics.put_durations_s.append(engine.stopwatch() - started_s)
+    metrics.put_sizes.append(size)
     answer = {"ShardId": shard_id, "SequenceNumber": sequence_number}
     if held.stream.encryption_type == "KMS":
         answer["EncryptionType"] = "KMS"
     return answer
 
 
-def _check_ordering(stream: Stream, text: str, now_ms: int) -> None:
+def _check_ordering(stream: Stream, text: str, arrival_ms: int) -> None:
     """Records are stored in the order of arrival, so the number only has to be one that was given."""
     number = parse_sequence_number(text)
-    newest_s = max(now_ms // 1000, *(shard.epoch_s for shard in stream.shards))
+    newest_s = max(arrival_ms // 1000, *(shard.epoch_s for shard in stream.shards))
     if number is None or number.time_s > newest_s:
         raise InvalidArgumentException(
             f"ExclusiveMinimumSequenceNumber {text} used in PutRecord on stream {stream.label} is invalid."

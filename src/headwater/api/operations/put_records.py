@@ -7,7 +7,7 @@ from typing import Any
 from headwater.api.dry_run import stop_dry_run
 from headwater.api.record_checks import check_records, require_partition_keys
 from headwater.api.stream_reference import stream_named
-from headwater.engine.appending import NewRecord, append
+from headwater.engine.appending import NOWHERE, NewRecord, append
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.throughput_limits import rate_exceeded
@@ -28,9 +28,20 @@ async def put_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
     held = engine.settled(name) or await engine.serving(name)
     check_records(held.stream, records)
     stop_dry_run(request)
-    is_limited = held.limits is not None
-    placements = await append(engine, held, records)
-    failed = sum(sequence_number is None for _, sequence_number in placements) if is_limited else 0
+    started_s = engine.stopwatch()
+    try:
+        placements, size, is_whole = await append(engine, held, records)
+    except Exception:
+        held.metrics.put_records_failed(len(records), engine.stopwatch() - started_s)
+        raise
+    failed = 0 if is_whole else sum(sequence_number is None for _, sequence_number in placements)
+    held.metrics.put_records(
+        placements,
+        failed,
+        size,
+        engine.stopwatch() - started_s,
+        lost=placements.count(NOWHERE) if failed else 0,
+    )
     answer: dict[str, Any] = {
         "FailedRecordCount": failed,
         "Records": _described(held.stream, placements) if failed else PlacementList(placements),
@@ -41,10 +52,15 @@ async def put_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
 
 
 def _described(stream: Stream, placements: list[Placement]) -> list[dict[str, Any]]:
-    """The results when some records were refused: each has either a place or an error."""
+    """The results when some records were refused or failed: each has either a place or an error."""
     results = PlacementList(placements).documents()
     for at, (shard_id, sequence_number) in enumerate(placements):
-        if sequence_number is None:
+        if placements[at] == NOWHERE:
+            results[at] = {
+                "ErrorCode": "InternalFailure",
+                "ErrorMessage": "Internal Service Failure",
+            }
+        elif sequence_number is None:
             results[at] = {
                 "ErrorCode": ProvisionedThroughputExceededException.code,
                 "ErrorMessage": rate_exceeded(stream, shard_id),

@@ -1,0 +1,33 @@
+"""A bound on the bytes that all shards of a consumer have read and not handled yet."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class BufferBound:
+    """Counts bytes. A shard without a page of its own may always read one, so each goes on."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._changed = asyncio.Event()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody should read ahead."""
+        return self._bytes >= self._most_bytes
+
+    def add(self, size_bytes: int) -> None:
+        """So many bytes were read."""
+        self._bytes += size_bytes
+
+    def remove(self, size_bytes: int) -> None:
+        """So many bytes were handled or thrown away."""
+        self._bytes -= size_bytes
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def change(self) -> None:
+        """Return when something was removed."""
+        await self._changed.wait()

@@ -1,0 +1,81 @@
+"""A record as an application gets it.
+
+One object for each record, decoded from the answer in one step: there are many of them,
+so they are slots without a garbage collector's header, and what is not on the wire is
+filled in by the reader of the shard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+
+class Record(msgspec.Struct, gc=False, eq=False, kw_only=True):
+    """A record of a stream, or one of the records that a producer aggregated into it."""
+
+    data: bytes = msgspec.field(name="Data")
+    partition_key: str = msgspec.field(name="PartitionKey", default="")
+    """Empty when the record has none."""
+    sequence_number: str = msgspec.field(name="SequenceNumber")
+    """Grows in its shard. The records of one aggregate share theirs."""
+    approximate_arrival_timestamp: float = msgspec.field(name="ApproximateArrivalTimestamp", default=0.0)
+    """When the stream got it: seconds since the Unix epoch."""
+    encryption_type: str | None = msgspec.field(name="EncryptionType", default=None)
+    shard_id: str = ""
+    sub_sequence_number: int = 0
+    """Its place in its aggregate, from 0."""
+    is_aggregated: bool = False
+    explicit_hash_key: str | None = None
+    """Known for aggregated records only."""
+    checkpointer: Callable[[Record], Awaitable[None]] | None = None
+    """Who writes its checkpoint; none outside of a consumer's own process."""
+
+    @property
+    def arrived_at(self) -> datetime:
+        """When the stream got it, in UTC."""
+        return datetime.fromtimestamp(self.approximate_arrival_timestamp, UTC)
+
+    def checkpoint(self) -> Awaitable[None]:
+        """Say that this record and all before it in its shard are done, and write that down.
+
+        With `KinesisConsumer` it is written when this returns; with `AsyncKinesisConsumer` when what
+        this returns was awaited. A checkpoint never goes back: an earlier record's changes nothing.
+        Raises `LeaseLost` when another worker has the shard now, and RuntimeError in a worker process.
+        """
+        if self.checkpointer is None:
+            raise RuntimeError("a record can be checkpointed only in the process that read it")
+        return self.checkpointer(self)
+
+    def fields(self) -> tuple[Any, ...]:
+        """All that is known of it, for another process."""
+        return (
+            self.data,
+            self.partition_key,
+            self.sequence_number,
+            self.approximate_arrival_timestamp,
+            self.encryption_type,
+            self.shard_id,
+            self.sub_sequence_number,
+            self.is_aggregated,
+            self.explicit_hash_key,
+        )
+
+    @classmethod
+    def of(cls, fields: tuple[Any, ...]) -> Record:
+        """The record that `fields` was taken from."""
+        data, key, number, arrival, encryption, shard_id, sub_number, is_aggregated, hash_key = fields
+        return cls(
+            data=data,
+            partition_key=key,
+            sequence_number=number,
+            approximate_arrival_timestamp=arrival,
+            encryption_type=encryption,
+            shard_id=shard_id,
+            sub_sequence_number=sub_number,
+            is_aggregated=is_aggregated,
+            explicit_hash_key=hash_key,
+        )

@@ -1,0 +1,158 @@
+"""How many bytes of data and keys lie between two positions of a log, without looking at the records.
+
+To find the size of a record in what a store gives back takes a microsecond, more than
+all the rest of reading it. When it is appended its size is known. So there is a mark
+every few records: a position, and the size of all before it. What lies between two
+marks is a difference; only the records outside of them are looked at.
+
+Marks are kept in memory only, for what this process has appended, and so many for each
+log at most: then every second of the older half goes. What has no marks is looked at.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from headwater.model.record import size_of
+from headwater.storage.interface import Run
+
+MARK_RECORDS = 8
+"""There is a mark after so many records, or after the append that went past them."""
+MARKS_MAX = 16_384
+"""Of one log: 256 KiB."""
+
+
+class _LogSize:
+    __slots__ = ("mark_at", "next", "positions", "size", "sizes")
+
+    def __init__(self, position: int) -> None:
+        """Know nothing of what lies before a position."""
+        self.positions = array("Q", (position,))
+        self.sizes = array("Q", (0,))
+        self.next = position
+        self.size = 0
+        self.mark_at = position + MARK_RECORDS
+
+    def grow(self, totals: Sequence[int]) -> None:
+        """Take in records, by the size of the log after each of them."""
+        first = self.next + 1
+        skipped = self.mark_at - first
+        self.next += len(totals)
+        self.size = totals[-1]
+        if self.next < self.mark_at:
+            return
+        self.positions.extend(range(first + skipped, self.next + 1, MARK_RECORDS))
+        self.sizes.extend(totals[skipped::MARK_RECORDS])
+        self._marked()
+
+    def grow_by(self, count: int, size: int) -> None:
+        """Take in records of which only the size of all is known."""
+        self.next += count
+        self.size += size
+        if self.next >= self.mark_at:
+            self.positions.append(self.next)
+            self.sizes.append(self.size)
+            self._marked()
+
+    def _marked(self) -> None:
+        self.mark_at = self.positions[-1] + MARK_RECORDS
+        while len(self.positions) > MARKS_MAX:
+            del self.positions[1 : MARKS_MAX // 2 : 2]
+            del self.sizes[1 : MARKS_MAX // 2 : 2]
+
+
+class LogSizes:
+    """The sizes of all logs."""
+
+    def __init__(self) -> None:
+        self.latest: defaultdict[int, dict[int, int]] = defaultdict(dict)
+        """By log and position, the sizes of records that were appended alone; to add one needs no call."""
+        self._logs: dict[int, _LogSize] = {}
+
+    def grew(self, log_id: int, position: int, count: int, size: int) -> None:
+        """So many records of so many bytes in all were appended at a position."""
+        self._take_in(log_id)
+        self._log_at(log_id, position).grow_by(count, size)
+
+    def gather(self) -> None:
+        """Take in the latest sizes. Called often, so that they do not pile up."""
+        for log_id in tuple(self.latest):
+            self._take_in(log_id)
+
+    def size_of(self, log_id: int, runs: Sequence[Run]) -> int:
+        """Data and keys of records that follow one another in the log, in bytes."""
+        if not runs:
+            return 0
+        first_position, next_position = runs[0].position, runs[-1].position + len(runs[-1].payloads)
+        if next_position - first_position <= MARK_RECORDS:
+            return _size(runs)
+        self._take_in(log_id)
+        log = self._logs.get(log_id)
+        if log is None:
+            return _size(runs)
+        first = bisect_left(log.positions, first_position)
+        last = bisect_right(log.positions, next_position) - 1
+        if first >= last:
+            return _size(runs)
+        marked = log.sizes[last] - log.sizes[first]
+        before, after = _before(runs, log.positions[first]), _from(runs, log.positions[last])
+        return marked + _size(before) + _size(after)
+
+    def forget(self, log_ids: Iterable[int]) -> None:
+        """These logs are gone."""
+        for log_id in log_ids:
+            self._logs.pop(log_id, None)
+            self.latest.pop(log_id, None)
+
+    def _take_in(self, log_id: int) -> None:
+        if log_id not in self.latest:
+            return
+        sizes = self.latest.pop(log_id)
+        positions = tuple(sizes)
+        if positions[-1] - positions[0] == len(positions) - 1:
+            log = self._log_at(log_id, positions[0])
+            totals = accumulate(sizes.values(), initial=log.size)
+            next(totals)
+            log.grow(tuple(totals))
+            return
+        for position, size in sizes.items():
+            self._log_at(log_id, position).grow_by(1, size)
+
+    def _log_at(self, log_id: int, position: int) -> _LogSize:
+        """What is known of a log that ends at a position; nothing, if other records came in between."""
+        log = self._logs.get(log_id)
+        if log is None or log.next != position:
+            log = self._logs[log_id] = _LogSize(position)
+        return log
+
+
+def _size(runs: Iterable[Run]) -> int:
+    size = 0
+    for run in runs:
+        for payload in run.payloads:
+            size += size_of(payload)
+    return size
+
+
+def _before(runs: Sequence[Run], end: int) -> list[Run]:
+    """What of the runs lies before a position."""
+    found = []
+    for run in runs:
+        if run.position >= end:
+            break
+        found.append(run._replace(payloads=run.payloads[: end - run.position]))
+    return found
+
+
+def _from(runs: Sequence[Run], begin: int) -> list[Run]:
+    """What of the runs lies at a position or after it; the last run first."""
+    found = []
+    for run in reversed(runs):
+        if run.position + len(run.payloads) <= begin:
+            break
+        found.append(run._replace(payloads=run.payloads[max(begin - run.position, 0) :]))
+    return found

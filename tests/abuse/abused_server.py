@@ -1,0 +1,151 @@
+"""A durable server that is abused, and somebody who goes on using it as one should.
+
+Its limits of time are short, so that a test sees them; those of size are the default ones.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.crash.server_process import HEADERS, PATIENCE_S, Connection, ServerProcess
+
+IDLE_TIMEOUT_S = 1
+REQUEST_TIMEOUT_S = 1
+GROWTH_MIB_MAX = 96.0
+"""What the server may hold more than before, whatever is done to it: a few of the largest requests."""
+SHARE_MIN = 20
+"""So many calls must be answered to somebody else while it is abused."""
+
+
+class AbusedServer:
+    """Use it in a `with` block of `abused_server`."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self._server = server
+        self._opened = ExitStack()
+        with closing(server.connect()) as connection:
+            connection.call("CreateStream", StreamName="orders", ShardCount=1)
+            put(connection, b"first")
+        self._memory_mib = self.memory_mib()
+
+    def connect(self) -> socket.socket:
+        """A connection of somebody who means no good."""
+        connected = socket.create_connection(("127.0.0.1", self._server.port), timeout=PATIENCE_S)
+        return self._opened.enter_context(connected)
+
+    def fill(self, count: int, size: int) -> str:
+        """Put large records; an iterator at the first one."""
+        with closing(self._server.connect()) as connection:
+            for _ in range(count):
+                put(connection, b"x" * size)
+            shard = connection.call("ListShards", StreamName="orders")["Shards"][0]["ShardId"]
+            answer = connection.call(
+                "GetShardIterator", StreamName="orders", ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+            )
+            return str(answer["ShardIterator"])
+
+    def memory_mib(self) -> float:
+        """What the process holds, other than pages of files; 0 where that cannot be known."""
+        if sys.platform != "linux":
+            return 0.0
+        status = Path(f"/proc/{self._server.pid}/status").read_text()
+        found = re.search(r"RssAnon:\s+(\d+) kB", status)
+        assert found is not None
+        return int(found[1]) / 1024
+
+    @contextmanager
+    def serving_others(self, growth_mib_max: float = GROWTH_MIB_MAX) -> Iterator[None]:
+        """Somebody else's calls are answered while the block runs, and memory stays bounded."""
+        answered, over, faults = [0], threading.Event(), []
+
+        def use() -> None:
+            try:
+                with closing(self._server.connect()) as connection:
+                    while not over.is_set() or answered[0] < SHARE_MIN:
+                        put(connection, b"meanwhile")
+                        answered[0] += 1
+            except (OSError, AssertionError) as fault:
+                faults.append(fault)
+
+        user = threading.Thread(target=use)
+        user.start()
+        try:
+            yield
+            wait_until(lambda: answered[0] >= SHARE_MIN or bool(faults))
+        finally:
+            over.set()
+            user.join()
+        assert not faults, faults
+        grown = self.memory_mib() - self._memory_mib
+        assert grown < growth_mib_max, f"{grown:.0f} MiB more than before"
+
+    def close(self) -> None:
+        self._opened.close()
+
+
+def put(connection: Connection, data: bytes) -> None:
+    text = base64.b64encode(data).decode()
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        status, answer = connection.ask("PutRecord", StreamName="orders", PartitionKey="key", Data=text)
+        if status == 200:
+            return
+        assert answer["__type"] == "ResourceNotFoundException", answer  # it is CREATING
+        assert time.monotonic() < deadline
+
+
+def request(operation: str, body: bytes | None = None, **members: Any) -> bytes:
+    """A whole request of HTTP/1.1."""
+    if body is None:
+        body = json.dumps(members).encode()
+    return head(operation, f"Content-Length: {len(body)}") + body
+
+
+def head(operation: str, *more: str) -> bytes:
+    """The head of a request of HTTP/1.1, with more lines."""
+    lines = [f"{name}: {value}" for name, value in HEADERS.items()]
+    lines += ["Host: localhost", f"X-Amz-Target: Kinesis_20131202.{operation}", *more]
+    return "\r\n".join(["POST / HTTP/1.1", *lines, "", ""]).encode()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Wait until the server has closed a connection; what it says before is dropped."""
+    try:
+        while connection.recv(1 << 20):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+@contextmanager
+def abused_server(
+    folder: Path, idle_timeout_s: float = IDLE_TIMEOUT_S, request_timeout_s: float = REQUEST_TIMEOUT_S
+) -> Iterator[AbusedServer]:
+    """A server of its own; at the end it has had no fault."""
+    options = ["--idle-timeout-s", str(idle_timeout_s), "--request-timeout-s", str(request_timeout_s)]
+    server = ServerProcess(folder / "data", 0, folder / "log", *options)
+    try:
+        server.wait_until_ready()
+        with closing(AbusedServer(server)) as abused:
+            yield abused
+    finally:
+        server.kill()
+    assert "Traceback" not in (folder / "log").read_text()

@@ -1,0 +1,55 @@
+"""A worker as a program: it prints what it is given, then says that it is done.
+
+Arguments: stream, endpoint, state (`sqlite:PATH` or `dynamodb:TABLE:URL`), worker, lease
+duration in seconds, and how many processes handle. A line is: time in ns, shard, key,
+number; `begin` and `end` around each batch.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+
+from headwater.client import Batch, DynamoDBState, KinesisConsumer, SQLiteState
+from headwater.client.lease_state import LeaseState
+
+
+def print_batch(batch: Batch) -> None:
+    """Print everything before anything is done: what was printed was handled."""
+    lines = "".join(
+        f"{time.time_ns()}\t{batch.shard_id}\t{record.partition_key}\t{record.data.decode()}\n"
+        for record in batch
+    )
+    os.write(1, lines.encode())
+    if random.random() < 0.02:
+        raise RuntimeError("a fault of the handler")
+
+
+def state_of(named: str) -> LeaseState:
+    kind, _, place = named.partition(":")
+    if kind == "sqlite":
+        return SQLiteState(place)
+    table, _, url = place.partition(":")
+    return DynamoDBState(table, endpoint_url=url, region_name="us-east-1")
+
+
+def main() -> None:
+    stream, endpoint_url, state, worker_id, lease_duration_s, processes = sys.argv[1:]
+    KinesisConsumer(
+        stream,
+        endpoint_url=endpoint_url,
+        region_name="us-east-1",
+        state=state_of(state),
+        start="TRIM_HORIZON",
+        worker_id=worker_id,
+        lease_duration_s=float(lease_duration_s),
+        hand_over_timeout_s=3 * float(lease_duration_s),
+        retries=None,
+        processes=int(processes),
+    ).run(print_batch)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Reading by enhanced fan-out: registration, the end of a subscription, and others who subscribe."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from headwater.client import KinesisConsumer
+from headwater.testing import Headwater
+
+
+@pytest.fixture
+def headwater_alone() -> Iterator[Headwater]:
+    """A server whose clock a test may move."""
+    with Headwater() as server:
+        server.client().create_stream(StreamName="stream", ShardCount=1)
+        yield server
+
+
+def consumer_of(server: Headwater, **settings: Any) -> KinesisConsumer:
+    return KinesisConsumer(
+        "stream",
+        start="TRIM_HORIZON",
+        fan_out="reader",
+        endpoint_url=server.endpoint_url,
+        region_name="us-east-1",
+        **settings,
+    )
+
+
+def put(server: Headwater, *numbers: int) -> None:
+    kinesis = server.client()
+    for number in numbers:
+        kinesis.put_record(StreamName="stream", PartitionKey="key", Data=b"%d" % number)
+
+
+def take(consumer: KinesisConsumer, count: int) -> list[int]:
+    numbers = []
+    for record in consumer:
+        numbers.append(int(record.data))
+        if len(numbers) == count:
+            break
+    return numbers
+
+
+def stream_arn(server: Headwater) -> str:
+    summary = server.client().describe_stream_summary(StreamName="stream")["StreamDescriptionSummary"]
+    return str(summary["StreamARN"])
+
+
+def test_the_consumer_is_registered_and_stays_so(headwater_alone: Headwater) -> None:
+    put(headwater_alone, 0)
+    for _ in range(2):
+        with consumer_of(headwater_alone) as consumer:
+            assert take(consumer, 1) == [0]
+    found = headwater_alone.client().list_stream_consumers(StreamARN=stream_arn(headwater_alone))["Consumers"]
+    assert [registered["ConsumerName"] for registered in found] == ["reader"]
+
+
+def test_a_subscription_that_ended_goes_on_without_a_gap(headwater_alone: Headwater) -> None:
+    with consumer_of(headwater_alone) as consumer:
+        first = 0
+        for minutes in (0, 5, 6, 5):
+            headwater_alone.clock.advance(minutes=minutes)
+            put(headwater_alone, first, first + 1)
+            assert take(consumer, 2) == [first, first + 1]
+            first += 2
+
+
+def test_a_shard_that_another_subscription_took_is_taken_back(headwater_alone: Headwater) -> None:
+    kinesis = headwater_alone.client()
+    with consumer_of(headwater_alone) as consumer:
+        put(headwater_alone, 0)
+        assert take(consumer, 1) == [0]
+        headwater_alone.clock.advance(seconds=10)  # a shard that was just subscribed to is not given away
+        arn = kinesis.describe_stream_consumer(StreamARN=stream_arn(headwater_alone), ConsumerName="reader")[
+            "ConsumerDescription"
+        ]["ConsumerARN"]
+        other = kinesis.subscribe_to_shard(
+            ConsumerARN=arn, ShardId="shardId-000000000000", StartingPosition={"Type": "LATEST"}
+        )
+        headwater_alone.clock.advance(seconds=10)
+        # The loop asks for what is put by another thread, while the consumer subscribes again and again.
+        threading.Timer(0.2, put, (headwater_alone, 1, 2)).start()
+        assert take(consumer, 2) == [1, 2]
+        other["EventStream"].close()

@@ -1,0 +1,33 @@
+"""Every operation with requests of every kind; `operation_fuzz` says what must hold."""
+
+import pytest
+
+from tests.fuzz.operation_fuzz import OFFERED, Fuzzed, fuzz
+
+EVERYDAY_EXAMPLES = 80
+LONG_EXAMPLES = 800
+HOSTILE_BODIES = [
+    *(b"", b"{", b"[]", b"null", b'"a"', b"{}x", b"\xef\xbb\xbf{}", b"\xa0", b"\xbf\xff", b"\x80", b"\xf6"),
+    *(b"[" * 100_000, b'{"a":' * 100_000, b"\xa1\x61a" * 100_000, b"\x9f" * 100_000, b"\xc1" * 1_000),
+    *(b'{"StreamName":NaN}', b'{"StreamName":1e999}', b'{"Limit":' + b"9" * 10_000 + b"}"),
+    *(b'{"StreamName":"\\ud800"}', b'{"StreamName":"\xed\xa0\x80"}', b'{"Data":"\\u0000"}'),
+    *(b'{"StreamName":"orders","StreamName":"clicks","StreamName":7}', b'{"\\ud800":1,"StreamARN":{}}'),
+]
+
+
+@pytest.mark.parametrize("operation", OFFERED)
+def test_no_request_gets_more_than_a_named_error(operation: str) -> None:
+    fuzz(operation, EVERYDAY_EXAMPLES)
+
+
+@pytest.mark.parametrize("operation", OFFERED)
+def test_no_bytes_get_more_than_a_named_error(operation: str) -> None:
+    fuzzed = Fuzzed(operation)
+    for body in HOSTILE_BODIES:
+        fuzzed.try_bytes(body)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("operation", OFFERED)
+def test_many_requests_get_no_more_than_a_named_error(operation: str) -> None:
+    fuzz(operation, LONG_EXAMPLES, first_seed=7540)

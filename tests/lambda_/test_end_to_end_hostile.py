@@ -1,0 +1,243 @@
+"""Functions that mean no good, or do none: the server stays healthy, and nothing of them is left."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.conftest import started_server
+from tests.lambda_.function_server import (
+    PYTHON,
+    ROLE,
+    FunctionServer,
+    awaited,
+    awaited_words,
+    function_server,
+    of,
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionServer]:
+    with function_server(tmp_path_factory.mktemp("hostile"), "--log-level", "error") as running:
+        yield running
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there, and is no zombie."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def await_gone(pid: int) -> None:
+    awaited(lambda: not is_running(pid))
+
+
+def assert_healthy(server: FunctionServer) -> None:
+    with urlopen(f"{server.endpoint_url}/_headwater/health") as answer:
+        assert answer.status == 200
+
+
+def test_an_endless_loop_ends_and_what_it_started_with_it(server: FunctionServer, tmp_path: Path) -> None:
+    text = """
+import os, signal, subprocess, sys
+def handler(event, context):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    with open(event["pids"], "w") as pids:
+        pids.write(f"{os.getpid()} {child.pid} ")
+    while True:
+        pass
+"""
+    pids = tmp_path / "pids"
+    server.create_python("endless", text, Timeout=1)
+    invoked = server.invoke("endless", {"pids": str(pids)})
+    assert invoked.payload["errorType"] == "Sandbox.Timedout"
+    for pid in map(int, pids.read_text().split()):
+        await_gone(pid)
+    assert_healthy(server)
+
+
+def test_what_prints_without_end_is_cut_and_told(server: FunctionServer) -> None:
+    text = """
+import sys
+def handler(event, context):
+    for _ in range(100):
+        sys.stdout.write("x" * 999_999 + "\\n")
+    sys.stdout.write("\\n" * 2_000_000)
+    print("the end")
+    return "done"
+"""
+    server.create_python("loud", text, Timeout=30)
+    invoked = server.invoke("loud")
+    assert invoked.payload == "done"
+    assert len(invoked.log) <= 4096
+    assert "the end" in invoked.log
+    with urlopen(f"{server.endpoint_url}/_headwater/lambda/logs?name=loud") as answer:
+        kept = answer.read()
+    assert len(kept) < 4 * 1024 * 1024
+    assert b"more bytes of this invocation are left out" in kept
+    assert_healthy(server)
+
+
+def test_what_forks_leaves_nobody_behind_when_its_process_ends(
+    server: FunctionServer, tmp_path: Path
+) -> None:
+    text = """
+import os, time
+def handler(event, context):
+    for _ in range(5):
+        if os.fork() == 0:
+            with open(event["pids"], "a") as pids:
+                pids.write(f"{os.getpid()} ")
+            time.sleep(1000)
+    return os.getpid()
+"""
+    pids = tmp_path / "pids"
+    server.create_python("forks", text)
+    pid = server.invoke("forks", {"pids": str(pids)}).payload
+    children = awaited_words(pids, 5)
+    server.client.delete_function(FunctionName="forks")
+    for each in (pid, *map(int, children)):
+        await_gone(each)
+    assert_healthy(server)
+
+
+def test_what_closes_its_output_and_never_answers_is_ended(server: FunctionServer) -> None:
+    text = """
+import os, time
+os.close(1)
+os.close(2)
+def handler(event, context):
+    time.sleep(1000)
+"""
+    server.create_python("silent", text, Timeout=1)
+    assert server.invoke("silent").payload["errorType"] == "Sandbox.Timedout"
+    assert_healthy(server)
+
+
+def test_what_says_nonsense_to_the_runtime_api_is_refused(server: FunctionServer) -> None:
+    text = """
+import http.client, os, socket
+def handler(event, context):
+    address = os.environ["AWS_LAMBDA_RUNTIME_API"]
+    host, port = address.split(":")
+    said = []
+    for method, path, headers in (
+        ("POST", "/2018-06-01/runtime/invocation/another/response", {}),
+        ("GET", "/2020-01-01/extension/register", {}),
+        ("PUT", "/2018-06-01/runtime/invocation/next", {}),
+        ("GET", "/2018-06-01/runtime/invocation/next", {"Origin": "https://example.com"}),
+        ("GET", "/2018-06-01/runtime/invocation/next", {"Host": "example.com"}),
+    ):
+        connection = http.client.HTTPConnection(address)
+        connection.request(method, path, headers=headers)
+        said.append(connection.getresponse().status)
+    with socket.create_connection((host, int(port))) as raw:
+        raw.sendall(b"nonsense\\r\\n\\r\\n")
+        said.append(raw.recv(12).decode())
+    return said
+"""
+    server.create_python("nonsense", text, Timeout=10)
+    assert server.invoke("nonsense").payload == [400, 404, 405, 403, 403, "HTTP/1.1 400"]
+    assert_healthy(server)
+
+
+def entry(name: str, mode: int = 0o644) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.external_attr = mode << 16
+    info.create_system = 3
+    return info
+
+
+def hostile_zip(*entries: tuple[zipfile.ZipInfo, bytes]) -> bytes:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
+        for info, data in entries:
+            archive.writestr(info, data, compress_type=zipfile.ZIP_DEFLATED)
+    return body.getvalue()
+
+
+LINK = stat.S_IFLNK | 0o777
+
+
+@pytest.mark.parametrize(
+    "zipped",
+    [
+        hostile_zip((entry("../out.py"), b"")),
+        hostile_zip((entry("/tmp/headwater-out.py"), b"")),
+        hostile_zip((entry("a/../../out.py"), b"")),
+        hostile_zip((entry("a\\..\\out.py"), b"")),
+        hostile_zip((entry("link", LINK), b"/etc/passwd")),
+        hostile_zip((entry("link", LINK), b"../../x")),
+        hostile_zip((entry("a/link", LINK), b"../b"), (entry("b", LINK), b"..")),
+        hostile_zip((entry("app.py"), b"1"), (entry("app.py/x"), b"2")),
+        hostile_zip((entry("big"), bytes(263_000_000))),
+        b"PK\x05\x06" + bytes(18),
+        b"no zip at all",
+        hostile_zip((entry("app.py"), b"x" * 1000))[:-30],
+    ],
+    ids=[
+        "parent", "absolute", "parent-below", "backslash", "link-out", "link-up", "links-together",
+        "file-and-folder", "bomb", "empty", "nonsense", "cut",
+    ],
+)  # fmt: skip
+def test_a_hostile_zip_is_refused_and_leaves_nothing(server: FunctionServer, zipped: bytes) -> None:
+    with pytest.raises(ClientError) as refused:
+        server.client.create_function(
+            FunctionName="hostile", Runtime=PYTHON, Role=ROLE, Handler="app.handler", Code={"ZipFile": zipped}
+        )
+    assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
+    with pytest.raises(ClientError):
+        server.client.get_function(FunctionName="hostile")
+    assert_healthy(server)
+
+
+def test_no_process_outlives_a_server_that_is_killed(tmp_path: Path) -> None:
+    text = """
+import os
+def handler(event, context):
+    child = os.fork()
+    if child == 0:
+        while True:
+            pass
+    return [os.getpid(), child]
+"""
+    log = tmp_path / "log"
+    with started_server(log, "--data-dir", str(tmp_path / "data")) as running:
+        server = of(running)
+        server.create_python("orphan", text)
+        pids = server.invoke("orphan").payload
+        assert all(map(is_running, pids))
+        os.kill(server_pid(running.endpoint_url), signal.SIGKILL)
+        for pid in pids:
+            await_gone(pid)
+        server.close()
+
+
+def server_pid(endpoint_url: str) -> int:
+    """The process that listens at an URL: one of this test's own children."""
+    port = int(endpoint_url.rpartition(":")[2])
+    inodes = {
+        fields[9]
+        for fields in (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+        if int(fields[1].rpartition(":")[2], 16) == port and fields[3] == "0A"
+    }
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    for pid in map(int, children):
+        for handle in Path(f"/proc/{pid}/fd").iterdir():
+            if any(f"socket:[{inode}]" == str(handle.readlink()) for inode in inodes):
+                return pid
+    raise LookupError(f"no child listens at {endpoint_url}")

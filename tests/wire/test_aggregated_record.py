@@ -1,0 +1,164 @@
+"""Aggregates: ours read by aws-kinesis-agg, its read by us, and what only looks like one."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import pytest
+from aws_kinesis_agg import deaggregator  # before others of the package: it lets them find each other
+from aws_kinesis_agg.aggregator import RecordAggregator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headwater.wire.aggregated_record import (
+    FRAME_BYTES,
+    MAGIC,
+    Aggregate,
+    UserRecord,
+    added_bytes_max,
+    deaggregate,
+)
+
+KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
+HASH_KEYS = st.integers(0, 2**128 - 1).map(str)
+USER_RECORDS = st.builds(UserRecord, KEYS, st.none() | HASH_KEYS, st.binary(max_size=300))
+
+
+def aggregate_of(records: list[UserRecord]) -> bytes:
+    aggregate = Aggregate()
+    for record in records:
+        aggregate.add(record.partition_key, record.explicit_hash_key, record.data)
+    return aggregate.encode()
+
+
+def framed(message: bytes) -> bytes:
+    return MAGIC + message + hashlib.md5(message).digest()
+
+
+def message_of(**members: Any) -> bytes:
+    encoded: bytes = deaggregator.messages_pb2.AggregatedRecord(**members).SerializeToString()
+    return encoded
+
+
+def read_by_aws(data: bytes) -> list[tuple[str, bytes]]:
+    """The partition key and the data of each user record."""
+    held = {
+        "kinesisSchemaVersion": "1.0",
+        "sequenceNumber": "1",
+        "partitionKey": "a",
+        "approximateArrivalTimestamp": 0,
+        "data": base64.b64encode(data).decode(),
+    }
+    read = [record["kinesis"] for record in deaggregator.deaggregate_records([{"kinesis": held}])]
+    assert all(record.get("aggregated") for record in read)
+    return [(record["partitionKey"], base64.b64decode(record["data"])) for record in read]
+
+
+@given(st.lists(USER_RECORDS, min_size=1, max_size=30))
+def test_what_was_aggregated_comes_back(records: list[UserRecord]) -> None:
+    assert deaggregate(aggregate_of(records)) == records
+
+
+@given(st.lists(USER_RECORDS, min_size=1, max_size=30))
+def test_aws_kinesis_agg_reads_ours(records: list[UserRecord]) -> None:
+    assert read_by_aws(aggregate_of(records)) == [(record.partition_key, record.data) for record in records]
+
+
+@given(st.lists(USER_RECORDS, max_size=30))
+def test_ours_are_byte_for_byte_what_protobuf_writes(records: list[UserRecord]) -> None:
+    message = aggregate_of(records)[len(MAGIC) : -16]
+    read = deaggregator.messages_pb2.AggregatedRecord()
+    read.ParseFromString(message)
+    assert read.SerializeToString() == message
+    assert len(set(read.partition_key_table)) == len(read.partition_key_table)
+    assert [record.HasField("explicit_hash_key_index") for record in read.records] == [
+        record.explicit_hash_key is not None for record in records
+    ]
+
+
+@given(st.lists(USER_RECORDS, min_size=1, max_size=30))
+def test_we_read_what_aws_kinesis_agg_writes(records: list[UserRecord]) -> None:
+    aggregator = RecordAggregator()
+    for record in records:
+        aggregator.add_user_record(record.partition_key, record.data, record.explicit_hash_key)
+    _, _, data = aggregator.clear_and_get().get_contents()
+    read = deaggregate(data)
+    assert read is not None
+    assert [(record.partition_key, record.data) for record in read] == [
+        (record.partition_key, record.data) for record in records
+    ]
+
+
+@given(st.lists(USER_RECORDS, max_size=30))
+def test_the_size_is_known_before_it_is_encoded(records: list[UserRecord]) -> None:
+    aggregate = Aggregate()
+    most = FRAME_BYTES
+    for record in records:
+        aggregate.add(record.partition_key, record.explicit_hash_key, record.data)
+        most += added_bytes_max(len(record.partition_key.encode()) + len(record.data))
+        assert aggregate.size_bytes == len(aggregate.encode()) <= most
+    assert aggregate.record_count == len(records)
+
+
+@given(st.binary(max_size=400))
+def test_no_data_makes_it_raise(data: bytes) -> None:
+    deaggregate(data)
+    deaggregate(framed(data))
+
+
+@given(st.lists(USER_RECORDS, min_size=1, max_size=5), st.data())
+def test_a_changed_byte_makes_it_a_plain_record(records: list[UserRecord], chance: st.DataObject) -> None:
+    data = bytearray(aggregate_of(records))
+    data[chance.draw(st.integers(0, len(data) - 1))] ^= chance.draw(st.integers(1, 255))
+    assert deaggregate(bytes(data)) is None
+
+
+WHOLE = {"partition_key_index": 0, "data": b"x"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"plain",
+        MAGIC,
+        MAGIC + hashlib.md5(b"").digest(),
+        framed(b"\x0a"),
+        framed(b"\x0a\x05ab"),
+        framed(b"\x0a\x01a\x1a\x02\x08\x00"),
+        framed(b"\x0a\x01a\x1a\x03\x1a\x01x"),
+        framed(b"\x0a\x01a\x1a\x05\x08\x01\x1a\x01x"),
+        framed(b"\x0a\x01a\x1a\x07\x08\x00\x10\x00\x1a\x01x"),
+        framed(b"\x0a\x01a\x1a\x06\x08\x00\x1a\x09x"),
+        framed(b"\x00\x00"),
+        framed(b"\xff" * 11),
+        framed(b"\x0b\x0c"),
+    ],
+    ids=[
+        "empty", "plain", "magic alone", "no message", "no length", "cut off", "no data", "no key",
+        "a key that is not in the table", "a hash key that is not in the table",
+        "a member over the record's end", "member 0", "an endless number", "a group",
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_an_aggregate_is_none(data: bytes) -> None:
+    assert deaggregate(data) is None
+
+
+def test_an_aggregate_of_nothing_has_no_user_records() -> None:
+    assert deaggregate(framed(b"\x0a\x01a")) == []
+
+
+def test_tags_and_unknown_members_are_skipped() -> None:
+    tagged = message_of(
+        partition_key_table=["k"], records=[WHOLE | {"tags": [{"key": "t", "value": "v"}, {"key": "u"}]}]
+    )
+    unknown = b"\x20\x96\x01" + b"\x2a\x02zz" + b"\x35\x01\x02\x03\x04" + b"\x39" + bytes(8)
+    assert deaggregate(framed(unknown + tagged + unknown)) == [UserRecord("k", None, b"x")]
+
+
+def test_members_come_in_any_order_and_the_last_counts() -> None:
+    assert deaggregate(framed(b"\x1a\x08\x1a\x01x\x1a\x01y\x08\x00\x0a\x01k")) == [
+        UserRecord("k", None, b"y")
+    ]
