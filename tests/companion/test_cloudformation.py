@@ -424,9 +424,8 @@ def test_change_sets_of_two_stacks_may_have_one_name(stacks: Stacks) -> None:
 
 def test_the_previous_value_of_a_parameter_in_ssm_is_its_name(stacks: Stacks, client_of: ClientOf) -> None:
     client_of("ssm").put_parameter(Name="/shards", Value="2", Type="String")
-    template = {
-        "Parameters": {"Shards": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/shards"}}
-    }
+    in_ssm = "AWS::SSM::Parameter::Value<String>"
+    template = {"Parameters": {"Shards": {"Type": in_ssm, "Default": "/shards"}}}
     resources = {"S": stream(Name="one", ShardCount={"Ref": "Shards"})}
     shown = stacks.create(resources, template=template)
     assert shown["Parameters"] == [
