@@ -165,6 +165,12 @@ def test_tags_of_the_stack_and_of_the_resource_follow_the_template(stacks: Stack
     assert tags() == {"b": "3", "team": "blue"}
 
 
+def test_stacks_are_listed_with_their_status(stacks: Stacks) -> None:
+    stacks.create({"S": stream(Name="one")})
+    listed = stacks.cloudformation.list_stacks()["StackSummaries"]
+    assert [(each["StackName"], each["StackStatus"]) for each in listed] == [("stack", "CREATE_COMPLETE")]
+
+
 def test_a_new_name_is_a_new_stream(stacks: Stacks) -> None:
     stacks.create({"S": stream(Name="old")})
     stacks.update({"S": stream(Name="new")})

@@ -31,7 +31,7 @@ class Terraform:
         if mirror is not None:  # a folder with the provider, where its registry cannot be reached
             settings = folder / "settings.tfrc"
             settings.write_text(
-                f'provider_installation {{\n filesystem_mirror {{\n path = "{mirror}"\n }}\n}}\n'
+                f'provider_installation {{\nfilesystem_mirror {{\npath = "{mirror}"\n}}\n}}\n'
             )
             self._variables["TF_CLI_CONFIG_FILE"] = str(settings)
         self("init")
@@ -61,10 +61,8 @@ def test_a_configuration_lives_its_whole_life(server: str, tmp_path: Path) -> No
     terraform, kinesis = Terraform(server, tmp_path), client(server, "kinesis")
 
     def summary() -> dict[str, Any]:
-        shown: dict[str, Any] = kinesis.describe_stream_summary(StreamName="orders")[
-            "StreamDescriptionSummary"
-        ]
-        return shown
+        answer = kinesis.describe_stream_summary(StreamName="orders")
+        return dict(answer["StreamDescriptionSummary"])
 
     terraform.apply()
     assert terraform.plans_nothing()

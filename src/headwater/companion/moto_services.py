@@ -81,7 +81,7 @@ class MotoServices:
             return await run(threads, _answered, loaded, request, service, caller)
 
     def key_state(self, caller: Caller, key_id: str) -> KeyState | None:
-        """How a key of the neighbouring KMS is: a look into a table. `None` where nothing is known of keys."""
+        """How a key of the neighbouring KMS is, by a look into a table; `None`: it has no keys there."""
         return None if self._loaded is None else self._loaded.key_state(caller, key_id)
 
     async def reset(self) -> None:

@@ -75,6 +75,16 @@ class DeployedStack(Stack):
         return isinstance(self.template, str) and parse(self.template) == parse(other_template)
 
     @property
+    def stack_name(self) -> str:
+        """As the summaries of ListStacks have it."""
+        return str(self.name)
+
+    @property
+    def stack_status(self) -> str:
+        """As the summaries of ListStacks have it."""
+        return str(self.status)
+
+    @property
     def stack_parameters(self) -> dict[str, Any]:
         """The parameters as they were given: what `UsePreviousValue` means."""
         return _with_defaults(self.template_dict, self.parameters)

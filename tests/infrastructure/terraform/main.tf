@@ -20,6 +20,7 @@ variable "team" {
 }
 
 variable "metrics" {
+  type    = list(string)
   default = ["IncomingBytes"]
 }
 
