@@ -184,7 +184,7 @@ class Server:
         self._listener = Listener(config.host, config.ports, doorway.connection, connections, scheme=scheme)
         try:
             self._engine = self._open_engine()
-            services = _services(config, KinesisCalls(self._engine, self._loop))
+            services = _services(config, self._engine, KinesisCalls(self._engine, self._loop))
             self._lambda = LambdaDoor(self._engine, partial(self._build_lambda, self._engine, credentials))
             self._neighbours = (self._lambda, services)
             dispatch = self._build_dispatch(self._engine, credentials)
@@ -445,14 +445,16 @@ def _has_moto() -> bool:
     return find_spec("moto") is not None and find_spec("flask") is not None
 
 
-def _services(config: Config, calls: KinesisCalls) -> Services:
+def _services(config: Config, engine: Engine, calls: KinesisCalls) -> Services:
     """The services beside Kinesis. Nothing of moto is loaded before the first request for one."""
     if config.forward_to is not None:
         from headwater.companion.forwarded_services import ForwardedServices  # noqa: PLC0415 - as asked for
 
         return Services(ForwardedServices(config.forward_to))
     if _has_moto():
-        return Services(MotoServices(partial(_load_moto, calls)))
+        moto = MotoServices(partial(_load_moto, calls))
+        engine.key_directory = moto
+        return Services(moto)
     return Services(MissingServices(), is_provided=False)
 
 

@@ -12,7 +12,7 @@ Refuses to know stacks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from moto.cloudformation import parsing
 from moto.cloudformation.custom_model import CustomModel
@@ -92,6 +92,10 @@ class OwnResource:
     def physical_resource_id(self) -> str:
         """What `Ref` gives."""
         return self.made.identifier
+
+    def with_properties(self, properties: Mapping[str, Any]) -> Self:
+        """The same resource, if it had come to have these."""
+        return type(self)(self.made, properties)
 
     @classmethod
     def cloudformation_name_type(cls) -> str:

@@ -25,6 +25,7 @@ from moto.core.utils import utcnow
 
 from headwater.companion.published_schemas import checked, create_only, is_tagged
 from headwater.companion.resource_map import StackResourceMap
+from headwater.companion.resource_models import OwnResource
 from headwater.companion.stack_templates import Template, in_order
 from headwater.companion.stream_resources import RESOURCE_TYPES
 
@@ -61,10 +62,16 @@ class DeployedResource:
 
 
 class StepFailed(Exception):
-    """A step for one resource failed; its event is written."""
+    """A step for one resource failed; its event is written. What was done before is still there."""
 
     def __init__(self, logical_id: str, verb: str) -> None:
         super().__init__(f"The following resource(s) failed to {verb}: [{logical_id}]. ")
+        self.undo: list[Callable[[], None]] = []
+
+    def go_back(self) -> None:
+        """Undo all that was done before, in the opposite order."""
+        for back in reversed(self.undo):
+            back()
 
 
 Deployed = dict[str, DeployedResource]
@@ -84,7 +91,7 @@ class Deployment:
     ) -> list[DeployedResource]:
         """Make and change what the template says. Gives what is to be removed then.
 
-        Raises `StepFailed`, with all that was done before undone.
+        Raises `StepFailed`, which knows how to go back.
         """
         undo: list[Callable[[], None]] = []
         superseded: list[DeployedResource] = []
@@ -92,9 +99,8 @@ class Deployment:
         try:
             for name in wanted:
                 self._step(name, template["Resources"][name], deployed, resources, undo, superseded)
-        except StepFailed:
-            for back in reversed(undo):
-                back()
+        except StepFailed as failure:
+            failure.undo = undo
             raise
         superseded += [deployed.pop(name) for name in list(deployed) if name not in wanted]
         return superseded[::-1]
@@ -173,14 +179,16 @@ class Deployment:
             )
         except Exception as error:
             self._note(changed, f"{verb}_FAILED", reason_of(error))
-            self._restore(old, resources)
+            self._restore(old, changed, resources)
             raise StepFailed(changed.logical_id, verb.lower()) from error
         changed.resource = resource or old.resource
         resources.put(changed.logical_id, changed.resource)
         self._note(changed, "UPDATE_COMPLETE")
 
-    def _restore(self, old: DeployedResource, resources: StackResourceMap) -> None:
+    def _restore(self, old: DeployedResource, changed: DeployedResource, resources: StackResourceMap) -> None:
         """Some of a change may have been done before it failed: put back what was before."""
+        if isinstance(old.resource, OwnResource):
+            resources.put(old.logical_id, old.resource.with_properties(changed.properties))
         try:
             parse_and_update_resource(old.logical_id, _given(old), resources, **self._where)
         except Exception as error:  # noqa: BLE001 - it is told, and the other steps are undone all the same

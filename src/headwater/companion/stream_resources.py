@@ -7,6 +7,8 @@ Rules:
 - a resource is an identifier (what `Ref` gives) and attributes (what `Fn::GetAtt` gives);
 - an update gives the resource as it is afterwards; a change of a property that the schema calls
   create-only never comes here: it is a creation, and the deletion of what was before;
+- what differs between the properties before and after is changed, and nothing else: what somebody
+  has changed by hand stays; a change that was done already is not done again;
 - to delete what is gone succeeds.
 
 Refuses to know stacks and templates.
@@ -135,7 +137,8 @@ def _mode(properties: Properties) -> str:
 
 
 def _change_mode(kinesis: Kinesis, arn: str, before: Properties, after: Properties) -> None:
-    if _mode(before) != _mode(after):
+    present = kinesis.stream(arn)["StreamModeDetails"]["StreamMode"]
+    if _mode(before) != _mode(after) != present:
         kinesis("UpdateStreamMode", StreamARN=arn, StreamModeDetails={"StreamMode": _mode(after)})
 
 
@@ -149,7 +152,9 @@ def _change_shard_count(kinesis: Kinesis, arn: str, before: Properties, after: P
         kinesis("UpdateShardCount", StreamARN=arn, TargetShardCount=target, ScalingType="UNIFORM_SCALING")
 
 
-def _change_retention(kinesis: Kinesis, arn: str, _before: Properties, after: Properties) -> None:
+def _change_retention(kinesis: Kinesis, arn: str, before: Properties, after: Properties) -> None:
+    if before.get("RetentionPeriodHours") == after.get("RetentionPeriodHours"):
+        return
     present = kinesis.stream(arn)["RetentionPeriodHours"]
     wanted = after.get("RetentionPeriodHours", RETENTION_HOURS)
     if wanted != present:
@@ -161,13 +166,16 @@ def _change_encryption(kinesis: Kinesis, arn: str, before: Properties, after: Pr
     old, new = before.get("StreamEncryption"), after.get("StreamEncryption")
     if old == new:
         return
+    present = kinesis.stream(arn)
     if new is not None:
         kinesis("StartStreamEncryption", StreamARN=arn, **new)
-    elif old is not None:
-        kinesis("StopStreamEncryption", StreamARN=arn, **old)
+    elif present["EncryptionType"] != "NONE":
+        kinesis("StopStreamEncryption", StreamARN=arn, EncryptionType="KMS", KeyId=present["KeyId"])
 
 
-def _change_metrics(kinesis: Kinesis, arn: str, _before: Properties, after: Properties) -> None:
+def _change_metrics(kinesis: Kinesis, arn: str, before: Properties, after: Properties) -> None:
+    if before.get("DesiredShardLevelMetrics") == after.get("DesiredShardLevelMetrics"):
+        return
     monitoring = kinesis.stream(arn)["EnhancedMonitoring"]
     present = {name for each in monitoring for name in each["ShardLevelMetrics"]}
     wanted = set(after.get("DesiredShardLevelMetrics", ()))
