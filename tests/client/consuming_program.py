@@ -1,8 +1,8 @@
 """A worker as a program: it prints what it is given, then says that it is done.
 
 Arguments: stream, endpoint, state (`sqlite:PATH` or `dynamodb:TABLE:URL`), worker, lease
-duration in seconds, and how many processes handle. A line is: time in ns, shard, key,
-number; `begin` and `end` around each batch.
+duration in seconds, how many processes handle, and the name of a registered consumer to
+read by, or `-` to poll. A line is: time in ns, shard, key, number.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ def state_of(named: str) -> LeaseState:
 
 
 def main() -> None:
-    stream, endpoint_url, state, worker_id, lease_duration_s, processes = sys.argv[1:]
+    stream, endpoint_url, state, worker_id, lease_duration_s, processes, fan_out = sys.argv[1:]
     KinesisConsumer(
         stream,
         endpoint_url=endpoint_url,
         region_name="us-east-1",
         state=state_of(state),
         start="TRIM_HORIZON",
+        fan_out=None if fan_out == "-" else fan_out,
         worker_id=worker_id,
         lease_duration_s=float(lease_duration_s),
         hand_over_timeout_s=3 * float(lease_duration_s),
