@@ -26,7 +26,7 @@ from headwater.client.lease import Lease
 from headwater.client.shard_tree import may_start
 from headwater.testing.admin_client import AdminClient
 from headwater.testing.server_faults import ServerFaults
-from tests.client.consuming_program import state_of
+from tests.client.consuming_program import TAKEN, state_of
 from tests.client.streams import new_stream, status_of
 from tests.conftest import RunningServer
 
@@ -272,17 +272,18 @@ class Chaos:
             time.sleep(0.1)
 
     def check_order(self) -> None:
-        """No key skips anything, and between hand-overs nothing of it comes twice or out of order."""
+        """No key skips anything, and between hand-overs each of its records comes once, in order."""
         furthest: dict[str, int] = defaultdict(lambda: -1)
-        last: dict[tuple[str, str, str], int] = {}
-        again = 0
+        last: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
         for line in sorted(self._workers.handled()):
+            since_taken = last[line.worker, line.shard_id]
+            if line.key == TAKEN:
+                since_taken.clear()
+                continue
             assert line.number <= furthest[line.key] + 1, line
             furthest[line.key] = max(furthest[line.key], line.number)
-            before = last.get((line.worker, line.shard_id, line.key))
-            again += before is not None and line.number <= before
-            assert before is None or line.number <= before + 1 or line.number <= furthest[line.key], line
-            last[line.worker, line.shard_id, line.key] = line.number
+            assert line.number == since_taken.get(line.key, line.number - 1) + 1, line
+            since_taken[line.key] = line.number
         assert furthest == {key: count - 1 for key, count in self._put.items()}
 
 
