@@ -17,7 +17,6 @@ import time
 from headwater.client import Batch, DynamoDBState, KinesisConsumer, SQLiteState
 from headwater.client.lease_state import LeaseState
 
-
 TAKEN = "taken"
 
 
