@@ -27,7 +27,6 @@ from ssl import SSLContext
 from time import perf_counter
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any, cast
-from uuid import uuid4
 
 import msgspec
 
@@ -282,7 +281,9 @@ class Server:
         return Admin(engine, self._test_clock, more)
 
     def _build_lambda(self, engine: Engine, credentials: Credentials) -> LambdaService:
-        from headwater.lambda_.build import (  # noqa: PLC0415 - servers of streams alone do not pay for it
+        from uuid import uuid4  # noqa: PLC0415 - servers of streams alone do not pay for it
+
+        from headwater.lambda_.build import (  # noqa: PLC0415 - nor for this
             FunctionCredentials,
             FunctionSettings,
             LambdaSettings,
