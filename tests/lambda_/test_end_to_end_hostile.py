@@ -20,6 +20,7 @@ from tests.lambda_.function_server import (
     ROLE,
     FunctionServer,
     await_gone,
+    awaited,
     awaited_words,
     function_server,
     is_running,
@@ -78,6 +79,35 @@ def handler(event, context):
         kept = answer.read()
     assert len(kept) < 4 * 1024 * 1024
     assert b"more bytes of this invocation are left out" in kept
+    assert_healthy(server)
+
+
+def test_what_goes_on_printing_after_its_answer_has_to_wait(server: FunctionServer, tmp_path: Path) -> None:
+    text = """
+import os, threading
+def flood(file):
+    with open(file, "w") as count:
+        while True:
+            os.write(1, b"x" * 1000)
+            count.write(".")
+            count.flush()
+def handler(event, context):
+    if "file" in event:
+        threading.Thread(target=flood, args=(event["file"],), daemon=True).start()
+    return 1
+"""
+    written = tmp_path / "written"
+    server.create_python("floods", text)
+    server.invoke("floods", {"file": str(written)})
+    sizes = [-1]
+
+    def stands_still() -> bool:
+        sizes.append(written.stat().st_size if written.exists() else -1)
+        return len(sizes) > 5 and sizes[-1] > 0 and len(set(sizes[-5:])) == 1
+
+    awaited(stands_still)
+    assert server.invoke("floods").payload == 1
+    awaited(lambda: written.stat().st_size > sizes[-1])
     assert_healthy(server)
 
 
