@@ -230,7 +230,7 @@ class ExecutionEnvironment:
         self._output.say(self._report(event.request_id, duration_ms, error_type, happened.kind))
         self._output.finish()
         if self._process is not None:
-            self._process.pause_output()  # at AWS a process stands still now; here it may not flood the server
+            self._process.pause_output()  # at AWS it would stand still; here it cannot flood the server
         return Ended(document, bool(error_type), self._output.tail)
 
     def _result_of(self, event: Event, happened: _Happened) -> tuple[bytes, str]:
