@@ -327,6 +327,7 @@ class Server:
             home=Path.home(),
             interpreters=dict(config.lambda_interpreters),
             may_create=bool(credentials) or is_loopback(config.host),
+            callers_are_known=bool(credentials),
         )
         own = credentials_of(config.account_id)
         settings = LambdaSettings(

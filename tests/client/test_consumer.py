@@ -8,6 +8,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,14 @@ def test_it_begins_at_a_time(kinesis: Any, stream: str, at: dict[str, Any], read
     put(kinesis, stream, range(10, 20))
     with KinesisConsumer(stream, start=start_s, **reading, **at) as consumer:
         assert sorted(numbers(take(consumer, 10))) == list(range(10, 20))
+
+
+def test_it_begins_behind_checkpoints(kinesis: Any, at: dict[str, Any], reading: dict[str, Any]) -> None:
+    stream = new_stream(kinesis)
+    put(kinesis, stream, range(10))
+    done = {record.shard_id: record.sequence_number for record in stored(kinesis, stream)[:4]}
+    with KinesisConsumer(stream, start=done, **reading, **at) as consumer:
+        assert numbers(take(consumer, 6)) == list(range(4, 10))
 
 
 def _read_raw(kinesis: Any, stream: str) -> Iterator[dict[str, Any]]:
@@ -537,6 +546,8 @@ def test_a_consumer_is_used_for_one_thing(kinesis: Any, stream: str, at: dict[st
         ({"processes": 2, "checkpoint": "manual"}, "'auto' with processes"),
         ({"fan_out": "a", "polling": PollingPace()}, "None with fan_out"),
         ({"start": "EARLIEST"}, "EARLIEST"),
+        ({"start": {"shardId-000000000000": "first"}}, "'first' is no checkpoint"),
+        ({"start": datetime(2026, 1, 1)}, "time zone"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(

@@ -41,14 +41,14 @@ def zipped(files: dict[str, str]) -> bytes:
     return body.getvalue()
 
 
-def client_for(service: str, endpoint_url: str) -> Any:
+def client_for(service: str, endpoint_url: str, access_key: str = "test", secret: str = "test") -> Any:
     """A boto3 client that shows every error."""
     return boto3.client(
         service,
         endpoint_url=endpoint_url,
         region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret,
         config=Config(retries={"total_max_attempts": 1}, read_timeout=PATIENCE_S),
     )
 

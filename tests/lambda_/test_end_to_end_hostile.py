@@ -9,7 +9,7 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from botocore.exceptions import ClientError
@@ -113,6 +113,49 @@ def handler(event, context):
     for each in (pid, *map(int, children)):
         await_gone(each)
     assert_healthy(server)
+
+
+def test_what_leaves_its_session_does_not_outlive_its_function(
+    server: FunctionServer, tmp_path: Path
+) -> None:
+    text = """
+import os, time
+def handler(event, context):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            with open(event["pid"], "w") as pid:
+                pid.write(f"{os.getpid()}")
+            time.sleep(1000)
+        os._exit(0)
+"""
+    pid = tmp_path / "pid"
+    server.create_python("daemon", text)
+    server.invoke("daemon", {"pid": str(pid)})
+    (daemon,) = awaited_words(pid, 1)
+    server.client.delete_function(FunctionName="daemon")
+    await_gone(int(daemon))
+
+
+def test_a_reset_does_not_wait_for_what_never_ends(server: FunctionServer, tmp_path: Path) -> None:
+    text = """
+import os, time
+def handler(event, context):
+    with open(os.environ["PID"], "a") as pid:
+        pid.write(f"{os.getpid()} ")
+    time.sleep(1000)
+"""
+    pid = tmp_path / "pid"
+    server.create_python("stuck", text, Timeout=900, Environment={"Variables": {"PID": str(pid)}})
+    server.create_stream("clicks")
+    server.map("clicks", "stuck")
+    server.kinesis.put_record(StreamName="clicks", PartitionKey="a", Data=b"1")
+    (first, *_) = awaited_words(pid, 1)
+    with urlopen(Request(f"{server.endpoint_url}/_headwater/reset", method="POST")) as answer:
+        assert answer.status == 200
+    await_gone(int(first))
+    assert server.client.list_functions()["Functions"] == []
+    assert server.client.list_event_source_mappings()["EventSourceMappings"] == []
 
 
 def test_what_closes_its_output_and_never_answers_is_ended(server: FunctionServer) -> None:

@@ -6,6 +6,7 @@ go to the one whose resource the ARN names.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -73,8 +74,8 @@ class LambdaService:
         self._mappings.open()
 
     async def _reset(self) -> None:
-        await self._mappings.reset()
-        await self._functions.reset()
+        # Together: mappings wait for invocations that are under way, and those end with their functions.
+        await asyncio.gather(self._mappings.reset(), self._functions.reset())
 
     async def _close(self) -> None:
         await self._mappings.close(self._shutdown_grace_s)
