@@ -37,9 +37,10 @@ from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
 from headwater.companion.kinesis_calls import KinesisCalls
 from headwater.companion.missing_services import MissingServices
-from headwater.companion.moto_services import LoadedMoto, MotoServices
+from headwater.companion.moto_services import FunctionLine, LinesAfter, LoadedMoto, MotoServices
 from headwater.companion.services import Services
 from headwater.config import Config, environment, tls_folder
+from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.faults import Faults
 from headwater.engine.settings import Settings
@@ -183,7 +184,8 @@ class Server:
         self._listener = Listener(config.host, config.ports, doorway.connection, connections, scheme=scheme)
         try:
             self._engine = self._open_engine()
-            services = _services(config, self._engine, KinesisCalls(self._engine, self._loop))
+            calls = KinesisCalls(self._engine, self._loop)
+            services = _services(config, self._engine, calls, self._function_lines)
             self._lambda = LambdaDoor(self._engine, partial(self._build_lambda, self._engine, credentials))
             self._neighbours = (self._lambda, services)
             dispatch = self._build_dispatch(self._engine, credentials)
@@ -218,6 +220,11 @@ class Server:
     def on_loop_fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log what a callback of the loop raised: a fault of the server, outside of any call."""
         self._log.note("error", str(context.get("message")), context.get("exception"))
+
+    def _function_lines(self, caller: Caller, after: int) -> list[FunctionLine]:
+        """What functions have written since the line `after`."""
+        lines = [] if self._lambda is None else self._lambda.lines_in(caller, after)
+        return [FunctionLine(name, line.number, line.time_ms, line.text) for name, line in lines]
 
     def _open_engine(self) -> Engine:
         config, loop = self._config, self._loop
@@ -446,23 +453,28 @@ def _has_moto() -> bool:
     return find_spec("moto") is not None and find_spec("flask") is not None
 
 
-def _services(config: Config, engine: Engine, calls: KinesisCalls) -> Services:
+def _services(
+    config: Config,
+    engine: Engine,
+    calls: KinesisCalls,
+    function_lines: LinesAfter,
+) -> Services:
     """The services beside Kinesis. Nothing of moto is loaded before the first request for one."""
     if config.forward_to is not None:
         from headwater.companion.forwarded_services import ForwardedServices  # noqa: PLC0415 - as asked for
 
         return Services(ForwardedServices(config.forward_to))
     if _has_moto():
-        moto = MotoServices(partial(_load_moto, calls))
+        moto = MotoServices(partial(_load_moto, calls, function_lines))
         engine.key_directory = moto
         return Services(moto)
     return Services(MissingServices(), is_provided=False)
 
 
-def _load_moto(calls: KinesisCalls) -> LoadedMoto:
+def _load_moto(calls: KinesisCalls, function_lines: LinesAfter) -> LoadedMoto:
     from headwater.companion.loaded_moto import Moto  # noqa: PLC0415 - a second, and what it imports
 
-    return Moto(calls)
+    return Moto(calls, lambda caller, after: calls.on_loop(partial(function_lines, caller, after)))
 
 
 def _own_names(config: Config) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from moto.kms.models import kms_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from headwater.companion.kinesis_calls import SERVED, KinesisCalls
-from headwater.companion.moto_services import SERVICE_KEY, Application, Environ
+from headwater.companion.moto_services import SERVICE_KEY, Application, Environ, LinesAfter
 from headwater.engine.caller import Caller
 from headwater.engine.encryption_key import KeyState
 
@@ -59,18 +59,30 @@ def _app_of(service: Any) -> Any:
 class Moto:
     """All of moto's services."""
 
-    def __init__(self, calls: KinesisCalls) -> None:
-        """`calls` are those to the server that it is a neighbour of."""
+    def __init__(self, calls: KinesisCalls, lines_after: LinesAfter) -> None:
+        """`calls` are those to the server that it is a neighbour of; `lines_after` are of its functions."""
         self._calls = calls
+        self._lines_after = lines_after
+        self._groups: Any = None
         self._dispatcher: Application = _Dispatcher(_app_of)
 
     def application(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI application of all services."""
         served = SERVED.set(self._calls)
         try:
+            service, region = environ[SERVICE_KEY]
+            if service == "logs":
+                self._show_function_logs(Caller(environ["HTTP_X_MOTO_ACCOUNT_ID"], region))
             return self._dispatcher(environ, start_response)
         finally:
             SERVED.reset(served)
+
+    def _show_function_logs(self, caller: Caller) -> None:
+        if self._groups is None:
+            from headwater.companion.function_logs import FunctionLogGroups  # noqa: PLC0415 - as all of moto
+
+            self._groups = FunctionLogGroups(self._lines_after)
+        self._groups.show(caller)
 
     def account_of(self, access_key_id: str) -> str | None:
         """The account of a key that the neighbouring IAM or STS has given out."""

@@ -70,4 +70,5 @@ def build_lambda(
         settings.retry_delay_ms,
         settings.shutdown_grace_s,
         function_routes(functions),
+        logs=functions.logs,
     )
