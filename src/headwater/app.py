@@ -19,7 +19,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
@@ -37,15 +37,19 @@ from headwater.api.call_rates import rated
 from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
 from headwater.companion.kinesis_calls import KinesisCalls
+from headwater.companion.lambda_calls import Ask, CallRefused, LambdaCalls
 from headwater.companion.missing_services import MissingServices
 from headwater.companion.moto_services import LoadedMoto, MotoServices
 from headwater.companion.services import Services
 from headwater.config import Config, environment, tls_folder
+from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.faults import Faults
 from headwater.engine.settings import Settings
+from headwater.lambda_.errors import LambdaError
 from headwater.lambda_.lambda_door import LambdaDoor
 from headwater.model.clock import AdjustableClock, Clock, SystemClock
+from headwater.model.errors import KinesisError
 from headwater.server.admin import Admin
 from headwater.server.allocator import keep_freed_memory
 from headwater.server.authentication import Authentication
@@ -184,8 +188,9 @@ class Server:
         self._listener = Listener(config.host, config.ports, doorway.connection, connections, scheme=scheme)
         try:
             self._engine = self._open_engine()
-            services = _services(config, KinesisCalls(self._engine, self._loop))
             self._lambda = LambdaDoor(self._engine, partial(self._build_lambda, self._engine, credentials))
+            kinesis = KinesisCalls(self._engine, self._loop)
+            services = _services(config, kinesis, LambdaCalls(_asked(self._lambda), self._loop))
             self._neighbours = (self._lambda, services)
             dispatch = self._build_dispatch(self._engine, credentials)
             await self._listener.open()
@@ -444,21 +449,33 @@ def _has_moto() -> bool:
     return find_spec("moto") is not None and find_spec("flask") is not None
 
 
-def _services(config: Config, calls: KinesisCalls) -> Services:
+def _services(config: Config, kinesis: KinesisCalls, lambda_: LambdaCalls) -> Services:
     """The services beside Kinesis. Nothing of moto is loaded before the first request for one."""
     if config.forward_to is not None:
         from headwater.companion.forwarded_services import ForwardedServices  # noqa: PLC0415 - as asked for
 
         return Services(ForwardedServices(config.forward_to))
     if _has_moto():
-        return Services(MotoServices(partial(_load_moto, calls)))
+        return Services(MotoServices(partial(_load_moto, kinesis, lambda_)))
     return Services(MissingServices(), is_provided=False)
 
 
-def _load_moto(calls: KinesisCalls) -> LoadedMoto:
+def _load_moto(kinesis: KinesisCalls, lambda_: LambdaCalls) -> LoadedMoto:
     from headwater.companion.loaded_moto import Moto  # noqa: PLC0415 - a second, and what it imports
 
-    return Moto(calls)
+    return Moto(kinesis, lambda_)
+
+
+def _asked(door: LambdaDoor) -> Ask:
+    """Lambda, to be asked by a neighbour, which knows none of its errors."""
+
+    async def ask(caller: Caller, operation: str, members: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return await door.call(caller, operation, members)
+        except (LambdaError, KinesisError) as error:
+            raise CallRefused(error.code, error.message or "") from error
+
+    return ask
 
 
 def _own_names(config: Config) -> tuple[str, ...]:

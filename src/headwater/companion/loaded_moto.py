@@ -16,6 +16,7 @@ from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from headwater.companion.kinesis_calls import SERVED, KinesisCalls
+from headwater.companion.lambda_calls import SERVED_LAMBDA, LambdaCalls
 from headwater.companion.moto_services import SERVICE_KEY, Application, Environ
 
 
@@ -50,18 +51,20 @@ def _app_of(service: Any) -> Any:
 class Moto:
     """All of moto's services."""
 
-    def __init__(self, calls: KinesisCalls) -> None:
-        """`calls` are those to the server that it is a neighbour of."""
-        self._calls = calls
+    def __init__(self, kinesis: KinesisCalls, lambda_: LambdaCalls) -> None:
+        """The calls are those to the server that it is a neighbour of."""
+        self._kinesis = kinesis
+        self._lambda = lambda_
         self._dispatcher: Application = _Dispatcher(_app_of)
 
     def application(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI application of all services."""
-        served = SERVED.set(self._calls)
+        served, served_lambda = SERVED.set(self._kinesis), SERVED_LAMBDA.set(self._lambda)
         try:
             return self._dispatcher(environ, start_response)
         finally:
             SERVED.reset(served)
+            SERVED_LAMBDA.reset(served_lambda)
 
     def account_of(self, access_key_id: str) -> str | None:
         """The account of a key that the neighbouring IAM or STS has given out."""
