@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all test-others test-long test-clients bench soak lint types audit check format clean
+.PHONY: run test test-all test-others test-long test-clients test-infrastructure bench soak lint types audit check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
@@ -27,6 +27,10 @@ test-long: $(VENV)/installed-test
 # Each client is installed by its own package manager; what is missing here is named and left out.
 test-clients: $(VENV)/installed-test
 	@$(BIN)/python -m pytest -m clients tests/clients
+
+# The CDK and Terraform, as far as they are here. HEADWATER_TEST_TERRAFORM_MIRROR names a folder with the provider.
+test-infrastructure: $(VENV)/installed-test
+	@$(BIN)/python -m pytest -m infrastructure tests/infrastructure
 
 # Against the peers, on Linux with wrk. ARGS="--help" tells what can be chosen.
 bench: $(VENV)/installed-bench

@@ -190,7 +190,8 @@ class Server:
             self._engine = self._open_engine()
             self._lambda = LambdaDoor(self._engine, partial(self._build_lambda, self._engine, credentials))
             kinesis = KinesisCalls(self._engine, self._loop)
-            services = _services(config, kinesis, LambdaCalls(_asked(self._lambda), self._loop))
+            lambda_ = LambdaCalls(_asked(self._lambda), self._loop)
+            services = _services(config, self._engine, kinesis, lambda_)
             self._neighbours = (self._lambda, services)
             dispatch = self._build_dispatch(self._engine, credentials)
             await self._listener.open()
@@ -449,14 +450,16 @@ def _has_moto() -> bool:
     return find_spec("moto") is not None and find_spec("flask") is not None
 
 
-def _services(config: Config, kinesis: KinesisCalls, lambda_: LambdaCalls) -> Services:
+def _services(config: Config, engine: Engine, kinesis: KinesisCalls, lambda_: LambdaCalls) -> Services:
     """The services beside Kinesis. Nothing of moto is loaded before the first request for one."""
     if config.forward_to is not None:
         from headwater.companion.forwarded_services import ForwardedServices  # noqa: PLC0415 - as asked for
 
         return Services(ForwardedServices(config.forward_to))
     if _has_moto():
-        return Services(MotoServices(partial(_load_moto, kinesis, lambda_)))
+        moto = MotoServices(partial(_load_moto, kinesis, lambda_))
+        engine.key_directory = moto
+        return Services(moto)
     return Services(MissingServices(), is_provided=False)
 
 

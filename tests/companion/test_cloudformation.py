@@ -165,6 +165,12 @@ def test_tags_of_the_stack_and_of_the_resource_follow_the_template(stacks: Stack
     assert tags() == {"b": "3", "team": "blue"}
 
 
+def test_stacks_are_listed_with_their_status(stacks: Stacks) -> None:
+    stacks.create({"S": stream(Name="one")})
+    listed = stacks.cloudformation.list_stacks()["StackSummaries"]
+    assert [(each["StackName"], each["StackStatus"]) for each in listed] == [("stack", "CREATE_COMPLETE")]
+
+
 def test_a_new_name_is_a_new_stream(stacks: Stacks) -> None:
     stacks.create({"S": stream(Name="old")})
     stacks.update({"S": stream(Name="new")})
@@ -424,9 +430,8 @@ def test_change_sets_of_two_stacks_may_have_one_name(stacks: Stacks) -> None:
 
 def test_the_previous_value_of_a_parameter_in_ssm_is_its_name(stacks: Stacks, client_of: ClientOf) -> None:
     client_of("ssm").put_parameter(Name="/shards", Value="2", Type="String")
-    template = {
-        "Parameters": {"Shards": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/shards"}}
-    }
+    in_ssm = "AWS::SSM::Parameter::Value<String>"
+    template = {"Parameters": {"Shards": {"Type": in_ssm, "Default": "/shards"}}}
     resources = {"S": stream(Name="one", ShardCount={"Ref": "Shards"})}
     shown = stacks.create(resources, template=template)
     assert shown["Parameters"] == [
@@ -496,3 +501,45 @@ def test_a_stack_of_one_server_is_made_there(headwater: Headwater) -> None:
         Stacks(clients_for(other.endpoint_url)).create({"S": stream(Name="there")}, name="there")
         assert other.client().list_streams()["StreamNames"] == ["there"]
     assert "there" not in headwater.client().list_streams()["StreamNames"]
+
+
+FAILING = {"A": stream(Name="first"), "B": {**stream(RetentionPeriodHours=1), "DependsOn": "A"}}
+
+
+@pytest.mark.parametrize(
+    ("option", "status", "left"),
+    [
+        ({}, "ROLLBACK_COMPLETE", []),
+        ({"OnFailure": "DO_NOTHING"}, "CREATE_FAILED", ["first"]),
+        ({"DisableRollback": True}, "CREATE_FAILED", ["first"]),
+        ({"OnFailure": "DELETE"}, "DELETE_COMPLETE", []),
+    ],
+    ids=str,
+)
+def test_what_happens_on_failure_can_be_said(
+    stacks: Stacks, option: Document, status: str, left: list[str]
+) -> None:
+    body = json.dumps({"Resources": FAILING})
+    stack_id = stacks.cloudformation.create_stack(StackName="stack", TemplateBody=body, **option)["StackId"]
+    assert (stacks.status(stack_id), stacks.streams()) == (status, left)
+    if status != "DELETE_COMPLETE":
+        with pytest.raises(ClientError, match=f"is in {status} state and can not be updated"):
+            change(stacks, "UPDATE", {"A": stream(Name="first")})
+        stacks.cloudformation.delete_stack(StackName="stack")
+    assert stacks.streams() == []
+
+
+def test_an_update_that_is_not_rolled_back_goes_on_with_the_next_one(stacks: Stacks) -> None:
+    stacks.create({"A": stream(Name="first", ShardCount=1)})
+    change(stacks, "UPDATE", {**FAILING, "A": stream(Name="first", ShardCount=2)})
+    stacks.cloudformation.execute_change_set(StackName="stack", ChangeSetName="change", DisableRollback=True)
+    assert (stacks.status(), stacks.summary("first")["OpenShardCount"]) == ("UPDATE_FAILED", 2)
+    stacks.update({"A": stream(Name="first", ShardCount=2), "B": stream(Name="second")})
+    assert (stacks.status(), stacks.streams()) == ("UPDATE_COMPLETE", ["first", "second"])
+
+
+def test_a_protected_stack_is_not_deleted(stacks: Stacks) -> None:
+    stacks.create({"A": stream(Name="first")}, EnableTerminationProtection=True)
+    with pytest.raises(ClientError, match="TerminationProtection is enabled"):
+        stacks.cloudformation.delete_stack(StackName="stack")
+    assert stacks.streams() == ["first"]

@@ -401,8 +401,8 @@ def test_records_that_pass_the_filter_run_the_function(stacks: FunctionStacks, c
     queue = sqs.create_queue(QueueName="failed")["QueueUrl"]
     source = "def handler(event, context):\n    raise ValueError('no')\n"
     options = {**OPTIONS, "MaximumRetryAttempts": 0, "MaximumBatchingWindowInSeconds": 0}
-    consumer = {"Type": "AWS::Kinesis::StreamConsumer"}
-    consumer |= {"Properties": {"StreamARN": attribute("S", "Arn"), "ConsumerName": "own"}}
+    named = {"StreamARN": attribute("S", "Arn"), "ConsumerName": "own"}
+    consumer = {"Type": "AWS::Kinesis::StreamConsumer", "Properties": named}
     resources = {
         "S": stream(Name="orders"),
         "C": consumer,

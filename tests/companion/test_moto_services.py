@@ -198,3 +198,15 @@ def test_signatures_for_neighbours_are_verified_too(tmp_path: Path) -> None:
                 getattr(wrong(service), LISTS[service])()
         with pytest.raises(urllib.error.HTTPError, match="400"):
             urllib.request.urlopen(f"{verifying.endpoint_url}/bucket/plain")
+
+
+def test_uploads_in_chunks_arrive_whole_over_tls(tmp_path: Path) -> None:
+    with Headwater(tls=True, data_dir=tmp_path) as secure:
+        url = secure.endpoint_url.replace("http://", "https://")
+        s3 = clients_for(url)("s3", verify=str(tmp_path / "tls" / "ca.pem"))
+        s3.create_bucket(Bucket="chunked")
+        data = bytes(range(256)) * 1024
+        s3.put_object(Bucket="chunked", Key="k", Body=io.BytesIO(data))
+        kept = s3.get_object(Bucket="chunked", Key="k")
+        assert (kept["Body"].read(), kept["ContentLength"]) == (data, len(data))
+        assert "aws-chunked" not in kept.get("ContentEncoding", "")

@@ -8,7 +8,7 @@ import msgspec
 
 from headwater.api.stream_reference import stream_named
 from headwater.engine.caller import Caller
-from headwater.engine.encryption_key import check_key_id, names_key
+from headwater.engine.encryption_key import check_key_id, names_key, require_usable
 from headwater.engine.engine import Engine
 from headwater.engine.limits import ENCRYPTION_CHANGES_PER_DAY, recent
 from headwater.engine.stream_checks import require_active
@@ -23,8 +23,9 @@ async def revise_encryption(
     """Begin the transition to `encryption_type`.
 
     Raises InvalidArgumentException for a type other than KMS, ResourceInUseException,
-    LimitExceededException. Text that names no key is a KMSNotFoundException when
-    encryption starts, and an InvalidArgumentException when it stops.
+    LimitExceededException, and when encryption starts the KMS error of a key that cannot be
+    used. Text that names no key is a KMSNotFoundException when encryption starts, and an
+    InvalidArgumentException when it stops.
     """
     now_ms = engine.now_ms()
     key_id = request.KeyId if encryption_type == "KMS" else None
@@ -37,6 +38,7 @@ async def revise_encryption(
             )
         if encryption_type == "KMS":
             check_key_id(request.KeyId)
+            require_usable(engine.key_directory, Caller(stream.account_id, stream.region), request.KeyId)
         elif not names_key(request.KeyId):
             raise InvalidArgumentException(f"Invalid keyId {request.KeyId}")
         counted = _counted(stream, encryption_type, now_ms)

@@ -26,6 +26,7 @@ MENDED: tuple[tuple[Any, str, Any], ...] = (
     (CloudFormationBackend, "create_change_set", stack_backend.create_change_set),
     (CloudFormationBackend, "update_stack", stack_backend.update_stack),
     (CloudFormationBackend, "delete_stack", stack_backend.delete_stack),
+    (CloudFormationResponse, "create_stack", StackResponse.create_stack),
     (CloudFormationResponse, "describe_change_set", StackResponse.describe_change_set),
     (CloudFormationResponse, "delete_change_set", StackResponse.delete_change_set),
     (CloudFormationResponse, "execute_change_set", StackResponse.execute_change_set),

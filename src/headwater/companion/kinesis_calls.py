@@ -11,10 +11,11 @@ Refuses to know who needs it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import ContextVar
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 from headwater.api.constraints import accept_document
 from headwater.api.operation import OPERATIONS
@@ -28,6 +29,7 @@ STABLE_TIMEOUT_S = 120.0
 LOOK_AGAIN_S = 0.02
 
 Document = dict[str, Any]
+T = TypeVar("T")
 
 SERVED: ContextVar[KinesisCalls] = ContextVar("SERVED")
 """The calls to the server whose request a thread works at: a process may have several servers."""
@@ -45,6 +47,19 @@ class KinesisCalls:
         answer: Future[Document] = Future()
         document = {name: value for name, value in members.items() if value is not None}
         self._loop.call_soon_threadsafe(self._start, caller, operation, document, answer)
+        return answer.result(ANSWER_TIMEOUT_S)
+
+    def ask(self, question: Callable[[Engine], T]) -> T:
+        """What the engine says to a question that takes it no time."""
+        answer: Future[T] = Future()
+
+        def on_loop() -> None:
+            try:
+                answer.set_result(question(self._engine))
+            except Exception as error:  # noqa: BLE001 - it belongs to the thread that waits
+                answer.set_exception(error)
+
+        self._loop.call_soon_threadsafe(on_loop)
         return answer.result(ANSWER_TIMEOUT_S)
 
     def stream(self, caller: Caller, stream_arn: str) -> Document:

@@ -13,11 +13,17 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import get_account_id_from
+from moto.kms.models import kms_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from headwater.companion.kinesis_calls import SERVED, KinesisCalls
 from headwater.companion.lambda_calls import SERVED_LAMBDA, LambdaCalls
 from headwater.companion.moto_services import SERVICE_KEY, Application, Environ
+from headwater.engine.caller import Caller
+from headwater.engine.encryption_key import KeyState
+
+STATES: dict[str, KeyState] = {"Disabled": "Disabled", "PendingDeletion": "PendingDeletion"}
+"""Of a key, by KMS's name for it; with any other it is usable."""
 
 
 class _Dispatcher(DomainDispatcherApplication):
@@ -45,6 +51,9 @@ def _app_of(service: Any) -> Any:
         from headwater.companion.cloudformation import install  # noqa: PLC0415 - two seconds, and 150 MiB
 
         install()
+    if service == "cloudwatch":
+        # Moto finds every provider that is imported.
+        import headwater.companion.metric_provider  # noqa: F401, PLC0415
     return create_backend_app(service)
 
 
@@ -70,6 +79,18 @@ class Moto:
         """The account of a key that the neighbouring IAM or STS has given out."""
         account_id: str = get_account_id_from(access_key_id)
         return None if account_id == DEFAULT_ACCOUNT_ID else account_id
+
+    def key_state(self, caller: Caller, key_id: str) -> KeyState | None:
+        """How a key of the neighbouring KMS is; `None` where it has no keys at all."""
+        backend = kms_backends[caller.account_id][caller.region]
+        if not backend.keys:
+            return None
+        name = key_id.rpartition(":")[2] if key_id.startswith("arn:") else key_id
+        found = (
+            backend.get_key_id_from_alias(name) if name.startswith("alias/") else name.removeprefix("key/")
+        )
+        key = backend.keys.get((found or "").rpartition("/")[2])
+        return "Unknown" if key is None else STATES.get(key.key_state, "Usable")
 
     def reset(self) -> None:
         """Forget everything."""

@@ -24,6 +24,7 @@ from urllib.parse import unquote_to_bytes
 
 from headwater.companion.service_requests import FORM, S3, operation_of, refusal
 from headwater.engine.caller import Caller
+from headwater.engine.encryption_key import KeyState
 from headwater.server.exchange import Answer, HttpRequest
 
 THREADS_MAX = 8
@@ -47,6 +48,9 @@ class LoadedMoto(Protocol):
 
     def account_of(self, access_key_id: str) -> str | None:
         """The account of a key that it has given out."""
+
+    def key_state(self, caller: Caller, key_id: str) -> KeyState | None:
+        """How a key of its KMS is; `None` where it has no keys at all."""
 
     def reset(self) -> None:
         """Forget everything."""
@@ -75,6 +79,10 @@ class MotoServices:
         threads = self._polling if state == POLLED else self._threads
         async with turn:
             return await run(threads, _answered, loaded, request, service, caller)
+
+    def key_state(self, caller: Caller, key_id: str) -> KeyState | None:
+        """How a key of the neighbouring KMS is, by a look into a table; `None`: it has no keys there."""
+        return None if self._loaded is None else self._loaded.key_state(caller, key_id)
 
     async def reset(self) -> None:
         """Forget everything; what was never used has nothing to forget."""

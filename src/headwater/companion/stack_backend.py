@@ -52,16 +52,25 @@ def _live_stack(backend: CloudFormationBackend, name_or_id: str) -> DeployedStac
 
 
 def create_stack(
-    backend: CloudFormationBackend, name: str, template: str, parameters: dict[str, Any], **options: Any
+    backend: CloudFormationBackend,
+    name: str,
+    template: str,
+    parameters: dict[str, Any],
+    *,
+    on_failure: str = "ROLLBACK",
+    **options: Any,
 ) -> DeployedStack:
-    """CreateStack: the stack as it is in the end."""
+    """CreateStack: the stack as it is in the end. `on_failure` is ROLLBACK, DO_NOTHING or DELETE."""
     if _live_stack(backend, name) is not None:
         raise AlreadyExistsException(f"Stack [{name}] already exists")
     options["timeout_in_mins"] = options.get("timeout_in_mins")
     stack = _new_stack(backend, name, template, parameters, **options)
     backend.stacks[stack.stack_id] = stack
+    stack.disable_rollback = on_failure == "DO_NOTHING"
     stack.create_resources()
     publish_exports(backend, stack)
+    if on_failure == "DELETE" and stack.status != "CREATE_COMPLETE":
+        delete_stack(backend, stack.stack_id)
     return stack
 
 
@@ -114,6 +123,7 @@ def create_change_set(
     if change_set_type == "UPDATE":
         if stack is None or stack.status == IN_REVIEW:
             raise ValidationError(message=f"Stack [{stack_name}] does not exist")
+        _require_updatable(stack)
     elif stack is None:
         stack = _new_stack(backend, stack_name, {}, {}, **options)
         backend.stacks[stack.stack_id] = stack
@@ -139,6 +149,13 @@ def create_change_set(
     _settle(planned, stack)
     backend.change_sets[planned.change_set_id] = planned
     return planned.change_set_id, stack.stack_id
+
+
+def _require_updatable(stack: DeployedStack) -> None:
+    if stack.status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}:
+        raise ValidationError(
+            message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
+        )
 
 
 def _settle(planned: PlannedChanges, stack: DeployedStack) -> None:
@@ -186,6 +203,7 @@ def update_stack(
     }
     if stack.has_template(template) and previous == {**previous, **given} and tags in (None, stack.tags):
         raise ValidationError(message="No updates are to be performed.")
+    _require_updatable(stack)
     stack.update(template, role_arn, given, tags)
     publish_exports(backend, stack)
     return stack

@@ -21,6 +21,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from headwater.companion.stack_backend import (
     IN_REVIEW,
     change_set_of,
+    create_stack,
     forget_change_sets,
     publish_exports,
     template_at,
@@ -45,6 +46,27 @@ class InvalidChangeSetStatusException(CloudFormationError):
 class StackResponse(CloudFormationResponse):
     """The operations."""
 
+    def create_stack(self) -> ActionResult:
+        """CreateStack, to its end."""
+        rolls_back = not self._get_bool_param("DisableRollback", False)
+        stack = create_stack(
+            self.cloudformation_backend,
+            self._get_param("StackName"),
+            _template_text(self),
+            {
+                each["ParameterKey"]: each.get("ParameterValue", "")
+                for each in self._get_param("Parameters", [])
+            },
+            on_failure=self._get_param("OnFailure") or ("ROLLBACK" if rolls_back else "DO_NOTHING"),
+            notification_arns=self._get_param("NotificationARNs", []),
+            tags={each["Key"]: each["Value"] for each in self._get_param("Tags", [])},
+            role_arn=self._get_param("RoleARN"),
+            enable_termination_protection=self._get_bool_param("EnableTerminationProtection", False),
+            timeout_in_mins=self._get_param("TimeoutInMinutes"),
+            stack_policy_body=self._get_param("StackPolicyBody"),
+        )
+        return ActionResult({"StackId": stack.stack_id})
+
     def describe_change_set(self) -> ActionResult:
         """DescribeChangeSet."""
         return ActionResult(_planned(self))
@@ -66,6 +88,7 @@ class StackResponse(CloudFormationResponse):
                 f"[{planned.status}]"
             )
         stack = planned.stack
+        stack.disable_rollback = bool(self._get_bool_param("DisableRollback", False))
         if stack.status == IN_REVIEW:
             stack.begin(planned.template, planned.parameters, planned.tags or {}, planned.role_arn)
             stack.create_resources()
@@ -110,7 +133,7 @@ class StackResponse(CloudFormationResponse):
         """GetTemplate, as it was given or, unless that is asked for, as its transforms have made it."""
         is_planned = self._get_param("ChangeSetName") is not None
         of = _planned(self) if is_planned else _stack(self)
-        text = of.template or ""
+        text = str(of.template or "")
         declared = _transforms(parse(text)) if text else []
         if declared and self._get_param("TemplateStage") != "Original":
             text = json.dumps(of.template_dict, default=str)
@@ -118,10 +141,8 @@ class StackResponse(CloudFormationResponse):
 
     def validate_template(self) -> ActionResult:
         """ValidateTemplate."""
-        url = self._get_param("TemplateURL")
-        partition = self.partition
-        text = template_at(url, self.current_account, partition) if url else self._get_param("TemplateBody")
-        template_of(text or "", {}, self.region)
+        text = _template_text(self)
+        template_of(text, {}, self.region)
         summary = summary_of_template(text)
         parameters = [
             {name: each[name] for name in ("ParameterKey", "DefaultValue", "NoEcho", "Description")}
@@ -134,6 +155,14 @@ class StackResponse(CloudFormationResponse):
                 "DeclaredTransforms": summary["DeclaredTransforms"],
             }
         )
+
+
+def _template_text(response: CloudFormationResponse) -> str:
+    """The template that a request has, or says where it is."""
+    url = response._get_param("TemplateURL")  # noqa: SLF001 - moto's way to read a request
+    if url:
+        return template_at(url, response.current_account, response.partition)
+    return response._get_param("TemplateBody") or ""  # noqa: SLF001 - as above
 
 
 def _planned(response: CloudFormationResponse) -> PlannedChanges:

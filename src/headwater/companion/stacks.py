@@ -75,6 +75,16 @@ class DeployedStack(Stack):
         return isinstance(self.template, str) and parse(self.template) == parse(other_template)
 
     @property
+    def stack_name(self) -> str:
+        """As the summaries of ListStacks have it."""
+        return str(self.name)
+
+    @property
+    def stack_status(self) -> str:
+        """As the summaries of ListStacks have it."""
+        return str(self.status)
+
+    @property
     def stack_parameters(self) -> dict[str, Any]:
         """The parameters as they were given: what `UsePreviousValue` means."""
         return _with_defaults(self.template_dict, self.parameters)
@@ -115,11 +125,17 @@ class DeployedStack(Stack):
         self.resource_map = self._create_resource_map()
 
     def create_resources(self) -> None:
-        """Make everything; afterwards the stack is CREATE_COMPLETE or ROLLBACK_COMPLETE."""
+        """Make everything; afterwards the stack is CREATE_COMPLETE, or ROLLBACK_COMPLETE.
+
+        With `disable_rollback` it is CREATE_FAILED instead, and what was made stays.
+        """
         self._turn("CREATE_IN_PROGRESS", USER_INITIATED)
         try:
             self._deployment().go(self.deployed, self.template_dict, self.resource_map)
         except StepFailed as failure:
+            if self.disable_rollback:
+                self._turn("CREATE_FAILED", str(failure))
+                return
             self._turn("ROLLBACK_IN_PROGRESS", f"{failure}Rollback requested by user.")
             failure.go_back()
             self._turn("ROLLBACK_FAILED" if self.deployed else "ROLLBACK_COMPLETE")
@@ -136,7 +152,10 @@ class DeployedStack(Stack):
         parameters: dict[str, Any] | None = None,
         tags: dict[str, str] | None = None,
     ) -> None:
-        """Change what differs; afterwards the stack is UPDATE_COMPLETE or UPDATE_ROLLBACK_COMPLETE."""
+        """Change what differs; afterwards the stack is UPDATE_COMPLETE, or UPDATE_ROLLBACK_COMPLETE.
+
+        With `disable_rollback` it is UPDATE_FAILED instead, and what was done stays.
+        """
         document = template_of(template, parameters or {}, self.region_name)
         resources = self._map_of(document, parameters or {})
         before = self.tags
@@ -145,6 +164,11 @@ class DeployedStack(Stack):
         try:
             superseded = self._deployment().go(self.deployed, document, resources)
         except StepFailed as failure:
+            if self.disable_rollback:
+                self.template, self.template_dict, self.resource_map = template, document, resources
+                self.parameters = parameters or {}
+                self._turn("UPDATE_FAILED", str(failure))
+                return
             self.tags = before
             self._turn("UPDATE_ROLLBACK_IN_PROGRESS", str(failure))
             failure.go_back()

@@ -25,6 +25,7 @@ from headwater.engine.account import AccountSettings
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
 from headwater.engine.caller import Caller
 from headwater.engine.checking import check_streams
+from headwater.engine.encryption_key import KeyDirectory
 from headwater.engine.enforcement import Enforcement, Rule
 from headwater.engine.log_sizes import LogSizes
 from headwater.engine.metrics import Metrics
@@ -131,6 +132,8 @@ class Engine:
         self._randomness = randomness
         self.stopwatch = stopwatch
         self.metrics = Metrics(clock)
+        self.key_directory: KeyDirectory | None = None
+        """Who knows KMS keys, if anybody does."""
         self.log_sizes = LogSizes()
         self._streams: dict[StreamName, Held] = {}
         self._accounts: dict[Caller, _HeldAccount] = {}

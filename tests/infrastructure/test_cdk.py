@@ -1,0 +1,104 @@
+"""The AWS CDK, unmodified: an app in Python with one stream, from bootstrap to the second deployment."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.client_process import install, run, tool
+from tests.conftest import started_server
+from tests.infrastructure.tools import client, three_settings
+
+pytestmark = pytest.mark.infrastructure
+
+FOLDER = Path(__file__).resolve().parent / "cdk"
+MODULES, PACKAGES = FOLDER / "node_modules", FOLDER / ".packages"
+SIZED = ("-c", "shards=2", "-c", "hours=48")
+
+
+class Toolkit:
+    """The CDK's command line, in a copy of the app."""
+
+    def __init__(self, endpoint_url: str, app: Path) -> None:
+        npm, self._node = tool("npm", "the CDK"), tool("node", "the CDK")
+        install([npm, "ci"], FOLDER, FOLDER / "package-lock.json", MODULES / ".installed")
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(PACKAGES)]
+        requirements = FOLDER / "requirements.txt"
+        install([*pip, "-r", str(requirements)], FOLDER, requirements, PACKAGES / ".installed")
+        self.endpoint_url = endpoint_url
+        self._app = app
+        self._variables = three_settings(endpoint_url) | {
+            "HEADWATER_TEST_PYTHON": sys.executable,
+            "PYTHONPATH": str(PACKAGES),
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "CI": "true",
+        }
+
+    def __call__(self, *arguments: str) -> str:
+        program = MODULES / "aws-cdk" / "bin" / "cdk"
+        return run([self._node, str(program), "--no-notices", *arguments], self._app, self._variables)
+
+    def aws(self, *arguments: str) -> Any:
+        command = [sys.executable, "-m", "awscli", *arguments, "--output", "json"]
+        return json.loads(run(command, self._app, self._variables))
+
+    def deploy(self, *arguments: str) -> dict[str, str]:
+        """The stack's outputs."""
+        file = self._app / "outputs.json"
+        self("deploy", "--require-approval", "never", "--outputs-file", str(file), *arguments)
+        outputs: dict[str, str] = json.loads(file.read_text())["Streams"]
+        return outputs
+
+
+@pytest.fixture(params=["localhost", "127.0.0.1"])
+def cdk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Toolkit]:
+    for name in ("app.py", "cdk.json"):
+        shutil.copy(FOLDER / name, tmp_path)
+    with started_server(tmp_path / "log") as server:
+        yield Toolkit(re.sub(r"127\.0\.0\.1", request.param, server.endpoint_url), tmp_path)
+
+
+def test_the_classic_app_lives_its_whole_life(cdk: Toolkit) -> None:
+    kinesis = client(cdk.endpoint_url, "kinesis")
+
+    def summary(name: str) -> dict[str, Any]:
+        shown: dict[str, Any] = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+        return shown
+
+    cdk("bootstrap", "aws://000000000000/us-east-1")
+    assert cdk("ls").split()[-1] == "Streams"
+    assert "[+] AWS::Kinesis::Stream Orders" in cdk("diff")
+
+    outputs = cdk.deploy()
+    listed = cdk.aws("cloudformation", "list-stacks")["StackSummaries"]
+    stacks = [each for each in listed if each["StackStatus"] != "DELETE_COMPLETE"]  # what `diff` has tried
+    assert {each["StackName"]: each["StackStatus"] for each in stacks} == {
+        "CDKToolkit": "CREATE_COMPLETE",
+        "Streams": "CREATE_COMPLETE",
+    }
+    resources = cdk.aws("cloudformation", "list-stack-resources", "--stack-name", "Streams")
+    stream = resources["StackResourceSummaries"][0]
+    assert (stream["ResourceType"], stream["PhysicalResourceId"]) == ("AWS::Kinesis::Stream", outputs["Name"])
+    assert outputs["Arn"].endswith(f":stream/{outputs['Name']}")
+    put = kinesis.put_record(StreamName=outputs["Name"], Data=b"an order", PartitionKey="1")
+    assert put["ShardId"] == "shardId-000000000000"
+
+    assert "Number of stacks with differences: 0" in cdk("diff")
+    changes = cdk("diff", *SIZED)
+    assert re.search(r"\[~\] ShardCount", changes)
+    assert "replace" not in changes
+    assert cdk.deploy(*SIZED) == outputs
+    changed = summary(outputs["Name"])
+    assert (changed["OpenShardCount"], changed["RetentionPeriodHours"]) == (2, 48)
+
+    cdk("destroy", "--force")
+    assert kinesis.list_streams()["StreamNames"] == []
+    assert kinesis.list_streams()["StreamNames"] != [cdk.deploy()["Name"]]
+    assert len(kinesis.list_streams()["StreamNames"]) == 1
