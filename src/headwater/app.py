@@ -19,7 +19,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
@@ -36,6 +36,7 @@ from headwater.api.call_rates import rated
 from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
 from headwater.companion.kinesis_calls import KinesisCalls
+from headwater.companion.lambda_calls import Ask, CallRefused, LambdaCalls
 from headwater.companion.missing_services import MissingServices
 from headwater.companion.moto_services import FunctionLine, LinesAfter, LoadedMoto, MotoServices
 from headwater.companion.services import Services
@@ -44,8 +45,10 @@ from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.faults import Faults
 from headwater.engine.settings import Settings
+from headwater.lambda_.errors import LambdaError
 from headwater.lambda_.lambda_door import LambdaDoor
 from headwater.model.clock import AdjustableClock, Clock, SystemClock
+from headwater.model.errors import KinesisError
 from headwater.server.admin import Admin
 from headwater.server.allocator import keep_freed_memory
 from headwater.server.authentication import Authentication
@@ -184,9 +187,10 @@ class Server:
         self._listener = Listener(config.host, config.ports, doorway.connection, connections, scheme=scheme)
         try:
             self._engine = self._open_engine()
-            calls = KinesisCalls(self._engine, self._loop)
-            services = _services(config, self._engine, calls, self._function_lines)
             self._lambda = LambdaDoor(self._engine, partial(self._build_lambda, self._engine, credentials))
+            kinesis = KinesisCalls(self._engine, self._loop)
+            lambda_ = LambdaCalls(_asked(self._lambda), self._loop)
+            services = _services(config, self._engine, kinesis, lambda_, self._function_lines)
             self._neighbours = (self._lambda, services)
             dispatch = self._build_dispatch(self._engine, credentials)
             await self._listener.open()
@@ -456,7 +460,8 @@ def _has_moto() -> bool:
 def _services(
     config: Config,
     engine: Engine,
-    calls: KinesisCalls,
+    kinesis: KinesisCalls,
+    lambda_: LambdaCalls,
     function_lines: LinesAfter,
 ) -> Services:
     """The services beside Kinesis. Nothing of moto is loaded before the first request for one."""
@@ -465,16 +470,31 @@ def _services(
 
         return Services(ForwardedServices(config.forward_to))
     if _has_moto():
-        moto = MotoServices(partial(_load_moto, calls, function_lines))
+        moto = MotoServices(partial(_load_moto, kinesis, lambda_, function_lines))
         engine.key_directory = moto
         return Services(moto)
     return Services(MissingServices(), is_provided=False)
 
 
-def _load_moto(calls: KinesisCalls, function_lines: LinesAfter) -> LoadedMoto:
+def _load_moto(kinesis: KinesisCalls, lambda_: LambdaCalls, function_lines: LinesAfter) -> LoadedMoto:
     from headwater.companion.loaded_moto import Moto  # noqa: PLC0415 - a second, and what it imports
 
-    return Moto(calls, lambda caller, after: calls.on_loop(partial(function_lines, caller, after)))
+    def lines_after(caller: Caller, after: int) -> list[FunctionLine]:
+        return kinesis.on_loop(partial(function_lines, caller, after))
+
+    return Moto(kinesis, lambda_, lines_after)
+
+
+def _asked(door: LambdaDoor) -> Ask:
+    """Lambda, to be asked by a neighbour, which knows none of its errors."""
+
+    async def ask(caller: Caller, operation: str, members: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return await door.call(caller, operation, members)
+        except (LambdaError, KinesisError) as error:
+            raise CallRefused(error.code, error.message or "") from error
+
+    return ask
 
 
 def _own_names(config: Config) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """CloudFormation's resource types in the form that moto's registry has.
 
 Rules:
-- a type in Headwater's table (`stream_resources`) is made by Headwater; else moto's own serves;
+- a type in Headwater's tables (`OWN_TYPES`) is made by Headwater; else moto's own serves, but for
+  those of services that are Headwater's, whose requests never come to moto;
 - a type that AWS has and moto has not is recorded: its stack goes on, its events say that nothing
   was made;
 - the errors of Headwater's engine become the reasons of events as CloudFormation words them.
@@ -18,20 +19,30 @@ from moto.cloudformation import parsing
 from moto.cloudformation.custom_model import CustomModel
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 
-from headwater.companion.kinesis_calls import SERVED
-from headwater.companion.stream_resources import RESOURCE_TYPES, Kinesis, Resource, ResourceType
+from headwater.companion.function_resources import FUNCTION_TYPES
+from headwater.companion.lambda_calls import CallRefused
+from headwater.companion.stream_resources import RESOURCE_TYPES, Resource, ResourceType
 from headwater.engine.caller import Caller
 from headwater.model.errors import KinesisError
 
+OWN_TYPES: dict[str, ResourceType] = {**RESOURCE_TYPES, **FUNCTION_TYPES}
+"""The types that Headwater makes."""
+OWN_SERVICES = ("AWS::Kinesis::", "AWS::Lambda::")
+
 HANDLER_CODES = {
+    "AccessDeniedException": "AccessDenied",
+    "CodeStorageExceededException": "ServiceLimitExceeded",
     "InvalidArgumentException": "InvalidRequest",
+    "InvalidParameterValueException": "InvalidRequest",
     "LimitExceededException": "ServiceLimitExceeded",
+    "RequestTooLargeException": "InvalidRequest",
+    "ResourceConflictException": "AlreadyExists",
     "ResourceInUseException": "AlreadyExists",
     "ResourceNotFoundException": "NotFound",
     "SerializationException": "InvalidRequest",
     "ValidationException": "InvalidRequest",
 }
-"""How CloudFormation names the errors of Kinesis; one that is not here is a general failure."""
+"""How CloudFormation names the errors of Kinesis and Lambda; one that is not here is a general failure."""
 PHYSICAL_NAME_MAX = 128
 
 Document = dict[str, Any]
@@ -80,7 +91,7 @@ class RecordedResource:
 
 
 class OwnResource:
-    """A resource in Headwater's engine; one subclass for each type."""
+    """A resource that Headwater makes; one subclass for each type."""
 
     kind: ResourceType
 
@@ -118,9 +129,9 @@ class OwnResource:
         cls, name: str, document: Document, account_id: str, region: str, **_context: Any
     ) -> OwnResource:
         """Make it."""
-        properties, kinesis = document["Properties"], cls._kinesis(account_id, region)
+        properties, service = document["Properties"], cls._service(account_id, region)
         name = name[:PHYSICAL_NAME_MAX] if cls.kind.name_property not in properties else name
-        return cls(_done(cls.kind.create, kinesis, name, properties), properties)
+        return cls(_done(cls.kind.create, service, name, properties), properties)
 
     @classmethod
     def update_from_cloudformation_json(
@@ -133,26 +144,27 @@ class OwnResource:
     ) -> OwnResource:
         """Change it."""
         before, after = original_resource.properties, cloudformation_json["Properties"]
-        kinesis = cls._kinesis(account_id, region_name)
-        return cls(_done(cls.kind.update, kinesis, original_resource.made, before, after), after)
+        service = cls._service(account_id, region_name)
+        return cls(_done(cls.kind.update, service, original_resource.made, before, after), after)
 
     def delete(self, account_id: str, region: str) -> None:
         """Remove it, if it is still there."""
-        _done(self.kind.delete, self._kinesis(account_id, region), self.made)
+        _done(self.kind.delete, self._service(account_id, region), self.made)
 
     @classmethod
-    def _kinesis(cls, account_id: str, region: str) -> Kinesis:
-        return Kinesis(SERVED.get(), Caller(account_id, region))
+    def _service(cls, account_id: str, region: str) -> Any:
+        return cls.kind.service(Caller(account_id, region))
 
 
 def install() -> None:
     """Let moto find Headwater's types before its own, and something for every type that AWS has."""
     own = {
-        name: type(name.replace("::", ""), (OwnResource,), {"kind": kind})
-        for name, kind in RESOURCE_TYPES.items()
+        name: type(name.replace("::", ""), (OwnResource,), {"kind": kind}) for name, kind in OWN_TYPES.items()
     }
     of_moto = {
-        name: model for name, model in parsing.get_model_map().items() if name not in parsing.NULL_MODELS
+        name: model
+        for name, model in parsing.get_model_map().items()
+        if name not in parsing.NULL_MODELS and not name.startswith(OWN_SERVICES)
     }
 
     def class_of(type_name: str) -> Any:
@@ -173,9 +185,10 @@ def install() -> None:
 def _done(step: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return step(*arguments)
-    except KinesisError as error:
+    except (KinesisError, CallRefused) as error:
+        service = "Lambda" if isinstance(error, CallRefused) else "Kinesis"
         code = HANDLER_CODES.get(error.code, "GeneralServiceException")
-        text = f'"{error.message} (Service: Kinesis, Error Code: {error.code})"'
+        text = f'"{error.message} (Service: {service}, Error Code: {error.code})"'
         raise ResourceFailed(
             f"Resource handler returned message: {text} (HandlerErrorCode: {code})"
         ) from error

@@ -25,9 +25,8 @@ from moto.core.utils import utcnow
 
 from headwater.companion.published_schemas import checked, create_only, is_tagged
 from headwater.companion.resource_map import StackResourceMap
-from headwater.companion.resource_models import OwnResource
+from headwater.companion.resource_models import OWN_TYPES, OwnResource
 from headwater.companion.stack_templates import Template, in_order
-from headwater.companion.stream_resources import RESOURCE_TYPES
 
 RETAINED = frozenset({"Retain"})
 RETAINED_ON_ROLLBACK: frozenset[str] = frozenset()
@@ -221,7 +220,7 @@ class Deployment:
 
     def _with_tags(self, type_name: str, properties: dict[str, Any]) -> dict[str, Any]:
         """A stack's tags are those of Headwater's resources too; moto gives its own what they take."""
-        if not self._tags or type_name not in RESOURCE_TYPES or not is_tagged(type_name):
+        if not self._tags or type_name not in OWN_TYPES or not is_tagged(type_name):
             return properties
         tags = self._tags | {tag["Key"]: tag["Value"] for tag in properties.get("Tags", ())}
         return {**properties, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}

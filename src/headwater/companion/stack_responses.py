@@ -3,6 +3,7 @@
 Mended in moto's, each with a test that shows why (`tests/companion/test_cloudformation.py`):
 - DeleteChangeSet of an unknown name failed; other operations did not say `ChangeSetNotFound`;
 - a resource had the status of its stack, and no other;
+- GetTemplate knew neither change sets nor what a transform has made of a template;
 - ValidateTemplate wrote a file into the working directory.
 
 The methods of `StackResponse` take the place of moto's (`cloudformation.MENDED`).
@@ -10,6 +11,7 @@ The methods of `StackResponse` take the place of moto's (`cloudformation.MENDED`
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
 
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
@@ -25,7 +27,7 @@ from headwater.companion.stack_backend import (
     template_at,
 )
 from headwater.companion.stack_deployment import DeployedResource
-from headwater.companion.stack_templates import TemplateInvalid, parse
+from headwater.companion.stack_templates import Template, TemplateInvalid, parse
 from headwater.companion.stacks import DeployedStack, PlannedChanges, template_of
 
 
@@ -127,6 +129,16 @@ class StackResponse(CloudFormationResponse):
         of_stack = {"StackId": stack.stack_id, "StackName": stack.name}
         return ActionResult({"StackResourceDetail": {**of_stack, **_summary(stack.deployed[name])}})
 
+    def get_template(self) -> ActionResult:
+        """GetTemplate, as it was given or, unless that is asked for, as its transforms have made it."""
+        is_planned = self._get_param("ChangeSetName") is not None
+        of = _planned(self) if is_planned else _stack(self)
+        text = str(of.template or "")
+        declared = _transforms(parse(text)) if text else []
+        if declared and self._get_param("TemplateStage") != "Original":
+            text = json.dumps(of.template_dict, default=str)
+        return ActionResult({"TemplateBody": text, "StagesAvailable": ["Original", "Processed"]})
+
     def validate_template(self) -> ActionResult:
         """ValidateTemplate."""
         text = _template_text(self)
@@ -136,7 +148,13 @@ class StackResponse(CloudFormationResponse):
             {name: each[name] for name in ("ParameterKey", "DefaultValue", "NoEcho", "Description")}
             for each in summary["Parameters"]
         ]
-        return ActionResult({"Description": summary["Description"] or "", "Parameters": parameters})
+        return ActionResult(
+            {
+                "Description": summary["Description"] or "",
+                "Parameters": parameters,
+                "DeclaredTransforms": summary["DeclaredTransforms"],
+            }
+        )
 
 
 def _template_text(response: CloudFormationResponse) -> str:
@@ -174,6 +192,7 @@ def summary_of_template(template_body: str) -> dict[str, Any]:
         "Description": template.get("Description"),
         "Metadata": str(template["Metadata"]) if "Metadata" in template else None,
         "Version": template.get("AWSTemplateFormatVersion"),
+        "DeclaredTransforms": _transforms(template),
         "ResourceTypes": [resource["Type"] for resource in resources.values()],
         "Parameters": [
             {
@@ -189,6 +208,11 @@ def summary_of_template(template_body: str) -> dict[str, Any]:
             for name, slot in (template.get("Parameters") or {}).items()
         ],
     }
+
+
+def _transforms(template: Template) -> list[str]:
+    declared = template.get("Transform") or []
+    return [declared] if isinstance(declared, str) else list(declared)
 
 
 def _summary(each: DeployedResource) -> dict[str, Any]:

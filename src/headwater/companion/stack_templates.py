@@ -202,5 +202,7 @@ def _expanded(template: Template, parameters: Mapping[str, Any], region: str) ->
     except InvalidDocumentException as error:
         reasons = " ".join(cause.message for cause in error.causes)
         raise TemplateInvalid(f"Transform {SERVERLESS} failed with: {error.message} {reasons}") from None
+    finally:
+        translator.metrics.publish()  # to nobody; it would complain in the log about what it has counted
     expanded.pop("Transform", None)
     return expanded

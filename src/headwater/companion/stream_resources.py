@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from headwater.companion.kinesis_calls import KinesisCalls
+from headwater.companion.kinesis_calls import SERVED, KinesisCalls
 from headwater.engine.caller import Caller
 from headwater.model.errors import ResourceNotFoundException
 
@@ -65,10 +65,17 @@ class ResourceType(NamedTuple):
 
     name_property: str
     """What CloudFormation makes a name for when a template gives none; empty without such a property."""
-    create: Callable[[Kinesis, str, Properties], Resource]
-    update: Callable[[Kinesis, Resource, Properties, Properties], Resource]
+    create: Callable[[Any, str, Properties], Resource]
+    update: Callable[[Any, Resource, Properties, Properties], Resource]
     """Takes the properties before and after."""
-    delete: Callable[[Kinesis, Resource], None]
+    delete: Callable[[Any, Resource], None]
+    service: Callable[[Caller], Any]
+    """What these three are given first: the operations, as a caller's."""
+
+
+def served(caller: Caller) -> Kinesis:
+    """The Kinesis of the server whose request this thread works at."""
+    return Kinesis(SERVED.get(), caller)
 
 
 def _stream_arn(caller: Caller, name: str) -> str:
@@ -295,11 +302,13 @@ CONSUMER_ATTRIBUTES = frozenset(
 
 RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::Kinesis::Stream": ResourceType(
-        STREAM_ATTRIBUTES, "Name", create_stream, update_stream, delete_stream
+        STREAM_ATTRIBUTES, "Name", create_stream, update_stream, delete_stream, served
     ),
     "AWS::Kinesis::StreamConsumer": ResourceType(
-        CONSUMER_ATTRIBUTES, "", register_consumer, keep, deregister_consumer
+        CONSUMER_ATTRIBUTES, "", register_consumer, keep, deregister_consumer, served
     ),
-    "AWS::Kinesis::ResourcePolicy": ResourceType(frozenset(), "", put_policy, update_policy, delete_policy),
+    "AWS::Kinesis::ResourcePolicy": ResourceType(
+        frozenset(), "", put_policy, update_policy, delete_policy, served
+    ),
 }
 """The types that live in Headwater's engine."""

@@ -79,9 +79,9 @@ def configured(version: Version, request: dict[str, Any]) -> Version:
         changes["architectures"] = tuple(request["Architectures"])
     if request.get("DeadLetterConfig") is not None:
         changes["dead_letter_arn"] = _dead_letter(request["DeadLetterConfig"])
-    shown = {member: request[member] for member in SHOWN if request.get(member)}
-    if shown:
-        changes["shown"] = version.shown | shown
+    shown = {member: request[member] for member in SHOWN if request.get(member) is not None}
+    if shown:  # an empty one takes away what was there
+        changes["shown"] = {member: value for member, value in (version.shown | shown).items() if value}
     return msgspec.structs.replace(version, **changes)
 
 

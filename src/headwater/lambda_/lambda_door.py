@@ -7,7 +7,7 @@ alone do not pay. A store that holds functions or mappings opens the door at onc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,10 @@ class LambdaDoor:
     async def answer(self, request: HttpRequest, caller: Caller) -> Answer:
         """Answer a request."""
         return await self._open().api.answer(request, caller)
+
+    async def call(self, caller: Caller, operation: str, members: Mapping[str, Any]) -> dict[str, Any]:
+        """An operation for somebody in this process. Raises `LambdaError` and `KinesisError`."""
+        return await self._open().api.document(caller, operation, dict(members))
 
     def refuse(self, request: HttpRequest, error: KinesisError) -> Answer:
         """Word an error that was found before the request came here."""

@@ -17,7 +17,8 @@ import msgspec
 
 from headwater.engine.caller import Caller
 from headwater.lambda_.errors import LambdaError, ServiceException
-from headwater.lambda_.rest_request import Call, find_call, read_members
+from headwater.lambda_.lambda_model import lambda_model
+from headwater.lambda_.rest_request import Call, checked_members, find_call, read_members
 from headwater.model.errors import KinesisError, SerializationException
 from headwater.model.instant import Instant
 from headwater.server.exchange import Answer, Fields, HttpRequest
@@ -93,6 +94,15 @@ class LambdaApi:
         status = call.operation.status
         body = b"" if status == 204 else msgspec.json.encode(answer, enc_hook=_printable)
         return Answer(status, JSON, body)
+
+    async def document(self, caller: Caller, operation: str, members: dict[str, Any]) -> dict[str, Any]:
+        """What an operation answers to somebody in this process, its members checked as a client's.
+
+        An answer without a document is an empty one. Raises `LambdaError` and `KinesisError`.
+        """
+        checked = checked_members(lambda_model().operations[operation], members)
+        answer = await self._operations[operation](caller, checked)
+        return {} if isinstance(answer, Answer) else answer
 
     def refuse(self, request: HttpRequest, error: KinesisError) -> Answer:  # noqa: ARG002 - all alike
         """Word an error that is not one of Lambda's own."""

@@ -69,6 +69,14 @@ def read_members(call: Call, request: HttpRequest) -> dict[str, Any]:
             members[member] = _from_text(operation, member, [value.decode("latin-1")])
     for member, name in operation.uri.items():
         members[member] = call.parts[name]
+    return checked_members(operation, members)
+
+
+def checked_members(operation: RestOperation, members: dict[str, Any]) -> dict[str, Any]:
+    """The members in the model's types.
+
+    Raises `SerializationException` for a wrong type, and `ValidationException` for a broken constraint.
+    """
     checked: dict[str, Any] = typed(LAMBDA, operation.input, members)
     text = validation_text(LAMBDA, operation.input, checked)
     if text is not None:
