@@ -11,9 +11,9 @@ import sqlite3
 import sys
 
 HELD_S = (0.1, 1.0)
-HELD_LONG_S = 3.0
+HELD_LONG_S = 6.0
 LONG_CHANCE = 0.1
-"""Of being held for longer than a lease lasts."""
+"""Of being held for longer than a lease lasts, and than a worker waits for it."""
 PAUSE_S = (0.5, 2.0)
 
 
