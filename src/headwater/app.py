@@ -28,7 +28,6 @@ from ssl import SSLContext
 from time import perf_counter
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any, cast
-from uuid import uuid4
 
 import msgspec
 
@@ -305,7 +304,9 @@ class Server:
         )  # Lambda's routes have its own
 
     def _build_lambda(self, engine: Engine, credentials: Credentials) -> LambdaService:
-        from headwater.lambda_.build import (  # noqa: PLC0415 - servers of streams alone do not pay for it
+        from uuid import uuid4  # noqa: PLC0415 - servers of streams alone do not pay for it
+
+        from headwater.lambda_.build import (  # noqa: PLC0415 - nor for this
             FunctionCredentials,
             FunctionSettings,
             LambdaSettings,

@@ -27,6 +27,7 @@ from headwater.client import (
     SQLiteState,
 )
 from headwater.client.errors import ConfigurationError, ServiceError
+from headwater.client.lease_state import StateError
 from headwater.client.metrics import PrometheusCollector
 from headwater.testing import Headwater
 from headwater.wire.aggregated_record import MAGIC, Aggregate
@@ -560,3 +561,22 @@ def test_settings_that_mean_nothing_are_refused(
 def test_settings_that_do_not_exist_are_refused(at: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="starting_position"):
         KinesisConsumer("stream", starting_position="LATEST", **at)
+
+
+class ShutState(MemoryState):
+    """It cannot be opened."""
+
+    is_closed = False
+
+    async def open(self) -> None:
+        raise StateError("shut")
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+def test_a_state_that_cannot_be_opened_is_named_and_closed(stream: str, at: dict[str, Any]) -> None:
+    state = ShutState()
+    with pytest.raises(StateError, match="shut"):
+        KinesisConsumer(stream, state=state, **at).run(lambda _: None)
+    assert state.is_closed

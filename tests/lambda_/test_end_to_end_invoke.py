@@ -24,6 +24,7 @@ from tests.lambda_.function_server import (
     awaited,
     awaited_words,
     function_server,
+    is_running,
     zipped,
 )
 
@@ -120,6 +121,30 @@ def test_a_process_stays_warm_and_gives_way_to_new_code(server: FunctionServer) 
     server.client.update_function_configuration(FunctionName="warm", Timeout=9)
     server.await_active("warm")
     assert server.invoke("warm").payload[1] != changed[1]
+
+
+def test_what_is_busy_when_its_function_changes_answers_and_then_ends(
+    server: FunctionServer, tmp_path: Path
+) -> None:
+    text = """
+import os, time
+def handler(event, context):
+    open(event["begun"], "w").close()
+    while not os.path.exists(event["go"]):
+        time.sleep(0.01)
+    return os.getpid()
+"""
+    event = {"begun": str(tmp_path / "begun"), "go": str(tmp_path / "go")}
+    server.create_python("changing", text, Timeout=20)
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(server.invoke, "changing", event)
+        awaited((tmp_path / "begun").exists)
+        server.client.update_function_configuration(FunctionName="changing", Timeout=9)
+        (tmp_path / "go").touch()
+        pid = waiting.result().payload
+    awaited(lambda: not is_running(pid))
+    server.await_active("changing")
+    assert server.invoke("changing", event).payload != pid
 
 
 def test_the_context_of_the_client_is_handed_on(server: FunctionServer, echo: str) -> None:

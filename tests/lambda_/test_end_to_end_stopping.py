@@ -9,8 +9,12 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.lambda_.function_server import FunctionServer, awaited, function_server
-from tests.lambda_.test_end_to_end_hostile import is_running
+from tests.lambda_.function_server import (
+    FunctionServer,
+    awaited,
+    function_server,
+    is_running,
+)
 
 WAITING = """
 import os, time

@@ -19,8 +19,8 @@ from tests.lambda_.function_server import (
     awaited,
     function_server,
     of,
+    server_pid,
 )
-from tests.lambda_.test_end_to_end_hostile import server_pid
 
 KEYS = 97
 

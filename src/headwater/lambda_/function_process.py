@@ -4,7 +4,7 @@ Rules:
 - the process leads a group of its own; when it ends, or is ended, the whole group is killed, and
   where the system shows it (Linux) whatever else has the process's environment;
 - it gets the environment that it is given and nothing of the server's;
-- its output is read as it comes, so that it never waits for a reader.
+- its output is read as it comes, but for pauses, so that it never waits for a reader at work.
 
 Refuses to know what the process is for.
 """
@@ -108,6 +108,16 @@ class FunctionProcess:
             if count == 0:
                 break
             left -= count
+
+    def pause_output(self) -> None:
+        """Read nothing for now: one who goes on writing has to wait."""
+        if self._is_open:
+            self._loop.remove_reader(self._reading)
+
+    def resume_output(self) -> None:
+        """Read as it comes again."""
+        if self._is_open:
+            self._loop.add_reader(self._reading, self._read)
 
     def peak_memory_mb(self) -> int | None:
         """The most memory that the process had at a time; `None` where the system does not tell."""
