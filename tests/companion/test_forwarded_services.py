@@ -91,8 +91,8 @@ def test_an_answer_is_passed_on_but_for_what_is_of_one_connection() -> None:
                 urllib.request.urlopen(request)
     assert asked.result().startswith(b"GET /below/bucket/a%20b?x=1 HTTP/1.1\r\n")
     assert b"host: s3.example.localhost\r\n" in asked.result().lower()
-    answer = answered.value
-    assert (answer.code, answer.headers["X-Own"], answer.read()) == (599, "yes", b"hello")
+    with answered.value as answer:
+        assert (answer.code, answer.headers["X-Own"], answer.read()) == (599, "yes", b"hello")
     for name in ("Date", "Content-Length", "x-amzn-RequestId", "Connection"):
         assert len(answer.headers.get_all(name) or []) == 1
     assert "theirs" not in str(answer.headers)
