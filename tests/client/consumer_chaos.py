@@ -35,7 +35,7 @@ KEYS = 40
 WORKERS = 5
 SHARDS = 4
 SHARDS_MAX = 8
-PAUSED_LEASES = (0.2, 3.0)
+PAUSED_LEASES = (0.5, 3.0)
 """How long a worker is paused, in lease periods."""
 PROGRAM = "tests.client.consuming_program"
 
@@ -204,13 +204,14 @@ class Chaos:
 
     def disturb(self) -> None:
         alive = self._workers.alive
-        awake = self._workers.awake
-        match self._chance.choice(["kill", "pause", "add", "reshard", "reshard"]):
+        holders = {lease.holder for lease in self._checkpoints.values()}
+        at_work = [name for name in self._workers.awake if name in holders]
+        match self._chance.choice(["kill", "pause", "pause", "add", "reshard", "reshard"]):
             case "kill" if len(alive) > 3:
                 self._workers.kill(self._chance.choice(alive))
-            case "pause" if len(awake) > 1:
+            case "pause" if len(at_work) > 1:
                 pause_s = self._lease_s * self._chance.uniform(*PAUSED_LEASES)
-                self._workers.pause(self._chance.choice(awake), pause_s)
+                self._workers.pause(self._chance.choice(at_work), pause_s)
             case "add" if len(alive) < WORKERS:
                 self._workers.add()
             case "reshard" if status_of(self._kinesis, self._stream) == "ACTIVE":
