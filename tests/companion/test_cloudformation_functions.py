@@ -554,6 +554,22 @@ def test_serverless_templates_are_read_wherever_templates_come_in(stacks: Functi
     assert "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole" in managed
 
 
+def test_a_change_set_names_the_properties_that_change(stacks: FunctionStacks) -> None:
+    stacks.create({"F": function(FunctionName="planned"), "G": function()})
+    resources = {"F": function(OTHER, FunctionName="other"), "G": function(Timeout=4)}
+    client = stacks.cloudformation
+    body = json.dumps({"Resources": resources})
+    client.create_change_set(StackName="stack", ChangeSetName="c", ChangeSetType="UPDATE", TemplateBody=body)
+    changes = client.describe_change_set(StackName="stack", ChangeSetName="c")["Changes"]
+    planned = {each["ResourceChange"]["LogicalResourceId"]: each["ResourceChange"] for each in changes}
+    targets = {
+        name: [(each["Target"]["Name"], each["Target"]["RequiresRecreation"]) for each in change["Details"]]
+        for name, change in planned.items()
+    }
+    assert targets == {"F": [("Code", "Never"), ("FunctionName", "Always")], "G": [("Timeout", "Never")]}
+    assert [planned[name]["Replacement"] for name in "FG"] == ["True", "False"]
+
+
 def test_what_the_translator_refuses_is_the_templates_error(stacks: FunctionStacks) -> None:
     text = json.dumps(
         {

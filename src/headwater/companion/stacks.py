@@ -240,11 +240,15 @@ class DeployedStack(Stack):
 class PlannedChange(Change):
     """One change of a change set, with what it does to the resource that is there."""
 
-    def __init__(self, action: str, document: dict[str, Any], name: str, present: Any, replaced: str) -> None:
-        super().__init__(action, name, document["Type"])
+    def __init__(
+        self, action: str, name: str, present: Any, old: dict[str, Any] | None, new: dict[str, Any] | None
+    ) -> None:
+        """`old` and `new` are the resource's documents, as far as there are such."""
+        super().__init__(action, name, (new or old or {})["Type"])
         self.physical_resource_id = None if present is None else present.physical_id
-        self.replacement = replaced or None
+        self.replacement = None if old is None or new is None else _replacement(old, new)
         self.scope = ["Properties"] if action == "Modify" else []
+        self.details = [] if old is None or new is None else _details(old, new)
 
 
 class PlannedChanges(ChangeSet):
@@ -267,13 +271,32 @@ class PlannedChanges(ChangeSet):
         for action, resources in names.items():
             for name in resources:
                 present = self.stack.deployed.get(name)
-                document = old[name] if action == "Remove" else new[name]
-                replaced = _replacement(old[name], document) if action == "Modify" else ""
-                changes.append(PlannedChange(action, document, name, present, replaced))
+                changes.append(PlannedChange(action, name, present, old.get(name), new.get(name)))
         return changes
 
 
 def _replacement(old: dict[str, Any], new: dict[str, Any]) -> str:
-    before, after = old.get("Properties") or {}, new.get("Properties") or {}
-    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    changed = _changed_properties(old, new)
     return "True" if old["Type"] != new["Type"] or changed & create_only(new["Type"]) else "False"
+
+
+def _details(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
+    """The properties whose text changes, one by one: the CDK takes one that is not here for unchanged."""
+    fixed = create_only(new["Type"])
+    return [
+        {
+            "Target": {
+                "Attribute": "Properties",
+                "Name": name,
+                "RequiresRecreation": "Always" if name in fixed else "Never",
+            },
+            "Evaluation": "Static",
+            "ChangeSource": "DirectModification",
+        }
+        for name in sorted(_changed_properties(old, new))
+    ]
+
+
+def _changed_properties(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
+    before, after = old.get("Properties") or {}, new.get("Properties") or {}
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
