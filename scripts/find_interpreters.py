@@ -1,14 +1,9 @@
-"""Print every CPython from 3.11 that this machine has, one for each minor version.
-
-python scripts/find_interpreters.py            all of them
-python scripts/find_interpreters.py --other    without the version that runs this
-"""
+"""Print every CPython from 3.11 that this machine has, one for each minor version, the oldest first."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 OLDEST = (3, 11)
@@ -24,8 +19,6 @@ def main() -> None:
             candidate = folder / f"python3.{minor}"
             if minor not in found and _is_release(candidate, minor):
                 found[minor] = candidate
-    if "--other" in sys.argv[1:]:
-        found.pop(sys.version_info.minor, None)
     print("\n".join(str(found[minor]) for minor in sorted(found)))
 
 

@@ -52,6 +52,7 @@ EDGE_MODULES = {
     "lambda_/function_process.py",
     "lambda_/function_routes.py",
     "lambda_/functions.py",
+    "lambda_/lambda_service.py",
     "lambda_/lane.py",
     "lambda_/mapping_poller.py",
     "lambda_/process_keeper.py",

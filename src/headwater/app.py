@@ -28,7 +28,6 @@ from ssl import SSLContext
 from time import perf_counter
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any, cast
-from uuid import uuid4
 
 import msgspec
 
@@ -39,7 +38,7 @@ from headwater.api.operation import OPERATIONS
 from headwater.companion.kinesis_calls import KinesisCalls
 from headwater.companion.lambda_calls import Ask, CallRefused, LambdaCalls
 from headwater.companion.missing_services import MissingServices
-from headwater.companion.moto_services import LoadedMoto, MotoServices
+from headwater.companion.moto_services import FunctionLine, LinesAfter, LoadedMoto, MotoServices
 from headwater.companion.services import Services
 from headwater.config import Config, environment, tls_folder
 from headwater.engine.caller import Caller
@@ -191,7 +190,7 @@ class Server:
             self._lambda = LambdaDoor(self._engine, partial(self._build_lambda, self._engine, credentials))
             kinesis = KinesisCalls(self._engine, self._loop)
             lambda_ = LambdaCalls(_asked(self._lambda), self._loop)
-            services = _services(config, self._engine, kinesis, lambda_)
+            services = _services(config, self._engine, kinesis, lambda_, self._function_lines)
             self._neighbours = (self._lambda, services)
             dispatch = self._build_dispatch(self._engine, credentials)
             await self._listener.open()
@@ -225,6 +224,11 @@ class Server:
     def on_loop_fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log what a callback of the loop raised: a fault of the server, outside of any call."""
         self._log.note("error", str(context.get("message")), context.get("exception"))
+
+    def _function_lines(self, caller: Caller, after: int) -> list[FunctionLine]:
+        """What functions have written since the line `after`."""
+        lines = [] if self._lambda is None else self._lambda.lines_in(caller, after)
+        return [FunctionLine(name, line.number, line.time_ms, line.text) for name, line in lines]
 
     def _open_engine(self) -> Engine:
         config, loop = self._config, self._loop
@@ -304,7 +308,9 @@ class Server:
         )  # Lambda's routes have its own
 
     def _build_lambda(self, engine: Engine, credentials: Credentials) -> LambdaService:
-        from headwater.lambda_.build import (  # noqa: PLC0415 - servers of streams alone do not pay for it
+        from uuid import uuid4  # noqa: PLC0415 - servers of streams alone do not pay for it
+
+        from headwater.lambda_.build import (  # noqa: PLC0415 - nor for this
             FunctionCredentials,
             FunctionSettings,
             LambdaSettings,
@@ -333,6 +339,7 @@ class Server:
             home=Path.home(),
             interpreters=dict(config.lambda_interpreters),
             may_create=bool(credentials) or is_loopback(config.host),
+            callers_are_known=bool(credentials),
         )
         own = credentials_of(config.account_id)
         settings = LambdaSettings(
@@ -450,23 +457,32 @@ def _has_moto() -> bool:
     return find_spec("moto") is not None and find_spec("flask") is not None
 
 
-def _services(config: Config, engine: Engine, kinesis: KinesisCalls, lambda_: LambdaCalls) -> Services:
+def _services(
+    config: Config,
+    engine: Engine,
+    kinesis: KinesisCalls,
+    lambda_: LambdaCalls,
+    function_lines: LinesAfter,
+) -> Services:
     """The services beside Kinesis. Nothing of moto is loaded before the first request for one."""
     if config.forward_to is not None:
         from headwater.companion.forwarded_services import ForwardedServices  # noqa: PLC0415 - as asked for
 
         return Services(ForwardedServices(config.forward_to))
     if _has_moto():
-        moto = MotoServices(partial(_load_moto, kinesis, lambda_))
+        moto = MotoServices(partial(_load_moto, kinesis, lambda_, function_lines))
         engine.key_directory = moto
         return Services(moto)
     return Services(MissingServices(), is_provided=False)
 
 
-def _load_moto(kinesis: KinesisCalls, lambda_: LambdaCalls) -> LoadedMoto:
+def _load_moto(kinesis: KinesisCalls, lambda_: LambdaCalls, function_lines: LinesAfter) -> LoadedMoto:
     from headwater.companion.loaded_moto import Moto  # noqa: PLC0415 - a second, and what it imports
 
-    return Moto(kinesis, lambda_)
+    def lines_after(caller: Caller, after: int) -> list[FunctionLine]:
+        return kinesis.on_loop(partial(function_lines, caller, after))
+
+    return Moto(kinesis, lambda_, lines_after)
 
 
 def _asked(door: LambdaDoor) -> Ask:

@@ -8,6 +8,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from headwater.client import (
     SQLiteState,
 )
 from headwater.client.errors import ConfigurationError, ServiceError
+from headwater.client.lease_state import StateError
 from headwater.client.metrics import PrometheusCollector
 from headwater.testing import Headwater
 from headwater.wire.aggregated_record import MAGIC, Aggregate
@@ -139,6 +141,14 @@ def test_it_begins_at_a_time(kinesis: Any, stream: str, at: dict[str, Any], read
     put(kinesis, stream, range(10, 20))
     with KinesisConsumer(stream, start=start_s, **reading, **at) as consumer:
         assert sorted(numbers(take(consumer, 10))) == list(range(10, 20))
+
+
+def test_it_begins_behind_checkpoints(kinesis: Any, at: dict[str, Any], reading: dict[str, Any]) -> None:
+    stream = new_stream(kinesis)
+    put(kinesis, stream, range(10))
+    done = {record.shard_id: record.sequence_number for record in stored(kinesis, stream)[:4]}
+    with KinesisConsumer(stream, start=done, **reading, **at) as consumer:
+        assert numbers(take(consumer, 6)) == list(range(4, 10))
 
 
 def _read_raw(kinesis: Any, stream: str) -> Iterator[dict[str, Any]]:
@@ -537,6 +547,8 @@ def test_a_consumer_is_used_for_one_thing(kinesis: Any, stream: str, at: dict[st
         ({"processes": 2, "checkpoint": "manual"}, "'auto' with processes"),
         ({"fan_out": "a", "polling": PollingPace()}, "None with fan_out"),
         ({"start": "EARLIEST"}, "EARLIEST"),
+        ({"start": {"shardId-000000000000": "first"}}, "'first' is no checkpoint"),
+        ({"start": datetime(2026, 1, 1)}, "time zone"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(
@@ -549,3 +561,22 @@ def test_settings_that_mean_nothing_are_refused(
 def test_settings_that_do_not_exist_are_refused(at: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="starting_position"):
         KinesisConsumer("stream", starting_position="LATEST", **at)
+
+
+class ShutState(MemoryState):
+    """It cannot be opened."""
+
+    is_closed = False
+
+    async def open(self) -> None:
+        raise StateError("shut")
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+def test_a_state_that_cannot_be_opened_is_named_and_closed(stream: str, at: dict[str, Any]) -> None:
+    state = ShutState()
+    with pytest.raises(StateError, match="shut"):
+        KinesisConsumer(stream, state=state, **at).run(lambda _: None)
+    assert state.is_closed

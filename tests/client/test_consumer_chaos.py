@@ -1,299 +1,97 @@
-"""Worker processes are killed, paused past their leases, resumed and added, while their stream reshards.
+"""Nothing is lost, overtaken or overwritten, whatever happens to workers, the service and the state.
 
-The first run is a matter of seconds; the others last a minute, on SQLite and
-on DynamoDB, against a server that enforces AWS's limits.
+The first run is a matter of seconds; others last a minute, on SQLite and on DynamoDB,
+against a server that enforces AWS's limits, and with faults on both sides.
 """
 
 from __future__ import annotations
 
-import asyncio
-import random
-import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
-from botocore.exceptions import ClientError
 
-from headwater.client.lease import Lease
-from headwater.client.shard_tree import may_start
-from tests.client.consuming_program import state_of
+from tests.client.consumer_chaos import FAN_OUT_FAULTS, POLLING_FAULTS, chaos
 from tests.client.dynamodb import moto_dynamodb
-from tests.client.streams import new_stream, status_of
-from tests.conftest import RunningServer, client_for, started_server
-
-KEYS = 40
-WORKERS = 5
-SHARDS = 4
-SHARDS_MAX = 8
-PROGRAM = "tests.client.consuming_program"
-
-
-class Handled(NamedTuple):
-    """One line of a worker."""
-
-    time_ns: int
-    worker: str
-    shard_id: str
-    key: str
-    number: int
-
-
-class Workers:
-    """The processes, dead and alive."""
-
-    def __init__(self, stream: str, endpoint_url: str, state: str, lease_s: float, folder: Path) -> None:
-        self._arguments = (stream, endpoint_url, state)
-        self._lease_s = lease_s
-        self._folder = folder
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._paused: set[str] = set()
-
-    @property
-    def alive(self) -> list[str]:
-        return [name for name, process in self._processes.items() if process.poll() is None]
-
-    def add(self) -> None:
-        name = f"worker-{len(self._processes)}"
-        stream, endpoint_url, state = self._arguments
-        command = [sys.executable, "-m", PROGRAM, stream, endpoint_url, state, name, str(self._lease_s), "0"]
-        with (
-            (self._folder / f"{name}.printed").open("wb") as printed,
-            (self._folder / f"{name}.log").open("wb") as log,
-        ):
-            self._processes[name] = subprocess.Popen(command, stdout=printed, stderr=log)
-
-    def kill(self, name: str) -> None:
-        self._processes[name].kill()
-        self._processes[name].wait()
-        self._paused.discard(name)
-
-    def pause(self, name: str) -> None:
-        self._processes[name].send_signal(signal.SIGSTOP)
-        self._paused.add(name)
-
-    def resume(self) -> None:
-        for name in self._paused:
-            self._processes[name].send_signal(signal.SIGCONT)
-        self._paused.clear()
-
-    def stop(self) -> list[int]:
-        """Stop those who live, in good order; their exit codes."""
-        self.resume()
-        living = [self._processes[name] for name in self.alive]
-        for process in living:
-            process.terminate()
-        try:
-            return [process.wait(30) for process in living]
-        finally:
-            for process in living:
-                process.kill()
-                process.wait()
-
-    def handled(self) -> list[Handled]:
-        found = []
-        for name in self._processes:
-            for line in (self._folder / f"{name}.printed").read_text().splitlines(keepends=True):
-                if line.endswith("\n"):
-                    time_ns, shard_id, key, number = line.split("\t")
-                    found.append(Handled(int(time_ns), name, shard_id, key, int(number)))
-        return found
-
-    def log(self) -> str:
-        return "\n".join(path.read_text()[-2000:] for path in sorted(self._folder.glob("worker-*.log")))
-
-
-class Chaos:
-    """One run."""
-
-    def __init__(
-        self, kinesis: Any, stream: str, workers: Workers, state: str, lease_s: float, seed: int
-    ) -> None:
-        self._kinesis = kinesis
-        self._stream = stream
-        self._workers = workers
-        self._state = state
-        self._lease_s = lease_s
-        self._chance = random.Random(seed)
-        self._put: dict[str, int] = defaultdict(int)
-        self._checkpoints: dict[str, Lease] = {}
-
-    def run(self, duration_s: float) -> None:
-        for _ in range(WORKERS):
-            self._workers.add()
-        end_s = time.monotonic() + duration_s
-        next_disturbance_s = time.monotonic() + 2.0
-        while time.monotonic() < end_s:
-            self.put_some()
-            self.look()
-            if time.monotonic() >= next_disturbance_s:
-                self.disturb()
-                next_disturbance_s = time.monotonic() + self._chance.uniform(0.3, 1.2)
-            time.sleep(0.05)
-        self._workers.resume()
-
-    def put_some(self) -> None:
-        """The next number of some keys; a key whose record was refused waits for the next time."""
-        keys = [f"key-{key}" for key in self._chance.sample(range(KEYS), KEYS // 2)]
-        records = [{"PartitionKey": key, "Data": b"%d" % self._put[key]} for key in keys]
-        results = self._kinesis.put_records(StreamName=self._stream, Records=records)["Records"]
-        for key, result in zip(keys, results, strict=True):
-            self._put[key] += "SequenceNumber" in result
-
-    def disturb(self) -> None:
-        alive = self._workers.alive
-        match self._chance.choice(
-            ["kill", "pause", "resume", "resume", "add", "reshard", "reshard", "reshard"]
-        ):
-            case "kill" if len(alive) > 3:
-                self._workers.kill(self._chance.choice(alive))
-            case "pause":
-                self._workers.pause(self._chance.choice(alive))
-            case "resume":
-                self._workers.resume()
-            case "add" if len(alive) < WORKERS:
-                self._workers.add()
-            case "reshard" if status_of(self._kinesis, self._stream) == "ACTIVE":
-                self.reshard()
-
-    def reshard(self) -> None:
-        shards = [
-            shard
-            for shard in self._kinesis.list_shards(StreamName=self._stream)["Shards"]
-            if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
-        ]
-        shards.sort(key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]))
-        index = self._chance.randrange(len(shards) - 1)
-        try:
-            if len(shards) >= SHARDS_MAX or (len(shards) > 2 and self._chance.random() < 0.5):
-                self._kinesis.merge_shards(
-                    StreamName=self._stream,
-                    ShardToMerge=shards[index]["ShardId"],
-                    AdjacentShardToMerge=shards[index + 1]["ShardId"],
-                )
-            else:
-                keys = shards[index]["HashKeyRange"]
-                middle = (int(keys["StartingHashKey"]) + int(keys["EndingHashKey"]) + 1) // 2
-                self._kinesis.split_shard(
-                    StreamName=self._stream,
-                    ShardToSplit=shards[index]["ShardId"],
-                    NewStartingHashKey=str(middle),
-                )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "LimitExceededException":
-                raise
-
-    def look(self) -> dict[str, Lease]:
-        """The leases now; no checkpoint may have gone back since the last look."""
-        leases = {lease.key: lease for lease in asyncio.run(read_leases(self._state))}
-        for key, lease in leases.items():
-            before = self._checkpoints.get(key, lease)
-            assert not lease.checkpoint.is_before(before.checkpoint), (before, lease)
-        self._checkpoints = leases
-        return leases
-
-    def wait_until_all_is_read(self, timeout_s: float) -> None:
-        end_s = time.monotonic() + timeout_s
-        wanted = {(key, number) for key, count in self._put.items() for number in range(count)}
-        while missing := wanted - {(line.key, line.number) for line in self._workers.handled()}:
-            assert time.monotonic() < end_s, f"{sorted(missing)[:20]}\n{self._workers.log()}"
-            time.sleep(0.2)
-
-    def wait_until_balanced(self, timeout_s: float) -> None:
-        end_s = time.monotonic() + timeout_s
-        while not self.is_balanced(self.look()):
-            assert time.monotonic() < end_s, f"{self.look()}\n{self._workers.log()}"
-            time.sleep(0.05)
-
-    def is_balanced(self, leases: dict[str, Lease]) -> bool:
-        holders = [lease.holder for lease in leases.values() if may_start(lease, leases)]
-        even = len(holders) / len(self._workers.alive)
-        return all(abs(holders.count(name) - even) <= 1 for name in self._workers.alive) and all(
-            holder in self._workers.alive for holder in holders
-        )
-
-    def check_the_tree(self, timeout_s: float) -> None:
-        """Every closed shard has been read to its end, and no open one."""
-        closed = {
-            shard["ShardId"]: "EndingSequenceNumber" in shard["SequenceNumberRange"]
-            for shard in self._kinesis.list_shards(StreamName=self._stream)["Shards"]
-        }
-        end_s = time.monotonic() + timeout_s
-        while {key: lease.is_complete for key, lease in self.look().items()} != closed:
-            assert time.monotonic() < end_s, f"{self.look()}\n{self._workers.log()}"
-            time.sleep(0.1)
-
-    def check_order(self) -> None:
-        """No key skips anything, and between hand-overs nothing of it comes twice or out of order."""
-        furthest: dict[str, int] = defaultdict(lambda: -1)
-        last: dict[tuple[str, str, str], int] = {}
-        again = 0
-        for line in sorted(self._workers.handled()):
-            assert line.number <= furthest[line.key] + 1, line
-            furthest[line.key] = max(furthest[line.key], line.number)
-            before = last.get((line.worker, line.shard_id, line.key))
-            again += before is not None and line.number <= before
-            assert before is None or line.number <= before + 1 or line.number <= furthest[line.key], line
-            last[line.worker, line.shard_id, line.key] = line.number
-        assert furthest == {key: count - 1 for key, count in self._put.items()}
-
-
-async def read_leases(named: str) -> list[Lease]:
-    state = state_of(named)
-    await state.open()
-    try:
-        return await state.leases()
-    finally:
-        await state.close()
+from tests.client.faulty_front import FaultyFront
+from tests.conftest import RunningServer, started_server
 
 
 @contextmanager
-def chaos(
-    server: RunningServer, state: str, folder: Path, lease_s: float, duration_s: float, seed: int
-) -> Iterator[None]:
-    """Make a run and hold it against every rule."""
-    kinesis = client_for(server.endpoint_url)
-    stream = new_stream(kinesis, SHARDS)
-    workers = Workers(stream, server.endpoint_url, state, lease_s, folder)
-    run = Chaos(kinesis, stream, workers, state, lease_s, seed)
-    try:
-        run.run(duration_s)
-        run.wait_until_all_is_read(60.0)
-        run.check_the_tree(30.0)
-        run.wait_until_balanced(max(3 * lease_s, 1.0))
-        exit_codes = workers.stop()
-        assert set(exit_codes) == {0}, workers.log()
-        run.check_order()
-        yield
-    finally:
-        for name in workers.alive:
-            workers.kill(name)
-        kinesis.close()
+def another_that_locks(path: Path, seed: int) -> Iterator[None]:
+    """Another process holds the file's write lock now and then."""
+    command = [sys.executable, "-m", "tests.client.locking_program", str(path), str(seed)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            yield
+            printed, _ = process.communicate(timeout=30)
+            assert printed.count(b"held") > 1
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def limited(tmp_path: Path) -> Iterator[RunningServer]:
+    with started_server(tmp_path / "server.log", "--enforce-limits") as running:
+        yield running
 
 
 @pytest.mark.long
 def test_nothing_is_lost_in_a_few_seconds_of_chaos(server: RunningServer, tmp_path: Path) -> None:
-    with chaos(server, f"sqlite:{tmp_path / 'leases.db'}", tmp_path, 1.0, 6.0, seed=1):
-        pass
+    state = f"sqlite:{tmp_path / 'leases.db'}"
+    chaos(server, state, tmp_path, lease_s=1.0, duration_s=6.0, seed=1)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("state", ["sqlite", "dynamodb"])
-def test_nothing_is_lost_in_a_minute_of_chaos(state: str, tmp_path: Path) -> None:
-    with (
-        started_server(tmp_path / "server.log", "--enforce-limits") as server,
-        moto_dynamodb(tmp_path) as dynamodb_url,
-    ):
-        places = {
-            "sqlite": f"sqlite:{tmp_path / 'leases.db'}",
-            "dynamodb": f"dynamodb:leases-{uuid.uuid4().hex[:8]}:{dynamodb_url}",
-        }
-        with chaos(server, places[state], tmp_path, 2.0, 60.0, seed=2):
-            pass
+def test_nothing_is_lost_in_a_minute_of_chaos_with_a_file_that_others_lock(
+    limited: RunningServer, tmp_path: Path
+) -> None:
+    leases = tmp_path / "leases.db"
+    chaos(
+        limited,
+        f"sqlite:{leases}",
+        tmp_path,
+        lease_s=2.0,
+        duration_s=60.0,
+        seed=2,
+        rules=POLLING_FAULTS,
+        state_faults=another_that_locks(leases, seed=2),
+    )
+
+
+@pytest.mark.long
+def test_nothing_is_lost_in_a_minute_of_chaos_with_a_table_that_fails(
+    limited: RunningServer, tmp_path: Path
+) -> None:
+    table = f"dynamodb:leases-{uuid.uuid4().hex[:8]}"
+    with moto_dynamodb(tmp_path) as dynamodb_url, FaultyFront(dynamodb_url, seed=3) as front:
+        chaos(
+            limited,
+            f"{table}:{dynamodb_url}",
+            tmp_path,
+            lease_s=2.0,
+            duration_s=60.0,
+            seed=3,
+            rules=POLLING_FAULTS,
+            faulty_state=f"{table}:{front.url}",
+            state_faults=front.faults(),
+        )
+
+
+@pytest.mark.long
+def test_nothing_is_lost_in_chaos_by_enhanced_fan_out(limited: RunningServer, tmp_path: Path) -> None:
+    state = f"sqlite:{tmp_path / 'leases.db'}"
+    chaos(
+        limited,
+        state,
+        tmp_path,
+        lease_s=2.0,
+        duration_s=20.0,
+        seed=4,
+        fan_out="reader",
+        rules=FAN_OUT_FAULTS,
+    )

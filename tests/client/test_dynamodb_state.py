@@ -92,3 +92,17 @@ def test_many_workers_may_find_no_table_at_the_same_moment(dynamodb_url: str, na
         await asyncio.gather(*(state.close() for state in states))
 
     asyncio.run(test())
+
+
+def test_a_table_that_is_not_ready_in_time_is_named(
+    dynamodb_url: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headwater.client.dynamodb_state.CREATION_TIMEOUT_S", 0.0)
+
+    async def test() -> None:
+        state = DynamoDBState(name, endpoint_url=dynamodb_url)
+        with pytest.raises(StateError, match=name):
+            await state.open()
+        await state.close()
+
+    asyncio.run(test())

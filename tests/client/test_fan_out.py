@@ -87,3 +87,34 @@ def test_a_shard_that_another_subscription_took_is_taken_back(headwater_alone: H
         threading.Timer(0.2, put, (headwater_alone, 1, 2)).start()
         assert take(consumer, 2) == [1, 2]
         other["EventStream"].close()
+
+
+@pytest.mark.parametrize(
+    "ending", [{}, {"error": "InternalFailureException"}, {"error": "ResourceInUseException"}, {"cut": True}]
+)
+@pytest.mark.parametrize("after_events", [0, 2])
+def test_however_a_subscription_ends_nothing_is_skipped_and_nothing_comes_twice(
+    headwater_alone: Headwater, ending: dict[str, Any], after_events: int
+) -> None:
+    ends = headwater_alone.faults.end_subscription(after_events=after_events, times=2, **ending)
+    with ends as fault, consumer_of(headwater_alone) as consumer:
+        for number in range(0, 12, 2):
+            put(headwater_alone, number, number + 1)
+            assert take(consumer, 2) == [number, number + 1]
+        assert fault.fired == 2
+
+
+def test_nothing_is_skipped_while_registration_and_subscription_fail(headwater_alone: Headwater) -> None:
+    faults = headwater_alone.faults
+    failing = [
+        faults.error("DescribeStreamConsumer", times=1),
+        faults.cut("DescribeStreamConsumer", skip=1, times=1),
+        faults.cut("RegisterStreamConsumer", when="after", times=1),
+        faults.error("SubscribeToShard", "LimitExceededException", times=1),
+        faults.cut("SubscribeToShard", times=1),
+        faults.error("SubscribeToShard", "ResourceInUseException", times=1),
+    ]
+    put(headwater_alone, *range(10))
+    with consumer_of(headwater_alone) as consumer:
+        assert take(consumer, 10) == list(range(10))
+    assert [fault.fired for fault in failing] == [1] * len(failing)

@@ -122,3 +122,15 @@ def test_who_is_asked_for_it_learns_so_when_it_renews() -> None:
         assert (lease.holder, lease.checkpoint) == ("other", Checkpoint("5"))
 
     run_in_virtual_time(test())
+
+
+def test_who_asks_while_it_is_released_need_not_wait_for_it_to_expire() -> None:
+    async def test() -> None:
+        held = await held_in(state := MemoryState())
+        await state.change(hand_over_request(held.lease, "other"))
+        await held.release()
+        released = await state.lease("shard")
+        assert released is not None
+        assert released.holder is None
+
+    run_in_virtual_time(test())

@@ -17,6 +17,7 @@ from headwater.client.page import Page, ReadFrom
 from headwater.client.polling import LOCAL_PACE, Polling
 from headwater.client.timing import Timing
 from tests.client.streams import new_stream
+from tests.client.virtual_time import run_in_virtual_time
 from tests.conftest import RunningServer, client_for, started_server
 
 
@@ -76,13 +77,17 @@ def test_the_usual_pace_is_within_the_limits(strict: RunningServer) -> None:
 class NoShard:
     """A stream from which the shard that is asked for is gone, or which is gone itself."""
 
-    def __init__(self, *, has_stream: bool) -> None:
+    def __init__(self, *, has_stream: bool, throttled_listings: int = 0) -> None:
         self._has_stream = has_stream
+        self._throttled_listings = throttled_listings
 
     async def get_shard_iterator(self, *_: object, **__: object) -> str:
         raise ServiceError("ResourceNotFoundException", "Shard shardId-000000000000 does not exist")
 
     async def list_shards(self, _stream: str) -> list[ListedShard]:
+        if self._throttled_listings:
+            self._throttled_listings -= 1
+            raise ServiceError("LimitExceededException", "Rate exceeded.")
         if self._has_stream:
             return []
         raise ServiceError("ResourceNotFoundException", "Stream stream not found.")
@@ -103,3 +108,8 @@ def test_a_shard_that_left_retention_is_at_its_end() -> None:
 def test_a_stream_that_is_gone_is_not_at_its_end() -> None:
     with pytest.raises(ServiceError, match="Stream stream not found"):
         asyncio.run(first_page(NoShard(has_stream=False)))
+
+
+def test_whether_a_shard_left_retention_is_asked_again_when_the_listing_is_throttled() -> None:
+    no_shard = NoShard(has_stream=True, throttled_listings=2)
+    assert run_in_virtual_time(first_page(no_shard)).children == []

@@ -62,6 +62,12 @@ def test_a_shard_whose_child_has_a_lease_has_been_read() -> None:
     assert begun(MERGED, ["1"], TRIM_HORIZON) == {"2": "TRIM_HORIZON", "3": "TRIM_HORIZON"}
 
 
+def test_it_begins_behind_checkpoints_that_are_given() -> None:
+    start = StartingPosition.of({"1": "500", "2": ("600", 3)})
+    made = {lease.key: lease.checkpoint for lease in missing_leases(MERGED, [], start)}
+    assert made == {"1": Checkpoint("500"), "2": Checkpoint("600", 3), "3": Checkpoint("TRIM_HORIZON")}
+
+
 def test_a_lease_knows_its_parents_and_hash_keys() -> None:
     (made,) = missing_leases([Shard("3", ("1", "2"), True, "0", "9")], [], TRIM_HORIZON)
     assert (made.parent_ids, made.starting_hash_key, made.ending_hash_key) == (("1", "2"), "0", "9")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,25 @@ def test_a_lock_that_another_process_keeps_is_a_reason_to_try_again(
             await state.create(NEW)
         assert is_transient(locked.value)
         other.close()
+        assert await state.create(NEW)
+        await state.close()
+
+    asyncio.run(test())
+
+
+def test_who_found_the_file_locked_opens_it_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headwater.client.sqlite_state.LOCK_TIMEOUT_S", 0.05)
+
+    async def test() -> None:
+        other = sqlite3.connect(tmp_path / "leases.db", isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        before = threading.active_count()
+        state = SQLiteState(tmp_path / "leases.db")
+        with pytest.raises(ConnectionFailed):
+            await state.open()
+        assert threading.active_count() == before
+        other.close()
+        await state.open()
         assert await state.create(NEW)
         await state.close()
 

@@ -32,11 +32,15 @@ def dynamodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize(("retrieval", "scheme"), [("polling", "http"), ("fan-out", "https")])
+@pytest.mark.parametrize(
+    ("retrieval", "scheme", "lease_table"), [("polling", "http", "beside"), ("fan-out", "https", "local")]
+)
 def test_two_workers_read_a_stream_that_is_resharded(
-    retrieval: str, scheme: str, request: pytest.FixtureRequest, dynamodb_url: str, tmp_path: Path
+    retrieval: str, scheme: str, lease_table: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
+    """Once with the leases in the DynamoDB beside the stream, once in Amazon's own for the desktop."""
     endpoint: Endpoint = request.getfixturevalue(scheme)
+    dynamodb_url = endpoint.url if lease_table == "beside" else request.getfixturevalue("dynamodb_url")
     kinesis = client(endpoint)
     name = f"kcl-{uuid.uuid4().hex[:12]}"
     kinesis.create_stream(StreamName=name, ShardCount=2)

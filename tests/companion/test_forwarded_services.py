@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -64,6 +66,36 @@ def test_a_server_that_does_not_answer_is_a_bad_gateway(service: str) -> None:
             getattr(clients_for(headwater.endpoint_url)(service), LISTS[service])()
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 502
     assert url in str(refused.value)
+
+
+def test_an_answer_is_passed_on_but_for_what_is_of_one_connection() -> None:
+    said = (
+        b"HTTP/1.1 599 Own Words\r\nContent-Length: 5\r\nX-Own: yes\r\nDate: then\r\n"
+        b"Connection: close\r\nx-amzn-RequestId: theirs\r\n\r\nhello"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+
+        def serve() -> bytes:
+            connection, _ = listener.accept()
+            with connection:
+                asked = connection.recv(65536)
+                connection.sendall(said)
+            return asked
+
+        asked = threads.submit(serve)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/below"
+        with Headwater(forward_to=url) as headwater:
+            target = f"{headwater.endpoint_url}/bucket/a%20b?x=1"
+            request = urllib.request.Request(target, headers={"Host": "s3.example.localhost"})
+            with pytest.raises(urllib.error.HTTPError) as answered:
+                urllib.request.urlopen(request)
+    assert asked.result().startswith(b"GET /below/bucket/a%20b?x=1 HTTP/1.1\r\n")
+    assert b"host: s3.example.localhost\r\n" in asked.result().lower()
+    with answered.value as answer:
+        assert (answer.code, answer.headers["X-Own"], answer.read()) == (599, "yes", b"hello")
+    for name in ("Date", "Content-Length", "x-amzn-RequestId", "Connection"):
+        assert len(answer.headers.get_all(name) or []) == 1
+    assert "theirs" not in str(answer.headers)
 
 
 def test_a_connection_that_was_closed_meanwhile_is_replaced() -> None:

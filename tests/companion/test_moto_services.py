@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -196,8 +197,9 @@ def test_signatures_for_neighbours_are_verified_too(tmp_path: Path) -> None:
         for service in ("s3", "dynamodb", "sts", "sqs"):
             with pytest.raises(ClientError, match="InvalidSignatureException"):
                 getattr(wrong(service), LISTS[service])()
-        with pytest.raises(urllib.error.HTTPError, match="400"):
+        with pytest.raises(urllib.error.HTTPError, match="400") as unsigned:
             urllib.request.urlopen(f"{verifying.endpoint_url}/bucket/plain")
+        unsigned.value.close()
 
 
 def test_uploads_in_chunks_arrive_whole_over_tls(tmp_path: Path) -> None:
@@ -210,3 +212,19 @@ def test_uploads_in_chunks_arrive_whole_over_tls(tmp_path: Path) -> None:
         kept = s3.get_object(Bucket="chunked", Key="k")
         assert (kept["Body"].read(), kept["ContentLength"]) == (data, len(data))
         assert "aws-chunked" not in kept.get("ContentEncoding", "")
+
+
+def test_which_pages_may_read_an_answer_is_said_by_the_server_alone(headwater: Headwater) -> None:
+    def allowed(*headers: tuple[str, str]) -> list[str] | None:
+        request = urllib.request.Request(f"{headwater.endpoint_url}/absent/key", headers=dict(headers))
+        with pytest.raises(urllib.error.HTTPError) as answered:
+            urllib.request.urlopen(request)
+        with answered.value as answer:
+            origins: list[str] | None = answer.headers.get_all("Access-Control-Allow-Origin")
+            return origins
+
+    assert allowed() is None
+    own = allowed(("Origin", "http://localhost:3000"))
+    assert own is not None
+    assert len(own) == 1
+    assert allowed(("Origin", "https://example.com")) is None

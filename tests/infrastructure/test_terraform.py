@@ -17,6 +17,10 @@ from tests.infrastructure.tools import client, three_settings
 pytestmark = pytest.mark.infrastructure
 
 FOLDER = Path(__file__).resolve().parent / "terraform"
+MIRRORS = tuple(
+    map(Path, ("/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", "/opt/tf-plugins"))
+)
+"""Where a machine may keep providers."""
 
 
 class Terraform:
@@ -27,8 +31,8 @@ class Terraform:
         self._program = program or leave_out("Terraform and OpenTofu are not on this machine")
         self._folder = folder
         self._variables = three_settings(endpoint_url) | {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
-        mirror = os.environ.get("HEADWATER_TEST_TERRAFORM_MIRROR")
-        if mirror is not None:  # a folder with the provider, where its registry cannot be reached
+        mirror = _mirror()
+        if mirror is not None:
             settings = folder / "settings.tfrc"
             settings.write_text(
                 f'provider_installation {{\nfilesystem_mirror {{\npath = "{mirror}"\n}}\n}}\n'
@@ -44,6 +48,14 @@ class Terraform:
 
     def plans_nothing(self, **values: object) -> bool:
         return "No changes." in self("plan", *_set(values))
+
+
+def _mirror() -> Path | None:
+    """A folder that has the provider, for machines that do not reach its registry."""
+    named = os.environ.get("HEADWATER_TEST_TERRAFORM_MIRROR")
+    if named is not None:
+        return Path(named)
+    return next((path for path in MIRRORS if any(path.glob("*/hashicorp/aws"))), None)
 
 
 def _set(values: dict[str, object]) -> list[str]:

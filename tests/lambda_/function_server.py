@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import shutil
 import sys
 import time
@@ -41,14 +42,14 @@ def zipped(files: dict[str, str]) -> bytes:
     return body.getvalue()
 
 
-def client_for(service: str, endpoint_url: str) -> Any:
+def client_for(service: str, endpoint_url: str, access_key: str = "test", secret: str = "test") -> Any:
     """A boto3 client that shows every error."""
     return boto3.client(
         service,
         endpoint_url=endpoint_url,
         region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret,
         config=Config(retries={"total_max_attempts": 1}, read_timeout=PATIENCE_S),
     )
 
@@ -166,3 +167,32 @@ def function_server(folder: Path, *options: str) -> Iterator[FunctionServer]:
 def of(running: RunningServer) -> FunctionServer:
     """The clients of a server."""
     return FunctionServer(running.endpoint_url)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there, and is no zombie."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def await_gone(pid: int) -> None:
+    awaited(lambda: not is_running(pid))
+
+
+def server_pid(endpoint_url: str) -> int:
+    """The process that listens at an URL: one of this test's own children."""
+    port = int(endpoint_url.rpartition(":")[2])
+    inodes = {
+        fields[9]
+        for fields in (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+        if int(fields[1].rpartition(":")[2], 16) == port and fields[3] == "0A"
+    }
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    for pid in map(int, children):
+        for handle in Path(f"/proc/{pid}/fd").iterdir():
+            if any(f"socket:[{inode}]" == str(handle.readlink()) for inode in inodes):
+                return pid
+    raise LookupError(f"no child listens at {endpoint_url}")

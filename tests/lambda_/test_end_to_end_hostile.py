@@ -9,7 +9,7 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from botocore.exceptions import ClientError
@@ -19,10 +19,13 @@ from tests.lambda_.function_server import (
     PYTHON,
     ROLE,
     FunctionServer,
+    await_gone,
     awaited,
     awaited_words,
     function_server,
+    is_running,
     of,
+    server_pid,
 )
 
 
@@ -30,19 +33,6 @@ from tests.lambda_.function_server import (
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionServer]:
     with function_server(tmp_path_factory.mktemp("hostile"), "--log-level", "error") as running:
         yield running
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process is there, and is no zombie."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
-
-
-def await_gone(pid: int) -> None:
-    awaited(lambda: not is_running(pid))
 
 
 def assert_healthy(server: FunctionServer) -> None:
@@ -92,6 +82,35 @@ def handler(event, context):
     assert_healthy(server)
 
 
+def test_what_goes_on_printing_after_its_answer_has_to_wait(server: FunctionServer, tmp_path: Path) -> None:
+    text = """
+import os, threading
+def flood(file):
+    with open(file, "w") as count:
+        while True:
+            os.write(1, b"x" * 1000)
+            count.write(".")
+            count.flush()
+def handler(event, context):
+    if "file" in event:
+        threading.Thread(target=flood, args=(event["file"],), daemon=True).start()
+    return 1
+"""
+    written = tmp_path / "written"
+    server.create_python("floods", text)
+    server.invoke("floods", {"file": str(written)})
+    sizes = [-1]
+
+    def stands_still() -> bool:
+        sizes.append(written.stat().st_size if written.exists() else -1)
+        return len(sizes) > 5 and sizes[-1] > 0 and len(set(sizes[-5:])) == 1
+
+    awaited(stands_still)
+    assert server.invoke("floods").payload == 1
+    awaited(lambda: written.stat().st_size > sizes[-1])
+    assert_healthy(server)
+
+
 def test_what_forks_leaves_nobody_behind_when_its_process_ends(
     server: FunctionServer, tmp_path: Path
 ) -> None:
@@ -113,6 +132,49 @@ def handler(event, context):
     for each in (pid, *map(int, children)):
         await_gone(each)
     assert_healthy(server)
+
+
+def test_what_leaves_its_session_does_not_outlive_its_function(
+    server: FunctionServer, tmp_path: Path
+) -> None:
+    text = """
+import os, time
+def handler(event, context):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            with open(event["pid"], "w") as pid:
+                pid.write(f"{os.getpid()}")
+            time.sleep(1000)
+        os._exit(0)
+"""
+    pid = tmp_path / "pid"
+    server.create_python("daemon", text)
+    server.invoke("daemon", {"pid": str(pid)})
+    (daemon,) = awaited_words(pid, 1)
+    server.client.delete_function(FunctionName="daemon")
+    await_gone(int(daemon))
+
+
+def test_a_reset_does_not_wait_for_what_never_ends(server: FunctionServer, tmp_path: Path) -> None:
+    text = """
+import os, time
+def handler(event, context):
+    with open(os.environ["PID"], "a") as pid:
+        pid.write(f"{os.getpid()} ")
+    time.sleep(1000)
+"""
+    pid = tmp_path / "pid"
+    server.create_python("stuck", text, Timeout=900, Environment={"Variables": {"PID": str(pid)}})
+    server.create_stream("clicks")
+    server.map("clicks", "stuck")
+    server.kinesis.put_record(StreamName="clicks", PartitionKey="a", Data=b"1")
+    (first, *_) = awaited_words(pid, 1)
+    with urlopen(Request(f"{server.endpoint_url}/_headwater/reset", method="POST")) as answer:
+        assert answer.status == 200
+    await_gone(int(first))
+    assert server.client.list_functions()["Functions"] == []
+    assert server.client.list_event_source_mappings()["EventSourceMappings"] == []
 
 
 def test_what_closes_its_output_and_never_answers_is_ended(server: FunctionServer) -> None:
@@ -225,19 +287,3 @@ def handler(event, context):
         for pid in pids:
             await_gone(pid)
         server.close()
-
-
-def server_pid(endpoint_url: str) -> int:
-    """The process that listens at an URL: one of this test's own children."""
-    port = int(endpoint_url.rpartition(":")[2])
-    inodes = {
-        fields[9]
-        for fields in (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
-        if int(fields[1].rpartition(":")[2], 16) == port and fields[3] == "0A"
-    }
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    for pid in map(int, children):
-        for handle in Path(f"/proc/{pid}/fd").iterdir():
-            if any(f"socket:[{inode}]" == str(handle.readlink()) for inode in inodes):
-                return pid
-    raise LookupError(f"no child listens at {endpoint_url}")

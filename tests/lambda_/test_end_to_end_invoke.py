@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import os
+import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +19,12 @@ from tests.lambda_.function_server import (
     HAS_NODE,
     NODE,
     PYTHON,
+    ROLE,
     FunctionServer,
     awaited,
     awaited_words,
     function_server,
+    is_running,
     zipped,
 )
 
@@ -115,6 +121,30 @@ def test_a_process_stays_warm_and_gives_way_to_new_code(server: FunctionServer) 
     server.client.update_function_configuration(FunctionName="warm", Timeout=9)
     server.await_active("warm")
     assert server.invoke("warm").payload[1] != changed[1]
+
+
+def test_what_is_busy_when_its_function_changes_answers_and_then_ends(
+    server: FunctionServer, tmp_path: Path
+) -> None:
+    text = """
+import os, time
+def handler(event, context):
+    open(event["begun"], "w").close()
+    while not os.path.exists(event["go"]):
+        time.sleep(0.01)
+    return os.getpid()
+"""
+    event = {"begun": str(tmp_path / "begun"), "go": str(tmp_path / "go")}
+    server.create_python("changing", text, Timeout=20)
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(server.invoke, "changing", event)
+        awaited((tmp_path / "begun").exists)
+        server.client.update_function_configuration(FunctionName="changing", Timeout=9)
+        (tmp_path / "go").touch()
+        pid = waiting.result().payload
+    awaited(lambda: not is_running(pid))
+    server.await_active("changing")
+    assert server.invoke("changing", event).payload != pid
 
 
 def test_the_context_of_the_client_is_handed_on(server: FunctionServer, echo: str) -> None:
@@ -309,3 +339,57 @@ def handler(event, context):
 """
     server.create_python("caller", text)
     assert server.invoke("caller").payload["status"] == "running"
+
+
+@pytest.mark.parametrize("version", ["3.8", pytest.param("3.13", marks=pytest.mark.long)])
+def test_a_function_runs_with_the_python_that_it_is_for(server: FunctionServer, version: str) -> None:
+    name = f"python-{version.replace('.', '-')}"
+    text = "import sys\ndef handler(event, context): return [*sys.version_info[:2], context.tenant_id]"
+    try:
+        server.create_python(name, text, Runtime=f"python{version}")
+    except ClientError as error:
+        pytest.skip(str(error))
+    assert server.invoke(name).payload == [*map(int, version.split(".")), None]
+
+
+def test_as_many_processes_run_as_may_and_the_oldest_gives_way(tmp_path: Path) -> None:
+    slow = """
+import os, time
+def handler(event, context):
+    open(event["begun"], "w").close()
+    while not os.path.exists(event["go"]):
+        time.sleep(0.01)
+    return os.getpid()
+"""
+    event = {"begun": str(tmp_path / "begun"), "go": str(tmp_path / "go")}
+    with function_server(tmp_path, "--lambda-concurrency", "1") as server:
+        server.create_python("slow", slow, Timeout=20)
+        server.create_python("quick", "def handler(event, context): return 1")
+        with ThreadPoolExecutor(1) as thread:
+            waiting = thread.submit(server.invoke, "slow", event)
+            awaited((tmp_path / "begun").exists)
+            with pytest.raises(ClientError) as refused:
+                server.invoke("quick")
+            assert refused.value.response["Reason"] == "ConcurrentInvocationLimitExceeded"
+            (tmp_path / "go").touch()
+            pid = waiting.result().payload
+        assert server.invoke("slow", event).payload == pid
+        assert server.invoke("quick").payload == 1
+        assert server.invoke("slow", event).payload != pid
+
+
+@pytest.mark.long
+def test_a_zip_of_fifty_megabytes_is_taken_and_a_larger_one_is_not(server: FunctionServer) -> None:
+    def code(size: int) -> bytes:
+        body = io.BytesIO(zipped({"app.py": "def handler(event, context): return 'large'"}))
+        with zipfile.ZipFile(body, "a") as archive:
+            archive.writestr("noise", os.urandom(size))
+        return body.getvalue()
+
+    members = {"Runtime": PYTHON, "Role": ROLE, "Handler": "app.handler"}
+    server.client.create_function(FunctionName="large", Code={"ZipFile": code(52_000_000)}, **members)
+    server.await_active("large")
+    assert server.invoke("large").payload == "large"
+    with pytest.raises(ClientError) as refused:
+        server.client.create_function(FunctionName="larger", Code={"ZipFile": code(53_000_000)}, **members)
+    assert refused.value.response["Error"]["Code"] == "RequestTooLargeException"

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from headwater import __version__
 from headwater.model.clock import AdjustableClock, ManualClock
-from headwater.server.admin import Admin
+from headwater.server.admin import Admin, RouteSet
 from headwater.server.authentication import Authentication
 from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch
@@ -44,7 +45,9 @@ def engine() -> CountingEngine:
     return CountingEngine()
 
 
-def dispatch(engine: CountingEngine, clock: AdjustableClock | None) -> Dispatch:
+def dispatch(
+    engine: CountingEngine, clock: AdjustableClock | None, more: Sequence[RouteSet] = ()
+) -> Dispatch:
     return Dispatch(
         engine,
         {},
@@ -53,7 +56,7 @@ def dispatch(engine: CountingEngine, clock: AdjustableClock | None) -> Dispatch:
         hosts=HostPolicy((), ()),
         origins=OriginPolicy(()),
         log=RequestLog(lambda text: None, ManualClock(), lambda flush: None),
-        admin=Admin(engine, clock),
+        admin=Admin(engine, clock, more),
     )
 
 
@@ -91,6 +94,17 @@ def test_reset_is_answered_when_everything_is_gone(server: Any, engine: Counting
     server.call(lambda: engine.gate.resolve(None))
     assert peer.reply().status == 200
     assert engine.resets == 1
+
+
+def test_reset_waits_for_routes_that_take_their_time(loopback: Any, engine: CountingEngine) -> None:
+    done: Completion[None] = Completion()
+    whole = dispatch(engine, None, (RouteSet({}, reset=lambda: done),))
+    server = loopback(whole)
+    peer = server.connect()
+    peer.send(b"POST /_headwater/reset HTTP/1.1\r\n\r\n")
+    assert peer.is_silent_for(0.05)
+    server.call(lambda: done.resolve(None))
+    assert peer.reply().status == 200
 
 
 def test_a_reset_that_fails_is_an_internal_failure(server: Any, engine: CountingEngine) -> None:

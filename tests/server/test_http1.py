@@ -147,6 +147,22 @@ def test_a_chunked_body_is_refused_when_it_has_grown_too_long() -> None:
     assert reader.refusal.status == 413
 
 
+def test_a_body_may_be_larger_where_that_is_said() -> None:
+    limits = ConnectionLimits(body_bytes=10, large_bodies=((b"/code", 20),))
+    announced = b"POST /%b HTTP/1.1\r\nContent-Length: %d\r\n\r\n"
+    chunked = (
+        b"POST /%b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n01234567\r\n" + b"8\r\n01234567\r\n"
+    )
+    for path, size, status in ((b"code/1", 20, None), (b"code/1", 21, 413), (b"other", 11, 413)):
+        reader = RequestReader(limits)
+        reader.feed(announced % (path, size))
+        assert (reader.refusal and reader.refusal.status) == status
+    for path, status in ((b"code", None), (b"other", 413)):
+        reader = RequestReader(limits)
+        reader.feed(chunked % path)
+        assert (reader.refusal and reader.refusal.status) == status
+
+
 # Whole connections
 
 

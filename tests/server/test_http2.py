@@ -83,6 +83,12 @@ def test_other_statuses_and_long_headers_are_understood(
     assert peer.answer(peer.ask(body=b"x" * 11)).status == 413
 
 
+def test_a_body_may_be_larger_where_that_is_said(loopback: Any, recorder: Any, connect: Connect) -> None:
+    peer = connect(loopback(recorder, body_bytes=10, large_bodies=((b"/code", 20),)))
+    for path, size, status in (("/code/1", 20, 200), ("/code/1", 21, 413), ("/other", 11, 413)):
+        assert peer.answer(peer.ask(path, b"x" * size)).status == status
+
+
 def test_a_client_without_a_header_table_is_understood(
     loopback: Any, recorder: Any, connect: Connect
 ) -> None:

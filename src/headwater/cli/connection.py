@@ -22,7 +22,7 @@ import random
 import select
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO, Any, NamedTuple
@@ -88,8 +88,13 @@ class Heard(NamedTuple):
 
     status: int
     body: bytes
-    error_name: str
-    """The name of an error, where the service has it in a header."""
+    fields: Mapping[str, str]
+    """The headers, by their names in small letters."""
+
+    @property
+    def error_name(self) -> str:
+        """The name of an error, where the service has it in a header."""
+        return self.fields.get("x-amzn-errortype", "").partition(":")[0]
 
 
 class Backoff:
@@ -169,6 +174,18 @@ class Connection:
         finally:
             self.close()
 
+    def invoke(self, place: str, payload: bytes, headers: Mapping[str, str]) -> Heard:
+        """Invoke a function of Lambda, and give what it answered; that may be any text.
+
+        Raises `ApiError` when it was not invoked, or `NoServer` when there is no answer at all.
+        """
+        named = {b"content-type": b"application/json"}
+        named |= {name.lower().encode(): value.encode() for name, value in headers.items()}
+        heard = self._ask("POST", place, named, payload, LAMBDA)
+        if heard.status >= 300:
+            _lambda_answer(heard, self.environment.endpoint_url)
+        return heard
+
     def call_patiently(self, operation: str, **members: Any) -> dict[str, Any]:
         """Like `call`, but wait out transient errors for up to `PATIENCE_S`."""
         backoff = Backoff()
@@ -206,8 +223,8 @@ class Connection:
             headers = self._headers(method, path, named, body, service)
             http_connection.request(method, path, body, headers)
             response = http_connection.getresponse()
-            error_name = response.getheader("x-amzn-ErrorType", "").partition(":")[0]
-            return Heard(response.status, response.read(), error_name)
+            fields = {name.lower(): value for name, value in response.getheaders()}
+            return Heard(response.status, response.read(), fields)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise self._no_server(error) from error

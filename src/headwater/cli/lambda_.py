@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from headwater.cli.lambda_functions import delete, deploy, functions, invoke, logs
 from headwater.cli.lambda_mappings import map_stream, mappings, unmap
 
 
-@click.group("lambda", short_help="Map streams to Lambda functions.")
+@click.group("lambda", short_help="Run Lambda functions, and map streams to them.")
 def lambda_() -> None:
-    """Map streams to Lambda functions."""
+    """Run Lambda functions, and map streams to them."""
 
 
-for command in (map_stream, mappings, unmap):
+for command in (deploy, invoke, functions, logs, delete, map_stream, mappings, unmap):
     lambda_.add_command(command)

@@ -7,7 +7,9 @@ last it is SHARD_END; the words are those that the Kinesis Client Library keeps.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from headwater.client.errors import ConfigurationError
@@ -49,6 +51,10 @@ def _rank(checkpoint: Checkpoint) -> tuple[int, int, int]:
     return (2, 0, 0) if checkpoint.is_shard_end else (0, 0, 0)
 
 
+Start = str | datetime | float | Mapping[str, str | tuple[str, int]]
+"""What a person may write: see `StartingPosition.of`."""
+
+
 class StartingPosition(NamedTuple):
     """Where a stream is read from by who has no checkpoint yet."""
 
@@ -56,13 +62,17 @@ class StartingPosition(NamedTuple):
     """One of `STARTS`."""
     timestamp_s: float | None = None
     """Seconds since the Unix epoch, with AT_TIMESTAMP."""
+    done: Mapping[str, Checkpoint] = MappingProxyType({})
+    """How far some shards have been read already; what came before these shards has been, too."""
 
     @classmethod
-    def of(cls, start: str | datetime | float) -> StartingPosition:
-        """What a person wrote: TRIM_HORIZON or LATEST, or a time (a `datetime` with zone, or epoch seconds).
+    def of(cls, start: Start) -> StartingPosition:
+        """What a person wrote: a word, a time (a `datetime` with zone, or epoch seconds), or checkpoints.
 
         Raises `ConfigurationError` for anything else.
         """
+        if isinstance(start, Mapping):
+            return cls(TRIM_HORIZON, done={str(key): _record_of(value) for key, value in start.items()})
         if isinstance(start, datetime):
             if start.tzinfo is None:
                 raise ConfigurationError("a time to start at needs a time zone")
@@ -72,7 +82,7 @@ class StartingPosition(NamedTuple):
         word = str(start).upper().replace("-", "_")
         if word not in (TRIM_HORIZON, LATEST):
             raise ConfigurationError(
-                f"{start!r} is no start: TRIM_HORIZON, LATEST, a datetime or epoch seconds"
+                f"{start!r} is no start: TRIM_HORIZON, LATEST, a datetime, epoch seconds, or checkpoints"
             )
         return cls(word)
 
@@ -80,3 +90,11 @@ class StartingPosition(NamedTuple):
     def checkpoint(self) -> Checkpoint:
         """What a new lease begins with."""
         return Checkpoint(self.word)
+
+
+def _record_of(value: object) -> Checkpoint:
+    """A record that is done: its sequence number, or a pair of that and its place in its aggregate."""
+    number, sub_number = value if isinstance(value, tuple) else (value, 0)
+    if not isinstance(number, str) or not number.isdecimal() or not isinstance(sub_number, int):
+        raise ConfigurationError(f"{value!r} is no checkpoint: a sequence number, or one and a number")
+    return Checkpoint(number, sub_number)

@@ -144,8 +144,8 @@ class ConsumerCore:
             return
         try:
             await patiently(self._wait_until_created, self._timing, START_PATIENCE_S)
-            await patiently(self._state.open, self._timing, START_PATIENCE_S)
             try:
+                await patiently(self._state.open, self._timing, START_PATIENCE_S)
                 if isinstance(self._source, FanOut):
                     await patiently(self._source.open, self._timing, START_PATIENCE_S)
                 await self._worker.run()

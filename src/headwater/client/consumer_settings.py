@@ -6,11 +6,10 @@ import os
 import socket
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
 from math import inf
 from typing import Literal
 
-from headwater.client.checkpoint import StartingPosition
+from headwater.client.checkpoint import Start, StartingPosition
 from headwater.client.handling import DeadLetters, ErrorRules
 from headwater.client.lease_balancing import BalancingRules
 from headwater.client.polling import PollingPace
@@ -20,8 +19,9 @@ from headwater.client.polling import PollingPace
 class ConsumerSettings:
     """How a consumer reads, handles, and shares a stream with others."""
 
-    start: str | datetime | float = "LATEST"
-    """Where to begin without a checkpoint: TRIM_HORIZON, LATEST, a datetime with zone, epoch seconds."""
+    start: Start = "LATEST"
+    """Where to begin without a checkpoint: TRIM_HORIZON, LATEST, a datetime with zone, epoch seconds, or
+    what is done already: the last sequence number of each shard."""
     fan_out: str | None = None
     """The name of a registered consumer, by which to read with enhanced fan-out; made when missing."""
     polling: PollingPace | None = None

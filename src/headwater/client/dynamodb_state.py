@@ -56,13 +56,17 @@ class DynamoDBState:
         )
 
     async def open(self) -> None:
-        """Wait for the table to be ready. Raises `StateError` when there is none."""
-        async with asyncio.timeout(CREATION_TIMEOUT_S):
-            while (status := await self._status()) != "ACTIVE":
-                if status is None:
-                    await self._create()
-                else:
-                    await asyncio.sleep(CREATION_POLL_S)
+        """Wait for the table to be ready. Raises `StateError` when there is none, or it is not in time."""
+        try:
+            async with asyncio.timeout(CREATION_TIMEOUT_S):
+                while (status := await self._status()) != "ACTIVE":
+                    if status is None:
+                        await self._create()
+                    else:
+                        await asyncio.sleep(CREATION_POLL_S)
+        except TimeoutError:
+            late = f"the table {self.table_name} is not ready after {CREATION_TIMEOUT_S:g} s"
+            raise StateError(late) from None
 
     async def close(self) -> None:
         """End the connections."""

@@ -16,7 +16,7 @@ from contextlib import aclosing
 from headwater.client.backoff import Backoff
 from headwater.client.checkpoint import AT_TIMESTAMP, LATEST
 from headwater.client.consumer_stats import ShardStats
-from headwater.client.errors import ClientError, MalformedAnswer, ServiceError, is_transient
+from headwater.client.errors import ClientError, ServiceError
 from headwater.client.kinesis_calls import KinesisCalls, SubscriptionEvent
 from headwater.client.page import AFTER_SEQUENCE_NUMBER, Page, ReadFrom, shards_of, size_bytes
 from headwater.client.shard_listing import NOT_FOUND, has_left_retention
@@ -92,14 +92,9 @@ class FanOut:
 
     async def _is_gone(self, shard_id: str, error: ClientError) -> bool:
         """Whether the shard has left retention. Raises the error when it will not pass."""
-        if is_transient(error) or isinstance(error, MalformedAnswer):
+        if isinstance(error, ServiceError) and error.code == IN_USE:
             return False
-        if isinstance(error, ServiceError):
-            if error.code == IN_USE:
-                return False
-            if await has_left_retention(self._calls, self._stream, shard_id, error):
-                return True
-        raise error
+        return await has_left_retention(self._calls, self._stream, shard_id, error)
 
 
 def _page_of(event: SubscriptionEvent) -> Page:

@@ -136,9 +136,12 @@ def hand_over_request(lease: Lease, worker: str) -> LeaseChange:
 
 
 def release(lease: Lease) -> LeaseChange:
-    """The holder lets go, in favour of the one who asked for the lease, if somebody did."""
+    """The holder lets go, in favour of the one who asked for the lease, if somebody is known to have.
+
+    Who asked a moment ago, unseen, finds a lease that nobody holds.
+    """
     if lease.is_being_handed_over:
         sets: dict[str, Any] = {"checkpoint_owner": None, "owner_switches": lease.owner_switches + 1}
     else:
-        sets = {"owner": None}
+        sets = {"owner": None, "checkpoint_owner": None}
     return LeaseChange(lease.key, sets, lease.counter)

@@ -17,7 +17,7 @@ from math import inf
 from headwater.client.backoff import Backoff
 from headwater.client.checkpoint import AT_TIMESTAMP, LATEST
 from headwater.client.consumer_stats import ShardStats
-from headwater.client.errors import ClientError, MalformedAnswer, ServiceError, is_transient
+from headwater.client.errors import ClientError, ServiceError
 from headwater.client.kinesis_calls import KinesisCalls, RecordsPage
 from headwater.client.page import AFTER_SEQUENCE_NUMBER, Page, ReadFrom, shards_of, size_bytes
 from headwater.client.shard_listing import has_left_retention
@@ -84,7 +84,7 @@ class Polling:
             except ClientError as error:
                 if isinstance(error, ServiceError) and error.code == EXPIRED:
                     iterator = None
-                elif await self._is_gone(shard_id, error):
+                elif await has_left_retention(self._calls, self._stream, shard_id, error):
                     yield Page([], 0, 0, children=[])
                     return
                 else:
@@ -114,16 +114,6 @@ class Polling:
             sequence_number=at.sequence_number,
             timestamp_s=at.timestamp_s,
         )
-
-    async def _is_gone(self, shard_id: str, error: ClientError) -> bool:
-        """Whether the shard has left retention. Raises the error when it will not pass."""
-        if is_transient(error) or isinstance(error, MalformedAnswer):
-            return False
-        if isinstance(error, ServiceError) and await has_left_retention(
-            self._calls, self._stream, shard_id, error
-        ):
-            return True
-        raise error
 
 
 def _page_of(answer: RecordsPage) -> Page:

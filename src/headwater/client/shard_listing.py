@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.client.errors import ServiceError
+from headwater.client.errors import ClientError, MalformedAnswer, ServiceError, is_transient
 from headwater.client.kinesis_calls import KinesisCalls, ListedShard
 from headwater.client.shard_tree import Shard
 
@@ -14,14 +14,30 @@ async def list_shards(calls: KinesisCalls, stream: str) -> list[Shard]:
     return [_shard_of(listed) for listed in await calls.list_shards(stream)]
 
 
-async def has_left_retention(calls: KinesisCalls, stream: str, shard_id: str, error: ServiceError) -> bool:
-    """Whether an error says that a shard is gone, with all its records, while its stream is not.
+async def has_left_retention(calls: KinesisCalls, stream: str, shard_id: str, error: ClientError) -> bool:
+    """Whether a reading failed because its shard is gone, with all its records, while its stream is not.
 
-    Raises `ClientError` when the stream itself is gone.
+    False when the call may succeed later, or when nobody can say so at this moment. Raises `ClientError` for
+    what will not pass.
     """
-    if error.code != NOT_FOUND:
+    if _may_pass(error):
         return False
-    return shard_id not in {listed.shard_id for listed in await calls.list_shards(stream)}
+    if not isinstance(error, ServiceError) or error.code != NOT_FOUND:
+        raise error
+    try:
+        listed = await calls.list_shards(stream)
+    except ClientError as failure:
+        if _may_pass(failure):
+            return False
+        raise
+    if shard_id in {shard.shard_id for shard in listed}:
+        raise error
+    return True
+
+
+def _may_pass(error: ClientError) -> bool:
+    """Whether a reading goes on after it. An answer that cannot be read may be a proxy's page."""
+    return is_transient(error) or isinstance(error, MalformedAnswer)
 
 
 def _shard_of(listed: ListedShard) -> Shard:

@@ -53,7 +53,7 @@ def missing_leases(shards: Sequence[Shard], leased: Iterable[str], start: Starti
     """The leases to make for the shards that are listed, parents first."""
     by_id = {shard.shard_id: shard for shard in shards}
     known = set(leased)
-    has_leased_child = _ancestors(known, by_id)
+    has_leased_child = _ancestors(known | set(start.done), by_id)
     made: list[Lease] = []
     for shard in _parents_first(by_id):
         if shard.shard_id in known or shard.shard_id in has_leased_child:
@@ -93,6 +93,8 @@ def _first_checkpoint(
     shard: Shard, known: set[str], by_id: Mapping[str, Shard], start: StartingPosition
 ) -> Checkpoint | None:
     """None for a shard that is not to be read."""
+    if shard.shard_id in start.done:
+        return start.done[shard.shard_id]
     if start.word == LATEST:
         if _ancestors({shard.shard_id}, by_id) & known:
             return Checkpoint(TRIM_HORIZON)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from headwater.client.errors import ConnectionFailed
+from headwater.client.errors import ClientError, ConnectionFailed
 from headwater.client.lease import Lease, LeaseChange
 from headwater.client.lease_state import StateError
 
@@ -45,11 +45,11 @@ class SQLiteState:
         self._connection: sqlite3.Connection | None = None
 
     async def open(self) -> None:
-        """Open the file. Raises `StateError` when it cannot be."""
+        """Open the file. Raises `StateError` when it cannot be, `ConnectionFailed` while it is locked."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="headwater-sqlite")
         try:
             await self._on_thread(self._open)
-        except StateError:
+        except ClientError:  # whoever tries again begins anew
             await self.close()
             raise
 

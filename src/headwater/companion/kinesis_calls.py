@@ -51,15 +51,19 @@ class KinesisCalls:
 
     def ask(self, question: Callable[[Engine], T]) -> T:
         """What the engine says to a question that takes it no time."""
+        return self.on_loop(lambda: question(self._engine))
+
+    def on_loop(self, question: Callable[[], T]) -> T:
+        """What is found out on the loop's thread, in no time."""
         answer: Future[T] = Future()
 
-        def on_loop() -> None:
+        def find_out() -> None:
             try:
-                answer.set_result(question(self._engine))
+                answer.set_result(question())
             except Exception as error:  # noqa: BLE001 - it belongs to the thread that waits
                 answer.set_exception(error)
 
-        self._loop.call_soon_threadsafe(on_loop)
+        self._loop.call_soon_threadsafe(find_out)
         return answer.result(ANSWER_TIMEOUT_S)
 
     def stream(self, caller: Caller, stream_arn: str) -> Document:

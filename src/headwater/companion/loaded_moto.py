@@ -18,7 +18,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from headwater.companion.kinesis_calls import SERVED, KinesisCalls
 from headwater.companion.lambda_calls import SERVED_LAMBDA, LambdaCalls
-from headwater.companion.moto_services import SERVICE_KEY, Application, Environ
+from headwater.companion.moto_services import SERVICE_KEY, Application, Environ, LinesAfter
 from headwater.engine.caller import Caller
 from headwater.engine.encryption_key import KeyState
 
@@ -60,20 +60,32 @@ def _app_of(service: Any) -> Any:
 class Moto:
     """All of moto's services."""
 
-    def __init__(self, kinesis: KinesisCalls, lambda_: LambdaCalls) -> None:
-        """The calls are those to the server that it is a neighbour of."""
+    def __init__(self, kinesis: KinesisCalls, lambda_: LambdaCalls, lines_after: LinesAfter) -> None:
+        """The calls are those to the server that it is a neighbour of; `lines_after` are of its functions."""
         self._kinesis = kinesis
         self._lambda = lambda_
+        self._lines_after = lines_after
+        self._groups: Any = None
         self._dispatcher: Application = _Dispatcher(_app_of)
 
     def application(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI application of all services."""
         served, served_lambda = SERVED.set(self._kinesis), SERVED_LAMBDA.set(self._lambda)
         try:
+            service, region = environ[SERVICE_KEY]
+            if service == "logs":
+                self._show_function_logs(Caller(environ["HTTP_X_MOTO_ACCOUNT_ID"], region))
             return self._dispatcher(environ, start_response)
         finally:
             SERVED.reset(served)
             SERVED_LAMBDA.reset(served_lambda)
+
+    def _show_function_logs(self, caller: Caller) -> None:
+        if self._groups is None:
+            from headwater.companion.function_logs import FunctionLogGroups  # noqa: PLC0415 - as all of moto
+
+            self._groups = FunctionLogGroups(self._lines_after)
+        self._groups.show(caller)
 
     def account_of(self, access_key_id: str) -> str | None:
         """The account of a key that the neighbouring IAM or STS has given out."""

@@ -19,7 +19,7 @@ import io
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes
 
 from headwater.companion.service_requests import FORM, S3, operation_of, refusal
@@ -38,6 +38,19 @@ SERVICE_KEY = "headwater.service"
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+
+class FunctionLine(NamedTuple):
+    """A line of a function's log."""
+
+    function: str
+    number: int
+    time_ms: int
+    text: str
+
+
+LinesAfter = Callable[[Caller, int], list[FunctionLine]]
+"""The lines of the functions of an account and region with numbers above one."""
 
 
 class LoadedMoto(Protocol):

@@ -25,6 +25,8 @@ OWN_FIELDS = frozenset(
 )
 """What the server itself says of every answer, or what holds for one connection only."""
 CONTENT_LENGTH = "content-length"
+CROSS_ORIGIN = "access-control-"
+"""Which pages may read an answer is the server's to say, and only once."""
 
 
 class Provider(Protocol):
@@ -84,7 +86,9 @@ def passed_on(fields: Fields, method: bytes) -> Fields:
     return tuple(
         (name, value)
         for name, value in fields
-        if name.lower() not in dropped and not any(end in name + value for end in "\r\n\0")
+        if name.lower() not in dropped
+        and not name.lower().startswith(CROSS_ORIGIN)
+        and not any(end in name + value for end in "\r\n\0")
     )
 
 

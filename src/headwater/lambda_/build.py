@@ -10,6 +10,7 @@ from headwater.lambda_.alias_operations import alias_operations
 from headwater.lambda_.asynchronous_invocations import AsynchronousInvocations
 from headwater.lambda_.code_source import CodeSource
 from headwater.lambda_.destination_sender import DestinationSender
+from headwater.lambda_.function_access import guarded
 from headwater.lambda_.function_operations import function_operations
 from headwater.lambda_.function_routes import function_routes
 from headwater.lambda_.function_settings_operations import function_settings_operations
@@ -62,11 +63,12 @@ def build_lambda(
     return LambdaService(
         engine,
         functions,
-        operations,
+        guarded(operations, functions) if settings.functions.callers_are_known else operations,
         sender,
         note,
         new_uuid,
         settings.retry_delay_ms,
         settings.shutdown_grace_s,
         function_routes(functions),
+        logs=functions.logs,
     )

@@ -1,7 +1,8 @@
 """Whether code that is run in place has changed: by the names, sizes and times of its files.
 
 Rules:
-- a folder is looked at when its function is invoked, at most every `INTERVAL_S`, in a thread;
+- a folder is looked at when its function is invoked, in a thread; the pause until it is looked at
+  again is `PAUSES` times what that took, so that a large folder does not slow a busy function;
 - folders that tools fill (`node_modules` and the like) are not looked into, nor more than
   `FILES_MAX` files.
 """
@@ -12,8 +13,9 @@ import asyncio
 import os
 from hashlib import sha256
 from pathlib import Path
+from time import perf_counter
 
-INTERVAL_S = 0.3
+PAUSES = 20
 FILES_MAX = 20_000
 PASSED_OVER = frozenset({".git", ".mypy_cache", ".venv", "__pycache__", "node_modules", "venv"})
 
@@ -23,14 +25,16 @@ class CodeFolderWatch:
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[float, str]] = {}
+        """What was seen of a folder, and until when that will do."""
 
     async def state(self, folder: str) -> str:
         """A text that is another one when a file of `folder` has changed."""
-        now_s = asyncio.get_running_loop().time()
-        seen_s, text = self._seen.get(folder, (-INTERVAL_S, ""))
-        if now_s - seen_s >= INTERVAL_S:
+        began_s = perf_counter()
+        good_until_s, text = self._seen.get(folder, (began_s, ""))
+        if began_s >= good_until_s:
             text = await asyncio.to_thread(folder_state, Path(folder))
-            self._seen[folder] = (now_s, text)
+            now_s = perf_counter()
+            self._seen[folder] = (now_s + PAUSES * (now_s - began_s), text)
         return text
 
     def last_state(self, folder: str) -> str:

@@ -98,6 +98,8 @@ class ExecutionEnvironment:
         """
         self._output.begin()
         failure = None
+        if self._process is not None:
+            self._process.resume_output()
         if not self._is_started:
             failure = await self._start(timeout_s)
         elif not self._api.is_asked:
@@ -227,6 +229,8 @@ class ExecutionEnvironment:
         self._output.say(f"END RequestId: {event.request_id}")
         self._output.say(self._report(event.request_id, duration_ms, error_type, happened.kind))
         self._output.finish()
+        if self._process is not None:
+            self._process.pause_output()  # at AWS it would stand still; here it cannot flood the server
         return Ended(document, bool(error_type), self._output.tail)
 
     def _result_of(self, event: Event, happened: _Happened) -> tuple[bytes, str]:

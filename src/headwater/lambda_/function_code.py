@@ -182,8 +182,12 @@ def _make_folder(folder: Path) -> None:
 
 
 def _mode(entry: ZipInfo) -> int:
-    """Who may do what with a file: its owner, who may always read it; never more."""
-    return 0o600 | (entry.external_attr >> 16 & 0o100)
+    """Who may do what with a file: its owner, who may always read it; never more.
+
+    Many tools that make zips forget to mark `bootstrap` as a program: it never is anything else.
+    """
+    is_program = entry.external_attr >> 16 & 0o100 or entry.filename == "bootstrap"
+    return 0o700 if is_program else 0o600
 
 
 def _write_file(source: IO[bytes], target: Path, left: int, mode: int) -> int:

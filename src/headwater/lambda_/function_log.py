@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from headwater.engine.caller import Caller
 from headwater.lambda_.function import FunctionId
 
 TAIL_BYTES = 4096
@@ -73,6 +74,16 @@ class FunctionLogs:
             if line.number > after
         ]
         return sorted(found)
+
+    def lines_in(self, caller: Caller, after: int) -> list[tuple[str, LogLine]]:
+        """The lines of all functions of an account and region since the line `after`, with their names."""
+        return [
+            (function.name, line)
+            for function, kept in self._kept.items()
+            if (function.account_id, function.region) == caller
+            for line in kept.lines
+            if line.number > after
+        ]
 
     def forget(self) -> None:
         """Forget every line."""

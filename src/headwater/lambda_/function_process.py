@@ -1,9 +1,10 @@
 """One process of a function, and all that it starts: begun, listened to, and ended together.
 
 Rules:
-- the process leads a group of its own; when it ends, or is ended, the whole group is killed;
+- the process leads a group of its own; when it ends, or is ended, the whole group is killed, and
+  where the system shows it (Linux) whatever else has the process's environment;
 - it gets the environment that it is given and nothing of the server's;
-- its output is read as it comes, so that it never waits for a reader.
+- its output is read as it comes, but for pauses, so that it never waits for a reader at work.
 
 Refuses to know what the process is for.
 """
@@ -22,6 +23,8 @@ from pathlib import Path
 
 from headwater.lambda_.process_keeper import ProcessKeeper
 
+MARK = "AWS_LAMBDA_RUNTIME_API"
+"""The variable that no two processes' families have alike: each has a port of its own."""
 READ_BYTES = 64 * 1024
 DRAIN_BYTES_MAX = 1024 * 1024
 SIGNAL_TEXTS = {
@@ -59,6 +62,7 @@ class FunctionProcess:
         self._on_output = on_output
         self._on_exit = on_exit
         self._exited = asyncio.Event()
+        self._mark = f"{MARK}={environment[MARK]}".encode()
         self._reading, writing = os.pipe()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - running the user's code is what it is for
@@ -105,6 +109,16 @@ class FunctionProcess:
                 break
             left -= count
 
+    def pause_output(self) -> None:
+        """Read nothing for now: one who goes on writing has to wait."""
+        if self._is_open:
+            self._loop.remove_reader(self._reading)
+
+    def resume_output(self) -> None:
+        """Read as it comes again."""
+        if self._is_open:
+            self._loop.add_reader(self._reading, self._read)
+
     def peak_memory_mb(self) -> int | None:
         """The most memory that the process had at a time; `None` where the system does not tell."""
         try:
@@ -140,6 +154,7 @@ class FunctionProcess:
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
+        _kill_strays(self._mark)
         status = self._process.wait()
         with suppress(RuntimeError):  # the loop has closed: nobody is left to be told
             self._loop.call_soon_threadsafe(self._ended, status)
@@ -150,6 +165,16 @@ class FunctionProcess:
         self._close_output()
         self._exited.set()
         self._on_exit(exit_text(status))
+
+
+def _kill_strays(mark: bytes) -> None:
+    """Kill what has left the group: processes whose environment, where it is shown, has the mark."""
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (place / "environ").read_bytes().split(b"\0"):
+                os.kill(int(place.name), signal.SIGKILL)
+        except OSError:
+            continue  # gone, or another user's
 
 
 def exit_text(status: int) -> str:

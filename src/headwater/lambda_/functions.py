@@ -60,6 +60,8 @@ class FunctionSettings:
     """Named by hand, by runtime."""
     may_create: bool
     """Whether callers are known, or on this machine, so that they may give code to run."""
+    callers_are_known: bool = False
+    """Whether callers are who they say, so that accounts are kept apart."""
 
 
 class Chosen(NamedTuple):

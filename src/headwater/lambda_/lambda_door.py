@@ -19,6 +19,7 @@ from headwater.server.admin import Methods, RouteSet, Streamed
 from headwater.server.exchange import Answer, HttpRequest
 
 if TYPE_CHECKING:
+    from headwater.lambda_.function_log import LogLine
     from headwater.lambda_.lambda_service import LambdaService
 
 SERVICE = "lambda"
@@ -81,6 +82,11 @@ class LambdaDoor:
         """End what is under way."""
         if self._service is not None:
             await self._service.api.close()
+
+    def lines_in(self, caller: Caller, after: int) -> list[tuple[str, LogLine]]:
+        """What the functions of an account and region have written since the line `after`."""
+        logs = None if self._service is None else self._service.logs
+        return [] if logs is None else logs.lines_in(caller, after)
 
     def _open(self) -> LambdaService:
         if self._service is None:

@@ -6,12 +6,14 @@ go to the one whose resource the ARN names.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.lambda_.event_source_mappings import EventSourceMappings
+from headwater.lambda_.function_log import FunctionLogs
 from headwater.lambda_.invocation import Invoker
 from headwater.lambda_.mapping_operations import mapping_operations, tag_mapping, tags_of, untag_mapping
 from headwater.lambda_.mapping_routes import mapping_routes
@@ -50,11 +52,13 @@ class LambdaService:
         retry_delay_ms: int,
         shutdown_grace_s: float,
         function_routes: RouteSet | None = None,
+        logs: FunctionLogs | None = None,
     ) -> None:
         """`of_functions` are the operations on functions, by name; those on tags are about their tags.
 
-        `function_routes` are the server's own for functions.
+        `function_routes` are the server's own for functions, `logs` what they write.
         """
+        self.logs = logs
         self._functions = functions
         self._mappings = EventSourceMappings(engine, functions, sender, note, new_uuid, retry_delay_ms)
         self._shutdown_grace_s = shutdown_grace_s
@@ -73,8 +77,8 @@ class LambdaService:
         self._mappings.open()
 
     async def _reset(self) -> None:
-        await self._mappings.reset()
-        await self._functions.reset()
+        # Together: mappings wait for invocations that are under way, and those end with their functions.
+        await asyncio.gather(self._mappings.reset(), self._functions.reset())
 
     async def _close(self) -> None:
         await self._mappings.close(self._shutdown_grace_s)

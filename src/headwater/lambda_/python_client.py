@@ -5,6 +5,7 @@ be an older one, and uses nothing but the standard library. The folder of the fu
 the place of this file's in the path of modules.
 
 Rules:
+- it runs with Python 3.8: types are named in annotations only, which nobody evaluates;
 - one event after another: the next is asked for when the answer to the last one is given;
 - what a handler raises is an error of its invocation; what goes wrong before the first event
   is told as an error of the start, and ends the process.
@@ -26,7 +27,6 @@ from types import SimpleNamespace
 from typing import Any, NoReturn
 
 VERSION = "2018-06-01"
-Handler = Callable[[Any, Any], Any]
 
 
 class Fault(Exception):
@@ -132,7 +132,7 @@ FORMATTER = _Formatter(
 FORMATTER.converter = time.gmtime
 
 
-def _find_handler(name: str) -> Handler:
+def _find_handler(name: str) -> Callable[[Any, Any], Any]:
     module_name, dot, function_name = name.rpartition(".")
     if not dot:
         raise Fault(
@@ -149,7 +149,7 @@ def _find_handler(name: str) -> Handler:
         trace = [f'  File "{error.filename}" Line {error.lineno}\n    {(error.text or "").rstrip()}\n']
         text = f"Syntax error in module '{module_name}': {error}"
         raise Fault("Runtime.UserCodeSyntaxError", text, trace) from error
-    handler: Handler | None = getattr(module, function_name, None)
+    handler: Callable[[Any, Any], Any] | None = getattr(module, function_name, None)
     if handler is None:
         raise Fault("Runtime.HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'")
     return handler
@@ -187,7 +187,7 @@ def _encoded(value: object) -> bytes:
     return json.dumps(value, default=_plain).encode()
 
 
-def _answer(handler: Handler, event: bytes, context: Context) -> bytes:
+def _answer(handler: Callable[[Any, Any], Any], event: bytes, context: Context) -> bytes:
     try:
         document = json.loads(event)
     except ValueError as error:
@@ -204,7 +204,7 @@ def _flush() -> None:
     sys.stderr.flush()
 
 
-def _start(api: RuntimeApi) -> Handler:
+def _start(api: RuntimeApi) -> Callable[[Any, Any], Any]:
     """The handler; a function that has none that can be used ends here."""
     try:
         return _find_handler(os.environ["_HANDLER"])
@@ -216,7 +216,7 @@ def _start(api: RuntimeApi) -> Handler:
     sys.exit(1)
 
 
-def _serve(api: RuntimeApi, handler: Handler) -> NoReturn:
+def _serve(api: RuntimeApi, handler: Callable[[Any, Any], Any]) -> NoReturn:
     while True:
         headers, event = api.next()
         context = Context(headers)

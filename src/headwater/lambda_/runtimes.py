@@ -26,6 +26,9 @@ from typing import NamedTuple
 from headwater.lambda_.errors import InvalidParameterValueException
 
 PROBE_TIMEOUT_S = 20.0
+PYTHON_MINOR_MIN = 8
+NODE_MIN = 14
+"""The oldest ones that the clients here run with."""
 PYTHON_PROBE = """
 import importlib.util, sys
 print("%d.%d" % sys.version_info[:2], bool(importlib.util.find_spec("awslambdaric")))
@@ -68,6 +71,8 @@ class Runtimes:
         return known
 
     def _find(self, runtime: str) -> Launch:
+        if sys.platform == "win32":
+            raise InvalidParameterValueException("Headwater runs functions on Linux and macOS only.")
         for pattern, find in _FAMILIES:
             found = re.fullmatch(pattern, runtime)
             if found is not None:
@@ -97,6 +102,7 @@ class Runtimes:
 
 
 def _python(runtimes: Runtimes, runtime: str, version: str) -> Launch:
+    _check_age(runtime, int(version.partition(".")[2]), PYTHON_MINOR_MIN)
     patterns = (
         f".pyenv/versions/{version}.*/bin/python{version}",
         f".local/share/uv/python/cpython-{version}.*/bin/python{version}",
@@ -113,6 +119,7 @@ def _python(runtimes: Runtimes, runtime: str, version: str) -> Launch:
 
 
 def _node(runtimes: Runtimes, runtime: str, version: str) -> Launch:
+    _check_age(runtime, int(version), NODE_MIN)
     patterns = (f".nvm/versions/node/v{version}.*/bin/node", f".nodenv/versions/{version}.*/bin/node")
     other: tuple[Path, str] | None = None
     for candidate in runtimes.candidates(runtime, ("node", "nodejs"), patterns):
@@ -138,6 +145,14 @@ _FAMILIES: tuple[tuple[str, Callable[[Runtimes, str, str], Launch]], ...] = (
     (r"nodejs([0-9]+)\.x", _node),
     (r"provided(\.al2|\.al2023)?", _provided),
 )
+
+
+def _check_age(runtime: str, version: int, oldest: int) -> None:
+    if version < oldest:
+        raise InvalidParameterValueException(
+            f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda "
+            "functions. We recommend you use a supported runtime while creating or updating functions."
+        )
 
 
 def _missing(runtime: str, why: str) -> InvalidParameterValueException:

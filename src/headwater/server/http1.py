@@ -60,8 +60,8 @@ JOINED_BODY_BYTES = 64 * 1024
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NO_CONTENT = 204
 """An answer of this status has no body, and does not say how long that is."""
-REASONS = {413: "Content Too Large"}
-"""Where Python's own table is older than the standard."""
+REASONS = {status.value: status.phrase for status in HTTPStatus} | {413: "Content Too Large"}
+"""Python's own table, but for where it is older than the standard."""
 
 _new_request = tuple.__new__
 """A third of the time of `HttpRequest(...)`."""
@@ -591,6 +591,6 @@ def head_of(response: HttpResponse, date: str, stays_open: bool, framing: str | 
 
 @lru_cache(maxsize=256)
 def _fixed_lines(status: int, fields: Fields) -> str:
-    reason = REASONS.get(status) or HTTPStatus(status).phrase
+    reason = REASONS.get(status, "Unknown")  # a status may be another server's own
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields)]
     return "\r\n".join(lines) + "\r\n"
