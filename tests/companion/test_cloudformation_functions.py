@@ -290,8 +290,21 @@ def test_versions_and_aliases_follow_the_code(stacks: FunctionStacks) -> None:
     assert stacks.client.get_alias(FunctionName="versioned", Name="live")["FunctionVersion"] == "2"
     versions = stacks.client.list_versions_by_function(FunctionName="versioned")["Versions"]
     assert [each["Version"] for each in versions] == ["$LATEST", "2"]
+    stack_id = stacks.show()["StackId"]
     stacks.cloudformation.delete_stack(StackName="stack")
     assert stacks.names() == []
+    assert stacks.status(stack_id) == "DELETE_COMPLETE"
+
+
+def test_what_is_new_in_a_stack_is_removed_after_what_needs_it(stacks: FunctionStacks) -> None:
+    stacks.create(with_versions(ECHO, "V1"))
+    stacks.update(with_versions(OTHER, "V2"))
+    failed = {**with_versions(ECHO, "V3"), "G": function(FunctionName="versioned")}
+    assert stacks.update(failed)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert stacks.invoke("versioned:live", 1) == ["two", 1]
+    stack_id = stacks.show()["StackId"]
+    stacks.cloudformation.delete_stack(StackName="stack")
+    assert stacks.status(stack_id) == "DELETE_COMPLETE"
 
 
 def test_an_alias_shares_its_invocations(stacks: FunctionStacks) -> None:

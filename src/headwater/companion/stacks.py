@@ -29,7 +29,7 @@ from headwater.companion.stack_deployment import (
     StepFailed,
     properties_text,
 )
-from headwater.companion.stack_templates import Template, TemplateInvalid, parse, read
+from headwater.companion.stack_templates import Template, TemplateInvalid, in_order, parse, read
 
 USER_INITIATED = "User Initiated"
 RETAINED_ON_DELETION = RETAINED | {"RetainExceptOnCreate"}
@@ -188,7 +188,7 @@ class DeployedStack(Stack):
     def delete(self) -> None:
         """Remove everything; afterwards the stack is DELETE_COMPLETE or DELETE_FAILED."""
         self._turn("DELETE_IN_PROGRESS", USER_INITIATED)
-        for present in reversed(list(self.deployed.values())):
+        for present in self._in_removal_order():
             if self._deployment().remove(present, self.resource_map, RETAINED_ON_DELETION):
                 del self.deployed[present.logical_id]
         if self.deployed:
@@ -196,6 +196,13 @@ class DeployedStack(Stack):
             self._turn("DELETE_FAILED", f"The following resource(s) failed to delete: [{names}]. ")
         else:
             self._turn("DELETE_COMPLETE")
+
+    def _in_removal_order(self) -> list[DeployedResource]:
+        """Each before those that it needs; what a rollback could not remove comes first."""
+        names = in_order(self.template_dict) if self.deployed else []
+        places = {name: place for place, name in enumerate(names)}
+        present = self.deployed.values()
+        return sorted(present, key=lambda each: places.get(each.logical_id, len(places)), reverse=True)
 
     def _deployment(self) -> Deployment:
         return Deployment(self.account_id, self.region_name, self.tags, self._note)
