@@ -290,8 +290,21 @@ def test_versions_and_aliases_follow_the_code(stacks: FunctionStacks) -> None:
     assert stacks.client.get_alias(FunctionName="versioned", Name="live")["FunctionVersion"] == "2"
     versions = stacks.client.list_versions_by_function(FunctionName="versioned")["Versions"]
     assert [each["Version"] for each in versions] == ["$LATEST", "2"]
+    stack_id = stacks.show()["StackId"]
     stacks.cloudformation.delete_stack(StackName="stack")
     assert stacks.names() == []
+    assert stacks.status(stack_id) == "DELETE_COMPLETE"
+
+
+def test_what_is_new_in_a_stack_is_removed_after_what_needs_it(stacks: FunctionStacks) -> None:
+    stacks.create(with_versions(ECHO, "V1"))
+    stacks.update(with_versions(OTHER, "V2"))
+    failed = {**with_versions(ECHO, "V3"), "G": function(FunctionName="versioned")}
+    assert stacks.update(failed)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert stacks.invoke("versioned:live", 1) == ["two", 1]
+    stack_id = stacks.show()["StackId"]
+    stacks.cloudformation.delete_stack(StackName="stack")
+    assert stacks.status(stack_id) == "DELETE_COMPLETE"
 
 
 def test_an_alias_shares_its_invocations(stacks: FunctionStacks) -> None:
@@ -552,6 +565,22 @@ def test_serverless_templates_are_read_wherever_templates_come_in(stacks: Functi
     assert processed["Resources"]["FOrders"]["Type"] == "AWS::Lambda::EventSourceMapping"
     managed = processed["Resources"]["FRole"]["Properties"]["ManagedPolicyArns"]
     assert "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole" in managed
+
+
+def test_a_change_set_names_the_properties_that_change(stacks: FunctionStacks) -> None:
+    stacks.create({"F": function(FunctionName="planned"), "G": function()})
+    resources = {"F": function(OTHER, FunctionName="other"), "G": function(Timeout=4)}
+    client = stacks.cloudformation
+    body = json.dumps({"Resources": resources})
+    client.create_change_set(StackName="stack", ChangeSetName="c", ChangeSetType="UPDATE", TemplateBody=body)
+    changes = client.describe_change_set(StackName="stack", ChangeSetName="c")["Changes"]
+    planned = {each["ResourceChange"]["LogicalResourceId"]: each["ResourceChange"] for each in changes}
+    targets = {
+        name: [(each["Target"]["Name"], each["Target"]["RequiresRecreation"]) for each in change["Details"]]
+        for name, change in planned.items()
+    }
+    assert targets == {"F": [("Code", "Never"), ("FunctionName", "Always")], "G": [("Timeout", "Never")]}
+    assert [planned[name]["Replacement"] for name in "FG"] == ["True", "False"]
 
 
 def test_what_the_translator_refuses_is_the_templates_error(stacks: FunctionStacks) -> None:

@@ -1,4 +1,4 @@
-"""What the apps with a function have in common: a stream of orders, and queues that tell what came of them."""
+"""What the apps with a function share: a stream of orders, and queues that tell what came of them."""
 
 from __future__ import annotations
 

@@ -49,11 +49,11 @@ class Toolkit:
         command = [sys.executable, "-m", "awscli", *arguments, "--output", "json"]
         return json.loads(run(command, self._app, self._variables))
 
-    def deploy(self, *arguments: str) -> dict[str, str]:
+    def deploy(self, *arguments: str, stack: str = "Streams") -> dict[str, str]:
         """The stack's outputs."""
         file = self._app / "outputs.json"
         self("deploy", "--require-approval", "never", "--outputs-file", str(file), *arguments)
-        outputs: dict[str, str] = json.loads(file.read_text())["Streams"]
+        outputs: dict[str, str] = json.loads(file.read_text())[stack]
         return outputs
 
 

@@ -102,6 +102,8 @@ class Deployment:
             failure.undo = undo
             raise
         superseded += [deployed.pop(name) for name in list(deployed) if name not in wanted]
+        ordered = {name: deployed.pop(name) for name in wanted}  # what was here before may need what is new
+        deployed.update(ordered)
         return superseded[::-1]
 
     def remove(self, present: DeployedResource, resources: StackResourceMap, kept: frozenset[str]) -> bool:

@@ -29,7 +29,7 @@ from headwater.companion.stack_deployment import (
     StepFailed,
     properties_text,
 )
-from headwater.companion.stack_templates import Template, TemplateInvalid, parse, read
+from headwater.companion.stack_templates import Template, TemplateInvalid, in_order, parse, read
 
 USER_INITIATED = "User Initiated"
 RETAINED_ON_DELETION = RETAINED | {"RetainExceptOnCreate"}
@@ -188,7 +188,7 @@ class DeployedStack(Stack):
     def delete(self) -> None:
         """Remove everything; afterwards the stack is DELETE_COMPLETE or DELETE_FAILED."""
         self._turn("DELETE_IN_PROGRESS", USER_INITIATED)
-        for present in reversed(list(self.deployed.values())):
+        for present in self._in_removal_order():
             if self._deployment().remove(present, self.resource_map, RETAINED_ON_DELETION):
                 del self.deployed[present.logical_id]
         if self.deployed:
@@ -196,6 +196,13 @@ class DeployedStack(Stack):
             self._turn("DELETE_FAILED", f"The following resource(s) failed to delete: [{names}]. ")
         else:
             self._turn("DELETE_COMPLETE")
+
+    def _in_removal_order(self) -> list[DeployedResource]:
+        """Each before those that it needs; what a rollback could not remove comes first."""
+        names = in_order(self.template_dict) if self.deployed else []
+        places = {name: place for place, name in enumerate(names)}
+        present = self.deployed.values()
+        return sorted(present, key=lambda each: places.get(each.logical_id, len(places)), reverse=True)
 
     def _deployment(self) -> Deployment:
         return Deployment(self.account_id, self.region_name, self.tags, self._note)
@@ -240,11 +247,15 @@ class DeployedStack(Stack):
 class PlannedChange(Change):
     """One change of a change set, with what it does to the resource that is there."""
 
-    def __init__(self, action: str, document: dict[str, Any], name: str, present: Any, replaced: str) -> None:
-        super().__init__(action, name, document["Type"])
+    def __init__(
+        self, action: str, name: str, present: Any, old: dict[str, Any] | None, new: dict[str, Any] | None
+    ) -> None:
+        """`old` and `new` are the resource's documents, as far as there are such."""
+        super().__init__(action, name, (new or old or {})["Type"])
         self.physical_resource_id = None if present is None else present.physical_id
-        self.replacement = replaced or None
+        self.replacement = None if old is None or new is None else _replacement(old, new)
         self.scope = ["Properties"] if action == "Modify" else []
+        self.details = [] if old is None or new is None else _details(old, new)
 
 
 class PlannedChanges(ChangeSet):
@@ -267,13 +278,32 @@ class PlannedChanges(ChangeSet):
         for action, resources in names.items():
             for name in resources:
                 present = self.stack.deployed.get(name)
-                document = old[name] if action == "Remove" else new[name]
-                replaced = _replacement(old[name], document) if action == "Modify" else ""
-                changes.append(PlannedChange(action, document, name, present, replaced))
+                changes.append(PlannedChange(action, name, present, old.get(name), new.get(name)))
         return changes
 
 
 def _replacement(old: dict[str, Any], new: dict[str, Any]) -> str:
-    before, after = old.get("Properties") or {}, new.get("Properties") or {}
-    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    changed = _changed_properties(old, new)
     return "True" if old["Type"] != new["Type"] or changed & create_only(new["Type"]) else "False"
+
+
+def _details(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
+    """The properties whose text changes, one by one: the CDK takes one that is not here for unchanged."""
+    fixed = create_only(new["Type"])
+    return [
+        {
+            "Target": {
+                "Attribute": "Properties",
+                "Name": name,
+                "RequiresRecreation": "Always" if name in fixed else "Never",
+            },
+            "Evaluation": "Static",
+            "ChangeSource": "DirectModification",
+        }
+        for name in sorted(_changed_properties(old, new))
+    ]
+
+
+def _changed_properties(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
+    before, after = old.get("Properties") or {}, new.get("Properties") or {}
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}

@@ -3,13 +3,14 @@
 import base64
 import json
 import os
+from typing import Any
 
 import boto3
 
 TOLD_BY = "the first"
 
 
-def handler(event, _context):
+def handler(event: dict[str, Any], _context: Any) -> None:
     """Take a batch; an order that is broken fails it."""
     queue = boto3.client("sqs")
     for record in event["Records"]:
