@@ -20,6 +20,13 @@ def headwater_alone() -> Iterator[Headwater]:
         yield server
 
 
+@pytest.fixture
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is tried again twenty times sooner than otherwise."""
+    monkeypatch.setattr("headwater.client.fan_out.RETRY_FIRST_S", 0.01)
+    monkeypatch.setattr("headwater.client.backoff.RETRY_FIRST_S", 0.005)
+
+
 def consumer_of(server: Headwater, **settings: Any) -> KinesisConsumer:
     return KinesisConsumer(
         "stream",
@@ -89,6 +96,7 @@ def test_a_shard_that_another_subscription_took_is_taken_back(headwater_alone: H
         other["EventStream"].close()
 
 
+@pytest.mark.usefixtures("short_delays")
 @pytest.mark.parametrize(
     "ending", [{}, {"error": "InternalFailureException"}, {"error": "ResourceInUseException"}, {"cut": True}]
 )
@@ -104,6 +112,7 @@ def test_however_a_subscription_ends_nothing_is_skipped_and_nothing_comes_twice(
         assert fault.fired == 2
 
 
+@pytest.mark.usefixtures("short_delays")
 def test_nothing_is_skipped_while_registration_and_subscription_fail(headwater_alone: Headwater) -> None:
     faults = headwater_alone.faults
     failing = [

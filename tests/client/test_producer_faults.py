@@ -61,7 +61,7 @@ def without_repetitions(numbers: list[int]) -> list[int]:
     return list(dict.fromkeys(numbers))
 
 
-@pytest.mark.usefixtures("short_delays")
+@pytest.mark.usefixtures("short_put_delays")
 @pytest.mark.parametrize("aggregate", [False, True])
 @pytest.mark.parametrize("ordered", [False, True])
 def test_no_record_is_lost_and_order_is_kept_where_it_was_promised(
