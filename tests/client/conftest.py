@@ -13,3 +13,10 @@ from tests.conftest import RunningServer
 def at(server: RunningServer) -> dict[str, Any]:
     """The arguments with which a producer finds the server."""
     return {"endpoint_url": server.endpoint_url, "region_name": "us-east-1"}
+
+
+@pytest.fixture
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a producer could not put is tried again fifty times sooner than otherwise."""
+    monkeypatch.setattr("headwater.client.retry_delay.FIRST_S", 0.002)
+    monkeypatch.setattr("headwater.client.retry_delay.LIMIT_S", 0.1)

@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,8 @@ KEYS = 40
 WORKERS = 5
 SHARDS = 4
 SHARDS_MAX = 8
+PAUSED_LEASES = (0.5, 3.0)
+"""How long a worker is paused, in lease periods."""
 PROGRAM = "tests.client.consuming_program"
 
 
@@ -93,11 +96,16 @@ class Workers:
         self._how = (str(lease_s), "0", fan_out)
         self._folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._paused: set[str] = set()
+        self._resumed_at_s: dict[str, float] = {}
+        """When those who are paused are to go on."""
 
     @property
     def alive(self) -> list[str]:
         return [name for name, process in self._processes.items() if process.poll() is None]
+
+    @property
+    def awake(self) -> list[str]:
+        return [name for name in self.alive if name not in self._resumed_at_s]
 
     def add(self) -> None:
         name = f"worker-{len(self._processes)}"
@@ -111,16 +119,17 @@ class Workers:
     def kill(self, name: str) -> None:
         self._processes[name].kill()
         self._processes[name].wait()
-        self._paused.discard(name)
+        self._resumed_at_s.pop(name, None)
 
-    def pause(self, name: str) -> None:
+    def pause(self, name: str, pause_s: float) -> None:
         self._processes[name].send_signal(signal.SIGSTOP)
-        self._paused.add(name)
+        self._resumed_at_s[name] = time.monotonic() + pause_s
 
-    def resume(self) -> None:
-        for name in self._paused:
+    def resume(self, now_s: float = inf) -> None:
+        """Have those go on whose time it is."""
+        for name in [name for name, at_s in self._resumed_at_s.items() if at_s <= now_s]:
             self._processes[name].send_signal(signal.SIGCONT)
-        self._paused.clear()
+            del self._resumed_at_s[name]
 
     def check_that_nobody_gave_up(self) -> None:
         """Who ended was killed."""
@@ -141,13 +150,14 @@ class Workers:
                 process.wait()
 
     def handled(self) -> list[Handled]:
+        """What all have printed, in the order of time; what one has at one time, in its order."""
         found = []
         for name in self._processes:
             for line in (self._folder / f"{name}.printed").read_text().splitlines(keepends=True):
                 if line.endswith("\n"):
                     time_ns, shard_id, key, number = line.split("\t")
                     found.append(Handled(int(time_ns), name, shard_id, key, int(number)))
-        return found
+        return sorted(found, key=lambda line: line.time_ns)
 
     def log(self) -> str:
         return "\n".join(path.read_text()[-2000:] for path in sorted(self._folder.glob("worker-*.log")))
@@ -156,12 +166,15 @@ class Workers:
 class Chaos:
     """One run."""
 
-    def __init__(self, kinesis: Any, stream: str, workers: Workers, state: str, seed: int) -> None:
+    def __init__(
+        self, kinesis: Any, stream: str, workers: Workers, state: str, lease_s: float, seed: int
+    ) -> None:
         """`state` is where the leases are seen; no fault is between."""
         self._kinesis = kinesis
         self._stream = stream
         self._workers = workers
         self._state = state
+        self._lease_s = lease_s
         self._chance = random.Random(seed)
         self._put: dict[str, int] = defaultdict(int)
         self._checkpoints: dict[str, Lease] = {}
@@ -174,6 +187,7 @@ class Chaos:
         while time.monotonic() < end_s:
             self.put_some()
             self.look()
+            self._workers.resume(time.monotonic())
             if time.monotonic() >= next_disturbance_s:
                 self.disturb()
                 next_disturbance_s = time.monotonic() + self._chance.uniform(0.3, 1.2)
@@ -190,15 +204,14 @@ class Chaos:
 
     def disturb(self) -> None:
         alive = self._workers.alive
-        match self._chance.choice(
-            ["kill", "pause", "resume", "resume", "add", "reshard", "reshard", "reshard"]
-        ):
+        holders = {lease.holder for lease in self._checkpoints.values()}
+        at_work = [name for name in self._workers.awake if name in holders]
+        match self._chance.choice(["kill", "pause", "pause", "add", "reshard", "reshard"]):
             case "kill" if len(alive) > 3:
                 self._workers.kill(self._chance.choice(alive))
-            case "pause":
-                self._workers.pause(self._chance.choice(alive))
-            case "resume":
-                self._workers.resume()
+            case "pause" if len(at_work) > 1:
+                pause_s = self._lease_s * self._chance.uniform(*PAUSED_LEASES)
+                self._workers.pause(self._chance.choice(at_work), pause_s)
             case "add" if len(alive) < WORKERS:
                 self._workers.add()
             case "reshard" if status_of(self._kinesis, self._stream) == "ACTIVE":
@@ -272,18 +285,28 @@ class Chaos:
             time.sleep(0.1)
 
     def check_order(self) -> None:
-        """No key skips anything, and between hand-overs each of its records comes once, in order."""
+        """No key skips anything, and between hand-overs each of its records comes once, in order.
+
+        Who lost a shard handles no more of it than the batch that it had in hand.
+        """
         furthest: dict[str, int] = defaultdict(lambda: -1)
         last: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-        for line in sorted(self._workers.handled()):
-            since_taken = last[line.worker, line.shard_id]
+        holder: dict[str, str] = {}
+        late: dict[tuple[str, str], set[int]] = defaultdict(set)
+        for line in self._workers.handled():
+            at = (line.worker, line.shard_id)
             if line.key == TAKEN:
-                since_taken.clear()
+                holder[line.shard_id] = line.worker
+                last[at].clear()
+                late[at].clear()
                 continue
+            if holder[line.shard_id] != line.worker:
+                late[at].add(line.time_ns)
+                assert len(late[at]) == 1, line
             assert line.number <= furthest[line.key] + 1, line
             furthest[line.key] = max(furthest[line.key], line.number)
-            assert line.number == since_taken.get(line.key, line.number - 1) + 1, line
-            since_taken[line.key] = line.number
+            assert line.number == last[at].get(line.key, line.number - 1) + 1, line
+            last[at][line.key] = line.number
         assert furthest == {key: count - 1 for key, count in self._put.items()}
 
 
@@ -342,7 +365,7 @@ def chaos(
     kinesis = patient_client(server)
     stream = new_stream(kinesis, SHARDS)
     workers = Workers(stream, server.endpoint_url, faulty_state or state, lease_s, fan_out, folder)
-    run = Chaos(kinesis, stream, workers, state, seed)
+    run = Chaos(kinesis, stream, workers, state, lease_s, seed)
     run.look()
     try:
         with kinesis_faults(server, stream, rules, seed), state_faults or nullcontext():

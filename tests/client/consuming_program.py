@@ -2,8 +2,8 @@
 
 Arguments: stream, endpoint, state (`sqlite:PATH` or `dynamodb:TABLE:URL`), worker, lease
 duration in seconds, how many processes handle, and the name of a registered consumer to
-read by, or `-` to poll. A line is: time in ns, shard, key, number; when the worker takes a
-shard, `TAKEN` stands in place of the key.
+read by, or `-` to poll. A line is: time in ns, shard, key, number. Those of a batch have one
+time. When the worker takes a shard, `TAKEN` stands in place of the key.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def print_batch(batch: Batch) -> None:
     """Print everything before anything is done: what was printed was handled."""
     if random.random() < 0.02:
         raise RuntimeError("a fault of the handler")
+    time_ns = time.time_ns()
     lines = "".join(
-        f"{time.time_ns()}\t{batch.shard_id}\t{record.partition_key}\t{record.data.decode()}\n"
-        for record in batch
+        f"{time_ns}\t{batch.shard_id}\t{record.partition_key}\t{record.data.decode()}\n" for record in batch
     )
     os.write(1, lines.encode())
 

@@ -122,6 +122,7 @@ def test_after_a_reshard_every_user_record_is_in_the_shard_of_its_key(
     assert Counter(delivered(kinesis, name)) == EXPECTED + EXPECTED + Counter([("key-0", b"first")])
 
 
+@pytest.mark.usefixtures("short_delays")
 def test_order_is_kept_through_a_reshard_and_refusals(kinesis: Any, at: dict[str, Any]) -> None:
     name = new_stream(kinesis)
     chance = Random(3)

@@ -275,6 +275,7 @@ def refuse_at_random(chance: Random) -> Decide:
     return lambda records: [chance.choice((None, None, THROTTLED)) for _ in records]
 
 
+@pytest.mark.usefixtures("short_delays")
 @pytest.mark.parametrize("aggregate", [False, True])
 def test_records_of_a_key_stay_in_order_through_refusals(
     kinesis: Any, at: dict[str, Any], aggregate: bool

@@ -36,13 +36,6 @@ RULES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What failed is tried again fifty times sooner than it is otherwise."""
-    monkeypatch.setattr("headwater.client.retry_delay.FIRST_S", 0.002)
-    monkeypatch.setattr("headwater.client.retry_delay.LIMIT_S", 0.1)
-
-
 @contextmanager
 def failing(server: RunningServer, stream: str) -> Iterator[None]:
     """PutRecords fails in every way, each at least once."""
@@ -68,6 +61,7 @@ def without_repetitions(numbers: list[int]) -> list[int]:
     return list(dict.fromkeys(numbers))
 
 
+@pytest.mark.usefixtures("short_delays")
 @pytest.mark.parametrize("aggregate", [False, True])
 @pytest.mark.parametrize("ordered", [False, True])
 def test_no_record_is_lost_and_order_is_kept_where_it_was_promised(

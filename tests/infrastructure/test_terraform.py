@@ -17,8 +17,9 @@ from tests.infrastructure.tools import client, three_settings
 pytestmark = pytest.mark.infrastructure
 
 FOLDER = Path(__file__).resolve().parent / "terraform"
-MIRRORS = tuple(
-    map(Path, ("/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", "/opt/tf-plugins"))
+MIRRORS = (
+    *map(Path, ("/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins")),
+    *Path("/opt").glob("*"),
 )
 """Where a machine may keep providers."""
 

@@ -12,8 +12,8 @@ from headwater.engine.stream_lifecycle import NEVER_MS
 from tests.simulation.history import History, HistoryFailed
 
 ROOT = Path(__file__).parents[2]
-EVERYDAY_HISTORIES = 600
-LONG_HISTORIES = 8_000
+EVERYDAY_HISTORIES = 300
+LONG_HISTORIES = 5_000
 LONG_SEED = 1_000_000
 
 
