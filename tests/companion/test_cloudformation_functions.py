@@ -487,12 +487,25 @@ def test_a_stack_goes_whose_functions_were_deleted_by_hand(stacks: FunctionStack
     assert stacks.streams() == []
 
 
-def test_a_type_of_lambda_that_nobody_makes_is_recorded(stacks: FunctionStacks) -> None:
-    url = resource("Url", TargetFunctionArn=ref("F"), AuthType="NONE")
-    assert stacks.create({"F": function(), "U": url})["StackStatus"] == CREATED
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        resource("Url", TargetFunctionArn=ref("F"), AuthType="NONE"),
+        {"Type": "Custom::Thing", "Properties": {"ServiceToken": attribute("F", "Arn"), "Any": 1}},
+        {
+            "Type": "AWS::CloudFormation::CustomResource",
+            "Properties": {"ServiceToken": attribute("F", "Arn")},
+        },
+    ],
+    ids=lambda recorded: str(recorded["Type"]),
+)
+def test_what_nobody_makes_is_recorded(stacks: FunctionStacks, recorded: Document) -> None:
+    assert stacks.create({"F": function(), "U": recorded})["StackStatus"] == CREATED
     events = stacks.cloudformation.describe_stack_events(StackName="stack")["StackEvents"]
-    (recorded,) = (each for each in events if "nothing was made" in each.get("ResourceStatusReason", ""))
-    assert recorded["LogicalResourceId"] == "U"
+    (event,) = (each for each in events if "nothing was made" in each.get("ResourceStatusReason", ""))
+    assert event["LogicalResourceId"] == "U"
+    stacks.cloudformation.delete_stack(StackName="stack")
+    assert stacks.names() == []
 
 
 SERVERLESS = """

@@ -3,8 +3,8 @@
 Rules:
 - a type in Headwater's tables (`OWN_TYPES`) is made by Headwater; else moto's own serves, but for
   those of services that are Headwater's, whose requests never come to moto;
-- a type that AWS has and moto has not is recorded: its stack goes on, its events say that nothing
-  was made;
+- a type that AWS has and moto has not, and a custom one, is recorded: its stack goes on, its
+  events say that nothing was made;
 - the errors of Headwater's engine become the reasons of events as CloudFormation words them.
 
 Refuses to know stacks.
@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from moto.cloudformation import parsing
-from moto.cloudformation.custom_model import CustomModel
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 
 from headwater.companion.function_resources import FUNCTION_TYPES
@@ -168,8 +167,6 @@ def install() -> None:
     }
 
     def class_of(type_name: str) -> Any:
-        if type_name.startswith("Custom::"):
-            return CustomModel
         return own.get(type_name) or of_moto.get(type_name) or RecordedResource
 
     def name_property_of(type_name: str) -> str:
