@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -22,6 +24,13 @@ HANDLER = """
 def handler(event, context):
     if event.get("fail"):
         raise ValueError("as it was told")
+"""
+WAITING = """
+import os, time
+
+def handler(event, context):
+    while not os.path.exists({file!r}):
+        time.sleep(0.01)
 """
 FAILING = "def handler(event, context):\n    raise ValueError('always')\n"
 
@@ -128,6 +137,23 @@ def test_invocations_errors_and_throttles_are_counted(watched: Watched) -> None:
     assert watched.queried(("Invocations", {}), ("Invocations", of_orders), ("Errors", {})) == [[4], [3], [1]]
     same = {"Id": "same", "Expression": "m0"}
     assert watched.queried(("Throttles", of_orders), expressions=[same]) == [[1], [1]]
+
+
+def test_concurrent_executions_are_those_under_way_when_one_begins(watched: Watched, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    for name in ("orders", "bills"):
+        watched.functions.create_python(name, WAITING.format(file=str(go)), Timeout=60)
+    with ThreadPoolExecutor() as threads:
+        under_way = [threads.submit(watched.functions.invoke, name) for name in ("orders", "orders", "bills")]
+        try:
+            awaited(lambda: watched.values("ConcurrentExecutions", "Maximum") == [3])
+            assert watched.values("ConcurrentExecutions", "Maximum", FunctionName="orders") == [2]
+            assert watched.values("ConcurrentExecutions", "Maximum", FunctionName="bills") == [1]
+            watched.server.clock.advance(minutes=1)
+        finally:
+            go.touch()
+        assert [invocation.result().error for invocation in under_way] == [None] * 3
+    assert watched.points("Invocations") == [(NOON, 3)]  # when they began
 
 
 def test_what_was_named_is_the_resource(watched: Watched) -> None:
