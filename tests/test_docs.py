@@ -13,7 +13,13 @@ import pytest
 
 from headwater.api.operation import OPERATIONS
 from headwater.config import SECRET_SETTINGS, SETTINGS, Config
-from headwater.engine.metric_names import CONSUMER_METRICS, SHARD_METRICS, STREAM_METRICS
+from headwater.engine.metric_names import (
+    CONSUMER_METRICS,
+    FUNCTION_METRICS,
+    MAPPING_METRICS,
+    SHARD_METRICS,
+    STREAM_METRICS,
+)
 from tests.conftest import RunningServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -146,8 +152,10 @@ def test_the_table_of_cloudwatchs_metrics_is_the_one_in_the_code() -> None:
         (STREAM_METRICS, "StreamName"),
         (CONSUMER_METRICS, "StreamName, ConsumerName"),
         (SHARD_METRICS, "StreamName, ShardId"),
+        (FUNCTION_METRICS, "of functions"),
+        (MAPPING_METRICS, "EventSourceMappingUUID"),
     )
-    rows = re.findall(r"^\| `([A-Z]\w+(?:\.\w+)?)` \| (\w+) \| (StreamName[^|]*) \|", METRICS, re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z]\w+(?:\.\w+)?)` \| (\w+) \| ([SEo][^|]*) \|", METRICS, re.MULTILINE)
     assert rows == [(name, unit, of) for metrics, of in kinds for name, unit in metrics.items()]
 
 

@@ -44,6 +44,7 @@ from headwater.config import Config, environment, tls_folder
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.faults import Faults
+from headwater.engine.kept_minutes import MetricReader
 from headwater.engine.settings import Settings
 from headwater.lambda_.errors import LambdaError
 from headwater.lambda_.lambda_door import LambdaDoor
@@ -189,7 +190,7 @@ class Server:
             self._engine = self._open_engine()
             self._lambda = LambdaDoor(self._engine, partial(self._build_lambda, self._engine, credentials))
             kinesis = KinesisCalls(self._engine, self._loop)
-            lambda_ = LambdaCalls(_asked(self._lambda), self._loop)
+            lambda_ = LambdaCalls(_asked(self._lambda), self._function_metrics, self._loop)
             services = _services(config, self._engine, kinesis, lambda_, self._function_lines)
             self._neighbours = (self._lambda, services)
             dispatch = self._build_dispatch(self._engine, credentials)
@@ -229,6 +230,10 @@ class Server:
         """What functions have written since the line `after`."""
         lines = [] if self._lambda is None else self._lambda.lines_in(caller, after)
         return [FunctionLine(name, line.number, line.time_ms, line.text) for name, line in lines]
+
+    def _function_metrics(self) -> MetricReader | None:
+        """What is counted of functions; `None` while there are none."""
+        return None if self._lambda is None else self._lambda.metrics()
 
     def _open_engine(self) -> Engine:
         config, loop = self._config, self._loop
@@ -299,7 +304,7 @@ class Server:
         more = (
             limit_routes(engine),
             fault_routes(injection),
-            metric_routes(engine, requests),
+            metric_routes(engine, requests, self._function_metrics),
             backup_routes(begin_copy, partial(self._log.note, "error")),
             *((self._lambda.routes,) if self._lambda else ()),
         )

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.engine import metrics as metrics_module
+from headwater.engine import kept_minutes
 from headwater.engine.caller import Caller
+from headwater.engine.kept_minutes import KEPT_MS, MINUTE_MS, Dimensions
 from headwater.engine.metric_names import CONSUMER_METRICS, SHARD_METRICS, STREAM_METRICS
-from headwater.engine.metrics import KEPT_MS, MINUTE_MS
 from headwater.engine.minute_tallies import ConsumerTallies, ShardTallies, StreamTallies
-from headwater.engine.stream_metrics import Dimensions
 from headwater.engine.tally import StatisticSet, Tally, merged, ones_and_zeros
 from headwater.model.arn import StreamName
 from headwater.model.clock import ManualClock
@@ -265,7 +264,7 @@ def test_time_that_goes_back_forgets_what_was_later(running: RunningEngine, cloc
 def test_the_oldest_minute_goes_when_there_are_too_many_values(
     running: RunningEngine, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics_module, "DATAPOINTS_MAX", 20)
+    monkeypatch.setattr(kept_minutes, "DATAPOINTS_MAX", 20)
     for _ in range(5):
         put(running)
         clock.advance_ms(MINUTE_MS)

@@ -24,6 +24,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.lambda_.engine_calls import finished
 from headwater.lambda_.event_source_mappings import EventSourceMappings
+from headwater.lambda_.function_metrics import FunctionMetrics
 from headwater.lambda_.invocation import FunctionNotFound, FunctionReference, InvocationResult
 from headwater.lambda_.mapping_operations import mapping_operations
 from headwater.lambda_.on_failure import Message
@@ -130,6 +131,7 @@ class MappedStream:
             self.functions,
             self.destinations,
             self.note,
+            FunctionMetrics(self.engine.now_ms),
             self._new_uuid,
             self.retry_delay_ms,
         )

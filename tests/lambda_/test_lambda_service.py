@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from headwater.engine.caller import Caller
+from headwater.lambda_.function_metrics import FunctionMetrics
 from headwater.lambda_.lambda_door import LambdaDoor
 from headwater.lambda_.lambda_service import LambdaService
 from headwater.lambda_.rest_api import Handler
@@ -69,6 +70,7 @@ class Served:
             self.part.operations(),
             Destinations(),
             lambda _level, _text: None,
+            FunctionMetrics(mapped.engine.now_ms),
             lambda: next(ids),
             1_000,
             3.0,

@@ -1,4 +1,4 @@
-"""`/_headwater/cloudwatch`: the metrics of `AWS/Kinesis` and their datapoints, as JSON."""
+"""`/_headwater/cloudwatch`: metrics and their datapoints, as JSON."""
 
 from __future__ import annotations
 
@@ -173,7 +173,11 @@ def test_a_deleted_stream_is_still_told_of(server: Headwater, kinesis: Any) -> N
     ("query", "message"),
     [
         ("metric=Coffee", "There is no metric 'Coffee'. There are: GetRecords.Bytes, "),
-        ("shard=1", "There is no parameter 'shard'. There are: metric, StreamName, "),
+        ("shard=1", "There is no parameter 'shard'. There are: metric, namespace, StreamName, "),
+        ("namespace=Coffee", "There is no namespace 'Coffee'. There are: AWS/Kinesis, AWS/Lambda."),
+        ("FunctionName=f", "FunctionName is no dimension of AWS/Kinesis: StreamName, ConsumerName, ShardId."),
+        ("namespace=AWS/Lambda&StreamName=s", "StreamName is no dimension of AWS/Lambda: FunctionName, "),
+        ("namespace=AWS/Lambda&metric=IncomingBytes", "There is no metric 'IncomingBytes'. There are: Async"),
         ("metric", "The query must be of the form name=value&name=value."),
         ("metric=IncomingBytes&metric=IncomingRecords", "A parameter can be given only once."),
         ("period_s=60", "period_s belongs to a metric"),

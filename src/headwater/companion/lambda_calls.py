@@ -15,9 +15,10 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from time import monotonic, sleep
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from headwater.engine.caller import Caller
+from headwater.engine.kept_minutes import MetricReader
 
 ANSWER_TIMEOUT_S = 120.0
 """Code may be fetched from a bucket, and an interpreter looked for."""
@@ -27,6 +28,8 @@ LOOK_AGAIN_S = 0.02
 Document = dict[str, Any]
 Ask: TypeAlias = Callable[[Caller, str, Mapping[str, Any]], Coroutine[Any, Any, Document]]
 """Takes a caller, an operation's name and its members; gives the answer, or raises `CallRefused`."""
+
+T = TypeVar("T")
 
 SERVED_LAMBDA: ContextVar[LambdaCalls] = ContextVar("SERVED_LAMBDA")
 """The calls to the server whose request a thread works at: a process may have several servers."""
@@ -44,15 +47,27 @@ class CallRefused(Exception):
 class LambdaCalls:
     """The operations of one server's Lambda. Call it from any thread but the loop's."""
 
-    def __init__(self, ask: Ask, loop: asyncio.AbstractEventLoop) -> None:
-        """`ask` is run on `loop`."""
+    def __init__(
+        self, ask: Ask, metrics: Callable[[], MetricReader | None], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """`ask` is run on `loop`; `metrics` gives what is counted of functions, once there are any."""
         self._ask = ask
+        self._metrics = metrics
         self._loop = loop
 
     def call(self, caller: Caller, operation: str, members: Mapping[str, Any]) -> Document:
         """An operation's answer. Raises `CallRefused`."""
         answer = asyncio.run_coroutine_threadsafe(self._ask(caller, operation, members), self._loop)
         return answer.result(ANSWER_TIMEOUT_S)
+
+    def ask_metrics(self, question: Callable[[MetricReader], T]) -> T | None:
+        """What a question about the metrics finds, which takes no time; `None` without functions."""
+
+        async def find_out() -> T | None:
+            reader = self._metrics()
+            return None if reader is None else question(reader)
+
+        return asyncio.run_coroutine_threadsafe(find_out(), self._loop).result(ANSWER_TIMEOUT_S)
 
     @staticmethod
     def wait_for(what: str, look: Callable[[], Document | None]) -> Document:

@@ -53,7 +53,9 @@ def _app_of(service: Any) -> Any:
         install()
     if service == "cloudwatch":
         # Moto finds every provider that is imported.
-        import headwater.companion.metric_provider  # noqa: F401, PLC0415
+        from headwater.companion.metric_provider import install as install_metrics  # noqa: PLC0415
+
+        install_metrics()
     return create_backend_app(service)
 
 

@@ -1,27 +1,43 @@
-"""`AWS/Kinesis` in the neighbouring CloudWatch, from what Headwater counts.
+"""`AWS/Kinesis` and `AWS/Lambda` in the neighbouring CloudWatch, from what Headwater counts.
 
 As at CloudWatch, a metric is the one with exactly the dimensions that are asked for: a stream's is
-not the sum of its shards'.
+not the sum of its shards', and that of all functions, which has no dimensions, not the sum of
+whatever functions have.
+
+Moto looks at no dimensions where none are asked for, and at no namespace where some are. So in
+questions about values each metric of ours has one dimension more: its namespace. `MENDED` says what
+puts it in, in moto 5.2.
 
 Refuses to know how things are counted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from moto.cloudwatch.models import MetricAggregatedDatum
+from moto.cloudwatch.models import CloudWatchBackend, MetricAggregatedDatum
 from moto.core.common_models import CloudWatchMetricProvider
 
 from headwater.companion.kinesis_calls import SERVED
+from headwater.companion.lambda_calls import SERVED_LAMBDA
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.metric_names import NAMESPACE, UNITS
-from headwater.engine.metrics import MINUTE_MS, Datapoint, Series
+from headwater.engine.kept_minutes import Datapoint, MetricReader, Series
+from headwater.engine.metric_names import KINESIS, LAMBDA, NAMESPACES
+
+END_OF_TIME_MS = 1 << 62
+NAMESPACE_DIMENSION = "headwater:namespace"
+_WITH_NAMESPACE: ContextVar[bool] = ContextVar("_WITH_NAMESPACE", default=False)
+
+Minutes = list[tuple[Series, list[Datapoint]]]
 
 
-class StreamDatum(MetricAggregatedDatum):
+class CountedDatum(MetricAggregatedDatum):
     """A minute of one metric."""
 
     def filter(
@@ -34,44 +50,114 @@ class StreamDatum(MetricAggregatedDatum):
         """Whether it belongs to an answer; statistics, which name no metric here, are of all dimensions."""
         if namespace is None and name is None and len(dimensions) != len(self.dimensions):
             return False
-        return bool(super().filter(namespace, name, dimensions, already_present_metrics))
+        if any(self._is_of_the_metric_of(other) for other in already_present_metrics or ()):
+            return False
+        return bool(super().filter(namespace, name, dimensions))
+
+    def _is_of_the_metric_of(self, other: Any) -> bool:
+        mine, others = (self.namespace, self.name), (other.namespace, other.name)
+        return mine == others and self.dimensions == other.dimensions
 
 
-class StreamMetricsProvider(CloudWatchMetricProvider):
+class CountedMetricsProvider(CloudWatchMetricProvider):
     """Moto finds it, as every subclass."""
 
     @staticmethod
-    def get_cloudwatch_metrics(account_id: str, region: str) -> list[StreamDatum]:
+    def get_cloudwatch_metrics(account_id: str, region: str) -> list[CountedDatum]:
         """All minutes of all metrics of an account and region."""
+        caller = Caller(account_id, region)
+
+        def of_streams(engine: Engine) -> Minutes:
+            engine.metrics.gather()
+            return _minutes(engine.metrics, caller)
+
+        counted = {
+            KINESIS: SERVED.get().ask(of_streams),
+            LAMBDA: SERVED_LAMBDA.get().ask_metrics(lambda reader: _minutes(reader, caller)) or [],
+        }
         return [
-            _datum(series, point)
-            for series, points in SERVED.get().ask(
-                lambda engine: _minutes(engine, Caller(account_id, region))
-            )
+            _datum(namespace, series, point)
+            for namespace, minutes in counted.items()
+            for series, points in minutes
             for point in points
         ]
 
 
-def _minutes(engine: Engine, caller: Caller) -> list[tuple[Series, list[Datapoint]]]:
-    engine.metrics.gather()
-    end_ms = engine.now_ms() + MINUTE_MS
-    statistics = engine.metrics.statistics
-    return [
-        (series, statistics(caller, series.metric, series.dimensions, 0, end_ms))
-        for series in engine.metrics.series(caller)
-    ]
+def _minutes(reader: MetricReader, caller: Caller) -> Minutes:
+    return [(series, reader.statistics(*series, 0, END_OF_TIME_MS)) for series in reader.series(caller)]
 
 
-def _datum(series: Series, point: Datapoint) -> StreamDatum:
+def _datum(namespace: str, series: Series, point: Datapoint) -> CountedDatum:
     values = point.values
-    return StreamDatum(
-        NAMESPACE,
+    dimensions = [{"Name": name, "Value": value} for name, value in series.dimensions]
+    return CountedDatum(
+        namespace,
         series.metric,
         values.minimum,
         values.maximum,
         values.sample_count,
         values.total,
-        [{"Name": name, "Value": value} for name, value in series.dimensions],
+        _asked(namespace, dimensions) if _WITH_NAMESPACE.get() else dimensions,
         datetime.fromtimestamp(point.timestamp_ms / 1000, UTC).replace(tzinfo=None),
-        UNITS[series.metric],
+        NAMESPACES[namespace].units[series.metric],
     )
+
+
+def _asked(namespace: str, dimensions: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The dimensions in a question about values; in one order, for moto's depends on what they say."""
+    if namespace not in NAMESPACES:
+        return dimensions
+    in_order = sorted(dimensions, key=lambda dimension: dimension["Name"])
+    return [*in_order, {"Name": NAMESPACE_DIMENSION, "Value": namespace}]
+
+
+# What takes the place of moto's
+
+_statistics: Callable[..., Any] = CloudWatchBackend.get_metric_statistics
+_data: Callable[..., Any] = CloudWatchBackend.get_metric_data
+
+
+def get_metric_statistics(
+    backend: CloudWatchBackend, namespace: str, *arguments: Any, dimensions: Any, **named: Any
+) -> Any:
+    """The values of one metric."""
+    with _with_namespace():
+        return _statistics(backend, namespace, *arguments, dimensions=_asked(namespace, dimensions), **named)
+
+
+def get_metric_data(backend: CloudWatchBackend, queries: list[dict[str, Any]], **named: Any) -> Any:
+    """The values of several metrics, and of expressions about them."""
+    with _with_namespace():
+        return _data(backend, queries=[_asked_query(query) for query in queries], **named)
+
+
+def _asked_query(query: dict[str, Any]) -> dict[str, Any]:
+    wanted = query.get("MetricStat")
+    if wanted is None:
+        return query
+    metric = wanted["Metric"]
+    dimensions = _asked(metric.get("Namespace"), metric.get("Dimensions") or [])
+    return {**query, "MetricStat": {**wanted, "Metric": {**metric, "Dimensions": dimensions}}}
+
+
+@contextmanager
+def _with_namespace() -> Iterator[None]:
+    before = _WITH_NAMESPACE.set(True)
+    try:
+        yield
+    finally:
+        _WITH_NAMESPACE.reset(before)
+
+
+MENDED: tuple[tuple[Any, str, Any], ...] = (
+    (CloudWatchBackend, "get_metric_statistics", get_metric_statistics),
+    (CloudWatchBackend, "get_metric_data", get_metric_data),
+)
+"""Where, what, and what takes its place."""
+
+
+@cache
+def install() -> None:
+    """Put it in, once for a process."""
+    for owner, name, replacement in MENDED:
+        setattr(owner, name, replacement)

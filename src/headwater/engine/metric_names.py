@@ -1,12 +1,15 @@
-"""The metrics of `AWS/Kinesis`, as the developer guide lists them: what each is counted in, and of what.
+"""The metrics of `AWS/Kinesis` and `AWS/Lambda`, as the developer guides list them, and their units.
 
-The three kinds have the dimensions that their names say: the stream's name, with it
+Those of Kinesis, of three kinds, have the dimensions that their names say: the stream's name, with it
 the consumer's, or with it the shard's id. Two names are metrics of streams and of shards.
 """
 
 from __future__ import annotations
 
-NAMESPACE = "AWS/Kinesis"
+from typing import NamedTuple
+
+KINESIS = "AWS/Kinesis"
+LAMBDA = "AWS/Lambda"
 
 STREAM_METRICS = {
     "GetRecords.Bytes": "Bytes",
@@ -49,4 +52,43 @@ SHARD_METRICS = {
 }
 """Kept where enhanced monitoring has turned them on."""
 
-UNITS = STREAM_METRICS | CONSUMER_METRICS | SHARD_METRICS
+FUNCTION_METRICS = {
+    "AsyncEventAge": "Milliseconds",
+    "AsyncEventsDropped": "Count",
+    "AsyncEventsReceived": "Count",
+    "ConcurrentExecutions": "Count",
+    "DeadLetterErrors": "Count",
+    "Duration": "Milliseconds",
+    "Errors": "Count",
+    "Invocations": "Count",
+    "IteratorAge": "Milliseconds",
+    "Throttles": "Count",
+}
+MAPPING_METRICS = {
+    "DroppedEventCount": "Count",
+    "FailedInvokeEventCount": "Count",
+    "FilteredOutEventCount": "Count",
+    "InvokedEventCount": "Count",
+    "OnFailureDestinationDeliveredEventCount": "Count",
+    "PolledEventCount": "Count",
+}
+"""Kept where a mapping's MetricsConfig has EventCount. `DeletedEventCount` is of queues alone."""
+
+
+class Namespace(NamedTuple):
+    """What CloudWatch knows of one service."""
+
+    units: dict[str, str]
+    """Of each metric."""
+    dimensions: tuple[str, ...]
+
+
+NAMESPACES = {
+    KINESIS: Namespace(
+        STREAM_METRICS | CONSUMER_METRICS | SHARD_METRICS, ("StreamName", "ConsumerName", "ShardId")
+    ),
+    LAMBDA: Namespace(
+        FUNCTION_METRICS | MAPPING_METRICS,
+        ("FunctionName", "Resource", "ExecutedVersion", "EventSourceMappingUUID"),
+    ),
+}

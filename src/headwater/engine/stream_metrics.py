@@ -11,16 +11,14 @@ store fails, is one: it was not a success.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from headwater.engine.kept_minutes import Dimensions
 from headwater.engine.minute_tallies import ConsumerTallies, ShardTallies, Statistics, StreamTallies
 from headwater.engine.tally import StatisticSet
 from headwater.model.record_list import Placement
 from headwater.model.shard import shard_id_of
 from headwater.model.stream import Stream
-
-Dimensions: TypeAlias = tuple[tuple[str, str], ...]
-"""Names and values, the stream's first."""
 
 
 class Totals(NamedTuple):
@@ -62,7 +60,7 @@ class StreamMetrics:
         """How long that took."""
         self._pages: list[tuple[int, int, int, float]] = []
         """What GetRecords has given: records, bytes, how far behind in ms, how long it took in seconds."""
-        self._dimensions: Dimensions = (("StreamName", name),)
+        self._dimensions: Dimensions = (("StreamName", name),)  # the stream's come first
         self._before = Totals()
         self._begin_minute()
 

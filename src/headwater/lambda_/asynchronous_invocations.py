@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
+from headwater.lambda_.function_metrics import Target
 from headwater.lambda_.function_name import NamedFunction
 from headwater.lambda_.functions import Chosen, Functions
 from headwater.lambda_.invocation import InvocationRefused, InvocationResult
@@ -37,6 +38,7 @@ class _Waiting(NamedTuple):
     named: NamedFunction
     payload: bytes
     request_id: str
+    since_ms: int
 
 
 class AsynchronousInvocations:
@@ -58,7 +60,10 @@ class AsynchronousInvocations:
         if len(self._tasks) >= EVENTS_MAX or self._bytes + len(payload) > BYTES_MAX:
             raise QueueFull
         self._bytes += len(payload)
-        task = asyncio.get_running_loop().create_task(self._deliver(_Waiting(named, payload, request_id)))
+        self._functions.metrics.event_received(Target(*named))
+        task = asyncio.get_running_loop().create_task(
+            self._deliver(_Waiting(named, payload, request_id, self._functions.now_ms()))
+        )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -93,6 +98,8 @@ class AsynchronousInvocations:
             chosen = self._functions.find(waiting.named)
             if chosen is None:
                 return None, None
+            age_ms = max(0, self._functions.now_ms() - waiting.since_ms)
+            self._functions.metrics.event_reached(Target(*waiting.named), age_ms)
             try:
                 return chosen, await self._functions.run(chosen, waiting.payload, waiting.request_id)
             except InvocationRefused:
@@ -102,6 +109,8 @@ class AsynchronousInvocations:
             delay_s = min(2 * delay_s, REFUSED_DELAY_MAX_S)
 
     async def _give_up(self, waiting: _Waiting, chosen: Chosen) -> None:
+        metrics, target = self._functions.metrics, Target(*waiting.named)
+        metrics.event_dropped(target)
         name, arn = chosen.function.name, chosen.version.dead_letter_arn
         if arn is None:
             self._note("warning", f"lambda {name}: the event {waiting.request_id} is given up")
@@ -110,4 +119,5 @@ class AsynchronousInvocations:
         try:
             await self._sender.send(message)
         except DestinationFailed as error:
+            metrics.dead_letter_failed(target)
             self._note("error", f"lambda {name}: the event {waiting.request_id} is lost: {error}")

@@ -11,6 +11,7 @@ from headwater.lambda_.asynchronous_invocations import AsynchronousInvocations
 from headwater.lambda_.code_source import CodeSource
 from headwater.lambda_.destination_sender import DestinationSender
 from headwater.lambda_.function_access import guarded
+from headwater.lambda_.function_metrics import FunctionMetrics
 from headwater.lambda_.function_operations import function_operations
 from headwater.lambda_.function_routes import function_routes
 from headwater.lambda_.function_settings_operations import function_settings_operations
@@ -47,7 +48,8 @@ def build_lambda(
     new_uuid: Callable[[], str],
 ) -> LambdaService:
     """Lambda of a server, not open yet. `clock` is the machine's."""
-    functions = Functions(engine, settings.functions, clock, note, new_uuid)
+    metrics = FunctionMetrics(engine.now_ms)
+    functions = Functions(engine, settings.functions, clock, note, new_uuid, metrics)
     sender = DestinationSender(engine, clock, settings.services_url, settings.key)
     source = CodeSource(clock, settings.services_url, settings.key)
     later = AsynchronousInvocations(functions, sender, note, settings.retry_delay_ms)
@@ -66,6 +68,7 @@ def build_lambda(
         guarded(operations, functions) if settings.functions.callers_are_known else operations,
         sender,
         note,
+        metrics,
         new_uuid,
         settings.retry_delay_ms,
         settings.shutdown_grace_s,

@@ -39,7 +39,7 @@ class Discarding:
         discarded = self._described(condition, work, result, event, window)
         count = len(work.records)
         if self._mapping.on_failure_arn is None:
-            self._counts.dropped += count
+            self._counts.add("dropped", count)
             self._note(discarded, "there is no on-failure destination")
             return
         now_ms = self._parts.engine.now_ms()
@@ -51,9 +51,9 @@ class Discarding:
             except DestinationFailed as error:
                 failed = str(error)
             else:
-                self._counts.on_failure_destination_delivered += count
+                self._counts.add("on_failure_destination_delivered", count)
                 return
-        self._counts.dropped += count
+        self._counts.add("dropped", count)
         self._note(discarded, f"and {message.destination_arn} could not be told: {failed}")
 
     def _described(

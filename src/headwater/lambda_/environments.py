@@ -51,11 +51,16 @@ class Environments:
         concurrency: int,
         make: Make,
         is_current: Callable[[Place], bool],
+        on_begin: Callable[[FunctionId], None],
     ) -> None:
-        """`make` gives a new environment; `is_current` tells whether one still is for something."""
+        """`make` gives a new environment; `is_current` tells whether one still is for something.
+
+        `on_begin` is told of each invocation that is let in.
+        """
         self._concurrency = concurrency
         self._make = make
         self._is_current = is_current
+        self._on_begin = on_begin
         self._idle: dict[Place, list[ExecutionEnvironment]] = {}
         self._busy: set[ExecutionEnvironment] = set()
         self._busy_of: Counter[FunctionId] = Counter()
@@ -69,6 +74,7 @@ class Environments:
         place = Place(function.id, version.version, generation)
         self._busy_of[function.id] += 1
         try:
+            self._on_begin(function.id)
             for _ in range(ATTEMPTS):
                 environment = self._take(place, function, version)
                 try:
@@ -93,6 +99,13 @@ class Environments:
     def are_quiet(self) -> bool:
         """Whether nothing is under way, so that nobody reads code that was replaced."""
         return not (self._busy or self._ending)
+
+    def under_way(self, function: FunctionId) -> tuple[int, int]:
+        """How many invocations are: of the function, and of all in its account and region."""
+        place = function[:2]
+        return self._busy_of[function], sum(
+            count for other, count in self._busy_of.items() if other[:2] == place
+        )
 
     def retire(self) -> None:
         """Functions have changed: end what waits and is for nothing any more."""

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Literal
+
+Done = Literal[
+    "polled", "filtered_out", "invoked", "failed_invoke", "dropped", "on_failure_destination_delivered"
+]
+
+METRICS: dict[Done, str] = {
+    "polled": "PolledEventCount",
+    "filtered_out": "FilteredOutEventCount",
+    "invoked": "InvokedEventCount",  # sent to the function, retries included
+    "failed_invoke": "FailedInvokeEventCount",
+    "dropped": "DroppedEventCount",  # given up, and told to no destination
+    "on_failure_destination_delivered": "OnFailureDestinationDeliveredEventCount",
+}
+"""What can be done with records, and the metric of Lambda that has their number."""
 
 
-@dataclass
 class EventCounts:
-    """Counts of records; their names are those of Lambda's metrics."""
+    """Counts of records."""
 
-    polled: int = 0
-    filtered_out: int = 0
-    invoked: int = 0
-    """Sent to the function, retries included."""
-    failed_invoke: int = 0
-    dropped: int = 0
-    """Given up, and told to no destination."""
-    on_failure_destination_delivered: int = 0
+    def __init__(self, tell: Callable[[str, int], None]) -> None:
+        """`tell` gets each metric with its value, as it is counted."""
+        self._tell = tell
+        self.totals: dict[Done, int] = dict.fromkeys(METRICS, 0)
+
+    def add(self, done: Done, records: int) -> None:
+        """So many records were dealt with at once. None are no value."""
+        if records:
+            self.totals[done] += records
+            self._tell(METRICS[done], records)

@@ -119,7 +119,8 @@ UNSUPPORTED = (
 
 DESTINATION_SERVICES = ("sqs", "sns", "s3", "kinesis")
 """The services that an on-failure destination can be in."""
-METRICS = ("EventCount",)
+EVENT_COUNT = "EventCount"
+METRICS = (EVENT_COUNT,)
 """The metrics that a mapping of a stream can have; the API's others are for Kafka."""
 
 

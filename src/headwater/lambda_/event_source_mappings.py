@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import msgspec
 
+from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.lambda_.alarms import Alarms
 from headwater.lambda_.engine_calls import finished
 from headwater.lambda_.event_counts import EventCounts
-from headwater.lambda_.event_source_mapping import Mapping, settled
+from headwater.lambda_.event_source_mapping import EVENT_COUNT, Mapping, settled
+from headwater.lambda_.function_metrics import FunctionMetrics
 from headwater.lambda_.invocation import Invoker
 from headwater.lambda_.mapping_poller import MappingPoller
 from headwater.lambda_.mapping_store import MappingStore, ShardProgress
@@ -43,6 +44,7 @@ class EventSourceMappings:
         invoker: Invoker,
         sender: Sender,
         note: Note,
+        metrics: FunctionMetrics,
         new_uuid: Callable[[], str],
         retry_delay_ms: int,
     ) -> None:
@@ -52,9 +54,10 @@ class EventSourceMappings:
         self.new_uuid = new_uuid
         self.store = MappingStore(engine, lambda error: note("error", f"progress is not written: {error}"))
         self._note = note
+        self._metrics = metrics
         self._alarms = Alarms()
         self._parts = PollerParts(
-            engine, invoker, sender, self.store, self._alarms, note, new_uuid, retry_delay_ms
+            engine, invoker, sender, self.store, self._alarms, metrics, note, new_uuid, retry_delay_ms
         )
         self._attended: dict[str, _Attended] = {}
         self._pollers: dict[str, MappingPoller] = {}
@@ -143,14 +146,23 @@ class EventSourceMappings:
             "state": mapping.state,
             "last_processing_result": mapping.last_processing_result,
             "records_behind": sum(shard["records_behind"] for shard in shards),
-            "event_counts": asdict(attended.counts if attended else EventCounts()),
+            "event_counts": (attended.counts if attended else self._new_counts(mapping.uuid)).totals,
             "shards": shards,
         }
+
+    def _new_counts(self, uuid: str) -> EventCounts:
+        return EventCounts(lambda metric, records: self._count(uuid, metric, records))
+
+    def _count(self, uuid: str, metric: str, records: int) -> None:
+        """Show CloudWatch what a mapping has done, if that is wanted of it."""
+        mapping = self.store.mapping(uuid)
+        if mapping is not None and EVENT_COUNT in (mapping.metrics or ()):
+            self._metrics.mapping_counted(Caller(mapping.account_id, mapping.region), uuid, metric, records)
 
     # Mappings' tasks
 
     def _attend(self, uuid: str) -> None:
-        changed, counts = asyncio.Event(), EventCounts()
+        changed, counts = asyncio.Event(), self._new_counts(uuid)
         task = asyncio.ensure_future(self._run(uuid, changed, counts))
         self._attended[uuid] = _Attended(task, changed, counts)
         task.add_done_callback(lambda ended: self._on_ended(uuid, ended))

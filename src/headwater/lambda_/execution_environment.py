@@ -39,6 +39,8 @@ class Ended(NamedTuple):
     payload: bytes
     is_error: bool
     log_tail: bytes
+    duration_ms: float
+    """Without the init phase."""
 
 
 class _Happened(NamedTuple):
@@ -231,7 +233,7 @@ class ExecutionEnvironment:
         self._output.finish()
         if self._process is not None:
             self._process.pause_output()  # at AWS it would stand still; here it cannot flood the server
-        return Ended(document, bool(error_type), self._output.tail)
+        return Ended(document, bool(error_type), self._output.tail, duration_ms)
 
     def _result_of(self, event: Event, happened: _Happened) -> tuple[bytes, str]:
         """The document of an invocation, and the type of its error."""

@@ -34,6 +34,12 @@ class FunctionId(NamedTuple):
         return f"arn:{partition_of(region)}:lambda:{region}:{account_id}:function:{name}"
 
 
+def function_id_of(arn: str) -> FunctionId:
+    """The function of an ARN that Lambda has given out, with a qualifier or without."""
+    _, _, _, region, account_id, _, name, *_ = arn.split(":")
+    return FunctionId(account_id, region, name)
+
+
 class Code(msgspec.Struct, frozen=True):
     """What a version runs."""
 

@@ -24,15 +24,17 @@ from headwater.lambda_.code_folder_watch import CodeFolderWatch
 from headwater.lambda_.environments import Environments, Place
 from headwater.lambda_.errors import LambdaError
 from headwater.lambda_.execution_environment import ExecutionEnvironment, Surroundings
-from headwater.lambda_.function import Alias, Function, FunctionId, Version
+from headwater.lambda_.function import Alias, Function, FunctionId, Version, function_id_of
 from headwater.lambda_.function_code import CodeFolder
 from headwater.lambda_.function_log import FunctionLogs
+from headwater.lambda_.function_metrics import FunctionMetrics, Target
 from headwater.lambda_.function_name import NamedFunction, read_name
 from headwater.lambda_.function_store import FunctionStore
 from headwater.lambda_.function_variables import FunctionCredentials, variables_of
 from headwater.lambda_.invocation import (
     FunctionNotFound,
     FunctionReference,
+    FunctionThrottled,
     FunctionUnavailable,
     InvocationResult,
 )
@@ -86,12 +88,14 @@ class Functions:
         clock: Clock,
         note: Callable[[str, str], None],
         new_uuid: Callable[[], str],
+        metrics: FunctionMetrics,
     ) -> None:
         """`clock` is the machine's; `note` writes a line in the server's log, at a level."""
         self.engine = engine
         self.settings = settings
         self.new_uuid = new_uuid
         self.note = note
+        self.metrics = metrics
         self.store = FunctionStore(engine)
         self.code = CodeFolder(settings.code_folder)
         self.runtimes = Runtimes(settings.search_path, settings.home, settings.interpreters)
@@ -101,7 +105,9 @@ class Functions:
         self._surroundings = Surroundings(clock, self._keeper)
         self._watch = CodeFolderWatch()
         self._random = Random()  # noqa: S311 - it chooses between versions
-        self._environments = Environments(settings.concurrency, self._new_environment, self._is_current)
+        self._environments = Environments(
+            settings.concurrency, self._new_environment, self._is_current, self._on_begin
+        )
         self._known_runtimes: set[str] = set()
         self._before_close: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
@@ -180,8 +186,7 @@ class Functions:
 
     async def invoke(self, function: FunctionReference, payload: bytes) -> InvocationResult:
         """See `invocation.Invoker`."""
-        _, _, _, region, account_id, *_ = function.arn.split(":")
-        chosen = self.find(NamedFunction(FunctionId(account_id, region, function.name), function.qualifier))
+        chosen = self.find(NamedFunction(function_id_of(function.arn), function.qualifier))
         if chosen is None:
             raise FunctionNotFound(function.arn)
         return await self.run(chosen, payload, self.new_uuid())
@@ -197,7 +202,14 @@ class Functions:
         state = await self._watch.state(version.code.folder) if version.code.folder else ""
         await self._know_launch(version.runtime)
         event = Event(request_id, payload, 0, arn, client_context)
-        ended = await self._environments.run(function, version, version.generation + state, event)
+        target = target_of(chosen, version)
+        began_ms = self.now_ms()
+        try:
+            ended = await self._environments.run(function, version, version.generation + state, event)
+        except FunctionThrottled:
+            self.metrics.throttled(target)
+            raise
+        self.metrics.invoked(target, began_ms, ended.duration_ms, is_error=ended.is_error)
         return InvocationResult(
             ended.payload,
             "Unhandled" if ended.is_error else None,
@@ -205,6 +217,9 @@ class Functions:
             request_id,
             ended.log_tail,
         )
+
+    def _on_begin(self, function: FunctionId) -> None:
+        self.metrics.began(function, *self._environments.under_way(function))
 
     def _routed(self, function: Function, version: Version, arn: str) -> Version:
         """The version that an alias gives this invocation to."""
@@ -265,3 +280,10 @@ class Functions:
             lambda text: self.logs.add(function.id, text),
             on_spent,
         )
+
+
+def target_of(chosen: Chosen, executed: Version) -> Target:
+    """What metrics call an invocation that runs this version."""
+    function, _, arn = chosen
+    qualifier = arn.removeprefix(function.arn).removeprefix(":") or None
+    return Target(function.id, qualifier, executed.version if qualifier in function.aliases else None)

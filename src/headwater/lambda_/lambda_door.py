@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.engine.kept_minutes import MetricReader
 from headwater.lambda_.engine_calls import completed
 from headwater.model.errors import KinesisError
 from headwater.server.admin import Methods, RouteSet, Streamed
@@ -87,6 +88,10 @@ class LambdaDoor:
         """What the functions of an account and region have written since the line `after`."""
         logs = None if self._service is None else self._service.logs
         return [] if logs is None else logs.lines_in(caller, after)
+
+    def metrics(self) -> MetricReader | None:
+        """What is counted of functions and mappings; `None` while there are none."""
+        return None if self._service is None else self._service.metrics
 
     def _open(self) -> LambdaService:
         if self._service is None:

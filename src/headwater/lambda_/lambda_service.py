@@ -14,6 +14,7 @@ from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.lambda_.event_source_mappings import EventSourceMappings
 from headwater.lambda_.function_log import FunctionLogs
+from headwater.lambda_.function_metrics import FunctionMetrics
 from headwater.lambda_.invocation import Invoker
 from headwater.lambda_.mapping_operations import mapping_operations, tag_mapping, tags_of, untag_mapping
 from headwater.lambda_.mapping_routes import mapping_routes
@@ -48,6 +49,7 @@ class LambdaService:
         of_functions: Mapping[str, Handler],
         sender: Sender,
         note: Note,
+        metrics: FunctionMetrics,
         new_uuid: Callable[[], str],
         retry_delay_ms: int,
         shutdown_grace_s: float,
@@ -59,8 +61,11 @@ class LambdaService:
         `function_routes` are the server's own for functions, `logs` what they write.
         """
         self.logs = logs
+        self.metrics = metrics
         self._functions = functions
-        self._mappings = EventSourceMappings(engine, functions, sender, note, new_uuid, retry_delay_ms)
+        self._mappings = EventSourceMappings(
+            engine, functions, sender, note, metrics, new_uuid, retry_delay_ms
+        )
         self._shutdown_grace_s = shutdown_grace_s
         self.api = LambdaApi(
             lambda_operations(of_functions, self._mappings),
@@ -79,6 +84,7 @@ class LambdaService:
     async def _reset(self) -> None:
         # Together: mappings wait for invocations that are under way, and those end with their functions.
         await asyncio.gather(self._mappings.reset(), self._functions.reset())
+        self.metrics.clear()
 
     async def _close(self) -> None:
         await self._mappings.close(self._shutdown_grace_s)

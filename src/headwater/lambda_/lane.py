@@ -27,7 +27,14 @@ from headwater.lambda_.discarding import Discarding
 from headwater.lambda_.event_counts import EventCounts
 from headwater.lambda_.event_source_mapping import FUNCTION_FAILED, PROCESSED, Mapping
 from headwater.lambda_.failure_policy import Failure, Work, backoff_ms, count_too_old, decide, judge
-from headwater.lambda_.invocation import FunctionNotFound, InvocationRefused, InvocationResult
+from headwater.lambda_.function import function_id_of
+from headwater.lambda_.function_metrics import Target
+from headwater.lambda_.invocation import (
+    FunctionNotFound,
+    FunctionReference,
+    InvocationRefused,
+    InvocationResult,
+)
 from headwater.lambda_.kinesis_event import EventRecord, write_event
 from headwater.lambda_.mapping_store import LaneProgress
 from headwater.lambda_.poller_parts import PollerParts
@@ -291,7 +298,7 @@ class Lane:
         mapping, invoker = self._mapping, self._parts.invoker
         try:
             function = invoker.resolve(Caller(mapping.account_id, mapping.region), mapping.function_arn)
-            self._counts.invoked += len(work.records)
+            self._tell_sent(function, work)
             return await invoker.invoke(function, event)
         except FunctionNotFound:
             self._report(FUNCTION_GONE)
@@ -300,10 +307,16 @@ class Lane:
         except Exception as error:  # noqa: BLE001 - a fault of the invoker must not end the lane
             self._parts.note("error", f"mapping {mapping.uuid}: a fault while invoking: {error!r}")
             self._report(NOT_INVOKED)
-        self._counts.failed_invoke += len(work.records)
+        self._counts.add("failed_invoke", len(work.records))
         self._works.appendleft(work)
         self._back_off()
         return None
+
+    def _tell_sent(self, function: FunctionReference, work: Work) -> None:
+        self._counts.add("invoked", len(work.records))
+        if work.records:
+            age_ms = max(0, self._parts.engine.now_ms() - work.records[-1].arrival_ms)
+            self._parts.metrics.sent(Target(function_id_of(function.arn), function.qualifier), age_ms)
 
     def _failure_of(self, work: Work, result: InvocationResult) -> Failure | None:
         numbers = [record.sequence_number for record in work.records]
@@ -314,7 +327,7 @@ class Lane:
 
     async def _fail(self, work: Work, failure: Failure, result: InvocationResult, event: bytes) -> None:
         self._report(FUNCTION_FAILED)
-        self._counts.failed_invoke += len(work.records) - failure.first_failed
+        self._counts.add("failed_invoke", len(work.records) - failure.first_failed)
         decision = decide(work, failure, self._mapping)
         self._works.extendleft(reversed(decision.again))
         if failure.first_failed:

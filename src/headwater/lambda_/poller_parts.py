@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from headwater.engine.engine import Engine
 from headwater.lambda_.alarms import Alarms
+from headwater.lambda_.function_metrics import FunctionMetrics
 from headwater.lambda_.invocation import Invoker
 from headwater.lambda_.mapping_store import MappingStore
 from headwater.lambda_.on_failure import Message
@@ -36,6 +37,7 @@ class PollerParts:
     sender: Sender
     store: MappingStore
     alarms: Alarms
+    metrics: FunctionMetrics
     note: Note
     new_uuid: Callable[[], str]
     retry_delay_ms: int

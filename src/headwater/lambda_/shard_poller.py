@@ -103,16 +103,17 @@ class ShardPoller:
         if self._stopping:
             return
         writer = RecordWriter(self._mapping, self._shard.shard_id, self._role_arn())
-        position = self._read_to
+        position, filtered_out = self._read_to, 0
         for run in reading.records.runs:
             position = _position_of(run.sequence_numbers[0])
             for number, record in zip(run.sequence_numbers, decode_payloads(run.payloads), strict=True):
-                self._offer(
+                filtered_out += not self._offer(
                     writer,
                     StreamRecord(position, str(number), run.arrival_ms, record.partition_key, record.data),
                 )
                 position += 1
-        self._counts.polled += len(reading.records)
+        self._counts.add("polled", len(reading.records))
+        self._counts.add("filtered_out", filtered_out)
         self._ended = reading.next_position is None
         self._read_to = position if reading.next_position is None else reading.next_position
         more_follows = not (self._ended or self._is_caught_up() or self._is_limited()) and self.has_room()
@@ -126,12 +127,13 @@ class ShardPoller:
         waiting = sum(lane.waiting_count for lane in self._lanes)
         return waiting_bytes < WAITING_BYTES_MAX and waiting < self._records_max
 
-    def _offer(self, writer: RecordWriter, record: StreamRecord) -> None:
+    def _offer(self, writer: RecordWriter, record: StreamRecord) -> bool:
+        """Put a record in its lane, if the filter wants it; whether it does."""
         if self._filter is not None and not self._filter.admits(writer.document(record), record.data):
-            self._counts.filtered_out += 1
-            return
+            return False
         key = (record.partition_key or "").encode()
         self._lanes[crc32(key) % len(self._lanes)].offer(writer.write(record))
+        return True
 
     def _role_arn(self) -> str:
         mapping = self._mapping

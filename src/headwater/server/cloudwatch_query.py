@@ -1,36 +1,54 @@
 """`GET /_headwater/cloudwatch`: what CloudWatch would know of the streams, as JSON.
 
 Without `metric` it lists the metrics that have values; with it, it gives their
-datapoints. Dimensions are named as CloudWatch names them.
+datapoints. Dimensions are named as CloudWatch names them. `namespace` is that of
+streams, or of functions.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.metric_names import NAMESPACE, UNITS
-from headwater.engine.metrics import KEPT_MS, MINUTE_MS, Datapoint, Series
-from headwater.engine.stream_metrics import Dimensions
+from headwater.engine.kept_minutes import (
+    KEPT_MS,
+    MINUTE_MS,
+    Datapoint,
+    MetricReader,
+    Series,
+)
+from headwater.engine.metric_names import KINESIS, NAMESPACES
 from headwater.server.refused import Refused
 
-DIMENSIONS = ("StreamName", "ConsumerName", "ShardId")
-PARAMETERS = ("metric", *DIMENSIONS, "account", "region", "start_ms", "end_ms", "period_s")
+OPTIONS = ("account", "region", "start_ms", "end_ms", "period_s")
+DIMENSIONS = tuple(name for namespace in NAMESPACES.values() for name in namespace.dimensions)
+PARAMETERS = ("metric", "namespace", *DIMENSIONS, *OPTIONS)
 PERIOD_MAX_S = 86_400
 _NUMBER_DIGITS_MAX = 15
 
+Readers: TypeAlias = Mapping[str, Callable[[], MetricReader | None]]
+"""What is counted, by namespace; `None` where nothing was yet."""
 
-def answer(engine: Engine, query: bytes) -> dict[str, Any]:
+
+def answer(engine: Engine, readers: Readers, query: bytes) -> dict[str, Any]:
     """The answer to a query. Raises `Refused`."""
     asked = _parameters(query)
     settings = engine.settings
     caller = Caller(asked.get("account", settings.account_id), asked.get("region", settings.region))
-    dimensions = tuple((name, asked[name]) for name in DIMENSIONS if name in asked)
-    metric = asked.get("metric")
+    namespace = asked.get("namespace", KINESIS)
+    known = NAMESPACES.get(namespace)
+    if known is None:
+        raise Refused(400, f"There is no namespace {namespace!r}. There are: {', '.join(NAMESPACES)}.")
+    for name in DIMENSIONS:
+        if name in asked and name not in known.dimensions:
+            raise Refused(400, f"{name} is no dimension of {namespace}: {', '.join(known.dimensions)}.")
+    dimensions = tuple((name, asked[name]) for name in known.dimensions if name in asked)
+    metric, reader = asked.get("metric"), readers[namespace]()
     described: dict[str, Any] = {
-        "namespace": NAMESPACE,
+        "namespace": namespace,
         "account": caller.account_id,
         "region": caller.region,
     }
@@ -38,15 +56,16 @@ def answer(engine: Engine, query: bytes) -> dict[str, Any]:
         for name in ("start_ms", "end_ms", "period_s"):
             if name in asked:
                 raise Refused(400, f"{name} belongs to a metric: say which with metric=….")
-        listed = engine.metrics.series(caller, None, dimensions)
-        return described | {"metrics": [_described(series) for series in listed]}
-    if metric not in UNITS:
-        raise Refused(400, f"There is no metric {metric!r}. There are: {', '.join(sorted(UNITS))}.")
-    return described | _statistics(engine, caller, metric, dimensions, asked)
+        listed = reader.series(caller, None, dimensions) if reader else []
+        return described | {"metrics": [_described(series, known.units) for series in listed]}
+    if metric not in known.units:
+        raise Refused(400, f"There is no metric {metric!r}. There are: {', '.join(sorted(known.units))}.")
+    series = Series(caller, metric, dimensions)
+    return {**described, **_described(series, known.units), **_statistics(engine, reader, series, asked)}
 
 
 def _statistics(
-    engine: Engine, caller: Caller, metric: str, dimensions: Dimensions, asked: dict[str, str]
+    engine: Engine, reader: MetricReader | None, series: Series, asked: dict[str, str]
 ) -> dict[str, Any]:
     now_ms = engine.now_ms()
     end_ms = _number(asked, "end_ms", now_ms + MINUTE_MS)
@@ -56,12 +75,8 @@ def _statistics(
         raise Refused(400, "start_ms must be before end_ms.")
     if period_s % 60 or not 0 < period_s <= PERIOD_MAX_S:
         raise Refused(400, f"period_s must be a multiple of 60, and at most {PERIOD_MAX_S}.")
-    points = engine.metrics.statistics(caller, metric, dimensions, start_ms, end_ms, period_s)
-    return {
-        **_described(Series(caller, metric, dimensions)),
-        "period_s": period_s,
-        "datapoints": [_datapoint(point) for point in points],
-    }
+    points = reader.statistics(*series, start_ms, end_ms, period_s) if reader else []
+    return {"period_s": period_s, "datapoints": [_datapoint(point) for point in points]}
 
 
 def _parameters(query: bytes) -> dict[str, str]:
@@ -87,11 +102,11 @@ def _number(asked: dict[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _described(series: Series) -> dict[str, Any]:
+def _described(series: Series, units: Mapping[str, str]) -> dict[str, Any]:
     return {
         "metric": series.metric,
         "dimensions": dict(series.dimensions),
-        "unit": UNITS[series.metric],
+        "unit": units[series.metric],
     }
 
 

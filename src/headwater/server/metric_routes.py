@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from headwater.engine.engine import Engine
+from headwater.engine.kept_minutes import MetricReader
+from headwater.engine.metric_names import KINESIS, LAMBDA
 from headwater.server import cloudwatch_query
 from headwater.server.admin import RouteSet
+from headwater.server.cloudwatch_query import Readers
 from headwater.server.exchange import Answer
 from headwater.server.request_counts import RequestCounts
 
 
-def metric_routes(engine: Engine, requests: RequestCounts) -> RouteSet:
-    """`metrics` for Prometheus, `cloudwatch` for everybody."""
+def metric_routes(
+    engine: Engine, requests: RequestCounts, functions: Callable[[], MetricReader | None]
+) -> RouteSet:
+    """`metrics` for Prometheus, `cloudwatch` for everybody.
+
+    `functions` gives what is counted of functions, once there are any.
+    """
+    readers: Readers = {KINESIS: lambda: engine.metrics, LAMBDA: functions}
 
     async def show_metrics(_query: bytes) -> Answer:
         from headwater.server import prometheus  # noqa: PLC0415 - its library is not needed by every server
@@ -22,6 +32,6 @@ def metric_routes(engine: Engine, requests: RequestCounts) -> RouteSet:
         )
 
     async def show_cloudwatch(query: bytes) -> dict[str, Any]:
-        return cloudwatch_query.answer(engine, query)
+        return cloudwatch_query.answer(engine, readers, query)
 
     return RouteSet({b"metrics": {b"GET": show_metrics}, b"cloudwatch": {b"GET": show_cloudwatch}})
