@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "lambda_": {"lambda_", "server", "api", "engine", "storage", "wire", "model"},
     "companion": {"companion", "server", "api", "engine", "storage", "wire", "model"},
     "config": {"config"},
-    "app": {"app", "companion", "config", "lambda_", "server", "api", "engine", "storage", "wire", "model"},
+    "beside": {"companion", "config", "lambda_", "server", "engine", "storage", "wire", "model"},
+    "app": {"app", "beside", "config", "server", "api", "engine", "storage", "wire", "model"},
     "client": {"client", "wire", "model"},
     "cli": {"cli", "client", "app", "config", "wire", "model"},
     "testing": {"testing", "app", "config"},
@@ -35,7 +36,7 @@ MAY_IMPORT = {
 }
 """What each layer may import of this package. A layer that is not here does not exist."""
 
-EDGES = {"storage", "server", "companion", "client", "cli", "testing", "app", "config"}
+EDGES = {"storage", "server", "companion", "client", "cli", "testing", "app", "beside", "config"}
 """The layers that may touch sockets, files, threads and the environment."""
 
 EDGE_MODULES = {

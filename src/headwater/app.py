@@ -19,15 +19,14 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from ssl import SSLContext
 from time import perf_counter
 from types import ModuleType
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -35,21 +34,12 @@ from headwater import __version__
 from headwater.api.call_rates import rated
 from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
-from headwater.companion.kinesis_calls import KinesisCalls
-from headwater.companion.lambda_calls import Ask, CallRefused, LambdaCalls
-from headwater.companion.missing_services import MissingServices
-from headwater.companion.moto_services import FunctionLine, LinesAfter, LoadedMoto, MotoServices
-from headwater.companion.services import Services
-from headwater.config import Config, environment, tls_folder
-from headwater.engine.caller import Caller
+from headwater.beside import LARGE_BODIES, Beside, Surroundings, has_services
+from headwater.config import Config, tls_folder
 from headwater.engine.engine import Engine
 from headwater.engine.faults import Faults
-from headwater.engine.kept_minutes import MetricReader
 from headwater.engine.settings import Settings
-from headwater.lambda_.errors import LambdaError
-from headwater.lambda_.lambda_door import LambdaDoor
 from headwater.model.clock import AdjustableClock, Clock, SystemClock
-from headwater.model.errors import KinesisError
 from headwater.server.admin import Admin
 from headwater.server.allocator import keep_freed_memory
 from headwater.server.authentication import Authentication
@@ -74,7 +64,6 @@ from headwater.server.http1 import Http1Connection
 from headwater.server.limits import ConnectionLimits
 from headwater.server.listener import WILDCARDS, Listener, ListenError, is_loopback
 from headwater.server.metric_routes import metric_routes
-from headwater.server.neighbours import Neighbour, reset_all
 from headwater.server.request_counts import RequestCounts
 from headwater.server.request_log import RequestLog
 from headwater.server.stream_limits import limit_routes
@@ -82,15 +71,11 @@ from headwater.server.tls import TlsError, server_context
 from headwater.server.verification import Verification
 from headwater.server.wire_formats import WIRE_FORMATS
 from headwater.storage.backup_format import read_backup
-from headwater.storage.data_file import DATA_FILE, FUNCTIONS_FOLDER
+from headwater.storage.data_file import DATA_FILE
 from headwater.storage.interface import Post, StoreError, StoreUnreadable
 from headwater.storage.lmdb_store import LmdbStore
 from headwater.storage.open_store import open_store
 from headwater.storage.restoring import restore
-from headwater.wire.signature_v4 import Key
-
-if TYPE_CHECKING:
-    from headwater.lambda_.lambda_service import LambdaService
 
 uvloop: ModuleType | None
 try:
@@ -104,10 +89,6 @@ GC_THRESHOLD = 20_000
 LOG_DELAY_S = 0.02
 """Lines of the log gather for so long: a system call for each would be a tenth of a small request."""
 OPEN_TO_ALL = "may read and change everything: listen on 127.0.0.1, or let --credentials say who may call"
-LARGE_BODIES = ((b"/2015-03-31/functions", 72 * 1024 * 1024),)
-"""A function's code comes as a zip of up to 50 MiB in base64."""
-FUNCTION_KEY = "headwater"
-"""With what functions sign where signatures are not verified, and account ids are no access keys."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 START_ERRORS = (CredentialsError, ListenError, StoreError, TlsError)
 """What can be wrong with what a server was given; the message is for the person who gave it."""
@@ -132,11 +113,9 @@ class Server:
         self._store: LmdbStore | None = None
         self._engine: Engine | None = None
         self._listener: Listener | None = None
-        self._lambda: LambdaDoor | None = None
+        self._beside: Beside | None = None
         self._ca: Path | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
-        self._neighbours: tuple[Neighbour, ...] = ()
-        """In the order in which requests are offered to them."""
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -152,7 +131,7 @@ class Server:
         """Open everything. On one of `START_ERRORS` nothing is left open."""
         config = self._config
         credentials = self._load_credentials()
-        has_neighbours = config.forward_to is not None or _has_moto()
+        has_neighbours = has_services(config)
         headers_kept = None if credentials else HEADERS_READ  # a signature may cover any header
         if has_neighbours and not credentials:
             headers_kept = EVERY_HEADER
@@ -188,15 +167,10 @@ class Server:
         self._listener = Listener(config.host, config.ports, doorway.connection, connections, scheme=scheme)
         try:
             self._engine = self._open_engine()
-            self._lambda = LambdaDoor(self._engine, partial(self._build_lambda, self._engine, credentials))
-            kinesis = KinesisCalls(self._engine, self._loop)
-            lambda_ = LambdaCalls(_asked(self._lambda), self._function_metrics, self._loop)
-            services = _services(config, self._engine, kinesis, lambda_, self._function_lines)
-            self._neighbours = (self._lambda, services)
-            dispatch = self._build_dispatch(self._engine, credentials)
+            self._beside = beside = self._build_beside(self._engine, credentials)
+            dispatch = self._build_dispatch(self._engine, credentials, beside)
             await self._listener.open()
-            if self._lambda is not None:
-                self._lambda.open_if_kept()
+            beside.lambda_.open_if_kept()
         except BaseException:
             await self.stop(0)
             raise
@@ -210,7 +184,7 @@ class Server:
             await self._listener.close(grace_s)
         if self._tick_timer is not None:
             self._tick_timer.cancel()
-        for neighbour in self._neighbours:
+        for neighbour in self._beside.neighbours if self._beside else ():
             await neighbour.close()
         if self._engine is not None:
             self._engine.close()
@@ -225,15 +199,6 @@ class Server:
     def on_loop_fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log what a callback of the loop raised: a fault of the server, outside of any call."""
         self._log.note("error", str(context.get("message")), context.get("exception"))
-
-    def _function_lines(self, caller: Caller, after: int) -> list[FunctionLine]:
-        """What functions have written since the line `after`."""
-        lines = [] if self._lambda is None else self._lambda.lines_in(caller, after)
-        return [FunctionLine(name, line.number, line.time_ms, line.text) for name, line in lines]
-
-    def _function_metrics(self) -> MetricReader | None:
-        """What is counted of functions; `None` while there are none."""
-        return None if self._lambda is None else self._lambda.metrics()
 
     def _open_engine(self) -> Engine:
         config, loop = self._config, self._loop
@@ -277,7 +242,7 @@ class Server:
             )
         return by_access_key(known)
 
-    def _build_dispatch(self, engine: Engine, credentials: Credentials) -> Dispatch:
+    def _build_dispatch(self, engine: Engine, credentials: Credentials, beside: Beside) -> Dispatch:
         config = self._config
         operations, authentication = rated(OPERATIONS), Authentication(config.account_id, config.region)
         if credentials:
@@ -293,68 +258,39 @@ class Server:
             hosts=HostPolicy(_own_names(config), config.allow_hosts),
             origins=OriginPolicy(config.allow_origins),
             log=self._log,
-            admin=self._build_admin(engine, injection, requests),
-            neighbours=self._neighbours,
+            admin=self._build_admin(engine, injection, requests, beside),
+            neighbours=beside.neighbours,
             injection=injection,
             requests=requests,
         )
 
-    def _build_admin(self, engine: Engine, injection: FaultInjection, requests: RequestCounts) -> Admin:
+    def _build_admin(
+        self, engine: Engine, injection: FaultInjection, requests: RequestCounts, beside: Beside
+    ) -> Admin:
         begin_copy = self._store.begin_copy if self._store else None
         more = (
             limit_routes(engine),
             fault_routes(injection),
-            metric_routes(engine, requests, self._function_metrics),
+            metric_routes(engine, requests, beside.function_metrics),
             backup_routes(begin_copy, partial(self._log.note, "error")),
-            *((self._lambda.routes,) if self._lambda else ()),
+            beside.lambda_.routes,
         )
-        return Admin(
-            engine, self._test_clock, more, partial(reset_all, self._neighbours[1:])
-        )  # Lambda's routes have its own
+        return Admin(engine, self._test_clock, more, beside.reset_services)
 
-    def _build_lambda(self, engine: Engine, credentials: Credentials) -> LambdaService:
-        from uuid import uuid4  # noqa: PLC0415 - servers of streams alone do not pay for it
-
-        from headwater.lambda_.build import (  # noqa: PLC0415 - nor for this
-            FunctionCredentials,
-            FunctionSettings,
-            LambdaSettings,
-            build_lambda,
-        )
-
-        config = self._config
+    def _build_beside(self, engine: Engine, credentials: Credentials) -> Beside:
         assert self._store is not None, "there is an engine, so there is a store"
-
-        def own_url() -> str:
-            return self.endpoints[0].replace("https://", "http://", 1)  # the port takes both
-
-        def credentials_of(account_id: str) -> FunctionCredentials:
-            if not credentials:
-                return FunctionCredentials(account_id, FUNCTION_KEY)
-            own = [key for key in credentials.values() if (key.account_id or config.account_id) == account_id]
-            key = own[0] if own else next(iter(credentials.values()))
-            return FunctionCredentials(key.access_key_id, key.secret_access_key, key.session_token)
-
-        functions = FunctionSettings(
-            concurrency=config.lambda_concurrency,
-            code_folder=self._store.folder / FUNCTIONS_FOLDER,
-            endpoint_url=own_url,
-            credentials_of=credentials_of,
-            search_path=environment().get("PATH", os.defpath),
-            home=Path.home(),
-            interpreters=dict(config.lambda_interpreters),
-            may_create=bool(credentials) or is_loopback(config.host),
-            callers_are_known=bool(credentials),
+        return Beside(
+            Surroundings(
+                self._config,
+                engine,
+                self._store.folder,
+                credentials,
+                self._clock,
+                self._loop,
+                note=self._log.note,
+                own_url=lambda: self.endpoints[0].replace("https://", "http://", 1),  # the port takes both
+            )
         )
-        own = credentials_of(config.account_id)
-        settings = LambdaSettings(
-            functions,
-            services_url=lambda: config.lambda_destination_url or own_url(),
-            key=Key(own.access_key_id, own.secret_access_key, own.session_token),
-            retry_delay_ms=config.lambda_retry_delay_ms,
-            shutdown_grace_s=config.shutdown_grace_s,
-        )
-        return build_lambda(engine, settings, self._clock, self._log.note, lambda: str(uuid4()))
 
     def _tick(self) -> None:
         self._tick_timer = self._loop.call_later(TICK_INTERVAL_S, self._tick)
@@ -456,50 +392,6 @@ def open_tls(config: Config) -> tuple[Path | None, SSLContext | None]:
     folder = tls_folder(config)
     server = local_ca().ensure_server(folder, (*_own_names(config), *config.tls_names))
     return ensure_ca(config), server_context(server, server)
-
-
-def _has_moto() -> bool:
-    return find_spec("moto") is not None and find_spec("flask") is not None
-
-
-def _services(
-    config: Config,
-    engine: Engine,
-    kinesis: KinesisCalls,
-    lambda_: LambdaCalls,
-    function_lines: LinesAfter,
-) -> Services:
-    """The services beside Kinesis. Nothing of moto is loaded before the first request for one."""
-    if config.forward_to is not None:
-        from headwater.companion.forwarded_services import ForwardedServices  # noqa: PLC0415 - as asked for
-
-        return Services(ForwardedServices(config.forward_to))
-    if _has_moto():
-        moto = MotoServices(partial(_load_moto, kinesis, lambda_, function_lines))
-        engine.key_directory = moto
-        return Services(moto)
-    return Services(MissingServices(), is_provided=False)
-
-
-def _load_moto(kinesis: KinesisCalls, lambda_: LambdaCalls, function_lines: LinesAfter) -> LoadedMoto:
-    from headwater.companion.loaded_moto import Moto  # noqa: PLC0415 - a second, and what it imports
-
-    def lines_after(caller: Caller, after: int) -> list[FunctionLine]:
-        return kinesis.on_loop(partial(function_lines, caller, after))
-
-    return Moto(kinesis, lambda_, lines_after)
-
-
-def _asked(door: LambdaDoor) -> Ask:
-    """Lambda, to be asked by a neighbour, which knows none of its errors."""
-
-    async def ask(caller: Caller, operation: str, members: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            return await door.call(caller, operation, members)
-        except (LambdaError, KinesisError) as error:
-            raise CallRefused(error.code, error.message or "") from error
-
-    return ask
 
 
 def _own_names(config: Config) -> tuple[str, ...]:

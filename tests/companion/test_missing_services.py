@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from headwater import app
+from headwater import beside
 from headwater.testing import Headwater
 from tests.companion.conftest import ClientOf, clients_for
 from tests.companion.test_moto_services import LISTS
@@ -24,7 +24,7 @@ def bare() -> Iterator[ClientOf]:
         return None if name == "moto" else importlib.util.find_spec(name, package)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "find_spec", find_spec)
+        patch.setattr(beside, "find_spec", find_spec)
         with Headwater() as headwater:
             yield clients_for(headwater.endpoint_url)
 

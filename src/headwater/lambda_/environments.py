@@ -123,7 +123,10 @@ class Environments:
         for environment in self._busy:
             self._end(environment)
         while self._ending:
-            await asyncio.gather(*self._ending, return_exceptions=True)
+            ending = tuple(self._ending)
+            await asyncio.gather(*ending, return_exceptions=True)
+            # Here, too: where all are done already, nothing was waited for, and no callback ran.
+            self._ending.difference_update(ending)
 
     async def close(self) -> None:
         """End every environment for good."""

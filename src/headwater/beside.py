@@ -1,0 +1,176 @@
+"""What stands beside the streams on a server's port: Lambda, and the other services of AWS.
+
+`app` builds one for each server, before it is known whether anybody will ask.
+
+Rules:
+- nothing is loaded before its first request: a server of streams alone pays for none of it;
+- Lambda and the services know nothing of each other: what one asks of the other is passed in here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headwater.companion.kinesis_calls import KinesisCalls
+from headwater.companion.lambda_calls import CallRefused, LambdaCalls
+from headwater.companion.missing_services import MissingServices
+from headwater.companion.moto_services import FunctionLine, LoadedMoto, MotoServices
+from headwater.companion.services import Services
+from headwater.config import Config, environment
+from headwater.engine.caller import Caller
+from headwater.engine.engine import Engine
+from headwater.engine.kept_minutes import MetricReader
+from headwater.lambda_.errors import LambdaError
+from headwater.lambda_.lambda_door import LambdaDoor
+from headwater.model.clock import Clock
+from headwater.model.errors import KinesisError
+from headwater.server.credentials import Credentials, KnownKey
+from headwater.server.listener import is_loopback
+from headwater.server.neighbours import Neighbour, reset_all
+from headwater.storage.completion import Completion
+from headwater.storage.data_file import FUNCTIONS_FOLDER
+from headwater.wire.signature_v4 import Key
+
+if TYPE_CHECKING:
+    from headwater.lambda_.lambda_service import LambdaService
+
+LARGE_BODIES = ((b"/2015-03-31/functions", 72 * 1024 * 1024),)
+"""A function's code comes as a zip of up to 50 MiB in base64."""
+FUNCTION_KEY = "headwater"
+"""With what functions sign where signatures are not verified, and account ids are no access keys."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The server that the neighbours belong to, as far as it concerns them."""
+
+    config: Config
+    engine: Engine
+    data_folder: Path
+    credentials: Credentials
+    """The keys that requests must be signed with; none: signatures are not verified."""
+    clock: Clock
+    """The machine's."""
+    loop: asyncio.AbstractEventLoop
+    note: Callable[..., None]
+    """Logs a line of a level."""
+    own_url: Callable[[], str]
+    """Where the server is, in clear text; known once it listens."""
+
+
+class Beside:
+    """The neighbours of one server."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._server = surroundings
+        engine, loop = surroundings.engine, surroundings.loop
+        self.lambda_ = LambdaDoor(engine, self._build_lambda)
+        self._kinesis_calls = KinesisCalls(engine, loop)
+        self._lambda_calls = LambdaCalls(self._ask_lambda, self.function_metrics, loop)
+        self._services = self._build_services()
+        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self._services)
+        """In the order in which requests are offered to them."""
+
+    def reset_services(self) -> Completion[None]:
+        """Let the services forget; Lambda is forgotten with its routes."""
+        return reset_all((self._services,))
+
+    def function_metrics(self) -> MetricReader | None:
+        """What is counted of functions; `None` while there are none."""
+        return self.lambda_.metrics()
+
+    def _build_services(self) -> Services:
+        config = self._server.config
+        if config.forward_to is not None:
+            from headwater.companion.forwarded_services import (  # noqa: PLC0415 - as asked for
+                ForwardedServices,
+            )
+
+            return Services(ForwardedServices(config.forward_to))
+        if has_moto():
+            moto = MotoServices(self._load_moto)
+            self._server.engine.key_directory = moto
+            return Services(moto)
+        return Services(MissingServices(), is_provided=False)
+
+    def _load_moto(self) -> LoadedMoto:
+        from headwater.companion.loaded_moto import Moto  # noqa: PLC0415 - a second, and what it imports
+
+        def lines_after(caller: Caller, after: int) -> list[FunctionLine]:
+            return self._kinesis_calls.on_loop(partial(self._function_lines, caller, after))
+
+        return Moto(self._kinesis_calls, self._lambda_calls, lines_after)
+
+    def _function_lines(self, caller: Caller, after: int) -> list[FunctionLine]:
+        """What functions have written since the line `after`."""
+        lines = self.lambda_.lines_in(caller, after)
+        return [FunctionLine(name, line.number, line.time_ms, line.text) for name, line in lines]
+
+    async def _ask_lambda(self, caller: Caller, operation: str, members: Mapping[str, Any]) -> dict[str, Any]:
+        """Lambda's answer to a neighbour, which knows none of its errors."""
+        try:
+            return await self.lambda_.call(caller, operation, members)
+        except (LambdaError, KinesisError) as error:
+            raise CallRefused(error.code, error.message or "") from error
+
+    def _build_lambda(self) -> LambdaService:
+        from uuid import uuid4  # noqa: PLC0415 - servers of streams alone do not pay for it
+
+        from headwater.lambda_.build import (  # noqa: PLC0415 - nor for this
+            FunctionCredentials,
+            FunctionSettings,
+            LambdaSettings,
+            build_lambda,
+        )
+
+        server, config = self._server, self._server.config
+
+        def credentials_of(account_id: str) -> FunctionCredentials:
+            if not server.credentials:
+                return FunctionCredentials(account_id, FUNCTION_KEY)
+            key = self._key_of(account_id)
+            return FunctionCredentials(key.access_key_id, key.secret_access_key, key.session_token)
+
+        functions = FunctionSettings(
+            concurrency=config.lambda_concurrency,
+            code_folder=server.data_folder / FUNCTIONS_FOLDER,
+            endpoint_url=server.own_url,
+            credentials_of=credentials_of,
+            search_path=environment().get("PATH", os.defpath),
+            home=Path.home(),
+            interpreters=dict(config.lambda_interpreters),
+            may_create=bool(server.credentials) or is_loopback(config.host),
+            callers_are_known=bool(server.credentials),
+        )
+        own = credentials_of(config.account_id)
+        settings = LambdaSettings(
+            functions,
+            services_url=lambda: config.lambda_destination_url or server.own_url(),
+            key=Key(own.access_key_id, own.secret_access_key, own.session_token),
+            retry_delay_ms=config.lambda_retry_delay_ms,
+            shutdown_grace_s=config.shutdown_grace_s,
+        )
+        return build_lambda(server.engine, settings, server.clock, server.note, lambda: str(uuid4()))
+
+    def _key_of(self, account_id: str) -> KnownKey:
+        """A key of the account, or any, if it has none."""
+        keys = list(self._server.credentials.values())
+        own_account_id = self._server.config.account_id
+        return next((key for key in keys if (key.account_id or own_account_id) == account_id), keys[0])
+
+
+def has_services(config: Config) -> bool:
+    """Whether requests for other services are answered: by moto, or by another server."""
+    return config.forward_to is not None or has_moto()
+
+
+def has_moto() -> bool:
+    """Whether the extra is installed. Imports nothing."""
+    return find_spec("moto") is not None and find_spec("flask") is not None
