@@ -5,7 +5,11 @@ from __future__ import annotations
 import socket
 import struct
 
+import pytest
+
 from tests.abuse.abused_server import AbusedServer, head, is_closed, request
+
+pytestmark = pytest.mark.long
 
 CLIENTS = 100
 LARGE_RECORD_BYTES = 700_000

@@ -123,6 +123,7 @@ def test_half_of_its_capacity_leaves_it_as_it_is(
     assert (described["StreamStatus"], described["OpenShardCount"]) == ("ACTIVE", 4)
 
 
+@pytest.mark.long
 def test_it_grows_with_its_load_up_to_the_shard_limit_of_the_account(
     kinesis: Any, limited: ClockedServer, settle: Callable[[], None]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import time
 import uuid
 import zipfile
@@ -13,7 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.cli.conftest import Ended
+from tests.cli.conftest import Ended, wait_until_active
 from tests.conftest import RunningServer
 
 Run = Callable[..., Ended]
@@ -40,12 +41,11 @@ def function(lambda_client: Any) -> str:
     name = f"nothing-{uuid.uuid4().hex[:8]}"
     lambda_client.create_function(
         FunctionName=name,
-        Runtime="python3.12",
+        Runtime=f"python3.{sys.version_info.minor}",
         Role="arn:aws:iam::000000000000:role/any",
         Handler="app.handler",
         Code={"ZipFile": packed.getvalue()},
     )
-    lambda_client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
     return name
 
 
@@ -53,7 +53,7 @@ def function(lambda_client: Any) -> str:
 def stream(kinesis: Any) -> str:
     name = f"mapped-{uuid.uuid4().hex[:8]}"
     kinesis.create_stream(StreamName=name, ShardCount=1)
-    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    wait_until_active(kinesis, name)
     return name
 
 

@@ -105,7 +105,7 @@ def create_mapping(url: str, out: Path) -> None:
     )
     functions.create_function(
         FunctionName="write",
-        Runtime="python3.12",
+        Runtime=f"python3.{sys.version_info.minor}",
         Role="arn:aws:iam::000000000000:role/any",
         Handler="app.handler",
         Code={"ZipFile": packed.getvalue()},
