@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.config import Config
@@ -96,6 +98,20 @@ def test_metadata_keep_their_underscores(client_of: ClientOf) -> None:
     s3.put_object(Bucket="metadata", Key="k", Metadata={"with_underscore": "1", "with-dash": "2"})
     kept = s3.head_object(Bucket="metadata", Key="k")["Metadata"]
     assert kept == {"with_underscore": "1", "with-dash": "2"}
+
+
+@pytest.mark.parametrize(
+    ("method", "target"), [("GET", "/_lhost"), ("POST", "//1.0"), ("GET", "/X-Amz-Algorithm=x&%ff")]
+)
+def test_what_moto_fails_on_is_a_bad_request(headwater: Headwater, method: str, target: str) -> None:
+    connection = http.client.HTTPConnection(urlsplit(headwater.endpoint_url).netloc)
+    connection.putrequest(method, target, skip_host=True)
+    connection.putheader("Content-Length", "0")
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert 400 <= answer.status < 500, answer.read()
+    assert b"<Code>" in answer.read()
+    connection.close()
 
 
 def test_objects_come_back_as_they_went(client_of: ClientOf) -> None:

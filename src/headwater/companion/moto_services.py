@@ -131,6 +131,9 @@ def _answered(loaded: LoadedMoto, request: HttpRequest, service: str, caller: Ca
     except NotImplementedError as error:
         text = f"The neighbouring {service} cannot do {operation_of(request)}: {error}"
         return refusal(request, service, 501, "NotImplemented", text)
+    except Exception as error:  # noqa: BLE001 - moto checks little, and fails on what it does not expect
+        text = f"The neighbouring {service} cannot read this request: {type(error).__name__}: {error}"
+        return refusal(request, service, 400, "InvalidRequest", text)
     status, fields = said[-1]
     return Answer(status, tuple(fields), body)
 

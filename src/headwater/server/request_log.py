@@ -22,6 +22,8 @@ import msgspec
 from headwater.model.clock import Clock
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+NOT_OFFERED = 501
+"""What nobody here has is no fault of the server's."""
 MARKS = {level: level.upper().ljust(7) for level in LEVELS}
 
 
@@ -68,7 +70,7 @@ class RequestLog:
         `level` is that of a success.
         """
         if status >= 400:
-            level = "warning" if status < 500 else "error"
+            level = "warning" if status < 500 or status == NOT_OFFERED else "error"
         if LEVELS[level] < self._threshold:
             return
         if self._json:
