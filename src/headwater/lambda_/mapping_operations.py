@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from headwater.engine.caller import Caller
+from headwater.engine.encryption_key import require_usable
 from headwater.engine.engine import Engine
 from headwater.engine.iterator_types import Start, position_of
 from headwater.lambda_.engine_calls import finished
@@ -39,6 +40,7 @@ from headwater.lambda_.event_source_mappings import EventSourceMappings
 from headwater.lambda_.invocation import FunctionNotFound, FunctionReference
 from headwater.lambda_.mapping_store import LaneProgress, ShardProgress
 from headwater.model.arn import StreamName, parse_consumer_arn, partition_of
+from headwater.model.errors import KinesisError
 from headwater.model.errors import ResourceNotFoundException as StreamNotFound
 from headwater.model.instant import Instant
 from headwater.model.stream import Stream
@@ -94,14 +96,14 @@ async def create_event_source_mapping(
     progress = await finished(_first_progress(engine, stream, mapping))
     _refuse_second(mappings, caller, arn, function)
     await mappings.add(mapping, progress)
-    return _described(mapping)
+    return _shown(mappings, caller, mapping)
 
 
 async def get_event_source_mapping(
     mappings: EventSourceMappings, caller: Caller, request: dict[str, Any]
 ) -> dict[str, Any]:
     """A mapping as of now."""
-    return _described(_found(mappings, caller, request["UUID"]))
+    return _shown(mappings, caller, _found(mappings, caller, request["UUID"]))
 
 
 async def list_event_source_mappings(
@@ -143,7 +145,7 @@ async def update_event_source_mapping(
         raise ResourceInUseException("Cannot update the event source mapping because it is in use.")
     changed = updated(mapping, fields, mappings.due_ms(), mappings.engine.now_ms())
     await mappings.change(changed)
-    return _described(changed)
+    return _shown(mappings, caller, changed)
 
 
 async def delete_event_source_mapping(
@@ -155,7 +157,7 @@ async def delete_event_source_mapping(
         raise ResourceInUseException("Cannot delete the event source mapping because it is in use.")
     deleting = msgspec.structs.replace(mapping, state="Deleting", due_ms=mappings.due_ms())
     await mappings.change(deleting)
-    return _described(deleting)
+    return _shown(mappings, caller, deleting)
 
 
 # Tags
@@ -280,6 +282,19 @@ def _read_marker(marker: str | None) -> str:
 
 
 # Answers
+
+
+def _shown(mappings: EventSourceMappings, caller: Caller, mapping: Mapping) -> dict[str, Any]:
+    """As `_described`, but filters under a key that cannot be used cannot be read: the answer says why."""
+    described = _described(mapping)
+    if mapping.kms_key_arn is None or mapping.filters is None:
+        return described
+    try:
+        require_usable(mappings.engine.key_directory, caller, mapping.kms_key_arn)
+    except KinesisError as error:
+        del described["FilterCriteria"]
+        described["FilterCriteriaError"] = {"ErrorCode": error.code, "Message": error.message}
+    return described
 
 
 def _described(mapping: Mapping) -> dict[str, Any]:
