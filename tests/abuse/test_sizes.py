@@ -9,6 +9,8 @@ import pytest
 
 from tests.abuse.abused_server import AbusedServer, abused_server, head, is_closed, request
 
+pytestmark = pytest.mark.long
+
 BODY_LIMIT = 16 * 1024 * 1024
 
 

@@ -28,6 +28,8 @@ from tests.lambda_.function_server import (
     server_pid,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionServer]:
