@@ -25,14 +25,6 @@ class LambdaError(Exception):
         self.reason = reason
 
 
-class CodeStorageExceededException(LambdaError):
-    """The code is larger than a function may have."""
-
-    code = "CodeStorageExceededException"
-    status = 400
-    fault = "User"
-
-
 class InvalidParameterValueException(LambdaError):
     """A parameter is well formed, but does not fit."""
 

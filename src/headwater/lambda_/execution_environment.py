@@ -26,6 +26,7 @@ from headwater.lambda_.function_process import FunctionProcess
 from headwater.lambda_.process_keeper import ProcessKeeper
 from headwater.lambda_.runtime_api import RESPONSE_BYTES_MAX, Event, RuntimeApi
 from headwater.model.clock import Clock
+from headwater.wire.json_format import UNREADABLE
 
 INIT_S = 10.0
 TOO_LARGE = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes)."
@@ -278,7 +279,7 @@ def _error_document(said: bytes) -> tuple[bytes, str]:
     """What a function says of its error, as it is when it is a document, and the type of the error."""
     try:
         document: Any = msgspec.json.decode(said)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         document = None
     if not isinstance(document, dict) or len(said) > DOCUMENT_BYTES_MAX:
         return _described("Runtime.Unknown", said[:DOCUMENT_BYTES_MAX].decode("utf-8", "replace"))

@@ -25,6 +25,7 @@ import msgspec
 from headwater.lambda_.event_source_mapping import Mapping
 from headwater.lambda_.invocation import InvocationResult
 from headwater.lambda_.kinesis_event import EventRecord
+from headwater.wire.json_format import UNREADABLE
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
@@ -69,7 +70,7 @@ def judge(result: InvocationResult, sequence_numbers: Sequence[str], *, reports:
     try:
         answer = msgspec.json.decode(result.payload) if result.payload.strip() else None
         return _judge_report(answer, sequence_numbers)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return Failure(0, is_partial=False)
 
 

@@ -85,11 +85,6 @@ class FunctionProcess:
         self._loop.add_reader(self._reading, self._read)
         threading.Thread(target=self._wait, name=f"function-{self._process.pid}", daemon=True).start()
 
-    @property
-    def has_exited(self) -> bool:
-        """Whether the process is no more."""
-        return self._exited.is_set()
-
     def kill(self) -> None:
         """End the process and its group now; `wait_exited` tells when it is gone."""
         if not self._exited.is_set():

@@ -30,6 +30,7 @@ from headwater.model.errors import KinesisError
 from headwater.server.admin import Methods, RouteSet
 from headwater.server.exchange import Answer
 from headwater.server.refused import Refused
+from headwater.wire.json_format import UNREADABLE
 
 LINES_MAX = 10_000
 NUMBER_DIGITS_MAX = 18
@@ -67,7 +68,7 @@ class _FunctionActions:
     async def deploy(self, body: bytes) -> dict[str, Any]:
         try:
             deployment = msgspec.json.decode(body, type=Deployment)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise Refused(400, f"That is no function: {error}") from None
         try:
             return await completed(deploy(self._functions, deployment))

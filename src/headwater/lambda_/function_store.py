@@ -21,11 +21,6 @@ _KEY = "lambda-function"
 _decoder = msgspec.msgpack.Decoder(Function)
 
 
-def has_functions(engine: Engine) -> bool:
-    """Whether the engine's store holds functions."""
-    return any(key.startswith(_KEY + "/") for key in engine.store.metadata())
-
-
 class FunctionStore:
     """The functions of all accounts and regions."""
 

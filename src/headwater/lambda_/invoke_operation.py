@@ -30,6 +30,7 @@ from headwater.lambda_.functions import Chosen, FunctionPending, Functions
 from headwater.lambda_.invocation import FunctionThrottled, FunctionUnavailable, InvocationResult
 from headwater.lambda_.rest_api import JSON, Handler
 from headwater.server.exchange import Answer
+from headwater.wire.json_format import UNREADABLE
 
 PAYLOAD_BYTES_MAX = {"RequestResponse": 6_291_456, "Event": 1_048_576, "DryRun": 6_291_456}
 CLIENT_CONTEXT_BYTES_MAX = 3583
@@ -110,7 +111,7 @@ def _checked_payload(payload: bytes, kind: str) -> bytes:
     try:
         msgspec.json.decode(payload, type=msgspec.Raw)
         payload.decode()
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise InvalidRequestContentException(f"Could not parse request body into json: {error}") from None
     return payload
 

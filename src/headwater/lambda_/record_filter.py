@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from headwater.lambda_.filter_pattern import compile_pattern
+from headwater.wire.json_format import UNREADABLE
 
 _Decode: TypeAlias = Callable[[bytes], Any]
 
@@ -33,7 +34,7 @@ class _Undecodable(Exception):
 def _as_object(data: bytes) -> Any:
     try:
         decoded = msgspec.json.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise _Undecodable from error
     if not isinstance(decoded, dict):
         raise _Undecodable

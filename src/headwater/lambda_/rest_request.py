@@ -23,6 +23,7 @@ from headwater.api.type_checks import typed
 from headwater.lambda_.errors import InvalidRequestContentException, ValidationException
 from headwater.lambda_.lambda_model import LAMBDA, RestOperation, lambda_model
 from headwater.server.exchange import HttpRequest
+from headwater.wire.json_format import UNREADABLE
 
 TRUE_AND_FALSE = {"true": True, "false": False}
 
@@ -91,7 +92,7 @@ def _body_members(operation: RestOperation, body: bytes) -> dict[str, Any]:
         return {}
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise InvalidRequestContentException(f"Could not parse request body into json: {error}") from None
     if not isinstance(document, dict):
         raise InvalidRequestContentException("Could not parse request body into json: it is not an object")

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from headwater.lambda_.invocation import InvocationResult
+from headwater.wire.json_format import UNREADABLE
 
 STATE_MAX_BYTES = 1024 * 1024
 END_GRACE_MS = 200
@@ -54,7 +55,7 @@ def returned_state(result: InvocationResult) -> bytes | None:
     """The state in a function's answer, as JSON; `None` when there is none."""
     try:
         state = bytes(_decoder.decode(result.payload).state)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     return b"{}" if state == b"null" else state
 

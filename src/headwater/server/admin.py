@@ -18,6 +18,7 @@ from headwater.model.clock import AdjustableClock
 from headwater.server.exchange import Answer, BodySource, Fields
 from headwater.server.refused import Refused
 from headwater.storage.completion import Completion
+from headwater.wire.json_format import UNREADABLE
 
 PREFIX = b"/_headwater/"
 JSON: Fields = (("Content-Type", "application/json"),)
@@ -144,7 +145,7 @@ class Admin:
             raise Refused(409, "The clock of this server cannot be moved: start it with --test-clock.")
         try:
             change = msgspec.json.decode(body, type=ClockChange)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise Refused(400, f"That is no change of the clock: {error}.") from None
         now_ms = (change.set_ms if change.set_ms is not None else clock.now_ms()) + (change.advance_ms or 0)
         if not 0 <= now_ms < TIME_LIMIT_MS:

@@ -16,6 +16,7 @@ from headwater.engine.faults import AnyFault, EndOpenSubscriptions, Rule
 from headwater.server.admin import Methods, RouteSet
 from headwater.server.fault_injection import FaultInjection
 from headwater.server.refused import Refused
+from headwater.wire.json_format import UNREADABLE
 
 RULES_MAX = 1000
 _decoder: msgspec.json.Decoder[AnyFault] = msgspec.json.Decoder(AnyFault)
@@ -45,7 +46,7 @@ class _FaultActions:
     async def add(self, body: bytes) -> dict[str, Any]:
         try:
             fault, operations = checked(_decoder.decode(body))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, WrongFault) as error:
+        except (*UNREADABLE, WrongFault) as error:
             raise Refused(400, f"That is no fault: {error}") from None
         if isinstance(fault, EndOpenSubscriptions):
             return {"ended": self._injection.end_open_subscriptions(fault, operations)}

@@ -18,6 +18,7 @@ from headwater.model.arn import StreamName, parse_stream_arn, stream_arn
 from headwater.model.stream import Stream
 from headwater.server.admin import RouteSet
 from headwater.server.refused import Refused
+from headwater.wire.json_format import UNREADABLE
 
 FIGURE_MAX = 2**40
 Figure = Annotated[int, msgspec.Meta(ge=1, le=FIGURE_MAX)]
@@ -82,7 +83,7 @@ class StreamLimitsRoute:
         """
         try:
             change = msgspec.json.decode(body, type=LimitsChange)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise Refused(400, f"That is no change of the limits: {error}.") from None
         rule = _rule_of(change)
         if change.stream is None:
