@@ -44,7 +44,6 @@ EDGE_MODULES = {
     "lambda_/code_folder_watch.py",
     "lambda_/code_source.py",
     "lambda_/destination_sender.py",
-    "lambda_/engine_calls.py",
     "lambda_/environments.py",
     "lambda_/event_source_mappings.py",
     "lambda_/execution_environment.py",

@@ -40,7 +40,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.faults import Faults
 from headwater.engine.settings import Settings
 from headwater.model.clock import AdjustableClock, Clock, SystemClock
-from headwater.server.admin import Admin
+from headwater.server.admin import Admin, RouteSet
 from headwater.server.allocator import keep_freed_memory
 from headwater.server.authentication import Authentication
 from headwater.server.backup_source import backup_routes
@@ -274,8 +274,9 @@ class Server:
             metric_routes(engine, requests, beside.function_metrics),
             backup_routes(begin_copy, partial(self._log.note, "error")),
             beside.lambda_.routes,
+            RouteSet({}, reset=beside.reset),
         )
-        return Admin(engine, self._test_clock, more, beside.reset_services)
+        return Admin(engine, self._test_clock, more)
 
     def _build_beside(self, engine: Engine, credentials: Credentials) -> Beside:
         assert self._store is not None, "there is an engine, so there is a store"

@@ -32,6 +32,7 @@ from headwater.lambda_.lambda_door import LambdaDoor
 from headwater.model.clock import Clock
 from headwater.model.errors import KinesisError
 from headwater.server.credentials import Credentials, KnownKey
+from headwater.server.engine_calls import completed
 from headwater.server.listener import is_loopback
 from headwater.server.neighbours import Neighbour, reset_all
 from headwater.storage.completion import Completion
@@ -74,13 +75,12 @@ class Beside:
         self.lambda_ = LambdaDoor(engine, self._build_lambda)
         self._kinesis_calls = KinesisCalls(engine, loop)
         self._lambda_calls = LambdaCalls(self._ask_lambda, self.function_metrics, loop)
-        self._services = self._build_services()
-        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self._services)
+        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self._build_services())
         """In the order in which requests are offered to them."""
 
-    def reset_services(self) -> Completion[None]:
-        """Let the services forget; Lambda is forgotten with its routes."""
-        return reset_all((self._services,))
+    def reset(self) -> Completion[None]:
+        """Let all forget."""
+        return completed(reset_all(self.neighbours))
 
     def function_metrics(self) -> MetricReader | None:
         """What is counted of functions; `None` while there are none."""

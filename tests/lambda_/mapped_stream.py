@@ -22,7 +22,6 @@ from headwater.api.operation import OPERATIONS
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
-from headwater.lambda_.engine_calls import finished
 from headwater.lambda_.event_source_mappings import EventSourceMappings
 from headwater.lambda_.function_metrics import FunctionMetrics
 from headwater.lambda_.invocation import FunctionNotFound, FunctionReference, InvocationResult
@@ -30,6 +29,7 @@ from headwater.lambda_.mapping_operations import mapping_operations
 from headwater.lambda_.on_failure import Message
 from headwater.lambda_.poller_parts import DestinationFailed
 from headwater.model.clock import ManualClock
+from headwater.server.engine_calls import finished
 from headwater.storage.memory_store import MemoryStore
 from headwater.wire.json_format import encode
 

@@ -44,7 +44,7 @@ def test_a_server_of_streams_loads_nothing_for_functions() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", SERVER_OF_STREAMS], capture_output=True, text=True, check=True
     )
-    door = [f"headwater.lambda_.{module}" for module in ("engine_calls", "errors", "lambda_door")]
+    door = [f"headwater.lambda_.{module}" for module in ("errors", "lambda_door")]
     assert ran.stdout.strip() == str(door)
 
 

@@ -21,13 +21,13 @@ import msgspec
 
 from headwater.engine.appending import append_one
 from headwater.engine.engine import Engine
-from headwater.lambda_.engine_calls import finished
 from headwater.lambda_.on_failure import Message
 from headwater.lambda_.poller_parts import DestinationFailed
 from headwater.model.arn import parse_stream_arn
 from headwater.model.clock import Clock
 from headwater.model.errors import KinesisError
 from headwater.model.record import record_size
+from headwater.server.engine_calls import finished
 from headwater.storage.interface import StoreError
 from headwater.wire import signature_v4
 from headwater.wire.signature_v4 import CONTENT_HASH, Key, sign

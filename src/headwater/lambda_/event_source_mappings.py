@@ -16,7 +16,6 @@ import msgspec
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.lambda_.alarms import Alarms
-from headwater.lambda_.engine_calls import finished
 from headwater.lambda_.event_counts import EventCounts
 from headwater.lambda_.event_source_mapping import EVENT_COUNT, Mapping, settled
 from headwater.lambda_.function_metrics import FunctionMetrics
@@ -24,6 +23,7 @@ from headwater.lambda_.invocation import Invoker
 from headwater.lambda_.mapping_poller import MappingPoller
 from headwater.lambda_.mapping_store import MappingStore, ShardProgress
 from headwater.lambda_.poller_parts import Note, PollerParts, Sender
+from headwater.server.engine_calls import finished
 from headwater.storage.interface import StoreUnavailable
 
 

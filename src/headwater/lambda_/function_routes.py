@@ -19,7 +19,6 @@ from urllib.parse import parse_qs
 import msgspec
 
 from headwater.engine.caller import Caller
-from headwater.lambda_.engine_calls import completed
 from headwater.lambda_.errors import LambdaError
 from headwater.lambda_.function import Code, Function, Version, configuration_of, next_generation
 from headwater.lambda_.function_name import named_function
@@ -28,6 +27,7 @@ from headwater.lambda_.function_requests import configured
 from headwater.lambda_.functions import Functions
 from headwater.model.errors import KinesisError
 from headwater.server.admin import Methods, RouteSet
+from headwater.server.engine_calls import completed
 from headwater.server.exchange import Answer
 from headwater.server.refused import Refused
 from headwater.wire.json_format import UNREADABLE

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import msgspec
 
 from headwater.engine.engine import Engine
-from headwater.lambda_.engine_calls import finished
 from headwater.lambda_.function import Function, FunctionId
+from headwater.server.engine_calls import finished
 from headwater.storage.completion import Completion
 from headwater.storage.interface import Change, StoreUnavailable
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.kept_minutes import MetricReader
-from headwater.lambda_.engine_calls import completed
 from headwater.model.errors import KinesisError
 from headwater.server.admin import Methods, RouteSet, Streamed
 from headwater.server.exchange import Answer, HttpRequest
@@ -44,7 +43,6 @@ class LambdaDoor:
                 b"lambda/logs": {b"GET": partial(self._ask, b"lambda/logs", b"GET")},
             },
             {b"lambda/code": self._code},
-            lambda: completed(self.reset()),
         )
 
     def open_if_kept(self) -> None:

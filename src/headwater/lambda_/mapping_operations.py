@@ -20,7 +20,6 @@ from headwater.engine.caller import Caller
 from headwater.engine.encryption_key import require_usable
 from headwater.engine.engine import Engine
 from headwater.engine.iterator_types import Start, position_of
-from headwater.lambda_.engine_calls import finished
 from headwater.lambda_.errors import (
     InvalidParameterValueException,
     ResourceConflictException,
@@ -44,6 +43,7 @@ from headwater.model.errors import KinesisError
 from headwater.model.errors import ResourceNotFoundException as StreamNotFound
 from headwater.model.instant import Instant
 from headwater.model.stream import Stream
+from headwater.server.engine_calls import finished
 
 Operation: TypeAlias = Callable[[Caller, dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from headwater.lambda_.engine_calls import finished
 from headwater.lambda_.event_counts import EventCounts
 from headwater.lambda_.event_source_mapping import Mapping
 from headwater.lambda_.poller_parts import PollerParts
@@ -22,6 +21,7 @@ from headwater.lambda_.shard_poller import ShardPoller
 from headwater.model.errors import ResourceNotFoundException
 from headwater.model.shard import Shard
 from headwater.model.stream import Stream
+from headwater.server.engine_calls import finished
 
 STREAM_GONE = "PROBLEM: Stream not found"
 LOOK_AGAIN_MS = 1_000

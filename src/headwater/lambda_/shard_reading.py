@@ -23,11 +23,11 @@ from headwater.engine.consumers import require_active_consumer
 from headwater.engine.engine import Engine, Held
 from headwater.engine.fan_out import Event, Subscription, subscribe
 from headwater.engine.reading import Reading, read_shard
-from headwater.lambda_.engine_calls import finished
 from headwater.lambda_.poller_parts import PollerParts
 from headwater.model.arn import ConsumerName, StreamName
 from headwater.model.errors import KinesisError, ResourceNotFoundException
 from headwater.model.shard import Shard
+from headwater.server.engine_calls import finished
 from headwater.storage.interface import StoreError
 
 PAGE_RECORDS = 1_000

@@ -83,10 +83,8 @@ class Admin:
         engine: AdminEngine,
         clock: AdjustableClock | None = None,
         more: Sequence[RouteSet] = (),
-        reset_neighbours: Callable[[], Completion[None]] | None = None,
     ) -> None:
         """`clock` is the engine's, if it may be moved; `more` are routes beside those that are here."""
-        self._reset_neighbours = reset_neighbours
         self._engine = engine
         self._clock = clock
         self._more = more
@@ -131,8 +129,6 @@ class Admin:
             took_time = routes.reset()
             if isinstance(took_time, Completion):
                 await took_time
-        if self._reset_neighbours is not None:
-            await self._reset_neighbours()
         return {"status": "reset"}
 
     async def _show_clock(self, _body: bytes) -> dict[str, Any]:

@@ -15,7 +15,6 @@ Refuses to know which neighbours there are.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from typing import Protocol
@@ -23,7 +22,6 @@ from typing import Protocol
 from headwater.engine.caller import Caller
 from headwater.model.errors import KinesisError
 from headwater.server.exchange import Answer, HttpRequest
-from headwater.storage.completion import Completion
 
 _SCOPE = re.compile(rb"(?:Credential=|X-Amz-Credential=)[^,\s&]*?(?:/|%2F)([a-z0-9-]+)(?:/|%2F)aws4_request")
 
@@ -56,27 +54,7 @@ def service_of(request: HttpRequest) -> str:
     return "" if found is None else found[1].decode()
 
 
-def reset_all(neighbours: Sequence[Neighbour]) -> Completion[None]:
-    """Let all forget, one after another; the first fault is the outcome."""
-    outcome: Completion[None] = Completion()
-
-    async def reset() -> None:
-        for neighbour in neighbours:
-            await neighbour.reset()
-
-    def on_done(task: asyncio.Task[None]) -> None:
-        _resets.discard(task)
-        error = task.exception()
-        if error is None:
-            outcome.resolve(None)
-        else:
-            outcome.fail(error)
-
-    task = asyncio.get_running_loop().create_task(reset())
-    _resets.add(task)
-    task.add_done_callback(on_done)
-    return outcome
-
-
-_resets: set[asyncio.Task[None]] = set()
-"""Those under way: the loop itself does not hold on to them."""
+async def reset_all(neighbours: Sequence[Neighbour]) -> None:
+    """Let all forget, one after another; the first fault ends it."""
+    for neighbour in neighbours:
+        await neighbour.reset()
