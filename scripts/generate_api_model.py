@@ -1,4 +1,4 @@
-"""Writes the facts of the Kinesis API model to `src/headwater/api/kinesis_model.json`.
+"""Writes the facts of the Kinesis API model to `src/headwater/api/validation/kinesis_model.json`.
 
     python scripts/generate_api_model.py            write the file from the installed botocore
     python scripts/generate_api_model.py --check    compare instead; exit 1 when they disagree
@@ -23,7 +23,7 @@ import botocore
 from botocore.loaders import Loader
 
 API_VERSION = "2013-12-02"
-TARGET = Path(__file__).resolve().parent.parent / "src/headwater/api/kinesis_model.json"
+TARGET = Path(__file__).resolve().parent.parent / "src/headwater/api/validation/kinesis_model.json"
 PLAIN_FACTS = ("type", "required", "min", "max", "pattern", "enum")
 
 Facts = dict[str, Any]

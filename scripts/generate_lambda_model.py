@@ -1,4 +1,4 @@
-"""Writes the facts of the Lambda API model to `src/headwater/lambda_/lambda_model.json`.
+"""Writes the facts of the Lambda API model to `src/headwater/lambda_/api/lambda_model.json`.
 
     python scripts/generate_lambda_model.py            write the file from the installed botocore
     python scripts/generate_lambda_model.py --check    compare instead; exit 1 when they disagree
@@ -22,7 +22,7 @@ from botocore.loaders import Loader
 from generate_api_model import Facts, disagreements, render, scope, shape_facts
 
 API_VERSION = "2015-03-31"
-TARGET = Path(__file__).resolve().parent.parent / "src/headwater/lambda_/lambda_model.json"
+TARGET = Path(__file__).resolve().parent.parent / "src/headwater/lambda_/api/lambda_model.json"
 BINDINGS = {"uri": "uri", "querystring": "query", "header": "headers"}
 """Where a member of a request may be, beside its body, and what we call that."""
 OFFERED = (

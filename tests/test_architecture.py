@@ -24,9 +24,9 @@ MAY_IMPORT = {
     "api": {"api", "engine", "storage", "wire", "model"},
     "server": {"server", "api", "engine", "storage", "wire", "model"},
     "lambda_": {"lambda_", "server", "api", "engine", "storage", "wire", "model"},
-    "companion": {"companion", "server", "api", "engine", "storage", "wire", "model"},
+    "neighbours": {"neighbours", "server", "api", "engine", "storage", "wire", "model"},
     "config": {"config"},
-    "beside": {"companion", "config", "lambda_", "server", "engine", "storage", "wire", "model"},
+    "beside": {"neighbours", "config", "lambda_", "server", "engine", "storage", "wire", "model"},
     "app": {"app", "beside", "config", "server", "api", "engine", "storage", "wire", "model"},
     "client": {"client", "wire", "model"},
     "cli": {"cli", "client", "app", "config", "wire", "model"},
@@ -36,31 +36,31 @@ MAY_IMPORT = {
 }
 """What each layer may import of this package. A layer that is not here does not exist."""
 
-EDGES = {"storage", "server", "companion", "client", "cli", "testing", "app", "beside", "config"}
+EDGES = {"storage", "server", "neighbours", "client", "cli", "testing", "app", "beside", "config"}
 """The layers that may touch sockets, files, threads and the environment."""
 
 EDGE_MODULES = {
-    "lambda_/asynchronous_invocations.py",
-    "lambda_/code_folder_watch.py",
-    "lambda_/code_source.py",
-    "lambda_/destination_sender.py",
-    "lambda_/environments.py",
-    "lambda_/event_source_mappings.py",
-    "lambda_/execution_environment.py",
-    "lambda_/function_code.py",
-    "lambda_/function_operations.py",
-    "lambda_/function_process.py",
-    "lambda_/function_routes.py",
-    "lambda_/functions.py",
-    "lambda_/lambda_service.py",
-    "lambda_/lane.py",
-    "lambda_/mapping_poller.py",
-    "lambda_/process_keeper.py",
-    "lambda_/python_client.py",
-    "lambda_/runtime_api.py",
-    "lambda_/runtimes.py",
-    "lambda_/shard_poller.py",
-    "lambda_/shard_reading.py",
+    "lambda_/functions/asynchronous_invocations.py",
+    "lambda_/functions/code_folder_watch.py",
+    "lambda_/functions/code_source.py",
+    "lambda_/mappings/destination_sender.py",
+    "lambda_/functions/environments.py",
+    "lambda_/mappings/mappings.py",
+    "lambda_/functions/execution_environment.py",
+    "lambda_/functions/code.py",
+    "lambda_/functions/operations.py",
+    "lambda_/functions/process.py",
+    "lambda_/functions/routes.py",
+    "lambda_/functions/functions.py",
+    "lambda_/service.py",
+    "lambda_/mappings/lane.py",
+    "lambda_/mappings/poller.py",
+    "lambda_/functions/process_keeper.py",
+    "lambda_/functions/python_client.py",
+    "lambda_/functions/runtime_api.py",
+    "lambda_/functions/runtimes.py",
+    "lambda_/mappings/shard_poller.py",
+    "lambda_/mappings/shard_reading.py",
 }
 """The modules of other layers that may, too."""
 
@@ -129,7 +129,7 @@ def test_only_the_clock_reads_the_time_below_the_edges() -> None:
 
 def test_only_config_reads_the_environment_and_what_runs_in_the_processes_of_functions() -> None:
     readers = {path for path in MODULES if reads_environment(path)}
-    assert readers == {SOURCE / "config.py", SOURCE / "lambda_" / "python_client.py"}
+    assert readers == {SOURCE / "config.py", SOURCE / "lambda_" / "functions" / "python_client.py"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -13,7 +13,7 @@ import pytest
 
 from headwater.api.operation import OPERATIONS
 from headwater.config import SECRET_SETTINGS, SETTINGS, Config
-from headwater.engine.metric_names import (
+from headwater.engine.metrics.metric_names import (
     CONSUMER_METRICS,
     FUNCTION_METRICS,
     MAPPING_METRICS,

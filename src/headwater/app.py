@@ -34,18 +34,14 @@ from headwater import __version__
 from headwater.api.call_rates import rated
 from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
-from headwater.beside import LARGE_BODIES, Beside, Surroundings, has_services
+from headwater.beside import LARGE_BODIES, Neighbourhood, ServerContext, has_services
 from headwater.config import Config, tls_folder
 from headwater.engine.engine import Engine
-from headwater.engine.faults import Faults
+from headwater.engine.faults.faults import Faults
 from headwater.engine.settings import Settings
 from headwater.model.clock import AdjustableClock, Clock, SystemClock
-from headwater.server.admin import Admin, RouteSet
-from headwater.server.allocator import keep_freed_memory
-from headwater.server.authentication import Authentication
-from headwater.server.backup_source import backup_routes
-from headwater.server.connections import OpenConnections
-from headwater.server.credentials import (
+from headwater.server.access.authentication import Authentication
+from headwater.server.access.credentials import (
     Credentials,
     CredentialsError,
     by_access_key,
@@ -53,29 +49,33 @@ from headwater.server.credentials import (
     known_key,
     load_credentials,
 )
-from headwater.server.cross_origin import OriginPolicy
+from headwater.server.access.cross_origin import OriginPolicy
+from headwater.server.access.host_names import HostPolicy
+from headwater.server.access.verification import Verification
+from headwater.server.admin import Admin, RouteSet
+from headwater.server.allocator import keep_freed_memory
 from headwater.server.dispatch import Dispatch
-from headwater.server.exchange import EVERY_HEADER, HEADERS_READ
 from headwater.server.fault_injection import FaultInjection
-from headwater.server.fault_routes import fault_routes
-from headwater.server.first_bytes import Doorway
-from headwater.server.host_names import HostPolicy
-from headwater.server.http1 import Http1Connection
-from headwater.server.limits import ConnectionLimits
-from headwater.server.listener import WILDCARDS, Listener, ListenError, is_loopback
-from headwater.server.metric_routes import metric_routes
+from headwater.server.http.connections import OpenConnections
+from headwater.server.http.exchange import EVERY_HEADER, HEADERS_READ
+from headwater.server.http.http1 import Http1Connection
+from headwater.server.http.limits import ConnectionLimits
+from headwater.server.http.listener import WILDCARDS, Listener, ListenError, is_loopback
+from headwater.server.http.protocol_detector import ConnectionFactory
+from headwater.server.http.tls import TlsError, server_context
 from headwater.server.request_counts import RequestCounts
 from headwater.server.request_log import RequestLog
-from headwater.server.stream_limits import limit_routes
-from headwater.server.tls import TlsError, server_context
-from headwater.server.verification import Verification
+from headwater.server.routes.backup import backup_routes
+from headwater.server.routes.faults import fault_routes
+from headwater.server.routes.limits import limit_routes
+from headwater.server.routes.metrics import metric_routes
 from headwater.server.wire_formats import WIRE_FORMATS
-from headwater.storage.backup_format import read_backup
-from headwater.storage.data_file import DATA_FILE
 from headwater.storage.interface import Post, StoreError, StoreUnreadable
-from headwater.storage.lmdb_store import LmdbStore
+from headwater.storage.lmdb.backup_format import read_backup
+from headwater.storage.lmdb.data_file import DATA_FILE
+from headwater.storage.lmdb.restore import restore
+from headwater.storage.lmdb.store import LmdbStore
 from headwater.storage.open_store import open_store
-from headwater.storage.restoring import restore
 
 uvloop: ModuleType | None
 try:
@@ -113,7 +113,7 @@ class Server:
         self._store: LmdbStore | None = None
         self._engine: Engine | None = None
         self._listener: Listener | None = None
-        self._beside: Beside | None = None
+        self._beside: Neighbourhood | None = None
         self._ca: Path | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
 
@@ -150,11 +150,11 @@ class Server:
             return Http1Connection(dispatch, limits, connections, self._loop, headers_kept)
 
         def http2() -> asyncio.Protocol:
-            from headwater.server.http2 import Http2Connection  # noqa: PLC0415 - not all clients need it
+            from headwater.server.http.http2 import Http2Connection  # noqa: PLC0415 - not all clients need it
 
             return Http2Connection(dispatch, limits, connections, self._loop, headers_kept)
 
-        doorway = Doorway(
+        doorway = ConnectionFactory(
             http1,
             http2,
             tls,
@@ -242,7 +242,7 @@ class Server:
             )
         return by_access_key(known)
 
-    def _build_dispatch(self, engine: Engine, credentials: Credentials, beside: Beside) -> Dispatch:
+    def _build_dispatch(self, engine: Engine, credentials: Credentials, beside: Neighbourhood) -> Dispatch:
         config = self._config
         operations, authentication = rated(OPERATIONS), Authentication(config.account_id, config.region)
         if credentials:
@@ -265,7 +265,7 @@ class Server:
         )
 
     def _build_admin(
-        self, engine: Engine, injection: FaultInjection, requests: RequestCounts, beside: Beside
+        self, engine: Engine, injection: FaultInjection, requests: RequestCounts, beside: Neighbourhood
     ) -> Admin:
         begin_copy = self._store.begin_copy if self._store else None
         more = (
@@ -278,10 +278,10 @@ class Server:
         )
         return Admin(engine, self._test_clock, more)
 
-    def _build_beside(self, engine: Engine, credentials: Credentials) -> Beside:
+    def _build_beside(self, engine: Engine, credentials: Credentials) -> Neighbourhood:
         assert self._store is not None, "there is an engine, so there is a store"
-        return Beside(
-            Surroundings(
+        return Neighbourhood(
+            ServerContext(
                 self._config,
                 engine,
                 self._store.folder,
@@ -410,7 +410,7 @@ def ensure_ca(config: Config) -> Path:
 def local_ca() -> ModuleType:
     """The module that makes certificates, which needs what not every server needs."""
     try:
-        from headwater.server import local_ca as module  # noqa: PLC0415
+        from headwater.server.http import local_ca as module  # noqa: PLC0415
     except ImportError as error:
         raise TlsError(
             "--tls makes a certificate with the package `cryptography`: "

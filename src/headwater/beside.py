@@ -18,29 +18,29 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headwater.companion.kinesis_calls import KinesisCalls
-from headwater.companion.lambda_calls import CallRefused, LambdaCalls
-from headwater.companion.missing_services import MissingServices
-from headwater.companion.moto_services import FunctionLine, LoadedMoto, MotoServices
-from headwater.companion.services import Services
 from headwater.config import Config, environment
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.kept_minutes import MetricReader
-from headwater.lambda_.errors import LambdaError
-from headwater.lambda_.lambda_door import LambdaDoor
+from headwater.engine.metrics.kept_minutes import MetricReader
+from headwater.lambda_.api.errors import LambdaError
+from headwater.lambda_.lazy import LazyLambda
+from headwater.model.caller import Caller
 from headwater.model.clock import Clock
+from headwater.model.completion import Completion
 from headwater.model.errors import KinesisError
-from headwater.server.credentials import Credentials, KnownKey
-from headwater.server.engine_calls import completed
-from headwater.server.listener import is_loopback
-from headwater.server.neighbours import Neighbour, reset_all
-from headwater.storage.completion import Completion
-from headwater.storage.data_file import FUNCTIONS_FOLDER
+from headwater.neighbours.calls.kinesis import StreamCalls
+from headwater.neighbours.calls.lambda_ import CallRefused, LambdaCalls
+from headwater.neighbours.missing import MissingServices
+from headwater.neighbours.moto import FunctionLine, LoadedMoto, MotoServices
+from headwater.neighbours.services import Services
+from headwater.server.access.credentials import Credentials, KnownKey
+from headwater.server.asyncio_bridge import completed
+from headwater.server.http.listener import is_loopback
+from headwater.server.neighbour import Neighbour, reset_all
+from headwater.storage.lmdb.data_file import FUNCTIONS_FOLDER
 from headwater.wire.signature_v4 import Key
 
 if TYPE_CHECKING:
-    from headwater.lambda_.lambda_service import LambdaService
+    from headwater.lambda_.service import LambdaService
 
 LARGE_BODIES = ((b"/2015-03-31/functions", 72 * 1024 * 1024),)
 """A function's code comes as a zip of up to 50 MiB in base64."""
@@ -49,7 +49,7 @@ FUNCTION_KEY = "headwater"
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ServerContext:
     """The server that the neighbours belong to, as far as it concerns them."""
 
     config: Config
@@ -66,14 +66,14 @@ class Surroundings:
     """Where the server is, in clear text; known once it listens."""
 
 
-class Beside:
+class Neighbourhood:
     """The neighbours of one server."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: ServerContext) -> None:
         self._server = surroundings
         engine, loop = surroundings.engine, surroundings.loop
-        self.lambda_ = LambdaDoor(engine, self._build_lambda)
-        self._kinesis_calls = KinesisCalls(engine, loop)
+        self.lambda_ = LazyLambda(engine, self._build_lambda)
+        self._kinesis_calls = StreamCalls(engine, loop)
         self._lambda_calls = LambdaCalls(self._ask_lambda, self.function_metrics, loop)
         self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self._build_services())
         """In the order in which requests are offered to them."""
@@ -89,7 +89,7 @@ class Beside:
     def _build_services(self) -> Services:
         config = self._server.config
         if config.forward_to is not None:
-            from headwater.companion.forwarded_services import (  # noqa: PLC0415 - as asked for
+            from headwater.neighbours.forwarded import (  # noqa: PLC0415 - as asked for
                 ForwardedServices,
             )
 
@@ -101,7 +101,7 @@ class Beside:
         return Services(MissingServices(), is_provided=False)
 
     def _load_moto(self) -> LoadedMoto:
-        from headwater.companion.loaded_moto import Moto  # noqa: PLC0415 - a second, and what it imports
+        from headwater.neighbours.loaded_moto import Moto  # noqa: PLC0415 - a second, and what it imports
 
         def lines_after(caller: Caller, after: int) -> list[FunctionLine]:
             return self._kinesis_calls.on_loop(partial(self._function_lines, caller, after))

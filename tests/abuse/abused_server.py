@@ -17,7 +17,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.crash.server_process import HEADERS, PATIENCE_S, Connection, ServerProcess
+from tests.crash.server_process import HEADERS, RETRY_FOR_S, Connection, ServerProcess
 
 IDLE_TIMEOUT_S = 1
 REQUEST_TIMEOUT_S = 1
@@ -40,7 +40,7 @@ class AbusedServer:
 
     def connect(self) -> socket.socket:
         """A connection of somebody who means no good."""
-        connected = socket.create_connection(("127.0.0.1", self._server.port), timeout=PATIENCE_S)
+        connected = socket.create_connection(("127.0.0.1", self._server.port), timeout=RETRY_FOR_S)
         return self._opened.enter_context(connected)
 
     def fill(self, count: int, size: int) -> str:
@@ -95,7 +95,7 @@ class AbusedServer:
 
 def put(connection: Connection, data: bytes) -> None:
     text = base64.b64encode(data).decode()
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + RETRY_FOR_S
     while True:
         status, answer = connection.ask("PutRecord", StreamName="orders", PartitionKey="key", Data=text)
         if status == 200:
@@ -119,7 +119,7 @@ def head(operation: str, *more: str) -> bytes:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + RETRY_FOR_S
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

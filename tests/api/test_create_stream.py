@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from headwater.model.clock import ManualClock
-from tests.api.broken_constraints import broken
 from tests.api.clocked_server import ON_DEMAND_STREAM_LIMIT, SHARD_LIMIT
 from tests.api.refusals import refusal
 from tests.api.streams import (
@@ -24,6 +23,7 @@ from tests.api.streams import (
     status,
     summary,
 )
+from tests.api.validation.broken_constraints import broken
 
 ON_DEMAND = {"StreamMode": "ON_DEMAND"}
 PROVISIONED = {"StreamMode": "PROVISIONED"}

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from headwater.model.clock import ManualClock
-from tests.api.broken_constraints import broken
 from tests.api.refusals import NOT_ACTIVE, put_in_state, refusal
 from tests.api.streams import HALF, HASH_KEY_MAX, create, merge, shard_id, split
+from tests.api.validation.broken_constraints import broken
 
 
 def describe(kinesis: Any, **members: Any) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import pytest
 
 from headwater.api.fault_checks import COMMON_ERRORS, WrongFault, checked
 from headwater.api.operation import OPERATIONS
-from headwater.engine.faults import (
+from headwater.engine.faults.faults import (
     AnyFault,
-    Cut,
+    CutConnection,
     EndOpenSubscriptions,
     EndSubscription,
     Error,
@@ -24,9 +24,9 @@ def operations_of(fault: AnyFault) -> set[str]:
 
 
 def test_a_fault_can_happen_to_every_operation_unless_it_says_otherwise() -> None:
-    assert operations_of(Cut()) == set(OPERATIONS)
-    assert operations_of(Cut(operation="PutRecord")) == {"PutRecord"}
-    assert operations_of(Cut(operation=("PutRecord", "GetRecords"))) == {"PutRecord", "GetRecords"}
+    assert operations_of(CutConnection()) == set(OPERATIONS)
+    assert operations_of(CutConnection(operation="PutRecord")) == {"PutRecord"}
+    assert operations_of(CutConnection(operation=("PutRecord", "GetRecords"))) == {"PutRecord", "GetRecords"}
 
 
 def test_an_error_of_the_model_happens_to_the_operations_that_have_it() -> None:
@@ -46,8 +46,8 @@ def test_a_common_error_happens_to_every_operation(name: str) -> None:
         (ExpireIterator(), {"GetRecords"}),
         (EndSubscription(), {"SubscribeToShard"}),
         (EndOpenSubscriptions(error="InternalFailureException"), {"SubscribeToShard"}),
-        (Cut(partition_key="alice"), {"PutRecord", "PutRecords"}),
-        (Cut(partition_key="alice", operation="PutRecord"), {"PutRecord"}),
+        (CutConnection(partition_key="alice"), {"PutRecord", "PutRecords"}),
+        (CutConnection(partition_key="alice", operation="PutRecord"), {"PutRecord"}),
     ],
 )
 def test_a_fault_happens_where_it_can(fault: AnyFault, operations: set[str]) -> None:
@@ -56,13 +56,13 @@ def test_a_fault_happens_where_it_can(fault: AnyFault, operations: set[str]) -> 
 
 def test_a_shard_is_named_in_short_or_whole() -> None:
     for name in ("shardId-000000000007", "shardId-7", "7"):
-        assert checked(Cut(shard=name))[0].shard == "shardId-000000000007"
+        assert checked(CutConnection(shard=name))[0].shard == "shardId-000000000007"
 
 
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
-        (Cut(operation="PutRecrod"), "no operation 'PutRecrod'"),
+        (CutConnection(operation="PutRecrod"), "no operation 'PutRecrod'"),
         (Error(error="Foo"), "no error 'Foo'"),
         (Error(error="ExpiredIteratorException", operation="PutRecord"), "PutRecord does not answer"),
         (Throttle(operation="PutRecord"), "PutRecord has no records to throttle"),
@@ -71,16 +71,16 @@ def test_a_shard_is_named_in_short_or_whole() -> None:
         (EndSubscription(error="LimitExceededException"), "does not end with 'LimitExceededException'"),
         (EndOpenSubscriptions(error="Foo"), "InternalFailureException"),
         (EndSubscription(error="InternalFailureException", cut=True), "one or the other"),
-        (Cut(shard="first"), "one looks like shardId-000000000000"),
-        (Cut(shard="0", operation="ListShards"), "ListShards is about no shard"),
-        (Cut(partition_key="alice", operation="GetRecords"), "GetRecords has no partition key"),
-        (Cut(partition_key=""), "1 to 256"),
-        (Cut(partition_key="k" * 257), "1 to 256"),
-        (Cut(consumer="reader", operation="GetRecords"), "GetRecords is about no consumer"),
-        (Cut(stream="no stream"), "neither the name nor the ARN"),
-        (Cut(stream="arn:aws:s3:::bucket"), "neither the name nor the ARN"),
-        (Cut(stream="orders", operation="ListStreams"), "ListStreams names no stream"),
-        (Cut(partition_key="alice", consumer="reader"), "no operation has all of that"),
+        (CutConnection(shard="first"), "one looks like shardId-000000000000"),
+        (CutConnection(shard="0", operation="ListShards"), "ListShards is about no shard"),
+        (CutConnection(partition_key="alice", operation="GetRecords"), "GetRecords has no partition key"),
+        (CutConnection(partition_key=""), "1 to 256"),
+        (CutConnection(partition_key="k" * 257), "1 to 256"),
+        (CutConnection(consumer="reader", operation="GetRecords"), "GetRecords is about no consumer"),
+        (CutConnection(stream="no stream"), "neither the name nor the ARN"),
+        (CutConnection(stream="arn:aws:s3:::bucket"), "neither the name nor the ARN"),
+        (CutConnection(stream="orders", operation="ListStreams"), "ListStreams names no stream"),
+        (CutConnection(partition_key="alice", consumer="reader"), "no operation has all of that"),
     ],
 )
 def test_what_cannot_happen_is_refused_in_words(fault: Any, text: str) -> None:
@@ -91,4 +91,4 @@ def test_what_cannot_happen_is_refused_in_words(fault: Any, text: str) -> None:
 def test_an_operation_that_is_not_offered_is_refused() -> None:
     for name in [name for name, operation in OPERATIONS.items() if operation.handler is None]:
         with pytest.raises(WrongFault, match="not offered"):
-            checked(Cut(operation=name))
+            checked(CutConnection(operation=name))

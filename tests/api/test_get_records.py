@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from headwater.model.clock import ManualClock
-from tests.api.broken_constraints import too_large, too_long, too_small
 from tests.api.refusals import refusal, required
 from tests.api.streams import (
     DAY_MS,
@@ -25,6 +24,7 @@ from tests.api.streams import (
     shard_id,
     split,
 )
+from tests.api.validation.broken_constraints import too_large, too_long, too_small
 
 Settle = Callable[[], None]
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from headwater.model.clock import ManualClock
-from tests.api.broken_constraints import broken
 from tests.api.refusals import refusal, required
 from tests.api.streams import DAY_MS, HALF, create, iterator, merge, put, read, shard_id, shards, split
+from tests.api.validation.broken_constraints import broken
 
 Settle = Callable[[], None]
 

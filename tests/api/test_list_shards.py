@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from headwater.model.clock import ManualClock
-from tests.api.broken_constraints import broken, too_large, too_small
 from tests.api.clocked_server import TRANSITION_MS
 from tests.api.refusals import absent, busy, put_in_state, refusal
 from tests.api.streams import (
@@ -24,6 +23,7 @@ from tests.api.streams import (
     shard_id,
     split,
 )
+from tests.api.validation.broken_constraints import broken, too_large, too_small
 
 Settle = Callable[[], None]
 

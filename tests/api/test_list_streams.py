@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from headwater.model.clock import ManualClock
-from tests.api.broken_constraints import broken
 from tests.api.refusals import refusal
 from tests.api.streams import another_account, create, create_on_demand
+from tests.api.validation.broken_constraints import broken
 
 
 def create_streams(kinesis: Any, settle: Callable[[], None], count: int) -> list[str]:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from headwater.model.clock import ManualClock
-from tests.api.broken_constraints import broken, too_long
 from tests.api.refusals import absent, refusal, required
 from tests.api.streams import (
     HALF,
@@ -23,6 +22,7 @@ from tests.api.streams import (
     read,
     shard_id,
 )
+from tests.api.validation.broken_constraints import broken, too_long
 
 Settle = Callable[[], None]
 

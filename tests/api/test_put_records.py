@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.api.broken_constraints import broken
 from tests.api.refusals import absent, invalid, refusal, required
 from tests.api.streams import (
     HALF,
@@ -21,6 +20,7 @@ from tests.api.streams import (
     read,
     shard_id,
 )
+from tests.api.validation.broken_constraints import broken
 
 Settle = Callable[[], None]
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.api.broken_constraints import broken
 from tests.api.clocked_server import SHARD_LIMIT
 from tests.api.refusals import refusal
 from tests.api.streams import (
@@ -26,6 +25,7 @@ from tests.api.streams import (
     status,
     summary,
 )
+from tests.api.validation.broken_constraints import broken
 
 Settle = Callable[[], None]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from headwater.api.api_model import api_model
 from headwater.api.operation import OPERATIONS
+from headwater.api.validation.api_model import api_model
 from tests.api.refusals import MISNAMED, NAMED, Reference, refusal
 from tests.api.streams import HALF, shard_id
 

@@ -11,9 +11,9 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from headwater.api.api_model import api_model
 from headwater.api.call_rates import CALL_RATES
 from headwater.api.operation import OPERATIONS
+from headwater.api.validation.api_model import api_model
 from tests.api.clocked_server import TRANSITION_MS, ClockedServer, clocked_server
 from tests.conftest import client_for
 

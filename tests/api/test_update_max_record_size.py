@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.broken_constraints import too_large, too_small
 from tests.api.refusals import WRONG_ARN, refusal, required
 from tests.api.streams import finish, put, read, status, summary
+from tests.api.validation.broken_constraints import too_large, too_small
 
 Settle = Callable[[], None]
 

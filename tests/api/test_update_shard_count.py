@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from headwater.model.clock import ManualClock
-from tests.api.broken_constraints import broken, too_small
 from tests.api.clocked_server import SHARD_LIMIT
 from tests.api.refusals import refusal
 from tests.api.streams import (
@@ -26,6 +25,7 @@ from tests.api.streams import (
     status,
     summary,
 )
+from tests.api.validation.broken_constraints import broken, too_small
 
 Settle = Callable[[], None]
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from headwater.model.clock import ManualClock
-from tests.api.broken_constraints import broken, too_small
 from tests.api.clocked_server import ON_DEMAND_STREAM_LIMIT, SHARD_LIMIT
 from tests.api.refusals import WRONG_ARN, refusal, required
 from tests.api.streams import (
@@ -23,6 +22,7 @@ from tests.api.streams import (
     status,
     summary,
 )
+from tests.api.validation.broken_constraints import broken, too_small
 
 Settle = Callable[[], None]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.broken_constraints import broken
 from tests.api.refusals import WRONG_ARN, refusal, required
 from tests.api.streams import create_on_demand, put, read, shard_id, status, summary
+from tests.api.validation.broken_constraints import broken
 
 Settle = Callable[[], None]
 

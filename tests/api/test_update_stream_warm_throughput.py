@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from headwater.model.clock import ManualClock
-from tests.api.broken_constraints import too_small
 from tests.api.refusals import NAMED, Reference, refusal, required
 from tests.api.streams import (
     DAY_MS,
@@ -21,6 +20,7 @@ from tests.api.streams import (
     status,
     summary,
 )
+from tests.api.validation.broken_constraints import too_small
 
 Settle = Callable[[], None]
 

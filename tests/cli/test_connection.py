@@ -17,10 +17,10 @@ from botocore.credentials import Credentials
 from headwater.cli.client_environment import ClientEnvironment
 from headwater.cli.connection import (
     ApiError,
-    Backoff,
+    CallBackoff,
     ClientFailure,
-    Connection,
     NoServer,
+    ServerConnection,
     stream_reference,
 )
 from headwater.cli.table import iso_time, printable
@@ -70,8 +70,8 @@ class Answers:
 
 
 @contextmanager
-def connected(endpoint_url: str, access_key_id: str = "test") -> Iterator[Connection]:
-    connection = Connection(ClientEnvironment(endpoint_url, "eu-west-1", access_key_id))
+def connected(endpoint_url: str, access_key_id: str = "test") -> Iterator[ServerConnection]:
+    connection = ServerConnection(ClientEnvironment(endpoint_url, "eu-west-1", access_key_id))
     try:
         yield connection
     finally:
@@ -81,7 +81,7 @@ def connected(endpoint_url: str, access_key_id: str = "test") -> Iterator[Connec
 @pytest.fixture
 def instantly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sleeping takes no time."""
-    monkeypatch.setattr(Backoff, "delay_s", lambda _: 0.0)
+    monkeypatch.setattr(CallBackoff, "delay_s", lambda _: 0.0)
 
 
 def test_a_call_is_one_request_in_aws_json() -> None:
@@ -123,7 +123,7 @@ def test_a_call_is_signed_with_the_key_of_the_environment() -> None:
         environment = ClientEnvironment(
             answers.endpoint_url, "eu-west-1", "123456789012", "secret", session_token="token"
         )
-        connection = Connection(environment)
+        connection = ServerConnection(environment)
         connection.call("ListStreams", Limit=1)
         connection.close()
     ((headers, body),) = answers.requests
@@ -205,7 +205,7 @@ def test_another_error_is_not_waited_out() -> None:
 
 
 def test_delays_grow_up_to_a_limit_and_begin_again_after_a_success() -> None:
-    backoff = Backoff(first_s=1, limit_s=4)
+    backoff = CallBackoff(first_s=1, limit_s=4)
     for most in (1, 2, 4, 4):
         assert most / 2 <= backoff.delay_s() <= most
     backoff.reset()

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import pytest
 
-from headwater.engine.faults import AnyFault, Fault
+from headwater.engine.faults.faults import AnyFault, FaultKind
 from headwater.testing import Headwater, ServerFaults
 from tests.cli.conftest import Ended
 
@@ -153,7 +153,7 @@ def test_the_commands_on_the_page_run(server: Headwater, variables: dict[str, st
 def test_the_tables_on_the_page_have_every_fault_and_every_member() -> None:
     kinds = get_args(AnyFault)
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE, re.MULTILINE))
-    matching = set(Fault.__struct_fields__)
+    matching = set(FaultKind.__struct_fields__)
     assert matching <= set(rows)
     for kind in kinds:
         row = rows[kind.__struct_config__.tag]

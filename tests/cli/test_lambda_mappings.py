@@ -18,7 +18,7 @@ from tests.cli.conftest import Ended, wait_until_active
 from tests.conftest import RunningServer
 
 Run = Callable[..., Ended]
-PATIENCE_S = 30.0
+RETRY_FOR_S = 30.0
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_mappings_show_their_lag_and_last_result(
     (mapping,) = said(headwater("lambda", "map", stream, function))
     assert mapping["State"] == "Enabled"
     kinesis.put_record(StreamName=stream, PartitionKey="k", Data=b"a")
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + RETRY_FOR_S
     while True:
         (shown,) = [each for each in said(headwater("lambda", "mappings")) if each["uuid"] == mapping["UUID"]]
         if shown["last_processing_result"] == "OK" and shown["records_behind"] == 0:
@@ -121,7 +121,7 @@ def test_a_mapping_is_ended_by_its_id(headwater: Run, lambda_client: Any, stream
     (mapping,) = said(headwater("lambda", "map", stream, function))
     (ended,) = said(headwater("lambda", "unmap", mapping["UUID"]))
     assert ended["State"] == "Deleting"
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + RETRY_FOR_S
     while lambda_client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
         assert time.monotonic() < deadline
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from headwater.cli.limits import FIGURES
-from headwater.engine.throughput_limits import AWS_FIGURES
+from headwater.engine.limits.throughput_limits import AWS_FIGURES
 from tests.cli.conftest import Ended
 
 

@@ -16,8 +16,8 @@ import pytest
 
 from headwater.cli import put as put_module
 from headwater.cli.client_environment import ClientEnvironment
-from headwater.cli.connection import ApiError, Backoff, Connection
-from headwater.cli.put import BATCH_BYTES, Line, Sender, batches, numbered_lines
+from headwater.cli.connection import ApiError, CallBackoff, ServerConnection
+from headwater.cli.put import BATCH_BYTES, BatchSender, Line, batches, numbered_lines
 
 # ---- against a server
 
@@ -246,7 +246,7 @@ def test_a_record_larger_than_a_batch_goes_alone() -> None:
 # ---- refusals
 
 
-class Refusing(Connection):
+class Refusing(ServerConnection):
     """A server in memory, whose PutRecords asks `refuse` for the error of a record, if any."""
 
     def __init__(self, refuse: Callable[[str, int], str | None]) -> None:
@@ -273,8 +273,8 @@ class Refusing(Connection):
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Backing off takes no time here, and ends soon; a put in a process of its own is not touched."""
-    monkeypatch.setattr(Backoff, "delay_s", lambda _: 0.001)
-    monkeypatch.setattr(put_module, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(CallBackoff, "delay_s", lambda _: 0.001)
+    monkeypatch.setattr(put_module, "RETRY_FOR_S", 0.05)
 
 
 def lines_with_keys(*keys: str) -> list[Line]:
@@ -285,7 +285,7 @@ def test_records_refused_for_the_moment_are_sent_again_alone() -> None:
     connection = Refusing(
         lambda key, call: "ProvisionedThroughputExceededException" if key in "bd" and call < 3 else None
     )
-    sender = Sender(connection, "s", None)
+    sender = BatchSender(connection, "s", None)
     sender.put_batch(lines_with_keys("a", "b", "c", "d"))
     assert connection.calls == [["a", "b", "c", "d"], ["b", "d"], ["b", "d"]]
     assert sender.tally.records == 4
@@ -294,7 +294,7 @@ def test_records_refused_for_the_moment_are_sent_again_alone() -> None:
 
 def test_records_that_are_refused_for_too_long_are_given_up() -> None:
     connection = Refusing(lambda key, _: "ProvisionedThroughputExceededException" if key == "b" else None)
-    sender = Sender(connection, "s", None)
+    sender = BatchSender(connection, "s", None)
     sender.put_batch(lines_with_keys("a", "b"))
     assert sender.tally.records == 1
     assert sender.tally.refused == [(2, "ProvisionedThroughputExceededException: no")]
@@ -302,7 +302,7 @@ def test_records_that_are_refused_for_too_long_are_given_up() -> None:
 
 def test_bad_records_are_found_and_the_others_keep_their_order() -> None:
     connection = Refusing(lambda key, _: "ValidationException" if key in "cg" else None)
-    sender = Sender(connection, "s", None)
+    sender = BatchSender(connection, "s", None)
     sender.put_batch(lines_with_keys(*"abcdefgh"))
     assert connection.stored == list("abdefh")
     assert sender.tally.records == 6

@@ -19,8 +19,8 @@ import pytest
 
 from headwater.cli import tail as tail_module
 from headwater.cli.client_environment import ClientEnvironment
-from headwater.cli.connection import ApiError, Backoff, ClientFailure, Connection
-from headwater.cli.tail import LATEST, TRIM_HORIZON, Follower, Start, start_of
+from headwater.cli.connection import ApiError, CallBackoff, ClientFailure, ServerConnection
+from headwater.cli.tail import LATEST, TRIM_HORIZON, Follower, TailStart, start_of
 
 # ---- against a server
 
@@ -263,12 +263,12 @@ def test_a_pipe_that_is_closed_ends_it_without_a_traceback(
         ("trim-horizon", TRIM_HORIZON),
         ("TRIM_HORIZON", TRIM_HORIZON),
         ("latest", LATEST),
-        ("1777636800.5", Start("AT_TIMESTAMP", 1777636800.5)),
-        ("2026-05-01T12:00:00Z", Start("AT_TIMESTAMP", 1777636800.0)),
-        ("2026-05-01T14:00:00.250+02:00", Start("AT_TIMESTAMP", 1777636800.25)),
+        ("1777636800.5", TailStart("AT_TIMESTAMP", 1777636800.5)),
+        ("2026-05-01T12:00:00Z", TailStart("AT_TIMESTAMP", 1777636800.0)),
+        ("2026-05-01T14:00:00.250+02:00", TailStart("AT_TIMESTAMP", 1777636800.25)),
     ],
 )
-def test_a_start_can_be_named_in_many_ways(text: str, start: Start) -> None:
+def test_a_start_can_be_named_in_many_ways(text: str, start: TailStart) -> None:
     assert start_of(text) == start
 
 
@@ -286,7 +286,7 @@ def test_a_time_without_a_zone_is_local() -> None:
 # ---- following, by a script
 
 
-class Scripted(Connection):
+class Scripted(ServerConnection):
     """A stream in memory: `pages` gives the answers, or errors, of each shard in turn."""
 
     def __init__(self, shards: list[dict[str, Any]], pages: dict[str, list[dict[str, Any] | str]]) -> None:
@@ -332,7 +332,7 @@ def page(*data: str, ends: bool = False, behind: int = 0) -> dict[str, Any]:
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shard with nothing new is read again at once; a tail in a process of its own is not touched."""
     monkeypatch.setattr(tail_module, "POLL_S", 0.001)
-    monkeypatch.setattr(Backoff, "delay_s", lambda _: 0.001)
+    monkeypatch.setattr(CallBackoff, "delay_s", lambda _: 0.001)
 
 
 def shown(follower: Follower, follow: bool = False) -> list[str]:

@@ -18,5 +18,5 @@ def at(server: RunningServer) -> dict[str, Any]:
 @pytest.fixture
 def short_put_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a producer could not put is tried again fifty times sooner than otherwise."""
-    monkeypatch.setattr("headwater.client.retry_delay.FIRST_S", 0.002)
-    monkeypatch.setattr("headwater.client.retry_delay.LIMIT_S", 0.1)
+    monkeypatch.setattr("headwater.client.calls.retry_delay.FIRST_S", 0.002)
+    monkeypatch.setattr("headwater.client.calls.retry_delay.LIMIT_S", 0.1)

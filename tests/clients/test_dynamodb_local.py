@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from headwater.client import DynamoDBState
-from tests.client.consumer_chaos import POLLING_FAULTS, chaos
+from tests.client.consumer.consumer_chaos import POLLING_FAULTS, chaos
 from tests.client.faulty_front import FaultyFront
-from tests.client.lease_state_contract import LeaseStateContract, MakeState
+from tests.client.leases.lease_store_contract import LeaseStateContract, MakeState
 from tests.clients.kcl_application import local_dynamodb
 from tests.conftest import started_server
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tests.crash.server_process import PATIENCE_S, Connection
+from tests.crash.server_process import RETRY_FOR_S, Connection
 
 NAME_END = b"\0"
 """A record's data begin with its name."""
@@ -51,7 +51,7 @@ def see_everything(connection: Connection) -> dict[str, SeenStream]:
 
 def wait_until_settled(connection: Connection, name: str) -> str | None:
     """The ARN of a stream that is ACTIVE; `None` for one that is gone."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + RETRY_FOR_S
     while True:
         status, answer = connection.ask("DescribeStreamSummary", StreamName=name)
         if answer.get("__type") == "ResourceNotFoundException":
@@ -66,7 +66,7 @@ def wait_until_settled(connection: Connection, name: str) -> str | None:
 
 def see_consumers(connection: Connection, arn: str) -> dict[str, str]:
     """The ARNs of a stream's consumers by their names, once all are ACTIVE."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + RETRY_FOR_S
     while True:
         consumers = connection.call("ListStreamConsumers", StreamARN=arn)["Consumers"]
         if all(consumer["ConsumerStatus"] == "ACTIVE" for consumer in consumers):

@@ -14,7 +14,7 @@ from typing import Any
 
 from headwater.wire.event_stream import EventStreamDecoder
 
-PATIENCE_S = 20.0
+RETRY_FOR_S = 20.0
 HEADERS = {
     "Content-Type": "application/x-amz-json-1.1",
     "X-Amz-Date": "20261120T000000Z",
@@ -105,14 +105,14 @@ class ServerProcess:
     def _wait(self) -> int:
         assert self._process.stdout is not None
         self._process.stdout.close()
-        return self._process.wait(PATIENCE_S)
+        return self._process.wait(RETRY_FOR_S)
 
 
 class Connection:
     """Calls operations, one at a time."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._http = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
+        self._http = http.client.HTTPConnection(host, port, timeout=RETRY_FOR_S)
 
     def call(self, operation: str, **members: Any) -> dict[str, Any]:
         """The answer. Raises `Refused` for one that is not 200."""

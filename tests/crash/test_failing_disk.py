@@ -18,7 +18,7 @@ import pytest
 from headwater.app import check_data
 from tests.crash.failing_disk import FailingDisk, Fault
 from tests.crash.seen_stream import see_everything
-from tests.crash.server_process import PATIENCE_S, ServerProcess
+from tests.crash.server_process import RETRY_FOR_S, ServerProcess
 
 
 class Rig:
@@ -68,7 +68,7 @@ def put_named(name: str) -> dict[str, str]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + RETRY_FOR_S
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.seen_stream import see_everything
-from tests.crash.server_process import PATIENCE_S, Connection, ServerProcess
+from tests.crash.server_process import RETRY_FOR_S, Connection, ServerProcess
 from tests.crash.small_disk import SmallDisk
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -49,7 +49,7 @@ def put_until_full(connection: Connection, prefix: str) -> list[str]:
 
 
 def put_until_accepted(connection: Connection, name: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + RETRY_FOR_S
     while put(connection, name) != 200:
         assert time.monotonic() < deadline
         time.sleep(0.01)

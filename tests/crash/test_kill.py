@@ -56,7 +56,7 @@ from tests.crash.seen_stream import (
     see_shards,
     wait_until_settled,
 )
-from tests.crash.server_process import GONE, PATIENCE_S, Connection, Refused, ServerProcess
+from tests.crash.server_process import GONE, RETRY_FOR_S, Connection, Refused, ServerProcess
 
 WRITERS = 3
 BATCH_SIZES = (1, 1, 1, 5, 25)
@@ -196,7 +196,7 @@ class History:
                     bookmark = self._bookmark(connection)
                 if number % 2:
                     self._kill_in_transition.set()
-                    self._killed.wait(PATIENCE_S)
+                    self._killed.wait(RETRY_FOR_S)
             finally:
                 self._kill()
         for worker in working:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from headwater.api.constraints import accept
 from headwater.api.operation import OPERATIONS
 from headwater.api.streamed_answer import StreamedAnswer
-from headwater.engine.caller import Caller
+from headwater.api.validation.constraints import accept
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
+from headwater.model.caller import Caller
 from headwater.model.clock import ManualClock
 from headwater.storage.interface import Post, Store
 from headwater.wire.json_format import encode

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from headwater.model.clock import ManualClock
-from headwater.storage.completion import Completion
+from headwater.model.completion import Completion
 from headwater.storage.interface import Entry, Post, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
 from tests.engine.running_engine import RunningEngine

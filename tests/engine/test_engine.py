@@ -11,8 +11,8 @@ from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.model.arn import StreamName
 from headwater.model.clock import ManualClock
+from headwater.model.completion import drive
 from headwater.model.stream import Stream
-from headwater.storage.completion import drive
 from headwater.storage.interface import Post, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
 from tests.engine.running_engine import CALLER, RunningEngine

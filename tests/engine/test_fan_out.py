@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from headwater.api.constraints import accept
 from headwater.api.operations.subscribe_to_shard import subscribe_to_shard
 from headwater.api.streamed_answer import StreamedAnswer
-from headwater.engine.fan_out import IDLE_EVENT_MS, SUBSCRIPTION_LIFE_MS, TAKE_OVER_AFTER_MS, Event
-from headwater.engine.throughput_limits import Figures
+from headwater.api.validation.constraints import accept
+from headwater.engine.fan_out import IDLE_EVENT_MS, SUBSCRIPTION_LIFE_MS, TAKE_OVER_AFTER_MS, FanOutEvent
+from headwater.engine.limits.throughput_limits import ThroughputSettings
 from headwater.model.arn import StreamName
 from headwater.model.clock import ManualClock
 from headwater.model.errors import KinesisError, ResourceInUseException, ResourceNotFoundException
@@ -26,11 +26,11 @@ class RecordingSink:
     """Keeps what it is told."""
 
     def __init__(self) -> None:
-        self.events: list[Event] = []
+        self.events: list[FanOutEvent] = []
         self.error: KinesisError | None = None
         self.ended = False
 
-    def event(self, event: Event) -> None:
+    def event(self, event: FanOutEvent) -> None:
         assert not self.ended
         self.events.append(event)
 
@@ -317,7 +317,7 @@ def test_limits_that_come_and_go_hold_for_a_subscription_under_way(subscribed: S
     enforcement = subscribed.running.engine.enforcement
     name = StreamName(*CALLER, STREAM)
     sink = subscribed.subscribe("LATEST")
-    enforcement.set_own_rule(name, Figures(fan_out_bytes_per_s=100))
+    enforcement.set_own_rule(name, ThroughputSettings(fan_out_bytes_per_s=100))
     subscribed.put(b"x" * 99)
     subscribed.put(b"y" * 99)
     assert sink.data == [b"x" * 99]

@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from headwater.model.clock import ManualClock
 from headwater.model.hash_key import HASH_KEY_MAX
 from headwater.storage.interface import Post, Store
-from headwater.storage.lmdb_store import LmdbStore
+from headwater.storage.lmdb.store import LmdbStore
 from headwater.storage.memory_store import MemoryStore
 from headwater.wire.json_format import decode, encode
 from tests.engine.running_engine import RunningEngine

@@ -16,8 +16,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from headwater.api.api_model import api_model
 from headwater.api.operation import OPERATIONS
+from headwater.api.validation.api_model import api_model
 from tests.fuzz.request_shapes import (
     ANYTHING,
     almost_valid_requests,

@@ -14,8 +14,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from headwater.api.api_model import Shape, api_model
-from headwater.api.request_types import full_match
+from headwater.api.validation.api_model import Shape, api_model
+from headwater.api.validation.request_types import full_match
 from headwater.model.instant import Instant
 
 Known = Mapping[str, Sequence[Any]]

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from headwater.api.api_model import api_model
-from headwater.api.constraints import accept_document
+from headwater.api.validation.api_model import api_model
+from headwater.api.validation.constraints import accept_document
 from headwater.model.errors import SerializationException, ValidationException
 from headwater.model.instant import Instant
 from headwater.wire.cbor_format import decode, encode

@@ -38,12 +38,12 @@ from hyperframe.frame import (
 )
 
 from headwater.model.clock import SystemClock
-from headwater.server.connections import OpenConnections
-from headwater.server.exchange import HttpRequest, HttpResponse, Refusal, Respond
-from headwater.server.first_bytes import HTTP2_PREFACE, Doorway
-from headwater.server.http1 import Http1Connection
-from headwater.server.http2 import Http2Connection
-from headwater.server.limits import ConnectionLimits
+from headwater.server.http.connections import OpenConnections
+from headwater.server.http.exchange import HttpRequest, HttpResponse, Refusal, Respond
+from headwater.server.http.http1 import Http1Connection
+from headwater.server.http.http2 import Http2Connection
+from headwater.server.http.limits import ConnectionLimits
+from headwater.server.http.protocol_detector import HTTP2_PREFACE, ConnectionFactory
 from tests.conftest import started_server
 from tests.fuzz.mutation import mutated
 
@@ -202,7 +202,7 @@ def converse(chance: Random, data: bytes) -> int:
     limits = ConnectionLimits(header_bytes=2000, body_bytes=2000)
     connections = OpenConnections(SystemClock())
     some_loop: Any = loop
-    doorway = Doorway(
+    doorway = ConnectionFactory(
         lambda: Http1Connection(whim, limits, connections, some_loop),
         lambda: Http2Connection(whim, limits, connections, some_loop),
         None,

@@ -1,6 +1,6 @@
 """Two servers in memory with the same past: one is asked in JSON, the other one in CBOR.
 
-They have the same clock, randomness and requests, so whatever one answers, the other one must.
+They have the same clock, random_bytes and requests, so whatever one answers, the other one must.
 A request goes through the whole path but for sockets: `Dispatch` gets it as a front end would
 hand it over.
 """
@@ -16,18 +16,18 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, NamedTuple
 
-from headwater.api.api_model import api_model
 from headwater.api.operation import OPERATIONS
+from headwater.api.validation.api_model import api_model
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.model.clock import ManualClock
 from headwater.model.instant import Instant
+from headwater.server.access.authentication import Authentication
+from headwater.server.access.cross_origin import OriginPolicy
+from headwater.server.access.host_names import HostPolicy
 from headwater.server.admin import Admin
-from headwater.server.authentication import Authentication
-from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch
-from headwater.server.exchange import Cut, HttpRequest, HttpResponse, Wait
-from headwater.server.host_names import HostPolicy
+from headwater.server.http.exchange import Cut, HttpRequest, HttpResponse, Wait
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import WIRE_FORMATS
 from headwater.storage.interface import Extent

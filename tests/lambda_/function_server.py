@@ -25,7 +25,7 @@ ROLE = "arn:aws:iam::000000000000:role/test"
 PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 NODE = "nodejs20.x"
 HAS_NODE = shutil.which("node") is not None
-PATIENCE_S = 30.0
+RETRY_FOR_S = 30.0
 POLL_S = 0.02
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def client_for(service: str, endpoint_url: str, access_key: str = "test", secret
         region_name="us-east-1",
         aws_access_key_id=access_key,
         aws_secret_access_key=secret,
-        config=Config(retries={"total_max_attempts": 1}, read_timeout=PATIENCE_S),
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=RETRY_FOR_S),
     )
 
 
@@ -66,7 +66,7 @@ def awaited_words(file: Path, count: int) -> list[str]:
 
 def awaited(look: Callable[[], T | None]) -> T:
     """What `look` finds, once it does."""
-    give_up_at = time.monotonic() + PATIENCE_S
+    give_up_at = time.monotonic() + RETRY_FOR_S
     while time.monotonic() < give_up_at:
         found = look()
         if found:

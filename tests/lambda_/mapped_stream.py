@@ -17,19 +17,19 @@ from random import Random
 from time import perf_counter
 from typing import Any
 
-from headwater.api.constraints import accept
 from headwater.api.operation import OPERATIONS
-from headwater.engine.caller import Caller
+from headwater.api.validation.constraints import accept
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
-from headwater.lambda_.event_source_mappings import EventSourceMappings
-from headwater.lambda_.function_metrics import FunctionMetrics
-from headwater.lambda_.invocation import FunctionNotFound, FunctionReference, InvocationResult
-from headwater.lambda_.mapping_operations import mapping_operations
-from headwater.lambda_.on_failure import Message
-from headwater.lambda_.poller_parts import DestinationFailed
+from headwater.lambda_.functions.invocation import FunctionNotFound, FunctionReference, InvocationResult
+from headwater.lambda_.functions.metrics import FunctionMetrics
+from headwater.lambda_.mappings.mappings import EventSourceMappings
+from headwater.lambda_.mappings.on_failure import DestinationMessage
+from headwater.lambda_.mappings.operations import mapping_operations
+from headwater.lambda_.mappings.poller_context import DestinationFailed
+from headwater.model.caller import Caller
 from headwater.model.clock import ManualClock
-from headwater.server.engine_calls import finished
+from headwater.server.asyncio_bridge import finished
 from headwater.storage.memory_store import MemoryStore
 from headwater.wire.json_format import encode
 
@@ -91,10 +91,10 @@ class Destinations:
     """A `Sender` that keeps what it is given."""
 
     def __init__(self) -> None:
-        self.messages: list[Message] = []
+        self.messages: list[DestinationMessage] = []
         self.failures = 0
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: DestinationMessage) -> None:
         if self.failures:
             self.failures -= 1
             raise DestinationFailed("nobody is there")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from headwater.lambda_.event_source_mapping import Mapping
-from headwater.lambda_.invocation import FunctionError, InvocationResult
-from headwater.lambda_.kinesis_event import EventRecord
+from headwater.lambda_.functions.invocation import FunctionError, InvocationResult
+from headwater.lambda_.mappings.kinesis_event import EventRecord
+from headwater.lambda_.mappings.mapping import Mapping
 
 STREAM_ARN = "arn:aws:kinesis:us-east-2:123456789012:stream/mystream"
 FUNCTION_ARN = "arn:aws:lambda:us-east-2:123456789012:function:myfunction"

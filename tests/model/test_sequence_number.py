@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from headwater.api.api_model import api_model
+from headwater.api.validation.api_model import api_model
 from headwater.model.sequence_number import (
     ENDING_INDEX,
     SequenceNumber,

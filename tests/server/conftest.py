@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import pytest
 
 from headwater.model.clock import SystemClock
-from headwater.server.connections import OpenConnections
-from headwater.server.exchange import (
+from headwater.server.http.connections import OpenConnections
+from headwater.server.http.exchange import (
     BodyWriter,
     HttpRequest,
     HttpResponse,
@@ -24,18 +24,18 @@ from headwater.server.exchange import (
     RequestHandler,
     Respond,
 )
-from headwater.server.first_bytes import Doorway
-from headwater.server.http1 import Http1Connection
-from headwater.server.http2 import Http2Connection
-from headwater.server.limits import ConnectionLimits
-from headwater.server.listener import Listener
+from headwater.server.http.http1 import Http1Connection
+from headwater.server.http.http2 import Http2Connection
+from headwater.server.http.limits import ConnectionLimits
+from headwater.server.http.listener import Listener
+from headwater.server.http.protocol_detector import ConnectionFactory
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
 if find_spec("uvloop"):
     LOOPS["uvloop"] = import_module("uvloop").new_event_loop
 
 T = TypeVar("T")
-PATIENCE_S = 5.0
+RETRY_FOR_S = 5.0
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Peer:
     """A client that says exactly the bytes it is told to."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=RETRY_FOR_S)
         self.unread = b""
 
     def send(self, data: bytes) -> None:
@@ -85,7 +85,7 @@ class Peer:
         except TimeoutError:
             return True
         finally:
-            self.socket.settimeout(PATIENCE_S)
+            self.socket.settimeout(RETRY_FOR_S)
         return False
 
     def close(self) -> None:
@@ -182,7 +182,7 @@ class Loopback:
         self.thread.start()
         self.connections = OpenConnections(SystemClock())
         self.notes: list[str] = []
-        doorway = Doorway(
+        doorway = ConnectionFactory(
             self._http1,
             self._http2,
             tls,

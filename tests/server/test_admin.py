@@ -9,13 +9,13 @@ import pytest
 
 from headwater import __version__
 from headwater.model.clock import AdjustableClock, ManualClock
+from headwater.model.completion import Completion
+from headwater.server.access.authentication import Authentication
+from headwater.server.access.cross_origin import OriginPolicy
+from headwater.server.access.host_names import HostPolicy
 from headwater.server.admin import Admin, RouteSet
-from headwater.server.authentication import Authentication
-from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch
-from headwater.server.host_names import HostPolicy
 from headwater.server.request_log import RequestLog
-from headwater.storage.completion import Completion
 
 
 class CountingEngine:

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from headwater.engine.caller import Caller
+from headwater.model.caller import Caller
 from headwater.model.clock import ManualClock
+from headwater.model.completion import Completion
 from headwater.model.errors import ResourceNotFoundException, ValidationException
+from headwater.server.access.authentication import Authentication
+from headwater.server.access.cross_origin import OriginPolicy
+from headwater.server.access.host_names import HostPolicy
 from headwater.server.admin import Admin
-from headwater.server.authentication import Authentication
-from headwater.server.cross_origin import OriginPolicy
 from headwater.server.dispatch import Dispatch, Handler
-from headwater.server.host_names import HostPolicy
-from headwater.server.neighbours import Neighbour
+from headwater.server.neighbour import Neighbour
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import WIRE_FORMATS
-from headwater.storage.completion import Completion
 from headwater.storage.interface import StoreUnavailable
 from headwater.wire import cbor_format, json_format
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from headwater.api.streamed_answer import StreamedAnswer
-from headwater.engine.fan_out import Event
+from headwater.engine.fan_out import FanOutEvent
 from headwater.model.errors import KinesisError, ResourceNotFoundException
 from headwater.storage.interface import StoreUnavailable
 from headwater.wire.json_format import decode, encode
@@ -74,7 +74,7 @@ class SubscribedShard:
         self.over = True
         self._answer.subscription.stop()
 
-    def event(self, event: Event) -> None:
+    def event(self, event: FanOutEvent) -> None:
         """Take an event, which must be what it may be."""
         self._noting(lambda: self._take(event))
 
@@ -91,7 +91,7 @@ class SubscribedShard:
         assert not self.over, "a subscription ends once"
         self.over = True
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: FanOutEvent) -> None:
         assert self._answer is not None
         assert self.is_alive, "an event comes after the end"
         document = decode(encode(self._answer.describe(event)))

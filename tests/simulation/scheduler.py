@@ -20,7 +20,7 @@ from hashlib import blake2b
 from random import Random
 from typing import Any, NamedTuple
 
-from headwater.storage.completion import Completion, drive
+from headwater.model.completion import Completion, drive
 
 Step = Callable[[], None]
 

@@ -15,15 +15,15 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from headwater.api.constraints import accept
 from headwater.api.operation import OPERATIONS
 from headwater.api.streamed_answer import StreamedAnswer
-from headwater.engine.caller import Caller
+from headwater.api.validation.constraints import accept
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
+from headwater.model.caller import Caller
 from headwater.model.clock import ManualClock
+from headwater.model.completion import Completion, drive
 from headwater.model.errors import KinesisError
-from headwater.storage.completion import Completion, drive
 from headwater.storage.interface import StoreUnavailable
 from headwater.wire.json_format import decode, encode
 from tests.simulation.scheduler import Scheduler, Source

@@ -18,8 +18,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
+from headwater.model.completion import Completion
 from headwater.storage.commit_times import CommitTimes
-from headwater.storage.completion import Completion
 from headwater.storage.interface import Change, Entry, Extent, Metadata, Run, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
 from tests.simulation.scheduler import Scheduler

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from headwater.storage.completion import Completion
+from headwater.model.completion import Completion
 from headwater.storage.interface import Change, Entry, Post, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from headwater.storage.completion import drive
+from headwater.model.completion import drive
 
 T = TypeVar("T")
 

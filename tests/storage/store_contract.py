@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from headwater.storage.completion import Completion
+from headwater.model.completion import Completion
 from headwater.storage.interface import (
     Change,
     Extent,

@@ -11,10 +11,10 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from headwater.storage import reclaiming
-from headwater.storage.completion import Completion
+from headwater.model.completion import Completion
 from headwater.storage.interface import Change, Store
-from headwater.storage.lmdb_store import LmdbStore
+from headwater.storage.lmdb import reclaiming
+from headwater.storage.lmdb.store import LmdbStore
 from headwater.storage.memory_store import MemoryStore
 from tests.storage.inbox import Inbox
 from tests.storage.records import entry, records

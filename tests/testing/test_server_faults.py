@@ -17,7 +17,7 @@ from urllib3.exceptions import ProtocolError
 
 from headwater.testing import Headwater, ServerFault
 from headwater.testing.admin_client import AdminFailure
-from tests.server.http2_peer import Http2Peer
+from tests.server.http.http2_peer import Http2Peer
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 LOW, HIGH = "0", str(2**127)

@@ -14,9 +14,9 @@ from headwater.wire.event_stream import (
     GREATEST_HEADERS_BYTES,
     GREATEST_PAYLOAD_BYTES,
     EventStreamDecoder,
+    EventStreamMessage,
     HeaderValue,
     MalformedEventStream,
-    Message,
     encode_message,
     event,
     exception,
@@ -41,7 +41,7 @@ TYPED_VALUES = st.one_of(
 )
 
 
-def decoded(data: bytes) -> list[Message]:
+def decoded(data: bytes) -> list[EventStreamMessage]:
     return EventStreamDecoder().feed(data)
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from headwater.wire.signature_v4 import (
     PAYLOAD_FORMS,
     Key,
-    Message,
     Scope,
+    SignedRequest,
     canonical_request,
     payload_hash,
     presign,
@@ -65,7 +65,7 @@ def test_a_header_signature_is_the_one_that_botocore_makes(
     target = path + (f"?{query}" if query else "")
     request = AWSRequest("POST", f"https://{HOST}{target}", dict(sent), body)
     by_botocore(request, SigV4Auth(Credentials(*key), "kinesis", "eu-west-1"))
-    message = Message(b"POST", target.encode(), bytes_of(sent), body)
+    message = SignedRequest(b"POST", target.encode(), bytes_of(sent), body)
     added = sign(message, key, TIMESTAMP, "eu-west-1", "kinesis")
     assert added[b"authorization"].decode() == request.headers["Authorization"]
     assert added[b"x-amz-date"].decode() == request.headers["X-Amz-Date"] == TIMESTAMP
@@ -79,7 +79,7 @@ def test_a_presigned_target_is_the_one_that_botocore_makes(
     sent["host"] = HOST
     request = AWSRequest("GET", f"https://{HOST}{path}", dict(sent))
     by_botocore(request, SigV4QueryAuth(Credentials(*key), "kinesis", "eu-west-1", expires=lifetime_s))
-    message = Message(b"GET", path.encode(), bytes_of(sent), b"")
+    message = SignedRequest(b"GET", path.encode(), bytes_of(sent), b"")
     presigned = presign(message, key, TIMESTAMP, "eu-west-1", "kinesis", lifetime_s).decode()
     theirs, ours = urlsplit(request.url).query.split("&"), presigned.partition("?")[2].split("&")
     assert sorted(ours) == sorted(theirs)
@@ -87,12 +87,12 @@ def test_a_presigned_target_is_the_one_that_botocore_makes(
 
 @given(headers, st.sampled_from(["host", "HOST", "Host"]))
 def test_the_order_and_the_case_of_the_signed_names_do_not_matter(sent: dict[str, str], host: str) -> None:
-    message = Message(b"POST", b"/", bytes_of({**sent, "host": HOST}), b"")
+    message = SignedRequest(b"POST", b"/", bytes_of({**sent, "host": HOST}), b"")
     assert canonical_request(message, [host, *sent]) == canonical_request(message, [*reversed(sent), "host"])
 
 
 def test_space_in_a_value_is_trimmed_and_an_absent_header_is_empty() -> None:
-    message = Message(b"post", b"", {b"host": b"  a \t b  "}, b"")
+    message = SignedRequest(b"post", b"", {b"host": b"  a \t b  "}, b"")
     assert canonical_request(message, ["host", "x-gone"]).startswith(
         b"POST\n/\n\nhost:a b\nx-gone:\n\nhost;x-gone\n"
     )
@@ -109,17 +109,17 @@ def test_space_in_a_value_is_trimmed_and_an_absent_header_is_empty() -> None:
     ],
 )
 def test_path_and_query_have_one_spelling(target: bytes, path: bytes, query: bytes) -> None:
-    lines = canonical_request(Message(b"GET", target, {}, b""), []).split(b"\n")
+    lines = canonical_request(SignedRequest(b"GET", target, {}, b""), []).split(b"\n")
     assert lines[1:3] == [path, query]
 
 
 def test_a_body_counts_by_its_hash_unless_the_request_names_one_of_the_forms() -> None:
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     for said in (b"", b"0" * 64, b"unsigned-payload", b"STREAMING-SOMETHING-ELSE"):
-        assert payload_hash(Message(b"POST", b"/", {b"x-amz-content-sha256": said}, b"")) == empty
+        assert payload_hash(SignedRequest(b"POST", b"/", {b"x-amz-content-sha256": said}, b"")) == empty
     for form in PAYLOAD_FORMS:
         headers = {b"x-amz-content-sha256": form.encode()}
-        assert payload_hash(Message(b"POST", b"/", headers, b"")) == form
+        assert payload_hash(SignedRequest(b"POST", b"/", headers, b"")) == form
 
 
 def test_the_signature_of_the_published_example() -> None:
@@ -128,7 +128,7 @@ def test_the_signature_of_the_published_example() -> None:
         b"host": b"iam.amazonaws.com",
         b"x-amz-date": b"20150830T123600Z",
     }
-    message = Message(b"GET", b"/?Action=ListUsers&Version=2010-05-08", headers, b"")
+    message = SignedRequest(b"GET", b"/?Action=ListUsers&Version=2010-05-08", headers, b"")
     scope = Scope("20150830", "us-east-1", "iam")
     secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
     assert signature_of(message, [name.decode() for name in headers], secret, "20150830T123600Z", scope) == (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.model.errors import SerializationException
-from headwater.wire.signature_v4 import PAYLOAD_FORMS, ChunkForm, Message, Scope, signature_of
+from headwater.wire.signature_v4 import PAYLOAD_FORMS, ChunkForm, Scope, SignedRequest, signature_of
 from headwater.wire.signed_chunks import ChunkedBody, read_chunks, verify_chunks
 
 SIGNED = PAYLOAD_FORMS["STREAMING-AWS4-HMAC-SHA256-PAYLOAD"]
@@ -66,7 +66,7 @@ def test_the_seed_is_the_signature_of_the_request() -> None:
     }
     body = sent(CHUNKS)
     assert len(body) == 66_824
-    message = Message(b"PUT", b"/examplebucket/chunkObject.txt", headers, body)
+    message = SignedRequest(b"PUT", b"/examplebucket/chunkObject.txt", headers, body)
     assert signature_of(message, [name.decode() for name in headers], SECRET, TIMESTAMP, SCOPE) == SEED
 
 

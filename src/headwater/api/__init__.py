@@ -1,4 +1,4 @@
-"""The Kinesis API: its model, its operations, the shapes and the validation of requests.
+"""The operation table, and what operations share: checks, descriptions, call rates, access across accounts.
 
-Knows no transport.
+Refuses to know transport.
 """

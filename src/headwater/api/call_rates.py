@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from headwater.api.operation import Handler, Operation
 from headwater.api.streamed_answer import StreamedAnswer
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.model.arn import StreamName, parse_consumer_arn, parse_stream_arn
+from headwater.model.caller import Caller
 from headwater.model.errors import (
     KinesisError,
     LimitExceededException,

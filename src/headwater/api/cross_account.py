@@ -20,11 +20,10 @@ from typing import Any, NamedTuple
 
 from headwater.api.operation import Handler, Operation
 from headwater.api.streamed_answer import StreamedAnswer
-from headwater.engine.caller import Caller
 from headwater.engine.consumers import find_by_arn
 from headwater.engine.engine import Engine
-from headwater.engine.paging_token import read_page
-from headwater.engine.policy_decision import Access, Decision, decide
+from headwater.engine.policies.decision import Access, PolicyDecision, decide
+from headwater.engine.tokens.paging_token import read_page
 from headwater.model.arn import (
     ConsumerName,
     StreamName,
@@ -33,13 +32,14 @@ from headwater.model.arn import (
     partition_of,
     stream_arn,
 )
+from headwater.model.caller import Caller
 from headwater.model.errors import AccessDeniedException, KinesisError, ResourceNotFoundException
 
 _MEMBERS = ("ConsumerARN", "ResourceARN", "StreamARN")
 """The members that name a resource, the one that decides first."""
 _REASONS = {
-    Decision.NOT_ALLOWED: "because no resource-based policy allows the {action} action",
-    Decision.DENIED: "with an explicit deny in a resource-based policy",
+    PolicyDecision.NOT_ALLOWED: "because no resource-based policy allows the {action} action",
+    PolicyDecision.DENIED: "with an explicit deny in a resource-based policy",
 }
 
 
@@ -77,7 +77,7 @@ async def acting_caller(engine: Engine, caller: Caller, operation_name: str, req
         return caller  # another region's resources are not here, whoever asks
     access = Access(caller.account_id, f"kinesis:{operation_name}", resource.arn)
     decision = decide(await _policy(engine, resource), access)
-    if decision is not Decision.ALLOWED:
+    if decision is not PolicyDecision.ALLOWED:
         reason = _REASONS[decision].format(action=access.action)
         raise AccessDeniedException(
             f"User: arn:{partition_of(caller.region)}:iam::{caller.account_id}:root is not authorized "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.engine.consumers import arn_of
-from headwater.engine.on_demand_scaling import shards_for
+from headwater.engine.limits.on_demand_scaling import shards_for
 from headwater.model.consumer import Consumer
 from headwater.model.instant import Instant
 from headwater.model.shard import Shard, shard_id_of

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from headwater.api.api_model import api_model
 from headwater.api.operation import OPERATIONS
-from headwater.engine.faults import (
+from headwater.api.validation.api_model import api_model
+from headwater.engine.faults.faults import (
     AnyFault,
     EndOpenSubscriptions,
     EndSubscription,

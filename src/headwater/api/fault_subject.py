@@ -11,12 +11,12 @@ from typing import Any
 
 from headwater.api.stream_reference import stream_name_in
 from headwater.engine.appending import NewRecord, route_of
-from headwater.engine.caller import Caller
-from headwater.engine.engine import Engine, Held
-from headwater.engine.faults import Piece, Subject
-from headwater.engine.iterator_token import read_iterator
-from headwater.engine.paging_token import read_page
+from headwater.engine.engine import Engine, LiveStream
+from headwater.engine.faults.faults import Piece, Subject
+from headwater.engine.tokens.iterator_token import read_iterator
+from headwater.engine.tokens.paging_token import read_page
 from headwater.model.arn import StreamName, parse_consumer_arn, parse_stream_arn
+from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError, ResourceNotFoundException
 from headwater.model.hash_key import HASH_KEY_MAX
 from headwater.model.shard import parse_shard_id, shard_id_of
@@ -82,7 +82,7 @@ async def _pieces(engine: Engine, stream: StreamName | None, entries: Sequence[A
     ]
 
 
-def _shard_of(held: Held, record: NewRecord) -> str | None:
+def _shard_of(held: LiveStream, record: NewRecord) -> str | None:
     _, partition_key, explicit_hash_key = record
     if partition_key is None or (explicit_hash_key is not None and int(explicit_hash_key) > HASH_KEY_MAX):
         return None

@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import Any, NamedTuple, cast
 
 from headwater.api.streamed_answer import StreamedAnswer
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
 
 Handler = Callable[[Engine, Caller, Any], Coroutine[Any, None, dict[str, Any] | StreamedAnswer | None]]
 """Takes a checked request; gives the answer: a document, a stream of events, or `None` for no output."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from headwater.engine.appending import NewRecord, check_explicit_hash_key
 from headwater.engine.engine import Engine
-from headwater.engine.limits import PUT_MAX_BYTES
+from headwater.engine.limits.limits import PUT_MAX_BYTES
 from headwater.model.arn import StreamName
 from headwater.model.errors import (
     InvalidArgumentException,

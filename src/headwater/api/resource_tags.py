@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from headwater.api.stream_reference import resource_of_arn
-from headwater.engine.caller import Caller
 from headwater.engine.consumers import find_by_name, replace_consumer
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import require_active
+from headwater.model.caller import Caller
 from headwater.model.stream import Stream
 
 NextTags = Callable[[Mapping[str, str], str], dict[str, str]]

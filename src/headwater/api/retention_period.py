@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.engine.limits import RETENTION_MAX_HOURS, RETENTION_MIN_HOURS
+from headwater.engine.limits.limits import RETENTION_MAX_HOURS, RETENTION_MIN_HOURS
 from headwater.model.errors import InvalidArgumentException
 
 

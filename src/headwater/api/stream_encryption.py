@@ -7,12 +7,12 @@ from typing import Any, Literal
 import msgspec
 
 from headwater.api.stream_reference import stream_named
-from headwater.engine.caller import Caller
 from headwater.engine.encryption_key import check_key_id, names_key, require_usable
 from headwater.engine.engine import Engine
-from headwater.engine.limits import ENCRYPTION_CHANGES_PER_DAY, recent
+from headwater.engine.limits.limits import ENCRYPTION_CHANGES_PER_DAY, recent
 from headwater.engine.stream_checks import require_active
 from headwater.engine.stream_lifecycle import begin
+from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException, LimitExceededException
 from headwater.model.stream import Encrypt, Stream
 

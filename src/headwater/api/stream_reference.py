@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from headwater.engine.caller import Caller
 from headwater.engine.consumers import find_by_arn, find_by_name
 from headwater.engine.engine import Engine, not_found
 from headwater.model.arn import StreamName, parse_consumer_arn, parse_stream_arn
+from headwater.model.caller import Caller
 from headwater.model.consumer import Consumer
 from headwater.model.errors import (
     InvalidArgumentException,

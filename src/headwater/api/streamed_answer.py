@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from headwater.engine.fan_out import Event, Subscription
+from headwater.engine.fan_out import FanOutEvent, Subscription
 
 
 class StreamedAnswer(NamedTuple):
@@ -14,5 +14,5 @@ class StreamedAnswer(NamedTuple):
     event_type: str
     """The name of each event, as the API model has it."""
     subscription: Subscription
-    describe: Callable[[Event], dict[str, Any]]
+    describe: Callable[[FanOutEvent], dict[str, Any]]
     """The document of an event."""

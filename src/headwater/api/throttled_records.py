@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from headwater.api.operation import Handler
-from headwater.engine.caller import Caller
-from headwater.engine.engine import Engine, Held
-from headwater.engine.faults import Subject, Throttle
-from headwater.engine.throughput_limits import rate_exceeded
+from headwater.engine.engine import Engine, LiveStream
+from headwater.engine.faults.faults import Subject, Throttle
+from headwater.engine.limits.throughput_limits import rate_exceeded
+from headwater.model.caller import Caller
 from headwater.model.errors import DryRunOperationException, ProvisionedThroughputExceededException
 
 
@@ -59,7 +59,7 @@ def _documents(records: Any) -> list[dict[str, Any]]:
     return documents
 
 
-def _refusal(held: Held, fault: Throttle, shard_id: str | None) -> dict[str, Any]:
+def _refusal(held: LiveStream, fault: Throttle, shard_id: str | None) -> dict[str, Any]:
     if fault.message is not None:
         message = fault.message
     elif fault.error == ProvisionedThroughputExceededException.code:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.limits import WARM_THROUGHPUT_MAX_MIBPS
+from headwater.engine.limits.limits import WARM_THROUGHPUT_MAX_MIBPS
+from headwater.model.caller import Caller
 from headwater.model.errors import LimitExceededException, ValidationException
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from headwater.cli.connection import ClientFailure, Connection, with_connection
+from headwater.cli.connection import ClientFailure, ServerConnection, with_connection
 
 ROUTE = "/_headwater/backup"
 
@@ -28,7 +28,7 @@ ROUTE = "/_headwater/backup"
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @with_connection
-def backup(connection: Connection, *, path: Path, data_dir: Path | None, force: bool) -> None:
+def backup(connection: ServerConnection, *, path: Path, data_dir: Path | None, force: bool) -> None:
     """Copy every stream, record and setting of all accounts into FILE.
 
     \b

@@ -33,10 +33,10 @@ import click
 from headwater import config
 from headwater.cli.client_environment import ClientEnvironment
 from headwater.cli.table import printable
-from headwater.wire.signature_v4 import Key, Message, sign
+from headwater.wire.signature_v4 import Key, SignedRequest, sign
 
 ANSWER_TIMEOUT_S = 60.0
-PATIENCE_S = 30.0
+RETRY_FOR_S = 30.0
 """How long a command goes on trying while the server says "not now"."""
 KINESIS = "kinesis"
 LAMBDA = "lambda"
@@ -83,7 +83,7 @@ class ApiError(ClientFailure):
         return self.code in TRANSIENT_CODES
 
 
-class Heard(NamedTuple):
+class HttpAnswer(NamedTuple):
     """What came back over HTTP."""
 
     status: int
@@ -97,7 +97,7 @@ class Heard(NamedTuple):
         return self.fields.get("x-amzn-errortype", "").partition(":")[0]
 
 
-class Backoff:
+class CallBackoff:
     """Delays that double up to a limit, each shortened by chance so that clients spread out."""
 
     def __init__(self, first_s: float = 0.1, limit_s: float = 2.0) -> None:
@@ -116,7 +116,7 @@ class Backoff:
         self._next_s = self._first_s
 
 
-class Connection:
+class ServerConnection:
     """One connection to a server, opened at the first call and again when it was lost."""
 
     def __init__(self, environment: ClientEnvironment) -> None:
@@ -174,7 +174,7 @@ class Connection:
         finally:
             self.close()
 
-    def invoke(self, place: str, payload: bytes, headers: Mapping[str, str]) -> Heard:
+    def invoke(self, place: str, payload: bytes, headers: Mapping[str, str]) -> HttpAnswer:
         """Invoke a function of Lambda, and give what it answered; that may be any text.
 
         Raises `ApiError` when it was not invoked, or `NoServer` when there is no answer at all.
@@ -187,9 +187,9 @@ class Connection:
         return heard
 
     def call_patiently(self, operation: str, **members: Any) -> dict[str, Any]:
-        """Like `call`, but wait out transient errors for up to `PATIENCE_S`."""
-        backoff = Backoff()
-        give_up_at = time.monotonic() + PATIENCE_S
+        """Like `call`, but wait out transient errors for up to `RETRY_FOR_S`."""
+        backoff = CallBackoff()
+        give_up_at = time.monotonic() + RETRY_FOR_S
         while True:
             try:
                 return self.call(operation, **members)
@@ -216,7 +216,7 @@ class Connection:
 
     def _ask(
         self, method: str, path: str, named: dict[bytes, bytes], body: bytes, service: str = KINESIS
-    ) -> Heard:
+    ) -> HttpAnswer:
         """The answer to a request with these headers."""
         try:
             http_connection = self._ready()
@@ -224,7 +224,7 @@ class Connection:
             http_connection.request(method, path, body, headers)
             response = http_connection.getresponse()
             fields = {name.lower(): value for name, value in response.getheaders()}
-            return Heard(response.status, response.read(), fields)
+            return HttpAnswer(response.status, response.read(), fields)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise self._no_server(error) from error
@@ -238,7 +238,7 @@ class Connection:
         """All headers of a call, signed with the environment's key."""
         environment = self.environment
         headers = {**named, b"host": urlsplit(environment.endpoint_url).netloc.encode()}
-        message = Message(method.encode(), path.encode(), headers, body)
+        message = SignedRequest(method.encode(), path.encode(), headers, body)
         key = Key(environment.access_key_id, environment.secret_access_key, environment.session_token)
         timestamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         signed = headers | sign(message, key, timestamp, environment.region, service)
@@ -270,7 +270,7 @@ def with_connection(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--region", help="Default: AWS_REGION, AWS_DEFAULT_REGION, or us-east-1.")
     @functools.wraps(command)
     def connected(*, endpoint_url: str | None, region: str | None, **arguments: Any) -> None:
-        connection = Connection(client_environment(endpoint_url, region))
+        connection = ServerConnection(client_environment(endpoint_url, region))
         try:
             command(connection, **arguments)
         finally:
@@ -339,7 +339,7 @@ def _route_answer(status: int, answer: bytes, endpoint_url: str) -> dict[str, An
     return members
 
 
-def _lambda_answer(heard: Heard, endpoint_url: str) -> dict[str, Any]:
+def _lambda_answer(heard: HttpAnswer, endpoint_url: str) -> dict[str, Any]:
     """The answer of a call to Lambda, or the error that it carries."""
     try:
         members = json.loads(heard.body) if heard.body else {}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from headwater.client import KinesisConsumer, Record
-    from headwater.client.lease_state import LeaseState
+    from headwater.client.leases.store import LeaseStore
 
 REFRESHES_PER_S = 2
 COLUMNS = ("Shard", "Worker", "Records", "KiB/s", "Lag ms", "Checkpoint", "Throttled")
@@ -90,7 +90,7 @@ def consume(
     environment = client_environment(endpoint_url, region)
     try:
         from headwater.client import KinesisConsumer  # noqa: PLC0415  # an extra, and slow to import
-        from headwater.client.errors import ClientError  # noqa: PLC0415
+        from headwater.client.calls.errors import ClientError  # noqa: PLC0415
     except ImportError as error:
         raise ClientFailure(f"{error}; install it with: pip install 'headwater[client]'") from None
     try:
@@ -114,7 +114,7 @@ def consume(
         raise ClientFailure(printable(str(error))) from None
 
 
-def _state(named: str, group: str, region: str) -> LeaseState:
+def _state(named: str, group: str, region: str) -> LeaseStore:
     from headwater.client import DynamoDBState, MemoryState, SQLiteState  # noqa: PLC0415
 
     kind, _, path = named.partition(":")

@@ -16,7 +16,7 @@ from headwater.cli.client_environment import (
     DUMMY_SECRET_ACCESS_KEY,
     ClientEnvironment,
 )
-from headwater.cli.connection import Connection, with_connection
+from headwater.cli.connection import ServerConnection, with_connection
 
 
 def _sh(name: str, value: str) -> str:
@@ -46,7 +46,7 @@ SHELLS: dict[str, Callable[[str, str], str]] = {"sh": _sh, "fish": _fish, "power
     help="The shell that will read the exports; sh is bash and zsh too.",
 )
 @with_connection
-def env(connection: Connection, shell: str) -> None:
+def env(connection: ServerConnection, shell: str) -> None:
     """Print the exports that point AWS clients at the local server.
 
     \b

@@ -14,7 +14,7 @@ from typing import IO
 
 import click
 
-from headwater.cli.connection import ClientFailure, Connection, with_connection
+from headwater.cli.connection import ClientFailure, ServerConnection, with_connection
 from headwater.cli.stream import wait_until_created
 from headwater.cli.tail import TRIM_HORIZON, Follower, write_json
 
@@ -28,7 +28,7 @@ from headwater.cli.tail import TRIM_HORIZON, Follower, write_json
     help="Write to this file instead of standard output.",
 )
 @with_connection
-def export(connection: Connection, *, stream: str, path: Path | None) -> None:
+def export(connection: ServerConnection, *, stream: str, path: Path | None) -> None:
     """Write every record that a stream holds as a line of JSON.
 
     \b

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from headwater.cli.connection import Connection, with_connection
+from headwater.cli.connection import ServerConnection, with_connection
 from headwater.cli.table import draw_table, draws, json_line, json_option
 
 _OF_SUBSCRIPTIONS = (
@@ -74,7 +74,7 @@ def add() -> None:
 @_message_option
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
-def error(connection: Connection, **said: Any) -> None:
+def error(connection: ServerConnection, **said: Any) -> None:
     """Answer with ERROR, an error of the API by its name, in place of the operation."""
     _add(connection, "error", said)
 
@@ -89,7 +89,7 @@ def error(connection: Connection, **said: Any) -> None:
 @_message_option
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
-def throttle(connection: Connection, **said: Any) -> None:
+def throttle(connection: ServerConnection, **said: Any) -> None:
     """Refuse records of PutRecords calls, and store the others."""
     _add(connection, "throttle", said)
 
@@ -99,7 +99,7 @@ def throttle(connection: Connection, **said: Any) -> None:
 @_after_option
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
-def delay(connection: Connection, **said: Any) -> None:
+def delay(connection: ServerConnection, **said: Any) -> None:
     """Begin later; with --after, do it at once and answer later."""
     _add(connection, "delay", _with_moment(said))
 
@@ -108,7 +108,7 @@ def delay(connection: Connection, **said: Any) -> None:
 @_after_option
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
-def cut(connection: Connection, **said: Any) -> None:
+def cut(connection: ServerConnection, **said: Any) -> None:
     """End the connection without an answer; with --after, when the change took effect."""
     _add(connection, "cut", _with_moment(said))
 
@@ -116,7 +116,7 @@ def cut(connection: Connection, **said: Any) -> None:
 @add.command("expire-iterator", short_help="Answer that an iterator is too old.")
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
-def expire_iterator(connection: Connection, **said: Any) -> None:
+def expire_iterator(connection: ServerConnection, **said: Any) -> None:
     """Answer GetRecords as if the iterator were too old."""
     _add(connection, "expire_iterator", said)
 
@@ -128,7 +128,7 @@ def expire_iterator(connection: Connection, **said: Any) -> None:
 @_cut_option
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
-def end_subscription(connection: Connection, **said: Any) -> None:
+def end_subscription(connection: ServerConnection, **said: Any) -> None:
     """End subscriptions that are opened from now on."""
     _add(connection, "end_subscription", said)
 
@@ -140,7 +140,7 @@ def end_subscription(connection: Connection, **said: Any) -> None:
 @_cut_option
 @_with(*_OF_SUBSCRIPTIONS, *_HOW_OFTEN)
 @with_connection
-def end_subscriptions(connection: Connection, *, as_json: bool, **said: Any) -> None:
+def end_subscriptions(connection: ServerConnection, *, as_json: bool, **said: Any) -> None:
     """End subscriptions that are open now."""
     answer = connection.ask_route("POST", "faults", _document("end_open_subscriptions", said))
     _tell(answer, f"{answer['ended']} ended", as_json=as_json)
@@ -149,7 +149,7 @@ def end_subscriptions(connection: Connection, *, as_json: bool, **said: Any) -> 
 @fault.command("list", short_help="List all faults.")
 @json_option
 @with_connection
-def list_faults(connection: Connection, as_json: bool) -> None:
+def list_faults(connection: ServerConnection, as_json: bool) -> None:
     """List all faults, how many calls each matched, and how often it happened."""
     rules = connection.ask_route("GET", "faults")["faults"]
     if not draws(as_json):
@@ -167,7 +167,7 @@ def list_faults(connection: Connection, as_json: bool) -> None:
 @click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=click.IntRange(min=1))
 @json_option
 @with_connection
-def remove(connection: Connection, numbers: tuple[int, ...], as_json: bool) -> None:
+def remove(connection: ServerConnection, numbers: tuple[int, ...], as_json: bool) -> None:
     """Remove faults."""
     for number in numbers:
         rule = connection.ask_route("DELETE", f"faults/{number}")
@@ -177,13 +177,13 @@ def remove(connection: Connection, numbers: tuple[int, ...], as_json: bool) -> N
 @fault.command()
 @json_option
 @with_connection
-def clear(connection: Connection, as_json: bool) -> None:
+def clear(connection: ServerConnection, as_json: bool) -> None:
     """Remove all faults."""
     answer = connection.ask_route("DELETE", "faults")
     _tell(answer, f"{answer['removed']} removed", as_json=as_json)
 
 
-def _add(connection: Connection, action: str, said: dict[str, Any]) -> None:
+def _add(connection: ServerConnection, action: str, said: dict[str, Any]) -> None:
     as_json = said.pop("as_json")
     rule = connection.ask_route("POST", "faults", _document(action, said))
     _tell(rule, f"fault {rule['id']}: {action}, {_details(rule) or 'of every call'}", as_json=as_json)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import click
 
-from headwater.cli.connection import Connection, with_connection
-from headwater.cli.put import Sender, put_lines
+from headwater.cli.connection import ServerConnection, with_connection
+from headwater.cli.put import BatchSender, put_lines
 from headwater.cli.table import draws, json_option
 
 
@@ -24,14 +24,14 @@ from headwater.cli.table import draws, json_option
 @click.argument("path", metavar="[FILE]", required=False, type=click.Path(exists=True, path_type=Path))
 @json_option
 @with_connection
-def import_records(connection: Connection, *, stream: str, path: Path | None, as_json: bool) -> None:
+def import_records(connection: ServerConnection, *, stream: str, path: Path | None, as_json: bool) -> None:
     """Put the records of a file, or of standard input, into a stream.
 
     STREAM is a name or an ARN. Each line is a JSON object with PartitionKey, and with Data, which is
     text, or DataBase64; other members are passed over. A record that had no partition key gets a
     random one.
     """
-    put_lines(Sender(connection, stream, None), path, read_exported, is_drawn=draws(as_json))
+    put_lines(BatchSender(connection, stream, None), path, read_exported, is_drawn=draws(as_json))
 
 
 def read_exported(line: bytes) -> tuple[bytes, str]:

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 import click
 
-from headwater.cli.connection import ClientFailure, Connection, with_connection
+from headwater.cli.connection import ClientFailure, ServerConnection, with_connection
 from headwater.cli.table import draw_table, draws, iso_time, json_line, json_option, printable
 
 FUNCTIONS = "/2015-03-31/functions"
@@ -37,7 +37,7 @@ NODE_TIMEOUT_S = 20.0
 @json_option
 @with_connection
 def deploy(
-    connection: Connection,
+    connection: ServerConnection,
     name: str,
     folder: Path,
     handler: str | None,
@@ -70,7 +70,9 @@ def deploy(
 @click.option("--event", "is_event", is_flag=True, help="Leave it to the queue, and do not wait.")
 @click.option("--qualifier", help="A version or an alias.")
 @with_connection
-def invoke(connection: Connection, name: str, payload: str, is_event: bool, qualifier: str | None) -> None:
+def invoke(
+    connection: ServerConnection, name: str, payload: str, is_event: bool, qualifier: str | None
+) -> None:
     """Invoke a function with PAYLOAD, JSON, or - for standard input; its log goes to standard error."""
     event = sys.stdin.buffer.read() if payload == "-" else payload.encode()
     place = f"{FUNCTIONS}/{quote(name, safe='')}/invocations"
@@ -91,7 +93,7 @@ def invoke(connection: Connection, name: str, payload: str, is_event: bool, qual
 @click.command("list")
 @json_option
 @with_connection
-def functions(connection: Connection, as_json: bool) -> None:
+def functions(connection: ServerConnection, as_json: bool) -> None:
     """List the functions of the account and region."""
     found: list[dict[str, Any]] = []
     marker = ""
@@ -124,7 +126,7 @@ def functions(connection: Connection, as_json: bool) -> None:
 @click.option("--follow", is_flag=True, help="Go on with what is written from now on.")
 @json_option
 @with_connection
-def logs(connection: Connection, name: str, follow: bool, as_json: bool) -> None:
+def logs(connection: ServerConnection, name: str, follow: bool, as_json: bool) -> None:
     """Show what a function has written, and what Lambda says of its invocations."""
     after = 0
     while True:
@@ -147,7 +149,7 @@ def logs(connection: Connection, name: str, follow: bool, as_json: bool) -> None
 @click.command("delete")
 @click.argument("name")
 @with_connection
-def delete(connection: Connection, name: str) -> None:
+def delete(connection: ServerConnection, name: str) -> None:
     """Delete a function, or with NAME:VERSION one of its versions. Code that runs in place is left alone."""
     connection.call_lambda("DELETE", f"{FUNCTIONS}/{quote(name, safe='')}")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from headwater.cli.connection import ClientFailure, Connection, with_connection
+from headwater.cli.connection import ClientFailure, ServerConnection, with_connection
 from headwater.cli.table import draw_properties, draw_table, draws, json_line, json_option
 
 PLACE = "/2015-03-31/event-source-mappings"
@@ -57,7 +57,9 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
 @_with_options
 @json_option
 @with_connection
-def map_stream(connection: Connection, stream: str, function: str, *, as_json: bool, **said: Any) -> None:
+def map_stream(
+    connection: ServerConnection, stream: str, function: str, *, as_json: bool, **said: Any
+) -> None:
     """Invoke FUNCTION with the records of STREAM, a name or an ARN, also that of a consumer."""
     request = {
         "EventSourceArn": _arn_of(connection, stream),
@@ -77,7 +79,7 @@ def map_stream(connection: Connection, stream: str, function: str, *, as_json: b
 @click.command("mappings")
 @json_option
 @with_connection
-def mappings(connection: Connection, as_json: bool) -> None:
+def mappings(connection: ServerConnection, as_json: bool) -> None:
     """List the mappings of every account: their lag, and what came of the last invocation."""
     found = connection.ask_route("GET", "event-source-mappings")["event_source_mappings"]
     if not draws(as_json):
@@ -103,7 +105,7 @@ def mappings(connection: Connection, as_json: bool) -> None:
 @click.argument("uuid", metavar="ID")
 @json_option
 @with_connection
-def unmap(connection: Connection, uuid: str, as_json: bool) -> None:
+def unmap(connection: ServerConnection, uuid: str, as_json: bool) -> None:
     """Delete a mapping."""
     mapping = connection.call_lambda("DELETE", f"{PLACE}/{uuid}")
     if draws(as_json):
@@ -112,7 +114,7 @@ def unmap(connection: Connection, uuid: str, as_json: bool) -> None:
         sys.stdout.write(json_line(mapping))
 
 
-def _arn_of(connection: Connection, stream: str) -> str:
+def _arn_of(connection: ServerConnection, stream: str) -> str:
     if stream.startswith("arn:"):
         return stream
     summary = connection.call("DescribeStreamSummary", StreamName=stream)
@@ -152,7 +154,7 @@ def _start(text: str) -> dict[str, Any]:
     return {"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": moment.timestamp()}
 
 
-def _settled(connection: Connection, uuid: str) -> dict[str, Any]:
+def _settled(connection: ServerConnection, uuid: str) -> dict[str, Any]:
     """The mapping when its transition is over, or as it is when that takes long."""
     give_up_at = time.monotonic() + WAIT_LIMIT_S
     while True:

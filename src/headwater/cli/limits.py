@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from headwater.cli.connection import Connection, with_connection
+from headwater.cli.connection import ServerConnection, with_connection
 from headwater.cli.table import draw_table, draws, json_line, json_option
 
 ROUTE = "limits"
@@ -60,7 +60,7 @@ def limits() -> None:
 @limits.command("list")
 @json_option
 @with_connection
-def list_limits(connection: Connection, as_json: bool) -> None:
+def list_limits(connection: ServerConnection, as_json: bool) -> None:
     """List the rule for all streams, and those of single streams."""
     _show(connection.ask_route("GET", ROUTE), as_json=as_json)
 
@@ -70,7 +70,7 @@ def list_limits(connection: Connection, as_json: bool) -> None:
 @figure_options
 @json_option
 @with_connection
-def enforce(connection: Connection, stream: str | None, as_json: bool, **figures: int | None) -> None:
+def enforce(connection: ServerConnection, stream: str | None, as_json: bool, **figures: int | None) -> None:
     """Refuse from now on what is beyond AWS's rates, or beyond other figures."""
     _change(connection, stream, as_json=as_json, enforce=True, **figures)
 
@@ -79,7 +79,7 @@ def enforce(connection: Connection, stream: str | None, as_json: bool, **figures
 @stream_argument
 @json_option
 @with_connection
-def exempt(connection: Connection, stream: str | None, as_json: bool) -> None:
+def exempt(connection: ServerConnection, stream: str | None, as_json: bool) -> None:
     """Refuse nothing from now on."""
     _change(connection, stream, as_json=as_json, enforce=False)
 
@@ -88,12 +88,12 @@ def exempt(connection: Connection, stream: str | None, as_json: bool) -> None:
 @stream_argument
 @json_option
 @with_connection
-def remove(connection: Connection, stream: str | None, as_json: bool) -> None:
+def remove(connection: ServerConnection, stream: str | None, as_json: bool) -> None:
     """Take a rule away: the one for all streams holds, or the one that the server began with."""
     _change(connection, stream, as_json=as_json, remove=True)
 
 
-def _change(connection: Connection, stream: str | None, *, as_json: bool, **rule: Any) -> None:
+def _change(connection: ServerConnection, stream: str | None, *, as_json: bool, **rule: Any) -> None:
     place: dict[str, str | None] = {}
     if stream is not None:
         place["stream"] = stream

@@ -29,12 +29,12 @@ from typing import IO, Any, NamedTuple
 import click
 
 from headwater.cli.connection import (
-    PATIENCE_S,
+    RETRY_FOR_S,
     TRANSIENT_CODES,
     ApiError,
-    Backoff,
+    CallBackoff,
     ClientFailure,
-    Connection,
+    ServerConnection,
     stream_reference,
     with_connection,
 )
@@ -62,7 +62,7 @@ class Line(NamedTuple):
     partition_key: str
 
 
-class Refused(NamedTuple):
+class RefusedRecord(NamedTuple):
     """A line that was not stored, and why."""
 
     number: int
@@ -70,13 +70,13 @@ class Refused(NamedTuple):
 
 
 @dataclass
-class Tally:
+class PutTally:
     """What became of the lines so far."""
 
     records: int = 0
     data_bytes: int = 0
     records_by_shard: dict[str, int] = field(default_factory=dict)
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[RefusedRecord] = field(default_factory=list)
 
     def count(self, line: Line, shard_id: str) -> None:
         """Count a line that was stored."""
@@ -104,7 +104,7 @@ class Tally:
 @json_option
 @with_connection
 def put(
-    connection: Connection,
+    connection: ServerConnection,
     *,
     stream: str,
     data: str | None,
@@ -131,7 +131,7 @@ def put(
         raise click.UsageError("--partition-key and --partition-key-field exclude each other")
     if data is not None and path is not None:
         raise click.UsageError("DATA and --file exclude each other")
-    sender = Sender(connection, stream, explicit_hash_key)
+    sender = BatchSender(connection, stream, explicit_hash_key)
     key_of = _partition_key_chooser(partition_key, partition_key_field)
     if data is not None and data != "-":
         _put_one(sender, os.fsencode(data), key_of, draws(as_json))
@@ -139,14 +139,14 @@ def put(
     put_lines(sender, path, lambda data: (data, key_of(data)), is_drawn=draws(as_json))
 
 
-class Sender:
+class BatchSender:
     """Puts batches of lines into one stream and tallies what became of them."""
 
-    def __init__(self, connection: Connection, stream: str, explicit_hash_key: str | None) -> None:
+    def __init__(self, connection: ServerConnection, stream: str, explicit_hash_key: str | None) -> None:
         self._connection = connection
         self._stream = stream_reference(stream)
         self._explicit_hash_key = explicit_hash_key
-        self.tally = Tally()
+        self.tally = PutTally()
 
     def put_one(self, line: Line) -> dict[str, Any]:
         """Put a single record and give the answer: ShardId and SequenceNumber."""
@@ -157,16 +157,16 @@ class Sender:
 
         Raises `ClientFailure` for what is wrong with more than single records.
         """
-        backoff = Backoff()
-        give_up_at = time.monotonic() + PATIENCE_S
+        backoff = CallBackoff()
+        give_up_at = time.monotonic() + RETRY_FOR_S
         waiting = lines
         while waiting:
             again, reason = self._try_batch(waiting)
             if len(again) < len(waiting):
                 backoff.reset()
-                give_up_at = time.monotonic() + PATIENCE_S
+                give_up_at = time.monotonic() + RETRY_FOR_S
             elif time.monotonic() >= give_up_at:
-                self.tally.refused += [Refused(line.number, reason) for line in again]
+                self.tally.refused += [RefusedRecord(line.number, reason) for line in again]
                 return
             waiting = again
             if waiting:
@@ -189,7 +189,7 @@ class Sender:
     def _find_refused(self, lines: list[Line], error: ApiError) -> tuple[list[Line], str]:
         """Put the halves of a batch that holds a bad record, down to the record itself."""
         if len(lines) == 1:
-            self.tally.refused.append(Refused(lines[0].number, error.message))
+            self.tally.refused.append(RefusedRecord(lines[0].number, error.message))
             return [], ""
         middle = len(lines) // 2
         self.put_batch(lines[:middle])
@@ -209,7 +209,7 @@ class Sender:
             if code in TRANSIENT_CODES:
                 again.append(line)
             else:
-                self.tally.refused.append(Refused(line.number, reason))
+                self.tally.refused.append(RefusedRecord(line.number, reason))
         return again, reason
 
     def _entry(self, line: Line) -> dict[str, str]:
@@ -321,7 +321,7 @@ def _field_of(data: bytes, field_name: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _put_one(sender: Sender, data: bytes, key_of: KeyChooser, is_drawn: bool) -> None:
+def _put_one(sender: BatchSender, data: bytes, key_of: KeyChooser, is_drawn: bool) -> None:
     try:
         line = Line(1, data, key_of(data))
     except ValueError as error:
@@ -333,7 +333,7 @@ def _put_one(sender: Sender, data: bytes, key_of: KeyChooser, is_drawn: bool) ->
         sys.stdout.write(json_line({name: answer[name] for name in ("ShardId", "SequenceNumber")}))
 
 
-def put_lines(sender: Sender, path: Path | None, read_record: RecordReader, *, is_drawn: bool) -> None:
+def put_lines(sender: BatchSender, path: Path | None, read_record: RecordReader, *, is_drawn: bool) -> None:
     """Put every line of a file, or of standard input, and show what became of them.
 
     Raises `ClientFailure`, and `Exit` when lines were not stored.
@@ -345,7 +345,7 @@ def put_lines(sender: Sender, path: Path | None, read_record: RecordReader, *, i
         raise click.exceptions.Exit(1)
 
 
-def _put_lines(sender: Sender, source: IO[bytes], read_record: RecordReader) -> None:
+def _put_lines(sender: BatchSender, source: IO[bytes], read_record: RecordReader) -> None:
     tally = sender.tally
     last_number = 0
 
@@ -358,7 +358,7 @@ def _put_lines(sender: Sender, source: IO[bytes], read_record: RecordReader) -> 
             try:
                 yield Line(number, *read_record(text))
             except ValueError as error:
-                tally.refused.append(Refused(number, str(error)))
+                tally.refused.append(RefusedRecord(number, str(error)))
 
     with _progress(source) as show:
         try:
@@ -384,7 +384,7 @@ def _source(path: Path | None) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def _progress(source: IO[bytes]) -> Iterator[Callable[[Tally, list[Line]], None]]:
+def _progress(source: IO[bytes]) -> Iterator[Callable[[PutTally, list[Line]], None]]:
     """What to call after each batch: draws a bar when there is a terminal that nobody types on."""
     if not sys.stderr.isatty() or source.isatty():
         yield lambda _tally, _batch: None
@@ -393,14 +393,14 @@ def _progress(source: IO[bytes]) -> Iterator[Callable[[Tally, list[Line]], None]
     with put_progress(size_bytes) as progress:
         (task_id,) = progress.task_ids
 
-        def show(tally: Tally, batch: list[Line]) -> None:
+        def show(tally: PutTally, batch: list[Line]) -> None:
             batch_bytes = sum(len(line.data) + 1 for line in batch)
             progress.update(task_id, advance=batch_bytes, records=tally.records)
 
         yield show
 
 
-def _report(refused: list[Refused]) -> None:
+def _report(refused: list[RefusedRecord]) -> None:
     """Name the lines that were not stored; not all, when there are very many."""
     refused.sort()
     for line in refused[:REPORTED_LINES]:
@@ -409,7 +409,7 @@ def _report(refused: list[Refused]) -> None:
         click.echo(f"headwater: … and {len(refused) - REPORTED_LINES} more lines", err=True)
 
 
-def _show_tally(tally: Tally, is_drawn: bool) -> None:
+def _show_tally(tally: PutTally, is_drawn: bool) -> None:
     if not is_drawn:
         sys.stdout.write(
             json_line(

@@ -13,7 +13,13 @@ from typing import Any
 
 import click
 
-from headwater.cli.connection import ApiError, ClientFailure, Connection, stream_reference, with_connection
+from headwater.cli.connection import (
+    ApiError,
+    ClientFailure,
+    ServerConnection,
+    stream_reference,
+    with_connection,
+)
 from headwater.cli.table import (
     draw_properties,
     draw_table,
@@ -42,7 +48,7 @@ def stream() -> None:
 @stream.command("list")
 @json_option
 @with_connection
-def list_streams(connection: Connection, as_json: bool) -> None:
+def list_streams(connection: ServerConnection, as_json: bool) -> None:
     """List all streams."""
     summaries = _stream_summaries(connection)
     if not draws(as_json):
@@ -62,7 +68,7 @@ def list_streams(connection: Connection, as_json: bool) -> None:
 @click.argument("name", metavar="STREAM")
 @json_option
 @with_connection
-def describe(connection: Connection, name: str, as_json: bool) -> None:
+def describe(connection: ServerConnection, name: str, as_json: bool) -> None:
     """Show a stream, and its shards with their state and lineage.
 
     STREAM is a name or an ARN. A shard's range is its part of all hash keys; `--json`
@@ -101,7 +107,7 @@ def describe(connection: Connection, name: str, as_json: bool) -> None:
 @json_option
 @with_connection
 def create(
-    connection: Connection,
+    connection: ServerConnection,
     *,
     name: str,
     shard_count: int | None,
@@ -140,7 +146,9 @@ def create(
 @wait_option
 @json_option
 @with_connection
-def delete(connection: Connection, *, name: str, yes: bool, force: bool, wait: bool, as_json: bool) -> None:
+def delete(
+    connection: ServerConnection, *, name: str, yes: bool, force: bool, wait: bool, as_json: bool
+) -> None:
     """Delete a stream and wait until it is gone. STREAM is a name or an ARN."""
     if not yes and sys.stdin.isatty() and sys.stdout.isatty():
         click.confirm(f"Delete {name} and all of its records?", abort=True)
@@ -153,14 +161,14 @@ def delete(connection: Connection, *, name: str, yes: bool, force: bool, wait: b
         sys.stdout.write(json_line({**stream_reference(name), "Deleted": wait}))
 
 
-def stream_summary(connection: Connection, name: str) -> dict[str, Any]:
+def stream_summary(connection: ServerConnection, name: str) -> dict[str, Any]:
     """The stream's StreamDescriptionSummary."""
     answer = connection.call_patiently("DescribeStreamSummary", **stream_reference(name))
     summary: dict[str, Any] = answer["StreamDescriptionSummary"]
     return summary
 
 
-def wait_until_active(connection: Connection, name: str) -> None:
+def wait_until_active(connection: ServerConnection, name: str) -> None:
     """Return when the stream is ACTIVE; raises `ApiError` when it does not exist."""
     _poll(
         lambda: stream_summary(connection, name)["StreamStatus"] == "ACTIVE",
@@ -168,7 +176,7 @@ def wait_until_active(connection: Connection, name: str) -> None:
     )
 
 
-def wait_until_created(connection: Connection, name: str) -> None:
+def wait_until_created(connection: ServerConnection, name: str) -> None:
     """Return when the stream is not CREATING any more; raises `ApiError` when it does not exist."""
     _poll(
         lambda: stream_summary(connection, name)["StreamStatus"] != "CREATING",
@@ -186,7 +194,7 @@ def _poll(is_done: Callable[[], bool], complaint: str) -> None:
         poll_s = min(2 * poll_s, LAST_POLL_S)
 
 
-def _status(connection: Connection, name: str) -> str | None:
+def _status(connection: ServerConnection, name: str) -> str | None:
     """The stream's status; None when there is no such stream."""
     try:
         return str(stream_summary(connection, name)["StreamStatus"])
@@ -196,7 +204,7 @@ def _status(connection: Connection, name: str) -> str | None:
     return None
 
 
-def _stream_summaries(connection: Connection) -> Iterator[dict[str, Any]]:
+def _stream_summaries(connection: ServerConnection) -> Iterator[dict[str, Any]]:
     for name in _stream_names(connection):
         try:
             yield stream_summary(connection, name)
@@ -205,7 +213,7 @@ def _stream_summaries(connection: Connection) -> Iterator[dict[str, Any]]:
                 raise
 
 
-def _stream_names(connection: Connection) -> Iterator[str]:
+def _stream_names(connection: ServerConnection) -> Iterator[str]:
     last_name: str | None = None
     while True:
         page = connection.call_patiently("ListStreams", ExclusiveStartStreamName=last_name)
@@ -215,7 +223,7 @@ def _stream_names(connection: Connection) -> Iterator[str]:
         last_name = page["StreamNames"][-1]
 
 
-def _shards(connection: Connection, name: str) -> Iterator[dict[str, Any]]:
+def _shards(connection: ServerConnection, name: str) -> Iterator[dict[str, Any]]:
     """All shards. DescribeStream pages through them whatever the stream's status is."""
     last_id: str | None = None
     while True:

@@ -26,9 +26,9 @@ import click
 
 from headwater.cli.connection import (
     ApiError,
-    Backoff,
+    CallBackoff,
     ClientFailure,
-    Connection,
+    ServerConnection,
     stream_reference,
     with_connection,
 )
@@ -42,7 +42,7 @@ LONGEST_PADDED_KEY = 36
 AGES_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class Start(NamedTuple):
+class TailStart(NamedTuple):
     """Where in a shard to begin: the members of GetShardIterator that say so."""
 
     iterator_type: str
@@ -59,11 +59,11 @@ class Start(NamedTuple):
         }
 
 
-TRIM_HORIZON = Start("TRIM_HORIZON")
-LATEST = Start("LATEST")
+TRIM_HORIZON = TailStart("TRIM_HORIZON")
+LATEST = TailStart("LATEST")
 
 
-def start_of(text: str) -> Start:
+def start_of(text: str) -> TailStart:
     """The start that a person named: see `--from`. Raises ValueError for anything else.
 
     A time without a zone is local, as the times that are shown.
@@ -77,10 +77,10 @@ def start_of(text: str) -> Start:
         epoch_s = float(text)
     else:
         epoch_s = datetime.fromisoformat(text).timestamp()
-    return Start("AT_TIMESTAMP", _to_milliseconds(epoch_s))
+    return TailStart("AT_TIMESTAMP", _to_milliseconds(epoch_s))
 
 
-def _start(_context: click.Context, _option: click.Parameter, text: str | None) -> Start | None:
+def _start(_context: click.Context, _option: click.Parameter, text: str | None) -> TailStart | None:
     try:
         return None if text is None else start_of(text)
     except (ValueError, OverflowError, OSError):
@@ -107,10 +107,10 @@ def _start(_context: click.Context, _option: click.Parameter, text: str | None) 
 @json_option
 @with_connection
 def tail(
-    connection: Connection,
+    connection: ServerConnection,
     *,
     stream: str,
-    start: Start | None,
+    start: TailStart | None,
     limit: int | None,
     follow: bool,
     as_json: bool,
@@ -138,11 +138,11 @@ def tail(
 
 
 @dataclass
-class Shard:
+class TailedShard:
     """A shard that is being read."""
 
     shard_id: str
-    start: Start
+    start: TailStart
     """Where to begin again, should the iterator expire."""
     was_open: bool
     """It took records when it was listed."""
@@ -150,17 +150,17 @@ class Shard:
     due_at: float = 0.0
     is_read_up: bool = False
     """It was open, and everything in it has been returned: only new records can follow."""
-    backoff: Backoff = field(default_factory=Backoff)
+    backoff: CallBackoff = field(default_factory=CallBackoff)
 
 
 class Follower:
     """Reads all shards of a stream in turn, children after their parents."""
 
-    def __init__(self, connection: Connection, stream: str, start: Start) -> None:
+    def __init__(self, connection: ServerConnection, stream: str, start: TailStart) -> None:
         self._connection = connection
         self._stream = stream_reference(stream)
         self._start = start
-        self._reading: dict[str, Shard] = {}
+        self._reading: dict[str, TailedShard] = {}
         self._finished: set[str] = set()
 
     def pages(self, follow: bool) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -188,7 +188,7 @@ class Follower:
         # A shard that was not there at the start has no record from before it.
         self._start_ready(self._listed_shards(), TRIM_HORIZON if self._start is LATEST else self._start)
 
-    def _start_ready(self, listed: list[dict[str, Any]], start: Start) -> None:
+    def _start_ready(self, listed: list[dict[str, Any]], start: TailStart) -> None:
         """Start every shard that is neither read nor finished, and whose parents are finished.
 
         A parent that is not listed any more has left retention, and its records with it.
@@ -199,10 +199,10 @@ class Follower:
             if shard_id in self._reading or shard_id in self._finished:
                 continue
             if all(parent in self._finished or parent not in ids for parent in shard_parents(shard)):
-                self._reading[shard_id] = Shard(shard_id, start, shard_is_open(shard))
+                self._reading[shard_id] = TailedShard(shard_id, start, shard_is_open(shard))
                 self._renew(self._reading[shard_id])
 
-    def _read(self, shard: Shard) -> list[dict[str, Any]]:
+    def _read(self, shard: TailedShard) -> list[dict[str, Any]]:
         """The next page of a shard; empty also when the shard has to wait."""
         try:
             answer = self._connection.call("GetRecords", ShardIterator=shard.iterator, Limit=PAGE_RECORDS)
@@ -213,7 +213,7 @@ class Follower:
         records: list[dict[str, Any]] = answer["Records"]
         if records:
             last = records[-1]["SequenceNumber"]
-            shard.start = Start("AFTER_SEQUENCE_NUMBER", after_sequence_number=last)
+            shard.start = TailStart("AFTER_SEQUENCE_NUMBER", after_sequence_number=last)
         is_behind = answer.get("MillisBehindLatest", 0) > 0
         shard.is_read_up = shard.was_open and not is_behind
         shard.due_at = time.monotonic() + (0.0 if is_behind else POLL_S)
@@ -222,7 +222,7 @@ class Follower:
             self._finish(shard)
         return records
 
-    def _recover(self, shard: Shard, error: ApiError) -> None:
+    def _recover(self, shard: TailedShard, error: ApiError) -> None:
         """Make the best of a refused read; raises the error when nothing can be made of it."""
         if error.code == "ExpiredIteratorException":
             self._renew(shard)
@@ -233,7 +233,7 @@ class Follower:
         else:
             raise error
 
-    def _renew(self, shard: Shard) -> None:
+    def _renew(self, shard: TailedShard) -> None:
         """Take an iterator to what follows the last record seen."""
         asked_at_s = _to_milliseconds(time.time())
         try:
@@ -248,9 +248,9 @@ class Follower:
         shard.iterator = answer["ShardIterator"]
         if shard.start is LATEST:
             # A second LATEST would skip what arrives until then.
-            shard.start = Start("AT_TIMESTAMP", asked_at_s)
+            shard.start = TailStart("AT_TIMESTAMP", asked_at_s)
 
-    def _finish(self, shard: Shard) -> None:
+    def _finish(self, shard: TailedShard) -> None:
         del self._reading[shard.shard_id]
         self._finished.add(shard.shard_id)
 

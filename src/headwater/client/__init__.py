@@ -1,18 +1,18 @@
 """A producer and a consumer for applications, against AWS or any Kinesis endpoint."""
 
-from headwater.client.async_consumer import AsyncKinesisConsumer
-from headwater.client.async_producer import AsyncKinesisProducer
-from headwater.client.batch import Batch
-from headwater.client.consumer import KinesisConsumer
-from headwater.client.dead_letter_stream import DeadLetterStream
-from headwater.client.dynamodb_state import DynamoDBState
-from headwater.client.handling import HandlerFailed, RecordFailed
-from headwater.client.lease_state import LeaseLost, StateError
-from headwater.client.memory_state import MemoryState
-from headwater.client.polling import PollingPace
-from headwater.client.producer import KinesisProducer
-from headwater.client.record import Record
-from headwater.client.sqlite_state import SQLiteState
+from headwater.client.calls.record import Record
+from headwater.client.consumer.async_consumer import AsyncKinesisConsumer
+from headwater.client.consumer.batch import Batch
+from headwater.client.consumer.consumer import KinesisConsumer
+from headwater.client.consumer.dead_letter_stream import DeadLetterStream
+from headwater.client.consumer.handler_delivery import HandlerFailed, RecordFailed
+from headwater.client.consumer.polling import PollingPace
+from headwater.client.leases.dynamodb_store import DynamoDBState
+from headwater.client.leases.memory_store import MemoryState
+from headwater.client.leases.sqlite_store import SQLiteState
+from headwater.client.leases.store import LeaseLost, StateError
+from headwater.client.producer.async_producer import AsyncKinesisProducer
+from headwater.client.producer.producer import KinesisProducer
 
 __all__ = [
     "AsyncKinesisConsumer",

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from headwater.engine.limits import DAY_MS
+from headwater.engine.limits.limits import DAY_MS
 
 CommitmentStatus = Literal["ENABLED", "DISABLED", "ENABLED_UNTIL_EARLIEST_ALLOWED_END"]
 

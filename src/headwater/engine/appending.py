@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from headwater.engine.engine import Engine, Held
+from headwater.engine.engine import Engine, LiveStream
+from headwater.engine.limits.throughput_limits import StreamLimits
 from headwater.engine.routing import Routes
-from headwater.engine.throughput_limits import StreamLimits
 from headwater.model.errors import (
     InternalFailureException,
     InvalidArgumentException,
@@ -48,7 +48,7 @@ class Appended(NamedTuple):
 NOWHERE: Placement = ("", None)
 
 
-async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> Appended:
+async def append(engine: Engine, held: LiveStream, records: Sequence[NewRecord]) -> Appended:
     """Store the records in one commit, as far as the shards take them.
 
     `held` is the stream as it is served now. What fails after a reshard made a second commit
@@ -92,7 +92,7 @@ async def append(engine: Engine, held: Held, records: Sequence[NewRecord]) -> Ap
     raise InternalFailureException("Internal Service Failure")
 
 
-async def append_one(engine: Engine, held: Held, record: NewRecord, size: int) -> Placement:
+async def append_one(engine: Engine, held: LiveStream, record: NewRecord, size: int) -> Placement:
     """Store one record of so many bytes: `append` without what it does for many. Raises the same."""
     stream, routes, limits = held.stream, held.routes, held.limits
     data, partition_key, _ = record
@@ -114,7 +114,7 @@ async def append_one(engine: Engine, held: Held, record: NewRecord, size: int) -
     return shard_id, record_sequence_number(base, epoch_s, position, arrival_ms)
 
 
-class _Share:
+class _RouteShare:
     """What one shard gets of a request: which records, their payloads, and the bytes of all."""
 
     __slots__ = ("indexes", "payloads", "size")
@@ -128,16 +128,16 @@ class _Share:
 def _share_out(
     records: Sequence[NewRecord],
     pending: Sequence[int],
-    held: Held,
+    held: LiveStream,
     limits: StreamLimits | None,
     placements: list[Placement],
     now_ms: int,
-) -> dict[int, _Share]:
+) -> dict[int, _RouteShare]:
     """The pending records that their shards take now, by route; `placements` notes which they do not."""
     routes = held.routes
     by_turn = held.stream.distribution == "AUTO"
     encrypted = held.stream.encryption_type == "KMS"
-    shares: dict[int, _Share] = {}
+    shares: dict[int, _RouteShare] = {}
     if limits is not None:
         _begin_window(held, limits, now_ms)
     for index in pending:
@@ -151,14 +151,14 @@ def _share_out(
                 continue
         share = shares.get(route_at)
         if share is None:
-            share = shares[route_at] = _Share()
+            share = shares[route_at] = _RouteShare()
         share.indexes.append(index)
         share.payloads.append(encode_payload(data, partition_key, encrypted=encrypted))
         share.size += len(data) if partition_key is None else len(data) + len(partition_key.encode())
     return shares
 
 
-def _begin_window(held: Held, limits: StreamLimits, now_ms: int) -> None:
+def _begin_window(held: LiveStream, limits: StreamLimits, now_ms: int) -> None:
     """See to it that the load of an on-demand stream is looked at."""
     if held.stream.mode == "ON_DEMAND":
         held.due_ms = min(held.due_ms, limits.load.begin(now_ms))

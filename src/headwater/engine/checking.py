@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
+from headwater.model.completion import drive
 from headwater.model.hash_key import HASH_KEY_MAX
 from headwater.model.record import decode_payloads, record_size, size_of
 from headwater.model.shard import Shard, shard_id_of
 from headwater.model.stream import Stream
-from headwater.storage.completion import drive
 from headwater.storage.interface import Run, Store, StoreUnavailable
 
 _RECORDS_PER_READ = 10_000

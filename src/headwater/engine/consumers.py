@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from headwater.engine.limits import CREATING_CONSUMERS_MAX
+from headwater.engine.limits.limits import CREATING_CONSUMERS_MAX
 from headwater.model.arn import ConsumerName, consumer_arn
 from headwater.model.consumer import Consumer
 from headwater.model.errors import (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal, Protocol
 
-from headwater.engine.caller import Caller
+from headwater.model.caller import Caller
 from headwater.model.errors import KMSNotFoundException, NamedError
 
 KeyState = Literal["Usable", "Unknown", "Disabled", "PendingDeletion"]

@@ -9,7 +9,7 @@ no trace.
 Time has an effect in two ways: a request that finds something due applies it
 first, and the server's tick applies what no request has asked about.
 
-The engine refuses to know HTTP, JSON, files, and any clock or randomness other
+The engine refuses to know HTTP, JSON, files, and any clock or random_bytes other
 than those passed in.
 """
 
@@ -23,26 +23,26 @@ import msgspec
 
 from headwater.engine.account import AccountSettings
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
-from headwater.engine.caller import Caller
 from headwater.engine.checking import check_streams
 from headwater.engine.encryption_key import KeyDirectory
-from headwater.engine.enforcement import Enforcement, Rule
-from headwater.engine.log_sizes import LogSizes
-from headwater.engine.metrics import Metrics
-from headwater.engine.on_demand_scaling import next_look_ms, scaling_step
+from headwater.engine.limits.enforcement import Enforcement, Rule
+from headwater.engine.limits.on_demand_scaling import next_look_ms, scaling_step
+from headwater.engine.limits.throughput_limits import StreamLimits
+from headwater.engine.metrics.log_sizes import LogSizes
+from headwater.engine.metrics.metrics import Metrics
+from headwater.engine.metrics.stream_metrics import StreamMetrics
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
 from headwater.engine.routing import Routes
-from headwater.engine.sealed_token import KEY_BYTES, Sealer
 from headwater.engine.settings import Settings
 from headwater.engine.stream_lifecycle import advance, begin, next_due_ms
-from headwater.engine.stream_metrics import StreamMetrics
-from headwater.engine.throughput_limits import StreamLimits
+from headwater.engine.tokens.sealed_token import KEY_BYTES, Sealer
 from headwater.model.arn import StreamName
+from headwater.model.caller import Caller
 from headwater.model.clock import Clock
+from headwater.model.completion import Completion, drive
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
 from headwater.model.stream import SERVING, Stream
-from headwater.storage.completion import Completion, drive
 from headwater.storage.interface import Change, Store, StoreUnavailable
 
 _STREAM_KEY = "stream"
@@ -53,7 +53,7 @@ _RETENTION_SWEEP_MS = 10_000
 _stream_decoder = msgspec.msgpack.Decoder(Stream)
 _account_decoder = msgspec.msgpack.Decoder(AccountSettings)
 
-Randomness = Callable[[int], bytes]
+RandomBytes = Callable[[int], bytes]
 """Gives so many random bytes."""
 
 Stopwatch = Callable[[], float]
@@ -64,7 +64,7 @@ def _stands_still() -> float:
     return 0.0
 
 
-class Held:
+class LiveStream:
     """A stream in memory: its committed value, and what the hot paths derive from it."""
 
     __slots__ = (
@@ -123,19 +123,19 @@ class Engine:
         store: Store,
         clock: Clock,
         settings: Settings,
-        randomness: Randomness,
+        random_bytes: RandomBytes,
         stopwatch: Stopwatch = _stands_still,
     ) -> None:
         self.store = store
         self.settings = settings
         self._clock = clock
-        self._randomness = randomness
+        self._random_bytes = random_bytes
         self.stopwatch = stopwatch
         self.metrics = Metrics(clock)
         self.key_directory: KeyDirectory | None = None
         """Who knows KMS keys, if anybody does."""
         self.log_sizes = LogSizes()
-        self._streams: dict[StreamName, Held] = {}
+        self._streams: dict[StreamName, LiveStream] = {}
         self._accounts: dict[Caller, _HeldAccount] = {}
         self._unsaved: dict[str, bytes] = {}
         """Metadata that the store may not hold yet."""
@@ -153,7 +153,7 @@ class Engine:
         """Find everything that the store holds. Call once, first."""
         seal_key = self._load()
         if seal_key is None:
-            seal_key = self._randomness(KEY_BYTES)
+            seal_key = self._random_bytes(KEY_BYTES)
             # Nobody waits for it: whatever is acknowledged later is committed after it. Should this
             # fail, the first stream brings it along, without which nothing is sealed.
             self._unsaved = {_SEAL_KEY: seal_key}
@@ -212,11 +212,11 @@ class Engine:
 
     def new_log_id(self) -> int:
         """A number that no log has had: 63 random bits."""
-        return int.from_bytes(self._randomness(8), "big") >> 1
+        return int.from_bytes(self._random_bytes(8), "big") >> 1
 
     # Finding streams
 
-    def held(self, name: StreamName) -> Held:
+    def held(self, name: StreamName) -> LiveStream:
         """The stream as it is held now, due transitions or not.
 
         Raises ResourceNotFoundException.
@@ -237,14 +237,14 @@ class Engine:
             held = self.held(name)
         return held.stream
 
-    def settled(self, name: StreamName) -> Held | None:
+    def settled(self, name: StreamName) -> LiveStream | None:
         """The stream if it serves records and nothing about it is due; else `None`: `serving` knows more."""
         held = self._streams.get(name)
         if held is None or not held.serving or held.due_ms <= self._clock.now_ms():
             return None
         return held
 
-    async def serving(self, name: StreamName) -> Held:
+    async def serving(self, name: StreamName) -> LiveStream:
         """The stream if it takes and gives records.
 
         Raises ResourceNotFoundException for one that is CREATING or DELETING, too.
@@ -291,7 +291,7 @@ class Engine:
 
     def _hold(self, stream: Stream, version: int) -> None:
         name = stream.full_name
-        held = self._streams[name] = Held(stream, version, self.metrics.stream(name))
+        held = self._streams[name] = LiveStream(stream, version, self.metrics.stream(name))
         self.enforcement.begin(held)
 
     async def revise(self, name: StreamName, change: Callable[[Stream], Revision]) -> Stream | None:
@@ -311,7 +311,7 @@ class Engine:
         assert stream is not None
         return stream
 
-    async def _commit(self, held: Held, revision: Revision) -> bool:
+    async def _commit(self, held: LiveStream, revision: Revision) -> bool:
         """Whether the revision of what is held now was committed; if so, it is held."""
         if revision.stream == held.stream:
             return True
@@ -438,7 +438,7 @@ class Engine:
             for name in list(self._streams):
                 await self._expire(name)
 
-    async def _advance(self, held: Held) -> None:
+    async def _advance(self, held: LiveStream) -> None:
         """Commit what is due. Whoever comes while that is under way waits for its end.
 
         When the store cannot take it now, the stream stays as it is: it can still be read,
@@ -460,7 +460,7 @@ class Engine:
             for moved in awaiting:
                 moved.resolve(None)
 
-    async def _follow_load(self, held: Held) -> None:
+    async def _follow_load(self, held: LiveStream) -> None:
         """Begin to scale a limited on-demand stream as its load asks for."""
         stream, limits, now_ms = held.stream, held.limits, self._clock.now_ms()
         if limits is None or self._streams.get(stream.full_name) is not held:

@@ -12,7 +12,7 @@ Rules, as the API's documentation and the client libraries have them:
 - nothing is read while the reader is slow, so memory does not grow with it.
 
 A subscription is moved by three things: commits to its log, the engine's tick,
-and its reader. It refuses to know connections and encodings: it talks to a `Sink`.
+and its reader. It refuses to know connections and encodings: it talks to a `EventSink`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from headwater.engine.active_subscription import SubscriptionKey
-from headwater.engine.engine import Engine, Held
-from headwater.engine.reading import Reading, read_shard
-from headwater.engine.token_bucket import TokenBucket
+from headwater.engine.engine import Engine, LiveStream
+from headwater.engine.limits.token_bucket import TokenBucket
+from headwater.engine.reading import ShardPage, read_shard
+from headwater.model.completion import drive
 from headwater.model.errors import (
     InternalFailureException,
     KinesisError,
@@ -33,7 +34,6 @@ from headwater.model.errors import (
 )
 from headwater.model.sequence_number import record_sequence_number, sequence_base
 from headwater.model.shard import Shard, shard_id_of
-from headwater.storage.completion import drive
 from headwater.storage.interface import StoreError
 
 SUBSCRIPTION_LIFE_MS = 300_000
@@ -44,10 +44,10 @@ EVENT_RECORDS_MAX = 10_000
 EVENT_MAX_BYTES = 1024 * 1024
 
 
-class Event(NamedTuple):
+class FanOutEvent(NamedTuple):
     """What one push tells."""
 
-    reading: Reading
+    reading: ShardPage
     continuation_sequence_number: str | None
     """Where to subscribe again; `None` at the end of a closed shard."""
 
@@ -56,10 +56,10 @@ class BrokenOff(KinesisError):
     """In place of an error of the API: the events are to stop as if the network had failed."""
 
 
-class Sink(Protocol):
+class EventSink(Protocol):
     """Where a subscription's events go. `fail` or `end` is called last, and once."""
 
-    def event(self, event: Event) -> None:
+    def event(self, event: FanOutEvent) -> None:
         """Take an event."""
 
     def fail(self, error: KinesisError) -> None:
@@ -69,7 +69,7 @@ class Sink(Protocol):
         """The subscription has ended."""
 
 
-class _Ending(NamedTuple):
+class _EndReason(NamedTuple):
     events: int
     """So many are still sent."""
     error: KinesisError | None
@@ -83,7 +83,7 @@ class Subscription:
         self._key = key
         self._metrics = engine.held(key.stream).metrics
         self._position = position
-        self._sink: Sink | None = None
+        self._sink: EventSink | None = None
         self._started_ms = engine.now_ms()
         self._last_event_ms = 0
         self._held_back = False
@@ -92,7 +92,7 @@ class Subscription:
         self._pumping = False
         self._pump_again = False
         self._unwatch: list[Callable[[], None]] = []
-        self._ending: _Ending | None = None
+        self._ending: _EndReason | None = None
         """An end that was asked for."""
 
     @property
@@ -100,7 +100,7 @@ class Subscription:
         """When it was subscribed."""
         return self._started_ms
 
-    def start(self, sink: Sink) -> None:
+    def start(self, sink: EventSink) -> None:
         """Begin to push; the first event comes at once, empty if there is nothing to read."""
         engine, key = self._engine, self._key
         before = engine.subscriptions.get(key)
@@ -137,7 +137,7 @@ class Subscription:
 
     def end_after(self, events: int, error: KinesisError | None) -> None:
         """End on purpose after so many further events: cleanly, or with an error."""
-        self._ending = _Ending(events, error)
+        self._ending = _EndReason(events, error)
         if self._sink is not None:
             self._end_if_asked()
 
@@ -205,20 +205,20 @@ class Subscription:
                 rate.use(reading.size)
             if reading.next_position is None:
                 self._finish()
-                sink.event(Event(reading, None))
+                sink.event(FanOutEvent(reading, None))
                 sink.end()
                 return
             self._position = reading.next_position
             # As records arrive, so that it does not go back when the machine's clock does.
             arrival_ms = self._engine.arrival_ms()
-            sink.event(Event(reading, _continuation(reading, reading.next_position, arrival_ms)))
+            sink.event(FanOutEvent(reading, _continuation(reading, reading.next_position, arrival_ms)))
             if self._ending is not None:
                 self._ending = self._ending._replace(events=self._ending.events - 1)
                 self._end_if_asked()
             if not reading.records:
                 return
 
-    def _count(self, reading: Reading) -> None:
+    def _count(self, reading: ShardPage) -> None:
         self._metrics.event(
             self._key.consumer_name,
             reading.shard.shard_id,
@@ -227,7 +227,7 @@ class Subscription:
             reading.millis_behind_latest,
         )
 
-    def _rate(self, held: Held, shard: Shard) -> tuple[TokenBucket | None, int]:
+    def _rate(self, held: LiveStream, shard: Shard) -> tuple[TokenBucket | None, int]:
         """What the consumer may be pushed, if the stream is limited, and the bytes of one event."""
         limits = held.limits
         if limits is None:
@@ -239,7 +239,7 @@ class Subscription:
     def _is_event_due(self, now_ms: int) -> bool:
         return now_ms - self._last_event_ms >= IDLE_EVENT_MS
 
-    async def _find_shard(self) -> tuple[Held, Shard]:
+    async def _find_shard(self) -> tuple[LiveStream, Shard]:
         """The stream and shard as they are now. Raises ResourceNotFoundException when either is gone."""
         key = self._key
         held = await self._engine.serving(key.stream)
@@ -261,7 +261,7 @@ class Subscription:
         if sink is not None:
             sink.fail(error)
 
-    def _finish(self) -> Sink | None:
+    def _finish(self) -> EventSink | None:
         """Let go of everything; the sink, if it has not been told of an end yet."""
         sink, self._sink = self._sink, None
         for unwatch in self._unwatch:
@@ -292,7 +292,7 @@ def _in_use(key: SubscriptionKey) -> ResourceInUseException:
     )
 
 
-def _continuation(reading: Reading, next_position: int, arrival_ms: int) -> str:
+def _continuation(reading: ShardPage, next_position: int, arrival_ms: int) -> str:
     """The number of the last record; without records, one that lies between it and the next record's.
 
     So it moves forward while nothing is written, and either way of subscribing with

@@ -12,9 +12,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from headwater.engine.engine import Engine, Held
-from headwater.engine.iterator_token import Iterator, issue_iterator, read_iterator
-from headwater.engine.limits import ITERATOR_LIFE_MS, READ_MAX_BYTES
+from headwater.engine.engine import Engine, LiveStream
+from headwater.engine.limits.limits import ITERATOR_LIFE_MS, READ_MAX_BYTES
+from headwater.engine.tokens.iterator_token import IteratorToken, issue_iterator, read_iterator
 from headwater.model.arn import StreamName
 from headwater.model.errors import (
     ExpiredIteratorException,
@@ -29,7 +29,7 @@ from headwater.model.stream import Stream
 from headwater.storage.interface import Run
 
 
-class Reading(NamedTuple):
+class ShardPage(NamedTuple):
     """One page of a shard."""
 
     shard: Shard
@@ -50,7 +50,7 @@ async def read_shard(
     position: int,
     limit: int,
     max_bytes: int = READ_MAX_BYTES,
-) -> Reading:
+) -> ShardPage:
     """The records of a shard from `position` on: at most `limit`, and `max_bytes` of data and keys."""
     now_ms = engine.now_ms()
     # The tip is taken first: a record that arrives while the log is read must not be skipped.
@@ -60,7 +60,7 @@ async def read_shard(
     next_position = runs[-1].position + len(runs[-1].payloads) if runs else max(position, tip)
     caught_up = next_position >= tip
     ended = caught_up and not shard.is_open
-    return Reading(
+    return ShardPage(
         shard=shard,
         records=_numbered(shard, runs),
         size=engine.log_sizes.size_of(shard.log_id, runs),
@@ -72,7 +72,7 @@ async def read_shard(
 
 async def open_iterator(
     engine: Engine, token: str, account_id: str, region: str
-) -> tuple[Iterator, Held, Shard]:
+) -> tuple[IteratorToken, LiveStream, Shard]:
     """The iterator of a token, with its stream and shard as they are now.
 
     Raises InvalidArgumentException for a token that was not issued here for this
@@ -97,7 +97,7 @@ async def open_iterator(
 
 def iterator_at(engine: Engine, stream: Stream, shard: Shard, position: int) -> str:
     """The token of an iterator that is issued now."""
-    iterator = Iterator(engine.now_ms(), stream.full_name, stream.created_ms, shard.index, position)
+    iterator = IteratorToken(engine.now_ms(), stream.full_name, stream.created_ms, shard.index, position)
     return issue_iterator(engine.iterators, iterator)
 
 
@@ -117,7 +117,7 @@ def shard_gone(name: StreamName, shard_id: str) -> ResourceNotFoundException:
     )
 
 
-def _shard_gone(iterator: Iterator) -> ResourceNotFoundException:
+def _shard_gone(iterator: IteratorToken) -> ResourceNotFoundException:
     return shard_gone(iterator.stream, shard_id_of(iterator.shard_index))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from headwater.engine.caller import Caller
-from headwater.engine.limits import TAGS_MAX
+from headwater.engine.limits.limits import TAGS_MAX
 from headwater.model.arn import StreamName
+from headwater.model.caller import Caller
 from headwater.model.errors import (
     InvalidArgumentException,
     LimitExceededException,

@@ -6,21 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from headwater.engine.engine import Engine
-from headwater.lambda_.alias_operations import alias_operations
-from headwater.lambda_.asynchronous_invocations import AsynchronousInvocations
-from headwater.lambda_.code_source import CodeSource
-from headwater.lambda_.destination_sender import DestinationSender
-from headwater.lambda_.function_access import guarded
-from headwater.lambda_.function_metrics import FunctionMetrics
-from headwater.lambda_.function_operations import function_operations
-from headwater.lambda_.function_routes import function_routes
-from headwater.lambda_.function_settings_operations import function_settings_operations
-from headwater.lambda_.function_variables import FunctionCredentials
-from headwater.lambda_.functions import Functions, FunctionSettings
-from headwater.lambda_.invoke_operation import invoke_operation
-from headwater.lambda_.lambda_service import LambdaService
-from headwater.lambda_.permission_operations import permission_operations
-from headwater.lambda_.version_operations import version_operations
+from headwater.lambda_.functions.access import guarded
+from headwater.lambda_.functions.alias_operations import alias_operations
+from headwater.lambda_.functions.asynchronous_invocations import AsynchronousInvocations
+from headwater.lambda_.functions.code_source import CodeSource
+from headwater.lambda_.functions.functions import Functions, FunctionSettings
+from headwater.lambda_.functions.invoke_operation import invoke_operation
+from headwater.lambda_.functions.metrics import FunctionMetrics
+from headwater.lambda_.functions.operations import function_operations
+from headwater.lambda_.functions.permission_operations import permission_operations
+from headwater.lambda_.functions.routes import function_routes
+from headwater.lambda_.functions.settings_operations import function_settings_operations
+from headwater.lambda_.functions.variables import FunctionCredentials
+from headwater.lambda_.functions.version_operations import version_operations
+from headwater.lambda_.mappings.destination_sender import DestinationSender
+from headwater.lambda_.service import LambdaService
 from headwater.model.clock import Clock
 from headwater.wire.signature_v4 import Key
 

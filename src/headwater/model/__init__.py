@@ -1,1 +1,4 @@
-"""Values and rules of streams. Knows no bytes on a wire, no files, no sockets."""
+"""The values that every layer speaks of, and their rules: ARN, hash key, shard, record, errors.
+
+Refuses to know bytes on a wire, files, sockets and what a request is.
+"""

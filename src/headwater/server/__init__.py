@@ -1,1 +1,4 @@
-"""Sockets and what is decided before an operation runs. Does not know what an operation means."""
+"""From a request to an answer: checks in AWS's order, wire formats, faults, the log, the server's own routes.
+
+Refuses to know what an operation means.
+"""

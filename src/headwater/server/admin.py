@@ -15,9 +15,9 @@ import msgspec
 
 from headwater import __version__
 from headwater.model.clock import AdjustableClock
-from headwater.server.exchange import Answer, BodySource, Fields
+from headwater.model.completion import Completion
+from headwater.server.http.exchange import Answer, BodySource, Fields
 from headwater.server.refused import Refused
-from headwater.storage.completion import Completion
 from headwater.wire.json_format import UNREADABLE
 
 PREFIX = b"/_headwater/"

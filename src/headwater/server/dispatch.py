@@ -29,7 +29,8 @@ from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 from headwater.api.streamed_answer import StreamedAnswer
-from headwater.engine.caller import Caller
+from headwater.model.caller import Caller
+from headwater.model.completion import drive
 from headwater.model.durations import BOUNDS_S
 from headwater.model.errors import (
     AccessDeniedException,
@@ -37,13 +38,15 @@ from headwater.model.errors import (
     SerializationException,
     UnknownOperationException,
 )
-from headwater.server import cross_origin, host_names
+from headwater.server.access import cross_origin, host_names
+from headwater.server.access.authentication import Authentication
+from headwater.server.access.cross_origin import OriginPolicy
+from headwater.server.access.host_names import HostPolicy
 from headwater.server.admin import PREFIX as OWN_ROUTES
 from headwater.server.admin import REVEALING, Admin, Streamed
-from headwater.server.authentication import Authentication
-from headwater.server.cross_origin import OriginPolicy
 from headwater.server.event_source import EVENT_STREAM_FIELDS, EventSource
-from headwater.server.exchange import (
+from headwater.server.fault_injection import FaultInjection, Unanswered
+from headwater.server.http.exchange import (
     Answer,
     BodySource,
     Cut,
@@ -56,9 +59,7 @@ from headwater.server.exchange import (
     Wait,
     in_place_of_answer,
 )
-from headwater.server.fault_injection import FaultInjection, Unanswered
-from headwater.server.host_names import HostPolicy
-from headwater.server.neighbours import Neighbour, service_of
+from headwater.server.neighbour import Neighbour, service_of
 from headwater.server.request_counts import (
     OWN_ROUTE,
     UNKNOWN,
@@ -68,7 +69,6 @@ from headwater.server.request_counts import (
 )
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import AMZ_JSON, EMPTY_BODY_FORMATS, WireFormat
-from headwater.storage.completion import drive
 from headwater.storage.interface import StoreInDoubt, StoreUnavailable
 from headwater.wire import error_format
 
@@ -158,7 +158,7 @@ class Dispatch:
         headers = request.headers
         target = headers.get(b"x-amz-target", b"")
         name, counts = self._call_kinds.get(target) or (_plain_name(request), self._unknown)
-        call = Call(name, counts, self._ids, self._log, respond)
+        call = DispatchedCall(name, counts, self._ids, self._log, respond)
         host = headers.get(b"host")
         if not self._hosts.admits(host):
             call.answer(host_names.unknown(host or b""), "UnknownHost", (host or b"").decode("latin-1"))
@@ -184,11 +184,13 @@ class Dispatch:
 
     def refuse(self, refusal: Refusal, respond: Respond) -> None:
         """Answer what is not a request."""
-        call = Call("HTTP", self._unreadable, self._ids, self._log, respond)
+        call = DispatchedCall("HTTP", self._unreadable, self._ids, self._log, respond)
         body = AMZ_JSON.encode({"__type": refusal.code, "message": refusal.message})
         call.answer(Answer(refusal.status, AMZ_JSON.fields, body), refusal.code, refusal.message)
 
-    def _fail_of_form(self, request: HttpRequest, operation: OperationRow | None, call: Call) -> None:
+    def _fail_of_form(
+        self, request: HttpRequest, operation: OperationRow | None, call: DispatchedCall
+    ) -> None:
         """Answer a request of which something is wrong before its body counts."""
         content_type = _without_parameters(request.headers.get(b"content-type", b""))
         if request.method != b"POST":
@@ -202,7 +204,7 @@ class Dispatch:
             service, _, name = request.headers.get(b"x-amz-target", b"").partition(b".")
             call.fail_as(AS_XML, UnknownOperationException() if service and name else _access_denied())
 
-    def _admit_origin(self, request: HttpRequest, call: Call) -> bool:
+    def _admit_origin(self, request: HttpRequest, call: DispatchedCall) -> bool:
         """Whether the request goes on; otherwise it has been answered."""
         origin = request.headers[b"origin"]
         if not self._origins.trusts(origin):
@@ -215,7 +217,7 @@ class Dispatch:
             return True
         return False
 
-    def _run_admin(self, request: HttpRequest, call: Call) -> None:
+    def _run_admin(self, request: HttpRequest, call: DispatchedCall) -> None:
         changes, reveals = request.method in CHANGING_METHODS, request.path in REVEALING
         call.counts = self._own_route
         call.level = "info" if changes or reveals else "debug"
@@ -230,7 +232,7 @@ class Dispatch:
         asked = request.body if changes else request.target.partition(b"?")[2]
         drive(self._admin.answer(request.method, request.path, asked), call.finish_admin)
 
-    def _run_neighbour(self, request: HttpRequest, call: Call) -> bool:
+    def _run_neighbour(self, request: HttpRequest, call: DispatchedCall) -> bool:
         """Whether a neighbour answers the request."""
         service = service_of(request)
         neighbour = next((each for each in self._neighbours if each.takes(request, service)), None)
@@ -248,7 +250,7 @@ class Dispatch:
         return True
 
     def _neighbour_answered(
-        self, call: Call, neighbour: Neighbour, request: HttpRequest, task: asyncio.Task[Answer]
+        self, call: DispatchedCall, neighbour: Neighbour, request: HttpRequest, task: asyncio.Task[Answer]
     ) -> None:
         self._tasks.discard(task)
         if task.cancelled():
@@ -260,7 +262,7 @@ class Dispatch:
         else:
             call.answer(neighbour.refuse(request, call.as_kinesis_error(error)))
 
-    def _run(self, name: str, handler: Handler, request: HttpRequest, call: Call) -> None:
+    def _run(self, name: str, handler: Handler, request: HttpRequest, call: DispatchedCall) -> None:
         body = request.body
         try:
             body = self._authentication.payload(request)
@@ -279,7 +281,7 @@ class Dispatch:
         drive(handler(self._engine, caller, accepted), call.finish)
 
 
-class Call:
+class DispatchedCall:
     """One request's way to its answer and its line in the log."""
 
     __slots__ = (

@@ -8,9 +8,9 @@ wait for it before they give the stream to their caller.
 from __future__ import annotations
 
 from headwater.api.streamed_answer import StreamedAnswer
-from headwater.engine.fan_out import BrokenOff, Event
+from headwater.engine.fan_out import BrokenOff, FanOutEvent
 from headwater.model.errors import KinesisError
-from headwater.server.exchange import BodyWriter, Fields
+from headwater.server.http.exchange import BodyWriter, Fields
 from headwater.server.wire_formats import WireFormat
 from headwater.wire import error_format, event_stream
 
@@ -49,7 +49,7 @@ class EventSource:
 
     # What the subscription calls.
 
-    def event(self, event: Event) -> None:
+    def event(self, event: FanOutEvent) -> None:
         """Send an event."""
         if self._writer is not None:
             payload = self._format.encode(self._answer.describe(event))

@@ -19,11 +19,10 @@ from headwater.api.fault_subject import subject_of
 from headwater.api.operation import Handler
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.api.throttled_records import put_unless_throttled
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.fan_out import BrokenOff
-from headwater.engine.faults import (
-    Cut,
+from headwater.engine.faults.faults import (
+    CutConnection,
     Delay,
     EndOpenSubscriptions,
     EndSubscription,
@@ -37,13 +36,14 @@ from headwater.engine.faults import (
     Subject,
     Throttle,
 )
-from headwater.engine.limits import ITERATOR_LIFE_MS
+from headwater.engine.limits.limits import ITERATOR_LIFE_MS
+from headwater.engine.limits.throughput_limits import rate_exceeded
 from headwater.engine.reading import iterator_expired
-from headwater.engine.throughput_limits import rate_exceeded
+from headwater.model.caller import Caller
+from headwater.model.completion import Completion
 from headwater.model.errors import KinesisError, NamedError, ProvisionedThroughputExceededException
 from headwater.model.shard import shard_id_of
-from headwater.server.exchange import Wait
-from headwater.storage.completion import Completion
+from headwater.server.http.exchange import Wait
 from headwater.storage.interface import StoreError
 
 HoldBack = Callable[[Wait], None]
@@ -87,7 +87,7 @@ class FaultInjection:
             error = refusal  # what is to come late, or never, may be an error, too
         if late_ms:
             await held_back(hold_back, late_ms)
-        if any(isinstance(fault, Cut) for _, fault, _ in met):
+        if any(isinstance(fault, CutConnection) for _, fault, _ in met):
             raise Unanswered("cut off by a fault")
         if error is not None:
             raise error
@@ -112,7 +112,7 @@ class FaultInjection:
             case ExpireIterator():
                 now_ms = self._engine.now_ms()
                 raise iterator_expired(now_ms - ITERATOR_LIFE_MS - 1000, now_ms)
-            case Cut(when="before"):
+            case CutConnection(when="before"):
                 raise Unanswered("cut off by a fault")
 
     def _rate_exceeded(self, subject: Subject, pieces: list[int]) -> str | None:

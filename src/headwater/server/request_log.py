@@ -27,7 +27,7 @@ NOT_OFFERED = 501
 MARKS = {level: level.upper().ljust(7) for level in LEVELS}
 
 
-class Sink(Protocol):
+class LogSink(Protocol):
     """Takes finished lines."""
 
     def __call__(self, text: str, /) -> object:
@@ -39,7 +39,7 @@ class RequestLog:
 
     def __init__(
         self,
-        write: Sink,
+        write: LogSink,
         clock: Clock,
         schedule: Callable[[Callable[[], None]], object],
         log_format: str = "text",

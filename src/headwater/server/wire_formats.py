@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from headwater.api.constraints import accept, accept_document
+from headwater.api.validation.constraints import accept, accept_document
 from headwater.model.errors import KinesisError
-from headwater.server.exchange import Fields
+from headwater.server.http.exchange import Fields
 from headwater.wire import cbor_format, error_format, json_format
 
 

@@ -26,9 +26,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from headwater.model.completion import Completion
 from headwater.model.record import Payload
 from headwater.storage.commit_times import CommitTimes
-from headwater.storage.completion import Completion
 
 Post = Callable[[Callable[[], None]], None]
 """Runs a callback soon, on the thread that runs the engine. Callable from any thread."""

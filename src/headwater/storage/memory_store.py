@@ -16,8 +16,8 @@ from operator import itemgetter
 from time import perf_counter
 from typing import TypeVar
 
+from headwater.model.completion import Completion
 from headwater.storage.commit_times import CommitTimes
-from headwater.storage.completion import Completion
 from headwater.storage.interface import (
     Change,
     Entry,
@@ -27,7 +27,7 @@ from headwater.storage.interface import (
     Run,
     StoreUnavailable,
 )
-from headwater.storage.record_format import metadata_key
+from headwater.storage.lmdb.record_format import metadata_key
 from headwater.storage.watchers import Watchers, deliver
 
 T = TypeVar("T")

@@ -16,11 +16,11 @@ from typing import TypedDict
 
 import lmdb
 
-from headwater.storage import data_file, temporary_folder
-from headwater.storage.data_file import DATA_FILE, NEW_DATA_FILE
 from headwater.storage.directory_lock import LOCK_FILE, DirectoryLock
 from headwater.storage.interface import Post, StoreUnavailable, StoreUnreadable
-from headwater.storage.lmdb_store import LmdbStore
+from headwater.storage.lmdb import data_file, temporary_folder
+from headwater.storage.lmdb.data_file import DATA_FILE, NEW_DATA_FILE
+from headwater.storage.lmdb.store import LmdbStore
 
 
 class _Told(TypedDict):

@@ -128,11 +128,11 @@ def deaggregate(data: bytes) -> list[UserRecord] | None:
         return None
     try:
         return _user_records(message)
-    except (_Malformed, IndexError):
+    except (_MalformedAggregate, IndexError):
         return None
 
 
-class _Malformed(ValueError):
+class _MalformedAggregate(ValueError):
     """The bytes are no such message."""
 
 
@@ -176,7 +176,7 @@ def _record(message: bytes, at: int, end: int) -> tuple[int, int | None, bytes]:
         else:
             at = _skip(message, at, end, tag)
     if at != end or partition_key is None or data is None:
-        raise _Malformed
+        raise _MalformedAggregate
     return partition_key, explicit_hash_key, data
 
 
@@ -184,7 +184,7 @@ def _read_length(message: bytes, at: int, end: int) -> tuple[int, int]:
     """Where a member that tells its length starts, and where it ends."""
     length, start = _read_varint(message, at)
     if start + length > end:
-        raise _Malformed
+        raise _MalformedAggregate
     return start, start + length
 
 
@@ -199,14 +199,14 @@ def _read_varint(message: bytes, at: int) -> tuple[int, int]:
         if byte < 128:
             return number & (2**64 - 1), position + 1
         shift += 7
-    raise _Malformed
+    raise _MalformedAggregate
 
 
 def _skip(message: bytes, at: int, end: int, tag: int) -> int:
     """The position after a member that is not known."""
     kind = tag & 7
     if tag >> 3 == 0:
-        raise _Malformed
+        raise _MalformedAggregate
     if kind == _VARINT:
         _, at = _read_varint(message, at)
     elif kind == _LENGTH:
@@ -214,9 +214,9 @@ def _skip(message: bytes, at: int, end: int, tag: int) -> int:
     elif kind in (_FIXED_32, _FIXED_64):
         at += 4 if kind == _FIXED_32 else 8
     else:  # a group, which no version of the format has had
-        raise _Malformed
+        raise _MalformedAggregate
     if at > end:
-        raise _Malformed
+        raise _MalformedAggregate
     return at
 
 

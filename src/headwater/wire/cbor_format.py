@@ -60,11 +60,11 @@ _UP_TO_BREAK = -1
 _TAG_TIME, _TAG_BIGNUM, _TAG_NEGATIVE_BIGNUM = 1, 2, 3
 
 
-class _Malformed(ValueError):
+class _MalformedCbor(ValueError):
     """The body is not CBOR, or not CBOR that a request can be."""
 
 
-_UNREADABLE = (_Malformed, IndexError, UnicodeDecodeError, struct.error)
+_UNREADABLE = (_MalformedCbor, IndexError, UnicodeDecodeError, struct.error)
 
 
 class _Room:
@@ -80,7 +80,7 @@ class _Room:
         """Go one level down."""
         self.levels -= 1
         if self.levels < 0:
-            raise _Malformed
+            raise _MalformedCbor
 
     def leave(self) -> None:
         """Come back up."""
@@ -90,7 +90,7 @@ class _Room:
         """Read one more item."""
         self.items -= 1
         if self.items < 0:
-            raise _Malformed
+            raise _MalformedCbor
 
 
 _Reader = Callable[[bytes, int, _Room], tuple[Any, int]]
@@ -108,7 +108,7 @@ def decode(body: bytes) -> dict[str, Any]:
 
 
 def _read_refused(_body: bytes, _at: int, _room: _Room) -> tuple[Any, int]:
-    raise _Malformed
+    raise _MalformedCbor
 
 
 def _constant(value: object) -> _Reader:
@@ -196,7 +196,7 @@ def _joined(body: bytes, at: int, room: _Room, kind: int) -> tuple[bytearray, in
     while (first := body[at]) != _BREAK:
         room.take()
         if first - kind not in _DEFINITE:
-            raise _Malformed
+            raise _MalformedCbor
         chunk, at = _READERS[_BYTES + first - kind](body, at, room)
         joined += chunk
     return joined, at + 1
@@ -259,7 +259,7 @@ def _members(body: bytes, at: int, room: _Room, left: int) -> tuple[dict[str, An
         left -= 1
         room.items -= 1
         if room.items < 0:
-            raise _Malformed
+            raise _MalformedCbor
         if _TEXT <= first < _LONG_TEXT:
             start = at + 1
             at = start + first - _TEXT
@@ -301,13 +301,13 @@ def _tagged(size: int) -> _Reader:
 
 def _time(value: object) -> Instant:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _Malformed
+        raise _MalformedCbor
     return Instant(round(max(-_TIME_LIMIT_MS, min(value, _TIME_LIMIT_MS))))
 
 
 def _bignum(value: object) -> int:
     if not isinstance(value, bytes):
-        raise _Malformed
+        raise _MalformedCbor
     return int.from_bytes(value, "big")
 
 

@@ -45,7 +45,7 @@ class MalformedEventStream(ValueError):
     """The bytes are no event stream; the message says what is wrong."""
 
 
-class Message(NamedTuple):
+class EventStreamMessage(NamedTuple):
     """One message of a stream."""
 
     headers: dict[str, HeaderValue]
@@ -103,7 +103,7 @@ class EventStreamDecoder:
         """Whether a stream that ends here is whole."""
         return not self._unread
 
-    def feed(self, data: bytes) -> list[Message]:
+    def feed(self, data: bytes) -> list[EventStreamMessage]:
         """The messages that are complete with these bytes. Raises `MalformedEventStream`."""
         if self._fault is not None:
             raise MalformedEventStream(self._fault)
@@ -115,8 +115,8 @@ class EventStreamDecoder:
             self._unread.clear()
             raise
 
-    def _complete_messages(self) -> list[Message]:
-        messages: list[Message] = []
+    def _complete_messages(self) -> list[EventStreamMessage]:
+        messages: list[EventStreamMessage] = []
         start = 0
         while len(self._unread) - start >= self._needed_bytes:
             # The first bytes, before a message's length is known, are its prelude.
@@ -144,14 +144,14 @@ def _total_bytes(data: bytearray, start: int) -> int:
     return int(total_bytes)
 
 
-def _message(data: bytes) -> Message:
+def _message(data: bytes) -> EventStreamMessage:
     """The message in its bytes, of which the prelude is known to be right."""
     checked = memoryview(data)[: -_CRC.size]
     if crc32(checked) != _CRC.unpack_from(data, len(checked))[0]:
         raise MalformedEventStream("the checksum of a message does not match")
     headers_end = _PRELUDE.size + _LENGTHS.unpack_from(data)[1]
     headers = _decoded_headers(data[_PRELUDE.size : headers_end])
-    return Message(headers, data[headers_end : len(checked)])
+    return EventStreamMessage(headers, data[headers_end : len(checked)])
 
 
 def _decoded_headers(data: bytes) -> dict[str, HeaderValue]:

@@ -54,7 +54,7 @@ PAYLOAD_FORMS: dict[str, ChunkForm | None] = {
 """What a request may say in `x-amz-content-sha256` in place of a hash; `None`: the body is in one piece."""
 
 
-class Message(NamedTuple):
+class SignedRequest(NamedTuple):
     """A request as it is, or will be, sent."""
 
     method: bytes
@@ -85,7 +85,7 @@ class Key(NamedTuple):
     session_token: str | None = None
 
 
-def sign(message: Message, key: Key, timestamp: str, region: str, service: str) -> dict[bytes, bytes]:
+def sign(message: SignedRequest, key: Key, timestamp: str, region: str, service: str) -> dict[bytes, bytes]:
     """The headers to send besides the message's own, which are all signed; `host` must be one of them.
 
     `timestamp` is the time now, as in 20261120T093000Z.
@@ -104,7 +104,9 @@ def sign(message: Message, key: Key, timestamp: str, region: str, service: str) 
     return {**added, b"authorization": authorization.encode()}
 
 
-def presign(message: Message, key: Key, timestamp: str, region: str, service: str, lifetime_s: int) -> bytes:
+def presign(
+    message: SignedRequest, key: Key, timestamp: str, region: str, service: str, lifetime_s: int
+) -> bytes:
     """The target with the signature in its query; good for `lifetime_s` from `timestamp` on.
 
     The message's headers are all signed, so they must be sent with it; `host` must be one of them.
@@ -129,7 +131,11 @@ def presign(message: Message, key: Key, timestamp: str, region: str, service: st
 
 
 def signature_of(
-    message: Message, signed_headers: Iterable[str], secret_access_key: str, timestamp: str, scope: Scope
+    message: SignedRequest,
+    signed_headers: Iterable[str],
+    secret_access_key: str,
+    timestamp: str,
+    scope: Scope,
 ) -> str:
     """The signature of a message over the headers of these names."""
     canonical = canonical_request(message, signed_headers)
@@ -137,7 +143,7 @@ def signature_of(
 
 
 def canonical_request(
-    message: Message, signed_headers: Iterable[str], *, for_s3: bool = False, presigned: bool = False
+    message: SignedRequest, signed_headers: Iterable[str], *, for_s3: bool = False, presigned: bool = False
 ) -> bytes:
     """The form of a message that is hashed and signed; a header that is not there counts as empty."""
     path, _, query = message.target.partition(b"?")
@@ -157,7 +163,7 @@ def canonical_request(
     )
 
 
-def payload_hash(message: Message) -> str:
+def payload_hash(message: SignedRequest) -> str:
     """The last line of the canonical request: what is computed, whatever the request says its hash is."""
     said = payload_form(message.headers)
     return sha256(message.body).hexdigest() if said is None else said
@@ -188,7 +194,7 @@ def signing_key(secret_access_key: str, scope: Scope) -> bytes:
     return key
 
 
-def _names(message: Message) -> list[str]:
+def _names(message: SignedRequest) -> list[str]:
     return sorted(name.decode("latin-1") for name in message.headers)
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.warm_throughput import check_warm_throughput
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.limits import CREATING_STREAMS_MAX, DEFAULT_SHARDS, ON_DEMAND_SHARDS
-from headwater.engine.on_demand_scaling import shards_for
+from headwater.engine.limits.limits import CREATING_STREAMS_MAX, DEFAULT_SHARDS, ON_DEMAND_SHARDS
+from headwater.engine.limits.on_demand_scaling import shards_for
 from headwater.engine.resharding import first_shards
 from headwater.engine.stream_checks import (
     add_tags,
@@ -21,6 +20,7 @@ from headwater.engine.stream_checks import (
 )
 from headwater.engine.stream_lifecycle import begin
 from headwater.model.arn import StreamName
+from headwater.model.caller import Caller
 from headwater.model.errors import (
     InvalidArgumentException,
     LimitExceededException,

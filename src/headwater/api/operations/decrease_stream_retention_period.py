@@ -8,9 +8,9 @@ import msgspec
 
 from headwater.api.retention_period import check_retention_hours
 from headwater.api.stream_reference import stream_named
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import require_active
+from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException
 from headwater.model.stream import Stream
 

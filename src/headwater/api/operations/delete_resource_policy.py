@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.attached_policy import revise_policy
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
 from headwater.model.errors import ResourceNotFoundException
 
 

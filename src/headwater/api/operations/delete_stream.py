@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.stream_reference import stream_named
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import require_active
 from headwater.engine.stream_lifecycle import begin
+from headwater.model.caller import Caller
 from headwater.model.errors import ResourceInUseException
 from headwater.model.stream import Delete, Stream
 

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from headwater.api.stream_reference import consumer_named
-from headwater.engine.caller import Caller
 from headwater.engine.consumers import find_by_name, replace_consumer
 from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
 from headwater.model.stream import Stream
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.commitment import describe_commitment
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
 
 
 async def describe_account_settings(engine: Engine, caller: Caller, _request: Any) -> dict[str, Any]:

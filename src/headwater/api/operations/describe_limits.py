@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
 
 
 async def describe_limits(engine: Engine, caller: Caller, _request: Any) -> dict[str, Any]:

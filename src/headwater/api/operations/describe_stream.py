@@ -6,9 +6,9 @@ from typing import Any
 
 from headwater.api.descriptions import describe_shard, describe_stream_head, listed_shards
 from headwater.api.stream_reference import stream_named
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.shard_filter import after_shard_id
+from headwater.model.caller import Caller
 
 _PAGE_MAX = 100
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from headwater.api.descriptions import describe_consumer
 from headwater.api.stream_reference import consumer_named
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
 
 
 async def describe_stream_consumer(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:

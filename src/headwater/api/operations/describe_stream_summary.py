@@ -10,8 +10,8 @@ from headwater.api.descriptions import (
     listed_shards,
 )
 from headwater.api.stream_reference import stream_named
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
 
 
 async def describe_stream_summary(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:

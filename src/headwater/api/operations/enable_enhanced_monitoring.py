@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.shard_level_metrics import named_metrics, revise_metrics
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
 
 
 async def enable_enhanced_monitoring(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from typing import Any
 
 from headwater.api.descriptions import describe_child_shard
 from headwater.api.dry_run import stop_dry_run
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.limits import RECORDS_PER_READ_MAX
+from headwater.engine.limits.limits import RECORDS_PER_READ_MAX
+from headwater.engine.limits.throughput_limits import rate_exceeded
 from headwater.engine.reading import iterator_at, open_iterator, read_shard
-from headwater.engine.throughput_limits import rate_exceeded
+from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException, ProvisionedThroughputExceededException
 
 

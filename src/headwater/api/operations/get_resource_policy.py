@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.stream_reference import resource_of_arn
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
 
 _NO_POLICY = "{}"
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from headwater.api.dry_run import stop_dry_run
 from headwater.api.stream_reference import stream_named
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.iterator_types import Start, position_of
 from headwater.engine.reading import iterator_at, shard_gone
 from headwater.engine.stream_checks import shard_index
+from headwater.model.caller import Caller
 from headwater.model.errors import ResourceNotFoundException
 from headwater.model.shard import shard_id_of
 

@@ -8,10 +8,10 @@ import msgspec
 
 from headwater.api.retention_period import check_retention_hours
 from headwater.api.stream_reference import stream_named
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.retention import expire_records
 from headwater.engine.stream_checks import require_active
+from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException
 from headwater.model.stream import Stream
 

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from headwater.api.descriptions import describe_shard
 from headwater.api.stream_reference import stream_named
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine, not_found
-from headwater.engine.paging_token import Page, issue_page, read_page
 from headwater.engine.shard_filter import ShardFilter, after_shard_id, filter_shards
 from headwater.engine.stream_checks import require_serving
+from headwater.engine.tokens.paging_token import PagingToken, issue_page, read_page
 from headwater.model.arn import StreamName
+from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException
 from headwater.model.shard import Shard
 from headwater.model.stream import Stream
@@ -91,4 +91,4 @@ def _token(engine: Engine, stream: Stream, chosen: ShardFilter | None, last: Sha
         timestamp_ms = "" if chosen.timestamp_ms is None else str(chosen.timestamp_ms)
         filtered = (chosen.filter_type, chosen.shard_id or "", timestamp_ms)
     listing = (_OPERATION, *stream.full_name, str(stream.created_ms), *filtered)
-    return issue_page(engine.pages, Page(engine.now_ms(), listing, last.shard_id))
+    return issue_page(engine.pages, PagingToken(engine.now_ms(), listing, last.shard_id))

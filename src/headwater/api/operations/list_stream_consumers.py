@@ -6,9 +6,9 @@ from typing import Any
 
 from headwater.api.descriptions import describe_consumer
 from headwater.api.stream_reference import stream_of_arn
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine, not_found
-from headwater.engine.paging_token import Page, issue_page, read_page
+from headwater.engine.tokens.paging_token import PagingToken, issue_page, read_page
+from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException
 
 _OPERATION = "ListStreamConsumers"
@@ -39,6 +39,6 @@ async def list_stream_consumers(engine: Engine, caller: Caller, request: Any) ->
     listed = following[: min(request.MaxResults or _PAGE_MAX, _PAGE_MAX)]
     answer: dict[str, Any] = {"Consumers": [describe_consumer(stream, consumer) for consumer in listed]}
     if len(listed) < len(following):
-        page = Page(engine.now_ms(), listing, listed[-1].name)
+        page = PagingToken(engine.now_ms(), listing, listed[-1].name)
         answer["NextToken"] = issue_page(engine.pages, page)
     return answer

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.descriptions import whole_seconds
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.paging_token import Page, issue_page, read_page
+from headwater.engine.tokens.paging_token import PagingToken, issue_page, read_page
+from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException
 from headwater.model.stream import Stream
 
@@ -31,7 +31,7 @@ async def list_streams(engine: Engine, caller: Caller, request: Any) -> dict[str
         "StreamSummaries": [_summary(stream) for stream in listed],
     }
     if answer["HasMoreStreams"]:
-        next_page = Page(engine.now_ms(), (_OPERATION, *caller), listed[-1].name)
+        next_page = PagingToken(engine.now_ms(), (_OPERATION, *caller), listed[-1].name)
         answer["NextToken"] = issue_page(engine.pages, next_page)
     return answer
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.stream_reference import stream_named
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.limits import TAGS_MAX
+from headwater.engine.limits.limits import TAGS_MAX
+from headwater.model.caller import Caller
 
 
 async def list_tags_for_stream(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:

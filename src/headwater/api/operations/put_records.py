@@ -8,9 +8,9 @@ from headwater.api.dry_run import stop_dry_run
 from headwater.api.record_checks import check_records, require_partition_keys
 from headwater.api.stream_reference import stream_named
 from headwater.engine.appending import NOWHERE, NewRecord, append
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.throughput_limits import rate_exceeded
+from headwater.engine.limits.throughput_limits import rate_exceeded
+from headwater.model.caller import Caller
 from headwater.model.errors import ProvisionedThroughputExceededException
 from headwater.model.record_list import Placement, PlacementList
 from headwater.model.stream import Stream

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.attached_policy import revise_policy
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.resource_policy import check_policy
+from headwater.engine.policies.resource_policy import check_policy
+from headwater.model.caller import Caller
 
 
 async def put_resource_policy(engine: Engine, caller: Caller, request: Any) -> None:

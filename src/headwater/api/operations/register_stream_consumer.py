@@ -6,11 +6,11 @@ from typing import Any
 
 from headwater.api.descriptions import describe_consumer
 from headwater.api.stream_reference import stream_of_arn
-from headwater.engine.caller import Caller
 from headwater.engine.consumers import arn_of, find_by_name, register
 from headwater.engine.engine import Engine
-from headwater.engine.limits import CONSUMERS_ADVANTAGE_MAX, CONSUMERS_MAX
+from headwater.engine.limits.limits import CONSUMERS_ADVANTAGE_MAX, CONSUMERS_MAX
 from headwater.engine.stream_checks import add_tags, require_active
+from headwater.model.caller import Caller
 from headwater.model.consumer import Consumer
 from headwater.model.stream import Stream
 

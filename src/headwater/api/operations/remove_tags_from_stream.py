@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from headwater.api.stream_reference import stream_named
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import remove_tags, require_active
+from headwater.model.caller import Caller
 from headwater.model.stream import Stream
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.stream_reference import stream_named
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import (
     known_shard,
@@ -16,6 +15,7 @@ from headwater.engine.stream_checks import (
     shard_index,
 )
 from headwater.engine.stream_lifecycle import begin
+from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException
 from headwater.model.shard import Shard
 from headwater.model.stream import Split, Stream

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.stream_encryption import revise_encryption
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
 
 
 async def start_stream_encryption(engine: Engine, caller: Caller, request: Any) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.stream_encryption import revise_encryption
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
 
 
 async def stop_stream_encryption(engine: Engine, caller: Caller, request: Any) -> None:

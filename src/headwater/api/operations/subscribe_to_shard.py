@@ -9,12 +9,12 @@ from headwater.api.dry_run import stop_dry_run
 from headwater.api.stream_reference import consumer_of_arn
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.active_subscription import SubscriptionKey
-from headwater.engine.caller import Caller
 from headwater.engine.consumers import require_active_consumer
 from headwater.engine.engine import Engine
-from headwater.engine.fan_out import Event, subscribe
+from headwater.engine.fan_out import FanOutEvent, subscribe
 from headwater.engine.iterator_types import Start, position_of
 from headwater.engine.stream_checks import known_shard, shard_index
+from headwater.model.caller import Caller
 
 
 async def subscribe_to_shard(engine: Engine, caller: Caller, request: Any) -> StreamedAnswer:
@@ -34,7 +34,7 @@ async def subscribe_to_shard(engine: Engine, caller: Caller, request: Any) -> St
     return StreamedAnswer("SubscribeToShardEvent", subscription, _described)
 
 
-def _described(event: Event) -> dict[str, Any]:
+def _described(event: FanOutEvent) -> dict[str, Any]:
     reading = event.reading
     described: dict[str, Any] = {
         "Records": reading.records,

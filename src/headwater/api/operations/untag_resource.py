@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.api.resource_tags import revise_tags
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import remove_tags
+from headwater.model.caller import Caller
 
 
 async def untag_resource(engine: Engine, caller: Caller, request: Any) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from headwater.api.commitment import describe_commitment
 from headwater.engine.account import AccountSettings, disable_commitment, enable_commitment
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
 
 
 async def update_account_settings(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from headwater.api.stream_reference import stream_of_arn
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import require_active
 from headwater.engine.stream_lifecycle import begin
+from headwater.model.caller import Caller
 from headwater.model.stream import Activate, Stream
 
 

@@ -7,15 +7,15 @@ from typing import Any
 import msgspec
 
 from headwater.api.stream_reference import stream_named
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.limits import SHARD_COUNT_UPDATES_PER_DAY, SHARDS_PER_STREAM_MAX, recent
+from headwater.engine.limits.limits import SHARD_COUNT_UPDATES_PER_DAY, SHARDS_PER_STREAM_MAX, recent
 from headwater.engine.stream_checks import (
     require_active,
     require_provisioned,
     require_shard_limit,
 )
 from headwater.engine.stream_lifecycle import begin
+from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException, LimitExceededException
 from headwater.model.stream import Scale, Stream
 

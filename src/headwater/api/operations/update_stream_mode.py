@@ -8,16 +8,16 @@ import msgspec
 
 from headwater.api.stream_reference import stream_of_arn
 from headwater.api.warm_throughput import check_warm_throughput
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.limits import MODE_CHANGES_PER_DAY, recent
-from headwater.engine.on_demand_scaling import shards_for
+from headwater.engine.limits.limits import MODE_CHANGES_PER_DAY, recent
+from headwater.engine.limits.on_demand_scaling import shards_for
 from headwater.engine.stream_checks import (
     require_active,
     require_on_demand_stream_limit,
     require_shard_limit,
 )
 from headwater.engine.stream_lifecycle import begin
+from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException, LimitExceededException
 from headwater.model.stream import Activate, Scale, Step, Stream
 

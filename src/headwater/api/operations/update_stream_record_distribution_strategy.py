@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from headwater.api.stream_reference import stream_of_arn
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import require_active, require_on_demand
+from headwater.model.caller import Caller
 from headwater.model.stream import Stream
 
 

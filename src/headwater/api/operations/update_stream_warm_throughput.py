@@ -9,11 +9,11 @@ import msgspec
 from headwater.api.descriptions import describe_warm_throughput
 from headwater.api.stream_reference import stream_named
 from headwater.api.warm_throughput import check_warm_throughput
-from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
-from headwater.engine.on_demand_scaling import shards_for
+from headwater.engine.limits.on_demand_scaling import shards_for
 from headwater.engine.stream_checks import require_active, require_on_demand
 from headwater.engine.stream_lifecycle import begin
+from headwater.model.caller import Caller
 from headwater.model.stream import Scale, Stream
 
 

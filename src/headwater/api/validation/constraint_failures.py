@@ -1,0 +1,175 @@
+"""What a request breaks of its model's constraints, in AWS's words and order.
+
+Rules:
+- for one member the order is: missing, pattern, least, greatest, enum, then what is inside;
+- paths start in lower case, items count from 1;
+- values are printed as Java prints them.
+
+The texts were recorded from AWS. Takes members whose types have been checked; rules across
+members are not its business.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import islice
+from typing import Any
+
+from headwater.api.validation import request_types
+from headwater.api.validation.api_model import Shape
+from headwater.api.validation.service_shapes import ServiceShapes
+from headwater.wire.json_format import utf16_length
+
+REPORTED_FAILURES = 10
+
+LEAST_LENGTH = "Member must have length greater than or equal to {}"
+GREATEST_LENGTH = "Member must have length less than or equal to {}"
+LEAST_VALUE = "Member must have value greater than or equal to {}"
+GREATEST_VALUE = "Member must have value less than or equal to {}"
+
+BACKTRACKING_LIMIT = 4096
+"""A text longer than this is not tried against a pattern with `.*`, which could take for ever.
+
+It breaks the pattern's own greatest length, 2,048 at most, in any case.
+"""
+
+
+def validation_text(service: ServiceShapes, shape_name: str, members: dict[str, Any]) -> str | None:
+    """What is wrong in a request's structure, ten failures at most; `None` when nothing is."""
+    if next(_structure_failures(service, shape_name, members, "", refused=False), None) is None:
+        return None
+    every = _structure_failures(service, shape_name, members, "", refused=True)
+    failures = list(islice(every, REPORTED_FAILURES))
+    plural = "" if len(failures) == 1 else "s"
+    return f"{len(failures)} validation error{plural} detected: {'; '.join(failures)}"
+
+
+def _structure_failures(
+    service: ServiceShapes, shape_name: str, members: dict[str, Any], prefix: str, *, refused: bool
+) -> Iterator[str]:
+    """What is wrong in a structure; `refused` tells that something is, somewhere in the request."""
+    required = {
+        *service.shapes()[shape_name].required,
+        *service.needed_members(shape_name, members, refused=refused),
+    }
+    for name, member_shape in service.members_in_order(shape_name):
+        path = f"{prefix}{name[0].lower()}{name[1:]}"
+        if name in members:
+            yield from _failures(service, member_shape, members[name], path, refused=refused)
+        elif name in required:
+            yield f"Value null at '{path}' failed to satisfy constraint: Member must not be null"
+
+
+def _failures(
+    service: ServiceShapes, shape_name: str, value: Any, path: str, *, refused: bool
+) -> Iterator[str]:
+    shape = service.shapes()[shape_name]
+    if shape.type == "structure":
+        yield from _structure_failures(service, shape_name, value, f"{path}.", refused=refused)
+        return
+    broken = [*_broken_constraints(service, shape_name, value), *_broken_by_contents(service, shape, value)]
+    if broken:
+        printed = _printed(service, shape_name, value)
+        yield from (
+            f"Value '{printed}' at '{path}' failed to satisfy constraint: {constraint}"
+            for constraint in broken
+        )
+    if shape.type == "list" and service.shapes()[shape.member].type == "structure":
+        for number, item in enumerate(value, start=1):
+            yield from _structure_failures(
+                service, shape.member, item, f"{path}.{number}.member.", refused=refused
+            )
+
+
+def _broken_constraints(service: ServiceShapes, shape_name: str, value: Any) -> Iterator[str]:
+    """The shape's own constraints that the value breaks, in AWS's order and words."""
+    shape = service.shapes()[shape_name]
+    if shape.pattern is not None and not _matches(shape, value):
+        yield f"Member must satisfy regular expression pattern: {_printed_pattern(shape.pattern)}"
+    size, least, greatest = _measured(shape, value)
+    if shape.min is not None and size < shape.min:
+        yield least.format(shape.min)
+    if shape.max is not None and size > shape.max:
+        yield greatest.format(shape.max)
+    if shape.enum and value not in shape.enum:
+        yield f"Member must satisfy enum value set: [{', '.join(service.enum_in_order(shape_name))}]"
+
+
+def _measured(shape: Shape, value: Any) -> tuple[float, str, str]:
+    """What `min` and `max` bound in the value, and the texts for either bound."""
+    match shape.type:
+        case "integer" | "long" | "double":
+            return value, LEAST_VALUE, GREATEST_VALUE
+        case "string":
+            return utf16_length(value), LEAST_LENGTH, GREATEST_LENGTH
+        case "list" | "map" | "blob":
+            return len(value), LEAST_LENGTH, GREATEST_LENGTH
+        case _:
+            return 0, "", ""
+
+
+def _broken_by_contents(service: ServiceShapes, shape: Shape, value: Any) -> Iterator[str]:
+    """Of a list of scalars and of a map, AWS words what is inside on the whole."""
+    if shape.type == "list":
+        yield from _broken_by_any(service, shape.member, value, "Member must satisfy constraint")
+    elif shape.type == "map":
+        yield from _broken_by_any(service, shape.key, value.keys(), "Map keys must satisfy constraint")
+        yield from _broken_by_any(service, shape.value, value.values(), "Map value must satisfy constraint")
+
+
+def _broken_by_any(
+    service: ServiceShapes, shape_name: str, values: Iterable[Any], text: str
+) -> Iterator[str]:
+    shape = service.shapes()[shape_name]
+    if shape.type == "structure":
+        return
+    if any(True for value in values for _ in _broken_constraints(service, shape_name, value)):
+        yield f"{text}: [{', '.join(_all_constraints(service, shape_name, shape))}]"
+
+
+def _all_constraints(service: ServiceShapes, shape_name: str, shape: Shape) -> Iterator[str]:
+    _, least, greatest = _measured(shape, 0 if shape.type in request_types.WHOLE_NUMBERS else "")
+    if shape.max is not None:
+        yield greatest.format(shape.max)
+    if shape.min is not None:
+        yield least.format(shape.min)
+    if shape.enum:
+        yield f"Member must satisfy enum value set: [{', '.join(service.enum_in_order(shape_name))}]"
+    if shape.pattern is not None:
+        yield f"Member must satisfy regular expression pattern: {_printed_pattern(shape.pattern)}"
+
+
+def _matches(shape: Shape, text: str) -> bool:
+    pattern = shape.pattern or ""
+    if ".*" in pattern and len(text) > BACKTRACKING_LIMIT:
+        return False
+    return _compiled(pattern).search(text) is not None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(request_types.full_match(pattern))
+
+
+def _printed_pattern(pattern: str) -> str:
+    """Newer models enclose some patterns in `^(…)$`; AWS prints them without."""
+    return pattern[2:-2] if pattern.startswith("^(") and pattern.endswith(")$") else pattern
+
+
+def _printed(service: ServiceShapes, shape_name: str, value: Any) -> str:
+    """The value as Java prints it."""
+    shape = service.shapes()[shape_name]
+    match shape.type:
+        case "list":
+            return f"[{', '.join(_printed(service, shape.member, item) for item in value)}]"
+        case "map":
+            return f"{{{', '.join(f'{key}={item}' for key, item in value.items())}}}"
+        case "structure":
+            return f"{service.java_package}.{shape_name}@{zlib.crc32(repr(value).encode()):08x}"
+        case "blob":
+            return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
+        case _:
+            return str(value)

@@ -1,0 +1,62 @@
+"""From a request's body to its struct, or to AWS's error: the one entry to validation.
+
+Rules:
+- a usual request is read by `request_types`; what that leaves is read again
+  from the start, here: parsed, its types checked, then its constraints;
+- types first: the first wrong one ends it with a `SerializationException`;
+- all broken constraints of a request are in one `ValidationException`, at most ten,
+  in the order in which AWS looks at members (`constraint_failures`);
+- what a request needs beyond the model (`needed_members`) is checked here, too;
+  every other rule across members belongs to the operations.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.api.validation import request_types
+from headwater.api.validation.api_model import api_model
+from headwater.api.validation.constraint_failures import validation_text
+from headwater.api.validation.member_order import enum_in_order, members_in_order
+from headwater.api.validation.needed_members import needed_members
+from headwater.api.validation.service_shapes import ServiceShapes
+from headwater.api.validation.type_checks import typed
+from headwater.model.errors import ValidationException
+from headwater.wire import json_format
+
+KINESIS = ServiceShapes(
+    lambda: api_model().shapes,
+    members_in_order,
+    enum_in_order,
+    needed_members,
+    java_package="com.amazonaws.kinesis.v20131202",
+)
+
+
+def accept(operation_name: str, body: bytes) -> Any:
+    """The request in a JSON body, as a struct whose attributes are the API's member names.
+
+    Raises `SerializationException` and `ValidationException` with AWS's texts.
+    `operation_name` must be one of the model's.
+    """
+    request = request_types.read(operation_name, body)
+    return explained(operation_name, json_format.decode(body)) if request is None else request
+
+
+def accept_document(operation_name: str, document: dict[str, Any]) -> Any:
+    """The request in a decoded document, as `accept`.
+
+    A blob is base64 text or `bytes`, a time a number of seconds or an `Instant`.
+    """
+    request = request_types.convert(operation_name, document)
+    return explained(operation_name, document) if request is None else request
+
+
+def explained(operation_name: str, document: dict[str, Any]) -> Any:
+    """The request in a document of any kind, read step by step, or what is wrong with it."""
+    shape_name = api_model().input_shape_name(operation_name)
+    members = typed(KINESIS, shape_name, document)
+    text = validation_text(KINESIS, shape_name, members)
+    if text is not None:
+        raise ValidationException(text)
+    return request_types.build(shape_name, members)

@@ -1,0 +1,247 @@
+"""A struct for each request, made from the API model, and the fast way to read one.
+
+An operation gets its request as a struct: attributes have the names of the API's
+members, an absent member is `None`, a blob is `bytes`, a time whole milliseconds.
+
+Rules:
+- types are made at the first use of their operation, not at start;
+- the model's constraints are annotations of the types, so that msgspec decodes
+  and checks a usual request in one step;
+- `read` and `convert` never explain: whatever they do not take whole, valid or not,
+  they leave to `constraints`, which is slower, takes every valid request, and words
+  AWS's errors. What they do take, `constraints` takes too, and to an equal struct.
+
+What they leave although it may be valid: unknown members (msgspec would skip
+them without looking whether they are well-formed), nulls in lists and maps,
+fractions and overflow of whole numbers, text for booleans, and what `_is_unusual`
+finds in the body, where msgspec and AWS differ.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from types import GenericAlias
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+
+from headwater.api.validation.api_model import Shape, api_model
+from headwater.api.validation.needed_members import names_a_stream
+from headwater.wire.json_format import UNREADABLE, decode_time_ms
+
+WHOLE_NUMBERS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
+"""The least and the greatest value of each type; a number beyond is taken for the nearer of the two."""
+
+_UNUSUAL_TEXT = re.compile(rb"[\xf0-\xff]|\\u[dD][89a-bA-B]|\\u00[0-7]")
+_LOOSE_PADDING = re.compile(rb'=(?:(?<=[^AEIMQUYcgkosw048=]=)|=(?<=[^AQgw]==))"')
+_LARGE_BYTES = 128 * 1024
+"""A body of more bytes has large records, and so few pads that looking for each is the faster way."""
+_CATEGORIES = {
+    "L": r"\w",
+    "N": r"\w",
+    "Z": r" \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+}
+"""Java's categories of characters, in a set that has the underscore, too, as all of the models have."""
+_JAVA_DOT = re.compile(r"(\\.|\[(?:\\.|[^\]])*\])|\.")
+
+Settle = Callable[[Any], Any]
+"""Turns a value as it is on the wire into what an operation gets."""
+
+
+def read(operation_name: str, body: bytes) -> Any | None:
+    """The request in a JSON body, or `None`: then `constraints` has to look at it."""
+    if _is_unusual(body):
+        return None
+    reader = _reader(operation_name)
+    try:
+        request = reader.decoder.decode(body)
+    except UNREADABLE:
+        return None
+    return reader.settled(request)
+
+
+def convert(operation_name: str, document: dict[str, Any]) -> Any | None:
+    """The request in a document whose blobs are `bytes`, or `None`, as `read`."""
+    if not _is_ascii(document):
+        return None
+    reader = _reader(operation_name)
+    try:
+        request = msgspec.convert(document, reader.type, builtin_types=(bytes,))
+    except UNREADABLE:
+        return None
+    return reader.settled(request)
+
+
+class _Reader(NamedTuple):
+    """What reads the requests of an operation."""
+
+    type: type[msgspec.Struct]
+    decoder: msgspec.json.Decoder[Any]
+    settle: Settle | None
+    must_name_stream: bool
+
+    def settled(self, request: Any) -> Any | None:
+        if self.must_name_stream and request.StreamName is None and request.StreamARN is None:
+            return None
+        if self.settle is not None:
+            self.settle(request)
+        return request
+
+
+def _is_ascii(value: Any) -> bool:
+    """Whether all text in a document is: of other text, AWS and msgspec may count the length otherwise."""
+    kind = type(value)
+    if kind is str:
+        return value.isascii()  # type: ignore[no-any-return]  # a str's method
+    if kind is dict:
+        return all(map(_is_ascii, value.values())) and all(map(_is_ascii, value))
+    return kind is not list or all(map(_is_ascii, value))
+
+
+def _is_unusual(body: bytes) -> bool:
+    """Tell whether something in the body may look otherwise to msgspec than to AWS.
+
+    Text beyond the basic plane does: msgspec counts code points, AWS UTF-16 units.
+    So does base64 whose last character has bits that belong to no byte: msgspec
+    ignores them, AWS refuses. That shows in the characters before the quote, unless
+    they are ASCII spelled as escapes; no client spells base64 so, hence any such
+    escape makes a body unusual.
+    """
+    if (not body.isascii() or b"\\" in body) and _UNUSUAL_TEXT.search(body):
+        return True
+    if b"=" not in body:
+        return False
+    if len(body) < _LARGE_BYTES:
+        return _LOOSE_PADDING.search(body) is not None
+    # A pattern looks at every byte; finding one byte is done by the machine's own instructions.
+    at = body.find(b"=")
+    while at >= 0:
+        if _LOOSE_PADDING.match(body, at):
+            return True
+        at = body.find(b"=", at + 1)
+    return False
+
+
+def build(shape_name: str, value: Any) -> Any:
+    """Structs from a checked value, in which structures are still dicts of their members."""
+    shape = api_model().shapes[shape_name]
+    match shape.type:
+        case "structure":
+            members = {name: build(shape.members[name], member) for name, member in value.items()}
+            return request_type(shape_name)(**members)
+        case "list":
+            return [build(shape.member, item) for item in value]
+        case _:
+            return value
+
+
+@cache
+def request_type(shape_name: str) -> type[msgspec.Struct]:
+    """The struct for a structure of the model."""
+    shape = api_model().shapes[shape_name]
+    fields: list[Any] = [
+        (name, _annotation(member)) if name in shape.required else (name, _annotation(member) | None, None)
+        for name, member in shape.members.items()
+    ]
+    # Without garbage collector tracking: a request is a tree, and gone with its answer.
+    return msgspec.defstruct(shape_name, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
+
+
+def _annotation(shape_name: str) -> Any:
+    shape = api_model().shapes[shape_name]
+    match shape.type:
+        case "structure":
+            return request_type(shape_name)
+        case "string" if shape.enum:
+            return Literal[shape.enum]
+        case "integer" | "long":
+            return Annotated[int, _bounds(shape)]
+        case "boolean":
+            return bool
+        case "timestamp":
+            return int | float
+        case _:
+            return Annotated[_measured_type(shape), _lengths(shape)]
+
+
+def _measured_type(shape: Shape) -> Any:
+    if shape.type == "list":
+        return GenericAlias(list, (_annotation(shape.member),))
+    if shape.type == "map":
+        return GenericAlias(dict, (_annotation(shape.key), _annotation(shape.value)))
+    return {"string": str, "blob": bytes}[shape.type]
+
+
+def _bounds(shape: Shape) -> msgspec.Meta:
+    low, high = WHOLE_NUMBERS[shape.type]
+    return msgspec.Meta(
+        ge=low if shape.min is None else shape.min, le=high if shape.max is None else shape.max
+    )
+
+
+def _lengths(shape: Shape) -> msgspec.Meta:
+    pattern = None if shape.pattern is None else full_match(shape.pattern)
+    return msgspec.Meta(min_length=shape.min, max_length=shape.max, pattern=pattern)
+
+
+@cache
+def full_match(pattern: str) -> str:
+    """The model's pattern as Java matches it: the whole text, ASCII classes, no line end for a dot."""
+    dots = _JAVA_DOT.sub(lambda found: found[1] or r"[^\n\r\x85\u2028\u2029]", pattern)
+    if r"\p{" in dots:
+        for category, characters in _CATEGORIES.items():
+            dots = dots.replace(rf"\p{{{category}}}", characters)
+        return rf"\A(?u:{dots})\Z"
+    return rf"\A(?a:{dots})\Z"
+
+
+@cache
+def _reader(operation_name: str) -> _Reader:
+    shape_name = api_model().input_shape_name(operation_name)
+    kind = request_type(shape_name)
+    return _Reader(kind, msgspec.json.Decoder(kind), _settler(shape_name), names_a_stream(shape_name))
+
+
+@cache
+def _settler(shape_name: str) -> Settle | None:
+    """How to settle a value of the shape; `None` when it is settled as it comes."""
+    shape = api_model().shapes[shape_name]
+    match shape.type:
+        case "timestamp":
+            return decode_time_ms
+        case "list":
+            return _list_settler(_settler(shape.member))
+        case "structure":
+            return _structure_settler(shape)
+        case _:
+            return None
+
+
+def _list_settler(settle_item: Settle | None) -> Settle | None:
+    if settle_item is None:
+        return None
+
+    def settle(items: list[Any]) -> list[Any]:
+        items[:] = map(settle_item, items)
+        return items
+
+    return settle
+
+
+def _structure_settler(shape: Shape) -> Settle | None:
+    steps = [
+        (name, settle) for name, member in shape.members.items() if (settle := _settler(member)) is not None
+    ]
+    if not steps:
+        return None
+
+    def settle_members(structure: Any) -> Any:
+        for name, settle in steps:
+            value = getattr(structure, name)
+            if value is not None:
+                setattr(structure, name, settle(value))
+        return structure
+
+    return settle_members

@@ -1,0 +1,36 @@
+"""The shapes of one service, and what AWS does with them that its model does not tell.
+
+Checking a request and wording what is wrong with it are the same for every service; what
+differs is here. Kinesis's own are made in `constraints`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from headwater.api.validation.api_model import Shape
+
+MembersInOrder = Callable[[str], tuple[tuple[str, str], ...]]
+"""Takes a structure's name; its members and the names of their shapes, in the order in which AWS looks."""
+
+
+class NeededMembers(Protocol):
+    """Tells which members a structure needs beyond those that the model requires."""
+
+    def __call__(self, shape_name: str, present: Container[str], /, *, refused: bool) -> set[str]:
+        """`present` holds the names that it has; `refused` tells whether the request is refused anyway."""
+
+
+@dataclass(frozen=True)
+class ServiceShapes:
+    """One service's shapes by name."""
+
+    shapes: Callable[[], Mapping[str, Shape]]
+    """A function, because they are read at first use."""
+    members_in_order: MembersInOrder
+    enum_in_order: Callable[[str], tuple[str, ...]]
+    needed_members: NeededMembers
+    java_package: str
+    """Of the classes that AWS names when it prints a structure."""

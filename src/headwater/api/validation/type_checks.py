@@ -1,0 +1,168 @@
+"""Are the values of a request of the types that the API model names? With AWS's texts if not.
+
+Rules:
+- the first value of a wrong type ends it, as a `SerializationException`;
+- nulls and unknown members count as absent; a null in a list or as a map's value
+  is no item of it;
+- AWS is lenient here and there, and so are we: a whole number cuts a fraction off
+  and stays at its type's bounds, a boolean may be spelled in a few words.
+
+Takes documents from both wire formats: a blob is base64 text or `bytes`, a time
+a number of seconds or an `Instant`. Bounds, patterns and enums are the business
+of `constraints`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from headwater.api.validation.api_model import Shape
+from headwater.api.validation.request_types import WHOLE_NUMBERS
+from headwater.api.validation.service_shapes import ServiceShapes
+from headwater.model.errors import SerializationException
+from headwater.model.instant import Instant
+from headwater.wire.json_format import NotBase64, decode_blob, decode_time_ms
+
+LIST_NOT_EXPECTED = "Start of list found where not expected"
+STRUCTURE_NOT_EXPECTED = "Start of structure or map found where not expected."
+TRUE_WORDS = frozenset({"true", "1", "yes"})
+FALSE_WORDS = frozenset({"false", "0", "no"})
+
+
+def typed(service: ServiceShapes, shape_name: str, value: Any) -> Any:
+    """The value with every part of it of the model's type: structures and maps are dicts."""
+    shape = service.shapes()[shape_name]
+    match shape.type:
+        case "structure":
+            return _structure(service, shape_name, value)
+        case "list":
+            return _list(service, shape, value)
+        case "map":
+            return _map(service, shape, value)
+        case scalar:
+            _refuse_containers(value)
+            return SCALARS[scalar](value)
+
+
+def _structure(service: ServiceShapes, shape_name: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, list):
+        raise SerializationException(LIST_NOT_EXPECTED)
+    if not isinstance(value, dict):
+        raise SerializationException("Expected null")
+    return {
+        name: typed(service, member_shape, member)
+        for name, member_shape in service.members_in_order(shape_name)
+        if (member := value.get(name)) is not None
+    }
+
+
+def _list(service: ServiceShapes, shape: Shape, value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        raise SerializationException(STRUCTURE_NOT_EXPECTED)
+    if not isinstance(value, list):
+        raise SerializationException("Expected list or null")
+    return [typed(service, shape.member, item) for item in value if item is not None]
+
+
+def _map(service: ServiceShapes, shape: Shape, value: Any) -> dict[Any, Any]:
+    if isinstance(value, list):
+        raise SerializationException(LIST_NOT_EXPECTED)
+    if not isinstance(value, dict):
+        raise SerializationException("Expected map or null")
+    return {
+        typed(service, shape.key, key): typed(service, shape.value, item)
+        for key, item in value.items()
+        if item is not None
+    }
+
+
+def _refuse_containers(value: Any) -> None:
+    if isinstance(value, list):
+        raise SerializationException(LIST_NOT_EXPECTED)
+    if isinstance(value, dict):
+        raise SerializationException(STRUCTURE_NOT_EXPECTED)
+
+
+def _string(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise _not_convertible(value, "an String")
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        raise _not_convertible(value, "an Boolean")
+    if value.lower() in TRUE_WORDS:
+        return True
+    if value.lower() in FALSE_WORDS:
+        return False
+    raise SerializationException(f"'{value.upper()}' can not be converted to an Boolean")
+
+
+def _integer(value: Any) -> int:
+    return _whole_number(value, "integer", "an Integer")
+
+
+def _long(value: Any) -> int:
+    return _whole_number(value, "long", "an Long")
+
+
+def _whole_number(value: Any, type_name: str, printed: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _not_convertible(value, printed)
+    low, high = WHOLE_NUMBERS[type_name]
+    return int(value) if low < value < high else low if value <= low else high
+
+
+def _double(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _not_convertible(value, "a Double")
+    return float(value)
+
+
+def _timestamp_ms(value: Any) -> int:
+    if isinstance(value, Instant):
+        return value.ms
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _not_convertible(value, "milliseconds since epoch")
+    return decode_time_ms(value)
+
+
+def _blob(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise _not_convertible(value, "a Blob")
+    try:
+        return decode_blob(value)
+    except NotBase64 as reason:
+        raise SerializationException(f"'{value}' can not be converted to a Blob: {reason}") from None
+
+
+def _not_convertible(value: Any, printed: str) -> SerializationException:
+    class_name = JAVA_CLASSES.get(type(value), "java.lang.Object")
+    return SerializationException(f"class {class_name} can not be converted to {printed}")
+
+
+SCALARS: dict[str, Callable[[Any], Any]] = {
+    "string": _string,
+    "boolean": _boolean,
+    "integer": _integer,
+    "long": _long,
+    "double": _double,
+    "timestamp": _timestamp_ms,
+    "blob": _blob,
+}
+
+# The class that AWS names for each kind of value. The last two occur in CBOR only; their names are our guess.
+JAVA_CLASSES: dict[type, str] = {
+    bool: "java.lang.Boolean",
+    int: "com.amazon.coral.value.json.numbers.TruncatingBigNumber",
+    float: "com.amazon.coral.value.json.numbers.TruncatingBigNumber",
+    str: "java.lang.String",
+    bytes: "java.nio.HeapByteBuffer",
+    Instant: "java.util.Date",
+}

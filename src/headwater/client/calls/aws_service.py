@@ -1,0 +1,234 @@
+"""One of AWS's services that speak JSON, at one endpoint: a call is a signed POST.
+
+botocore says where the service is and who calls (`endpoint`); the request is written
+and the answer read here, because botocore takes 10 us for each record in them. HTTP is
+aiohttp's.
+
+Rules:
+- a call is made once: what failed may be tried again by who knows what that means;
+- in requests `bytes` become base64; in answers blobs stay base64 text, because only
+  who knows the operation can tell them from texts;
+- a service belongs to the event loop of its first call;
+- every failure is a `ClientError`: `ServiceError` when the service answered with one,
+  `ConnectionFailed` when nobody did.
+
+Refuses to know what an operation means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import io
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+import headwater
+from headwater.client.calls.endpoint import Credentials, Session, resolve_endpoint
+from headwater.client.calls.errors import (
+    ClientError,
+    ConfigurationError,
+    ConnectionFailed,
+    MalformedAnswer,
+    ServiceError,
+)
+from headwater.wire.signature_v4 import Key, SignedRequest, sign
+
+CONNECT_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 60.0
+CONNECTIONS = 64
+"""At the same time, as many as there are calls; further calls wait."""
+IDLE_CONNECTION_S = 4.0
+"""A connection that was idle for longer is not used again: its other end may be closing it."""
+READ_BUFFER_BYTES = 1024 * 1024
+LARGE_BODY_BYTES = 1024 * 1024
+
+USER_AGENT = f"headwater-client/{headwater.__version__}"
+
+
+class Protocol(NamedTuple):
+    """How a service is spoken to."""
+
+    content_type: str
+    target: str
+
+
+PROTOCOLS = {
+    "kinesis": Protocol("application/x-amz-json-1.1", "Kinesis_20131202."),
+    "dynamodb": Protocol("application/x-amz-json-1.0", "DynamoDB_20120810."),
+}
+
+_encode = msgspec.json.Encoder().encode
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class AwsService:
+    """Calls the operations of one service."""
+
+    def __init__(
+        self,
+        service: str,
+        endpoint_url: str | None = None,
+        region_name: str | None = None,
+        session: Session | None = None,
+        *,
+        verify: bool | str | None = None,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S,
+    ) -> None:
+        """`service` is one of `PROTOCOLS`; `endpoint_url`, `region_name` and `session` are as boto3's.
+
+        `verify` is False to accept any certificate, or a file of those to trust. Reads configuration,
+        and connects to nobody. Raises `ConfigurationError`.
+        """
+        self._protocol = PROTOCOLS[service]
+        self._service = service
+        self.endpoint, core = resolve_endpoint(service, endpoint_url, region_name, session)
+        self._credentials = Credentials(core, self.endpoint)
+        self._verify = self.endpoint.ca_bundle if verify is None else verify
+        self._answer_timeout_s = answer_timeout_s
+        url = urlsplit(self.endpoint.url)
+        if url.scheme not in ("http", "https") or not url.hostname or not _has_port(url):
+            raise ConfigurationError(f"Invalid endpoint: {self.endpoint.url}")
+        self._url = URL(self.endpoint.url, encoded=True)
+        self._host = url.netloc.rpartition("@")[2].encode()
+        self._path = (url.path or "/").encode()
+        self._http: aiohttp.ClientSession | None = None
+
+    async def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        """An operation's answer. Raises `ClientError`."""
+        answer = await self.call_bytes(operation, _encode(request))
+        if not answer:
+            return {}
+        try:
+            return _decode_object(answer)
+        except msgspec.DecodeError as error:
+            raise MalformedAnswer(f"the answer of {operation} is not JSON: {error}") from None
+
+    async def call_bytes(self, operation: str, body: bytes) -> bytes:
+        """An operation's answer as it came, to a request that is JSON already. Raises `ClientError`."""
+        async with self._answering(operation, body, self._answer_timeout_s) as response:
+            return await response.read()
+
+    @asynccontextmanager
+    async def call_streaming(
+        self, operation: str, request: dict[str, Any], silence_timeout_s: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The body of an answer that does not end, piece after piece, for the length of the block.
+
+        Raises `ClientError`, `ConnectionFailed` when nothing came for `silence_timeout_s` too.
+        """
+        async with self._answering(operation, _encode(request), None, silence_timeout_s) as response:
+            yield response.content.iter_any()
+
+    def twin(self) -> AwsService:
+        """The same service without its connections, for another event loop or process."""
+        twin = copy.copy(self)
+        twin._http = None  # noqa: SLF001  # it is one of us
+        return twin
+
+    async def close(self) -> None:
+        """End every connection; calls that wait for an answer fail."""
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    @asynccontextmanager
+    async def _answering(
+        self, operation: str, body: bytes, total_s: float | None, silence_s: float | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        http = self._ready()
+        headers = await self._headers(operation, body)
+        timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=CONNECT_TIMEOUT_S, sock_read=silence_s)
+        try:
+            async with http.post(
+                self._url,
+                # What is large is written piece by piece: aiohttp asks for a file then.
+                data=body if len(body) < LARGE_BODY_BYTES else io.BytesIO(body),
+                headers=headers,
+                timeout=timeout,
+                proxy=self.endpoint.proxy,
+                allow_redirects=False,
+            ) as response:
+                if response.status != 200:
+                    raise _error_of(response, await response.read())
+                yield response
+        except TimeoutError:
+            raise ConnectionFailed(f"no answer from {self.endpoint.url} in time") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise ConnectionFailed(f"{self.endpoint.url}: {error or type(error).__name__}") from error
+
+    def _ready(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            connector = aiohttp.TCPConnector(
+                limit=CONNECTIONS, ssl=self._ssl(), keepalive_timeout=IDLE_CONNECTION_S
+            )
+            self._http = aiohttp.ClientSession(
+                connector=connector,
+                headers={"User-Agent": USER_AGENT},
+                skip_auto_headers=("Accept", "Accept-Encoding"),
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                read_bufsize=READ_BUFFER_BYTES,
+            )
+        return self._http
+
+    def _ssl(self) -> ssl.SSLContext | bool:
+        if self._verify is False:
+            return False
+        if isinstance(self._verify, str):
+            try:
+                return ssl.create_default_context(cafile=self._verify)
+            except OSError as error:
+                raise ConfigurationError(f"cannot read the certificates {self._verify}: {error}") from None
+        return True
+
+    async def _headers(self, operation: str, body: bytes) -> dict[str, str]:
+        """All headers of a call, signed."""
+        headers = {
+            b"content-type": self._protocol.content_type.encode(),
+            b"host": self._host,
+            b"x-amz-target": f"{self._protocol.target}{operation}".encode(),
+        }
+        message = SignedRequest(b"POST", self._path, headers, body)
+        key = await self._key()
+        timestamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        headers |= sign(message, key, timestamp, self.endpoint.region, self._service)
+        return {name.decode(): value.decode() for name, value in headers.items()}
+
+    async def _key(self) -> Key:
+        if not self._credentials.needs_waiting():
+            return self._credentials.key()
+        try:
+            return await asyncio.to_thread(self._credentials.key)
+        except ClientError:
+            raise
+        except Exception as error:  # providers of credentials raise anything, of requests and programs
+            raise ConnectionFailed(f"no credentials: {error}") from error
+
+
+def _has_port(url: SplitResult) -> bool:
+    """Whether the port, if there is one, can be one."""
+    try:
+        return url.port is None or url.port > 0
+    except ValueError:
+        return False
+
+
+def _error_of(response: aiohttp.ClientResponse, body: bytes) -> ServiceError:
+    """The error that an answer carries; a proxy's page is one too, by its status."""
+    try:
+        members = _decode_object(body)
+    except msgspec.DecodeError:
+        members = {}
+    named = members.get("__type") or response.headers.get("x-amzn-ErrorType", "").partition(":")[0]
+    code = str(named).rpartition("#")[2] or f"HTTP {response.status}"
+    text = members.get("message") or members.get("Message") or ""
+    return ServiceError(code, str(text), response.status, members)

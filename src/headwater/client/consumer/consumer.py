@@ -1,0 +1,218 @@
+"""A consumer for threads and scripts.
+
+    with KinesisConsumer("orders", start="TRIM_HORIZON") as consumer:
+        for record in consumer:
+            ...
+
+The work is `consumer_core`'s, on an event loop in a thread of its own, which starts when
+the first record is asked for. Batches cross from that thread to the caller's, not
+records: an iteration costs no more than one over a list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from headwater.client.calls.aws_service import AwsService
+from headwater.client.calls.endpoint import Session
+from headwater.client.calls.errors import ConfigurationError
+from headwater.client.calls.metrics import Metric
+from headwater.client.calls.record import Record
+from headwater.client.calls.timing import Timing
+from headwater.client.consumer.batch import Batch
+from headwater.client.consumer.core import ConsumerCore
+from headwater.client.consumer.iterator_delivery import IteratorBatch
+from headwater.client.consumer.settings import ConsumerSettings
+from headwater.client.consumer.stats import ConsumerStats
+from headwater.client.consumer.user_records import Checkpointer
+from headwater.client.leases.lease import Lease
+from headwater.client.leases.memory_store import MemoryState
+from headwater.client.leases.store import LeaseLost, LeaseStore
+
+Answer = TypeVar("Answer")
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class KinesisConsumer:
+    """Reads a stream, alone or with other workers that share its state."""
+
+    def __init__(
+        self,
+        stream: str,
+        *,
+        state: LeaseStore | None = None,
+        threads: int = 16,
+        endpoint_url: str | None = None,
+        region_name: str | None = None,
+        session: Session | None = None,
+        verify: bool | str | None = None,
+        timing: Timing | None = None,
+        **settings: Any,
+    ) -> None:
+        """`stream` is a name or an ARN; `settings` are fields of `ConsumerSettings`.
+
+        Without a `state` checkpoints and leases are forgotten with the consumer. `run` handles
+        batches of so many shards at once as there are `threads`. `endpoint_url`, `region_name`,
+        `session` and `verify` are as boto3's. Connects to nobody yet. Raises `ConfigurationError`,
+        `ValueError`, `TypeError`.
+        """
+        self.stream = stream
+        self.settings = ConsumerSettings(**settings)
+        service = AwsService("kinesis", endpoint_url, region_name, session, verify=verify)
+        self._core = ConsumerCore(
+            stream, self.settings, service, state or MemoryState(), timing or Timing(), self._blocking
+        )
+        self._threads = threads
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def worker_id(self) -> str:
+        """The name under which it holds leases."""
+        return self._core.worker_id
+
+    def stats(self) -> ConsumerStats:
+        """What was done so far, and how far behind each shard is. May be called in any thread."""
+        return self._core.stats()
+
+    def leases(self) -> list[Lease]:
+        """The leases of all workers, as this one saw them last."""
+        return self._core.leases()
+
+    def metrics(self) -> Iterable[Metric]:
+        """The same for `PrometheusCollector`, or for whatever watches the application."""
+        return self.stats().metrics(self.stream)
+
+    def run(self, handler: Callable[[Batch], Any], *, stop_signals: bool = True) -> None:
+        """Have a handler called with batches, those of one shard in turn, until `stop`.
+
+        In the main thread SIGTERM and SIGINT stop it too, unless `stop_signals` is False. Raises
+        `HandlerFailed`, and `ClientError` for what trying again does not help.
+        """
+        if self.settings.processes:
+            self._run(self._core.handle_in_processes(handler), stop_signals)
+            return
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="headwater-handler") as threads:
+
+            async def handle(batch: Batch) -> None:
+                await asyncio.get_running_loop().run_in_executor(threads, handler, batch)
+
+            self._run(self._core.handle(handle), stop_signals)
+
+    def stop(self) -> None:
+        """Have `run` return, or the iteration end, when what is in hand is done. May be called anywhere."""
+        if self._loop is None or self._loop.is_closed():
+            self._core.stop()
+        else:
+            self._loop.call_soon_threadsafe(self._core.stop)
+
+    def close(self) -> None:
+        """Stop: write the checkpoints, release the leases. Harmless when called again."""
+        if self._loop is None or self._thread is None:
+            return
+        atexit.unregister(self.close)
+        try:
+            self._call(self._core.close())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._thread = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Record]:
+        """Records, until `stop` or `close`; a record is done when the next one is asked for.
+
+        Raises `ClientError` for what trying again does not help.
+        """
+        while (handed := self._next()) is not None:
+            yield from handed.begin()
+            self._core.moved_on(handed)
+
+    def _next(self) -> IteratorBatch | None:
+        return self._core.next_at_once() or self._call(self._core.next_handed_out())
+
+    def _run(self, running: Coroutine[Any, Any, None], stop_signals: bool) -> None:
+        restored = self._stop_at_signals() if stop_signals else {}
+        try:
+            self._call(running)
+        finally:
+            for number, before in restored.items():
+                signal.signal(number, before)
+            self.close()
+
+    def _call(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
+        try:
+            loop = self._running_loop()
+        except ConfigurationError:
+            coroutine.close()
+            raise
+        called = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        try:
+            return called.result()
+        except BaseException:
+            called.cancel()  # Ctrl-C must not leave it waiting
+            raise
+
+    def _blocking(self, checkpointer: Checkpointer) -> Checkpointer:
+        """What `record.checkpoint()` calls: it returns when the checkpoint is written."""
+
+        async def written(record: Record) -> None:
+            await checkpointer(record)
+
+        def checkpoint(record: Record) -> Awaitable[None]:
+            if self._thread is None:
+                raise LeaseLost("the consumer has released its shards")
+            self._call(written(record))
+            return _Written()
+
+        return checkpoint
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is not None and self._thread is None:
+            raise ConfigurationError("the consumer is closed")
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=_run_loop, args=(self._loop,), name="headwater-consumer", daemon=True
+            )
+            self._thread.start()
+            atexit.register(self.close)
+        return self._loop
+
+    def _stop_at_signals(self) -> dict[int, Any]:
+        """What the signals did before."""
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        return {number: signal.signal(number, lambda *_: self.stop()) for number in STOP_SIGNALS}
+
+
+class _Written:
+    """Nothing is left to wait for."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()

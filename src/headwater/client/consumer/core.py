@@ -1,0 +1,186 @@
+"""A consumer's life on its event loop: both faces, plain and asyncio, are thin covers of this."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from headwater.client.calls.aws_service import AwsService
+from headwater.client.calls.backoff import retry
+from headwater.client.calls.errors import ConfigurationError
+from headwater.client.calls.kinesis_calls import KinesisCalls
+from headwater.client.calls.timing import Timing
+from headwater.client.consumer.delivery import Delivery
+from headwater.client.consumer.fan_out import FanOut
+from headwater.client.consumer.handler_delivery import Handle, HandlerDelivery
+from headwater.client.consumer.handler_processes import Handler, HandlerProcesses
+from headwater.client.consumer.iterator_delivery import IteratorBatch, IteratorDelivery
+from headwater.client.consumer.page import PageSource
+from headwater.client.consumer.polling import LOCAL_PACE, Polling, PollingPace
+from headwater.client.consumer.settings import ConsumerSettings, new_worker_id
+from headwater.client.consumer.shard_reading import ShardReadingSettings
+from headwater.client.consumer.stats import ConsumerStats
+from headwater.client.consumer.user_records import Checkpointer
+from headwater.client.consumer.worker import START_PATIENCE_S, Worker, WorkerSettings
+from headwater.client.leases.checkpoint import AT_TIMESTAMP
+from headwater.client.leases.lease import Lease
+from headwater.client.leases.store import LeaseStore
+
+CREATION_POLL_S = 0.25
+
+
+class ConsumerCore:
+    """One consumer. All but `stats`, `stop_soon` and the batches' own methods belong to one event loop."""
+
+    def __init__(
+        self,
+        stream: str,
+        settings: ConsumerSettings,
+        service: AwsService,
+        state: LeaseStore,
+        timing: Timing,
+        adapt_checkpointer: Callable[[Checkpointer], Checkpointer],
+    ) -> None:
+        """`adapt_checkpointer` makes of a coroutine function what `record.checkpoint()` is to call."""
+        self.worker_id = settings.worker_id or new_worker_id()
+        self._stream = stream
+        self._settings = settings
+        self._service = service
+        self._calls = KinesisCalls(service)
+        self._state = state
+        self._timing = timing
+        self._source = self._page_source()
+        self._adapt_checkpointer = adapt_checkpointer
+        self._worker: Worker | None = None
+        self._is_stopped = False
+        self._working: asyncio.Task[None] | None = None
+        self._hand_out: IteratorDelivery | None = None
+        self._taken: deque[IteratorBatch] = deque()
+        self._in_hand: IteratorBatch | None = None
+
+    def stats(self) -> ConsumerStats:
+        """What was done so far. May be called in any thread."""
+        return ConsumerStats(self.worker_id) if self._worker is None else self._worker.stats()
+
+    def leases(self) -> list[Lease]:
+        """The leases of all workers, as this one saw them last. May be called in any thread."""
+        return [] if self._worker is None else list(self._worker.keeper.seen.values())
+
+    async def handle(self, handle: Handle) -> None:
+        """Have batches handled until `stop`. Raises what stopped it otherwise."""
+        await self._run(HandlerDelivery(handle, self._settings.errors, self._timing))
+
+    async def handle_in_processes(self, handler: Handler) -> None:
+        """The same in processes."""
+        processes = HandlerProcesses(handler, self._settings.processes)
+        try:
+            await self.handle(processes.handle)
+        finally:
+            await asyncio.to_thread(processes.close)
+
+    async def next_handed_out(self) -> IteratorBatch | None:
+        """The next batch for an iterator, first the one that an iterator has left; None at the end.
+
+        Raises what stopped the consumer.
+        """
+        if self._in_hand is None:
+            if not self._taken:
+                self._taken.extend(await self._take())
+            self._in_hand = self._taken.popleft() if self._taken else None
+        return self._in_hand
+
+    def next_at_once(self) -> IteratorBatch | None:
+        """The same without waiting, from the thread that iterates; None when it must be waited for."""
+        if self._in_hand is None and self._taken:
+            self._in_hand = self._taken.popleft()
+        return self._in_hand
+
+    def moved_on(self, handed: IteratorBatch) -> None:
+        """An iterator is through with a batch."""
+        self._in_hand = None
+        handed.finish()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._is_stopped = True
+        if self._worker is not None:
+            self._worker.stop()
+
+    async def close(self) -> None:
+        """Stop, and return when the leases are released. Harmless when called again."""
+        self.stop()
+        if self._in_hand is not None:
+            self._in_hand.leave()
+            self._in_hand = None
+        while self._taken:
+            self._taken.popleft().leave()
+        if self._working is not None:
+            await asyncio.wait({self._working})
+        await self._service.close()
+
+    async def _take(self) -> list[IteratorBatch]:
+        """What waits to be iterated over; empty when nothing more will come."""
+        if self._hand_out is None or self._working is None:
+            self._hand_out = IteratorDelivery()
+            self._working = asyncio.create_task(self._run(self._hand_out))
+        taking = asyncio.create_task(self._hand_out.take())
+        try:
+            await asyncio.wait({taking, self._working}, return_when=asyncio.FIRST_COMPLETED)
+            if taking.done():
+                return taking.result()
+            self._working.result()
+            return []
+        finally:
+            taking.cancel()
+
+    async def _run(self, delivery: Delivery) -> None:
+        if self._worker is not None:
+            raise ConfigurationError("a consumer is run once, or iterated over")
+        self._worker = Worker(
+            self._worker_rules(), self._calls, self._source, self._state, delivery, self._timing
+        )
+        if self._is_stopped:
+            return
+        try:
+            await retry(self._wait_until_created, self._timing, START_PATIENCE_S)
+            try:
+                await retry(self._state.open, self._timing, START_PATIENCE_S)
+                if isinstance(self._source, FanOut):
+                    await retry(self._source.open, self._timing, START_PATIENCE_S)
+                await self._worker.run()
+            finally:
+                await self._state.close()
+        finally:
+            await self._service.close()
+
+    async def _wait_until_created(self) -> None:
+        while (await self._calls.describe_stream_summary(self._stream))["StreamStatus"] == "CREATING":
+            await self._timing.sleep(CREATION_POLL_S)
+
+    def _worker_rules(self) -> WorkerSettings:
+        settings = self._settings
+        start = settings.starting_position
+        return WorkerSettings(
+            self.worker_id,
+            self._stream,
+            start,
+            settings.balancing,
+            ShardReadingSettings(
+                settings.deaggregate,
+                settings.checkpoint == "manual",
+                settings.checkpoint_interval_s,
+                start.timestamp_s if start.word == AT_TIMESTAMP else None,
+                self._adapt_checkpointer,
+            ),
+            settings.shard_sync_interval_s,
+            settings.buffer_bytes,
+        )
+
+    def _page_source(self) -> PageSource:
+        if self._settings.fan_out is not None:
+            return FanOut(self._calls, self._stream, self._settings.fan_out, self._timing)
+        pace = self._settings.polling
+        if pace is None:
+            pace = LOCAL_PACE if self._service.endpoint.is_loopback else PollingPace()
+        return Polling(self._calls, self._stream, pace, self._timing)

@@ -1,0 +1,246 @@
+"""The reading of one shard by the worker that holds its lease, from checkpoint to end or loss.
+
+Pages are fetched ahead, up to a bound; batches are handed over one after the other; what
+is done is written down behind them.
+
+Rules:
+- nothing is handed over unless the lease is known to be held at that moment;
+- when the lease is lost, asked for, or the consumer stops, nothing more is begun; what is
+  in hand may finish, and unless the lease is lost its checkpoint is written, and the
+  lease released;
+- at the end of the shard the leases of its children are made first, then its own is
+  marked: whatever happens between, no shard is forgotten and none begins early;
+- with checkpoints by hand the end is marked when the last record has its checkpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from headwater.client.calls.backoff import Backoff
+from headwater.client.calls.errors import ClientError, is_transient
+from headwater.client.calls.record import Record
+from headwater.client.calls.timing import Timing
+from headwater.client.consumer.batch import Batch, position
+from headwater.client.consumer.buffer_bound import BufferBound
+from headwater.client.consumer.checkpoint_writer import CheckpointWriter
+from headwater.client.consumer.delivery import Delivery
+from headwater.client.consumer.page import Page, PageSource, ReadFrom, read_from
+from headwater.client.consumer.stats import ShardStats
+from headwater.client.consumer.user_records import Checkpointer, UserRecords
+from headwater.client.leases.checkpoint import LATEST, Checkpoint
+from headwater.client.leases.owned_lease import OwnedLease
+from headwater.client.leases.shard_tree import ShardNode
+from headwater.client.leases.store import LeaseLost
+
+logger = logging.getLogger("headwater.client")
+
+PAGES_AHEAD = 2
+RETRY_FIRST_S = 0.1
+RETRY_MOST_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ShardReadingSettings:
+    """What is the same for all shards of a consumer."""
+
+    opens_aggregates: bool
+    checkpoints_by_hand: bool
+    checkpoint_interval_s: float
+    start_timestamp_s: float | None
+    adapt_checkpointer: Callable[[Checkpointer], Checkpointer]
+    """Makes of a coroutine function what `record.checkpoint()` is to call."""
+
+
+class ShardReading:
+    """One shard's reading; see `run`."""
+
+    def __init__(
+        self,
+        held: OwnedLease,
+        source: PageSource,
+        delivery: Delivery,
+        rules: ShardReadingSettings,
+        stats: ShardStats,
+        bound: BufferBound,
+        timing: Timing,
+        on_end: Callable[[list[ShardNode]], Awaitable[list[str]]],
+    ) -> None:
+        """`on_end` makes the leases of the shard's children, and gives their ids."""
+        self.stats = stats
+        self._held = held
+        self._source = source
+        self._delivery = delivery
+        self._rules = rules
+        self._bound = bound
+        self._timing = timing
+        self._on_end = on_end
+        self._pages: deque[Page] = deque()
+        self._in_hand: tuple[Record, ...] = ()
+        self._woken = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._writer = CheckpointWriter(held, rules.checkpoint_interval_s, timing, stats)
+        self._by_hand = asyncio.Event()
+        self._user_records = UserRecords(
+            held.lease, rules.opens_aggregates, rules.adapt_checkpointer(self.checkpoint)
+        )
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing more may be begun; see `Turn`."""
+        return self._ending.is_set()
+
+    async def ending(self) -> None:
+        """Return when nothing more may be begun; see `Turn`."""
+        await self._ending.wait()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the shard is surely this worker's at this moment; see `Turn`."""
+        return self._held.is_fresh
+
+    def progress(self, count: int) -> None:
+        """So many of the first records in hand are done; see `Turn`."""
+        if not count:
+            return
+        done = position(self._in_hand[count - 1])
+        if self._rules.checkpoints_by_hand:
+            self._writer.delivered(done)
+        else:
+            self._writer.mark(done)
+
+    def end(self) -> None:
+        """Begin nothing more."""
+        self._ending.set()
+        self._woken.set()
+        self._by_hand.set()
+
+    async def run(self) -> None:
+        """Read until the shard's end, or until told to end. Raises what is to stop the consumer."""
+        tasks = [asyncio.create_task(self._fetch()), asyncio.create_task(self._watch())]
+        writing = asyncio.create_task(self._writer.run())
+        try:
+            await self._hand_over(tasks[0])
+        except LeaseLost:
+            self.end()
+        finally:
+            self.end()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._bound.remove(self.stats.buffered_bytes)
+            self.stats.buffered_bytes = 0
+            self._writer.stop()
+            await writing
+            await self._let_go()
+
+    async def checkpoint(self, record: Record) -> None:
+        """Write that a record and all before it are done. Raises `LeaseLost`."""
+        # Shielded: a write whose outcome nobody saw would look like a lost lease to the next one.
+        await asyncio.shield(self._advance(position(record)))
+
+    async def _advance(self, checkpoint: Checkpoint) -> None:
+        await self._held.advance(checkpoint)
+        self.stats.checkpoint = self._held.lease.checkpoint.sequence_number
+        self._by_hand.set()
+
+    async def _watch(self) -> None:
+        """End when the lease is lost or asked for."""
+        lost = asyncio.ensure_future(self._held.lost.wait())
+        asked = asyncio.ensure_future(self._held.asked.wait())
+        try:
+            await asyncio.wait({lost, asked}, return_when=asyncio.FIRST_COMPLETED)
+            self.end()
+        finally:
+            lost.cancel()
+            asked.cancel()
+
+    async def _fetch(self) -> None:
+        """Fetch pages ahead of those that are handed over."""
+        try:
+            start = await self._start()
+            async with aclosing(self._source.pages(self._held.key, start, self.stats)) as pages:
+                async for page in pages:
+                    self._pages.append(page)
+                    self.stats.size_bytes += page.size_bytes
+                    self.stats.buffered_bytes += page.size_bytes
+                    self._bound.add(page.size_bytes)
+                    self._woken.set()
+                    while len(self._pages) >= PAGES_AHEAD or (self._pages and self._bound.is_full):
+                        await self._bound.change()
+        finally:
+            self._woken.set()
+
+    async def _start(self) -> ReadFrom:
+        lease = self._held.lease
+        since_ms = lease.latest_since_ms
+        if lease.checkpoint.sequence_number == LATEST and since_ms is None:
+            await self._held.begin_at_latest()
+        return read_from(lease.checkpoint, self._rules.start_timestamp_s, since_ms)
+
+    async def _hand_over(self, fetching: asyncio.Task[None]) -> None:
+        while not self.is_ending:
+            if not self._pages:
+                if fetching.done():
+                    await fetching
+                    return
+                self._woken.clear()
+                await self._woken.wait()
+                continue
+            page = self._pages.popleft()
+            if page.records:
+                await self._deliver(page)
+            if not self._pages and not self.is_ending:
+                self.stats.lag_ms = page.millis_behind_latest
+            self.stats.buffered_bytes -= page.size_bytes
+            self._bound.remove(page.size_bytes)
+            if page.children is not None and not self.is_ending:
+                await self._finish(page.children)
+                return
+
+    async def _deliver(self, page: Page) -> None:
+        left = self._user_records.prepared(page.records)
+        while left and not self.is_ending:
+            if not self._held.is_fresh:
+                await self._held.renew()
+            self.stats.lag_ms = page.millis_behind_latest
+            self._in_hand = tuple(left)
+            done = await self._delivery.deliver(Batch(self._held.key, left, page.millis_behind_latest), self)
+            self.progress(done)
+            self.stats.records += done
+            self.stats.batches += 1
+            left = list(self._in_hand[done:])
+
+    async def _finish(self, children: list[ShardNode]) -> None:
+        """Mark the shard as done, once everything in it is."""
+        if self._rules.checkpoints_by_hand:
+            while self._held.lease.checkpoint.is_before(self._writer.last) and not self.is_ending:
+                self._by_hand.clear()
+                await self._by_hand.wait()
+            if self.is_ending:
+                return
+        backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, self._timing.rng)
+        while not self.is_ending:
+            try:
+                child_ids = await self._on_end(children)
+                await self._held.complete(child_ids)
+            except LeaseLost:
+                raise
+            except ClientError as error:
+                if not is_transient(error):
+                    raise
+                await self._timing.sleep(backoff.delay_s())
+            else:
+                logger.info("%s has been read to its end; it goes on in %s", self._held.key, child_ids)
+                return
+
+    async def _let_go(self) -> None:
+        """Release the lease. A failure leaves it to expire."""
+        with contextlib.suppress(ClientError):
+            await self._held.release()

@@ -1,0 +1,182 @@
+"""One worker: the leases that it holds, and a reading for each.
+
+Rules:
+- when it stops it begins nothing more, lets what is in hand finish while it goes on
+  renewing, writes the checkpoints and releases the leases;
+- the first error that trying again will not help stops it, and is raised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from headwater.client.calls.backoff import retry
+from headwater.client.calls.errors import ClientError, is_transient
+from headwater.client.calls.kinesis_calls import KinesisCalls
+from headwater.client.calls.timing import Timing
+from headwater.client.consumer.buffer_bound import BufferBound
+from headwater.client.consumer.delivery import Delivery
+from headwater.client.consumer.page import PageSource
+from headwater.client.consumer.shard_reading import ShardReading, ShardReadingSettings
+from headwater.client.consumer.stats import ConsumerStats, StatsBook
+from headwater.client.leases.balancing import BalancingSettings
+from headwater.client.leases.checkpoint import StartingPosition
+from headwater.client.leases.coordinator import LeaseCoordinator
+from headwater.client.leases.owned_lease import OwnedLease
+from headwater.client.leases.shard_listing import list_shards
+from headwater.client.leases.shard_tree import ShardNode, child_leases
+from headwater.client.leases.store import LeaseStore
+
+logger = logging.getLogger("headwater.client")
+
+START_PATIENCE_S = 30.0
+"""For so long a start goes on trying while the service says "not now", or cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What a consumer was told, as its parts need it."""
+
+    worker_id: str
+    stream: str
+    start: StartingPosition
+    balancing: BalancingSettings
+    reading: ShardReadingSettings
+    sync_interval_s: float
+    buffer_bytes: int
+
+
+class Worker:
+    """Reads its share of a stream's shards until it is stopped."""
+
+    def __init__(
+        self,
+        rules: WorkerSettings,
+        calls: KinesisCalls,
+        source: PageSource,
+        state: LeaseStore,
+        delivery: Delivery,
+        timing: Timing,
+    ) -> None:
+        self._rules = rules
+        self._calls = calls
+        self._source = source
+        self._state = state
+        self._delivery = delivery
+        self._timing = timing
+        self._bound = BufferBound(rules.buffer_bytes)
+        self._book = StatsBook(rules.worker_id)
+        self._readings: dict[str, ShardReading] = {}
+        self._reading_tasks: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        self._error: BaseException | None = None
+        self.keeper = LeaseCoordinator(
+            rules.worker_id,
+            state,
+            rules.balancing,
+            timing,
+            self._begin_reading,
+            lambda shard_id: self._book.throughput_kbps(shard_id, timing.now_s()),
+        )
+
+    async def run(self) -> None:
+        """Work until `stop`. Raises the error that made it end otherwise."""
+        await retry(self._sync, self._timing, START_PATIENCE_S)
+        passes = [
+            asyncio.create_task(self._or_stop(self.keeper.run())),
+            asyncio.create_task(self._or_stop(self._sync_for_ever())),
+        ]
+        try:
+            await self._stopping.wait()
+        finally:
+            for reading in self._readings.values():
+                reading.end()
+            await self.keeper.leave()
+            while self._reading_tasks:
+                await asyncio.wait(self._reading_tasks)
+            for task in passes:
+                task.cancel()
+            await asyncio.gather(*passes, return_exceptions=True)
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """Have `run` return, when what is in hand is done."""
+        self._stopping.set()
+
+    def stats(self) -> ConsumerStats:
+        """What was done so far."""
+        return self._book.stats()
+
+    async def _or_stop(self, passes: Coroutine[Any, Any, None]) -> None:
+        try:
+            await passes
+        except Exception as error:  # noqa: BLE001  # it is raised by `run`
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if self._error is None:
+            self._error = error
+        self._stopping.set()
+
+    async def _sync(self) -> None:
+        shards = await list_shards(self._calls, self._rules.stream)
+        await self.keeper.sync(shards, self._rules.start)
+        self.keeper.balance_soon()
+
+    async def _sync_for_ever(self) -> None:
+        while True:
+            await self._timing.sleep(self._rules.sync_interval_s)
+            try:
+                await self._sync()
+            except ClientError as error:
+                if not is_transient(error):
+                    raise
+                logger.warning("%s will list the shards again: %s", self._rules.worker_id, error)
+
+    def _begin_reading(self, held: OwnedLease) -> None:
+        stats = self._book.begin(held.key, held.lease.checkpoint.sequence_number)
+        reading = ShardReading(
+            held,
+            self._source,
+            self._delivery,
+            self._rules.reading,
+            stats,
+            self._bound,
+            self._timing,
+            self._end_of_shard,
+        )
+        self._readings[held.key] = reading
+        if self._stopping.is_set():
+            reading.end()
+        task = asyncio.create_task(self._read(held, reading))
+        self._reading_tasks.add(task)
+        task.add_done_callback(self._reading_tasks.discard)
+
+    async def _read(self, held: OwnedLease, reading: ShardReading) -> None:
+        try:
+            await reading.run()
+        except Exception as error:  # noqa: BLE001  # it is raised by `run`
+            self._fail(error)
+        finally:
+            self._book.end(reading.stats)
+            del self._readings[held.key]
+            self.keeper.forget(held)
+            self.keeper.balance_soon()
+
+    async def _end_of_shard(self, children: list[ShardNode]) -> list[str]:
+        """Make the leases of what follows a shard; their ids.
+
+        The child of a merge may have another parent, which has no lease yet because its own parents
+        are still being read. It must get one first, or the child would not wait for it.
+        """
+        if not children or any(len(child.parent_ids) > 1 for child in children):
+            await self._sync()
+        await self.keeper.create_children(child_leases(children))
+        return [child.shard_id for child in children]

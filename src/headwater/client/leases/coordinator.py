@@ -1,0 +1,204 @@
+"""One worker's part in sharing the leases of a stream: what it holds, renews, takes and asks for.
+
+It works in passes, each of which looks and acts once: `renew` for what it holds, `balance`
+for what others hold or nobody, `sync` for shards that have no lease yet. `run` makes the
+passes at their times until it is cancelled; a test makes them itself.
+
+Rules:
+- a lease that is taken is given to `on_gain`, and is not taken again before it was forgotten,
+  be it lost or not: what was begun with it may still be under way;
+- leases are renewed apart from each other: one whose write hangs holds up no other;
+- a pass that failed for a reason that may pass is made again at its next time.
+
+Refuses to know what is done with a lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from headwater.client.calls.errors import ClientError, is_transient
+from headwater.client.calls.timing import Timing
+from headwater.client.leases.balancing import BalancingSettings, Observation, decide
+from headwater.client.leases.checkpoint import StartingPosition
+from headwater.client.leases.lease import Lease, hand_over_request, taking
+from headwater.client.leases.owned_lease import OwnedLease
+from headwater.client.leases.shard_tree import ShardNode, may_start, missing_leases, outlived_leases
+from headwater.client.leases.store import LeaseLost, LeaseStore
+
+logger = logging.getLogger("headwater.client")
+
+RENEWALS_PER_PERIOD = 3
+BALANCES_PER_PERIOD = 3
+
+
+class LeaseCoordinator:
+    """The leases of one worker."""
+
+    def __init__(
+        self,
+        worker: str,
+        state: LeaseStore,
+        rules: BalancingSettings,
+        timing: Timing,
+        on_gain: Callable[[OwnedLease], None],
+        throughput_kbps: Callable[[str], float | None] = lambda _: None,
+    ) -> None:
+        """`worker` is unique among those who share the state; `throughput_kbps` is asked for a shard's."""
+        self.worker = worker
+        self.held: dict[str, OwnedLease] = {}
+        self.seen: dict[str, Lease] = {}
+        """All leases as the last pass saw them."""
+        self._state = state
+        self._rules = rules
+        self._timing = timing
+        self._on_gain = on_gain
+        self._throughput_kbps = throughput_kbps
+        self._moved_at_s: dict[str, tuple[int, float]] = {}
+        self._asked_at_s: dict[str, float] = {}
+        self._renewal_pause_s = rules.lease_duration_ms / 1000 / RENEWALS_PER_PERIOD
+        self._renewing: dict[str, asyncio.Task[None]] = {}
+        self._balance_soon = asyncio.Event()
+        self._balancing = asyncio.Lock()
+        self._is_leaving = False
+
+    async def run(self) -> None:
+        """Make the passes for ever. Raises what cannot be helped by trying again."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._renew_for_ever())
+                group.create_task(self._balance_for_ever())
+        finally:
+            for renewing in self._renewing.values():
+                renewing.cancel()
+
+    def balance_soon(self) -> None:
+        """Something has changed: look again without waiting."""
+        self._balance_soon.set()
+
+    async def sync(self, shards: list[ShardNode], start: StartingPosition) -> None:
+        """Make the leases that are missing for what the stream has, and remove those that it has outlived."""
+        leases = {lease.key: lease for lease in await self._state.leases()}
+        for lease in missing_leases(shards, leases, start):
+            if await self._state.create(lease):
+                logger.info("%s has found %s", self.worker, lease.key)
+        for lease in outlived_leases(shards, leases.values()):
+            await self._state.delete(lease)
+
+    async def create_children(self, leases: list[Lease]) -> None:
+        """Make the leases of the shards in which a finished one goes on."""
+        for lease in leases:
+            await self._state.create(lease)
+
+    async def renew(self) -> None:
+        """Renew everything that is held; whose last renewal still waits for its answer is left to it."""
+        for key, held in self.held.items():
+            if key not in self._renewing and not held.lost.is_set():
+                self._renewing[key] = asyncio.create_task(self._renew_one(held))
+        if self._renewing:
+            await asyncio.wait(self._renewing.values(), timeout=self._renewal_pause_s)
+        for key, renewing in list(self._renewing.items()):
+            if renewing.done():
+                del self._renewing[key]
+                renewing.result()
+
+    async def balance(self) -> None:
+        """Take what nobody holds, and ask for a fair share of the rest."""
+        async with self._balancing:
+            if not self._is_leaving:
+                await self._balance()
+
+    async def leave(self) -> None:
+        """Take nothing more; return when nothing is being taken. What is held goes on being renewed."""
+        self._is_leaving = True
+        async with self._balancing:
+            pass
+
+    async def _balance(self) -> None:
+        leases = {lease.key: lease for lease in await self._state.leases()}
+        self._observe(leases)
+        readable = [lease for lease in leases.values() if may_start(lease, leases)]
+        seen = {lease.key: self._observation(lease) for lease in readable}
+        decision = decide(self.worker, readable, seen, self._rules, self._timing.rng)
+        for lease in decision.take:
+            await self._take(lease)
+        for lease in decision.ask_for:
+            if await self._state.change(hand_over_request(lease, self.worker)) is not None:
+                self._asked_at_s[lease.key] = self._timing.now_s()
+                logger.info("%s has asked %s to hand over %s", self.worker, lease.owner, lease.key)
+
+    def forget(self, held: OwnedLease) -> None:
+        """A lease is not worked with any more, and may be taken anew."""
+        if self.held.get(held.key) is held:
+            del self.held[held.key]
+
+    def _observe(self, leases: Mapping[str, Lease]) -> None:
+        now_s = self._timing.now_s()
+        self._moved_at_s = {
+            key: moved
+            if (moved := self._moved_at_s.get(key)) is not None and moved[0] == lease.counter
+            else (lease.counter, now_s)
+            for key, lease in leases.items()
+        }
+        self._asked_at_s = {
+            key: asked_at_s
+            for key, asked_at_s in self._asked_at_s.items()
+            if key in leases and leases[key].owner == self.worker and leases[key].is_being_handed_over
+        }
+        self.seen = dict(leases)
+
+    def _observation(self, lease: Lease) -> Observation:
+        now_s = self._timing.now_s()
+        age_ms = 1000 * (now_s - self._moved_at_s[lease.key][1])
+        asked_at_s = self._asked_at_s.setdefault(lease.key, now_s) if self._waits_for(lease) else now_s
+        return Observation(age_ms, 1000 * (now_s - asked_at_s), lease.key in self.held)
+
+    def _waits_for(self, lease: Lease) -> bool:
+        return lease.owner == self.worker and lease.is_being_handed_over
+
+    async def _take(self, lease: Lease) -> None:
+        taken_at_s = self._timing.now_s()
+        taken = await self._state.change(taking(lease, self.worker))
+        if taken is None:
+            return
+        logger.info(
+            "%s has taken %s, which is at %s", self.worker, lease.key, taken.checkpoint.sequence_number
+        )
+        duration_s = self._rules.lease_duration_ms / 1000
+        held = OwnedLease(taken, self.worker, self._state, self._timing, duration_s, taken_at_s)
+        self.held[lease.key] = held
+        self._on_gain(held)
+
+    async def _renew_one(self, held: OwnedLease) -> None:
+        try:
+            await held.renew(self._throughput_kbps(held.key))
+        except LeaseLost:
+            logger.warning("%s has lost %s to another worker", self.worker, held.key)
+
+    async def _renew_for_ever(self) -> None:
+        while True:
+            await self._pass(self.renew)
+            await self._timing.sleep(self._renewal_pause_s)
+
+    async def _balance_for_ever(self) -> None:
+        pause_s = self._rules.lease_duration_ms / 1000 / BALANCES_PER_PERIOD
+        while True:
+            self._balance_soon.clear()
+            await self._pass(self.balance)
+            pause = asyncio.ensure_future(self._timing.sleep(pause_s * self._timing.rng.uniform(0.8, 1.2)))
+            woken = asyncio.ensure_future(self._balance_soon.wait())
+            try:
+                await asyncio.wait({pause, woken}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                pause.cancel()
+                woken.cancel()
+
+    async def _pass(self, make: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await make()
+        except ClientError as error:
+            if not is_transient(error):
+                raise
+            logger.warning("%s will look at the leases again: %s", self.worker, error)

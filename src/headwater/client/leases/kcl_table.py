@@ -1,0 +1,101 @@
+"""How a lease lies in a table: the attributes of the Kinesis Client Library's, under its names.
+
+So its tools and dashboards read ours, and ours read its. Two attributes of the library
+are left alone, the state of a checkpoint that is prepared and then made
+(`pendingCheckpoint…`), and one is ours, which it leaves alone: `latestSinceMillis`.
+
+An item that has no checkpoint is not a lease: newer versions of the library keep what
+their workers tell each other in the same table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from headwater.client.leases.checkpoint import Checkpoint
+from headwater.client.leases.lease import Lease
+
+KEY = "leaseKey"
+COUNTER = "leaseCounter"
+OWNER = "leaseOwner"
+CHECKPOINT_OWNER = "checkpointOwner"
+CHECKPOINT = "checkpoint"
+SUB_SEQUENCE_NUMBER = "checkpointSubSequenceNumber"
+ENTITY_TYPE = "entityType"
+
+
+class Column(NamedTuple):
+    """Where a field of `Lease` lies."""
+
+    attribute: str
+    type: str
+    """DynamoDB's: S, N or SS."""
+
+
+COLUMNS = {
+    "key": Column(KEY, "S"),
+    "counter": Column(COUNTER, "N"),
+    "owner": Column(OWNER, "S"),
+    "checkpoint_owner": Column(CHECKPOINT_OWNER, "S"),
+    "owner_switches": Column("ownerSwitchesSinceCheckpoint", "N"),
+    "parent_ids": Column("parentShardId", "SS"),
+    "child_ids": Column("childShardIds", "SS"),
+    "starting_hash_key": Column("startingHashKey", "S"),
+    "ending_hash_key": Column("endingHashKey", "S"),
+    "throughput_kbps": Column("throughputKBps", "N"),
+    "latest_since_ms": Column("latestSinceMillis", "N"),
+}
+"""All fields but the checkpoint, which takes two attributes."""
+
+FLOATS = frozenset({"throughput_kbps"})
+
+FIELDS = (*COLUMNS, "checkpoint")
+
+Attributes = dict[str, dict[str, Any]]
+"""An item, or a part of one, as DynamoDB writes it: `{"leaseCounter": {"N": "7"}}`."""
+
+
+def item_of(lease: Lease) -> Attributes:
+    """A whole lease."""
+    written = attributes_of({field: getattr(lease, field) for field in FIELDS})
+    return {name: value for name, value in written.items() if value is not None}
+
+
+def attributes_of(fields: Mapping[str, Any]) -> dict[str, dict[str, Any] | None]:
+    """Some fields of a lease as attributes; None for one that must not be there."""
+    written: dict[str, dict[str, Any] | None] = {}
+    for field, value in fields.items():
+        if field == "checkpoint":
+            written[CHECKPOINT] = {"S": value.sequence_number}
+            written[SUB_SEQUENCE_NUMBER] = {"N": str(value.sub_sequence_number)}
+            continue
+        column = COLUMNS[field]
+        if value is None or value == ():
+            written[column.attribute] = None
+        elif column.type == "SS":
+            written[column.attribute] = {"SS": list(value)}
+        else:
+            written[column.attribute] = {column.type: str(value)}
+    return written
+
+
+def lease_of(item: Mapping[str, Mapping[str, Any]]) -> Lease | None:
+    """The lease in an item; None when it is something else's."""
+    if CHECKPOINT not in item or KEY not in item:
+        return None
+    if item.get(ENTITY_TYPE, {}).get("S", "LEASE") != "LEASE":
+        return None
+    sub_sequence_number = int(item.get(SUB_SEQUENCE_NUMBER, {}).get("N", 0))
+    fields: dict[str, Any] = {"checkpoint": Checkpoint(item[CHECKPOINT]["S"], sub_sequence_number)}
+    for field, column in COLUMNS.items():
+        value = item.get(column.attribute, {}).get(column.type)
+        if value is None:
+            continue
+        if column.type == "SS":
+            fields[field] = tuple(sorted(value))
+        elif column.type == "N":
+            fields[field] = float(value) if field in FLOATS else int(value)
+        else:
+            fields[field] = value
+    return Lease(**fields)

@@ -1,0 +1,48 @@
+"""Leases in memory, for one process: the reference for every other state.
+
+Several consumers in one process share the leases by sharing the object.
+"""
+
+from __future__ import annotations
+
+from headwater.client.leases.lease import Lease, LeaseChange
+
+
+class MemoryState:
+    """Forgets everything with the process."""
+
+    def __init__(self) -> None:
+        self._leases: dict[str, Lease] = {}
+
+    async def open(self) -> None:
+        """There is nothing to make."""
+
+    async def close(self) -> None:
+        """Keep the leases, for a consumer that comes later."""
+
+    async def leases(self) -> list[Lease]:
+        """All leases."""
+        return list(self._leases.values())
+
+    async def lease(self, key: str) -> Lease | None:
+        """One lease; see `LeaseState`."""
+        return self._leases.get(key)
+
+    async def create(self, lease: Lease) -> bool:
+        """Add a lease; see `LeaseState`."""
+        return self._leases.setdefault(lease.key, lease) is lease
+
+    async def change(self, change: LeaseChange) -> Lease | None:
+        """Apply a change; see `LeaseState`."""
+        lease = self._leases.get(change.key)
+        if lease is None or not change.is_allowed(lease):
+            return None
+        self._leases[change.key] = changed = change.applied(lease)
+        return changed
+
+    async def delete(self, lease: Lease) -> bool:
+        """Remove a lease; see `LeaseState`."""
+        if self._leases.get(lease.key) != lease:
+            return False
+        del self._leases[lease.key]
+        return True

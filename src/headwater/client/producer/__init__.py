@@ -1,0 +1,4 @@
+"""The producer: from a record that is put to its outcome.
+
+Refuses to know leases and consumers.
+"""

@@ -1,1 +1,0 @@
-"""The neighbouring services of AWS, and CloudFormation for what is Headwater's."""

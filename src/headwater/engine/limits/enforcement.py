@@ -1,0 +1,104 @@
+"""Which streams are limited, and to what.
+
+A rule for all streams holds for each that has none of its own; what the server was
+started with is the first. A stream's own rule goes with the stream. A rule that is set
+begins with all shards rested. Rules are kept in memory only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Literal, NamedTuple, Protocol
+
+from headwater.engine.limits.throughput_limits import AWS_FIGURES, StreamLimits, ThroughputSettings
+from headwater.engine.limits.token_bucket import TokenBucket
+from headwater.model.arn import StreamName
+from headwater.model.stream import Stream
+
+Rule = ThroughputSettings | Literal["exempt"]
+_CALL_BUCKETS_MAX = 100_000
+
+
+class LimitedStream(Protocol):
+    """What is needed of a stream in memory."""
+
+    stream: Stream
+    own_rule: Rule | None
+    """`None`: the rule for all streams holds."""
+
+    def limit(self, limits: StreamLimits | None) -> None:
+        """From now on the stream is limited so, or not at all."""
+
+
+class StreamRule(NamedTuple):
+    """A stream that has a rule of its own."""
+
+    stream: Stream
+    rule: Rule
+
+
+class Enforcement:
+    """The rules of one engine, and how often operations have been called."""
+
+    def __init__(
+        self, streams: Mapping[StreamName, LimitedStream], now_ms: Callable[[], int], *, enforced: bool
+    ) -> None:
+        """`streams` are the engine's own; with `enforced` all of them are limited as AWS does."""
+        self._streams = streams
+        self._now_ms = now_ms
+        self._first_rule: Rule = AWS_FIGURES if enforced else "exempt"
+        self._calls: dict[Hashable, TokenBucket] = {}
+        self.rule = self._first_rule
+
+    def begin(self, held: LimitedStream) -> None:
+        """Limit a stream as its rule has it."""
+        rule = self.rule if held.own_rule is None else held.own_rule
+        held.limit(None if rule == "exempt" else StreamLimits(rule, self._now_ms()))
+
+    def own_rules(self) -> list[StreamRule]:
+        """The streams with rules of their own, in the order of account, region and name."""
+        return [
+            StreamRule(held.stream, held.own_rule)
+            for _, held in sorted(self._streams.items())
+            if held.own_rule is not None
+        ]
+
+    def set_rule(self, rule: Rule | None) -> None:
+        """Set the rule for all streams; `None` is the one that the server was started with."""
+        self.rule = self._first_rule if rule is None else rule
+        self._calls.clear()
+        for held in self._streams.values():
+            if held.own_rule is None:
+                self.begin(held)
+
+    def set_own_rule(self, name: StreamName, rule: Rule | None) -> bool:
+        """Set a stream's own rule, or none; whether there is such a stream."""
+        held = self._streams.get(name)
+        if held is None:
+            return False
+        held.own_rule = rule
+        self.begin(held)
+        return True
+
+    def reset(self) -> None:
+        """Forget every rule and every call. The streams have gone already."""
+        self.set_rule(None)
+
+    def limits_calls(self, name: StreamName | None) -> bool:
+        """Whether rates of calls hold for this stream, or for an account."""
+        held = None if name is None else self._streams.get(name)
+        rule = self.rule if held is None or held.own_rule is None else held.own_rule
+        return rule != "exempt"
+
+    def counts(self, call: Hashable, calls_per_s: int) -> bool:
+        """Whether one more such call may be made now; if so, it counts."""
+        now_ms = self._now_ms()
+        bucket = self._calls.get(call)
+        if bucket is None:
+            if len(self._calls) >= _CALL_BUCKETS_MAX:
+                self._calls.clear()
+            bucket = self._calls[call] = TokenBucket(calls_per_s, now_ms)
+        if not bucket.has(1, now_ms):
+            return False
+        bucket.use(1)
+        return True

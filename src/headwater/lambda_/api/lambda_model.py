@@ -1,0 +1,75 @@
+"""The facts of the Lambda API model, typed: operations with their places in HTTP, and shapes.
+
+The facts are in `lambda_model.json`, which `scripts/generate_lambda_model.py` writes. They are
+read once, at first use. This module adds nothing to them and knows nothing of requests.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from pkgutil import get_data
+
+import msgspec
+
+from headwater.api.validation.api_model import Shape
+from headwater.api.validation.service_shapes import ServiceShapes
+
+
+class RestOperation(msgspec.Struct, frozen=True):
+    """One operation: where it is called, and where the members of its request are."""
+
+    method: str
+    path: str
+    """With the names of its variable parts in braces."""
+    status: int = 0
+    """Of the answer when all is well."""
+    input: str = ""
+    """The shape of the request; empty when the operation is not offered."""
+    errors: tuple[str, ...] = ()
+    uri: dict[str, str] = {}
+    """Members that are parts of the path, and the names that these have there."""
+    query: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    payload: str | None = None
+    """The member that is the whole body; without one, the body is a document of the other members."""
+
+
+class LambdaModel(msgspec.Struct, frozen=True):
+    """All operations by name, and the shapes of those that are offered."""
+
+    botocore: str
+    """The version of botocore that the facts were taken from."""
+    api_version: str
+    operations: dict[str, RestOperation]
+    shapes: dict[str, Shape]
+
+
+@lru_cache(maxsize=1)
+def lambda_model() -> LambdaModel:
+    """The model, read at the first call."""
+    facts = get_data(__package__, "lambda_model.json")
+    assert facts is not None, "the file of facts is part of the package"
+    return msgspec.json.decode(facts, type=LambdaModel)
+
+
+@cache
+def _members_in_order(shape_name: str) -> tuple[tuple[str, str], ...]:
+    return tuple(lambda_model().shapes[shape_name].members.items())
+
+
+def _enum_in_order(shape_name: str) -> tuple[str, ...]:
+    return lambda_model().shapes[shape_name].enum
+
+
+def _needed_members(shape_name: str, present: object, *, refused: bool) -> set[str]:  # noqa: ARG001
+    """What the model requires is all that a request needs."""
+    return set()
+
+
+LAMBDA = ServiceShapes(
+    lambda: lambda_model().shapes,
+    _members_in_order,
+    _enum_in_order,
+    _needed_members,
+    java_package="com.amazonaws.lambda.model",
+)

@@ -1,0 +1,37 @@
+"""Lists by pages, with a marker that says where the next page begins."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from headwater.lambda_.api.errors import InvalidParameterValueException
+
+
+def page_of(
+    member: str, rows: Sequence[tuple[str, dict[str, Any]]], request: dict[str, Any], size_max: int
+) -> dict[str, Any]:
+    """The page that `request` asks for. Each row has a key of its own, after which the next page begins.
+
+    Raises InvalidParameterValueException for a marker that is none.
+    """
+    after = _read_marker(request.get("Marker"))
+    start = 0
+    if after is not None:
+        keys = [key for key, _ in rows]
+        start = keys.index(after) + 1 if after in keys else sum(key <= after for key in keys)
+    page = rows[start : start + min(request.get("MaxItems") or size_max, size_max)]
+    answer: dict[str, Any] = {member: [row for _, row in page]}
+    if start + len(page) < len(rows):
+        answer["NextMarker"] = base64.b64encode(page[-1][0].encode()).decode()
+    return answer
+
+
+def _read_marker(marker: str | None) -> str | None:
+    if not marker:
+        return None
+    try:
+        return base64.b64decode(marker, validate=True).decode("ascii")
+    except ValueError:
+        raise InvalidParameterValueException("Invalid Marker.") from None

@@ -1,0 +1,84 @@
+"""Functions, kept in the store with the streams.
+
+Key: `lambda-function/<account>/<region>/<name>`. What is shown is what was committed.
+
+Refuses to know what a function is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from headwater.engine.engine import Engine
+from headwater.lambda_.functions.function import Function, FunctionId
+from headwater.model.completion import Completion
+from headwater.server.asyncio_bridge import finished
+from headwater.storage.interface import Change, StoreUnavailable
+
+_KEY = "lambda-function"
+_decoder = msgspec.msgpack.Decoder(Function)
+
+
+class FunctionStore:
+    """The functions of all accounts and regions."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._store = engine.store
+        self._functions: dict[FunctionId, Function] = {}
+
+    def open(self) -> None:
+        """Find everything that the store holds. Call once, first."""
+        for key, (_, value) in self._store.metadata().items():
+            if key.startswith(_KEY + "/"):
+                function = _decoder.decode(value)
+                self._functions[function.id] = function
+
+    def functions(self) -> list[Function]:
+        """Every function, in the order of their ids."""
+        return [self._functions[key] for key in sorted(self._functions)]
+
+    def find(self, key: FunctionId) -> Function | None:
+        """The function of this id."""
+        return self._functions.get(key)
+
+    async def keep(self, function: Function) -> None:
+        """Keep a new function, or a new value of one. It is seen at once, and undone if it cannot be kept."""
+        before = self._functions.get(function.id)
+        self._functions[function.id] = function
+        write = Change(writes={_key(function.id): msgspec.msgpack.encode(function)})
+        await self._commit(write, lambda: self._restore(function.id, before))
+
+    async def remove(self, key: FunctionId) -> None:
+        """Forget a function."""
+        before = self._functions.pop(key, None)
+        if before is not None:
+            write = Change(writes={_key(key): None})
+            await self._commit(write, lambda: self._restore(key, before))
+
+    async def remove_all(self) -> None:
+        """Forget every function."""
+        for key in list(self._functions):
+            await self.remove(key)
+
+    async def _commit(self, change: Change, undo: Callable[[], None]) -> None:
+        try:
+            await finished(_committed(self._store.commit(change)))
+        except StoreUnavailable:
+            undo()
+            raise
+
+    def _restore(self, key: FunctionId, before: Function | None) -> None:
+        if before is None:
+            self._functions.pop(key, None)
+        else:
+            self._functions[key] = before
+
+
+async def _committed(commit: Completion[bool]) -> None:
+    await commit
+
+
+def _key(key: FunctionId) -> str:
+    return "/".join((_KEY, *key))

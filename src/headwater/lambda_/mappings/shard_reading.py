@@ -1,0 +1,269 @@
+"""Reading a shard for a mapping: by asking the engine, or as a consumer with enhanced fan-out.
+
+Rules:
+- records are read in pages, and no further while the lanes have enough to do, so that
+  memory does not grow with the stream;
+- a reader asks again when the shard's log grows, the stream changes or its lanes have
+  room: there is no polling interval;
+- with the limits of AWS enforced, a stream's ARN is read as by any other reader: once a
+  second at most, out of the 5 reads and 2 MiB a second that all of them share. A
+  consumer's ARN has the 2 MiB a second of the consumer.
+
+Refuses to know lanes: what was read goes to `take`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from headwater.engine.active_subscription import SubscriptionKey
+from headwater.engine.consumers import require_active_consumer
+from headwater.engine.engine import Engine, LiveStream
+from headwater.engine.fan_out import FanOutEvent, Subscription, subscribe
+from headwater.engine.reading import ShardPage, read_shard
+from headwater.lambda_.mappings.poller_context import PollerContext
+from headwater.model.arn import ConsumerName, StreamName
+from headwater.model.errors import KinesisError, ResourceNotFoundException
+from headwater.model.shard import Shard
+from headwater.server.asyncio_bridge import finished
+from headwater.storage.interface import StoreError
+
+PAGE_RECORDS = 1_000
+PAGE_BYTES = 2 * 1024 * 1024
+RETRY_MS = 1_000
+"""After what the stream or the store refuses, a reader asks again in so long."""
+LIMITED_INTERVAL_MS = 1_000
+"""Between two reads of one shard when the limits of AWS are enforced."""
+
+
+class ShardGone(Exception):
+    """The stream or the shard is no longer there."""
+
+
+class ReadTarget(Protocol):
+    """Who a reader reads for."""
+
+    def take(self, reading: ShardPage) -> None:
+        """Take what was read."""
+
+    def has_room(self) -> bool:
+        """Whether more may be read."""
+
+
+async def find_shard(engine: Engine, name: StreamName, shard: Shard) -> tuple[LiveStream, Shard]:
+    """The stream and the shard as they are held now. Raises `ShardGone`."""
+    try:
+        held = engine.settled(name)
+        if held is None:
+            held = await finished(engine.serving(name))
+    except ResourceNotFoundException:
+        raise ShardGone from None
+    now = held.stream.shard(shard.index)
+    if now is None or now.log_id != shard.log_id:
+        raise ShardGone
+    return held, now
+
+
+class LogReader:
+    """Reads a shard by asking the engine."""
+
+    def __init__(
+        self, parts: PollerContext, name: StreamName, shard: Shard, position: int, target: ReadTarget
+    ) -> None:
+        self._parts = parts
+        self._name = name
+        self._shard = shard
+        self._position = position
+        self._target = target
+        self._next_read_ms = 0
+        self._waits_for_room = False
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    def on_room(self) -> None:
+        """There is room for records again."""
+        if self._waits_for_room:
+            self._wake.set()
+
+    def stop(self) -> None:
+        """Let `run` end."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Read to the end of the shard, or until `stop`. Raises `ShardGone`."""
+        engine = self._parts.engine
+        unwatch = [
+            engine.store.watch(self._shard.log_id, self._wake.set),
+            engine.watch_stream(self._name, self._wake.set),
+        ]
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                self._waits_for_room = not self._target.has_room()
+                if self._waits_for_room:
+                    await self._wake.wait()
+                elif await self._read():
+                    return
+                await self._pause()
+        finally:
+            for end in unwatch:
+                end()
+
+    async def _read(self) -> bool:
+        """Read a page, if the stream's limits allow it now; whether it was the last one."""
+        engine = self._parts.engine
+        held, shard = await find_shard(engine, self._name, self._shard)
+        if not self._may_read(held, shard):
+            return False
+        started_s = engine.stopwatch()
+        try:
+            reading = await finished(
+                read_shard(engine, held.stream, shard, self._position, PAGE_RECORDS, PAGE_BYTES)
+            )
+        except StoreError as error:
+            held.metrics.get_records_failed(engine.stopwatch() - started_s)
+            self._parts.note("error", f"{self._shard.shard_id} of {self._name.name} cannot be read: {error}")
+            self._next_read_ms = engine.now_ms() + RETRY_MS
+            return False
+        self._count(held, reading, engine.stopwatch() - started_s)
+        self._position = self._position if reading.next_position is None else reading.next_position
+        self._target.take(reading)
+        if reading.next_position is None:
+            return True
+        extent = engine.store.extent(shard.log_id)
+        if extent is None or self._position >= extent.next:
+            await self._wake.wait()
+        return False
+
+    def _may_read(self, held: LiveStream, shard: Shard) -> bool:
+        if held.limits is None:
+            return True
+        now_ms = self._parts.engine.now_ms()
+        self._next_read_ms = now_ms + LIMITED_INTERVAL_MS
+        if held.limits.gives(shard.log_id, now_ms):
+            return True
+        held.metrics.get_records_refused(shard.shard_id, 0.0)
+        return False
+
+    def _count(self, held: LiveStream, reading: ShardPage, duration_s: float) -> None:
+        """A page counts as one of GetRecords: towards the stream's limits, and in its metrics."""
+        if held.limits is not None:
+            held.limits.gave(reading.shard.log_id, reading.size, self._parts.engine.now_ms())
+        held.metrics.get_records(
+            reading.shard.index,
+            len(reading.records),
+            reading.size,
+            reading.millis_behind_latest,
+            duration_s,
+            at_end=reading.next_position is None,
+        )
+
+    async def _pause(self) -> None:
+        """Until the next read may be made; requests of others come in between at least."""
+        await _until(self._parts, self._next_read_ms, lambda: self._stopping, self._wake)
+        await asyncio.sleep(0)
+
+
+class FanOutReader:
+    """Reads a shard as a registered consumer: a `Sink` of one subscription after another."""
+
+    def __init__(
+        self,
+        parts: PollerContext,
+        consumer: ConsumerName,
+        shard: Shard,
+        position: int,
+        target: ReadTarget,
+        report: Callable[[str], None],
+    ) -> None:
+        self._parts = parts
+        self._consumer = consumer
+        self._shard = shard
+        self._position = position
+        self._target = target
+        self._report = report
+        self._subscription: Subscription | None = None
+        self._paused = False
+        self._over = False
+        self._finished = False
+        self._stopping = False
+        self._wake = asyncio.Event()
+
+    def on_room(self) -> None:
+        """There is room for records again."""
+        if self._paused and self._subscription is not None and self._target.has_room():
+            self._paused = False
+            self._subscription.resume()
+
+    def stop(self) -> None:
+        """Let `run` end."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Read to the end of the shard, or until `stop`. Raises `ShardGone`."""
+        while not (self._stopping or self._finished):
+            await find_shard(self._parts.engine, self._consumer.stream, self._shard)
+            try:
+                await self._subscribe()
+            except (KinesisError, StoreError) as error:
+                self._report(f"PROBLEM: {error}")
+                again_ms = self._parts.engine.now_ms() + RETRY_MS
+                await _until(self._parts, again_ms, lambda: self._stopping, self._wake)
+
+    async def _subscribe(self) -> None:
+        """One subscription, from its start to its end."""
+        engine, consumer = self._parts.engine, self._consumer
+        held, shard = await find_shard(engine, consumer.stream, self._shard)
+        stream = held.stream
+        registered = stream.consumer(consumer.name)
+        if registered is None or registered.created_s != consumer.created_s:
+            raise ResourceNotFoundException("Consumer not found")
+        require_active_consumer(stream, registered)
+        key = SubscriptionKey(
+            stream.full_name, stream.created_ms, consumer.name, consumer.created_s, shard.index
+        )
+        self._over = self._paused = False
+        self._subscription = subscribe(engine, key, self._position)
+        self._subscription.start(self)
+        try:
+            while not (self._over or self._stopping):
+                self._wake.clear()
+                await self._wake.wait()
+        finally:
+            self._subscription.stop()
+            self._subscription = None
+
+    def event(self, event: FanOutEvent) -> None:
+        """Take a push of the subscription."""
+        reading = event.reading
+        self._finished = reading.next_position is None
+        self._position = self._position if reading.next_position is None else reading.next_position
+        self._target.take(reading)
+        if not self._target.has_room() and self._subscription is not None:
+            self._paused = True
+            self._subscription.pause()
+
+    def fail(self, error: KinesisError) -> None:
+        """The subscription has ended with an error."""
+        self._report(f"PROBLEM: {error}")
+        self.end()
+
+    def end(self) -> None:
+        """The subscription has ended."""
+        self._over = True
+        self._wake.set()
+
+
+async def _until(parts: PollerContext, due_ms: int, is_over: Callable[[], bool], wake: asyncio.Event) -> None:
+    """Wait for a time of the engine's clock, or until it is over."""
+    cancel = parts.alarms.set(due_ms, wake.set)
+    try:
+        while parts.engine.now_ms() < due_ms and not is_over():
+            wake.clear()
+            await wake.wait()
+    finally:
+        cancel()

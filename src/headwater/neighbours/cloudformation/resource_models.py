@@ -1,0 +1,191 @@
+"""CloudFormation's resource types in the form that moto's registry has.
+
+Rules:
+- a type in Headwater's tables (`OWN_TYPES`) is made by Headwater; else moto's own serves, but for
+  those of services that are Headwater's, whose requests never come to moto;
+- a type that AWS has and moto has not, and a custom one, is recorded: its stack goes on, its
+  events say that nothing was made;
+- the errors of Headwater's engine become the reasons of events as CloudFormation words them.
+
+Refuses to know stacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
+
+from headwater.model.caller import Caller
+from headwater.model.errors import KinesisError
+from headwater.neighbours.calls.lambda_ import CallRefused
+from headwater.neighbours.cloudformation.function_resources import FUNCTION_TYPES
+from headwater.neighbours.cloudformation.stream_resources import RESOURCE_TYPES, Resource, ResourceType
+
+OWN_TYPES: dict[str, ResourceType] = {**RESOURCE_TYPES, **FUNCTION_TYPES}
+"""The types that Headwater makes."""
+OWN_SERVICES = ("AWS::Kinesis::", "AWS::Lambda::")
+
+HANDLER_CODES = {
+    "AccessDeniedException": "AccessDenied",
+    "CodeStorageExceededException": "ServiceLimitExceeded",
+    "InvalidArgumentException": "InvalidRequest",
+    "InvalidParameterValueException": "InvalidRequest",
+    "LimitExceededException": "ServiceLimitExceeded",
+    "RequestTooLargeException": "InvalidRequest",
+    "ResourceConflictException": "AlreadyExists",
+    "ResourceInUseException": "AlreadyExists",
+    "ResourceNotFoundException": "NotFound",
+    "SerializationException": "InvalidRequest",
+    "ValidationException": "InvalidRequest",
+}
+"""How CloudFormation names the errors of Kinesis and Lambda; one that is not here is a general failure."""
+PHYSICAL_NAME_MAX = 128
+
+Document = dict[str, Any]
+
+
+class ResourceFailed(Exception):
+    """A resource could not be made, changed or removed. The text is the reason that its event gives."""
+
+
+class RecordedResource:
+    """A resource of a type that nobody here makes."""
+
+    is_recorded = True
+
+    def __init__(self, name: str) -> None:
+        self.physical_resource_id = name
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        """The property with its name."""
+        return ""
+
+    @classmethod
+    def has_cfn_attr(cls, _attribute: str) -> bool:
+        """Nothing is known of it."""
+        return True
+
+    def get_cfn_attribute(self, attribute: str) -> str:
+        """Something to go on with."""
+        return f"{self.physical_resource_id}.{attribute}"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, name: str, _document: Document, _account_id: str, _region: str, **_context: Any
+    ) -> RecordedResource:
+        """Record it."""
+        return cls(name)
+
+    @classmethod
+    def update_from_cloudformation_json(cls, original_resource: Any, **_context: Any) -> Any:
+        """It stays as it is."""
+        return original_resource
+
+    def delete(self, _account_id: str, _region: str) -> None:
+        """There is nothing to remove."""
+
+
+class OwnResource:
+    """A resource that Headwater makes; one subclass for each type."""
+
+    kind: ResourceType
+
+    def __init__(self, made: Resource, properties: Mapping[str, Any]) -> None:
+        self.made = made
+        self.properties = properties
+
+    @property
+    def physical_resource_id(self) -> str:
+        """What `Ref` gives."""
+        return self.made.identifier
+
+    def with_properties(self, properties: Mapping[str, Any]) -> Self:
+        """The same resource, if it had come to have these."""
+        return type(self)(self.made, properties)
+
+    @classmethod
+    def cloudformation_name_type(cls) -> str:
+        """The property with its name."""
+        return cls.kind.name_property
+
+    @classmethod
+    def has_cfn_attr(cls, attribute: str) -> bool:
+        """Whether `Fn::GetAtt` knows it."""
+        return attribute in cls.kind.attributes
+
+    def get_cfn_attribute(self, attribute: str) -> Any:
+        """What `Fn::GetAtt` gives."""
+        if attribute not in self.kind.attributes:
+            raise UnformattedGetAttTemplateException
+        return self.made.attributes.get(attribute, "")
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, name: str, document: Document, account_id: str, region: str, **_context: Any
+    ) -> OwnResource:
+        """Make it."""
+        properties, service = document["Properties"], cls._service(account_id, region)
+        name = name[:PHYSICAL_NAME_MAX] if cls.kind.name_property not in properties else name
+        return cls(_done(cls.kind.create, service, name, properties), properties)
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: OwnResource,
+        new_resource_name: str,  # noqa: ARG003 - moto's signature; a new name is a new resource
+        cloudformation_json: Document,
+        account_id: str,
+        region_name: str,
+    ) -> OwnResource:
+        """Change it."""
+        before, after = original_resource.properties, cloudformation_json["Properties"]
+        service = cls._service(account_id, region_name)
+        return cls(_done(cls.kind.update, service, original_resource.made, before, after), after)
+
+    def delete(self, account_id: str, region: str) -> None:
+        """Remove it, if it is still there."""
+        _done(self.kind.delete, self._service(account_id, region), self.made)
+
+    @classmethod
+    def _service(cls, account_id: str, region: str) -> Any:
+        return cls.kind.service(Caller(account_id, region))
+
+
+def install() -> None:
+    """Let moto find Headwater's types before its own, and something for every type that AWS has."""
+    own = {
+        name: type(name.replace("::", ""), (OwnResource,), {"kind": kind}) for name, kind in OWN_TYPES.items()
+    }
+    of_moto = {
+        name: model
+        for name, model in parsing.get_model_map().items()
+        if name not in parsing.NULL_MODELS and not name.startswith(OWN_SERVICES)
+    }
+
+    def class_of(type_name: str) -> Any:
+        return own.get(type_name) or of_moto.get(type_name) or RecordedResource
+
+    def name_property_of(type_name: str) -> str:
+        return str(class_of(type_name).cloudformation_name_type() or "")
+
+    for name, replacement in (
+        ("resource_class_from_type", class_of),
+        ("resource_name_property_from_type", name_property_of),
+    ):
+        setattr(parsing, name, replacement)
+
+
+def _done(step: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return step(*arguments)
+    except (KinesisError, CallRefused) as error:
+        service = "Lambda" if isinstance(error, CallRefused) else "Kinesis"
+        code = HANDLER_CODES.get(error.code, "GeneralServiceException")
+        text = f'"{error.message} (Service: {service}, Error Code: {error.code})"'
+        raise ResourceFailed(
+            f"Resource handler returned message: {text} (HandlerErrorCode: {code})"
+        ) from error

@@ -1,0 +1,112 @@
+"""Moto, imported: the only module, beside those about CloudFormation, that knows its inside.
+
+Imported at the first request for a neighbouring service. Tested with the versions of moto that
+`pyproject.toml` names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.iam.models import get_account_id_from
+from moto.kms.models import kms_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from headwater.engine.encryption_key import KeyState
+from headwater.model.caller import Caller
+from headwater.neighbours.calls.kinesis import CURRENT_KINESIS, StreamCalls
+from headwater.neighbours.calls.lambda_ import CURRENT_LAMBDA, LambdaCalls
+from headwater.neighbours.moto import SERVICE_KEY, Application, Environ, LinesAfter
+
+STATES: dict[str, KeyState] = {"Disabled": "Disabled", "PendingDeletion": "PendingDeletion"}
+"""Of a key, by KMS's name for it; with any other it is usable."""
+
+
+class _Dispatcher(DomainDispatcherApplication):
+    """Knows the service of a request that is signed in its query, or not at all, from Headwater."""
+
+    def get_application(self, environ: Environ) -> Any:
+        """The application of one service. No path leads to moto's own administration."""
+        service, region = environ[SERVICE_KEY]
+        scope = f"AWS4-HMAC-SHA256 Credential=key/date/{region}/{service}/aws4_request"
+        with self.lock:
+            host = self.infer_service_region_host(
+                environ | {"HTTP_AUTHORIZATION": scope}, environ["PATH_INFO"]
+            )
+            backend = self.get_backend_for_host(host)
+            if backend is None:
+                raise NotImplementedError(f"{service} is not known")
+            if backend not in self.app_instances:
+                self.app_instances[backend] = self.create_app(backend)
+            return self.app_instances[backend]
+
+
+def _app_of(service: Any) -> Any:
+    """The application of one service; CloudFormation's with what Headwater has put into it."""
+    if service == "cloudformation":
+        from headwater.neighbours.cloudformation.corrections import install  # noqa: PLC0415 - two seconds, and 150 MiB
+
+        install()
+    if service == "cloudwatch":
+        # Moto finds every provider that is imported.
+        from headwater.neighbours.metrics import install as install_metrics  # noqa: PLC0415
+
+        install_metrics()
+    return create_backend_app(service)
+
+
+class Moto:
+    """All of moto's services."""
+
+    def __init__(self, kinesis: StreamCalls, lambda_: LambdaCalls, lines_after: LinesAfter) -> None:
+        """The calls are those to the server that it is a neighbour of; `lines_after` are of its functions."""
+        self._kinesis = kinesis
+        self._lambda = lambda_
+        self._lines_after = lines_after
+        self._groups: Any = None
+        self._dispatcher: Application = _Dispatcher(_app_of)
+
+    def application(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The WSGI application of all services."""
+        served, served_lambda = CURRENT_KINESIS.set(self._kinesis), CURRENT_LAMBDA.set(self._lambda)
+        try:
+            service, region = environ[SERVICE_KEY]
+            if service == "logs":
+                self._show_function_logs(Caller(environ["HTTP_X_MOTO_ACCOUNT_ID"], region))
+            return self._dispatcher(environ, start_response)
+        finally:
+            CURRENT_KINESIS.reset(served)
+            CURRENT_LAMBDA.reset(served_lambda)
+
+    def _show_function_logs(self, caller: Caller) -> None:
+        if self._groups is None:
+            from headwater.neighbours.function_logs import FunctionLogGroups  # noqa: PLC0415 - as all of moto
+
+            self._groups = FunctionLogGroups(self._lines_after)
+        self._groups.show(caller)
+
+    def account_of(self, access_key_id: str) -> str | None:
+        """The account of a key that the neighbouring IAM or STS has given out."""
+        account_id: str = get_account_id_from(access_key_id)
+        return None if account_id == DEFAULT_ACCOUNT_ID else account_id
+
+    def key_state(self, caller: Caller, key_id: str) -> KeyState | None:
+        """How a key of the neighbouring KMS is; `None` where it has no keys at all."""
+        backend = kms_backends[caller.account_id][caller.region]
+        if not backend.keys:
+            return None
+        name = key_id.rpartition(":")[2] if key_id.startswith("arn:") else key_id
+        found = (
+            backend.get_key_id_from_alias(name) if name.startswith("alias/") else name.removeprefix("key/")
+        )
+        key = backend.keys.get((found or "").rpartition("/")[2])
+        return "Unknown" if key is None else STATES.get(key.key_state, "Usable")
+
+    def reset(self) -> None:
+        """Forget everything."""
+        BackendDict.reset()
+        reset_model_data()

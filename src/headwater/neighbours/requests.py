@@ -1,0 +1,96 @@
+"""Which requests are for a neighbouring service, what they are called, and how their errors are worded.
+
+Rules:
+- a signature's scope decides; without one the target does, then the form, host or path;
+- what is signed for Kinesis, or looks like nothing in particular, is not for a neighbour;
+- an error has the form of the request's protocol: JSON for a target, XML for a form, S3's own XML
+  for everything that S3 is asked.
+
+Refuses to know what answers.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from headwater.server.http.exchange import Answer, HttpRequest
+
+KINESIS = "kinesis"
+S3 = "s3"
+FORM = b"application/x-www-form-urlencoded"
+JSON = b"json"
+S3_METHODS = (b"GET", b"HEAD", b"PUT", b"POST", b"DELETE")
+
+SERVICES_BY_TARGET = {
+    b"AWSEvents": "events",
+    b"AmazonEC2ContainerRegistry_V20150921": "ecr",
+    b"AmazonSQS": "sqs",
+    b"AmazonSSM": "ssm",
+    b"DynamoDBStreams_20120810": "dynamodb",
+    b"DynamoDB_20120810": "dynamodb",
+    b"GraniteServiceVersion20100801": "monitoring",
+    b"Logs_20140328": "logs",
+    b"TrentService": "kms",
+    b"secretsmanager": "secretsmanager",
+}
+"""For requests without a signature; by the target up to its point."""
+
+UNSIGNED_ACTIONS = {"AssumeRoleWithSAML": "sts", "AssumeRoleWithWebIdentity": "sts"}
+"""What AWS lets be asked without a signature, in a form."""
+
+_BUCKET_HOST = re.compile(rb"[a-z0-9][a-z0-9.-]+\.(?:s3\.)?localhost(?::\d+)?")
+_ACTION = re.compile(r"[A-Za-z0-9]{1,128}")
+
+
+def service_for(request: HttpRequest, signed_service: str) -> str:
+    """The neighbouring service that a request is for; empty when it is for none."""
+    if signed_service:
+        return "" if signed_service == KINESIS else signed_service
+    headers = request.headers
+    target = headers.get(b"x-amz-target", b"")
+    if target:
+        return SERVICES_BY_TARGET.get(target.partition(b".")[0], "")
+    if headers.get(b"content-type", b"").startswith(FORM) and request.method == b"POST":
+        return UNSIGNED_ACTIONS.get(form_action(request), "")
+    if request.method in S3_METHODS and (
+        request.path != b"/" or _BUCKET_HOST.fullmatch(headers.get(b"host", b""))
+    ):
+        return S3
+    return ""
+
+
+def operation_of(request: HttpRequest) -> str:
+    """The operation, where a request names one: its target's, or its form's action; else method and path."""
+    target = request.headers.get(b"x-amz-target", b"")
+    if target:
+        return target.rpartition(b".")[2].decode("latin-1")
+    action = form_action(request)
+    return action or f"{request.method.decode('latin-1')} {request.path.decode('latin-1')}"
+
+
+def form_action(request: HttpRequest) -> str:
+    """What a form asks for; empty without one."""
+    if not request.headers.get(b"content-type", b"").startswith(FORM):
+        return ""
+    action = dict(parse_qsl(request.body.decode("latin-1"))).get("Action", "")
+    return action if _ACTION.fullmatch(action) else ""
+
+
+def refusal(request: HttpRequest, service: str, status: int, code: str, message: str) -> Answer:
+    """An error in the form that the service's clients read."""
+    kind = request.headers.get(b"content-type", b"")
+    if b"x-amz-target" in request.headers or JSON in kind:
+        form = "application/x-amz-json-1.1"
+        body = msgspec.json.encode({"__type": code, "message": message})
+    elif service == S3:
+        form = "application/xml"
+        body = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>".encode()
+    else:
+        form = "text/xml"
+        error = f"<Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message>"
+        body = f"<ErrorResponse><Error>{error}</Error></ErrorResponse>".encode()
+    return Answer(status, (("Content-Type", form), ("x-amzn-ErrorType", code)), body)

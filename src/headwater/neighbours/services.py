@@ -1,0 +1,96 @@
+"""The neighbouring services as one `Neighbour` of the server, whoever it is that provides them.
+
+Rules:
+- requests for services of Headwater's own never come here: their neighbours stand before this one;
+- one service's requests never wait for another's;
+- whatever a provider answers is passed on whole, but for the headers that the server writes itself;
+  a header that could end early (a line break in it) is left out.
+
+Refuses to know how the services are provided.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from headwater.model.caller import Caller
+from headwater.model.errors import KinesisError
+from headwater.neighbours.requests import operation_of, refusal, service_for
+from headwater.server.http.exchange import Answer, Fields, HttpRequest
+from headwater.server.neighbour import service_of
+from headwater.wire.error_format import error_document
+
+OWN_FIELDS = frozenset(
+    {"connection", "date", "keep-alive", "server", "transfer-encoding", "x-amzn-requestid", "x-amz-id-2"}
+)
+"""What the server itself says of every answer, or what holds for one connection only."""
+CONTENT_LENGTH = "content-length"
+CROSS_ORIGIN = "access-control-"
+"""Which pages may read an answer is the server's to say, and only once."""
+
+
+class Provider(Protocol):
+    """What answers for all services."""
+
+    async def answer(self, request: HttpRequest, service: str, caller: Caller) -> Answer:
+        """Answer a request for a service."""
+
+    async def reset(self) -> None:
+        """Forget everything."""
+
+    async def close(self) -> None:
+        """The server stops."""
+
+
+class Services:
+    """Everything that is neither Kinesis nor another neighbour's."""
+
+    def __init__(self, provider: Provider, *, is_provided: bool = True) -> None:
+        """Without anybody who provides them, only what says its service is taken, to be refused."""
+        self._provider = provider
+        self._is_provided = is_provided
+
+    def takes(self, request: HttpRequest, service: str) -> bool:
+        """Whether a request is for a service beside Kinesis."""
+        if self._is_provided or service or b"x-amz-target" in request.headers:
+            return bool(service_for(request, service))
+        return False
+
+    def call_name(self, request: HttpRequest) -> str:
+        """As in `AWS dynamodb.PutItem`, or `AWS s3.PUT /bucket/key`."""
+        return f"AWS {_service(request)}.{operation_of(request)}"
+
+    async def answer(self, request: HttpRequest, caller: Caller) -> Answer:
+        """What the provider says."""
+        answer = await self._provider.answer(request, _service(request), caller)
+        return answer._replace(fields=passed_on(answer.fields, request.method))
+
+    def refuse(self, request: HttpRequest, error: KinesisError) -> Answer:
+        """An error in the form that the service's clients read."""
+        status, document = error_document(error)
+        text = document.get("message") or document.get("Message") or "The neighbour failed."
+        return refusal(request, _service(request), status, error.code, text)
+
+    async def reset(self) -> None:
+        """Forget everything."""
+        await self._provider.reset()
+
+    async def close(self) -> None:
+        """The server stops."""
+        await self._provider.close()
+
+
+def passed_on(fields: Fields, method: bytes) -> Fields:
+    """The headers that go on to the client. Only the answer to a HEAD says how long a body would be."""
+    dropped = OWN_FIELDS if method == b"HEAD" else OWN_FIELDS | {CONTENT_LENGTH}
+    return tuple(
+        (name, value)
+        for name, value in fields
+        if name.lower() not in dropped
+        and not name.lower().startswith(CROSS_ORIGIN)
+        and not any(end in name + value for end in "\r\n\0")
+    )
+
+
+def _service(request: HttpRequest) -> str:
+    return service_for(request, service_of(request))

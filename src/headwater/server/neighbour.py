@@ -1,0 +1,60 @@
+"""The services beside Kinesis on the same port: how their requests are told, and what answers them.
+
+A request that names an operation of Kinesis never comes here, so neighbours cost it nothing.
+Every other one is offered to each neighbour in turn; what none takes is answered as Kinesis
+answers what it does not know.
+
+Rules:
+- the service of a request is the one in its signature's scope; one without a signature has none,
+  and is told by its path or host;
+- a neighbour answers with whatever status, headers and body its service has; it raises nothing
+  but faults of its own.
+
+Refuses to know which neighbours there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+from headwater.model.caller import Caller
+from headwater.model.errors import KinesisError
+from headwater.server.http.exchange import Answer, HttpRequest
+
+_SCOPE = re.compile(rb"(?:Credential=|X-Amz-Credential=)[^,\s&]*?(?:/|%2F)([a-z0-9-]+)(?:/|%2F)aws4_request")
+
+
+class Neighbour(Protocol):
+    """A service, or several, with a way of its own to read requests."""
+
+    def takes(self, request: HttpRequest, service: str) -> bool:
+        """Whether the request is for it. `service` is that of the signature; empty without one."""
+
+    def call_name(self, request: HttpRequest) -> str:
+        """What the log calls the request: `AWS lambda.Invoke`."""
+
+    async def answer(self, request: HttpRequest, caller: Caller) -> Answer:
+        """Answer a request that it takes. A coroutine of asyncio's."""
+
+    def refuse(self, request: HttpRequest, error: KinesisError) -> Answer:
+        """Word an error that was found before the request came to it, or instead of its answer."""
+
+    async def reset(self) -> None:
+        """Forget everything."""
+
+    async def close(self) -> None:
+        """The server stops: end what is under way."""
+
+
+def service_of(request: HttpRequest) -> str:
+    """The service that a request is signed for, by its header or its query; empty when it is not signed."""
+    found = _SCOPE.search(request.headers.get(b"authorization", b"")) or _SCOPE.search(request.target)
+    return "" if found is None else found[1].decode()
+
+
+async def reset_all(neighbours: Sequence[Neighbour]) -> None:
+    """Let all forget, one after another; the first fault ends it."""
+    for neighbour in neighbours:
+        await neighbour.reset()

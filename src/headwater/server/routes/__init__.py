@@ -1,0 +1,4 @@
+"""The server's own routes below `/_headwater/`: limits, faults, metrics, backups.
+
+Refuses to know connections.
+"""

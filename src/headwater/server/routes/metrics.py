@@ -1,0 +1,37 @@
+"""The routes that show what is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from headwater.engine.engine import Engine
+from headwater.engine.metrics.kept_minutes import MetricReader
+from headwater.engine.metrics.metric_names import KINESIS, LAMBDA
+from headwater.server.admin import RouteSet
+from headwater.server.http.exchange import Answer
+from headwater.server.request_counts import RequestCounts
+from headwater.server.routes import cloudwatch as cloudwatch_query
+from headwater.server.routes.cloudwatch import Readers
+
+
+def metric_routes(
+    engine: Engine, requests: RequestCounts, functions: Callable[[], MetricReader | None]
+) -> RouteSet:
+    """`metrics` for Prometheus, `cloudwatch` for everybody.
+
+    `functions` gives what is counted of functions, once there are any.
+    """
+    readers: Readers = {KINESIS: lambda: engine.metrics, LAMBDA: functions}
+
+    async def show_metrics(_query: bytes) -> Answer:
+        from headwater.server.routes import prometheus  # noqa: PLC0415 - its library is not needed by every server
+
+        return Answer(
+            200, (("Content-Type", prometheus.CONTENT_TYPE),), prometheus.exposition(engine, requests)
+        )
+
+    async def show_cloudwatch(query: bytes) -> dict[str, Any]:
+        return cloudwatch_query.answer(engine, readers, query)
+
+    return RouteSet({b"metrics": {b"GET": show_metrics}, b"cloudwatch": {b"GET": show_cloudwatch}})

@@ -1,0 +1,156 @@
+"""The calls that go into one commit, worked out before anything is written.
+
+A group takes calls in order, each seeing the effect of those before it, and
+collects what the file must be told: records, log rows, metadata. The committed
+state is only read, so a group that cannot be written leaves no trace, and one
+that did not fit can be written again.
+
+Refuses to know when it is written, and what a failure means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from headwater.model.completion import Completion
+from headwater.storage.interface import Change, Entry, Extent, Metadata
+from headwater.storage.lmdb.file import Tables, Transaction
+from headwater.storage.lmdb.record_format import (
+    BLOCK_BYTES,
+    DELETED_ROW,
+    LogRow,
+    log_key,
+    metadata_key,
+    pack_block,
+    pack_metadata,
+    pack_row,
+    record_key,
+)
+
+_new_extent = tuple.__new__
+"""A third of the time of `Extent(...)`, once for each entry."""
+
+
+class Group:
+    """One commit in the making."""
+
+    def __init__(self, extents: Mapping[int, Extent], metadata: Mapping[str, Metadata]) -> None:
+        self._extents_before = extents
+        self._metadata_before = metadata
+        self._runs: dict[tuple[int, int], tuple[int, list[bytes]]] = {}
+        """First position and payloads of the new records, by their log and arrival."""
+        self.extents: dict[int, Extent | None] = {}
+        """The logs that changed; `None` for a deleted one."""
+        self.rows: set[int] = set()
+        """Logs whose row must be written: those with a change other than an append."""
+        self.trimmed: set[int] = set()
+        """Logs with records that nobody may read any more."""
+        self.metadata: dict[str, Metadata | None] = {}
+        """The keys that changed; `None` for a removed one."""
+        self.touched: dict[int, None] = {}
+        """The logs whose watchers must hear of this commit, in order."""
+        self.payload_bytes = 0
+        self.results: list[tuple[Completion[Any], Any]] = []
+        """What each call resolves to once the commit is safe."""
+
+    def append(self, entries: Sequence[Entry]) -> list[int | None]:
+        """See `Store.append`."""
+        extents, runs, touched = self.extents, self._runs, self.touched
+        positions: list[int | None] = []
+        for log_id, time_ms, payloads in entries:
+            extent = extents[log_id] if log_id in extents else self._extents_before.get(log_id)
+            if extent is None or extent[3]:
+                positions.append(None)
+                continue
+            position = extent[1]
+            extents[log_id] = _new_extent(Extent, (extent[0], position + len(payloads), time_ms, False))
+            run = runs.get((log_id, time_ms))
+            if run is None:
+                runs[log_id, time_ms] = (position, list(payloads))
+            else:
+                run[1].extend(payloads)
+            positions.append(position)
+            touched[log_id] = None
+            self.payload_bytes += sum(map(len, payloads))
+        return positions
+
+    def commit(self, change: Change) -> bool:
+        """See `Store.commit`."""
+        for key, version in change.expected.items():
+            found = self._metadata_of(key)
+            if (found.version if found else 0) != version:
+                return False
+        for key, value in change.writes.items():
+            before = self._metadata_of(key)
+            version = before.version + 1 if before else 1
+            self.metadata[key] = None if value is None else Metadata(version, value)
+        for log_id in change.create_logs:
+            if self._extent_of(log_id) is None:
+                self._set_extent(log_id, Extent(0, 0, 0, sealed=False))
+        for log_id in change.seal_logs:
+            extent = self._extent_of(log_id)
+            if extent is not None:
+                self._set_extent(log_id, extent._replace(sealed=True))
+                self.touched[log_id] = None
+        for log_id in change.delete_logs:
+            if self._extent_of(log_id) is not None:
+                self._set_extent(log_id, None)
+                self.touched[log_id] = None
+        return True
+
+    def trim(self, cut: tuple[int, int]) -> None:
+        """See `Store.trim`; takes the log and the position."""
+        log_id, position = cut
+        extent = self._extent_of(log_id)
+        if extent is None or position <= extent.first:
+            return
+        self._set_extent(log_id, extent._replace(first=min(position, extent.next)))
+        self.trimmed.add(log_id)
+
+    def write(self, transaction: Transaction, tables: Tables) -> None:
+        """Put everything that has changed into a transaction."""
+        if self._runs:
+            transaction.cursor(tables.records).putmulti(self._blocks())
+        for log_id in self.rows:
+            extent = self.extents[log_id]
+            row = DELETED_ROW if extent is None else LogRow(*extent, deleted=False)
+            transaction.put(log_key(log_id), pack_row(row), db=tables.logs)
+        for key, value in self.metadata.items():
+            if value is None:
+                transaction.delete(metadata_key(key), db=tables.metadata)
+            else:
+                transaction.put(metadata_key(key), pack_metadata(value), db=tables.metadata)
+
+    def _blocks(self) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values of the new records."""
+        for (log_id, time_ms), (first_position, payloads) in self._runs.items():
+            position = first_position
+            for block in _cut(payloads) if len(payloads) > 1 else (payloads,):
+                key = record_key(log_id, position)
+                yield key, pack_block(key, time_ms, block)
+                position += len(block)
+
+    def _extent_of(self, log_id: int) -> Extent | None:
+        return self.extents[log_id] if log_id in self.extents else self._extents_before.get(log_id)
+
+    def _set_extent(self, log_id: int, extent: Extent | None) -> None:
+        self.extents[log_id] = extent
+        self.rows.add(log_id)
+
+    def _metadata_of(self, key: str) -> Metadata | None:
+        return self.metadata[key] if key in self.metadata else self._metadata_before.get(key)
+
+
+def _cut(payloads: list[bytes]) -> Iterator[list[bytes]]:
+    """Pieces that each make one block."""
+    if sum(map(len, payloads)) <= BLOCK_BYTES:
+        yield payloads
+        return
+    begin = size = 0
+    for at, payload in enumerate(payloads):
+        if size + len(payload) > BLOCK_BYTES and at > begin:
+            yield payloads[begin:at]
+            begin, size = at, 0
+        size += len(payload)
+    yield payloads[begin:]

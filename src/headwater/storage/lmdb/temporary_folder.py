@@ -1,0 +1,65 @@
+"""A folder for a store without a data directory, gone when the process is.
+
+It is removed when the store is closed, else when the interpreter ends, else (a
+killed process) by the next store that starts. Only folders that look exactly
+like ours, belong to this user and have no living owner are ever removed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from headwater.storage.directory_lock import LOCK_FILE, DirectoryLock
+from headwater.storage.interface import StoreLocked
+from headwater.storage.lmdb.data_file import DATA_FILE, FUNCTIONS_FOLDER, NEW_DATA_FILE
+
+PREFIX = "headwater-"
+_OUR_FILES = {LOCK_FILE, DATA_FILE, NEW_DATA_FILE, FUNCTIONS_FOLDER}
+
+
+def make() -> tuple[Path, Callable[[], None]]:
+    """A new folder, locked, and the function that removes it."""
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    lock = DirectoryLock(folder)
+    lock.sign()
+    owner = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() != owner:
+            return  # a forked child must not remove its parent's folder
+        atexit.unregister(remove)
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+
+    atexit.register(remove)
+    return folder, remove
+
+
+def remove_abandoned() -> None:
+    """Remove the folders of processes that were killed, as far as that is possible."""
+    for folder in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
+        try:
+            _remove_if_abandoned(folder)
+        except (OSError, StoreLocked):
+            continue  # somebody else's, or in use: not ours to remove
+
+
+def _remove_if_abandoned(folder: Path) -> None:
+    status = folder.lstat()
+    is_mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    if not stat.S_ISDIR(status.st_mode) or not is_mine:
+        return
+    files = {entry.name for entry in folder.iterdir()}
+    if LOCK_FILE not in files or not files <= _OUR_FILES:
+        return
+    lock = DirectoryLock(folder)
+    try:
+        shutil.rmtree(folder)
+    finally:
+        lock.release()

@@ -1,0 +1,332 @@
+"""The fast and the slow way to read a request take the same inputs, to equal structs."""
+
+import json
+import string
+from contextlib import suppress
+from functools import cache
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from headwater.api.validation import request_types
+from headwater.api.validation.api_model import api_model
+from headwater.api.validation.constraints import accept, accept_document, explained
+from headwater.model.errors import SerializationException, ValidationException
+from headwater.model.instant import Instant
+from headwater.wire import json_format
+
+OPERATIONS = sorted(api_model().operations)
+
+WAYS_TO_NAME_A_STREAM = (("StreamName",), ("StreamARN",), ("StreamName", "StreamARN"))
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+    | st.sampled_from(
+        ["yes", "FALSE", "HELLO", "AA==", "AB==", "+/+=", "=+/=", "AAA=AAA=", "AAAA====", "x", "1", "a\n"]
+    )
+)
+ANY_JSON = st.recursive(
+    SCALARS,
+    lambda children: (
+        st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=3), children, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+PLAIN_CHARACTERS = st.characters(
+    max_codepoint=0xFFFF, exclude_categories=["Cs", "Cc"], exclude_characters="="
+)
+
+
+@cache
+def valid(shape_name: str) -> st.SearchStrategy[Any]:
+    """Values that the model allows, that need no leniency and do not end like loose base64."""
+    shape = api_model().shapes[shape_name]
+    low = shape.min or 0
+    match shape.type:
+        case "structure":
+            return structures(shape_name, valid)
+        case "list":
+            high = min(shape.max or 3, low + 2)
+            return st.lists(valid(shape.member), min_size=low, max_size=high)
+        case "map":
+            return st.dictionaries(valid(shape.key), valid(shape.value), min_size=low, max_size=low + 2)
+        case "string":
+            return valid_text(shape_name)
+        case "integer" | "long":
+            return st.integers(low, min(shape.max or 2**31 - 1, 2**31 - 1))
+        case "boolean":
+            return st.booleans()
+        case "timestamp":
+            return st.integers(0, 2**40) | st.floats(0, 2**33)
+        case "blob":
+            return st.sampled_from(["", "AA==", "AAA=", "AAAA", "+/8=", "/w=="])
+        case _:
+            raise NotImplementedError(shape.type)
+
+
+def valid_text(shape_name: str) -> st.SearchStrategy[str]:
+    shape = api_model().shapes[shape_name]
+    if shape.enum:
+        return st.sampled_from(shape.enum)
+    if shape.pattern is not None:
+        matching = st.from_regex(request_types.full_match(shape.pattern), alphabet=PLAIN_CHARACTERS)
+        return matching.filter(lambda text: (shape.min or 0) <= len(text) <= (shape.max or 1000))
+    return st.text(PLAIN_CHARACTERS, min_size=shape.min or 0, max_size=min(shape.max or 20, 20))
+
+
+@cache
+def hostile(shape_name: str) -> st.SearchStrategy[Any]:
+    """Values around the model's: at its bounds, beyond them, of other types, anything at all."""
+    shape = api_model().shapes[shape_name]
+    match shape.type:
+        case "structure":
+            around: st.SearchStrategy[Any] = structures(shape_name, hostile)
+        case "list":
+            around = st.lists(hostile(shape.member), max_size=3)
+        case "map":
+            around = st.dictionaries(st.text(max_size=3), hostile(shape.value), max_size=3)
+        case "string" | "blob":
+            around = st.builds(
+                lambda unit, length: unit * length,
+                st.sampled_from(["a", "é", "😀", "0", "A\n"]),
+                st.sampled_from([0, 1, 2, shape.min or 0, *around_number(shape.max or 4)]),
+            )
+        case _:
+            around = st.sampled_from(
+                [1.0, 1.5, -0.0, -0.9, 1e300, -1e300, 2**31 - 1, 2**31, -(2**31) - 1, 2**63, 10**30]
+                + [number for bound in (shape.min, shape.max) if bound for number in around_number(bound)]
+            )
+    return valid(shape_name) | around | ANY_JSON
+
+
+def around_number(bound: int) -> list[int]:
+    return [bound - 1, bound, bound + 1] if abs(bound) < 100_000 else [1]
+
+
+def must_name_a_stream(operation_name: str) -> bool:
+    members = api_model().shapes[api_model().input_shape_name(operation_name)].members
+    return {"StreamName", "StreamARN"} <= members.keys() and operation_name != "ListShards"
+
+
+def structures(
+    shape_name: str, value: Any, needed: tuple[str, ...] = ()
+) -> st.SearchStrategy[dict[str, Any]]:
+    """Dicts with every member that the model requires, and those that are `needed` besides."""
+    shape = api_model().shapes[shape_name]
+    there = {*shape.required, *needed}
+    required = {name: value(member) for name, member in shape.members.items() if name in there}
+    optional = {name: value(member) for name, member in shape.members.items() if name not in there}
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+@cache
+def documents(operation_name: str, value: Any) -> st.SearchStrategy[dict[str, Any]]:
+    """Requests of an operation that name a stream if they must; `value` makes values from shapes."""
+    shape_name = api_model().input_shape_name(operation_name)
+    if not must_name_a_stream(operation_name):
+        return structures(shape_name, value)
+    return st.one_of([structures(shape_name, value, needed) for needed in WAYS_TO_NAME_A_STREAM])
+
+
+@st.composite
+def valid_requests(draw: st.DrawFn) -> tuple[str, bytes]:
+    name = draw(st.sampled_from(OPERATIONS))
+    document = draw(documents(name, valid))
+    return name, json.dumps(document, ensure_ascii=draw(st.booleans())).encode()
+
+
+@st.composite
+def hostile_requests(draw: st.DrawFn) -> tuple[str, bytes]:
+    """Mostly valid but for one thing: a member that is missing, null or unknown, a value, some bytes."""
+    name = draw(st.sampled_from(OPERATIONS))
+    document = draw(documents(name, likely_valid))
+    if draw(st.booleans()) and document:
+        member = draw(st.sampled_from(sorted(document)))
+        if draw(st.booleans()):
+            document[member] = None
+        else:
+            del document[member]
+    if draw(st.booleans()):
+        document[draw(st.text(max_size=5))] = draw(ANY_JSON)
+    text = json.dumps(document, ensure_ascii=draw(st.booleans()))
+    return name, draw(damaged(text.encode("utf-8", "surrogatepass")))
+
+
+def likely_valid(shape_name: str) -> st.SearchStrategy[Any]:
+    return st.one_of(valid(shape_name), valid(shape_name), valid(shape_name), hostile(shape_name))
+
+
+FATES = st.sampled_from(["whole", "whole", "damaged", "repeated", "escaped"])
+
+
+@st.composite
+def damaged(draw: st.DrawFn, body: bytes) -> bytes:
+    """Mostly whole; else a few bytes put in or taken out somewhere, or one member repeated."""
+    match draw(FATES):
+        case "damaged":
+            at = draw(st.integers(0, len(body)))
+            put = draw(
+                st.binary(max_size=2)
+                | st.sampled_from(
+                    [b"=", b'"', b"\\u0041", b"\\u003d", b"\\ud83d", b"\\/", b"\xf0\x9f\x98\x80"]
+                )
+            )
+            return body[:at] + put + body[at + draw(st.integers(0, 2)) :]
+        case "repeated":
+            return body[:-1] + b"," + body[1:]
+        case "escaped":
+            return body.replace(b"=", b"\\u003d").replace(b"A", b"\\u0041" if draw(st.booleans()) else b"A")
+        case _:
+            return body
+
+
+def outcome(call: Any, *arguments: Any) -> Any:
+    """The struct; or the error's name and text. Any other exception gets through and fails the test."""
+    try:
+        return call(*arguments)
+    except (SerializationException, ValidationException) as error:
+        return error.code, error.message
+
+
+def the_slow_way(name: str, body: bytes) -> Any:
+    return explained(name, json_format.decode(body))
+
+
+def check_both_ways(name: str, body: bytes) -> None:
+    fast = request_types.read(name, body)
+    slow = outcome(the_slow_way, name, body)
+    assert fast is None or fast == slow
+    assert outcome(accept, name, body) == slow
+
+
+def with_blobs(shape_name: str, value: Any) -> Any:
+    """A JSON document as CBOR has it: blobs are bytes, where they can be."""
+    shape = api_model().shapes[shape_name]
+    match shape.type:
+        case "structure" if isinstance(value, dict):
+            members = shape.members
+            return {name: with_blobs(members[name], v) if name in members else v for name, v in value.items()}
+        case "list" if isinstance(value, list):
+            return [with_blobs(shape.member, item) for item in value]
+        case "blob" if isinstance(value, str) and not value.endswith("A"):
+            return value.encode("utf-8", "surrogatepass")
+        case "timestamp" if isinstance(value, int) and value % 2:
+            return Instant(value)
+        case _:
+            return value
+
+
+def check_both_ways_of_a_document(name: str, document: dict[str, Any]) -> None:
+    document = with_blobs(api_model().input_shape_name(name), document)
+    fast = request_types.convert(name, document)
+    slow = outcome(explained, name, document)
+    assert fast is None or fast == slow
+    assert outcome(accept_document, name, document) == slow
+
+
+everyday = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(everyday, max_examples=4_000)
+
+
+@everyday
+@given(hostile_requests())
+def test_what_the_fast_way_takes_the_slow_way_takes_too(request: tuple[str, bytes]) -> None:
+    check_both_ways(*request)
+
+
+@everyday
+@given(hostile_requests())
+def test_so_it_is_for_documents_with_blobs(request: tuple[str, bytes]) -> None:
+    name, body = request
+    with suppress(SerializationException):
+        check_both_ways_of_a_document(name, json_format.decode(body))
+
+
+def check_data(data: str) -> None:
+    check_both_ways("PutRecord", f'{{"StreamName":"a","Data":"{data}"}}'.encode())
+
+
+BASE64_CHARACTERS = string.ascii_letters + string.digits + "+/"
+
+
+def test_both_ways_agree_on_every_base64_ending() -> None:
+    for last in BASE64_CHARACTERS + "=- ":
+        for data in (f"AAA{last}", f"AA{last}=", f"A{last}==", f"AAAAAA{last}=", f"A{last}===", f"{last}"):
+            check_data(data)
+    for quad in product("AB+=-", repeat=4):
+        check_data("".join(quad))
+
+
+@pytest.mark.parametrize("digits", ["04x", "04X"])
+def test_both_ways_agree_on_escapes_in_base64(digits: str) -> None:
+    spellings = [spelling for character in "AB=" for spelling in (character, f"\\u{ord(character):{digits}}")]
+    for quad in product([*spellings, "\\/"], repeat=4):
+        check_data("".join(quad))
+
+
+@pytest.mark.parametrize("unit", ["a", "é", "😀", "a😀"])
+@pytest.mark.parametrize("as_ascii", [False, True])
+def test_both_ways_agree_on_the_length_of_text(unit: str, as_ascii: bool) -> None:
+    for count in (1, 85, 86, 127, 128, 129, 130, 255, 256, 257, 258):
+        document = {"StreamName": "a", "Data": "", "PartitionKey": unit * count}
+        check_both_ways("PutRecord", json.dumps(document, ensure_ascii=as_ascii).encode())
+        check_both_ways_of_a_document("PutRecord", document)
+
+
+@pytest.mark.parametrize(
+    "value", [b"1e999", b'"\xff"', b'"\\ud800"', b"9" * 5000, b"[" * 50_000 + b"]" * 50_000]
+)
+def test_both_ways_look_at_what_is_not_theirs(value: bytes) -> None:
+    body = b'{"Unknown": ' + value + b"}"
+    check_both_ways("ListStreams", body)
+    assert outcome(accept, "ListStreams", body) == ("SerializationException", None)
+
+
+@everyday
+@given(valid_requests())
+def test_the_fast_way_takes_every_usual_request(request: tuple[str, bytes]) -> None:
+    name, body = request
+    fast = request_types.read(name, body)
+    assert fast is not None
+    assert fast == the_slow_way(name, body)
+
+
+def test_the_fast_way_takes_usual_records_with_blobs() -> None:
+    records = [{"Data": bytes([at]), "PartitionKey": f"key-{at}"} for at in range(200)]
+    assert request_types.convert("PutRecords", {"StreamName": "orders", "Records": records}) is not None
+    assert request_types.convert("PutRecord", {"StreamName": "orders", **records[0]}) is not None
+
+
+@pytest.mark.long
+@thorough
+@given(hostile_requests())
+def test_both_ways_agree_on_many_requests(request: tuple[str, bytes]) -> None:
+    check_both_ways(*request)
+    name, body = request
+    with suppress(SerializationException):
+        check_both_ways_of_a_document(name, json_format.decode(body))
+
+
+@given(st.binary(max_size=30), st.sampled_from(OPERATIONS))
+def test_no_bytes_get_more_than_a_named_error(body: bytes, name: str) -> None:
+    outcome(accept, name, body)  # lets no other exception be one
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_has_its_request_type(name: str) -> None:
+    check_both_ways(name, b"{}")
+    request = outcome(accept, name, b"{}")
+    shape = api_model().shapes[api_model().input_shape_name(name)]
+    if shape.required or must_name_a_stream(name):
+        assert request[0] == "ValidationException"
+    else:
+        assert all(getattr(request, member) is None for member in shape.members)
