@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from headwater.client.leases.balancing import BalancingDecision, BalancingSettings, Observation, decide
@@ -107,6 +107,7 @@ def test_small_differences_of_load_move_nothing() -> None:
     assert decided("a", leases).ask_for == decided("b", leases).ask_for == []
 
 
+@example(loads=[0.0, 0.0, 3.0], workers=4, seed=0)
 @settings(max_examples=200, deadline=None)
 @given(
     loads=st.lists(st.floats(0, 2000), min_size=1, max_size=24),

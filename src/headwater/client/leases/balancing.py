@@ -149,7 +149,7 @@ def _by_count(worker: str, shares: dict[str, _WorkerShare], leases: int, rng: ra
     candidates = [lease for lease in most.leases if not lease.is_being_handed_over]
     if mine.count + 1 >= even and most.count - 1 <= even and not _is_negligible(shares):
         heaviest = max(mine.load_kbps, most.load_kbps)
-        candidates = [c for c in candidates if mine.load_kbps + (c.throughput_kbps or 0.0) < heaviest]
+        candidates = [c for c in candidates if mine.load_kbps + (c.throughput_kbps or 0.0) <= heaviest]
     if not candidates:
         return None
     middle = (most.load_kbps - mine.load_kbps) / 2
