@@ -46,7 +46,7 @@ class RunningEngine:
         request = accept(operation, encode(members))
         answer = self.inbox.run(handler(self.engine, caller, request))
         assert not isinstance(answer, StreamedAnswer), "a stream of events is the test's own to start"
-        return answer or {}
+        return dict(answer or {})
 
     def restart(self) -> None:
         """Close the engine and its store, and open them again."""

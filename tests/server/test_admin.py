@@ -3,11 +3,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from headwater import __version__
+from headwater.engine.engine import Engine
 from headwater.model.clock import AdjustableClock, ManualClock
 from headwater.model.completion import Completion
 from headwater.server.access.authentication import Authentication
@@ -49,7 +50,7 @@ def dispatch(
     engine: CountingEngine, clock: AdjustableClock | None, more: Sequence[RouteSet] = ()
 ) -> Dispatch:
     return Dispatch(
-        engine,
+        cast("Engine", engine),
         {},
         {},
         authentication=Authentication("000000000000", "us-east-1"),

@@ -4,10 +4,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from headwater.api.operation import Handler, Operation
+from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
 from headwater.model.clock import ManualClock
 from headwater.model.completion import Completion
@@ -16,7 +18,7 @@ from headwater.server.access.authentication import Authentication
 from headwater.server.access.cross_origin import OriginPolicy
 from headwater.server.access.host_names import HostPolicy
 from headwater.server.admin import Admin
-from headwater.server.dispatch import Dispatch, Handler
+from headwater.server.dispatch import Dispatch
 from headwater.server.neighbour import Neighbour
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import WIRE_FORMATS
@@ -51,12 +53,6 @@ class TinyEngine:
 
     async def reset(self) -> None:
         raise StoreUnavailable("not in these tests")
-
-
-@dataclass(frozen=True)
-class Row:
-    name: str
-    handler: Handler | None
 
 
 async def who_am_i(engine: Any, caller: Caller, request: Any) -> dict[str, Any]:
@@ -119,8 +115,8 @@ class Api:
         self.logged: list[str] = []
         self.engine = TinyEngine()
         self.dispatch = Dispatch(
-            self.engine,
-            {name: Row(name, handler) for name, handler in ROWS.items()},
+            cast("Engine", self.engine),
+            {name: Operation(name, cast("Handler | None", handler)) for name, handler in ROWS.items()},
             {content_type: form._replace(accept=accept) for content_type, form in WIRE_FORMATS.items()},
             authentication=Authentication("000000000000", "us-east-1"),
             hosts=HostPolicy((), ()),

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
-from headwater.api.operation import Handler, Operation
-from headwater.api.streamed_answer import StreamedAnswer
+import msgspec
+
+from headwater.api import requests
+from headwater.api.operation import Answered, Handler, Operation
 from headwater.engine.engine import Engine
 from headwater.model.arn import StreamName, parse_consumer_arn, parse_stream_arn
 from headwater.model.caller import Caller
@@ -75,13 +77,15 @@ def rated(operations: Mapping[str, Operation]) -> dict[str, Operation]:
 
 
 def _rated(name: str, handler: Handler, rate: CallRate) -> Handler:
-    async def handle(engine: Engine, caller: Caller, request: Any) -> dict[str, Any] | StreamedAnswer | None:
+    async def handle(engine: Engine, caller: Caller, request: msgspec.Struct) -> Answered:
         stream = _stream_of(caller, request) if rate.of_each else None
         if engine.enforcement.limits_calls(stream):
             members = [getattr(request, member) for member in rate.of_each if member != "stream"]
             if not engine.enforcement.counts((name, caller, stream, *members), rate.calls_per_s):
                 if "ConsumerARN" in rate.of_each:
-                    _count_refused_subscription(engine, request.ConsumerARN)
+                    _count_refused_subscription(
+                        engine, cast("requests.SubscribeToShardInput", request).ConsumerARN
+                    )
                 raise rate.error(_exceeded(rate, caller, stream, request))
         return await handler(engine, caller, request)
 
@@ -98,13 +102,13 @@ def _count_refused_subscription(engine: Engine, consumer_arn: str) -> None:
             held.metrics.subscription_refused(named.name)
 
 
-def _exceeded(rate: CallRate, caller: Caller, stream: StreamName | None, request: Any) -> str:
-    shard = f"shard {request.ShardId} in " if "ShardId" in rate.of_each else ""
+def _exceeded(rate: CallRate, caller: Caller, stream: StreamName | None, request: msgspec.Struct) -> str:
+    shard = f"shard {getattr(request, 'ShardId', '')} in " if "ShardId" in rate.of_each else ""
     what = f" for {shard}stream {stream.name}" if stream else ""
     return f"Rate exceeded{what} under account {stream.account_id if stream else caller.account_id}."
 
 
-def _stream_of(caller: Caller, request: Any) -> StreamName | None:
+def _stream_of(caller: Caller, request: msgspec.Struct) -> StreamName | None:
     """The stream that the request names in one way or another."""
     arn: str | None = getattr(request, "StreamARN", None)
     if arn is not None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import answers
 from headwater.engine.account import AccountSettings
 from headwater.model.instant import Instant
 
 
-def describe_commitment(account: AccountSettings, now_ms: int) -> dict[str, Any]:
+def describe_commitment(
+    account: AccountSettings, now_ms: int
+) -> answers.MinimumThroughputBillingCommitmentOutput:
     """The shape `MinimumThroughputBillingCommitmentOutput`."""
-    described: dict[str, Any] = {"Status": account.commitment(now_ms)}
-    times = {
-        "StartedAt": account.committed_ms,
-        "EndedAt": account.ended_ms,
-        "EarliestAllowedEndAt": account.earliest_end_ms,
-    }
-    return described | {member: Instant(time_ms) for member, time_ms in times.items() if time_ms is not None}
+    described: answers.MinimumThroughputBillingCommitmentOutput = {"Status": account.commitment(now_ms)}
+    if account.committed_ms is not None:
+        described["StartedAt"] = Instant(account.committed_ms)
+    if account.ended_ms is not None:
+        described["EndedAt"] = Instant(account.ended_ms)
+    if account.earliest_end_ms is not None:
+        described["EarliestAllowedEndAt"] = Instant(account.earliest_end_ms)
+    return described

@@ -16,10 +16,11 @@ of operations `enforced`; elsewhere other accounts' resources do not exist.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from headwater.api.operation import Handler, Operation
-from headwater.api.streamed_answer import StreamedAnswer
+import msgspec
+
+from headwater.api.operation import Answered, Handler, Operation
 from headwater.engine.consumers import find_by_arn
 from headwater.engine.engine import Engine
 from headwater.engine.policies.decision import Access, PolicyDecision, decide
@@ -58,14 +59,16 @@ def enforced(operations: Mapping[str, Operation]) -> dict[str, Operation]:
 
 
 def _behind_policy(operation_name: str, handler: Handler) -> Handler:
-    async def run(engine: Engine, caller: Caller, request: Any) -> dict[str, Any] | StreamedAnswer | None:
+    async def run(engine: Engine, caller: Caller, request: msgspec.Struct) -> Answered:
         acting = await acting_caller(engine, caller, operation_name, request)
         return await handler(engine, acting, request)
 
     return run
 
 
-async def acting_caller(engine: Engine, caller: Caller, operation_name: str, request: Any) -> Caller:
+async def acting_caller(
+    engine: Engine, caller: Caller, operation_name: str, request: msgspec.Struct
+) -> Caller:
     """As whom a request is carried out: the caller, or the owner of what the caller may use.
 
     Raises AccessDeniedException.
@@ -86,7 +89,7 @@ async def acting_caller(engine: Engine, caller: Caller, operation_name: str, req
     return Caller(resource.stream.account_id, resource.stream.region)
 
 
-def _named_resource(engine: Engine, operation_name: str, request: Any) -> _Resource | None:
+def _named_resource(engine: Engine, operation_name: str, request: msgspec.Struct) -> _Resource | None:
     """The stream or consumer that a request names by an ARN; `None` too for text that is no ARN."""
     arn = next((getattr(request, name) for name in _MEMBERS if getattr(request, name, None)), None)
     if arn is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NotRequired, TypedDict
 
+from headwater.api import answers
 from headwater.engine.consumers import arn_of
 from headwater.engine.limits.on_demand_scaling import shards_for
 from headwater.model.consumer import Consumer
@@ -12,22 +13,45 @@ from headwater.model.shard import Shard, shard_id_of
 from headwater.model.stream import Scale, SplitEvenly, Stream
 
 
-def describe_shard(shard: Shard) -> dict[str, Any]:
+class StreamHead(TypedDict):
+    """What the shapes `StreamDescription` and `StreamDescriptionSummary` share."""
+
+    StreamName: str
+    StreamARN: str
+    StreamStatus: str
+    StreamModeDetails: answers.StreamModeDetails
+    RetentionPeriodHours: int
+    StreamCreationTimestamp: Instant
+    EnhancedMonitoring: list[answers.EnhancedMetrics]
+    EncryptionType: str
+    KeyId: NotRequired[str]
+
+
+class _Lineage(TypedDict, total=False):
+    ParentShardId: str
+    AdjacentParentShardId: str
+
+
+def describe_shard(shard: Shard) -> answers.Shard:
     """The shape `Shard`."""
-    described: dict[str, Any] = {"ShardId": shard.shard_id}
+    lineage: _Lineage = {}
     parents = shard.parent_indexes
     if parents:
-        described["ParentShardId"] = shard_id_of(parents[0])
+        lineage["ParentShardId"] = shard_id_of(parents[0])
     if len(parents) > 1:
-        described["AdjacentParentShardId"] = shard_id_of(parents[1])
-    described["HashKeyRange"] = describe_hash_key_range(shard)
-    described["SequenceNumberRange"] = {"StartingSequenceNumber": shard.starting_sequence_number}
+        lineage["AdjacentParentShardId"] = shard_id_of(parents[1])
+    numbers: answers.SequenceNumberRange = {"StartingSequenceNumber": shard.starting_sequence_number}
     if shard.ending_sequence_number:
-        described["SequenceNumberRange"]["EndingSequenceNumber"] = shard.ending_sequence_number
-    return described
+        numbers["EndingSequenceNumber"] = shard.ending_sequence_number
+    return {
+        "ShardId": shard.shard_id,
+        **lineage,
+        "HashKeyRange": describe_hash_key_range(shard),
+        "SequenceNumberRange": numbers,
+    }
 
 
-def describe_child_shard(shard: Shard) -> dict[str, Any]:
+def describe_child_shard(shard: Shard) -> answers.ChildShard:
     """The shape `ChildShard`."""
     return {
         "ShardId": shard.shard_id,
@@ -36,14 +60,14 @@ def describe_child_shard(shard: Shard) -> dict[str, Any]:
     }
 
 
-def describe_hash_key_range(shard: Shard) -> dict[str, str]:
+def describe_hash_key_range(shard: Shard) -> answers.HashKeyRange:
     """The shape `HashKeyRange`."""
     return {"StartingHashKey": shard.starting_hash_key, "EndingHashKey": shard.ending_hash_key}
 
 
-def describe_stream_head(stream: Stream) -> dict[str, Any]:
-    """What the shapes `StreamDescription` and `StreamDescriptionSummary` share."""
-    described: dict[str, Any] = {
+def describe_stream_head(stream: Stream) -> StreamHead:
+    """A stream without its shards and counts."""
+    described: StreamHead = {
         "StreamName": stream.name,
         "StreamARN": stream.arn,
         "StreamStatus": stream.status,
@@ -58,7 +82,7 @@ def describe_stream_head(stream: Stream) -> dict[str, Any]:
     return described
 
 
-def describe_consumer(stream: Stream, consumer: Consumer) -> dict[str, Any]:
+def describe_consumer(stream: Stream, consumer: Consumer) -> answers.Consumer:
     """The shape `Consumer`."""
     return {
         "ConsumerName": consumer.name,
@@ -68,7 +92,7 @@ def describe_consumer(stream: Stream, consumer: Consumer) -> dict[str, Any]:
     }
 
 
-def describe_warm_throughput(stream: Stream) -> dict[str, int]:
+def describe_warm_throughput(stream: Stream) -> answers.WarmThroughputObject:
     """The shape `WarmThroughputObject`; the current value follows the target when the stream has scaled.
 
     One that has more shards than the target asks for, because its load has, has that much ready.

@@ -7,8 +7,11 @@ operation says what is wrong with it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Protocol, cast
 
+import msgspec
+
+from headwater.api import requests
 from headwater.api.stream_reference import stream_name_in
 from headwater.engine.appending import NewRecord, route_of
 from headwater.engine.engine import Engine, LiveStream
@@ -24,18 +27,25 @@ from headwater.model.shard import parse_shard_id, shard_id_of
 _SHARD_MEMBERS = ("ShardId", "ShardToSplit", "ShardToMerge", "AdjacentShardToMerge")
 
 
-async def subject_of(engine: Engine, caller: Caller, operation: str, request: Any) -> Subject:
+class HasKeys(Protocol):
+    """A record of a request, as far as it says where it goes."""
+
+    PartitionKey: str | None
+    ExplicitHashKey: str | None
+
+
+async def subject_of(engine: Engine, caller: Caller, operation: str, request: msgspec.Struct) -> Subject:
     """What the call is about. An AUTO stream's records have no shard until they are stored."""
     if operation == "GetRecords":
-        return _of_iterator(engine, operation, request.ShardIterator)
+        return _of_iterator(engine, operation, cast("requests.GetRecordsInput", request).ShardIterator)
     consumer = parse_consumer_arn(getattr(request, "ConsumerARN", None) or "")
     consumer_name = getattr(request, "ConsumerName", None) if consumer is None else consumer.name
     stream = _stream(engine, caller, operation, request) if consumer is None else consumer.stream
     pieces: Sequence[Piece]
     if operation == "PutRecord":
-        pieces = await _pieces(engine, stream, [request])
+        pieces = await _pieces(engine, stream, [cast("requests.PutRecordInput", request)])
     elif operation == "PutRecords":
-        pieces = await _pieces(engine, stream, request.Records)
+        pieces = await _pieces(engine, stream, cast("requests.PutRecordsInput", request).Records)
     else:
         ids = [getattr(request, member, None) for member in _SHARD_MEMBERS]
         indexes = [parse_shard_id(shard_id) for shard_id in ids if shard_id is not None]
@@ -50,24 +60,23 @@ def _of_iterator(engine: Engine, operation: str, token: str) -> Subject:
     return Subject(operation, iterator.stream, None, (Piece(shard_id_of(iterator.shard_index)),))
 
 
-def _stream(engine: Engine, caller: Caller, operation: str, request: Any) -> StreamName | None:
+def _stream(engine: Engine, caller: Caller, operation: str, request: msgspec.Struct) -> StreamName | None:
     name = stream_name_in(request)
     if name is not None:
         arns = (getattr(request, member, None) for member in ("StreamARN", "ResourceARN"))
         by_arn = next((parse_stream_arn(arn) for arn in arns if arn is not None), None)
         return by_arn or StreamName(*caller, name)
-    if operation != "ListShards" or request.NextToken is None:
+    token = cast("requests.ListShardsInput", request).NextToken if operation == "ListShards" else None
+    if token is None:
         return None
     try:
-        _, account_id, region, name, *_ = read_page(
-            engine.pages, request.NextToken, operation, engine.now_ms()
-        ).listing
+        _, account_id, region, name, *_ = read_page(engine.pages, token, operation, engine.now_ms()).listing
     except KinesisError:  # the operation will say so
         return None
     return StreamName(account_id, region, name)
 
 
-async def _pieces(engine: Engine, stream: StreamName | None, entries: Sequence[Any]) -> list[Piece]:
+async def _pieces(engine: Engine, stream: StreamName | None, entries: Sequence[HasKeys]) -> list[Piece]:
     """A piece for each record, with the shard that it goes to."""
     keys = [entry.PartitionKey for entry in entries]
     try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import msgspec
 
-from headwater.api.stream_reference import stream_named
+from headwater.api import answers
+from headwater.api.stream_reference import NamesStream, stream_named
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import require_active
 from headwater.model.caller import Caller
@@ -34,9 +34,9 @@ def named_metrics(names: Iterable[str]) -> set[str]:
 async def revise_metrics(
     engine: Engine,
     caller: Caller,
-    request: Any,
+    request: NamesStream,
     next_metrics: Callable[[set[str]], set[str]],
-) -> dict[str, Any]:
+) -> answers.EnhancedMonitoringOutput:
     """Commit the next set of metrics; the answer holds the one before and the one after."""
     before: tuple[str, ...] = ()
 

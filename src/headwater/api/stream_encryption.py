@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
+from headwater.api import requests
 from headwater.api.stream_reference import stream_named
 from headwater.engine.encryption_key import check_key_id, names_key, require_usable
 from headwater.engine.engine import Engine
@@ -16,9 +17,11 @@ from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException, LimitExceededException
 from headwater.model.stream import Encrypt, Stream
 
+EncryptionRequest: TypeAlias = "requests.StartStreamEncryptionInput | requests.StopStreamEncryptionInput"
+
 
 async def revise_encryption(
-    engine: Engine, caller: Caller, request: Any, encryption_type: Literal["NONE", "KMS"]
+    engine: Engine, caller: Caller, request: EncryptionRequest, encryption_type: Literal["NONE", "KMS"]
 ) -> None:
     """Begin the transition to `encryption_type`.
 

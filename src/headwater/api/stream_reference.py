@@ -6,7 +6,9 @@ answered as if it did not exist.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
+
+import msgspec
 
 from headwater.engine.consumers import find_by_arn, find_by_name
 from headwater.engine.engine import Engine, not_found
@@ -24,12 +26,27 @@ _new_name = tuple.__new__
 """A third of the time of `StreamName(...)`."""
 
 
-def stream_named(caller: Caller, request: Any) -> StreamName:
+class NamesStream(Protocol):
+    """A request that can name its stream in two ways."""
+
+    StreamName: str | None
+    StreamARN: str | None
+
+
+class NamesConsumer(Protocol):
+    """A request that can name its consumer in two ways."""
+
+    ConsumerARN: str | None
+    ConsumerName: str | None
+    StreamARN: str | None
+
+
+def stream_named(caller: Caller, request: NamesStream) -> StreamName:
     """The stream that `StreamName`, `StreamARN`, or both name: one of them is there.
 
     Raises InvalidArgumentException when they contradict each other.
     """
-    name: str | None = request.StreamName
+    name = request.StreamName
     if request.StreamARN is None:
         assert name is not None, "a request that names no stream is refused before"
         return _new_name(StreamName, (*caller, name))
@@ -57,7 +74,7 @@ def stream_of_arn(caller: Caller, arn: str | None) -> StreamName:
     return named
 
 
-def stream_name_in(request: Any) -> str | None:
+def stream_name_in(request: msgspec.Struct) -> str | None:
     """The name of the stream that the request names in one way or another; nothing is checked."""
     name: str | None = getattr(request, "StreamName", None)
     for member in ("StreamARN", "ConsumerARN", "ResourceARN"):
@@ -66,7 +83,7 @@ def stream_name_in(request: Any) -> str | None:
     return name or None
 
 
-async def consumer_named(engine: Engine, caller: Caller, request: Any) -> tuple[Stream, Consumer]:
+async def consumer_named(engine: Engine, caller: Caller, request: NamesConsumer) -> tuple[Stream, Consumer]:
     """The consumer that `ConsumerARN`, or `StreamARN` and `ConsumerName`, or all three name.
 
     Raises InvalidArgumentException when they do not suffice or contradict each

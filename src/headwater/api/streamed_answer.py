@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from headwater.engine.fan_out import FanOutEvent, Subscription
 
@@ -14,5 +14,5 @@ class StreamedAnswer(NamedTuple):
     event_type: str
     """The name of each event, as the API model has it."""
     subscription: Subscription
-    describe: Callable[[FanOutEvent], dict[str, Any]]
+    describe: Callable[[FanOutEvent], Mapping[str, object]]
     """The document of an event."""

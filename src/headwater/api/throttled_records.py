@@ -7,10 +7,11 @@ the answer that it deserves; then what is not refused is stored in one call.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeAlias, cast
 
 import msgspec
 
+from headwater.api import answers, requests
 from headwater.api.operation import Handler
 from headwater.engine.engine import Engine, LiveStream
 from headwater.engine.faults.faults import Subject, Throttle
@@ -18,15 +19,17 @@ from headwater.engine.limits.throughput_limits import rate_exceeded
 from headwater.model.caller import Caller
 from headwater.model.errors import DryRunOperationException, ProvisionedThroughputExceededException
 
+Entries: TypeAlias = "list[answers.PutRecordsResultEntry]"
+
 
 async def put_unless_throttled(
     handler: Handler,
     engine: Engine,
     caller: Caller,
-    request: Any,
+    request: requests.PutRecordsInput,
     refused: Mapping[int, Throttle],
     subject: Subject,
-) -> dict[str, Any]:
+) -> answers.PutRecordsOutput:
     """The answer of PutRecords whose records at the indexes of `refused` are not stored.
 
     `handler` is the operation's own, and raises what it raises.
@@ -38,14 +41,15 @@ async def put_unless_throttled(
             raise
     assert subject.stream is not None, "a request that names no stream is refused before"
     held = await engine.serving(subject.stream)
-    answer: dict[str, Any] = {"EncryptionType": "KMS"} if held.stream.encryption_type == "KMS" else {}
-    stored: list[dict[str, Any]] = []
+    answer: answers.PutRecordsOutput = {"FailedRecordCount": 0, "Records": []}
+    if held.stream.encryption_type == "KMS":
+        answer = {"EncryptionType": "KMS", **answer}
     taken = [entry for at, entry in enumerate(request.Records) if at not in refused]
     if taken:
         given = await handler(engine, caller, msgspec.structs.replace(request, Records=taken))
-        assert isinstance(given, dict), "PutRecords answers with a document"
-        answer, stored = given, _documents(given["Records"])
-    left = iter(stored)
+        answer = cast("answers.PutRecordsOutput", given)
+    stored = answer["Records"]
+    left = iter(stored if isinstance(stored, list) else cast("Entries", stored.documents()))
     results = [
         _refusal(held, refused[at], subject.pieces[at].shard_id) if at in refused else next(left)
         for at in range(len(request.Records))
@@ -54,12 +58,7 @@ async def put_unless_throttled(
     return {**answer, "FailedRecordCount": failed, "Records": results}
 
 
-def _documents(records: Any) -> list[dict[str, Any]]:
-    documents: list[dict[str, Any]] = records if isinstance(records, list) else records.documents()
-    return documents
-
-
-def _refusal(held: LiveStream, fault: Throttle, shard_id: str | None) -> dict[str, Any]:
+def _refusal(held: LiveStream, fault: Throttle, shard_id: str | None) -> answers.PutRecordsResultEntry:
     if fault.message is not None:
         message = fault.message
     elif fault.error == ProvisionedThroughputExceededException.code:

@@ -70,7 +70,7 @@ class PlacementList:
     def __len__(self) -> int:
         return len(self.placements)
 
-    def documents(self) -> list[dict[str, Any]]:
+    def documents(self) -> list[dict[str, str | None]]:
         """A dict for each record."""
         return [
             {"SequenceNumber": sequence_number, "ShardId": shard_id}

@@ -23,13 +23,14 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
+from headwater.api.operation import Answered, Handler, Operation
 from headwater.api.streamed_answer import StreamedAnswer
-from headwater.model.caller import Caller
+from headwater.engine.engine import Engine
 from headwater.model.completion import drive
 from headwater.model.durations import BOUNDS_S
 from headwater.model.errors import (
@@ -95,28 +96,14 @@ class ErrorForm(NamedTuple):
 AS_PLAIN_JSON = ErrorForm(error_format.error_plain_json, (("Content-Type", PLAIN_JSON.decode()),))
 AS_XML = ErrorForm(error_format.error_xml, NO_FIELDS)
 
-Handler = Callable[[Any, Caller, Any], Coroutine[Any, None, dict[str, Any] | StreamedAnswer | None]]
-
-
-class OperationRow(Protocol):
-    """A row of the operation table."""
-
-    @property
-    def name(self) -> str:
-        """The operation's name."""
-
-    @property
-    def handler(self) -> Handler | None:
-        """What runs it; `None` when the API has the operation and this server does not."""
-
 
 class Dispatch:
     """Answers the requests of all front ends of one server."""
 
     def __init__(
         self,
-        engine: Any,
-        operations: Mapping[str, OperationRow],
+        engine: Engine,
+        operations: Mapping[str, Operation],
         formats: Mapping[bytes, WireFormat],
         *,
         authentication: Authentication,
@@ -188,9 +175,7 @@ class Dispatch:
         body = AMZ_JSON.encode({"__type": refusal.code, "message": refusal.message})
         call.answer(Answer(refusal.status, AMZ_JSON.fields, body), refusal.code, refusal.message)
 
-    def _fail_of_form(
-        self, request: HttpRequest, operation: OperationRow | None, call: DispatchedCall
-    ) -> None:
+    def _fail_of_form(self, request: HttpRequest, operation: Operation | None, call: DispatchedCall) -> None:
         """Answer a request of which something is wrong before its body counts."""
         content_type = _without_parameters(request.headers.get(b"content-type", b""))
         if request.method != b"POST":
@@ -312,7 +297,7 @@ class DispatchedCall:
         self.cross_origin_fields = NO_FIELDS
         self.format = AMZ_JSON
 
-    def finish(self, document: dict[str, Any] | StreamedAnswer | None, error: BaseException | None) -> None:
+    def finish(self, document: Answered, error: BaseException | None) -> None:
         """The operation has ended: answer what it gave or raised."""
         if error is not None:
             if isinstance(error, Unanswered):

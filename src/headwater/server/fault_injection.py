@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from headwater.api.fault_subject import subject_of
-from headwater.api.operation import Handler
+from headwater.api.operation import Answered, Handler
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.api.throttled_records import put_unless_throttled
 from headwater.engine.engine import Engine
@@ -48,7 +48,6 @@ from headwater.storage.interface import StoreError
 
 HoldBack = Callable[[Wait], None]
 """Tells a call's connection that its answer is held back."""
-Document = dict[str, Any] | StreamedAnswer | None
 
 
 class Unanswered(Exception):
@@ -64,7 +63,7 @@ class FaultInjection:
 
     async def run(
         self, name: str, handler: Handler, caller: Caller, request: Any, hold_back: HoldBack
-    ) -> Document:
+    ) -> Answered:
         """The operation's answer, as far as the faults let it through.
 
         Raises what the operation raises, an error that was asked for, and `Unanswered`.
@@ -77,7 +76,7 @@ class FaultInjection:
         late_ms = _delay_ms(met, "after")
         if early_ms:
             await held_back(hold_back, early_ms)
-        answer: Document = None
+        answer: Answered = None
         error: Exception | None = None
         try:
             for fired in met:
@@ -123,7 +122,7 @@ class FaultInjection:
 
     async def _carry_out(
         self, handler: Handler, caller: Caller, request: Any, subject: Subject, met: list[Fired]
-    ) -> Document:
+    ) -> Answered:
         throttled: dict[int, Throttle] = {}
         for _, fault, pieces in met:
             if isinstance(fault, Throttle):

@@ -6,7 +6,7 @@ module in `wire/` and a row here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from headwater.api.validation.constraints import accept, accept_document
@@ -22,7 +22,7 @@ class WireFormat(NamedTuple):
     """An operation's request from a body. Raises `SerializationException`, `ValidationException`."""
     decode: Callable[[bytes], dict[str, Any]]
     """Any document from a body. Raises `SerializationException`."""
-    encode: Callable[[dict[str, Any] | None], bytes]
+    encode: Callable[[Mapping[str, object] | None], bytes]
     fields: Fields
     """The headers of an answer."""
     event_content_type: str

@@ -23,7 +23,7 @@ This module refuses to know operations and their shapes.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -364,7 +364,7 @@ _Write = Callable[[bytes], None]
 """Takes the next piece of an answer's body."""
 
 
-def encode(answer: dict[str, Any] | None) -> bytes:
+def encode(answer: Mapping[str, object] | None) -> bytes:
     """The body of an answer; an operation without output has an empty one.
 
     All lengths are definite. A blob is copied once, into the body.
@@ -376,14 +376,14 @@ def encode(answer: dict[str, Any] | None) -> bytes:
     return b"".join(pieces)
 
 
-def _write_map(members: dict[str, Any], write: _Write) -> None:
+def _write_map(members: Mapping[str, object], write: _Write) -> None:
     write(_head(_MAP, len(members)))
     for name, value in members.items():
         write(_encoded_name(name))
         _WRITERS[type(value)](value, write)
 
 
-def _write_array(items: list[Any], write: _Write) -> None:
+def _write_array(items: Sequence[object], write: _Write) -> None:
     write(_head(_ARRAY, len(items)))
     for item in items:
         _WRITERS[type(item)](item, write)

@@ -13,7 +13,7 @@ This module refuses to know operations and their shapes.
 from __future__ import annotations
 
 from binascii import a2b_base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -93,7 +93,7 @@ def utf16_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def encode(answer: dict[str, Any] | None) -> bytes:
+def encode(answer: Mapping[str, object] | None) -> bytes:
     """The body of an answer; an operation without output has an empty one.
 
     A long list is joined with the rest once: copying it costs more than writing it.

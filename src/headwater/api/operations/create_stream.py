@@ -6,8 +6,7 @@ provisioned one without a `ShardCount`, too.
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import requests
 from headwater.api.warm_throughput import check_warm_throughput
 from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import CREATING_STREAMS_MAX, DEFAULT_SHARDS, ON_DEMAND_SHARDS
@@ -29,7 +28,7 @@ from headwater.model.errors import (
 from headwater.model.stream import Activate, Stream, StreamMode
 
 
-async def create_stream(engine: Engine, caller: Caller, request: Any) -> None:
+async def create_stream(engine: Engine, caller: Caller, request: requests.CreateStreamInput) -> None:
     """Fails with ResourceInUseException for a name that is taken, then with the account's limits."""
     mode: StreamMode = request.StreamModeDetails.StreamMode if request.StreamModeDetails else "PROVISIONED"
     name = StreamName(caller.account_id, caller.region, request.StreamName)
@@ -64,7 +63,7 @@ async def create_stream(engine: Engine, caller: Caller, request: Any) -> None:
     await engine.create(begin(stream, "CREATING", Activate(), due_ms))
 
 
-def _shard_count(engine: Engine, caller: Caller, mode: str, request: Any) -> int:
+def _shard_count(engine: Engine, caller: Caller, mode: str, request: requests.CreateStreamInput) -> int:
     if request.WarmThroughputMiBps is not None:
         if mode != "ON_DEMAND":
             raise InvalidArgumentException(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from headwater.api import requests
 from headwater.api.retention_period import check_retention_hours
 from headwater.api.stream_reference import stream_named
 from headwater.engine.engine import Engine
@@ -15,7 +14,9 @@ from headwater.model.errors import InvalidArgumentException
 from headwater.model.stream import Stream
 
 
-async def decrease_stream_retention_period(engine: Engine, caller: Caller, request: Any) -> None:
+async def decrease_stream_retention_period(
+    engine: Engine, caller: Caller, request: requests.DecreaseStreamRetentionPeriodInput
+) -> None:
     """24 hours at least, and not more than now; the present value changes nothing."""
     hours = request.RetentionPeriodHours
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import requests
 from headwater.api.attached_policy import revise_policy
 from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
 from headwater.model.errors import ResourceNotFoundException
 
 
-async def delete_resource_policy(engine: Engine, caller: Caller, request: Any) -> None:
+async def delete_resource_policy(
+    engine: Engine, caller: Caller, request: requests.DeleteResourcePolicyInput
+) -> None:
     """Fails with ResourceNotFoundException when there is none."""
 
     def delete(present: str | None) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import requests
 from headwater.api.stream_reference import stream_named
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import require_active
@@ -13,7 +12,7 @@ from headwater.model.errors import ResourceInUseException
 from headwater.model.stream import Delete, Stream
 
 
-async def delete_stream(engine: Engine, caller: Caller, request: Any) -> None:
+async def delete_stream(engine: Engine, caller: Caller, request: requests.DeleteStreamInput) -> None:
     """A stream with consumers goes only with `EnforceConsumerDeletion`."""
     due_ms = engine.now_ms() + engine.settings.transition_ms
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from headwater.api import requests
 from headwater.api.stream_reference import consumer_named
 from headwater.engine.consumers import find_by_name, replace_consumer
 from headwater.engine.engine import Engine
@@ -13,7 +12,9 @@ from headwater.model.caller import Caller
 from headwater.model.stream import Stream
 
 
-async def deregister_stream_consumer(engine: Engine, caller: Caller, request: Any) -> None:
+async def deregister_stream_consumer(
+    engine: Engine, caller: Caller, request: requests.DeregisterStreamConsumerInput
+) -> None:
     """A consumer that is CREATING goes, too; one that is DELETING already stays so."""
     stream, consumer = await consumer_named(engine, caller, request)
     due_ms = engine.now_ms() + engine.settings.transition_ms

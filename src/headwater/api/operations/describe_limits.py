@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import answers, requests
 from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
 
 
-async def describe_limits(engine: Engine, caller: Caller, _request: Any) -> dict[str, Any]:
+async def describe_limits(
+    engine: Engine, caller: Caller, _request: requests.DescribeLimitsInput
+) -> answers.DescribeLimitsOutput:
     """Counts the open shards and on-demand streams of the caller's account and region."""
     streams = await engine.streams_of(caller)
     return {

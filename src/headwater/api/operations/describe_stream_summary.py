@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
+from headwater.api import answers, requests
 from headwater.api.descriptions import (
     describe_stream_head,
     describe_warm_throughput,
@@ -14,10 +15,12 @@ from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
 
 
-async def describe_stream_summary(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def describe_stream_summary(
+    engine: Engine, caller: Caller, request: requests.DescribeStreamSummaryInput
+) -> answers.DescribeStreamSummaryOutput:
     """Counts open shards and consumers; on-demand streams tell their record distribution, too."""
     stream = await engine.stream(stream_named(caller, request))
-    described = describe_stream_head(stream)
+    described = cast("answers.StreamDescriptionSummary", describe_stream_head(stream))
     described["OpenShardCount"] = sum(shard.is_open for shard in listed_shards(stream))
     described["ConsumerCount"] = len(stream.consumers)
     described["MaxRecordSizeInKiB"] = stream.max_record_size_kib

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import answers, requests
 from headwater.api.descriptions import describe_child_shard
 from headwater.api.dry_run import stop_dry_run
 from headwater.engine.engine import Engine
@@ -14,7 +13,9 @@ from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException, ProvisionedThroughputExceededException
 
 
-async def get_records(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def get_records(
+    engine: Engine, caller: Caller, request: requests.GetRecordsInput
+) -> answers.GetRecordsOutput:
     """`NextShardIterator` is absent exactly when `ChildShards` is there: at the end of a closed shard."""
     iterator, held, shard = await open_iterator(engine, request.ShardIterator, *caller)
     stream, limits, metrics = held.stream, held.limits, held.metrics
@@ -41,7 +42,7 @@ async def get_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
         engine.stopwatch() - started_s,
         at_end=reading.next_position is None,
     )
-    answer: dict[str, Any] = {
+    answer: answers.GetRecordsOutput = {
         "Records": reading.records,
         "MillisBehindLatest": reading.millis_behind_latest,
     }

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import answers, requests
 from headwater.api.stream_reference import resource_of_arn
 from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
@@ -11,7 +10,9 @@ from headwater.model.caller import Caller
 _NO_POLICY = "{}"
 
 
-async def get_resource_policy(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def get_resource_policy(
+    engine: Engine, caller: Caller, request: requests.GetResourcePolicyInput
+) -> answers.GetResourcePolicyOutput:
     """The resource is named by its ARN."""
     stream, consumer = await resource_of_arn(engine, caller, request.ResourceARN)
     policy = stream.policy if consumer is None else consumer.policy

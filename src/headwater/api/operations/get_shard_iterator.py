@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import answers, requests
 from headwater.api.dry_run import stop_dry_run
 from headwater.api.stream_reference import stream_named
 from headwater.engine.engine import Engine
@@ -15,7 +14,9 @@ from headwater.model.errors import ResourceNotFoundException
 from headwater.model.shard import shard_id_of
 
 
-async def get_shard_iterator(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def get_shard_iterator(
+    engine: Engine, caller: Caller, request: requests.GetShardIteratorInput
+) -> answers.GetShardIteratorOutput:
     """A closed shard has iterators, too: they lead to its end and its children."""
     name = stream_named(caller, request)
     index = shard_index(name, request.ShardId)

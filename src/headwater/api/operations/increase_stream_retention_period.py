@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from headwater.api import requests
 from headwater.api.retention_period import check_retention_hours
 from headwater.api.stream_reference import stream_named
 from headwater.engine.engine import Engine
@@ -16,7 +15,9 @@ from headwater.model.errors import InvalidArgumentException
 from headwater.model.stream import Stream
 
 
-async def increase_stream_retention_period(engine: Engine, caller: Caller, request: Any) -> None:
+async def increase_stream_retention_period(
+    engine: Engine, caller: Caller, request: requests.IncreaseStreamRetentionPeriodInput
+) -> None:
     """8760 hours at most, and not less than now; the present value changes nothing and succeeds."""
     name = stream_named(caller, request)
     hours = request.RetentionPeriodHours

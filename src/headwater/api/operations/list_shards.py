@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from headwater.api import answers, requests
 from headwater.api.descriptions import describe_shard
 from headwater.api.stream_reference import stream_named
 from headwater.engine.engine import Engine, not_found
@@ -29,24 +30,25 @@ class _Listing(NamedTuple):
     after: str | None
 
 
-async def list_shards(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def list_shards(
+    engine: Engine, caller: Caller, request: requests.ListShardsInput
+) -> answers.ListShardsOutput:
     """`NextToken` stands for the stream and its filter, so neither may be given beside it."""
-    listing = (
-        _first_page(caller, request) if request.NextToken is None else _next_page(engine, caller, request)
-    )
+    token = request.NextToken
+    listing = _first_page(caller, request) if token is None else _next_page(engine, caller, request, token)
     stream = await engine.stream(listing.stream)
     if listing.created_ms is not None and listing.created_ms // 1000 != stream.created_ms // 1000:
         raise not_found(listing.stream)
     require_serving(stream)
     shards = _chosen_shards(stream, listing, engine.now_ms())
     page = shards[: min(request.MaxResults or _PAGE_MAX, _PAGE_MAX)]
-    answer: dict[str, Any] = {"Shards": [describe_shard(shard) for shard in page]}
+    answer: answers.ListShardsOutput = {"Shards": [describe_shard(shard) for shard in page]}
     if len(page) < len(shards):
         answer["NextToken"] = _token(engine, stream, listing.chosen, page[-1])
     return answer
 
 
-def _first_page(caller: Caller, request: Any) -> _Listing:
+def _first_page(caller: Caller, request: requests.ListShardsInput) -> _Listing:
     if request.StreamName is None and request.StreamARN is None:
         raise InvalidArgumentException("Either NextToken or StreamName should be provided.")
     chosen = None
@@ -58,7 +60,7 @@ def _first_page(caller: Caller, request: Any) -> _Listing:
     )
 
 
-def _next_page(engine: Engine, caller: Caller, request: Any) -> _Listing:
+def _next_page(engine: Engine, caller: Caller, request: requests.ListShardsInput, token: str) -> _Listing:
     for member in (
         "StreamName",
         "StreamARN",
@@ -68,7 +70,7 @@ def _next_page(engine: Engine, caller: Caller, request: Any) -> _Listing:
     ):
         if getattr(request, member) is not None:
             raise InvalidArgumentException(f"NextToken and {member} cannot be provided together.")
-    page = read_page(engine.pages, request.NextToken, _OPERATION, engine.now_ms())
+    page = read_page(engine.pages, token, _OPERATION, engine.now_ms())
     _, account_id, region, name, created_ms, filter_type, shard_id, timestamp_ms = page.listing
     if (account_id, region) != caller:
         raise InvalidArgumentException("Invalid NextToken.")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import answers, requests
 from headwater.api.descriptions import describe_consumer
 from headwater.api.stream_reference import stream_of_arn
 from headwater.engine.engine import Engine, not_found
@@ -15,7 +14,9 @@ _OPERATION = "ListStreamConsumers"
 _PAGE_MAX = 100
 
 
-async def list_stream_consumers(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def list_stream_consumers(
+    engine: Engine, caller: Caller, request: requests.ListStreamConsumersInput
+) -> answers.ListStreamConsumersOutput:
     """`NextToken` goes on where the page before ended, for the stream of that page."""
     stream = await engine.stream(stream_of_arn(caller, request.StreamARN))
     created_ms = request.StreamCreationTimestamp
@@ -37,7 +38,9 @@ async def list_stream_consumers(engine: Engine, caller: Caller, request: Any) ->
         key=lambda consumer: consumer.name,
     )
     listed = following[: min(request.MaxResults or _PAGE_MAX, _PAGE_MAX)]
-    answer: dict[str, Any] = {"Consumers": [describe_consumer(stream, consumer) for consumer in listed]}
+    answer: answers.ListStreamConsumersOutput = {
+        "Consumers": [describe_consumer(stream, consumer) for consumer in listed]
+    }
     if len(listed) < len(following):
         page = PagingToken(engine.now_ms(), listing, listed[-1].name)
         answer["NextToken"] = issue_page(engine.pages, page)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import answers, requests
 from headwater.api.descriptions import whole_seconds
 from headwater.engine.engine import Engine
 from headwater.engine.tokens.paging_token import PagingToken, issue_page, read_page
@@ -15,7 +14,9 @@ _OPERATION = "ListStreams"
 _PAGE_MAX = 100
 
 
-async def list_streams(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def list_streams(
+    engine: Engine, caller: Caller, request: requests.ListStreamsInput
+) -> answers.ListStreamsOutput:
     """Goes on after `ExclusiveStartStreamName`, or where the page of `NextToken` ended."""
     after = request.ExclusiveStartStreamName or ""
     if request.NextToken is not None:
@@ -25,7 +26,7 @@ async def list_streams(engine: Engine, caller: Caller, request: Any) -> dict[str
         after = page.after
     following = [stream for stream in await engine.streams_of(caller) if stream.name > after]
     listed = following[: min(request.Limit or _PAGE_MAX, _PAGE_MAX)]
-    answer: dict[str, Any] = {
+    answer: answers.ListStreamsOutput = {
         "StreamNames": [stream.name for stream in listed],
         "HasMoreStreams": len(listed) < len(following),
         "StreamSummaries": [_summary(stream) for stream in listed],
@@ -36,7 +37,7 @@ async def list_streams(engine: Engine, caller: Caller, request: Any) -> dict[str
     return answer
 
 
-def _summary(stream: Stream) -> dict[str, Any]:
+def _summary(stream: Stream) -> answers.StreamSummary:
     return {
         "StreamName": stream.name,
         "StreamARN": stream.arn,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import answers, requests
 from headwater.api.stream_reference import resource_of_arn
 from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
 
 
-async def list_tags_for_resource(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def list_tags_for_resource(
+    engine: Engine, caller: Caller, request: requests.ListTagsForResourceInput
+) -> answers.ListTagsForResourceOutput:
     """The resource is named by its ARN."""
     stream, consumer = await resource_of_arn(engine, caller, request.ResourceARN)
     tags = stream.tags if consumer is None else consumer.tags

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import answers, requests
 from headwater.api.stream_reference import stream_named
 from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import TAGS_MAX
 from headwater.model.caller import Caller
 
 
-async def list_tags_for_stream(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def list_tags_for_stream(
+    engine: Engine, caller: Caller, request: requests.ListTagsForStreamInput
+) -> answers.ListTagsForStreamOutput:
     """`HasMoreTags` tells whether tags follow the last one of the page."""
     stream = await engine.stream(stream_named(caller, request))
     after = request.ExclusiveStartTagKey or ""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import requests
 from headwater.api.stream_reference import stream_named
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import (
@@ -19,7 +18,7 @@ from headwater.model.errors import InvalidArgumentException
 from headwater.model.stream import Merge, Stream
 
 
-async def merge_shards(engine: Engine, caller: Caller, request: Any) -> None:
+async def merge_shards(engine: Engine, caller: Caller, request: requests.MergeShardsInput) -> None:
     """The adjacent shard begins where the shard to merge ends; the other order is refused, as at AWS."""
     name = stream_named(caller, request)
     first_index = shard_index(name, request.ShardToMerge)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import answers, requests
 from headwater.api.dry_run import stop_dry_run
 from headwater.api.record_checks import check_record, require_partition_keys
 from headwater.api.stream_reference import stream_named
@@ -16,7 +15,9 @@ from headwater.model.sequence_number import parse_sequence_number
 from headwater.model.stream import Stream
 
 
-async def put_record(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def put_record(
+    engine: Engine, caller: Caller, request: requests.PutRecordInput
+) -> answers.PutRecordOutput:
     """Answers once the record is as safe as the store promises."""
     name = stream_named(caller, request)
     record: NewRecord = (request.Data, request.PartitionKey, request.ExplicitHashKey)
@@ -41,7 +42,7 @@ async def put_record(engine: Engine, caller: Caller, request: Any) -> dict[str, 
         raise ProvisionedThroughputExceededException(rate_exceeded(held.stream, shard_id))
     metrics.put_durations_s.append(engine.stopwatch() - started_s)
     metrics.put_sizes.append(size)
-    answer = {"ShardId": shard_id, "SequenceNumber": sequence_number}
+    answer: answers.PutRecordOutput = {"ShardId": shard_id, "SequenceNumber": sequence_number}
     if held.stream.encryption_type == "KMS":
         answer["EncryptionType"] = "KMS"
     return answer

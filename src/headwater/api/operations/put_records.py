@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import answers, requests
 from headwater.api.dry_run import stop_dry_run
 from headwater.api.record_checks import check_records, require_partition_keys
 from headwater.api.stream_reference import stream_named
@@ -16,7 +15,9 @@ from headwater.model.record_list import Placement, PlacementList
 from headwater.model.stream import Stream
 
 
-async def put_records(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def put_records(
+    engine: Engine, caller: Caller, request: requests.PutRecordsInput
+) -> answers.PutRecordsOutput:
     """Answers once the records are as safe as the store promises; placements are in the request's order."""
     name = stream_named(caller, request)
     records: list[NewRecord] = [
@@ -42,7 +43,7 @@ async def put_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
         engine.stopwatch() - started_s,
         lost=placements.count(NOWHERE) if failed else 0,
     )
-    answer: dict[str, Any] = {
+    answer: answers.PutRecordsOutput = {
         "FailedRecordCount": failed,
         "Records": _described(held.stream, placements) if failed else PlacementList(placements),
     }
@@ -51,18 +52,18 @@ async def put_records(engine: Engine, caller: Caller, request: Any) -> dict[str,
     return answer
 
 
-def _described(stream: Stream, placements: list[Placement]) -> list[dict[str, Any]]:
+def _described(stream: Stream, placements: list[Placement]) -> list[answers.PutRecordsResultEntry]:
     """The results when some records were refused or failed: each has either a place or an error."""
-    results = PlacementList(placements).documents()
-    for at, (shard_id, sequence_number) in enumerate(placements):
-        if placements[at] == NOWHERE:
-            results[at] = {
-                "ErrorCode": "InternalFailure",
-                "ErrorMessage": "Internal Service Failure",
-            }
-        elif sequence_number is None:
-            results[at] = {
-                "ErrorCode": ProvisionedThroughputExceededException.code,
-                "ErrorMessage": rate_exceeded(stream, shard_id),
-            }
-    return results
+    return [_result(stream, placement) for placement in placements]
+
+
+def _result(stream: Stream, placement: Placement) -> answers.PutRecordsResultEntry:
+    if placement == NOWHERE:
+        return {"ErrorCode": "InternalFailure", "ErrorMessage": "Internal Service Failure"}
+    shard_id, sequence_number = placement
+    if sequence_number is None:
+        return {
+            "ErrorCode": ProvisionedThroughputExceededException.code,
+            "ErrorMessage": rate_exceeded(stream, shard_id),
+        }
+    return {"SequenceNumber": sequence_number, "ShardId": shard_id}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import requests
 from headwater.api.attached_policy import revise_policy
 from headwater.engine.engine import Engine
 from headwater.engine.policies.resource_policy import check_policy
 from headwater.model.caller import Caller
 
 
-async def put_resource_policy(engine: Engine, caller: Caller, request: Any) -> None:
+async def put_resource_policy(
+    engine: Engine, caller: Caller, request: requests.PutResourcePolicyInput
+) -> None:
     """The text is kept as it came."""
 
     def put(_present: str | None) -> str:

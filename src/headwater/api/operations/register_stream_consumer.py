@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import answers, requests
 from headwater.api.descriptions import describe_consumer
 from headwater.api.stream_reference import stream_of_arn
 from headwater.engine.consumers import arn_of, find_by_name, register
@@ -15,7 +14,9 @@ from headwater.model.consumer import Consumer
 from headwater.model.stream import Stream
 
 
-async def register_stream_consumer(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def register_stream_consumer(
+    engine: Engine, caller: Caller, request: requests.RegisterStreamConsumerInput
+) -> answers.RegisterStreamConsumerOutput:
     """20 consumers a stream; 50 for an on-demand stream of an account with the commitment."""
     now_ms = engine.now_ms()
     committed = engine.account(caller).committed(now_ms)

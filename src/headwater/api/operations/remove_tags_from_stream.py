@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from headwater.api import requests
 from headwater.api.stream_reference import stream_named
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import remove_tags, require_active
@@ -13,7 +12,9 @@ from headwater.model.caller import Caller
 from headwater.model.stream import Stream
 
 
-async def remove_tags_from_stream(engine: Engine, caller: Caller, request: Any) -> None:
+async def remove_tags_from_stream(
+    engine: Engine, caller: Caller, request: requests.RemoveTagsFromStreamInput
+) -> None:
     """The stream must be ACTIVE."""
 
     def change(stream: Stream) -> Stream:

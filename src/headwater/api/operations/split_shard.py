@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import requests
 from headwater.api.stream_reference import stream_named
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import (
@@ -21,7 +20,7 @@ from headwater.model.shard import Shard
 from headwater.model.stream import Split, Stream
 
 
-async def split_shard(engine: Engine, caller: Caller, request: Any) -> None:
+async def split_shard(engine: Engine, caller: Caller, request: requests.SplitShardInput) -> None:
     """The stream is UPDATING until the split is done; meanwhile the parent takes records."""
     name = stream_named(caller, request)
     parent_index = shard_index(name, request.ShardToSplit)

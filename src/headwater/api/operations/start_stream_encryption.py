@@ -6,13 +6,14 @@ answers tell the encryption, so that an application sees what it would see at AW
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import requests
 from headwater.api.stream_encryption import revise_encryption
 from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
 
 
-async def start_stream_encryption(engine: Engine, caller: Caller, request: Any) -> None:
+async def start_stream_encryption(
+    engine: Engine, caller: Caller, request: requests.StartStreamEncryptionInput
+) -> None:
     """The stream is UPDATING until the encryption is in force; 25 times in 24 hours."""
     await revise_encryption(engine, caller, request, "KMS")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
+from headwater.api import requests
 from headwater.api.descriptions import describe_child_shard
 from headwater.api.dry_run import stop_dry_run
 from headwater.api.stream_reference import consumer_of_arn
@@ -17,7 +18,9 @@ from headwater.engine.stream_checks import known_shard, shard_index
 from headwater.model.caller import Caller
 
 
-async def subscribe_to_shard(engine: Engine, caller: Caller, request: Any) -> StreamedAnswer:
+async def subscribe_to_shard(
+    engine: Engine, caller: Caller, request: requests.SubscribeToShardInput
+) -> StreamedAnswer:
     """The consumer must be ACTIVE; every starting position of a shard iterator is one here."""
     found, consumer = await consumer_of_arn(engine, caller, request.ConsumerARN)
     index = shard_index(found.full_name, request.ShardId)
@@ -34,9 +37,9 @@ async def subscribe_to_shard(engine: Engine, caller: Caller, request: Any) -> St
     return StreamedAnswer("SubscribeToShardEvent", subscription, _described)
 
 
-def _described(event: FanOutEvent) -> dict[str, Any]:
+def _described(event: FanOutEvent) -> Mapping[str, object]:
     reading = event.reading
-    described: dict[str, Any] = {
+    described: dict[str, object] = {
         "Records": reading.records,
         "MillisBehindLatest": reading.millis_behind_latest,
     }

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from headwater.api import requests
 from headwater.api.resource_tags import revise_tags
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import add_tags
 from headwater.model.caller import Caller
 
 
-async def tag_resource(engine: Engine, caller: Caller, request: Any) -> None:
+async def tag_resource(engine: Engine, caller: Caller, request: requests.TagResourceInput) -> None:
     """At most 50 tags a resource."""
     await revise_tags(
         engine, caller, request.ResourceARN, lambda present, what: add_tags(present, request.Tags, what)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from headwater.api import requests
 from headwater.api.stream_reference import stream_of_arn
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import require_active
@@ -14,7 +13,9 @@ from headwater.model.caller import Caller
 from headwater.model.stream import Activate, Stream
 
 
-async def update_max_record_size(engine: Engine, caller: Caller, request: Any) -> None:
+async def update_max_record_size(
+    engine: Engine, caller: Caller, request: requests.UpdateMaxRecordSizeInput
+) -> None:
     """1,024 to 10,240 KiB; the stream is UPDATING for a while, the new size holds at once."""
     due_ms = engine.now_ms() + engine.settings.transition_ms
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from headwater.api import answers, requests
 from headwater.api.stream_reference import stream_named
 from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import SHARD_COUNT_UPDATES_PER_DAY, SHARDS_PER_STREAM_MAX, recent
@@ -20,7 +19,9 @@ from headwater.model.errors import InvalidArgumentException, LimitExceededExcept
 from headwater.model.stream import Scale, Stream
 
 
-async def update_shard_count(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def update_shard_count(
+    engine: Engine, caller: Caller, request: requests.UpdateShardCountInput
+) -> answers.UpdateShardCountOutput:
     """At most double, at least half (rounded up), ten times in 24 hours, 10,000 shards a stream."""
     target = request.TargetShardCount
     streams = await engine.streams_of(caller)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from headwater.api import requests
 from headwater.api.stream_reference import stream_of_arn
 from headwater.api.warm_throughput import check_warm_throughput
 from headwater.engine.engine import Engine
@@ -22,7 +21,7 @@ from headwater.model.errors import InvalidArgumentException, LimitExceededExcept
 from headwater.model.stream import Activate, Scale, Step, Stream
 
 
-async def update_stream_mode(engine: Engine, caller: Caller, request: Any) -> None:
+async def update_stream_mode(engine: Engine, caller: Caller, request: requests.UpdateStreamModeInput) -> None:
     """Twice in 24 hours; the shards stay as they are unless warm throughput asks for more.
 
     The present mode, without warm throughput, changes nothing and succeeds.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from headwater.api import requests
 from headwater.api.stream_reference import stream_of_arn
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import require_active, require_on_demand
@@ -13,7 +12,9 @@ from headwater.model.caller import Caller
 from headwater.model.stream import Stream
 
 
-async def update_stream_record_distribution_strategy(engine: Engine, caller: Caller, request: Any) -> None:
+async def update_stream_record_distribution_strategy(
+    engine: Engine, caller: Caller, request: requests.UpdateStreamRecordDistributionStrategyInput
+) -> None:
     """On-demand streams only; takes effect at once, for records that arrive from then on."""
 
     def change(stream: Stream) -> Stream:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from headwater.api import answers, requests
 from headwater.api.descriptions import describe_warm_throughput
 from headwater.api.stream_reference import stream_named
 from headwater.api.warm_throughput import check_warm_throughput
@@ -17,7 +16,9 @@ from headwater.model.caller import Caller
 from headwater.model.stream import Scale, Stream
 
 
-async def update_stream_warm_throughput(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
+async def update_stream_warm_throughput(
+    engine: Engine, caller: Caller, request: requests.UpdateStreamWarmThroughputInput
+) -> answers.UpdateStreamWarmThroughputOutput:
     """Needs the account's throughput commitment; the stream is UPDATING until it has scaled."""
     target_mibps = request.WarmThroughputMiBps
     due_ms = engine.now_ms() + engine.settings.transition_ms
