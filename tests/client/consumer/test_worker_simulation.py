@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from headwater.client.calls.errors import ConnectionFailed
 from headwater.client.calls.kinesis_calls import ListedShard, RecordsPage
 from headwater.client.calls.timing import Timing
+from headwater.client.calls.users_code import outcome_here, outcome_of_coroutine
 from headwater.client.consumer.batch import Batch
 from headwater.client.consumer.handler_delivery import ErrorSettings, HandlerDelivery
 from headwater.client.consumer.polling import Polling, PollingPace
@@ -89,7 +91,9 @@ class Process:
             calls,
             Polling(calls, "stream", pace, timing),
             self,
-            HandlerDelivery(self._handle, ErrorSettings(retries=None), timing),
+            HandlerDelivery(
+                partial(outcome_of_coroutine, self._handle), outcome_here, ErrorSettings(retries=None), timing
+            ),
             timing,
         )
         self.task = asyncio.create_task(self.worker.run())

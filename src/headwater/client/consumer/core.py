@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from headwater.client.calls.aws_service import AwsService
 from headwater.client.calls.backoff import retry
 from headwater.client.calls.errors import ConfigurationError
 from headwater.client.calls.kinesis_calls import KinesisCalls
 from headwater.client.calls.timing import Timing
+from headwater.client.calls.users_code import Call
 from headwater.client.consumer.delivery import Delivery
 from headwater.client.consumer.fan_out import FanOut
 from headwater.client.consumer.handler_delivery import Handle, HandlerDelivery
@@ -55,6 +57,7 @@ class ConsumerCore:
         self._worker: Worker | None = None
         self._is_stopped = False
         self._working: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[Any] | None = None
         self._hand_out: IteratorDelivery | None = None
         self._taken: deque[IteratorBatch] = deque()
         self._in_hand: IteratorBatch | None = None
@@ -67,17 +70,27 @@ class ConsumerCore:
         """The leases of all workers, as this one saw them last. May be called in any thread."""
         return [] if self._worker is None else list(self._worker.keeper.seen.values())
 
-    async def handle(self, handle: Handle) -> None:
-        """Have batches handled until `stop`. Raises what stopped it otherwise."""
-        await self._run(HandlerDelivery(handle, self._settings.errors, self._timing))
+    async def handle(self, handle: Handle, call: Call) -> None:
+        """Have batches handled until `stop`; `call` is how other plain functions of users' are called.
 
-    async def handle_in_processes(self, handler: Handler) -> None:
+        Raises what stopped it otherwise; `ProgramExit` when a handler asked for the program's end.
+        """
+        self._running = asyncio.current_task()
+        await self._run(HandlerDelivery(handle, call, self._settings.errors, self._timing))
+
+    async def handle_in_processes(self, handler: Handler, call: Call) -> None:
         """The same in processes."""
         processes = HandlerProcesses(handler, self._settings.processes)
         try:
-            await self.handle(processes.handle)
+            await self.handle(processes.handle, call)
         finally:
             await asyncio.to_thread(processes.close)
+
+    def fail(self, error: BaseException) -> None:
+        """Something outside of all that is waited for has raised an error: stop, and raise it."""
+        self._is_stopped = True
+        if self._worker is not None:
+            self._worker.fail(error)
 
     async def next_handed_out(self) -> IteratorBatch | None:
         """The next batch for an iterator, first the one that an iterator has left; None at the end.
@@ -119,6 +132,11 @@ class ConsumerCore:
             await asyncio.wait({self._working})
         await self._service.close()
 
+    async def ended(self) -> None:
+        """Return when nothing is handled any more, and the leases are released."""
+        if self._running is not None:
+            await asyncio.wait({self._running})
+
     async def _take(self) -> list[IteratorBatch]:
         """What waits to be iterated over; empty when nothing more will come."""
         if self._hand_out is None or self._working is None:
@@ -127,6 +145,11 @@ class ConsumerCore:
         taking = asyncio.create_task(self._hand_out.take())
         try:
             await asyncio.wait({taking, self._working}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            if taking.done():  # who iterates next gets them
+                self._taken.extend(taking.result())
+            raise
+        else:
             if taking.done():
                 return taking.result()
             self._working.result()

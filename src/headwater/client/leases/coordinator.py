@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from headwater.client.calls.errors import ClientError, is_transient
 from headwater.client.calls.timing import Timing
+from headwater.client.calls.users_code import is_cancelled_itself, translated
 from headwater.client.leases.balancing import BalancingSettings, Observation, decide
 from headwater.client.leases.checkpoint import StartingPosition
 from headwater.client.leases.lease import Lease, hand_over_request, taking
@@ -202,3 +203,7 @@ class LeaseCoordinator:
             if not is_transient(error):
                 raise
             logger.warning("%s will look at the leases again: %s", self.worker, error)
+        except BaseException as error:  # a state may be the application's own
+            if is_cancelled_itself():
+                raise
+            raise translated(error) from error
