@@ -80,7 +80,7 @@ class Process:
             "stream",
             StartingPosition("TRIM_HORIZON"),
             BalancingSettings(LEASE_S * 1000, 5 * LEASE_S * 1000),
-            ShardReadingSettings(True, False, 0.0, None, lambda checkpointer: checkpointer),
+            ShardReadingSettings(True, False, False, 0.0, None, lambda checkpointer: checkpointer),
             10.0,
             1_000_000,
         )

@@ -191,6 +191,7 @@ class ConsumerCore:
             settings.balancing,
             ShardReadingSettings(
                 settings.deaggregate,
+                settings.misplaced_records == "hand_over",
                 settings.checkpoint == "manual",
                 settings.checkpoint_interval_s,
                 start.timestamp_s if start.word == AT_TIMESTAMP else None,

@@ -22,6 +22,7 @@ from headwater.client.calls.timing import Timing
 from headwater.client.calls.users_code import is_cancelled_itself, translated
 from headwater.client.consumer.buffer_bound import BufferBound
 from headwater.client.consumer.delivery import Delivery
+from headwater.client.consumer.misplaced_records import MisplacedRecords
 from headwater.client.consumer.page import PageSource
 from headwater.client.consumer.shard_reading import ShardReading, ShardReadingSettings
 from headwater.client.consumer.stats import ConsumerStats, StatsBook
@@ -71,6 +72,7 @@ class Worker:
         self._delivery = delivery
         self._timing = timing
         self._bound = BufferBound(rules.buffer_bytes)
+        self._misplaced = MisplacedRecords(rules.stream, is_kept=rules.reading.keeps_misplaced, timing=timing)
         self._book = StatsBook(rules.worker_id)
         self._readings: dict[str, ShardReading] = {}
         self._reading_tasks: set[asyncio.Task[None]] = set()
@@ -105,6 +107,7 @@ class Worker:
             for task in passes:
                 task.cancel()
             await asyncio.gather(*passes, return_exceptions=True)
+            self._misplaced.tell(at_once=True)
         if self._error is not None:
             raise self._error
 
@@ -167,6 +170,7 @@ class Worker:
             self._bound,
             self._timing,
             self._end_of_shard,
+            self._misplaced,
         )
         self._readings[held.key] = reading
         if self._stopping.is_set():
