@@ -30,7 +30,9 @@ from headwater.client import (
 )
 from headwater.client.calls.errors import ConfigurationError, ServiceError
 from headwater.client.calls.metrics import PrometheusCollector
+from headwater.client.leases.memory_store import MemoryLeases
 from headwater.client.leases.store import StateError
+from headwater.client.leases.stream_identity import ListShards, StreamIdentity
 from headwater.testing import Headwater
 from headwater.wire.aggregated_record import MAGIC, Aggregate
 from tests.client.streams import new_stream, stored, wait_until_active
@@ -615,17 +617,10 @@ def test_settings_that_do_not_exist_are_refused(at: dict[str, Any]) -> None:
 class ShutState(MemoryState):
     """It cannot be opened."""
 
-    is_closed = False
-
-    async def open(self) -> None:
-        raise StateError("shut")
-
-    async def close(self) -> None:
-        self.is_closed = True
+    async def open(self, stream: StreamIdentity, list_shards: ListShards) -> MemoryLeases:
+        raise StateError(f"shut for {stream.arn}")
 
 
-def test_a_state_that_cannot_be_opened_is_named_and_closed(stream: str, at: dict[str, Any]) -> None:
-    state = ShutState()
-    with pytest.raises(StateError, match="shut"):
-        KinesisConsumer(stream, state=state, **at).run(lambda _: None)
-    assert state.is_closed
+def test_a_state_that_cannot_be_opened_is_named(stream: str, at: dict[str, Any]) -> None:
+    with pytest.raises(StateError, match=f"shut for arn:.*{stream}"):
+        KinesisConsumer(stream, state=ShutState(), **at).run(lambda _: None)

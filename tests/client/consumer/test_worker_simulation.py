@@ -27,7 +27,7 @@ from headwater.client.consumer.worker import Worker, WorkerSettings
 from headwater.client.leases.balancing import BalancingSettings
 from headwater.client.leases.checkpoint import Checkpoint, StartingPosition
 from headwater.client.leases.lease import Lease, LeaseChange
-from headwater.client.leases.memory_store import MemoryState
+from headwater.client.leases.memory_store import MemoryLeases
 from headwater.client.leases.shard_tree import may_start
 from headwater.client.leases.store import StateError
 from tests.client.consumer.simulated_stream import KEYS, SimulatedStream, maybe_fail
@@ -40,7 +40,7 @@ CHAOS_S = 40.0
 WORKERS = 5
 
 
-class Watched(MemoryState):
+class Watched(MemoryLeases):
     """Leases whose every change is held against the rules."""
 
     def __init__(self, simulation: Simulation) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from headwater.client.calls.aws_service import AwsService
@@ -27,7 +28,9 @@ from headwater.client.consumer.user_records import Checkpointer
 from headwater.client.consumer.worker import START_PATIENCE_S, Worker, WorkerSettings
 from headwater.client.leases.checkpoint import AT_TIMESTAMP
 from headwater.client.leases.lease import Lease
-from headwater.client.leases.store import LeaseStore
+from headwater.client.leases.shard_listing import list_shards
+from headwater.client.leases.store import LeaseStore, StreamLeases
+from headwater.client.leases.stream_identity import StreamIdentity
 
 CREATION_POLL_S = 0.25
 
@@ -55,6 +58,7 @@ class ConsumerCore:
         self._source = self._page_source()
         self._adapt_checkpointer = adapt_checkpointer
         self._worker: Worker | None = None
+        self._is_used = False
         self._is_stopped = False
         self._working: asyncio.Task[None] | None = None
         self._running: asyncio.Task[Any] | None = None
@@ -158,28 +162,38 @@ class ConsumerCore:
             taking.cancel()
 
     async def _run(self, delivery: Delivery) -> None:
-        if self._worker is not None:
+        if self._is_used:
             raise ConfigurationError("a consumer is run once, or iterated over")
-        self._worker = Worker(
-            self._worker_rules(), self._calls, self._source, self._state, delivery, self._timing
-        )
+        self._is_used = True
         if self._is_stopped:
             return
         try:
-            await retry(self._wait_until_created, self._timing, START_PATIENCE_S)
+            stream = await retry(self._created_stream, self._timing, START_PATIENCE_S)
+            leases = await retry(partial(self._open_state, stream), self._timing, START_PATIENCE_S)
             try:
-                await retry(self._state.open, self._timing, START_PATIENCE_S)
                 if isinstance(self._source, FanOut):
                     await retry(self._source.open, self._timing, START_PATIENCE_S)
-                await self._worker.run()
+                await self._work(leases, delivery)
             finally:
-                await self._state.close()
+                await leases.close()
         finally:
             await self._service.close()
 
-    async def _wait_until_created(self) -> None:
-        while (await self._calls.describe_stream_summary(self._stream))["StreamStatus"] == "CREATING":
+    async def _work(self, leases: StreamLeases, delivery: Delivery) -> None:
+        self._worker = Worker(self._worker_rules(), self._calls, self._source, leases, delivery, self._timing)
+        if not self._is_stopped:
+            await self._worker.run()
+
+    async def _created_stream(self) -> StreamIdentity:
+        """The stream, when it has been created."""
+        while True:
+            summary = await self._calls.describe_stream_summary(self._stream)
+            if summary["StreamStatus"] != "CREATING":
+                return StreamIdentity.of(summary)
             await self._timing.sleep(CREATION_POLL_S)
+
+    async def _open_state(self, stream: StreamIdentity) -> StreamLeases:
+        return await self._state.open(stream, partial(list_shards, self._calls, self._stream))
 
     def _worker_rules(self) -> WorkerSettings:
         settings = self._settings

@@ -32,7 +32,7 @@ from headwater.client.leases.coordinator import LeaseCoordinator
 from headwater.client.leases.owned_lease import OwnedLease
 from headwater.client.leases.shard_listing import list_shards
 from headwater.client.leases.shard_tree import ShardNode, child_leases
-from headwater.client.leases.store import LeaseStore
+from headwater.client.leases.store import StreamLeases
 
 logger = logging.getLogger("headwater.client")
 
@@ -61,14 +61,14 @@ class Worker:
         rules: WorkerSettings,
         calls: KinesisCalls,
         source: PageSource,
-        state: LeaseStore,
+        leases: StreamLeases,
         delivery: Delivery,
         timing: Timing,
     ) -> None:
         self._rules = rules
         self._calls = calls
         self._source = source
-        self._state = state
+        self._leases = leases
         self._delivery = delivery
         self._timing = timing
         self._bound = BufferBound(rules.buffer_bytes)
@@ -80,7 +80,7 @@ class Worker:
         self._error: Exception | None = None
         self.keeper = LeaseCoordinator(
             rules.worker_id,
-            state,
+            leases,
             rules.balancing,
             timing,
             self._begin_reading,
