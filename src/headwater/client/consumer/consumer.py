@@ -175,7 +175,7 @@ class KinesisConsumer:
             self._call(running)
         finally:
             for number, before in restored.items():
-                signal.signal(number, before)
+                signal.signal(number, signal.SIG_DFL if before is None else before)  # None: not Python's
             self.close()
             self._is_run = False
             self.close()
