@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from headwater.client.leases.shard_tree import ShardNode
+from headwater.client.leases.stream_identity import StreamIdentity
 from headwater.wire.aggregated_record import deaggregate
 
 WAIT_S = 30.0
@@ -67,3 +69,15 @@ def user_records(records: list[Stored]) -> list[tuple[str, bytes]]:
         else:
             taken_apart += [(user.partition_key, user.data) for user in users]
     return taken_apart
+
+
+def identity_of(kinesis: Any, name: str) -> StreamIdentity:
+    """By which a state keeps the leases of a stream."""
+    summary = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+    created_s = summary["StreamCreationTimestamp"].timestamp()
+    return StreamIdentity.of(summary | {"StreamCreationTimestamp": created_s})
+
+
+async def no_shards() -> list[ShardNode]:
+    """For leases that all name their stream: nobody asks for the shards."""
+    raise AssertionError

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import botocore.session
 import pytest
+from botocore.credentials import DeferredRefreshableCredentials
 
 from headwater.client.calls.aws_service import AwsService
 from headwater.client.calls.errors import ConfigurationError, ConnectionFailed, MalformedAnswer, ServiceError
@@ -216,3 +217,17 @@ def test_a_subscription_gives_records_as_they_are_put(kinesis: Any, at: dict[str
                 pass
 
     run(at, work)
+
+
+@pytest.mark.parametrize("raised", [StopIteration(), asyncio.CancelledError(), ValueError("none")], ids=repr)
+def test_whatever_a_provider_of_credentials_raises_the_call_has_failed_for_now(
+    raised: BaseException, at: dict[str, Any]
+) -> None:
+    def refresh() -> dict[str, str]:
+        raise raised
+
+    session = botocore.session.get_session()
+    session._credentials = DeferredRefreshableCredentials(refresh, "by the application")
+    with pytest.raises(ConnectionFailed, match="no credentials") as failed:
+        run(at | {"session": session}, lambda service: service.call("ListStreams", {}))
+    assert failed.value.__cause__ is raised

@@ -28,7 +28,7 @@ from headwater.client.leases.shard_tree import may_start
 from headwater.testing.admin_client import AdminClient
 from headwater.testing.server_faults import ServerFaults
 from tests.client.consumer.consuming_program import TAKEN, state_of
-from tests.client.streams import new_stream, status_of
+from tests.client.streams import identity_of, new_stream, no_shards, status_of
 from tests.conftest import RunningServer
 
 KEYS = 40
@@ -246,7 +246,7 @@ class Chaos:
 
     def look(self) -> dict[str, Lease]:
         """The leases now; no checkpoint may have gone back since the last look."""
-        leases = {lease.key: lease for lease in asyncio.run(read_leases(self._state))}
+        leases = {lease.key: lease for lease in asyncio.run(self.read_leases())}
         for key, lease in leases.items():
             before = self._checkpoints.get(key, lease)
             assert not lease.checkpoint.is_before(before.checkpoint), (before, lease)
@@ -265,6 +265,14 @@ class Chaos:
         while not self.is_balanced(self.look()):
             assert time.monotonic() < end_s, f"{self.look()}\n{self._workers.log()}"
             time.sleep(0.05)
+
+    async def read_leases(self) -> list[Lease]:
+        state = state_of(self._state)
+        leases = await state.open(identity_of(self._kinesis, self._stream), no_shards)
+        try:
+            return await leases.leases()
+        finally:
+            await leases.close()
 
     def is_balanced(self, leases: dict[str, Lease]) -> bool:
         holders = [lease.holder for lease in leases.values() if may_start(lease, leases)]
@@ -308,15 +316,6 @@ class Chaos:
             assert line.number == last[at].get(line.key, line.number - 1) + 1, line
             last[at][line.key] = line.number
         assert furthest == {key: count - 1 for key, count in self._put.items()}
-
-
-async def read_leases(named: str) -> list[Lease]:
-    state = state_of(named)
-    await state.open()
-    try:
-        return await state.leases()
-    finally:
-        await state.close()
 
 
 @contextmanager

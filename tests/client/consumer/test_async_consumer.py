@@ -19,7 +19,7 @@ from headwater.client import (
 )
 from headwater.client.calls.errors import ServiceError
 from headwater.client.leases.lease import taking
-from tests.client.streams import new_stream
+from tests.client.streams import identity_of, new_stream, no_shards
 
 
 @pytest.fixture
@@ -68,18 +68,21 @@ def test_a_checkpoint_is_written_when_it_was_awaited(stream: str, at: dict[str, 
     asyncio.run(test())
 
 
-def test_a_checkpoint_is_refused_when_another_worker_has_the_shard(stream: str, at: dict[str, Any]) -> None:
+def test_a_checkpoint_is_refused_when_another_worker_has_the_shard(
+    kinesis: Any, stream: str, at: dict[str, Any]
+) -> None:
     async def test() -> None:
         state = MemoryState()
+        leases = await state.open(identity_of(kinesis, stream), no_shards)
         async with AsyncKinesisConsumer(
             stream, state=state, start="TRIM_HORIZON", checkpoint="manual", **at
         ) as consumer:
             records = await take(consumer, 10)
-            (lease,) = await state.leases()
-            taken = await state.change(taking(lease, "another"))
+            (lease,) = await leases.leases()
+            taken = await leases.change(taking(lease, "another"))
             with pytest.raises(LeaseLost):
                 await records[-1].checkpoint()
-            assert await state.leases() == [taken]
+            assert await leases.leases() == [taken]
 
     asyncio.run(test())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
@@ -12,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import aws_kinesis_agg.aggregator
 import pytest
 
 from headwater.client import (
@@ -28,7 +30,9 @@ from headwater.client import (
 )
 from headwater.client.calls.errors import ConfigurationError, ServiceError
 from headwater.client.calls.metrics import PrometheusCollector
+from headwater.client.leases.memory_store import MemoryLeases
 from headwater.client.leases.store import StateError
+from headwater.client.leases.stream_identity import ListShards, StreamIdentity
 from headwater.testing import Headwater
 from headwater.wire.aggregated_record import MAGIC, Aggregate
 from tests.client.streams import new_stream, stored, wait_until_active
@@ -289,20 +293,66 @@ def test_what_only_looks_like_an_aggregate_is_a_record(kinesis: Any, at: dict[st
         assert [record.data for record in take(consumer, 3)] == data
 
 
-def test_an_aggregate_with_a_record_of_another_shard_is_left_to_its_producer(
-    kinesis: Any, at: dict[str, Any]
-) -> None:
-    stream = new_stream(kinesis, 2)
-    for hash_keys in (["0", "1"], ["0", str(2**127)]):
+def put_aggregates(kinesis: Any, stream: str, *hash_keys: list[int]) -> None:
+    """Put aggregates into the first shard, with a user record for each hash key, and a last record."""
+    for keys in hash_keys:
         aggregate = Aggregate()
-        for hash_key in hash_keys:
-            aggregate.add("key", hash_key, hash_key.encode())
+        for hash_key in keys:
+            aggregate.add("key", str(hash_key), b"%d" % hash_key)
         kinesis.put_record(
             StreamName=stream, PartitionKey="key", ExplicitHashKey="0", Data=aggregate.encode()
         )
     kinesis.put_record(StreamName=stream, PartitionKey="key", ExplicitHashKey="0", Data=b"last")
-    with KinesisConsumer(stream, start="TRIM_HORIZON", **at) as consumer:
+
+
+def test_an_aggregate_with_a_record_of_another_shard_is_dropped_and_told_of(
+    kinesis: Any, stream: str, at: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    put_aggregates(kinesis, stream, [0, 1], [0, 2**127, 7], [0, 2**127])
+    with (
+        caplog.at_level(logging.WARNING, "headwater.client"),
+        KinesisConsumer(stream, start="TRIM_HORIZON", **at) as consumer,
+    ):
         assert [record.data for record in take(consumer, 3)] == [b"0", b"1", b"last"]
+        assert consumer.stats().misplaced_records == 5
+        assert consumer.stats().shards["shardId-000000000000"].misplaced_records == 5
+        families = {family.name: family for family in PrometheusCollector(consumer).collect()}
+        assert families["headwater_consumer_misplaced_records"].samples[0].value == 5
+    (warning,) = caplog.messages
+    assert f"5 user records of {stream} were dropped" in warning
+    assert "shardId-000000000000" in warning
+
+
+def test_an_aggregate_with_a_record_of_another_shard_is_handed_over_when_that_is_wanted(
+    kinesis: Any, stream: str, at: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    put_aggregates(kinesis, stream, [0, 2**127, 7])
+    settings: dict[str, Any] = at | {"start": "TRIM_HORIZON", "misplaced_records": "hand_over"}
+    with (
+        caplog.at_level(logging.WARNING, "headwater.client"),
+        KinesisConsumer(stream, **settings) as consumer,
+    ):
+        records = take(consumer, 4)
+        assert [record.data for record in records] == [b"0", b"%d" % 2**127, b"7", b"last"]
+        assert [record.sub_sequence_number for record in records] == [0, 1, 2, 0]
+        assert (consumer.stats().misplaced_records, consumer.stats().skipped_records) == (3, 0)
+    (warning,) = caplog.messages
+    assert f"3 user records of {stream} were handed over" in warning
+
+
+def test_what_an_aggregating_library_puts_without_knowing_of_shards_is_told_of_and_can_be_had(
+    kinesis: Any, stream: str, at: dict[str, Any]
+) -> None:
+    aggregator = aws_kinesis_agg.aggregator.RecordAggregator()
+    for number in range(40):
+        assert aggregator.add_user_record(f"key-{number}", b"%d" % number) is None
+    key, _, data = aggregator.clear_and_get().get_contents()
+    kinesis.put_record(StreamName=stream, PartitionKey=key, Data=data)
+    with KinesisConsumer(stream, start="TRIM_HORIZON", misplaced_records="hand_over", **at) as consumer:
+        assert sorted(numbers(take(consumer, 40))) == list(range(40))
+    with KinesisConsumer(stream, start="TRIM_HORIZON", **at) as dropping:
+        threading.Thread(target=take, args=(dropping, 1), daemon=True).start()
+        wait_until(lambda: dropping.stats().misplaced_records == 40, "all are counted")
 
 
 def test_aggregates_stay_whole_when_that_is_wanted(kinesis: Any, at: dict[str, Any]) -> None:
@@ -541,6 +591,7 @@ def test_a_consumer_is_used_for_one_thing(kinesis: Any, stream: str, at: dict[st
     [
         ({"checkpoint": "sometimes"}, "'auto' or 'manual'"),
         ({"on_failure": "ignore"}, "'stop', 'skip'"),
+        ({"misplaced_records": "keep"}, "'drop' or 'hand_over'"),
         ({"retries": -1}, "0 or more"),
         ({"lease_duration_s": 0}, "more than 0"),
         ({"max_leases": 0}, "1 or more"),
@@ -566,17 +617,10 @@ def test_settings_that_do_not_exist_are_refused(at: dict[str, Any]) -> None:
 class ShutState(MemoryState):
     """It cannot be opened."""
 
-    is_closed = False
-
-    async def open(self) -> None:
-        raise StateError("shut")
-
-    async def close(self) -> None:
-        self.is_closed = True
+    async def open(self, stream: StreamIdentity, list_shards: ListShards) -> MemoryLeases:
+        raise StateError(f"shut for {stream.arn}")
 
 
-def test_a_state_that_cannot_be_opened_is_named_and_closed(stream: str, at: dict[str, Any]) -> None:
-    state = ShutState()
-    with pytest.raises(StateError, match="shut"):
-        KinesisConsumer(stream, state=state, **at).run(lambda _: None)
-    assert state.is_closed
+def test_a_state_that_cannot_be_opened_is_named(stream: str, at: dict[str, Any]) -> None:
+    with pytest.raises(StateError, match=f"shut for arn:.*{stream}"):
+        KinesisConsumer(stream, state=ShutState(), **at).run(lambda _: None)

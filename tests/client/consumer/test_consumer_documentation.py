@@ -15,7 +15,7 @@ import pytest
 
 from headwater.client import KinesisConsumer
 from headwater.client.consumer.settings import ConsumerSettings
-from headwater.client.leases.kcl_table import CHECKPOINT, COLUMNS, SUB_SEQUENCE_NUMBER
+from headwater.client.leases.kcl_table import CHECKPOINT, COLUMNS, STREAM, SUB_SEQUENCE_NUMBER
 from tests.client.streams import new_stream
 from tests.conftest import RunningServer
 
@@ -52,5 +52,5 @@ def test_the_table_of_settings_has_them_all() -> None:
 
 
 def test_the_attributes_of_the_table_are_named() -> None:
-    written = {column.attribute for column in COLUMNS.values()} | {CHECKPOINT, SUB_SEQUENCE_NUMBER}
+    written = {column.attribute for column in COLUMNS.values()} | {CHECKPOINT, STREAM, SUB_SEQUENCE_NUMBER}
     assert all(f"`{attribute}`" in PAGE for attribute in written)

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from headwater.client.calls.errors import ConnectionFailed
 from headwater.client.calls.kinesis_calls import ListedShard, RecordsPage
 from headwater.client.calls.timing import Timing
+from headwater.client.calls.users_code import outcome_here, outcome_of_coroutine
 from headwater.client.consumer.batch import Batch
 from headwater.client.consumer.handler_delivery import ErrorSettings, HandlerDelivery
 from headwater.client.consumer.polling import Polling, PollingPace
@@ -25,7 +27,7 @@ from headwater.client.consumer.worker import Worker, WorkerSettings
 from headwater.client.leases.balancing import BalancingSettings
 from headwater.client.leases.checkpoint import Checkpoint, StartingPosition
 from headwater.client.leases.lease import Lease, LeaseChange
-from headwater.client.leases.memory_store import MemoryState
+from headwater.client.leases.memory_store import MemoryLeases
 from headwater.client.leases.shard_tree import may_start
 from headwater.client.leases.store import StateError
 from tests.client.consumer.simulated_stream import KEYS, SimulatedStream, maybe_fail
@@ -38,7 +40,7 @@ CHAOS_S = 40.0
 WORKERS = 5
 
 
-class Watched(MemoryState):
+class Watched(MemoryLeases):
     """Leases whose every change is held against the rules."""
 
     def __init__(self, simulation: Simulation) -> None:
@@ -78,7 +80,7 @@ class Process:
             "stream",
             StartingPosition("TRIM_HORIZON"),
             BalancingSettings(LEASE_S * 1000, 5 * LEASE_S * 1000),
-            ShardReadingSettings(True, False, 0.0, None, lambda checkpointer: checkpointer),
+            ShardReadingSettings(True, False, False, 0.0, None, lambda checkpointer: checkpointer),
             10.0,
             1_000_000,
         )
@@ -89,7 +91,9 @@ class Process:
             calls,
             Polling(calls, "stream", pace, timing),
             self,
-            HandlerDelivery(self._handle, ErrorSettings(retries=None), timing),
+            HandlerDelivery(
+                partial(outcome_of_coroutine, self._handle), outcome_here, ErrorSettings(retries=None), timing
+            ),
             timing,
         )
         self.task = asyncio.create_task(self.worker.run())

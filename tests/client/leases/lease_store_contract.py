@@ -18,7 +18,9 @@ from headwater.client.leases.lease import (
     renewal,
     taking,
 )
-from headwater.client.leases.store import LeaseStore
+from headwater.client.leases.store import LeaseStore, StreamLeases
+from headwater.client.leases.stream_identity import StreamIdentity
+from tests.client.streams import no_shards
 
 MakeState = Callable[[], LeaseStore]
 
@@ -39,13 +41,15 @@ FULL = Lease(
 )
 
 
-def with_two(make_state: MakeState, test: Callable[[LeaseStore, LeaseStore], Awaitable[None]]) -> None:
+ORDERS = StreamIdentity("arn:aws:kinesis:us-east-1:000000000000:stream/orders", 1_700_000_000)
+
+
+def with_two(make_state: MakeState, test: Callable[[StreamLeases, StreamLeases], Awaitable[None]]) -> None:
     """Run a test with two views of the same leases, such as two workers have."""
 
     async def opened() -> None:
-        mine, other = make_state(), make_state()
-        await mine.open()
-        await other.open()
+        mine = await make_state().open(ORDERS, no_shards)
+        other = await make_state().open(ORDERS, no_shards)
         try:
             await test(mine, other)
         finally:
@@ -55,7 +59,7 @@ def with_two(make_state: MakeState, test: Callable[[LeaseStore, LeaseStore], Awa
     asyncio.run(opened())
 
 
-async def changed(state: LeaseStore, change: LeaseChange) -> Lease:
+async def changed(state: StreamLeases, change: LeaseChange) -> Lease:
     lease = await state.change(change)
     assert lease is not None
     return lease
@@ -71,7 +75,7 @@ class LeaseStateContract:
 
     @pytest.mark.parametrize("lease", [NEW, FULL], ids=["new", "full"])
     def test_a_lease_is_read_as_it_was_created(self, make_state: MakeState, lease: Lease) -> None:
-        async def test(mine: LeaseStore, other: LeaseStore) -> None:
+        async def test(mine: StreamLeases, other: StreamLeases) -> None:
             assert await mine.leases() == []
             assert await mine.lease(lease.key) is None
             assert await mine.create(lease)
@@ -81,7 +85,7 @@ class LeaseStateContract:
         with_two(make_state, test)
 
     def test_a_lease_is_created_once(self, make_state: MakeState) -> None:
-        async def test(mine: LeaseStore, other: LeaseStore) -> None:
+        async def test(mine: StreamLeases, other: StreamLeases) -> None:
             assert await mine.create(NEW)
             assert not await other.create(Lease(NEW.key, Checkpoint("5")))
             assert await mine.leases() == [NEW]
@@ -89,7 +93,7 @@ class LeaseStateContract:
         with_two(make_state, test)
 
     def test_only_one_of_two_takes_a_lease(self, make_state: MakeState) -> None:
-        async def test(mine: LeaseStore, other: LeaseStore) -> None:
+        async def test(mine: StreamLeases, other: StreamLeases) -> None:
             await mine.create(NEW)
             taken = await asyncio.gather(mine.change(taking(NEW, "a")), other.change(taking(NEW, "b")))
             (winner,) = [lease for lease in taken if lease is not None]
@@ -99,7 +103,7 @@ class LeaseStateContract:
         with_two(make_state, test)
 
     def test_who_lost_a_lease_can_write_nothing_more(self, make_state: MakeState) -> None:
-        async def test(mine: LeaseStore, other: LeaseStore) -> None:
+        async def test(mine: StreamLeases, other: StreamLeases) -> None:
             await mine.create(NEW)
             old = await changed(mine, taking(NEW, "a"))
             new = await changed(other, taking(old, "b"))
@@ -119,7 +123,7 @@ class LeaseStateContract:
         with_two(make_state, test)
 
     def test_a_hand_over_leaves_the_holder_writing_until_it_lets_go(self, make_state: MakeState) -> None:
-        async def test(mine: LeaseStore, other: LeaseStore) -> None:
+        async def test(mine: StreamLeases, other: StreamLeases) -> None:
             await mine.create(NEW)
             held = await changed(mine, taking(NEW, "a"))
             asked = await changed(other, hand_over_request(held, "b"))
@@ -136,7 +140,7 @@ class LeaseStateContract:
         with_two(make_state, test)
 
     def test_a_finished_shard_is_nobodys_and_names_its_children(self, make_state: MakeState) -> None:
-        async def test(mine: LeaseStore, other: LeaseStore) -> None:
+        async def test(mine: StreamLeases, other: StreamLeases) -> None:
             await mine.create(NEW)
             held = await changed(mine, taking(NEW, "a"))
             await changed(mine, completion(held, Checkpoint(SHARD_END), ["shard-2", "shard-1"]))
@@ -147,7 +151,7 @@ class LeaseStateContract:
         with_two(make_state, test)
 
     def test_a_lease_is_removed_only_as_it_is(self, make_state: MakeState) -> None:
-        async def test(mine: LeaseStore, other: LeaseStore) -> None:
+        async def test(mine: StreamLeases, other: StreamLeases) -> None:
             await mine.create(NEW)
             held = await changed(other, taking(NEW, "b"))
             assert not await mine.delete(NEW)
@@ -158,7 +162,7 @@ class LeaseStateContract:
         with_two(make_state, test)
 
     def test_many_leases_are_listed_whole(self, make_state: MakeState) -> None:
-        async def test(mine: LeaseStore, other: LeaseStore) -> None:
+        async def test(mine: StreamLeases, other: StreamLeases) -> None:
             keys = [f"shardId-{number:012}" for number in range(50)]
             for key in keys:
                 await mine.create(Lease(key, Checkpoint(TRIM_HORIZON)))

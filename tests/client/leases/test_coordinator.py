@@ -13,18 +13,18 @@ from headwater.client.leases.balancing import BalancingSettings
 from headwater.client.leases.checkpoint import TRIM_HORIZON, Checkpoint
 from headwater.client.leases.coordinator import LeaseCoordinator
 from headwater.client.leases.lease import Lease, LeaseChange, taking
-from headwater.client.leases.memory_store import MemoryState
+from headwater.client.leases.memory_store import MemoryLeases
 from headwater.client.leases.owned_lease import OwnedLease
 from tests.client.virtual_time import run_in_virtual_time
 
 RULES = BalancingSettings(lease_duration_ms=10_000, hand_over_timeout_ms=30_000)
 
 
-def keeper_of(state: MemoryState, gained: list[OwnedLease], name: str = "me") -> LeaseCoordinator:
+def keeper_of(state: MemoryLeases, gained: list[OwnedLease], name: str = "me") -> LeaseCoordinator:
     return LeaseCoordinator(name, state, RULES, Timing(now_s=asyncio.get_running_loop().time), gained.append)
 
 
-async def with_leases(state: MemoryState, *keys: str) -> None:
+async def with_leases(state: MemoryLeases, *keys: str) -> None:
     for key in keys:
         await state.create(Lease(key, Checkpoint(TRIM_HORIZON)))
 
@@ -38,7 +38,7 @@ async def run_for(keeper: LeaseCoordinator, duration_s: float) -> None:
     await asyncio.gather(running, return_exceptions=True)
 
 
-class Hanging(MemoryState):
+class Hanging(MemoryLeases):
     """Writes of one lease get no answer any more."""
 
     hanging = ""
@@ -67,7 +67,7 @@ def test_a_write_that_hangs_does_not_keep_others_from_being_renewed() -> None:
 
 def test_a_worker_that_comes_to_life_again_takes_what_others_do_not_hold() -> None:
     async def test() -> None:
-        await with_leases(state := MemoryState(), "a", "b")
+        await with_leases(state := MemoryLeases(), "a", "b")
         await keeper_of(state, [], "dead").balance()
         gained: list[OwnedLease] = []
         keeper = keeper_of(state, gained)
@@ -81,7 +81,7 @@ def test_a_worker_that_comes_to_life_again_takes_what_others_do_not_hold() -> No
 
 def test_a_lease_that_was_lost_is_not_taken_again_before_it_was_forgotten() -> None:
     async def test() -> None:
-        await with_leases(state := MemoryState(), "a")
+        await with_leases(state := MemoryLeases(), "a")
         gained: list[OwnedLease] = []
         keeper = keeper_of(state, gained)
         await keeper.balance()
@@ -97,7 +97,7 @@ def test_a_lease_that_was_lost_is_not_taken_again_before_it_was_forgotten() -> N
 
 def test_a_worker_that_leaves_takes_nothing_more() -> None:
     async def test() -> None:
-        await with_leases(state := MemoryState(), "a")
+        await with_leases(state := MemoryLeases(), "a")
         gained: list[OwnedLease] = []
         keeper = keeper_of(state, gained)
         await keeper.leave()
@@ -107,7 +107,7 @@ def test_a_worker_that_leaves_takes_nothing_more() -> None:
     run_in_virtual_time(test())
 
 
-class Refusing(MemoryState):
+class Refusing(MemoryLeases):
     """Lists no leases, for good or for a while."""
 
     code = "AccessDeniedException"

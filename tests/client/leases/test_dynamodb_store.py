@@ -12,7 +12,8 @@ import pytest
 from headwater.client.leases.dynamodb_store import DynamoDBState
 from headwater.client.leases.store import StateError
 from tests.client.leases.dynamodb import dynamodb_table, items, moto_dynamodb
-from tests.client.leases.lease_store_contract import FULL, NEW, LeaseStateContract, MakeState
+from tests.client.leases.lease_store_contract import FULL, NEW, ORDERS, LeaseStateContract, MakeState
+from tests.client.streams import no_shards
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +38,9 @@ class TestDynamoDBState(LeaseStateContract):
 def test_a_lease_lies_under_the_names_of_the_client_library(dynamodb_url: str, name: str) -> None:
     async def test() -> None:
         state = DynamoDBState(name, endpoint_url=dynamodb_url)
-        await state.open()
-        await state.create(FULL)
-        await state.close()
+        leases = await state.open(ORDERS, no_shards)
+        await leases.create(FULL)
+        await leases.close()
 
     asyncio.run(test())
     assert items(dynamodb_url, name)[FULL.key] == {
@@ -56,19 +57,20 @@ def test_a_lease_lies_under_the_names_of_the_client_library(dynamodb_url: str, n
         "endingHashKey": "340282366920938463463374607431768211455",
         "throughputKBps": Decimal("12.5"),
         "latestSinceMillis": 1_700_000_000_123,
+        "leasedStream": "arn:aws:kinesis:us-east-1:000000000000:stream/orders@1700000000",
     }
 
 
 def test_what_else_is_in_the_table_is_no_lease_and_stays(dynamodb_url: str, name: str) -> None:
     async def test() -> None:
         state = DynamoDBState(name, endpoint_url=dynamodb_url)
-        await state.open()
+        leases = await state.open(ORDERS, no_shards)
         statistics = {"leaseKey": "worker-1", "entityType": "WORKER_METRIC_STATS", "lut": 5}
         dynamodb_table(dynamodb_url, name).put_item(Item=statistics)
-        await state.create(NEW)
-        assert await state.leases() == [NEW]
-        assert await state.lease("worker-1") is None
-        await state.close()
+        await leases.create(NEW)
+        assert await leases.leases() == [NEW]
+        assert await leases.lease("worker-1") is None
+        await leases.close()
 
     asyncio.run(test())
     assert set(items(dynamodb_url, name)) == {NEW.key, "worker-1"}
@@ -78,8 +80,7 @@ def test_a_table_that_is_missing_is_named_when_none_may_be_created(dynamodb_url:
     async def test() -> None:
         state = DynamoDBState(name, create_table=False, endpoint_url=dynamodb_url)
         with pytest.raises(StateError, match=name):
-            await state.open()
-        await state.close()
+            await state.open(ORDERS, no_shards)
 
     asyncio.run(test())
 
@@ -87,9 +88,9 @@ def test_a_table_that_is_missing_is_named_when_none_may_be_created(dynamodb_url:
 def test_many_workers_may_find_no_table_at_the_same_moment(dynamodb_url: str, name: str) -> None:
     async def test() -> None:
         states = [DynamoDBState(name, endpoint_url=dynamodb_url) for _ in range(5)]
-        await asyncio.gather(*(state.open() for state in states))
-        assert await states[0].leases() == []
-        await asyncio.gather(*(state.close() for state in states))
+        opened = await asyncio.gather(*(state.open(ORDERS, no_shards) for state in states))
+        assert await opened[0].leases() == []
+        await asyncio.gather(*(leases.close() for leases in opened))
 
     asyncio.run(test())
 
@@ -102,7 +103,6 @@ def test_a_table_that_is_not_ready_in_time_is_named(
     async def test() -> None:
         state = DynamoDBState(name, endpoint_url=dynamodb_url)
         with pytest.raises(StateError, match=name):
-            await state.open()
-        await state.close()
+            await state.open(ORDERS, no_shards)
 
     asyncio.run(test())

@@ -10,7 +10,7 @@ from headwater.client.calls.errors import ConnectionFailed, ServiceError
 from headwater.client.calls.timing import Timing
 from headwater.client.leases.checkpoint import TRIM_HORIZON, Checkpoint
 from headwater.client.leases.lease import Lease, LeaseChange, hand_over_request, taking
-from headwater.client.leases.memory_store import MemoryState
+from headwater.client.leases.memory_store import MemoryLeases
 from headwater.client.leases.owned_lease import OwnedLease
 from headwater.client.leases.store import LeaseLost
 from tests.client.virtual_time import run_in_virtual_time
@@ -19,7 +19,7 @@ NEW = Lease("shard", Checkpoint(TRIM_HORIZON))
 DURATION_S = 10.0
 
 
-class Failing(MemoryState):
+class Failing(MemoryLeases):
     """Its next changes fail: after they were made, or instead of it."""
 
     answers_to_lose = 0
@@ -36,7 +36,7 @@ class Failing(MemoryState):
         return changed
 
 
-async def held_in(state: MemoryState) -> OwnedLease:
+async def held_in(state: MemoryLeases) -> OwnedLease:
     loop = asyncio.get_running_loop()
     await state.create(NEW)
     lease = await state.change(taking(NEW, "me"))
@@ -46,7 +46,7 @@ async def held_in(state: MemoryState) -> OwnedLease:
 
 def test_a_checkpoint_moves_forward_only() -> None:
     async def test() -> None:
-        held = await held_in(state := MemoryState())
+        held = await held_in(state := MemoryLeases())
         await held.advance(Checkpoint("20", 3))
         await held.advance(Checkpoint("20", 1))
         await held.advance(Checkpoint("3"))
@@ -84,7 +84,7 @@ def test_a_lease_that_cannot_be_renewed_in_time_is_given_up() -> None:
 
 def test_after_a_pause_it_is_not_fresh_until_renewed() -> None:
     async def test() -> None:
-        held = await held_in(MemoryState())
+        held = await held_in(MemoryLeases())
         assert held.is_fresh
         await asyncio.sleep(DURATION_S)
         assert not held.is_fresh
@@ -96,7 +96,7 @@ def test_after_a_pause_it_is_not_fresh_until_renewed() -> None:
 
 def test_after_a_pause_in_which_it_was_taken_nothing_can_be_written() -> None:
     async def test() -> None:
-        held = await held_in(state := MemoryState())
+        held = await held_in(state := MemoryLeases())
         taken = await state.change(taking(held.lease, "other"))
         with pytest.raises(LeaseLost):
             await held.advance(Checkpoint("5"))
@@ -110,7 +110,7 @@ def test_after_a_pause_in_which_it_was_taken_nothing_can_be_written() -> None:
 
 def test_who_is_asked_for_it_learns_so_when_it_renews() -> None:
     async def test() -> None:
-        held = await held_in(state := MemoryState())
+        held = await held_in(state := MemoryLeases())
         await state.change(hand_over_request(held.lease, "other"))
         assert not held.asked.is_set()
         await held.renew()
@@ -126,7 +126,7 @@ def test_who_is_asked_for_it_learns_so_when_it_renews() -> None:
 
 def test_who_asks_while_it_is_released_need_not_wait_for_it_to_expire() -> None:
     async def test() -> None:
-        held = await held_in(state := MemoryState())
+        held = await held_in(state := MemoryLeases())
         await state.change(hand_over_request(held.lease, "other"))
         await held.release()
         released = await state.lease("shard")

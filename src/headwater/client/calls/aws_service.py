@@ -40,6 +40,7 @@ from headwater.client.calls.errors import (
     MalformedAnswer,
     ServiceError,
 )
+from headwater.client.calls.users_code import described, outcome_of
 from headwater.wire.signature_v4 import Key, SignedRequest, sign
 
 CONNECT_TIMEOUT_S = 10.0
@@ -206,12 +207,15 @@ class AwsService:
     async def _key(self) -> Key:
         if not self._credentials.needs_waiting():
             return self._credentials.key()
-        try:
-            return await asyncio.to_thread(self._credentials.key)
-        except ClientError:
-            raise
-        except Exception as error:  # providers of credentials raise anything, of requests and programs
-            raise ConnectionFailed(f"no credentials: {error}") from error
+        # Providers of credentials raise anything, of requests and programs.
+        outcome = await asyncio.to_thread(outcome_of, self._credentials.key)
+        error = outcome.failure
+        if error is None:
+            key: Key = outcome.value
+            return key
+        if isinstance(error, ClientError):
+            raise error
+        raise ConnectionFailed(f"no credentials: {described(error)}") from error
 
 
 def _has_port(url: SplitResult) -> bool:

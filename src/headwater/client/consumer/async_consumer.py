@@ -20,8 +20,10 @@ from headwater.client.calls.endpoint import Session
 from headwater.client.calls.metrics import Metric
 from headwater.client.calls.record import Record
 from headwater.client.calls.timing import Timing
+from headwater.client.calls.users_code import Outcome, exits_as_asked, outcome_here, outcome_of_coroutine
 from headwater.client.consumer.batch import Batch
 from headwater.client.consumer.core import ConsumerCore
+from headwater.client.consumer.iterator_delivery import IteratorBatch
 from headwater.client.consumer.settings import ConsumerSettings
 from headwater.client.consumer.stats import ConsumerStats
 from headwater.client.leases.lease import Lease
@@ -78,12 +80,18 @@ class AsyncKinesisConsumer:
         """Have a handler called with batches, those of one shard in turn, until `stop`.
 
         With `processes` the handler is called in those, and may be a plain function. Raises
-        `HandlerFailed`, and `ClientError` for what trying again does not help.
+        `HandlerFailed`, `ClientError` for what trying again does not help, and the SystemExit or
+        KeyboardInterrupt of a handler. When it is cancelled, handlers in hand are cancelled too.
         """
-        if self.settings.processes:
-            await self._core.handle_in_processes(handler)
-        else:
-            await self._core.handle(handler)
+
+        async def handle(batch: Batch) -> Outcome:
+            return await outcome_of_coroutine(handler, batch)
+
+        with exits_as_asked():
+            if self.settings.processes:
+                await self._core.handle_in_processes(handler, outcome_here)
+            else:
+                await self._core.handle(handle, outcome_here)
 
     def stop(self) -> None:
         """Have `run` return, or the iteration end, when what is in hand is done."""
@@ -107,10 +115,14 @@ class AsyncKinesisConsumer:
         Raises `ClientError` for what trying again does not help.
         """
         core = self._core
-        while (handed := await core.next_handed_out()) is not None:
+        while (handed := await self._next()) is not None:
             for record in handed.begin():
                 yield record
             core.moved_on(handed)
+
+    async def _next(self) -> IteratorBatch | None:
+        with exits_as_asked():
+            return await self._core.next_handed_out()
 
 
 def _as_it_is(checkpointer: Callable[[Record], Awaitable[None]]) -> Callable[[Record], Awaitable[None]]:

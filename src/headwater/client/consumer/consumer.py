@@ -26,6 +26,13 @@ from headwater.client.calls.errors import ConfigurationError
 from headwater.client.calls.metrics import Metric
 from headwater.client.calls.record import Record
 from headwater.client.calls.timing import Timing
+from headwater.client.calls.users_code import (
+    Outcome,
+    exits_as_asked,
+    outcome_in_thread,
+    outcome_of,
+    outcome_of_whole,
+)
 from headwater.client.consumer.batch import Batch
 from headwater.client.consumer.core import ConsumerCore
 from headwater.client.consumer.iterator_delivery import IteratorBatch
@@ -73,6 +80,9 @@ class KinesisConsumer:
         self._threads = threads
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._is_run = False
+        self._within: set[int] = set()
+        """The threads that must not wait for the consumer's end: those of its loop and its handlers."""
 
     @property
     def worker_id(self) -> str:
@@ -95,17 +105,21 @@ class KinesisConsumer:
         """Have a handler called with batches, those of one shard in turn, until `stop`.
 
         In the main thread SIGTERM and SIGINT stop it too, unless `stop_signals` is False. Raises
-        `HandlerFailed`, and `ClientError` for what trying again does not help.
+        `HandlerFailed`, `ClientError` for what trying again does not help, and the SystemExit or
+        KeyboardInterrupt of a handler, when the other handlers are done with what is in hand.
         """
-        if self.settings.processes:
-            self._run(self._core.handle_in_processes(handler), stop_signals)
-            return
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="headwater-handler") as threads:
+        with ThreadPoolExecutor(self._threads, "headwater-handler", self._is_within) as threads:
 
-            async def handle(batch: Batch) -> None:
-                await asyncio.get_running_loop().run_in_executor(threads, handler, batch)
+            async def handle(batch: Batch) -> Outcome:
+                return await outcome_in_thread(threads, outcome_of_whole, handler, batch)
 
-            self._run(self._core.handle(handle), stop_signals)
+            async def call(function: Callable[..., Any], *arguments: Any) -> Outcome:
+                return await outcome_in_thread(threads, outcome_of, function, *arguments)
+
+            if self.settings.processes:
+                self._run(self._core.handle_in_processes(handler, call), stop_signals)
+            else:
+                self._run(self._core.handle(handle, call), stop_signals)
 
     def stop(self) -> None:
         """Have `run` return, or the iteration end, when what is in hand is done. May be called anywhere."""
@@ -115,8 +129,16 @@ class KinesisConsumer:
             self._loop.call_soon_threadsafe(self._core.stop)
 
     def close(self) -> None:
-        """Stop: write the checkpoints, release the leases. Harmless when called again."""
+        """Stop: write the checkpoints, release the leases. Harmless when called again.
+
+        While a handler is in hand its consumer cannot end, so in one this is `stop`.
+        """
         if self._loop is None or self._thread is None:
+            return
+        if self._is_run:
+            self.stop()
+            if threading.get_ident() not in self._within:
+                self._call(self._core.ended())
             return
         atexit.unregister(self.close)
         try:
@@ -148,11 +170,14 @@ class KinesisConsumer:
 
     def _run(self, running: Coroutine[Any, Any, None], stop_signals: bool) -> None:
         restored = self._stop_at_signals() if stop_signals else {}
+        self._is_run = True
         try:
             self._call(running)
         finally:
             for number, before in restored.items():
-                signal.signal(number, before)
+                signal.signal(number, signal.SIG_DFL if before is None else before)  # None: not Python's
+            self.close()
+            self._is_run = False
             self.close()
 
     def _call(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
@@ -163,13 +188,17 @@ class KinesisConsumer:
             raise
         called = asyncio.run_coroutine_threadsafe(coroutine, loop)
         try:
-            return called.result()
+            with exits_as_asked():
+                return called.result()
         except BaseException:
             called.cancel()  # Ctrl-C must not leave it waiting
             raise
 
     def _blocking(self, checkpointer: Checkpointer) -> Checkpointer:
-        """What `record.checkpoint()` calls: it returns when the checkpoint is written."""
+        """What `record.checkpoint()` calls: it returns when the checkpoint is written.
+
+        In the consumer's own event loop, where async dead letters are taken, it is to be awaited.
+        """
 
         async def written(record: Record) -> None:
             await checkpointer(record)
@@ -177,6 +206,8 @@ class KinesisConsumer:
         def checkpoint(record: Record) -> Awaitable[None]:
             if self._thread is None:
                 raise LeaseLost("the consumer has released its shards")
+            if threading.current_thread() is self._thread:
+                return written(record)
             self._call(written(record))
             return _Written()
 
@@ -188,11 +219,29 @@ class KinesisConsumer:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(
-                target=_run_loop, args=(self._loop,), name="headwater-consumer", daemon=True
+                target=self._run_loop, args=(self._loop,), name="headwater-consumer", daemon=True
             )
             self._thread.start()
             atexit.register(self.close)
         return self._loop
+
+    def _run_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_within()
+        asyncio.set_event_loop(loop)
+        try:
+            while True:
+                try:
+                    loop.run_forever()
+                    break
+                except (SystemExit, KeyboardInterrupt) as error:  # of a task that users' code has made
+                    self._core.fail(error)
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+
+    def _is_within(self) -> None:
+        self._within.add(threading.get_ident())
 
     def _stop_at_signals(self) -> dict[int, Any]:
         """What the signals did before."""
@@ -206,13 +255,3 @@ class _Written:
 
     def __await__(self) -> Generator[None, None, None]:
         yield from ()
-
-
-def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-    finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()

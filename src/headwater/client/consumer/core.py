@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from headwater.client.calls.aws_service import AwsService
 from headwater.client.calls.backoff import retry
 from headwater.client.calls.errors import ConfigurationError
 from headwater.client.calls.kinesis_calls import KinesisCalls
 from headwater.client.calls.timing import Timing
+from headwater.client.calls.users_code import Call
 from headwater.client.consumer.delivery import Delivery
 from headwater.client.consumer.fan_out import FanOut
 from headwater.client.consumer.handler_delivery import Handle, HandlerDelivery
@@ -25,7 +28,9 @@ from headwater.client.consumer.user_records import Checkpointer
 from headwater.client.consumer.worker import START_PATIENCE_S, Worker, WorkerSettings
 from headwater.client.leases.checkpoint import AT_TIMESTAMP
 from headwater.client.leases.lease import Lease
-from headwater.client.leases.store import LeaseStore
+from headwater.client.leases.shard_listing import list_shards
+from headwater.client.leases.store import LeaseStore, StreamLeases
+from headwater.client.leases.stream_identity import StreamIdentity
 
 CREATION_POLL_S = 0.25
 
@@ -53,8 +58,10 @@ class ConsumerCore:
         self._source = self._page_source()
         self._adapt_checkpointer = adapt_checkpointer
         self._worker: Worker | None = None
+        self._is_used = False
         self._is_stopped = False
         self._working: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[Any] | None = None
         self._hand_out: IteratorDelivery | None = None
         self._taken: deque[IteratorBatch] = deque()
         self._in_hand: IteratorBatch | None = None
@@ -67,17 +74,27 @@ class ConsumerCore:
         """The leases of all workers, as this one saw them last. May be called in any thread."""
         return [] if self._worker is None else list(self._worker.keeper.seen.values())
 
-    async def handle(self, handle: Handle) -> None:
-        """Have batches handled until `stop`. Raises what stopped it otherwise."""
-        await self._run(HandlerDelivery(handle, self._settings.errors, self._timing))
+    async def handle(self, handle: Handle, call: Call) -> None:
+        """Have batches handled until `stop`; `call` is how other plain functions of users' are called.
 
-    async def handle_in_processes(self, handler: Handler) -> None:
+        Raises what stopped it otherwise; `ProgramExit` when a handler asked for the program's end.
+        """
+        self._running = asyncio.current_task()
+        await self._run(HandlerDelivery(handle, call, self._settings.errors, self._timing))
+
+    async def handle_in_processes(self, handler: Handler, call: Call) -> None:
         """The same in processes."""
         processes = HandlerProcesses(handler, self._settings.processes)
         try:
-            await self.handle(processes.handle)
+            await self.handle(processes.handle, call)
         finally:
             await asyncio.to_thread(processes.close)
+
+    def fail(self, error: BaseException) -> None:
+        """Something outside of all that is waited for has raised an error: stop, and raise it."""
+        self._is_stopped = True
+        if self._worker is not None:
+            self._worker.fail(error)
 
     async def next_handed_out(self) -> IteratorBatch | None:
         """The next batch for an iterator, first the one that an iterator has left; None at the end.
@@ -119,6 +136,11 @@ class ConsumerCore:
             await asyncio.wait({self._working})
         await self._service.close()
 
+    async def ended(self) -> None:
+        """Return when nothing is handled any more, and the leases are released."""
+        if self._running is not None:
+            await asyncio.wait({self._running})
+
     async def _take(self) -> list[IteratorBatch]:
         """What waits to be iterated over; empty when nothing more will come."""
         if self._hand_out is None or self._working is None:
@@ -127,6 +149,11 @@ class ConsumerCore:
         taking = asyncio.create_task(self._hand_out.take())
         try:
             await asyncio.wait({taking, self._working}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            if taking.done():  # who iterates next gets them
+                self._taken.extend(taking.result())
+            raise
+        else:
             if taking.done():
                 return taking.result()
             self._working.result()
@@ -135,28 +162,38 @@ class ConsumerCore:
             taking.cancel()
 
     async def _run(self, delivery: Delivery) -> None:
-        if self._worker is not None:
+        if self._is_used:
             raise ConfigurationError("a consumer is run once, or iterated over")
-        self._worker = Worker(
-            self._worker_rules(), self._calls, self._source, self._state, delivery, self._timing
-        )
+        self._is_used = True
         if self._is_stopped:
             return
         try:
-            await retry(self._wait_until_created, self._timing, START_PATIENCE_S)
+            stream = await retry(self._created_stream, self._timing, START_PATIENCE_S)
+            leases = await retry(partial(self._open_state, stream), self._timing, START_PATIENCE_S)
             try:
-                await retry(self._state.open, self._timing, START_PATIENCE_S)
                 if isinstance(self._source, FanOut):
                     await retry(self._source.open, self._timing, START_PATIENCE_S)
-                await self._worker.run()
+                await self._work(leases, delivery)
             finally:
-                await self._state.close()
+                await leases.close()
         finally:
             await self._service.close()
 
-    async def _wait_until_created(self) -> None:
-        while (await self._calls.describe_stream_summary(self._stream))["StreamStatus"] == "CREATING":
+    async def _work(self, leases: StreamLeases, delivery: Delivery) -> None:
+        self._worker = Worker(self._worker_rules(), self._calls, self._source, leases, delivery, self._timing)
+        if not self._is_stopped:
+            await self._worker.run()
+
+    async def _created_stream(self) -> StreamIdentity:
+        """The stream, when it has been created."""
+        while True:
+            summary = await self._calls.describe_stream_summary(self._stream)
+            if summary["StreamStatus"] != "CREATING":
+                return StreamIdentity.of(summary)
             await self._timing.sleep(CREATION_POLL_S)
+
+    async def _open_state(self, stream: StreamIdentity) -> StreamLeases:
+        return await self._state.open(stream, partial(list_shards, self._calls, self._stream))
 
     def _worker_rules(self) -> WorkerSettings:
         settings = self._settings
@@ -168,6 +205,7 @@ class ConsumerCore:
             settings.balancing,
             ShardReadingSettings(
                 settings.deaggregate,
+                settings.misplaced_records == "hand_over",
                 settings.checkpoint == "manual",
                 settings.checkpoint_interval_s,
                 start.timestamp_s if start.word == AT_TIMESTAMP else None,

@@ -7,6 +7,8 @@ Rules:
 - after so many failures on the same record or batch the consumer stops, or goes on
   behind it: what is given up then goes to the dead letters first, and waits for as long
   as these cannot take it;
+- what a handler raises is an error whatever its class; only SystemExit and
+  KeyboardInterrupt end the consumer (`users_code`);
 - a turn that ends while a handler waits for its next try leaves the batch undone, and so
   does one whose shard may have gone to another worker meanwhile.
 """
@@ -14,7 +16,6 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,14 +25,16 @@ from headwater.client.calls.backoff import Backoff
 from headwater.client.calls.errors import ClientError
 from headwater.client.calls.record import Record
 from headwater.client.calls.timing import Timing
+from headwater.client.calls.users_code import Call, Outcome, described, outcome_of_either
 from headwater.client.consumer.batch import Batch
 from headwater.client.consumer.delivery import BatchContext
 
 logger = logging.getLogger("headwater.client")
 
-Handle = Callable[[Batch], Awaitable[Any]]
-DeadLetters = Callable[[list[Record], Exception], Any]
-"""Takes what is given up, and the last error; plain or async."""
+Handle = Callable[[Batch], Awaitable[Outcome]]
+"""Has users' code handle a batch."""
+DeadLetters = Callable[[list[Record], Any], Any]
+"""Takes what is given up, and the last error, whatever a handler raised; plain or async."""
 
 RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 30.0
@@ -68,8 +71,10 @@ class ErrorSettings:
 class HandlerDelivery:
     """Has batches handled. A `Delivery`."""
 
-    def __init__(self, handle: Handle, rules: ErrorSettings, timing: Timing) -> None:
+    def __init__(self, handle: Handle, call: Call, rules: ErrorSettings, timing: Timing) -> None:
+        """`call` is how a plain function that takes dead letters is called."""
         self._handle = handle
+        self._call = call
         self._rules = rules
         self._timing = timing
 
@@ -80,52 +85,46 @@ class HandlerDelivery:
         records = batch.records
         while done < len(records):
             rest = Batch(batch.shard_id, records[done:], batch.millis_behind_latest)
-            try:
-                await self._handle(rest)
-            except Exception as error:  # noqa: BLE001  # an application's handler raises anything
-                turn.stats.handler_errors += 1
-                failed_at = _failed_at(error, rest)
-                if failed_at:
-                    done += failed_at
-                    tries = 0
-                    turn.progress(done)
-                    backoff.reset()
-                logger.warning("the handler failed on %s: %r", batch.shard_id, error)
-                if self._rules.retries is not None and tries >= self._rules.retries:
-                    given_up = records[done : done + 1] if failed_at is not None else records[done:]
-                    if not await self._give_up(given_up, error, turn):
-                        return done
-                    done += len(given_up)
-                    tries = 0
-                    backoff.reset()
-                    continue
-                tries += 1
-                if await self._ends_within(backoff.delay_s(), turn) or not turn.is_fresh:
-                    return done
-            else:
+            error = (await self._handle(rest)).failure
+            if error is None:
                 return len(records)
+            turn.stats.handler_errors += 1
+            failed_at = _failed_at(error, rest)
+            if failed_at:
+                done += failed_at
+                tries = 0
+                turn.progress(done)
+                backoff.reset()
+            logger.warning("the handler failed on %s: %s", batch.shard_id, described(error))
+            if self._rules.retries is not None and tries >= self._rules.retries:
+                given_up = records[done : done + 1] if failed_at is not None else records[done:]
+                if not await self._give_up(given_up, error, turn):
+                    return done
+                done += len(given_up)
+                tries = 0
+                backoff.reset()
+                continue
+            tries += 1
+            if await self._ends_within(backoff.delay_s(), turn) or not turn.is_fresh:
+                return done
         return done
 
-    async def _give_up(self, records: list[Record], error: Exception, turn: BatchContext) -> bool:
+    async def _give_up(self, records: list[Record], error: BaseException, turn: BatchContext) -> bool:
         """Whether the records are out of the way."""
         on_failure = self._rules.on_failure
         if on_failure == "stop":
             raise HandlerFailed(
                 f"the handler failed on {len(records)} records of {turn.stats.shard_id}, the first of them "
-                f"{records[0].sequence_number}: {error!r}"
+                f"{records[0].sequence_number}: {described(error)}"
             ) from error
         backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, self._timing.rng)
         while callable(on_failure):
-            try:
-                outcome = on_failure(records, error)
-                if inspect.isawaitable(outcome):
-                    await outcome
-            except Exception as refusal:  # noqa: BLE001  # an application's dead letters raise anything
-                logger.warning("the dead letters of %s were refused: %r", turn.stats.shard_id, refusal)
-                if await self._ends_within(backoff.delay_s(), turn):
-                    return False
-            else:
+            refusal = (await outcome_of_either(self._call, on_failure, records, error)).failure
+            if refusal is None:
                 break
+            logger.warning("the dead letters of %s were refused: %s", turn.stats.shard_id, described(refusal))
+            if await self._ends_within(backoff.delay_s(), turn):
+                return False
         turn.stats.skipped_records += len(records)
         return True
 
@@ -141,7 +140,7 @@ class HandlerDelivery:
         return turn.is_ending
 
 
-def _failed_at(error: Exception, batch: Batch) -> int | None:
+def _failed_at(error: BaseException, batch: Batch) -> int | None:
     """Which record of the batch failed, if the handler said so."""
     if isinstance(error, RecordFailed):
         for index, record in enumerate(batch.records):

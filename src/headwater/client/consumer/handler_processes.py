@@ -7,6 +7,8 @@ its part. Records are sent as tuples; a handler must be importable by its name.
 Rules:
 - a process that dies takes nothing with it: its part counts as failed, and another
   process takes its place;
+- what a handler raises there is told here, an exit with its code included; what cannot
+  be sent is told in words;
 - in a worker process there is no checkpointing by hand;
 - Ctrl-C is the consumer's to act on: the processes end when it tells them to.
 """
@@ -25,6 +27,13 @@ from typing import Any
 
 from headwater.client.calls.errors import ClientError, ConfigurationError
 from headwater.client.calls.record import Record
+from headwater.client.calls.users_code import (
+    Outcome,
+    described,
+    outcome_in_thread,
+    outcome_of,
+    outcome_of_whole,
+)
 from headwater.client.consumer.batch import Batch
 from headwater.client.consumer.handler_delivery import RecordFailed
 
@@ -52,11 +61,11 @@ class HandlerProcesses:
         self._seats = [_Seat(self._context, self._handler) for _ in range(count)]
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="headwater-process")
 
-    async def handle(self, batch: Batch) -> None:
-        """Return when every process is done with its part.
+    async def handle(self, batch: Batch) -> Outcome:
+        """What it came to when every process is done with its part.
 
-        Raises `RecordFailed` for the first record that is not done, as far as that can be told,
-        or what a handler raised.
+        Of several errors it is one that asks for the program's end, or else the first. A `RecordFailed`
+        becomes a `ProcessFailed`: other parts may hold records before that one which are not done.
         """
         parts: list[list[Record]] = [[] for _ in self._seats]
         for record in batch.records:
@@ -66,12 +75,10 @@ class HandlerProcesses:
                 self._handle_part(seat, Batch(batch.shard_id, part, batch.millis_behind_latest))
                 for seat, part in zip(self._seats, parts, strict=True)
                 if part
-            ),
-            return_exceptions=True,
+            )
         )
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+        errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+        return Outcome(error=min(errors, key=lambda error: not _is_exit(error), default=None))
 
     def close(self) -> None:
         """End the processes, when their handlers have returned."""
@@ -79,15 +86,19 @@ class HandlerProcesses:
         for seat in self._seats:
             seat.close()
 
-    async def _handle_part(self, seat: _Seat, part: Batch) -> None:
+    async def _handle_part(self, seat: _Seat, part: Batch) -> Outcome:
         async with seat.in_use:
-            loop = asyncio.get_running_loop()
-            error = await loop.run_in_executor(self._threads, seat.handle, part)
+            told = await outcome_in_thread(self._threads, outcome_of, seat.handle, part)
+        error = told.value if told.error is None else told.error
         if isinstance(error, RecordFailed):
-            # Other parts may hold records before this one which are not done: the whole batch comes again.
-            raise ProcessFailed(str(error)) from error
-        if error is not None:
-            raise error
+            failed = ProcessFailed(str(error))
+            failed.__cause__ = error
+            return Outcome(error=failed)
+        return Outcome(error=error)
+
+
+def _is_exit(error: BaseException) -> bool:
+    return isinstance(error, SystemExit | KeyboardInterrupt)
 
 
 class _Seat:
@@ -98,20 +109,22 @@ class _Seat:
         self._context = context
         self._handler = handler
         self._process: multiprocessing.process.BaseProcess | None = None
+        self._exit_code: int | None = None
         self._pipe: Connection | None = None
 
-    def handle(self, batch: Batch) -> Exception | None:
+    def handle(self, batch: Batch) -> BaseException | None:
         """What the handler raised, or why it could not be called. Blocks."""
         try:
             pipe = self._ready()
             fields = [record.fields() for record in batch.records]
             pipe.send((batch.shard_id, batch.millis_behind_latest, fields))
-            answer = pipe.recv()
+            answer = pipe.recv_bytes()
         except (EOFError, OSError) as error:
-            code = None if self._process is None else self._process.exitcode
             self.close()
-            return ProcessFailed(f"a worker process died, with exit code {code} ({type(error).__name__})")
-        return answer if isinstance(answer, Exception) else None
+            return ProcessFailed(
+                f"a worker process died, with exit code {self._exit_code} ({type(error).__name__})"
+            )
+        return _read_answer(answer)
 
     def _ready(self) -> Connection:
         if self._pipe is None:
@@ -132,6 +145,7 @@ class _Seat:
             self._process.join(STOP_TIMEOUT_S)
             if self._process.is_alive():
                 self._process.kill()
+            self._exit_code = self._process.exitcode
             self._process = None
 
 
@@ -145,19 +159,32 @@ def _work(pipe: Connection, pickled: bytes) -> None:
         except EOFError:
             return
         records = [Record.of(values) for values in fields]
-        answer: Exception | None = None
-        try:
-            outcome = handler(Batch(shard_id, records, millis_behind_latest))
-            if asyncio.iscoroutine(outcome):
-                asyncio.run(outcome)
-        except Exception as error:  # noqa: BLE001  # an application's handler raises anything
-            answer = error
-        _answer(pipe, answer)
+        outcome = outcome_of_whole(handler, Batch(shard_id, records, millis_behind_latest))
+        pipe.send_bytes(_answer(outcome.error))
 
 
-def _answer(pipe: Connection, answer: Exception | None) -> None:
-    try:
-        pickle.loads(pickle.dumps(answer))  # noqa: S301  # its own: whether the other side will be able to
-    except Exception:  # noqa: BLE001  # pickling an unknown class raises anything
-        answer = ProcessFailed(repr(answer))
-    pipe.send(answer)
+def _answer(error: BaseException | None) -> bytes:
+    """What a handler raised, for the other side: empty when it is done."""
+    if error is None:
+        return b""
+    sent = outcome_of(pickle.dumps, error)
+    if sent.error is None and _is_as_it_was(sent.value, error):
+        return bytes(sent.value)
+    if isinstance(error, SystemExit):
+        return pickle.dumps(SystemExit(str(error.code)))  # which is what Python does with such a code
+    return pickle.dumps(ProcessFailed(described(error)))
+
+
+def _is_as_it_was(pickled: bytes, error: BaseException) -> bool:
+    """Whether the other side will be able to read an error: this one can."""
+    return type(outcome_of(pickle.loads, pickled).value) is type(error)
+
+
+def _read_answer(answer: bytes) -> BaseException | None:
+    if not answer:
+        return None
+    read = outcome_of(pickle.loads, answer)
+    if isinstance(read.value, BaseException):
+        return read.value
+    reason = "it is no exception" if read.error is None else described(read.error)
+    return ProcessFailed(f"what the handler raised cannot be read here: {reason}")

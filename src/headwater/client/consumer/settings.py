@@ -28,6 +28,8 @@ class ConsumerSettings:
     """How often a shard is read without it; None: within AWS's limits, and on loopback without any."""
     deaggregate: bool = True
     """Records of the Kinesis Producer Library's format come one by one."""
+    misplaced_records: Literal["drop", "hand_over"] = "drop"
+    """What becomes of an aggregate of which some user record's key belongs to another shard."""
     checkpoint: Literal["auto", "manual"] = "auto"
     """auto: after the handler returned, or the iterator moved on. manual: `record.checkpoint()` alone."""
     checkpoint_interval_s: float = 0
@@ -55,6 +57,8 @@ class ConsumerSettings:
 
     def __post_init__(self) -> None:
         _require("checkpoint", self.checkpoint in ("auto", "manual"), "'auto' or 'manual'")
+        misplaced_is_known = self.misplaced_records in ("drop", "hand_over")
+        _require("misplaced_records", misplaced_is_known, "'drop' or 'hand_over'")
         failure_is_known = callable(self.on_failure) or self.on_failure in ("stop", "skip")
         _require("on_failure", failure_is_known, "'stop', 'skip', or what takes dead letters")
         _require("checkpoint", self.checkpoint == "auto" or not self.processes, "'auto' with processes")

@@ -31,6 +31,7 @@ from headwater.client.consumer.batch import Batch, position
 from headwater.client.consumer.buffer_bound import BufferBound
 from headwater.client.consumer.checkpoint_writer import CheckpointWriter
 from headwater.client.consumer.delivery import Delivery
+from headwater.client.consumer.misplaced_records import MisplacedRecords
 from headwater.client.consumer.page import Page, PageSource, ReadFrom, read_from
 from headwater.client.consumer.stats import ShardStats
 from headwater.client.consumer.user_records import Checkpointer, UserRecords
@@ -51,6 +52,7 @@ class ShardReadingSettings:
     """What is the same for all shards of a consumer."""
 
     opens_aggregates: bool
+    keeps_misplaced: bool
     checkpoints_by_hand: bool
     checkpoint_interval_s: float
     start_timestamp_s: float | None
@@ -71,6 +73,7 @@ class ShardReading:
         bound: BufferBound,
         timing: Timing,
         on_end: Callable[[list[ShardNode]], Awaitable[list[str]]],
+        misplaced: MisplacedRecords,
     ) -> None:
         """`on_end` makes the leases of the shard's children, and gives their ids."""
         self.stats = stats
@@ -87,8 +90,13 @@ class ShardReading:
         self._ending = asyncio.Event()
         self._writer = CheckpointWriter(held, rules.checkpoint_interval_s, timing, stats)
         self._by_hand = asyncio.Event()
+        self._misplaced = misplaced
         self._user_records = UserRecords(
-            held.lease, rules.opens_aggregates, rules.adapt_checkpointer(self.checkpoint)
+            held.lease,
+            rules.opens_aggregates,
+            rules.keeps_misplaced,
+            rules.adapt_checkpointer(self.checkpoint),
+            self._found_misplaced,
         )
 
     @property
@@ -139,6 +147,10 @@ class ShardReading:
             self._writer.stop()
             await writing
             await self._let_go()
+
+    def _found_misplaced(self, count: int) -> None:
+        self.stats.misplaced_records += count
+        self._misplaced.found(self.stats.shard_id, count)
 
     async def checkpoint(self, record: Record) -> None:
         """Write that a record and all before it are done. Raises `LeaseLost`."""
@@ -206,6 +218,7 @@ class ShardReading:
 
     async def _deliver(self, page: Page) -> None:
         left = self._user_records.prepared(page.records)
+        self._misplaced.tell()
         while left and not self.is_ending:
             if not self._held.is_fresh:
                 await self._held.renew()

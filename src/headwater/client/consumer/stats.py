@@ -37,6 +37,8 @@ class ShardStats:
     handler_errors: int = 0
     skipped_records: int = 0
     """Given up, after the handler had failed on them."""
+    misplaced_records: int = 0
+    """In aggregates with user records of other shards: dropped, unless the setting says otherwise."""
     checkpoint: str = ""
     """The last sequence number that was written down, or a word such as TRIM_HORIZON."""
     throughput_kbps: float = 0.0
@@ -72,6 +74,7 @@ class ConsumerStats:
     failed_reads: int = 0
     handler_errors: int = 0
     skipped_records: int = 0
+    misplaced_records: int = 0
     buffered_bytes: int = 0
     shards: Mapping[str, ShardStats] = field(default_factory=dict)
 
@@ -112,6 +115,7 @@ TOTALS = {
     "failed_reads": "Reads that failed and were made again",
     "handler_errors": "Errors of the handler",
     "skipped_records": "Records given up after the handler had failed",
+    "misplaced_records": "Records of aggregates with keys of other shards, dropped by default",
 }
 """The counters, by the field that each is in both `ShardStats` and `ConsumerStats`."""
 

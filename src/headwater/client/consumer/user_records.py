@@ -2,8 +2,10 @@
 
 Rules:
 - aggregates are opened, unless that was declined; what only looks like one is a record;
-- an aggregate with a user record whose hash key is another shard's is dropped whole. It
-  was made before a reshard, and its producer puts all its records again;
+- an aggregate with a user record whose hash key is another shard's is dropped whole, as
+  the Kinesis Client Library does, unless that was declined. The library's own producer
+  makes such only before a reshard, and puts all their records again; others make them
+  without knowing of shards, and do not. So each is told of;
 - what a checkpoint counts as done is left out: reading begins at the checkpoint's own
   record, of which some user records may be left.
 """
@@ -31,7 +33,11 @@ class UserRecords:
 
     lease: Lease
     opens_aggregates: bool
+    keeps_misplaced: bool
+    """Aggregates with user records of other shards are handed over like others."""
     checkpointer: Checkpointer
+    misplaced: Callable[[int], None]
+    """Told how many user records an aggregate of that kind has."""
 
     def __post_init__(self) -> None:
         self._shard_id = self.lease.key
@@ -69,7 +75,9 @@ class UserRecords:
         if user_records is None:
             return [record]
         if not all(self._is_here(user_record) for user_record in user_records):
-            return []
+            self.misplaced(len(user_records))
+            if not self.keeps_misplaced:
+                return []
         return [
             Record(
                 data=user_record.data,

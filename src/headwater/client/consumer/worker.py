@@ -3,7 +3,8 @@
 Rules:
 - when it stops it begins nothing more, lets what is in hand finish while it goes on
   renewing, writes the checkpoints and releases the leases;
-- the first error that trying again will not help stops it, and is raised.
+- the first error that trying again will not help stops it, and is raised;
+- when the task that runs it is cancelled, handlers in hand that can be are cancelled too.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from headwater.client.calls.backoff import retry
 from headwater.client.calls.errors import ClientError, is_transient
 from headwater.client.calls.kinesis_calls import KinesisCalls
 from headwater.client.calls.timing import Timing
+from headwater.client.calls.users_code import is_cancelled_itself, translated
 from headwater.client.consumer.buffer_bound import BufferBound
 from headwater.client.consumer.delivery import Delivery
+from headwater.client.consumer.misplaced_records import MisplacedRecords
 from headwater.client.consumer.page import PageSource
 from headwater.client.consumer.shard_reading import ShardReading, ShardReadingSettings
 from headwater.client.consumer.stats import ConsumerStats, StatsBook
@@ -29,7 +32,7 @@ from headwater.client.leases.coordinator import LeaseCoordinator
 from headwater.client.leases.owned_lease import OwnedLease
 from headwater.client.leases.shard_listing import list_shards
 from headwater.client.leases.shard_tree import ShardNode, child_leases
-from headwater.client.leases.store import LeaseStore
+from headwater.client.leases.store import StreamLeases
 
 logger = logging.getLogger("headwater.client")
 
@@ -58,25 +61,26 @@ class Worker:
         rules: WorkerSettings,
         calls: KinesisCalls,
         source: PageSource,
-        state: LeaseStore,
+        leases: StreamLeases,
         delivery: Delivery,
         timing: Timing,
     ) -> None:
         self._rules = rules
         self._calls = calls
         self._source = source
-        self._state = state
+        self._leases = leases
         self._delivery = delivery
         self._timing = timing
         self._bound = BufferBound(rules.buffer_bytes)
+        self._misplaced = MisplacedRecords(rules.stream, is_kept=rules.reading.keeps_misplaced, timing=timing)
         self._book = StatsBook(rules.worker_id)
         self._readings: dict[str, ShardReading] = {}
         self._reading_tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self.keeper = LeaseCoordinator(
             rules.worker_id,
-            state,
+            leases,
             rules.balancing,
             timing,
             self._begin_reading,
@@ -91,18 +95,29 @@ class Worker:
             asyncio.create_task(self._or_stop(self._sync_for_ever())),
         ]
         try:
-            await self._stopping.wait()
+            try:
+                await self._stopping.wait()
+                await self._end_readings()
+            except asyncio.CancelledError:
+                for task in self._reading_tasks:
+                    task.cancel()
+                await self._end_readings()
+                raise
         finally:
-            for reading in self._readings.values():
-                reading.end()
-            await self.keeper.leave()
-            while self._reading_tasks:
-                await asyncio.wait(self._reading_tasks)
             for task in passes:
                 task.cancel()
             await asyncio.gather(*passes, return_exceptions=True)
+            self._misplaced.tell(at_once=True)
         if self._error is not None:
             raise self._error
+
+    async def _end_readings(self) -> None:
+        """Return when all shards are released, while what is in hand goes on being renewed."""
+        for reading in self._readings.values():
+            reading.end()
+        await self.keeper.leave()
+        while self._reading_tasks:
+            await asyncio.wait(self._reading_tasks)
 
     def stop(self) -> None:
         """Have `run` return, when what is in hand is done."""
@@ -112,18 +127,22 @@ class Worker:
         """What was done so far."""
         return self._book.stats()
 
-    async def _or_stop(self, passes: Coroutine[Any, Any, None]) -> None:
-        try:
-            await passes
-        except Exception as error:  # noqa: BLE001  # it is raised by `run`
-            self._fail(error)
-
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """Have `run` raise this error, unless there is one already, when what is in hand is done."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         if self._error is None:
-            self._error = error
+            self._error = translated(error)
         self._stopping.set()
+
+    async def _or_stop(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside all else: no error of it goes unseen, whatever its class."""
+        try:
+            await work
+        except BaseException as error:
+            if is_cancelled_itself():
+                raise
+            self.fail(error)
 
     async def _sync(self) -> None:
         shards = await list_shards(self._calls, self._rules.stream)
@@ -151,19 +170,18 @@ class Worker:
             self._bound,
             self._timing,
             self._end_of_shard,
+            self._misplaced,
         )
         self._readings[held.key] = reading
         if self._stopping.is_set():
             reading.end()
-        task = asyncio.create_task(self._read(held, reading))
+        task = asyncio.create_task(self._or_stop(self._read(held, reading)))
         self._reading_tasks.add(task)
         task.add_done_callback(self._reading_tasks.discard)
 
     async def _read(self, held: OwnedLease, reading: ShardReading) -> None:
         try:
             await reading.run()
-        except Exception as error:  # noqa: BLE001  # it is raised by `run`
-            self._fail(error)
         finally:
             self._book.end(reading.stats)
             del self._readings[held.key]

@@ -21,12 +21,13 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from headwater.client.calls.errors import ClientError, is_transient
 from headwater.client.calls.timing import Timing
+from headwater.client.calls.users_code import is_cancelled_itself, translated
 from headwater.client.leases.balancing import BalancingSettings, Observation, decide
 from headwater.client.leases.checkpoint import StartingPosition
 from headwater.client.leases.lease import Lease, hand_over_request, taking
 from headwater.client.leases.owned_lease import OwnedLease
 from headwater.client.leases.shard_tree import ShardNode, may_start, missing_leases, outlived_leases
-from headwater.client.leases.store import LeaseLost, LeaseStore
+from headwater.client.leases.store import LeaseLost, StreamLeases
 
 logger = logging.getLogger("headwater.client")
 
@@ -40,7 +41,7 @@ class LeaseCoordinator:
     def __init__(
         self,
         worker: str,
-        state: LeaseStore,
+        leases: StreamLeases,
         rules: BalancingSettings,
         timing: Timing,
         on_gain: Callable[[OwnedLease], None],
@@ -51,7 +52,7 @@ class LeaseCoordinator:
         self.held: dict[str, OwnedLease] = {}
         self.seen: dict[str, Lease] = {}
         """All leases as the last pass saw them."""
-        self._state = state
+        self._leases = leases
         self._rules = rules
         self._timing = timing
         self._on_gain = on_gain
@@ -80,17 +81,17 @@ class LeaseCoordinator:
 
     async def sync(self, shards: list[ShardNode], start: StartingPosition) -> None:
         """Make the leases that are missing for what the stream has, and remove those that it has outlived."""
-        leases = {lease.key: lease for lease in await self._state.leases()}
+        leases = {lease.key: lease for lease in await self._leases.leases()}
         for lease in missing_leases(shards, leases, start):
-            if await self._state.create(lease):
+            if await self._leases.create(lease):
                 logger.info("%s has found %s", self.worker, lease.key)
         for lease in outlived_leases(shards, leases.values()):
-            await self._state.delete(lease)
+            await self._leases.delete(lease)
 
     async def create_children(self, leases: list[Lease]) -> None:
         """Make the leases of the shards in which a finished one goes on."""
         for lease in leases:
-            await self._state.create(lease)
+            await self._leases.create(lease)
 
     async def renew(self) -> None:
         """Renew everything that is held; whose last renewal still waits for its answer is left to it."""
@@ -117,7 +118,7 @@ class LeaseCoordinator:
             pass
 
     async def _balance(self) -> None:
-        leases = {lease.key: lease for lease in await self._state.leases()}
+        leases = {lease.key: lease for lease in await self._leases.leases()}
         self._observe(leases)
         readable = [lease for lease in leases.values() if may_start(lease, leases)]
         seen = {lease.key: self._observation(lease) for lease in readable}
@@ -125,7 +126,7 @@ class LeaseCoordinator:
         for lease in decision.take:
             await self._take(lease)
         for lease in decision.ask_for:
-            if await self._state.change(hand_over_request(lease, self.worker)) is not None:
+            if await self._leases.change(hand_over_request(lease, self.worker)) is not None:
                 self._asked_at_s[lease.key] = self._timing.now_s()
                 logger.info("%s has asked %s to hand over %s", self.worker, lease.owner, lease.key)
 
@@ -160,14 +161,14 @@ class LeaseCoordinator:
 
     async def _take(self, lease: Lease) -> None:
         taken_at_s = self._timing.now_s()
-        taken = await self._state.change(taking(lease, self.worker))
+        taken = await self._leases.change(taking(lease, self.worker))
         if taken is None:
             return
         logger.info(
             "%s has taken %s, which is at %s", self.worker, lease.key, taken.checkpoint.sequence_number
         )
         duration_s = self._rules.lease_duration_ms / 1000
-        held = OwnedLease(taken, self.worker, self._state, self._timing, duration_s, taken_at_s)
+        held = OwnedLease(taken, self.worker, self._leases, self._timing, duration_s, taken_at_s)
         self.held[lease.key] = held
         self._on_gain(held)
 
@@ -202,3 +203,7 @@ class LeaseCoordinator:
             if not is_transient(error):
                 raise
             logger.warning("%s will look at the leases again: %s", self.worker, error)
+        except BaseException as error:  # a state may be the application's own
+            if is_cancelled_itself():
+                raise
+            raise translated(error) from error

@@ -2,7 +2,9 @@
 
 So its tools and dashboards read ours, and ours read its. Two attributes of the library
 are left alone, the state of a checkpoint that is prepared and then made
-(`pendingCheckpoint…`), and one is ours, which it leaves alone: `latestSinceMillis`.
+(`pendingCheckpoint…`), and two are ours, which it leaves alone: `latestSinceMillis`, and
+`leasedStream`, the identity of the stream whose lease it is. The library's own leases do
+not name theirs: one of its tables is for one stream, or, where the keys say so, for several.
 
 An item that has no checkpoint is not a lease: newer versions of the library keep what
 their workers tell each other in the same table.
@@ -23,6 +25,8 @@ CHECKPOINT_OWNER = "checkpointOwner"
 CHECKPOINT = "checkpoint"
 SUB_SEQUENCE_NUMBER = "checkpointSubSequenceNumber"
 ENTITY_TYPE = "entityType"
+STREAM = "leasedStream"
+"""Not a field of `Lease`: to a consumer all leases are of its stream."""
 
 
 class Column(NamedTuple):
@@ -78,6 +82,12 @@ def attributes_of(fields: Mapping[str, Any]) -> dict[str, dict[str, Any] | None]
         else:
             written[column.attribute] = {column.type: str(value)}
     return written
+
+
+def stream_of(item: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The stream that an item names, by its identity's key."""
+    named: str | None = item.get(STREAM, {}).get("S")
+    return named
 
 
 def lease_of(item: Mapping[str, Mapping[str, Any]]) -> Lease | None:

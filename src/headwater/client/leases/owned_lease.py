@@ -28,7 +28,7 @@ from headwater.client.leases.lease import (
     release,
     renewal,
 )
-from headwater.client.leases.store import LeaseLost, LeaseStore
+from headwater.client.leases.store import LeaseLost, StreamLeases
 
 RETRY_FIRST_S = 0.05
 RETRY_MOST_S = 2.0
@@ -41,7 +41,7 @@ class OwnedLease:
         self,
         lease: Lease,
         worker: str,
-        state: LeaseStore,
+        leases: StreamLeases,
         timing: Timing,
         duration_s: float,
         taken_at_s: float,
@@ -52,7 +52,7 @@ class OwnedLease:
         self.asked = asyncio.Event()
         """Somebody waits for it: finish what was begun and release it."""
         self._worker = worker
-        self._state = state
+        self._leases = leases
         self._timing = timing
         self._duration_s = duration_s
         self._renewed_at_s = taken_at_s
@@ -122,7 +122,7 @@ class OwnedLease:
         backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, self._timing.rng)
         while True:
             try:
-                return await self._state.change(change) or await self._stored_already(change)
+                return await self._leases.change(change) or await self._stored_already(change)
             except ClientError as error:
                 if not is_transient(error):
                     raise
@@ -131,7 +131,7 @@ class OwnedLease:
             await self._timing.sleep(backoff.delay_s())
 
     async def _stored_already(self, change: LeaseChange) -> Lease | None:
-        stored = await self._state.lease(change.key)
+        stored = await self._leases.lease(change.key)
         if stored is None or stored.counter != self.lease.counter + 1:
             return None
         is_ours = stored.holder == self._worker or "owner" in change.sets or "checkpoint_owner" in change.sets

@@ -48,4 +48,5 @@ def _shard_of(listed: ListedShard) -> ShardNode:
         listed.is_open,
         listed.hash_key_range.starting_hash_key,
         listed.hash_key_range.ending_hash_key,
+        listed.sequence_number_range.starting_sequence_number,
     )

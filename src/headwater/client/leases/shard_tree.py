@@ -30,6 +30,8 @@ class ShardNode(NamedTuple):
     is_open: bool = True
     starting_hash_key: str | None = None
     ending_hash_key: str | None = None
+    first_sequence_number: str | None = None
+    """Below those of all its records; a listing tells it."""
 
     def lease(self, checkpoint: Checkpoint) -> Lease:
         """Its first lease."""

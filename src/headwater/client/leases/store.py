@@ -1,4 +1,4 @@
-"""What a consumer needs of a place that keeps leases: a few methods.
+"""What a consumer needs of a place that keeps leases: to open it for a stream, and a few methods then.
 
 Every implementation must give the same answers as `MemoryState`, under concurrent
 callers in other processes too where it has such; `tests/client/leases/lease_store_contract.py`
@@ -11,6 +11,7 @@ from typing import Protocol
 
 from headwater.client.calls.errors import ClientError
 from headwater.client.leases.lease import Lease, LeaseChange
+from headwater.client.leases.stream_identity import ListShards, StreamIdentity
 
 
 class StateError(ClientError):
@@ -21,14 +22,11 @@ class LeaseLost(ClientError):
     """Another worker has the shard now: what was to be written about it was not."""
 
 
-class LeaseStore(Protocol):
-    """Where the leases of one group of workers are. Failures are `ClientError`, transient or not."""
-
-    async def open(self) -> None:
-        """Make it ready for use, creating what is missing."""
+class StreamLeases(Protocol):
+    """The leases of one stream and one group of workers. Failures are `ClientError`, transient or not."""
 
     async def close(self) -> None:
-        """Let go of what `open` took; the leases stay."""
+        """Let go of what opening took; the leases stay."""
 
     async def leases(self) -> list[Lease]:
         """All leases, as they are or were a moment ago, in no order."""
@@ -47,3 +45,15 @@ class LeaseStore(Protocol):
 
     async def delete(self, lease: Lease) -> bool:
         """Remove a lease, unless it is gone or has changed."""
+
+
+class LeaseStore(Protocol):
+    """Where the leases of one group of workers are. One object may be opened by several consumers."""
+
+    async def open(self, stream: StreamIdentity, list_shards: ListShards) -> StreamLeases:
+        """The leases of one stream, apart from those of others; what is missing is created.
+
+        `list_shards` is asked when there are leases that do not name their stream. Raises `StateError`
+        when those that are there must be another stream's and cannot be kept apart, and other
+        `ClientError`s.
+        """

@@ -32,6 +32,7 @@ from headwater.client.calls.errors import (
 )
 from headwater.client.calls.kinesis_calls import KinesisCalls, PutRecordsResult
 from headwater.client.calls.retry_delay import retry_delay_s
+from headwater.client.calls.users_code import listened
 from headwater.client.producer.accumulator import UNLIMITED, RecordAccumulator
 from headwater.client.producer.aggregation import AggregatedPut, Put
 from headwater.client.producer.counters import CallReport, ProducerCounters
@@ -413,10 +414,7 @@ class ProducerCore:
             return
         size_bytes = sum(put.size_bytes for put in batch)
         report = CallReport(self._stream, len(batch), size_bytes, time.monotonic() - started_s, errors)
-        try:
-            self._on_call(report)
-        except Exception:  # noqa: BLE001  # it is the application's
-            _log.exception("the hook of a producer raised")
+        listened("the hook of a producer", self._on_call, report)
 
     def _refresh_stream_info(self) -> None:
         """Ask for the stream's record limit, and its shards when they are needed; then go on."""

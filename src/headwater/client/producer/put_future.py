@@ -11,21 +11,19 @@ It is also the record while it waits to be put: one object for each, not two.
 Rules:
 - it is completed once, by the producer; callbacks run in the thread that completes it,
   or at once when it is done already;
-- a callback that raises is logged and stops nothing else;
+- a callback that raises, whatever it is, is logged and stops nothing else (`users_code`);
 - it cannot be cancelled: the record may be on its way.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 from headwater.client.calls.kinesis_calls import PutRecordsEntry, PutRecordsResult
-
-_log = logging.getLogger("headwater.client")
+from headwater.client.calls.users_code import listened
 
 _DONE = PutRecordsEntry(b"", "")
 """In place of the record, when it is done: whoever keeps futures does not keep all data."""
@@ -130,10 +128,7 @@ class PutFuture:
                 callback = callbacks.pop(0)
             except IndexError:  # another thread took the last one
                 return
-            try:
-                callback(self)
-            except Exception:  # noqa: BLE001  # it is the application's
-                _log.exception("a callback of a put raised")
+            listened("a callback of a put", callback, self)
 
 
 def _wake(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[None]) -> None:
