@@ -44,7 +44,8 @@ class Life:
     """What one life of the stream `orders` has given out."""
 
     def __init__(self, running: RunningEngine, split: bool = False) -> None:
-        call, name = running.call, {"StreamName": "orders"}
+        call: Any = running.call
+        name = {"StreamName": "orders"}
         call("CreateStream", **name, ShardCount=1)
         running.clock.advance_ms(running.engine.settings.transition_ms)
         told = call("DescribeStreamSummary", **name)["StreamDescriptionSummary"]

@@ -33,4 +33,6 @@ def restore(path: Path, data_dir: Path) -> None:
         click.echo(printable(fault))
     if found:
         sys.exit(1)
+    for missing in app.functions_without_code(data_dir):
+        click.echo(printable(missing))
     click.echo(f"{data_dir}: all is well")

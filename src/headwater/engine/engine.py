@@ -48,7 +48,9 @@ from headwater.storage.interface import Change, Store, StoreUnavailable, StoreUn
 
 _STREAM_KEY = "stream"
 _ACCOUNT_KEY = "account"
-_SEAL_KEY = "seal-key"
+SEAL_KEY = "seal-key"
+KINDS = (_STREAM_KEY, _ACCOUNT_KEY, SEAL_KEY, NAME_KEY, REST_KEY)
+"""How the keys of an engine begin; those of others begin with something else."""
 _RETENTION_SWEEP_MS = 10_000
 
 _stream_decoder = msgspec.msgpack.Decoder(Stream)
@@ -161,7 +163,7 @@ class Engine:
             seal_key = self._random_bytes(KEY_BYTES)
             # Nobody waits for it: whatever is acknowledged later is committed after it. Should this
             # fail, the first stream brings it along, without which nothing is sealed.
-            self._unsaved = {_SEAL_KEY: seal_key}
+            self._unsaved = {SEAL_KEY: seal_key}
             self.store.commit(Change(writes=self._unsaved))
         self.iterators = Sealer(seal_key, b"iterator")
         self.pages = Sealer(seal_key, b"page")
@@ -195,9 +197,9 @@ class Engine:
             self._accounts[caller] = _HeldAccount(account, version)
         elif kind in (NAME_KEY, REST_KEY):
             self.past_streams.load(key, value)
-        elif kind == _SEAL_KEY and len(value) != KEY_BYTES:
+        elif kind == SEAL_KEY and len(value) != KEY_BYTES:
             raise ValueError(f"it has {len(value)} bytes, not {KEY_BYTES}")
-        return kind == _SEAL_KEY
+        return kind == SEAL_KEY
 
     def _reload(self) -> None:
         """Hold what the store has found, opened again, in place of what was held."""
