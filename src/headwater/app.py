@@ -28,15 +28,13 @@ from time import perf_counter
 from types import ModuleType
 from typing import IO, Any, cast
 
-import msgspec
-
 from headwater import __version__
 from headwater.api.call_rates import rated
 from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
-from headwater.beside import LARGE_BODIES, Neighbourhood, ServerContext, has_services
+from headwater.beside import LARGE_BODIES, Neighbourhood, ServerContext, has_services, lambda_checking
 from headwater.config import Config, tls_folder
-from headwater.engine.engine import Engine
+from headwater.engine.engine import KINDS, SEAL_KEY, Engine
 from headwater.engine.faults.faults import Faults
 from headwater.engine.settings import Settings
 from headwater.model.clock import AdjustableClock, Clock, SystemClock
@@ -72,7 +70,7 @@ from headwater.server.routes.metrics import metric_routes
 from headwater.server.wire_formats import WIRE_FORMATS
 from headwater.storage.interface import Post, StoreError, StoreUnreadable
 from headwater.storage.lmdb.backup_format import read_backup
-from headwater.storage.lmdb.data_file import DATA_FILE
+from headwater.storage.lmdb.data_file import DATA_FILE, FUNCTIONS_FOLDER
 from headwater.storage.lmdb.restore import restore
 from headwater.storage.lmdb.store import LmdbStore
 from headwater.storage.open_store import open_store
@@ -331,13 +329,35 @@ def check_data(data_dir: Path) -> list[str]:
 
     Nothing in it is changed. Raises `StoreError`.
     """
+    return [*_check_stored(data_dir), *functions_without_code(data_dir)]
+
+
+def _check_stored(data_dir: Path) -> list[str]:
+    """What is wrong in the data file."""
+    checking = lambda_checking()
     store = _open_closed(data_dir)
     try:
+        metadata = store.metadata()
+        unknown = [key for key in metadata if key.partition("/")[0] not in (*KINDS, *checking.KINDS)]
+        found = [f"key {key!r} is of no kind that is known" for key in unknown]
+        found += checking.check_lambda(metadata)
+        if metadata and SEAL_KEY not in metadata:
+            return [*found, "the key that seals iterators is missing"]
         engine = Engine(store, SystemClock(), Settings(), os.urandom)
-        engine.open()
-        return engine.check()
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return [f"what is known of a stream or an account cannot be read: {error}"]
+        try:
+            engine.open()
+        except StoreUnreadable as error:
+            return [*found, *store.check(), str(error)]
+        return [*found, *engine.check()]
+    finally:
+        store.close()
+
+
+def functions_without_code(data_dir: Path) -> list[str]:
+    """The functions in a data directory whose code is missing, in plain words. Raises `StoreError`."""
+    store = _open_closed(data_dir)
+    try:
+        return list(lambda_checking().without_code(store.metadata(), store.folder / FUNCTIONS_FOLDER))
     finally:
         store.close()
 
@@ -359,7 +379,7 @@ def restore_data(backup: IO[bytes], data_dir: Path) -> list[str]:
     Raises `StoreError`.
     """
     restore(backup, data_dir)
-    found = check_data(data_dir)
+    found = _check_stored(data_dir)
     if found:
         (data_dir / DATA_FILE).unlink()
     return found

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from headwater.config import Config, environment
@@ -164,6 +165,13 @@ class Neighbourhood:
         keys = list(self._server.credentials.values())
         own_account_id = self._server.config.account_id
         return next((key for key in keys if (key.account_id or own_account_id) == account_id), keys[0])
+
+
+def lambda_checking() -> ModuleType:
+    """What checks the functions and mappings of a store; servers do not need it."""
+    from headwater.lambda_ import checking  # noqa: PLC0415
+
+    return checking
 
 
 def has_services(config: Config) -> bool:

@@ -14,7 +14,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tests.simulation.shard_book import ShardBook
+from tests.simulation.shard_book import ShardBook, second_in
 
 
 @dataclass
@@ -59,6 +59,12 @@ class RecordBook:
         self._under_way: dict[str, SentRecord] = {}
         self._stored: dict[str, list[SentRecord]] = {}
         self._by_hash_key: dict[int, list[SentRecord]] = {}
+
+    @property
+    def latest_s(self) -> int:
+        """The latest second in the number of a record of the present stream."""
+        numbers = [record.number for records in self._stored.values() for record in records]
+        return max((second_in(number) for number in numbers if number), default=-1)
 
     def begin_anew(self) -> None:
         """The stream is another one now."""

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from headwater.model.hash_key import HASH_KEY_MAX
+from headwater.model.sequence_number import parse_sequence_number
 from tests.simulation.stream_rules import DAY_MS, Range
 
 
@@ -26,8 +27,10 @@ class KnownShard:
 class ShardBook:
     """The shards of one stream, from its creation on."""
 
-    def __init__(self, born_ms: int) -> None:
+    def __init__(self, born_ms: int, after_s: int = -1) -> None:
+        """All its numbers are of seconds after `after_s`."""
         self.shards: dict[str, KnownShard] = {}
+        self._after_s = after_s
         self._looked_ms = born_ms
 
     def clock_moved(self, now_ms: int) -> None:
@@ -36,6 +39,12 @@ class ShardBook:
         for known in self.shards.values():
             if known.ending_number is None:
                 known.last_open_ms = min(known.last_open_ms, now_ms)
+
+    @property
+    def latest_s(self) -> int:
+        """The latest second in a number that its shards, or those of streams before it, have shown."""
+        numbers = [n for known in self.shards.values() for n in (known.starting_number, known.ending_number)]
+        return max([self._after_s, *(second_in(number) for number in numbers if number)])
 
     def range_of(self, shard_id: str) -> Range | None:
         """The range of a shard that is not known to be closed."""
@@ -72,6 +81,7 @@ class ShardBook:
             assert not self.shards or name > max(self.shards), f"{name} appears too late"
             known = KnownShard(hash_range, parents, numbers["StartingSequenceNumber"], self._looked_ms)
             self.shards[name] = known
+            assert second_in(known.starting_number) > self._after_s, f"{name} has numbers of the last stream"
         assert known.listed, f"{name} is listed again"
         facts = (hash_range, parents, numbers["StartingSequenceNumber"])
         assert facts == (known.hash_range, known.parents, known.starting_number), f"{name} has changed"
@@ -106,6 +116,13 @@ def check_partition(ranges: list[Range]) -> None:
     assert ranges[-1][1] == HASH_KEY_MAX
     for before, after in pairwise(ranges):
         assert before[1] + 1 == after[0], f"{before} and {after} do not meet"
+
+
+def second_in(number: str) -> int:
+    """The latest second that a sequence number holds."""
+    parsed = parse_sequence_number(number)
+    assert parsed is not None, f"{number} is no sequence number"
+    return max(parsed.epoch_s, parsed.time_s)
 
 
 def hash_range_of(shard: dict[str, Any]) -> Range:

@@ -4,6 +4,8 @@ Rules:
 - a call that changes a stream is held against the rules at the moment of its effect: what is
   done must have been allowed, what is refused must have been forbidden while it was under way;
 - an answer that describes a stream must describe the reference's;
+- all numbers of a stream, and the ARNs of its consumers, are of later seconds than those of the
+  streams of its name before it;
 - a transition that is surely due must have happened, unless the store could not write or the
   server was busy; one that may be due may have happened;
 - after a crash, some of the calls that were under way may have had their effect, in some order,
@@ -42,6 +44,8 @@ class ExpectedStream:
     last_change_ended: int = -1
     gone_before_ms: int = 0
     """Records that arrived before this may be gone: they have been beyond retention at some time."""
+    consumers_s: dict[str, int] = field(default_factory=dict)
+    """The second in the ARN that a consumer's name had last."""
     listed: int = field(default=-1)
     """The step of the last listing of its shards."""
 
@@ -107,6 +111,11 @@ class StreamBook:
         after = self._after(stream, stream.candidates, [flight])
         assert after, f"{flight.operation} {flight.members} is done, though it is {stream.candidates}"
         self._become(stream, after, flight.ended)
+        if flight.operation == "RegisterStreamConsumer":
+            name = flight.members["ConsumerName"]
+            created_s = int(flight.answer["Consumer"]["ConsumerARN"].rpartition(":")[2])
+            assert created_s > stream.consumers_s.get(name, -1), f"{name} is of the same second again"
+            stream.consumers_s[name] = created_s
 
     def _check_refusal(self, flight: Flight, stream: ExpectedStream) -> None:
         expected: list[str | None] = []
@@ -135,7 +144,8 @@ class StreamBook:
         stream.states.append((step, candidates))
         now = stream.state
         if now is not None and (before is None or before.born != now.born):
-            stream.shards = ShardBook(self._server.clock.now_ms())
+            after_s = max(stream.shards.latest_s, stream.records.latest_s, *stream.consumers_s.values(), -1)
+            stream.shards = ShardBook(self._server.clock.now_ms(), after_s)
             stream.records.begin_anew()
             stream.gone_before_ms = 0
         self._expire(stream)

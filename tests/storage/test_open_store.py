@@ -153,7 +153,7 @@ class TestRefusal:
         rewrite_about(data_dir, b"version", b"1")
         if not has_lock:
             (data_dir / "lock").unlink()
-        assert_refused(data_dir, inbox, "has format version 1; this Headwater reads version 2")
+        assert_refused(data_dir, inbox, "has format version 1; this Headwater reads version 4")
 
     def test_an_unknown_format(self, data_dir: Path, inbox: Inbox) -> None:
         make(data_dir, inbox)

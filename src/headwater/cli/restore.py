@@ -18,7 +18,7 @@ def restore(path: Path, data_dir: Path) -> None:
     """Make a data directory from FILE, and check it as `headwater check` does.
 
     The directory must be empty, or not be there. Nothing is made from a file that is damaged,
-    cut short, or no backup.
+    cut short, or no backup. Functions whose code must be deployed anew are named.
     """
     from headwater import app  # noqa: PLC0415 - `--help` needs no store
 
@@ -33,4 +33,6 @@ def restore(path: Path, data_dir: Path) -> None:
         click.echo(printable(fault))
     if found:
         sys.exit(1)
+    for missing in app.functions_without_code(data_dir):
+        click.echo(printable(missing))
     click.echo(f"{data_dir}: all is well")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from headwater.engine.limits.limits import CREATING_CONSUMERS_MAX
@@ -18,6 +20,30 @@ from headwater.model.stream import Stream
 def arn_of(stream: Stream, consumer: Consumer) -> str:
     """The ARN of a consumer of the stream."""
     return consumer_arn(stream.full_name, consumer.name, consumer.created_s)
+
+
+PAST_CONSUMERS_MAX = 100
+"""So many names of consumers that are gone are remembered, those created last."""
+
+
+def created_ms(stream: Stream, name: str, now_ms: int) -> int:
+    """When a consumer of this name that is registered now is created, as its ARN has it.
+
+    That is in a later second than any of its name before, whatever the clock says.
+    """
+    past_s = stream.past_consumers_s.get(name, stream.past_consumers_rest_s)
+    return max(now_ms, stream.created_ms, (past_s + 1) * 1000)
+
+
+def remember_consumers(stream: Stream, gone: Sequence[Consumer]) -> Stream:
+    """The stream that remembers when these consumers, which it has no more, were created."""
+    if not gone:
+        return stream
+    known = {**stream.past_consumers_s, **{consumer.name: consumer.created_s for consumer in gone}}
+    newest_last = sorted(known.items(), key=lambda item: (item[1], item[0]))
+    dropped, kept = newest_last[:-PAST_CONSUMERS_MAX], newest_last[-PAST_CONSUMERS_MAX:]
+    rest_s = max(stream.past_consumers_rest_s, *(second for _, second in dropped), -1)
+    return msgspec.structs.replace(stream, past_consumers_s=dict(kept), past_consumers_rest_s=rest_s)
 
 
 def register(stream: Stream, consumer: Consumer, consumers_max: int) -> Stream:

@@ -31,11 +31,12 @@ from headwater.engine.limits.throughput_limits import StreamLimits
 from headwater.engine.metrics.log_sizes import LogSizes
 from headwater.engine.metrics.metrics import Metrics
 from headwater.engine.metrics.stream_metrics import StreamMetrics
+from headwater.engine.past_streams import NAME_KEY, REST_KEY, PastStreams
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
 from headwater.engine.routing import Routes
 from headwater.engine.settings import Settings
-from headwater.engine.stream_lifecycle import advance, begin, next_due_ms
+from headwater.engine.stream_lifecycle import advance, begin, latest_second, next_due_ms
 from headwater.engine.tokens.sealed_token import KEY_BYTES, Sealer
 from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
@@ -43,11 +44,13 @@ from headwater.model.clock import Clock
 from headwater.model.completion import Completion, drive
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
 from headwater.model.stream import SERVING, Stream
-from headwater.storage.interface import Change, Store, StoreUnavailable
+from headwater.storage.interface import Change, Store, StoreUnavailable, StoreUnreadable
 
 _STREAM_KEY = "stream"
 _ACCOUNT_KEY = "account"
-_SEAL_KEY = "seal-key"
+SEAL_KEY = "seal-key"
+KINDS = (_STREAM_KEY, _ACCOUNT_KEY, SEAL_KEY, NAME_KEY, REST_KEY)
+"""How the keys of an engine begin; those of others begin with something else."""
 _RETENTION_SWEEP_MS = 10_000
 
 _stream_decoder = msgspec.msgpack.Decoder(Stream)
@@ -137,6 +140,7 @@ class Engine:
         self.log_sizes = LogSizes()
         self._streams: dict[StreamName, LiveStream] = {}
         self._accounts: dict[Caller, _HeldAccount] = {}
+        self.past_streams = PastStreams()
         self._unsaved: dict[str, bytes] = {}
         """Metadata that the store may not hold yet."""
         self._last_arrival_ms = 0
@@ -150,13 +154,16 @@ class Engine:
         """Which streams are limited."""
 
     def open(self) -> None:
-        """Find everything that the store holds. Call once, first."""
+        """Find everything that the store holds. Call once, first.
+
+        Raises `StoreUnreadable` for what nobody could have written.
+        """
         seal_key = self._load()
         if seal_key is None:
             seal_key = self._random_bytes(KEY_BYTES)
             # Nobody waits for it: whatever is acknowledged later is committed after it. Should this
             # fail, the first stream brings it along, without which nothing is sealed.
-            self._unsaved = {_SEAL_KEY: seal_key}
+            self._unsaved = {SEAL_KEY: seal_key}
             self.store.commit(Change(writes=self._unsaved))
         self.iterators = Sealer(seal_key, b"iterator")
         self.pages = Sealer(seal_key, b"page")
@@ -166,23 +173,40 @@ class Engine:
         """Hold what the store has; returns its seal key."""
         seal_key = None
         for key, (version, value) in self.store.metadata().items():
-            kind = key.partition("/")[0]
-            if kind == _STREAM_KEY:
-                stream = _stream_decoder.decode(value)
-                self._hold(stream, version)
-                self._note_arrivals(stream)
-            elif kind == _ACCOUNT_KEY:
-                account = _account_decoder.decode(value)
-                self._accounts[Caller(account.account_id, account.region)] = _HeldAccount(account, version)
-            elif kind == _SEAL_KEY:
-                seal_key = value
+            try:
+                if self._load_value(key, version, value):
+                    seal_key = value
+            except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, ValueError) as error:
+                raise StoreUnreadable(f"The value of key {key!r} cannot be read: {error}") from error
         return seal_key
+
+    def _load_value(self, key: str, version: int, value: bytes) -> bool:
+        """Hold what one key has, if it is a key of ours; whether it is the seal's."""
+        kind = key.partition("/")[0]
+        if kind == _STREAM_KEY:
+            stream = _stream_decoder.decode(value)
+            if _key(stream.full_name) != key:
+                raise ValueError(f"it is of stream {stream.label} in {stream.region}")
+            self._hold(stream, version)
+            self._note_arrivals(stream)
+        elif kind == _ACCOUNT_KEY:
+            account = _account_decoder.decode(value)
+            caller = Caller(account.account_id, account.region)
+            if _account_key(caller) != key:
+                raise ValueError(f"it is of account {account.account_id} in {account.region}")
+            self._accounts[caller] = _HeldAccount(account, version)
+        elif kind in (NAME_KEY, REST_KEY):
+            self.past_streams.load(key, value)
+        elif kind == SEAL_KEY and len(value) != KEY_BYTES:
+            raise ValueError(f"it has {len(value)} bytes, not {KEY_BYTES}")
+        return kind == SEAL_KEY
 
     def _reload(self) -> None:
         """Hold what the store has found, opened again, in place of what was held."""
         before = dict(self._streams)
         self._streams.clear()
         self._accounts.clear()
+        self.past_streams.clear()
         self._load()
         for name in before.keys() | self._streams.keys():
             old, new = before.get(name), self._streams.get(name)
@@ -280,13 +304,18 @@ class Engine:
         """
         name = stream.full_name
         change = Change(
-            writes={**self._unsaved, _key(name): msgspec.msgpack.encode(stream)},
+            writes={
+                **self._unsaved,
+                **self.past_streams.writes_to_forget(name),
+                _key(name): msgspec.msgpack.encode(stream),
+            },
             expected={_key(name): 0},
             create_logs=[shard.log_id for shard in stream.shards],
         )
         if not await self.store.commit(change):
             raise ResourceInUseException(f"Stream {stream.label} already exists.")
         self._unsaved = {}
+        self.past_streams.forget(name)
         self._hold(stream, 1)
 
     def _hold(self, stream: Stream, version: int) -> None:
@@ -316,9 +345,14 @@ class Engine:
         if revision.stream == held.stream:
             return True
         name, version = held.stream.full_name, held.version
-        encoded = None if revision.stream is None else msgspec.msgpack.encode(revision.stream)
+        gone: dict[StreamName, int] = {}
+        if revision.stream is None:
+            gone[name] = self._latest_s(held.stream)
+            writes = {_key(name): None, **self.past_streams.writes(gone)}
+        else:
+            writes = {_key(name): msgspec.msgpack.encode(revision.stream)}
         change = Change(
-            writes={_key(name): encoded},
+            writes=writes,
             expected={_key(name): version},
             create_logs=revision.create_logs,
             seal_logs=revision.seal_logs,
@@ -330,12 +364,17 @@ class Engine:
             held.limits.forget(revision.delete_logs)
         self.log_sizes.forget(revision.delete_logs)
         if revision.stream is None:
+            self.past_streams.remember(gone)
             del self._streams[name]
             self.metrics.forget_stream(name)
         else:
             held.hold(revision.stream, version + 1)
         self._changed(name)
         return True
+
+    def _latest_s(self, stream: Stream) -> int:
+        """The latest second that anybody can have been given for the stream or its records."""
+        return max(latest_second(stream), self.arrival_ms() // 1000)
 
     # Checking
 
@@ -382,7 +421,7 @@ class Engine:
         self, caller: Caller, change: Callable[[AccountSettings], AccountSettings]
     ) -> AccountSettings:
         """Commit new settings of an account in a region and return them."""
-        key = f"{_ACCOUNT_KEY}/{caller.account_id}/{caller.region}"
+        key = _account_key(caller)
         while True:
             held = self._accounts.get(caller)
             version = held.version if held else 0
@@ -393,11 +432,13 @@ class Engine:
                 return settings
 
     async def reset(self) -> None:
-        """Forget every stream, record and setting of every account."""
+        """Forget every stream, record and setting of every account; not which seconds the streams had."""
         log_ids = [shard.log_id for held in self._streams.values() for shard in held.stream.shards]
-        keys = [_key(name) for name in self._streams]
-        keys += [f"{_ACCOUNT_KEY}/{caller.account_id}/{caller.region}" for caller in self._accounts]
-        await self.store.commit(Change(writes=dict.fromkeys(keys), delete_logs=log_ids))
+        keys = [_key(name) for name in self._streams] + [_account_key(caller) for caller in self._accounts]
+        gone = {name: self._latest_s(held.stream) for name, held in self._streams.items()}
+        writes = {**dict.fromkeys(keys), **self.past_streams.writes(gone)}
+        await self.store.commit(Change(writes=writes, delete_logs=log_ids))
+        self.past_streams.remember(gone)
         self._streams.clear()
         self._accounts.clear()
         self.enforcement.reset()
@@ -495,3 +536,7 @@ def not_found(name: StreamName) -> ResourceNotFoundException:
 
 def _key(name: StreamName) -> str:
     return "/".join((_STREAM_KEY, *name))
+
+
+def _account_key(caller: Caller) -> str:
+    return f"{_ACCOUNT_KEY}/{caller.account_id}/{caller.region}"

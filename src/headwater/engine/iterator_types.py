@@ -71,13 +71,14 @@ async def _after_sequence_number(engine: Engine, stream: Stream, shard: Shard, s
     return _clamp(engine, shard, _number_in_shard(stream, shard, start).record_index)
 
 
-async def _at_timestamp(engine: Engine, _stream: Stream, shard: Shard, start: Start) -> int:
+async def _at_timestamp(engine: Engine, stream: Stream, shard: Shard, start: Start) -> int:
     if start.timestamp_ms is None:
         raise InvalidArgumentException(
             "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. "
             "Current request has no timestamp parameter."
         )
-    now_ms = engine.now_ms()
+    # A stream may be made a little ahead of the clock, and its own creation is a time to start at.
+    now_ms = max(engine.now_ms(), stream.created_ms)
     if start.timestamp_ms > now_ms:
         raise InvalidArgumentException(
             "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "

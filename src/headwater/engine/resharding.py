@@ -29,15 +29,18 @@ _FIRST_EPOCH_LEAD_S = 2
 """A new stream's shards are created this long ago, as AWS's sequence numbers show."""
 
 
-def first_shards(shard_count: int, now_ms: int, new_log_id: NewLogId) -> tuple[Shard, ...]:
-    """The shards of a new stream: equal ranges that partition all hash keys."""
+def first_shards(shard_count: int, now_ms: int, new_log_id: NewLogId, first_s: int = 0) -> tuple[Shard, ...]:
+    """The shards of a new stream: equal ranges that partition all hash keys.
+
+    Their epoch is not before `first_s`.
+    """
     return tuple(
         Shard(
             index=index,
             log_id=new_log_id(),
             starting_hash_key=str(start),
             ending_hash_key=str(end),
-            epoch_s=now_ms // 1000 - _FIRST_EPOCH_LEAD_S,
+            epoch_s=max(now_ms // 1000 - _FIRST_EPOCH_LEAD_S, first_s),
             opened_ms=now_ms,
         )
         for index, (start, end) in enumerate(even_ranges(shard_count))
@@ -92,7 +95,7 @@ class _Resharding:
 
     def __init__(self, stream: Stream, now_ms: int, new_log_id: NewLogId) -> None:
         self._stream = stream
-        self._now_ms = now_ms
+        self._now_ms = max(now_ms, stream.created_ms)  # a stream may be made a little ahead of the clock
         self._new_log_id = new_log_id
         self._shards = {shard.index: shard for shard in stream.shards}
         self._open = sorted(stream.open_shards, key=_start)

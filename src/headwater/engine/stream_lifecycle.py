@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import msgspec
 
+from headwater.engine.consumers import remember_consumers
 from headwater.engine.resharding import NewLogId, merge, scale, split, split_evenly
 from headwater.engine.revision import Revision
 from headwater.model.consumer import Consumer
@@ -51,13 +52,22 @@ def next_due_ms(stream: Stream) -> int:
 
 def advance(stream: Stream, now_ms: int, new_log_id: NewLogId) -> Revision:
     """Apply everything that has become due."""
-    stream = msgspec.structs.replace(stream, consumers=_advance_consumers(stream.consumers, now_ms))
+    stream = _advance_consumers(stream, now_ms)
     stream, expired_logs = _expire_shards(stream, now_ms)
     if stream.transition is None or stream.transition.due_ms > now_ms:
         return Revision(stream, delete_logs=expired_logs)
     revision = _apply(stream, stream.transition.step, now_ms, new_log_id)
     active = revision.stream and msgspec.structs.replace(revision.stream, status="ACTIVE", transition=None)
     return revision._replace(stream=active, delete_logs=(*expired_logs, *revision.delete_logs))
+
+
+def latest_second(stream: Stream) -> int:
+    """The latest second in what the stream itself has given out: its shards' ends and consumers' ARNs."""
+    seconds = [stream.created_ms // 1000, stream.past_consumers_rest_s, *stream.past_consumers_s.values()]
+    seconds += [consumer.created_s for consumer in stream.consumers]
+    for shard in stream.shards:
+        seconds += [shard.epoch_s, (shard.closed_ms or 0) // 1000]
+    return max(seconds)
 
 
 def _expiry_ms(stream: Stream, shard: Shard) -> int:
@@ -94,11 +104,15 @@ def _apply(stream: Stream, step: Step, now_ms: int, new_log_id: NewLogId) -> Rev
     return applied
 
 
-def _advance_consumers(consumers: tuple[Consumer, ...], now_ms: int) -> tuple[Consumer, ...]:
-    advanced = []
-    for consumer in consumers:
+def _advance_consumers(stream: Stream, now_ms: int) -> Stream:
+    advanced: list[Consumer] = []
+    gone: list[Consumer] = []
+    for consumer in stream.consumers:
         if consumer.due_ms is None or consumer.due_ms > now_ms:
             advanced.append(consumer)
         elif consumer.status == "CREATING":
             advanced.append(msgspec.structs.replace(consumer, status="ACTIVE", due_ms=None))
-    return tuple(advanced)
+        else:
+            gone.append(consumer)
+    stream = msgspec.structs.replace(stream, consumers=tuple(advanced))
+    return remember_consumers(stream, gone)

@@ -97,6 +97,10 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     warm_throughput_mibps: int | None = None
     distribution: Distribution = "USER_PARTITION_KEY"
     consumers: tuple[Consumer, ...] = ()
+    past_consumers_s: dict[str, int] = {}
+    """When those that are gone were created, by name: the next one of a name is of a later second."""
+    past_consumers_rest_s: int = -1
+    """The latest creation of all the others that are gone."""
     policy: str | None = None
     shard_count_updates_ms: tuple[int, ...] = ()
     """When UpdateShardCount was called in the last 24 hours."""

@@ -1,5 +1,6 @@
 """CreateStream: a new stream, CREATING at first, with its shards.
 
+A stream begins in a later second than anything that the last one of its name has given out.
 An on-demand stream begins with four shards, whatever `ShardCount` says; a
 provisioned one without a `ShardCount`, too.
 """
@@ -44,15 +45,16 @@ async def create_stream(engine: Engine, caller: Caller, request: requests.Create
     shard_count = _shard_count(engine, caller, mode, request)
     _check_limits(engine, caller, streams, mode, shard_count)
     tags = add_tags({}, request.Tags or {}, f"stream {label}")
-    now_ms = engine.now_ms()
+    now_ms, first_s = engine.now_ms(), engine.past_streams.first_s(name)
+    created_ms = max(now_ms, first_s * 1000)
     stream = Stream(
         account_id=caller.account_id,
         region=caller.region,
         name=name.name,
-        created_ms=now_ms,
+        created_ms=created_ms,
         status="CREATING",
         mode=mode,
-        shards=first_shards(shard_count, now_ms, engine.new_log_id),
+        shards=first_shards(shard_count, created_ms, engine.new_log_id, first_s),
         next_shard_index=shard_count,
         tags=tags,
         max_record_size_kib=request.MaxRecordSizeInKiB or 1024,

@@ -15,10 +15,21 @@ from headwater.engine.engine import Engine
 from headwater.lambda_.functions.function import Function, FunctionId
 from headwater.model.completion import Completion
 from headwater.server.asyncio_bridge import finished
-from headwater.storage.interface import Change, StoreUnavailable
+from headwater.storage.interface import Change, StoreUnavailable, StoreUnreadable
 
-_KEY = "lambda-function"
+FUNCTION_KEY = "lambda-function"
 _decoder = msgspec.msgpack.Decoder(Function)
+
+
+def decode_function(key: str, value: bytes) -> Function:
+    """The function that a key has. Raises `StoreUnreadable`."""
+    try:
+        function = _decoder.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreUnreadable(f"The function of key {key!r} cannot be read: {error}") from error
+    if _key(function.id) != key:
+        raise StoreUnreadable(f"The function of key {key!r} is another one: {function.id.arn}")
+    return function
 
 
 class FunctionStore:
@@ -29,10 +40,10 @@ class FunctionStore:
         self._functions: dict[FunctionId, Function] = {}
 
     def open(self) -> None:
-        """Find everything that the store holds. Call once, first."""
+        """Find everything that the store holds. Call once, first. Raises `StoreUnreadable`."""
         for key, (_, value) in self._store.metadata().items():
-            if key.startswith(_KEY + "/"):
-                function = _decoder.decode(value)
+            if key.startswith(FUNCTION_KEY + "/"):
+                function = decode_function(key, value)
                 self._functions[function.id] = function
 
     def functions(self) -> list[Function]:
@@ -81,4 +92,4 @@ async def _committed(commit: Completion[bool]) -> None:
 
 
 def _key(key: FunctionId) -> str:
-    return "/".join((_KEY, *key))
+    return "/".join((FUNCTION_KEY, *key))

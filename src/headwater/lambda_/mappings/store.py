@@ -23,10 +23,10 @@ from headwater.engine.engine import Engine
 from headwater.lambda_.mappings.mapping import Mapping
 from headwater.lambda_.mappings.tumbling_window import WindowState
 from headwater.model.completion import Completion, drive
-from headwater.storage.interface import Change, StoreUnavailable
+from headwater.storage.interface import Change, StoreUnavailable, StoreUnreadable
 
-_MAPPING_KEY = "lambda-mapping"
-_PROGRESS_KEY = "lambda-progress"
+MAPPING_KEY = "lambda-mapping"
+PROGRESS_KEY = "lambda-progress"
 
 
 class LaneProgress(msgspec.Struct, frozen=True):
@@ -55,6 +55,26 @@ _mapping_decoder = msgspec.msgpack.Decoder(Mapping)
 _progress_decoder = msgspec.msgpack.Decoder(ShardProgress)
 
 
+def decode_mapping(key: str, value: bytes) -> Mapping:
+    """The mapping that a key has. Raises `StoreUnreadable`."""
+    try:
+        mapping = _mapping_decoder.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreUnreadable(f"The event source mapping of key {key!r} cannot be read: {error}") from error
+    if _mapping_key(mapping.uuid) != key:
+        raise StoreUnreadable(f"The event source mapping of key {key!r} is another one: {mapping.uuid}")
+    return mapping
+
+
+def decode_progress(key: str, value: bytes) -> tuple[str, int, ShardProgress]:
+    """Mapping, log and progress of a key. Raises `StoreUnreadable`."""
+    uuid, _, log_id = key.partition("/")[2].partition("/")
+    try:
+        return uuid, int(log_id), _progress_decoder.decode(value)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise StoreUnreadable(f"The progress of key {key!r} cannot be read: {error}") from error
+
+
 class MappingStore:
     """The mappings of all accounts and regions."""
 
@@ -67,14 +87,14 @@ class MappingStore:
         """Progress that is being written; `True`: it has changed since, write it again."""
 
     def open(self) -> None:
-        """Find everything that the store holds. Call once, first."""
+        """Find everything that the store holds. Call once, first. Raises `StoreUnreadable`."""
         for key, (_, value) in self._store.metadata().items():
             kind, _, rest = key.partition("/")
-            if kind == _MAPPING_KEY:
-                self._mappings[rest] = _mapping_decoder.decode(value)
-            elif kind == _PROGRESS_KEY:
-                uuid, _, log_id = rest.partition("/")
-                self._progress.setdefault(uuid, {})[int(log_id)] = _progress_decoder.decode(value)
+            if kind == MAPPING_KEY:
+                self._mappings[rest] = decode_mapping(key, value)
+            elif kind == PROGRESS_KEY:
+                uuid, log_id, progress = decode_progress(key, value)
+                self._progress.setdefault(uuid, {})[log_id] = progress
 
     def mappings(self) -> list[Mapping]:
         """Every mapping, as it was written last."""
@@ -188,8 +208,8 @@ async def _committed(commit: Completion[bool]) -> None:
 
 
 def _mapping_key(uuid: str) -> str:
-    return f"{_MAPPING_KEY}/{uuid}"
+    return f"{MAPPING_KEY}/{uuid}"
 
 
 def _progress_key(uuid: str, log_id: int) -> str:
-    return f"{_PROGRESS_KEY}/{uuid}/{log_id}"
+    return f"{PROGRESS_KEY}/{uuid}/{log_id}"

@@ -47,13 +47,8 @@ class StoreCopy:
         self._file = file
         self._on_close = on_close
         self._writer = BackupWriter()
-        self._first = [
-            BackupEntry(METADATA, metadata_key(key), pack_metadata(value)) for key, value in metadata.items()
-        ]
-        self._first += [
-            BackupEntry(LOGS, log_key(log_id), pack_row(LogRow(*extent, deleted=False)))
-            for log_id, extent in extents.items()
-        ]
+        self._first = [_metadata_entry(metadata_key(key), value) for key, value in metadata.items()]
+        self._first += [_log_entry(log_key(log_id), extent) for log_id, extent in extents.items()]
         kept = [(log_id, extent) for log_id, extent in extents.items() if extent.first < extent.next]
         self._left = sorted(kept, reverse=True)
         """The logs whose records are not copied, or not all, the next one last."""
@@ -111,3 +106,11 @@ class StoreCopy:
         if position < extent.next:
             self._left.append((log_id, extent._replace(first=position)))
         return room - taken - 1
+
+
+def _metadata_entry(key: bytes, value: Metadata) -> BackupEntry:
+    return BackupEntry(METADATA, key, pack_metadata(key, value))
+
+
+def _log_entry(key: bytes, extent: Extent) -> BackupEntry:
+    return BackupEntry(LOGS, key, pack_row(key, LogRow(*extent, deleted=False)))

@@ -22,10 +22,17 @@ from struct import Struct
 from typing import IO, NamedTuple
 
 from headwater.storage.interface import StoreUnreadable
-from headwater.storage.lmdb.record_format import FORMAT_VERSION, TABLE_NAMES
+from headwater.storage.lmdb.record_format import (
+    FORMAT_VERSION,
+    FORMAT_VERSION_WITHOUT_CHECKSUMS,
+    TABLE_NAMES,
+    with_checksum,
+)
 
 BACKUP_VERSION = 1
 RECORDS, LOGS, METADATA = range(len(TABLE_NAMES))
+OLD_VERSIONS = (BACKUP_VERSION, FORMAT_VERSION_WITHOUT_CHECKSUMS)
+KNOWN_VERSIONS = ((BACKUP_VERSION, FORMAT_VERSION), OLD_VERSIONS)
 _NAME = b"headwater-backup\n"
 _VERSIONS = Struct(">HH")
 _ENTRY = Struct(">BHI")
@@ -84,7 +91,7 @@ def read_backup(file: IO[bytes]) -> Iterator[BackupEntry]:
     if len(head) < len(_NAME) + _VERSIONS.size or not head.startswith(_NAME):
         raise BackupUnreadable("this is no backup of Headwater")
     versions = _VERSIONS.unpack_from(head, len(_NAME))
-    if versions != (BACKUP_VERSION, FORMAT_VERSION):
+    if versions not in KNOWN_VERSIONS:
         raise BackupUnreadable(
             f"the backup has format version {versions[0]} of data of version {versions[1]};"
             f" this Headwater reads {BACKUP_VERSION} of {FORMAT_VERSION}"
@@ -101,8 +108,15 @@ def read_backup(file: IO[bytes]) -> Iterator[BackupEntry]:
         digest.update(entry_head)
         digest.update(key)
         digest.update(value)
-        yield BackupEntry(table, key, value)
+        yield _present(BackupEntry(table, key, value), versions)
     if (key_bytes, value_bytes) != (0, digest.digest_size) or take(value_bytes) != digest.digest():
         raise BackupUnreadable("the backup is damaged: it does not match its checksum")
     if file.read(1):
         raise BackupUnreadable("the backup is damaged: something follows its end")
+
+
+def _present(entry: BackupEntry, versions: tuple[int, ...]) -> BackupEntry:
+    """The entry as the present version of the store has it."""
+    if versions == OLD_VERSIONS and entry.table != RECORDS:
+        return entry._replace(value=with_checksum(entry.key, entry.value))
+    return entry

@@ -44,14 +44,15 @@ def check(file: LmdbFile, known: Loaded) -> list[str]:
     try:
         for part in (_check_metadata, _check_rows, _check_records):
             found.extend(part(file, known))
-    except (lmdb.Error, struct.error, UnicodeDecodeError) as error:
+    except (lmdb.Error, struct.error, ValueError) as error:
         found.append(f"{file.path} cannot be read to its end: {error}")
     return found
 
 
 def _check_metadata(file: LmdbFile, known: Loaded) -> Iterator[str]:
     stored = {
-        key.decode(): unpack_metadata(value) for key, value in file.snapshot().cursor(file.tables.metadata)
+        key.decode(): unpack_metadata(key, value)
+        for key, value in file.snapshot().cursor(file.tables.metadata)
     }
     for key in sorted(stored.keys() | known.metadata.keys()):
         if stored.get(key) != known.metadata.get(key):
@@ -64,7 +65,7 @@ def _check_metadata(file: LmdbFile, known: Loaded) -> Iterator[str]:
 def _check_rows(file: LmdbFile, known: Loaded) -> Iterator[str]:
     rowless = known.extents.keys() | known.backlog.keys()
     for key, value in file.snapshot().cursor(file.tables.logs):
-        log_id, row = split_log_key(key)[0], unpack_row(value)
+        log_id, row = split_log_key(key)[0], unpack_row(key, value)
         rowless.discard(log_id)
         extent = known.extents.get(log_id)
         if row.deleted or extent is None:

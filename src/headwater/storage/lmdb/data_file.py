@@ -18,7 +18,13 @@ from pathlib import Path
 import lmdb
 
 from headwater.storage.interface import StoreUnreadable
-from headwater.storage.lmdb.record_format import FORMAT_NAME, FORMAT_VERSION, TABLE_NAMES
+from headwater.storage.lmdb.record_format import (
+    FORMAT_NAME,
+    FORMAT_VERSION,
+    FORMAT_VERSION_WITHOUT_CHECKSUMS,
+    TABLE_NAMES,
+    with_checksum,
+)
 
 DATA_FILE = "data.mdb"
 FUNCTIONS_FOLDER = "functions"
@@ -26,6 +32,10 @@ FUNCTIONS_FOLDER = "functions"
 NEW_DATA_FILE = "new.mdb"
 """A data file still being made; worthless when found at start."""
 MAX_DATABASES = len(TABLE_NAMES) + 1
+
+VERSION_BYTES = str(FORMAT_VERSION).encode()
+OLD_VERSION_BYTES = str(FORMAT_VERSION_WITHOUT_CHECKSUMS).encode()
+KNOWN_VERSIONS = (VERSION_BYTES, OLD_VERSION_BYTES)
 
 EMPTY_MAP_BYTES = 1024 * 1024
 _TAIL_PAGES = 64
@@ -88,6 +98,19 @@ def recognise(folder: Path) -> None:
         environment.close()
 
 
+def add_checksums(environment: lmdb.Environment) -> None:
+    """Rewrite a file of the version without checksums, in one commit. Raises `lmdb.Error`."""
+    about = environment.open_db(b"about", create=False)
+    tables = [environment.open_db(name, create=False) for name in (b"logs", b"metadata")]
+    with environment.begin(write=True) as transaction:
+        if transaction.get(b"version", db=about) != OLD_VERSION_BYTES:
+            return
+        for table in tables:
+            for key, value in list(transaction.cursor(table)):
+                transaction.put(key, with_checksum(key, value), db=table)
+        transaction.put(b"version", VERSION_BYTES, db=about)
+
+
 def fill_tail(environment: lmdb.Environment, path: Path) -> None:
     """Give the file its counted length, so that no page of the map lies beyond its end."""
     missing = _missing_bytes(environment, path)
@@ -117,7 +140,7 @@ def _require_known_format(environment: lmdb.Environment, path: Path) -> None:
         raise StoreUnreadable(f"{path} is damaged or not a data file of Headwater: {error}") from error
     if name != FORMAT_NAME:
         raise StoreUnreadable(f"{path} is not a data file of Headwater.")
-    if version != str(FORMAT_VERSION).encode():
+    if version not in KNOWN_VERSIONS:
         raise StoreUnreadable(
             f"{path} has format version {version.decode(errors='replace')};"
             f" this Headwater reads version {FORMAT_VERSION}."

@@ -21,7 +21,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 import lmdb
 
 from headwater.storage.interface import StoreUnreadable
-from headwater.storage.lmdb.data_file import DATA_FILE, MAX_DATABASES, fill_tail, recognise
+from headwater.storage.lmdb.data_file import DATA_FILE, MAX_DATABASES, add_checksums, fill_tail, recognise
 from headwater.storage.lmdb.record_format import FORMAT_NAME, TABLE_NAMES
 
 Transaction: TypeAlias = "lmdb.Transaction[bytes]"
@@ -79,11 +79,22 @@ class LmdbFile:
             raise StoreUnreadable(f"{self.path} cannot be opened: {error}") from error
         try:
             fill_tail(self._environment, self.path)
+            self._add_checksums()
             self.tables = Tables(*(self._environment.open_db(name, create=False) for name in TABLE_NAMES))
         except (lmdb.Error, OSError) as error:
             self._environment.close()
             raise StoreUnreadable(f"{self.path} cannot be opened: {error}") from error
         self._map_bytes: int = self._environment.info()["map_size"]
+
+    def _add_checksums(self) -> None:
+        """Bring a file of the older version up to this one, with more room if need be."""
+        while True:
+            try:
+                add_checksums(self._environment)
+            except lmdb.MapFullError:
+                self._environment.set_mapsize(2 * self._environment.info()["map_size"])
+            else:
+                return
 
     def snapshot(self) -> Transaction:
         """The committed state, for reading. Kept until `end_snapshot`."""

@@ -115,12 +115,14 @@ class Group:
         for log_id in self.rows:
             extent = self.extents[log_id]
             row = DELETED_ROW if extent is None else LogRow(*extent, deleted=False)
-            transaction.put(log_key(log_id), pack_row(row), db=tables.logs)
+            key_bytes = log_key(log_id)
+            transaction.put(key_bytes, pack_row(key_bytes, row), db=tables.logs)
         for key, value in self.metadata.items():
+            key_bytes = metadata_key(key)
             if value is None:
-                transaction.delete(metadata_key(key), db=tables.metadata)
+                transaction.delete(key_bytes, db=tables.metadata)
             else:
-                transaction.put(metadata_key(key), pack_metadata(value), db=tables.metadata)
+                transaction.put(key_bytes, pack_metadata(key_bytes, value), db=tables.metadata)
 
     def _blocks(self) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values of the new records."""

@@ -14,6 +14,7 @@ from headwater.storage.interface import Extent, Metadata, StoreUnreadable
 from headwater.storage.lmdb.file import LmdbFile
 from headwater.storage.lmdb.record_format import (
     MAX_POSITION,
+    Damaged,
     LogRow,
     block_head,
     record_key,
@@ -22,6 +23,9 @@ from headwater.storage.lmdb.record_format import (
     unpack_metadata,
     unpack_row,
 )
+
+NAMED_MAX = 20
+"""So many damaged values are named."""
 
 
 class Loaded(NamedTuple):
@@ -36,15 +40,27 @@ class Loaded(NamedTuple):
 def load(file: LmdbFile) -> Loaded:
     """Read it. Raises `StoreUnreadable` for a damaged file."""
     loaded = Loaded({}, {}, {})
+    damaged: list[str] = []
     try:
         reading, tables = file.snapshot(), file.tables
         for key, value in reading.cursor(tables.metadata):
-            loaded.metadata[key.decode()] = unpack_metadata(value)
+            try:
+                loaded.metadata[key.decode()] = unpack_metadata(key, value)
+            except (Damaged, struct.error) as error:
+                damaged.append(f"the value of key {key.decode(errors='replace')!r}: {error}")
         cursor = reading.cursor(tables.records)
         for key, value in reading.cursor(tables.logs):
-            _load_log(split_log_key(key)[0], unpack_row(value), cursor, loaded)
+            try:
+                row = unpack_row(key, value)
+            except (Damaged, struct.error) as error:
+                damaged.append(f"the row of log {key.hex()}: {error}")
+            else:
+                _load_log(split_log_key(key)[0], row, cursor, loaded)
     except (lmdb.Error, struct.error, UnicodeDecodeError) as error:
         raise StoreUnreadable(f"{file.path} is damaged: {error}") from error
+    if damaged:
+        more = f"; and {len(damaged) - NAMED_MAX} more" if len(damaged) > NAMED_MAX else ""
+        raise StoreUnreadable(f"{file.path} is damaged: {'; '.join(damaged[:NAMED_MAX])}{more}")
     return loaded
 
 

@@ -3,12 +3,15 @@
 | table    | key                                 | value                                             |
 | -------- | ----------------------------------- | ------------------------------------------------- |
 | records  | log id, first position (u64 each)   | a block: see below                                |
-| logs     | log id (u64)                        | first, next, last_time_ms (u64 each), flags (u8)  |
-| metadata | the key in UTF-8                    | version (u64), value                              |
+| logs     | log id (u64)                        | first, next, last_time_ms (u64 each), flags (u8), |
+|          |                                     | checksum (u32)                                    |
+| metadata | the key in UTF-8                    | version (u64), value, checksum (u32)              |
 | about    | `format`, `version`                 | `headwater-store`, a decimal number               |
 
 All numbers are big-endian, so that the order of bytes is the order of positions.
-A change of anything here is a new `FORMAT_VERSION`.
+A change of anything here is a new `FORMAT_VERSION`. In version 2, which is still read and
+then rewritten, logs and metadata had no checksum. A checksum is the CRC-32 of the key and of
+everything else in the value.
 
 A block holds records of one log that follow one another, arrived at the same time
 and were committed together: a file that has an entry for each of many small records
@@ -16,7 +19,7 @@ spends most of its time and a third of its space on the entries. It is
 
     checksum (u32) · count (u32) · time_ms (u64) · the length of each payload (u32 each) · the payloads
 
-where the checksum is the CRC-32 of the key and of everything after the checksum.
+and begins with its checksum.
 
 `next` and `last_time_ms` of a row are those of its last write; a record that lies
 later than the row corrects them. So an append writes records and nothing else.
@@ -35,7 +38,9 @@ from headwater.model.record import Payload
 from headwater.storage.interface import Metadata
 
 FORMAT_NAME = b"headwater-store"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 4
+"""Not 3: a single flipped bit would make a 2 of it, and let damage pass unchecked."""
+FORMAT_VERSION_WITHOUT_CHECKSUMS = 2
 
 TABLE_NAMES = (b"records", b"logs", b"metadata")
 """Each a named database of the file; `about` is a fourth."""
@@ -131,25 +136,43 @@ def is_intact(key: bytes, block: bytes) -> bool:
     return len(block) == size and checksum == crc32(memoryview(block)[_CHECKSUM.size :], crc32(key))
 
 
-def pack_row(row: LogRow) -> bytes:
+class Damaged(ValueError):
+    """A value that is not, to the last bit, what was stored under its key."""
+
+
+def with_checksum(key: bytes, value: bytes) -> bytes:
+    """The value of a key as it is stored."""
+    return value + _pack_checksum(crc32(value, crc32(key)))
+
+
+def without_checksum(key: bytes, stored: bytes) -> bytes:
+    """What was given to `with_checksum`. Raises `Damaged`."""
+    value, checksum = stored[: -_CHECKSUM.size], stored[-_CHECKSUM.size :]
+    if checksum != _pack_checksum(crc32(value, crc32(key))):
+        raise Damaged("it does not match its checksum")
+    return value
+
+
+def pack_row(key: bytes, row: LogRow) -> bytes:
     """A row of the table `logs`."""
     flags = (_SEALED if row.sealed else 0) | (_DELETED if row.deleted else 0)
-    return _ROW.pack(row.first, row.next, row.last_time_ms, flags)
+    return with_checksum(key, _ROW.pack(row.first, row.next, row.last_time_ms, flags))
 
 
-def unpack_row(value: bytes) -> LogRow:
-    """Read a row back. Raises `struct.error` when it is not one."""
-    first, next_position, last_time_ms, flags = _ROW.unpack(value)
+def unpack_row(key: bytes, value: bytes) -> LogRow:
+    """Read a row back. Raises `Damaged`, and `struct.error` when it is not one."""
+    first, next_position, last_time_ms, flags = _ROW.unpack(without_checksum(key, value))
     return LogRow(first, next_position, last_time_ms, bool(flags & _SEALED), bool(flags & _DELETED))
 
 
-def pack_metadata(metadata: Metadata) -> bytes:
+def pack_metadata(key: bytes, metadata: Metadata) -> bytes:
     """A row of the table `metadata`."""
-    return _VERSION.pack(metadata.version) + metadata.value
+    return with_checksum(key, _VERSION.pack(metadata.version) + metadata.value)
 
 
-def unpack_metadata(value: bytes) -> Metadata:
-    """Read a row back. Raises `struct.error` when it is not one."""
+def unpack_metadata(key: bytes, stored: bytes) -> Metadata:
+    """Read a row back. Raises `Damaged`, and `struct.error` when it is not one."""
+    value = without_checksum(key, stored)
     return Metadata(_VERSION.unpack_from(value)[0], value[_VERSION.size :])
 
 
