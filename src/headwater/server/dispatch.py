@@ -2,8 +2,8 @@
 
 The order, as seen at AWS, with what a local server adds (own routes, foreign pages):
 
-    foreign name → page that is not trusted → preflight → own route → neighbouring service → method → empty body
-    → content type → body parses → `application/json` goes no further → operation known
+    foreign name → page that is not trusted → preflight → own route → neighbouring service → method
+    → empty body → content type → body parses → `application/json` goes no further → operation known
     → authentication → types and constraints → the operation itself
 
 The body is parsed once when all is well, by `accept`, which comes last. So the
@@ -232,7 +232,7 @@ class Dispatch:
         return False
 
     def _is_for_streams(self, request: HttpRequest, is_preflight: bool) -> bool:
-        """Whether a request is, or asks for, a call of one of the API's operations, and can be nothing else."""
+        """Whether a request is, or asks for, a call of one of the API's operations and nothing else."""
         if is_preflight:
             return request.path == API_PATH
         is_operation = request.headers.get(b"x-amz-target", b"") in self._operations

@@ -1,4 +1,4 @@
-"""What browsers are told about answers that are not an operation's: they are data, and not pages of the server.
+"""What browsers are told of answers that are not an operation's: they are data, not pages of the server.
 
 What a neighbouring service gives out may be anybody's, an HTML page in a bucket say, and it
 comes from the origin on which the server's own pages live. In a sandbox it is of no origin:

@@ -48,6 +48,8 @@ from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW
 PIPELINED_REQUESTS = 16
 NAMES_REMEMBERED = 256
 NAMES_REMEMBERED_BYTES = 2048
+FEED_BYTES = 256 * 1024
+"""At most so much is parsed before its pieces are gathered."""
 UNREAD = b""
 """Stands for the name of a header that nobody reads."""
 LINGER_S = 2.0
@@ -96,16 +98,26 @@ class RequestReader:
         self._headers: dict[bytes, bytes] = {}
         self._sent_headers: dict[bytes, bytes] = {}
         """As they come; after the head, those that follow the body."""
-        self._target: list[bytes] = []
-        self._body: list[bytes] = []
+        self._target = bytearray()
+        self._pieces: list[bytes] = []
+        """Of the body, in the bytes that are read now: what comes with its head stays in one piece."""
+        self._gathered = bytearray()
+        """Of the body, what came before. A piece of two bytes would cost thirty times its size."""
         # What the parser calls; it looks once, when it is made.
-        self.on_url = self._target.append
+        self.on_url = self._target.extend
         self.on_header = self._sent_headers.__setitem__ if headers_kept is not None else self._join_header
-        self.on_body = self._body.append
+        self.on_body = self._pieces.append
         self._parser: Any = httptools.HttpRequestParser(self)
 
     def feed(self, data: bytes) -> None:
         """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
+        if len(data) <= FEED_BYTES:
+            self._feed(data)
+            return
+        for start in range(0, len(data), FEED_BYTES):
+            self._feed(data[start : start + FEED_BYTES])
+
+    def _feed(self, data: bytes) -> None:
         if self.refusal is not None:
             return
         head_goes_on = self._in_head
@@ -115,7 +127,7 @@ class RequestReader:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             rest = data[upgrade.args[0] :]
-            self.feed(self._without_upgrade() + rest)
+            self._feed(self._without_upgrade() + rest)
         except httptools.HttpParserError:
             # Also what a callback below raises; it has then left its own refusal.
             self.refusal = self.refusal or MALFORMED
@@ -125,6 +137,7 @@ class RequestReader:
             elif self._unfinished_head_bytes > self._limits.header_bytes:
                 self.refusal = self.refusal or self._limits.header_too_large()
         elif self.reading:
+            self._gather()
             self.refusal = self.refusal or self._refusal_of_rest()
         if self.refusal is not None:
             self.give_up(self.refusal)
@@ -155,7 +168,8 @@ class RequestReader:
         """A request begins."""
         self._target.clear()
         self._sent_headers.clear()
-        self._body.clear()
+        self._pieces.clear()
+        self._gathered.clear()
         self.reading = self._in_head = True
 
     def on_headers_complete(self) -> None:
@@ -164,7 +178,7 @@ class RequestReader:
         sent, names = self._sent_headers, self._names
         if len(sent) > HEADER_COUNT_LIMIT or (
             self._unfinished_head_bytes > self._limits.header_bytes
-            and sum(map(len, (*self._target, *sent, *sent.values()))) > self._limits.header_bytes
+            and len(self._target) + sum(map(len, (*sent, *sent.values()))) > self._limits.header_bytes
         ):
             self._refuse(self._limits.header_too_large())
         self._unfinished_head_bytes = 0
@@ -186,16 +200,18 @@ class RequestReader:
     def on_message_complete(self) -> None:
         """The request is whole."""
         self.reading = self.continue_wanted = False
-        target, parts, parser = self._target, self._body, self._parser
-        if len(parts) > 1 and not self._is_body_within_limit():
-            self._refuse(self._body_too_large())
+        pieces, parser = self._pieces, self._parser
+        if self._gathered or len(pieces) > 1:
+            self._gather()
+            if not self._is_body_within_limit():
+                self._refuse(self._body_too_large())
         method = parser.get_method()
         # After CONNECT a client believes itself in a tunnel.
         stays_open = parser.should_keep_alive() and method != b"CONNECT"
-        whole_target = target[0] if len(target) == 1 else b"".join(target)
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
-        request = _new_request(HttpRequest, (method, whole_target, self._headers, body))
-        parts.clear()  # an idle connection must not hold a large body
+        body = pieces[0] if len(pieces) == 1 else bytes(self._gathered)
+        request = _new_request(HttpRequest, (method, bytes(self._target), self._headers, body))
+        pieces.clear()  # an idle connection must not hold a large body
+        self._gathered.clear()
         self.ready.append((request, stays_open))
 
     def _join_header(self, name: bytes, value: bytes) -> None:
@@ -205,14 +221,18 @@ class RequestReader:
 
     def unfinished_bytes(self) -> int:
         """Of the body that is being read."""
-        return sum(map(len, self._body))
+        return len(self._gathered) + sum(map(len, self._pieces))
+
+    def _gather(self) -> None:
+        self._gathered += b"".join(self._pieces)
+        self._pieces.clear()
 
     def _is_body_within_limit(self) -> bool:
         size = self.unfinished_bytes()
         return size <= self._limits.body_bytes or size <= self._body_limit_bytes()
 
     def _body_limit_bytes(self) -> int:
-        return self._limits.body_bytes_of(b"".join(self._target), self._headers)
+        return self._limits.body_bytes_of(bytes(self._target), self._headers)
 
     def _body_too_large(self) -> Refusal:
         return self._limits.body_too_large(self._body_limit_bytes())
