@@ -185,7 +185,6 @@ def test_a_page_of_another_port_or_name_changes_nothing_and_learns_nothing(
 def test_the_same_page_does_all_that_where_it_is_trusted(browser: Browser, tmp_path: Path) -> None:
     """So the test above would see it."""
     with foreign_site() as port, victim(tmp_path, "--allow-origin", "*") as server:
-        before = server.state()
         learned = attacked(
             browser, f"http://foreign.example:{port}", server.url, PATHS[:-1]
         )  # that has no end
