@@ -3,7 +3,7 @@
 
 const [server, paths, forms, redirect] = given;
 const learned = [];
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 3000;
 
 function within(promise) {
   return Promise.race([promise, new Promise(resolve => setTimeout(resolve, PATIENCE_MS))]);

@@ -30,6 +30,7 @@ from typing import Any, cast
 
 import httptools
 
+from headwater.server.http.body_buffer import BodyBuffer
 from headwater.server.http.connections import GOODBYE_S, Buffered, OpenConnections
 from headwater.server.http.exchange import (
     HEADERS_READ,
@@ -48,8 +49,7 @@ from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW
 PIPELINED_REQUESTS = 16
 NAMES_REMEMBERED = 256
 NAMES_REMEMBERED_BYTES = 2048
-FEED_BYTES = 256 * 1024
-"""At most so much is parsed before its pieces are gathered."""
+FEED_BYTES = 256 * 1024  # so much is parsed at once; then the body's pieces are gathered
 UNREAD = b""
 """Stands for the name of a header that nobody reads."""
 LINGER_S = 2.0
@@ -99,21 +99,15 @@ class RequestReader:
         self._sent_headers: dict[bytes, bytes] = {}
         """As they come; after the head, those that follow the body."""
         self._target = bytearray()
-        self._pieces: list[bytes] = []
-        """Of the body, in the bytes that are read now: what comes with its head stays in one piece."""
-        self._gathered = bytearray()
-        """Of the body, what came before. A piece of two bytes would cost thirty times its size."""
+        self._body = BodyBuffer()
         # What the parser calls; it looks once, when it is made.
         self.on_url = self._target.extend
         self.on_header = self._sent_headers.__setitem__ if headers_kept is not None else self._join_header
-        self.on_body = self._pieces.append
+        self.on_body = self._body.add
         self._parser: Any = httptools.HttpRequestParser(self)
 
     def feed(self, data: bytes) -> None:
         """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
-        if len(data) <= FEED_BYTES:
-            self._feed(data)
-            return
         for start in range(0, len(data), FEED_BYTES):
             self._feed(data[start : start + FEED_BYTES])
 
@@ -137,7 +131,7 @@ class RequestReader:
             elif self._unfinished_head_bytes > self._limits.header_bytes:
                 self.refusal = self.refusal or self._limits.header_too_large()
         elif self.reading:
-            self._gather()
+            self._body.gather()
             self.refusal = self.refusal or self._refusal_of_rest()
         if self.refusal is not None:
             self.give_up(self.refusal)
@@ -168,8 +162,7 @@ class RequestReader:
         """A request begins."""
         self._target.clear()
         self._sent_headers.clear()
-        self._pieces.clear()
-        self._gathered.clear()
+        self._body.clear()
         self.reading = self._in_head = True
 
     def on_headers_complete(self) -> None:
@@ -200,18 +193,13 @@ class RequestReader:
     def on_message_complete(self) -> None:
         """The request is whole."""
         self.reading = self.continue_wanted = False
-        pieces, parser = self._pieces, self._parser
-        if self._gathered or len(pieces) > 1:
-            self._gather()
-            if not self._is_body_within_limit():
-                self._refuse(self._body_too_large())
+        parser = self._parser
+        if self._body.is_in_pieces() and not self._is_body_within_limit():
+            self._refuse(self._body_too_large())
         method = parser.get_method()
         # After CONNECT a client believes itself in a tunnel.
         stays_open = parser.should_keep_alive() and method != b"CONNECT"
-        body = pieces[0] if len(pieces) == 1 else bytes(self._gathered)
-        request = _new_request(HttpRequest, (method, bytes(self._target), self._headers, body))
-        pieces.clear()  # an idle connection must not hold a large body
-        self._gathered.clear()
+        request = _new_request(HttpRequest, (method, bytes(self._target), self._headers, self._body.take()))
         self.ready.append((request, stays_open))
 
     def _join_header(self, name: bytes, value: bytes) -> None:
@@ -221,11 +209,7 @@ class RequestReader:
 
     def unfinished_bytes(self) -> int:
         """Of the body that is being read."""
-        return len(self._gathered) + sum(map(len, self._pieces))
-
-    def _gather(self) -> None:
-        self._gathered += b"".join(self._pieces)
-        self._pieces.clear()
+        return self._body.size()
 
     def _is_body_within_limit(self) -> bool:
         size = self.unfinished_bytes()
