@@ -27,9 +27,10 @@ test-on:
 test-long: $(VENV)/installed-test
 	@$(BIN)/python -m pytest -m long
 
-# Each client is installed by its own package manager; what is missing here is named and left out.
+# Each client is installed by its own package manager, the browser by scripts/install_chromium.sh; what is missing
+# here is named and left out.
 test-clients: $(VENV)/installed-test
-	@$(BIN)/python -m pytest -m clients tests/clients
+	@$(BIN)/python -m pytest -m clients tests/clients tests/browser
 
 # The CDK and Terraform, as far as they are here. HEADWATER_TEST_TERRAFORM_MIRROR names a folder with the provider.
 test-infrastructure: $(VENV)/installed-test

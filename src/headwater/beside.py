@@ -88,17 +88,17 @@ class Neighbourhood:
         return self.lambda_.metrics()
 
     def _build_services(self) -> Services:
-        config = self._server.config
+        config, known = self._server.config, bool(self._server.credentials)
         if config.forward_to is not None:
             from headwater.neighbours.forwarded import (  # noqa: PLC0415 - as asked for
                 ForwardedServices,
             )
 
-            return Services(ForwardedServices(config.forward_to))
+            return Services(ForwardedServices(config.forward_to), callers_are_known=known)
         if has_moto():
             moto = MotoServices(self._load_moto)
             self._server.engine.key_directory = moto
-            return Services(moto)
+            return Services(moto, callers_are_known=known)
         return Services(MissingServices(), is_provided=False)
 
     def _load_moto(self) -> LoadedMoto:

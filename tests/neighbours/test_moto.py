@@ -240,7 +240,8 @@ def test_which_pages_may_read_an_answer_is_said_by_the_server_alone(headwater: H
             return origins
 
     assert allowed() is None
-    own = allowed(("Origin", "http://localhost:3000"))
+    own = allowed(("Origin", headwater.endpoint_url))
     assert own is not None
     assert len(own) == 1
+    assert allowed(("Origin", "http://localhost:3000")) is None
     assert allowed(("Origin", "https://example.com")) is None

@@ -27,6 +27,7 @@ from headwater.server.http.exchange import Answer, HttpRequest
 THREADS_MAX = 64
 """Requests under way at once; a long poll holds one for 20 s."""
 TIMEOUT_S = 300.0
+READ_BYTES = 256 * 1024
 BAD_GATEWAY = 502
 OF_ONE_CONNECTION = frozenset(
     {b"connection", b"expect", b"keep-alive", b"te", b"transfer-encoding", b"upgrade"}
@@ -98,8 +99,10 @@ class ForwardedServices:
         connection.putheader("Content-Length", str(len(request.body)))
         connection.endheaders(request.body)
         response = connection.getresponse()
-        body = response.read()
-        answer = Answer(response.status, tuple(response.getheaders()), body)
+        body = bytearray()
+        while part := response.read(READ_BYTES):  # at once, it would keep each chunk by itself
+            body += part
+        answer = Answer(response.status, tuple(response.getheaders()), bytes(body))
         if response.will_close:
             connection.close()
         else:

@@ -3,6 +3,8 @@
 Rules:
 - a signature's scope decides; without one the target does, then the form, host or path;
 - what is signed for Kinesis, or looks like nothing in particular, is not for a neighbour;
+- a GET of a query protocol (one that names an `Action`) changes nothing unless who sent it is sure, or
+  it has a header that no page can send: any page can name the address of an image, signed or not;
 - an error has the form of the request's protocol: JSON for a target, XML for a form, S3's own XML
   for everything that S3 is asked.
 
@@ -39,11 +41,17 @@ SERVICES_BY_TARGET = {
 }
 """For requests without a signature; by the target up to its point."""
 
+SAFE_METHODS = (b"GET", b"HEAD", b"OPTIONS")
+"""Those of HTTP that change nothing."""
+READING_ACTIONS = ("BatchGet", "Describe", "Get", "List", "Lookup", "Search", "Validate")
+"""How the names of actions begin that change nothing."""
+
 UNSIGNED_ACTIONS = {"AssumeRoleWithSAML": "sts", "AssumeRoleWithWebIdentity": "sts"}
 """What AWS lets be asked without a signature, in a form."""
 
 _BUCKET_HOST = re.compile(rb"[a-z0-9][a-z0-9.-]+\.(?:s3\.)?localhost(?::\d+)?")
-_ACTION = re.compile(r"[A-Za-z0-9]{1,128}")
+_FORM_ACTION = re.compile(rb"(?:\A|&)Action=([A-Za-z0-9]{1,128})(?=&|\Z)")
+"""Found where it stands: a form may be large, and nothing else in it matters here."""
 
 
 def service_for(request: HttpRequest, signed_service: str) -> str:
@@ -63,6 +71,16 @@ def service_for(request: HttpRequest, signed_service: str) -> str:
     return ""
 
 
+def changing_action(request: HttpRequest, service: str) -> str:
+    """The action that a request asks for which changes something, by a method that must not; else empty."""
+    if request.method not in SAFE_METHODS or service == S3 or b"authorization" in request.headers:
+        return ""
+    query = request.target.partition(b"?")[2].decode("latin-1")
+    named = [*parse_qsl(query), *parse_qsl(request.body.decode("latin-1"))]
+    actions = (value for name, value in named if name == "Action")
+    return next((action for action in actions if not action.startswith(READING_ACTIONS)), "")
+
+
 def operation_of(request: HttpRequest) -> str:
     """The operation, where a request names one: its target's, or its form's action; else method and path."""
     target = request.headers.get(b"x-amz-target", b"")
@@ -76,8 +94,8 @@ def form_action(request: HttpRequest) -> str:
     """What a form asks for; empty without one."""
     if not request.headers.get(b"content-type", b"").startswith(FORM):
         return ""
-    action = dict(parse_qsl(request.body.decode("latin-1"))).get("Action", "")
-    return action if _ACTION.fullmatch(action) else ""
+    action = _FORM_ACTION.search(request.body)
+    return "" if action is None else action[1].decode()
 
 
 def refusal(request: HttpRequest, service: str, status: int, code: str, message: str) -> Answer:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
-from headwater.neighbours.requests import operation_of, refusal, service_for
+from headwater.neighbours.requests import changing_action, operation_of, refusal, service_for
 from headwater.server.http.exchange import Answer, Fields, HttpRequest
 from headwater.server.neighbour import service_of
 from headwater.wire.error_format import error_document
@@ -45,9 +45,15 @@ class Provider(Protocol):
 class Services:
     """Everything that is neither Kinesis nor another neighbour's."""
 
-    def __init__(self, provider: Provider, *, is_provided: bool = True) -> None:
-        """Without anybody who provides them, only what says its service is taken, to be refused."""
+    def __init__(
+        self, provider: Provider, *, is_provided: bool = True, callers_are_known: bool = False
+    ) -> None:
+        """Without anybody who provides them, only what says its service is taken, to be refused.
+
+        `callers_are_known`: signatures have been verified before a request comes here.
+        """
         self._provider = provider
+        self._callers_are_known = callers_are_known
         self._is_provided = is_provided
 
     def takes(self, request: HttpRequest, service: str) -> bool:
@@ -62,7 +68,12 @@ class Services:
 
     async def answer(self, request: HttpRequest, caller: Caller) -> Answer:
         """What the provider says."""
-        answer = await self._provider.answer(request, _service(request), caller)
+        service = _service(request)
+        action = "" if self._callers_are_known else changing_action(request, service)
+        if action:
+            text = f"A GET may not ask for {action[:128]}, which changes something: send it by POST."
+            return refusal(request, service, 405, "MethodNotAllowed", text)
+        answer = await self._provider.answer(request, service, caller)
         return answer._replace(fields=passed_on(answer.fields, request.method))
 
     def refuse(self, request: HttpRequest, error: KinesisError) -> Answer:

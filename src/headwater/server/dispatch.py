@@ -2,8 +2,8 @@
 
 The order, as seen at AWS, with what a local server adds (own routes, foreign pages):
 
-    foreign name → foreign page → preflight → own route → neighbouring service → method → empty body
-    → content type → body parses → `application/json` goes no further → operation known
+    foreign name → page that is not trusted → preflight → own route → neighbouring service → method
+    → empty body → content type → body parses → `application/json` goes no further → operation known
     → authentication → types and constraints → the operation itself
 
 The body is parsed once when all is well, by `accept`, which comes last. So the
@@ -39,9 +39,9 @@ from headwater.model.errors import (
     SerializationException,
     UnknownOperationException,
 )
-from headwater.server.access import cross_origin, host_names
+from headwater.server.access import cross_origin, host_names, isolation
 from headwater.server.access.authentication import Authentication
-from headwater.server.access.cross_origin import OriginPolicy
+from headwater.server.access.cross_origin import OriginPolicy, Trust
 from headwater.server.access.host_names import HostPolicy
 from headwater.server.admin import PREFIX as OWN_ROUTES
 from headwater.server.admin import REVEALING, Admin, Streamed
@@ -77,6 +77,8 @@ TARGET_PREFIX = b"Kinesis_20131202."
 CHANGING_METHODS = (b"POST", b"DELETE")
 """Of the server's own routes: they must be signed where signatures are verified."""
 PLAIN_JSON = b"application/json"
+API_PATH = b"/"
+"""Where SDKs call the API; with what, a preflight does not tell."""
 STREAM_DELAY_S = 0.01
 """A streamed answer begins no sooner. On HTTP/1.1 the SDK for Go closes the connection under an answer
 whose head arrives while it is still looking for the end of the body it has sent."""
@@ -150,7 +152,9 @@ class Dispatch:
         if not self._hosts.admits(host):
             call.answer(host_names.unknown(host or b""), "UnknownHost", (host or b"").decode("latin-1"))
             return
-        if b"origin" in headers and not self._admit_origin(request, call):
+        if (
+            b"origin" in headers or b"sec-fetch-site" in headers or b"referer" in headers
+        ) and not self._admit_page(request, call):
             return
         if request.target.startswith(OWN_ROUTES):
             self._run_admin(request, call)
@@ -177,6 +181,8 @@ class Dispatch:
 
     def _fail_of_form(self, request: HttpRequest, operation: Operation | None, call: DispatchedCall) -> None:
         """Answer a request of which something is wrong before its body counts."""
+        if operation is None:
+            call.isolate = isolation.of_own
         content_type = _without_parameters(request.headers.get(b"content-type", b""))
         if request.method != b"POST":
             call.fail_as(AS_XML, _access_denied())
@@ -189,22 +195,38 @@ class Dispatch:
             service, _, name = request.headers.get(b"x-amz-target", b"").partition(b".")
             call.fail_as(AS_XML, UnknownOperationException() if service and name else _access_denied())
 
-    def _admit_origin(self, request: HttpRequest, call: DispatchedCall) -> bool:
-        """Whether the request goes on; otherwise it has been answered."""
-        origin = request.headers[b"origin"]
-        if not self._origins.trusts(origin):
-            call.answer(cross_origin.foreign(origin), "ForeignOrigin", origin.decode("latin-1"))
-        elif request.method == b"OPTIONS":
+    def _admit_page(self, request: HttpRequest, call: DispatchedCall) -> bool:
+        """Whether a browser's request goes on; otherwise it has been answered."""
+        headers = request.headers
+        trust = call.trust = self._origins.trust_in(headers)
+        is_preflight = b"origin" in headers and request.method == b"OPTIONS"
+        if trust is Trust.NONE or (
+            trust is Trust.STREAMS and not self._is_for_streams(request, is_preflight)
+        ):
+            page = cross_origin.page_of(headers)
+            answer = cross_origin.foreign(page)
+            answer = answer._replace(fields=isolation.of_own(answer.fields, trust))
+            call.answer(answer, "ForeignOrigin", (page or b"").decode("latin-1"))
+        elif is_preflight:
             call.extended_id = None
-            call.answer(cross_origin.preflight(request.headers))
+            call.answer(cross_origin.preflight(headers))
         else:
-            call.cross_origin_fields = cross_origin.EXPOSED
+            if b"origin" in headers:
+                call.cross_origin_fields = cross_origin.EXPOSED
             return True
         return False
+
+    def _is_for_streams(self, request: HttpRequest, is_preflight: bool) -> bool:
+        """Whether a request is, or asks for, a call of one of the API's operations and nothing else."""
+        if is_preflight:
+            return request.path == API_PATH
+        is_operation = request.headers.get(b"x-amz-target", b"") in self._operations
+        return is_operation and not request.target.startswith(OWN_ROUTES)
 
     def _run_admin(self, request: HttpRequest, call: DispatchedCall) -> None:
         changes, reveals = request.method in CHANGING_METHODS, request.path in REVEALING
         call.counts = self._own_route
+        call.isolate = isolation.of_own
         call.level = "info" if changes or reveals else "debug"
         if (changes or reveals) and self._authentication.verifies:
             try:
@@ -224,6 +246,7 @@ class Dispatch:
         if neighbour is None:
             return False
         call.name = neighbour.call_name(request)
+        call.isolate = isolation.of_neighbour
         try:
             caller = self._authentication.caller_of_neighbour(request, service)
         except KinesisError as error:
@@ -277,9 +300,11 @@ class DispatchedCall:
         "cross_origin_fields",
         "extended_id",
         "format",
+        "isolate",
         "level",
         "name",
         "request_id",
+        "trust",
     )
 
     def __init__(
@@ -295,6 +320,9 @@ class DispatchedCall:
         self.extended_id: str | None
         self.request_id, self.extended_id = ids.next()
         self.cross_origin_fields = NO_FIELDS
+        self.trust = Trust.WHOLE
+        self.isolate: Callable[[Fields, Trust], Fields] | None = None
+        """Adds what browsers are told about answers that are not an operation's."""
         self.format = AMZ_JSON
 
     def finish(self, document: Answered, error: BaseException | None) -> None:
@@ -377,6 +405,8 @@ class DispatchedCall:
         error_message: str | None = None,
         source: BodySource | None = None,
     ) -> None:
+        if self.isolate is not None:
+            fields = self.isolate(fields, self.trust)
         if self.cross_origin_fields:
             fields += self.cross_origin_fields
         response = (status, fields, body, self.request_id, self.extended_id, source)

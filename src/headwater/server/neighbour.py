@@ -15,15 +15,14 @@ Refuses to know which neighbours there are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Protocol
 
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
+from headwater.server.access.authentication import presented_credential
 from headwater.server.http.exchange import Answer, HttpRequest
-
-_SCOPE = re.compile(rb"(?:Credential=|X-Amz-Credential=)[^,\s&]*?(?:/|%2F)([a-z0-9-]+)(?:/|%2F)aws4_request")
+from headwater.wire.signature_v4 import TERMINATOR
 
 
 class Neighbour(Protocol):
@@ -50,8 +49,9 @@ class Neighbour(Protocol):
 
 def service_of(request: HttpRequest) -> str:
     """The service that a request is signed for, by its header or its query; empty when it is not signed."""
-    found = _SCOPE.search(request.headers.get(b"authorization", b"")) or _SCOPE.search(request.target)
-    return "" if found is None else found[1].decode()
+    *_, service, terminator = ["", "", *presented_credential(request).split("/")]
+    is_service = service.isascii() and service.replace("-", "").isalnum() and service == service.lower()
+    return service if terminator == TERMINATOR and is_service else ""
 
 
 async def reset_all(neighbours: Sequence[Neighbour]) -> None:

@@ -204,6 +204,8 @@ def handler(event, context):
         ("GET", "/2020-01-01/extension/register", {}),
         ("PUT", "/2018-06-01/runtime/invocation/next", {}),
         ("GET", "/2018-06-01/runtime/invocation/next", {"Origin": "https://example.com"}),
+        ("GET", "/2018-06-01/runtime/invocation/next", {"Sec-Fetch-Site": "same-site"}),
+        ("GET", "/2018-06-01/runtime/invocation/next", {"Referer": "http://localhost:3000/"}),
         ("GET", "/2018-06-01/runtime/invocation/next", {"Host": "example.com"}),
     ):
         connection = http.client.HTTPConnection(address)
@@ -215,7 +217,7 @@ def handler(event, context):
     return said
 """
     server.create_python("nonsense", text, Timeout=10)
-    assert server.invoke("nonsense").payload == [400, 404, 405, 403, 403, "HTTP/1.1 400"]
+    assert server.invoke("nonsense").payload == [400, 404, 405, 403, 403, 403, 403, "HTTP/1.1 400"]
     assert_healthy(server)
 
 

@@ -116,7 +116,7 @@ class AwsService:
     async def call_bytes(self, operation: str, body: bytes) -> bytes:
         """An operation's answer as it came, to a request that is JSON already. Raises `ClientError`."""
         async with self._answering(operation, body, self._answer_timeout_s) as response:
-            return await response.read()
+            return await _whole(response)
 
     @asynccontextmanager
     async def call_streaming(
@@ -159,7 +159,7 @@ class AwsService:
                 allow_redirects=False,
             ) as response:
                 if response.status != 200:
-                    raise _error_of(response, await response.read())
+                    raise _error_of(response, await _whole(response))
                 yield response
         except TimeoutError:
             raise ConnectionFailed(f"no answer from {self.endpoint.url} in time") from None
@@ -224,6 +224,14 @@ def _has_port(url: SplitResult) -> bool:
         return url.port is None or url.port > 0
     except ValueError:
         return False
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """An answer's body. aiohttp keeps pieces as they come, and a piece of two bytes costs as forty."""
+    gathered = bytearray()
+    async for piece in response.content.iter_any():
+        gathered += piece
+    return bytes(gathered)
 
 
 def _error_of(response: aiohttp.ClientResponse, body: bytes) -> ServiceError:

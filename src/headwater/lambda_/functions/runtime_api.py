@@ -9,7 +9,7 @@ Rules:
 - there is at most one event under way: asking for the next one says that the last is done;
 - what comes for another request than the one under way is refused, and changes nothing;
 - a request that a web page could have sent is refused: the process speaks to this port by
-  its address, and names no origin.
+  its address, and says nothing that only browsers say.
 
 Refuses to know processes and time.
 """
@@ -24,6 +24,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from headwater.model.clock import Clock
+from headwater.server.access.cross_origin import comes_from_browser
 from headwater.server.http.connections import OpenConnections
 from headwater.server.http.exchange import (
     Answer,
@@ -161,7 +162,7 @@ class RuntimeApiServer:
 
     def _is_from_process(self, request: HttpRequest) -> bool:
         host = request.headers.get(b"host", self.address.encode())
-        return host == self.address.encode() and b"origin" not in request.headers
+        return host == self.address.encode() and not comes_from_browser(request.headers)
 
     def _next(self, respond: Respond) -> None:
         before = self._asking

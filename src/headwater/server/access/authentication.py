@@ -32,7 +32,10 @@ REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 INVALID_REGION = "Credential should be scoped to a valid region."
 HEADER_PARTS = ("Credential", "Signature", "SignedHeaders")
 QUERY_PARTS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
+_SEPARATOR = re.compile(r"[,\s]+")
 CALLERS_REMEMBERED = 1024
+HEADER_REMEMBERED_BYTES = 2048
+"""A longer one is nobody's who calls again and again."""
 
 
 class PresentedSignature(NamedTuple):
@@ -112,6 +115,8 @@ class Authentication:
         return self.caller_of(credential)
 
     def _remember(self, unchanging: bytes, caller: Caller) -> None:
+        if len(unchanging) > HEADER_REMEMBERED_BYTES:
+            return
         if len(self._callers) >= CALLERS_REMEMBERED:
             self._callers.clear()
         self._callers[unchanging] = caller
@@ -132,6 +137,13 @@ def presented_signature(request: HttpRequest) -> PresentedSignature:
     return _in_header(header.decode("latin-1"), request.headers)
 
 
+def presented_credential(request: HttpRequest) -> str:
+    """The credential in a request's signature, whatever else the signature lacks; empty without one."""
+    header = request.headers.get(b"authorization", b"").decode("latin-1")
+    in_header = _header_parts(header).get("Credential", "")
+    return in_header or _query(request.target).get("X-Amz-Credential", "")
+
+
 def read_credential(text: str) -> Credential:
     """The credential that a signature presents. Raises IncompleteSignatureException."""
     parts = text.split("/")
@@ -149,8 +161,8 @@ def names_region(credential: Credential) -> bool:
 
 
 def _in_header(text: str, headers: Mapping[bytes, bytes]) -> PresentedSignature:
-    algorithm, *rest = re.split(r"[,\s]+", text)
-    parts: dict[str, str] = dict(part.partition("=")[::2] for part in (algorithm, *rest))
+    algorithm = _SEPARATOR.split(text, maxsplit=1)[0]
+    parts = _header_parts(text)
     faults = [
         f"Authorization header requires '{name}' parameter." for name in HEADER_PARTS if not parts.get(name)
     ]
@@ -167,6 +179,10 @@ def _in_header(text: str, headers: Mapping[bytes, bytes]) -> PresentedSignature:
         date.decode("latin-1"),
         None,
     )
+
+
+def _header_parts(text: str) -> dict[str, str]:
+    return dict(part.partition("=")[::2] for part in _SEPARATOR.split(text))
 
 
 def _in_query(query: Mapping[str, str]) -> PresentedSignature:

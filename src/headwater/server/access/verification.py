@@ -93,7 +93,7 @@ class Verification(Authentication):
         """Who signed the request for a service. Raises the same."""
         presented = presented_signature(request)
         timestamp = self._check_date(presented)
-        headers = tuple(name for name in presented.signed_headers.lower().split(";") if name)
+        headers = _signed_headers(presented)
         _check_signed_headers(request, presented, headers)
         if presented.algorithm != ALGORITHM:
             raise IncompleteSignatureException(f"Unsupported AWS 'algorithm': '{presented.algorithm}'.")
@@ -145,6 +145,12 @@ class Verification(Authentication):
             raise UnrecognizedClientException(UNKNOWN_KEY)
         if key.expires_ms is not None and key.expires_ms <= self._clock.now_ms():
             raise ExpiredTokenException("The security token included in the request is expired")
+
+
+def _signed_headers(presented: PresentedSignature) -> tuple[str, ...]:
+    """The names of the headers that are signed, each once: a long value signed often would grow and grow."""
+    names = dict.fromkeys(presented.signed_headers.lower().split(";"))
+    return tuple(name for name in names if name)
 
 
 def _check_signed_headers(

@@ -34,6 +34,8 @@ HEADERS_READ = frozenset(
         b"expect",
         b"host",
         b"origin",
+        b"referer",
+        b"sec-fetch-site",
         b"transfer-encoding",
         b"x-amz-client-context",
         b"x-amz-date",

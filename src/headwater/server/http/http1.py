@@ -30,6 +30,7 @@ from typing import Any, cast
 
 import httptools
 
+from headwater.server.http.body_buffer import BodyBuffer
 from headwater.server.http.connections import GOODBYE_S, Buffered, OpenConnections
 from headwater.server.http.exchange import (
     HEADERS_READ,
@@ -48,6 +49,7 @@ from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW
 PIPELINED_REQUESTS = 16
 NAMES_REMEMBERED = 256
 NAMES_REMEMBERED_BYTES = 2048
+FEED_BYTES = 256 * 1024  # so much is parsed at once; then the body's pieces are gathered
 UNREAD = b""
 """Stands for the name of a header that nobody reads."""
 LINGER_S = 2.0
@@ -96,16 +98,20 @@ class RequestReader:
         self._headers: dict[bytes, bytes] = {}
         self._sent_headers: dict[bytes, bytes] = {}
         """As they come; after the head, those that follow the body."""
-        self._target: list[bytes] = []
-        self._body: list[bytes] = []
+        self._target = bytearray()
+        self._body = BodyBuffer()
         # What the parser calls; it looks once, when it is made.
-        self.on_url = self._target.append
+        self.on_url = self._target.extend
         self.on_header = self._sent_headers.__setitem__ if headers_kept is not None else self._join_header
-        self.on_body = self._body.append
+        self.on_body = self._body.add
         self._parser: Any = httptools.HttpRequestParser(self)
 
     def feed(self, data: bytes) -> None:
         """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
+        for start in range(0, len(data), FEED_BYTES):
+            self._feed(data[start : start + FEED_BYTES])
+
+    def _feed(self, data: bytes) -> None:
         if self.refusal is not None:
             return
         head_goes_on = self._in_head
@@ -115,7 +121,7 @@ class RequestReader:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             rest = data[upgrade.args[0] :]
-            self.feed(self._without_upgrade() + rest)
+            self._feed(self._without_upgrade() + rest)
         except httptools.HttpParserError:
             # Also what a callback below raises; it has then left its own refusal.
             self.refusal = self.refusal or MALFORMED
@@ -125,6 +131,7 @@ class RequestReader:
             elif self._unfinished_head_bytes > self._limits.header_bytes:
                 self.refusal = self.refusal or self._limits.header_too_large()
         elif self.reading:
+            self._body.gather()
             self.refusal = self.refusal or self._refusal_of_rest()
         if self.refusal is not None:
             self.give_up(self.refusal)
@@ -164,7 +171,7 @@ class RequestReader:
         sent, names = self._sent_headers, self._names
         if len(sent) > HEADER_COUNT_LIMIT or (
             self._unfinished_head_bytes > self._limits.header_bytes
-            and sum(map(len, (*self._target, *sent, *sent.values()))) > self._limits.header_bytes
+            and len(self._target) + sum(map(len, (*sent, *sent.values()))) > self._limits.header_bytes
         ):
             self._refuse(self._limits.header_too_large())
         self._unfinished_head_bytes = 0
@@ -186,16 +193,13 @@ class RequestReader:
     def on_message_complete(self) -> None:
         """The request is whole."""
         self.reading = self.continue_wanted = False
-        target, parts, parser = self._target, self._body, self._parser
-        if len(parts) > 1 and not self._is_body_within_limit():
+        parser = self._parser
+        if self._body.is_in_pieces() and not self._is_body_within_limit():
             self._refuse(self._body_too_large())
         method = parser.get_method()
         # After CONNECT a client believes itself in a tunnel.
         stays_open = parser.should_keep_alive() and method != b"CONNECT"
-        whole_target = target[0] if len(target) == 1 else b"".join(target)
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
-        request = _new_request(HttpRequest, (method, whole_target, self._headers, body))
-        parts.clear()  # an idle connection must not hold a large body
+        request = _new_request(HttpRequest, (method, bytes(self._target), self._headers, self._body.take()))
         self.ready.append((request, stays_open))
 
     def _join_header(self, name: bytes, value: bytes) -> None:
@@ -205,14 +209,14 @@ class RequestReader:
 
     def unfinished_bytes(self) -> int:
         """Of the body that is being read."""
-        return sum(map(len, self._body))
+        return self._body.size()
 
     def _is_body_within_limit(self) -> bool:
         size = self.unfinished_bytes()
         return size <= self._limits.body_bytes or size <= self._body_limit_bytes()
 
     def _body_limit_bytes(self) -> int:
-        return self._limits.body_bytes_of(b"".join(self._target), self._headers)
+        return self._limits.body_bytes_of(bytes(self._target), self._headers)
 
     def _body_too_large(self) -> Refusal:
         return self._limits.body_too_large(self._body_limit_bytes())

@@ -291,7 +291,7 @@ class Http2Connection(asyncio.Protocol):
                 self._protocol.increment_flow_control_window(event.flow_controlled_length)
             return
         if event.data:
-            stream.body_parts.append(event.data)
+            stream.body_parts += event.data
             stream.body_bytes += len(event.data)
             self._bodies_bytes += len(event.data)
         stream.held_bytes += event.flow_controlled_length

@@ -56,7 +56,7 @@ class Stream:
         self.headers: dict[bytes, bytes] = {}
         self.announced_bytes = 0
         """The body's length, if the head says it."""
-        self.body_parts: list[bytes] = []
+        self.body_parts = bytearray()
         self.body_bytes = 0
         self.held_bytes = 0
         """Bytes that came and for which the window was not opened again."""
@@ -97,8 +97,7 @@ class Stream:
 
     def request(self) -> HttpRequest:
         """The request, which has become whole; once."""
-        parts, self.body_parts = self.body_parts, []
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        body, self.body_parts = bytes(self.body_parts), bytearray()
         return HttpRequest(self.method, self.target, self.headers, body)
 
     # The `BodyWriter` of the stream's source.
