@@ -82,7 +82,7 @@ class HandlerDelivery:
             rest = Batch(batch.shard_id, records[done:], batch.millis_behind_latest)
             try:
                 await self._handle(rest)
-            except Exception as error:  # noqa: BLE001  # an application's handler raises anything
+            except Exception as error:  # noqa: BLE001 - an application's handler raises anything
                 turn.stats.handler_errors += 1
                 failed_at = _failed_at(error, rest)
                 if failed_at:
@@ -120,7 +120,7 @@ class HandlerDelivery:
                 outcome = on_failure(records, error)
                 if inspect.isawaitable(outcome):
                     await outcome
-            except Exception as refusal:  # noqa: BLE001  # an application's dead letters raise anything
+            except Exception as refusal:  # noqa: BLE001 - an application's dead letters raise anything
                 logger.warning("the dead letters of %s were refused: %r", turn.stats.shard_id, refusal)
                 if await self._ends_within(backoff.delay_s(), turn):
                     return False

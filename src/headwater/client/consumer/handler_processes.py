@@ -138,7 +138,7 @@ class _Seat:
 def _work(pipe: Connection, pickled: bytes) -> None:
     """The life of a process: batches in, nothing or an error out, until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    handler: Handler = pickle.loads(pickled)  # noqa: S301  # from the consumer that started this process
+    handler: Handler = pickle.loads(pickled)  # noqa: S301 - from the consumer that started this process
     while True:
         try:
             shard_id, millis_behind_latest, fields = pipe.recv()
@@ -150,14 +150,14 @@ def _work(pipe: Connection, pickled: bytes) -> None:
             outcome = handler(Batch(shard_id, records, millis_behind_latest))
             if asyncio.iscoroutine(outcome):
                 asyncio.run(outcome)
-        except Exception as error:  # noqa: BLE001  # an application's handler raises anything
+        except Exception as error:  # noqa: BLE001 - an application's handler raises anything
             answer = error
         _answer(pipe, answer)
 
 
 def _answer(pipe: Connection, answer: Exception | None) -> None:
     try:
-        pickle.loads(pickle.dumps(answer))  # noqa: S301  # its own: whether the other side will be able to
-    except Exception:  # noqa: BLE001  # pickling an unknown class raises anything
+        pickle.loads(pickle.dumps(answer))  # noqa: S301 - its own: whether the other side will be able to
+    except Exception:  # noqa: BLE001 - pickling an unknown class raises anything
         answer = ProcessFailed(repr(answer))
     pipe.send(answer)

@@ -115,7 +115,7 @@ class Worker:
     async def _or_stop(self, passes: Coroutine[Any, Any, None]) -> None:
         try:
             await passes
-        except Exception as error:  # noqa: BLE001  # it is raised by `run`
+        except Exception as error:  # noqa: BLE001 - it is raised by `run`
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
@@ -162,7 +162,7 @@ class Worker:
     async def _read(self, held: OwnedLease, reading: ShardReading) -> None:
         try:
             await reading.run()
-        except Exception as error:  # noqa: BLE001  # it is raised by `run`
+        except Exception as error:  # noqa: BLE001 - it is raised by `run`
             self._fail(error)
         finally:
             self._book.end(reading.stats)

@@ -208,7 +208,7 @@ class ProducerCore:
         puts = self._taken + self._buffer.take() if self._taken else self._buffer.take()
         self._taken = []
         bytes_max = self._record_bytes_max
-        if any([put.size_bytes > bytes_max for put in puts]):  # noqa: C419  # a list is faster
+        if any([put.size_bytes > bytes_max for put in puts]):  # noqa: C419 - a list is faster
             if now_s >= self._stream_info_s + RELEARN_AFTER_S:
                 # The limit may be another by now; all wait, so that they stay in order.
                 self._taken = puts
@@ -415,7 +415,7 @@ class ProducerCore:
         report = CallReport(self._stream, len(batch), size_bytes, time.monotonic() - started_s, errors)
         try:
             self._on_call(report)
-        except Exception:  # noqa: BLE001  # it is the application's
+        except Exception:  # noqa: BLE001 - it is the application's
             _log.exception("the hook of a producer raised")
 
     def _refresh_stream_info(self) -> None:

@@ -132,7 +132,7 @@ class PutFuture:
                 return
             try:
                 callback(self)
-            except Exception:  # noqa: BLE001  # it is the application's
+            except Exception:  # noqa: BLE001 - it is the application's
                 _log.exception("a callback of a put raised")
 
 
