@@ -27,7 +27,7 @@ test-on:
 		$(MAKE) --no-print-directory test PYTHON=$(ON) VENV=.venv-$$version
 
 test-long: $(VENV)/installed-test
-	@$(BIN)/python -m pytest -m long
+	@$(BIN)/python -m pytest $(PARALLEL) -m long
 
 # Each client is installed by its own package manager; what is missing here is named and left out.
 test-clients: $(VENV)/installed-test

@@ -108,7 +108,7 @@ def stream(kinesis: Any) -> Iterator[str]:
 
 
 def wait_until_active(kinesis: Any, name: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (
         kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"]
         != "ACTIVE"

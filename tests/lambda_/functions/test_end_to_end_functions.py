@@ -57,7 +57,7 @@ def refusal(call: Any, **members: Any) -> tuple[str, str]:
 
 
 def test_a_function_is_pending_and_then_active(tmp_path: Path) -> None:
-    with function_server(tmp_path, "--transition-ms", "700") as server:
+    with function_server(tmp_path, "--transition-ms", "5000") as server:
         made = server.client.create_function(
             FunctionName="slow", Runtime=PYTHON, Role=ROLE, Handler="app.handler",
             Code={"ZipFile": zipped(CODE)},
