@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# One worker for each core; who has finished takes over from who has not.
+PARALLEL := -n auto --dist worksteal
 
 .PHONY: run test test-all test-newest test-on test-long test-clients test-infrastructure bench soak lint types audit check format clean
 
@@ -9,7 +11,7 @@ run: $(VENV)/installed
 	@$(BIN)/headwater start
 
 test: $(VENV)/installed-test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(PARALLEL)
 
 # Every CPython from 3.11 that this machine has, one of each minor version.
 test-all:
@@ -25,7 +27,7 @@ test-on:
 		$(MAKE) --no-print-directory test PYTHON=$(ON) VENV=.venv-$$version
 
 test-long: $(VENV)/installed-test
-	@$(BIN)/python -m pytest -m long
+	@$(BIN)/python -m pytest $(PARALLEL) -m long
 
 # Each client is installed by its own package manager, the browser by scripts/install_chromium.sh; what is missing
 # here is named and left out.

@@ -20,7 +20,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)

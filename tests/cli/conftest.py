@@ -33,6 +33,8 @@ class Ended:
 def variables(server: Any, tmp_path: Any) -> dict[str, str]:
     """The environment of a user whose AWS variables point at the server, and who has no profile."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    for size in ("COLUMNS", "LINES"):  # a worker of pytest has them, and they win over the terminal's own
+        mine.pop(size, None)
     return mine | {
         "AWS_ENDPOINT_URL": server.endpoint_url,
         "HOME": str(tmp_path),
@@ -108,7 +110,7 @@ def stream(kinesis: Any) -> Iterator[str]:
 
 
 def wait_until_active(kinesis: Any, name: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (
         kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"]
         != "ACTIVE"

@@ -70,7 +70,7 @@ class Process:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def close(self) -> None:
         self.process.kill()
@@ -187,7 +187,7 @@ def test_a_port_in_use_ends_the_start(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         server = start("--port", str(port))
-        assert server.process.wait(20) == 1
+        assert server.process.wait(60) == 1
     assert server.ready_line == ""
     assert server.log == f"headwater: cannot listen on 127.0.0.1:{port}: address already in use\n"
 
@@ -195,7 +195,7 @@ def test_a_port_in_use_ends_the_start(start: Start) -> None:
 def test_a_data_directory_in_use_ends_the_start(start: Start, tmp_path: Path) -> None:
     start("--port", "0", "--data-dir", str(tmp_path / "data"))
     second = start("--port", "0", "--data-dir", str(tmp_path / "data"))
-    assert second.process.wait(20) == 1
+    assert second.process.wait(60) == 1
     assert second.log.startswith("headwater: ")
     assert second.log.count("\n") == 1
     assert str(tmp_path / "data") in second.log
@@ -204,7 +204,7 @@ def test_a_data_directory_in_use_ends_the_start(start: Start, tmp_path: Path) ->
 def test_a_data_directory_of_something_else_ends_the_start(start: Start, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_text("")
     server = start("--port", "0", "--data-dir", str(tmp_path))
-    assert server.process.wait(20) == 1
+    assert server.process.wait(60) == 1
     assert server.log.count("\n") == 1
 
 

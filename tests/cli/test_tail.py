@@ -43,7 +43,7 @@ class Following:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
-    def next_data(self, timeout_s: float = 15.0) -> str:
+    def next_data(self, timeout_s: float = 60.0) -> str:
         return str(self.records.get(timeout=timeout_s)["Data"])
 
     def _read(self) -> None:
@@ -54,7 +54,7 @@ class Following:
     def interrupt(self) -> int:
         self.process.send_signal(signal.SIGINT)
         self._reader.join()
-        return self.process.wait(10)
+        return self.process.wait(60)
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def following(variables: dict[str, str], *arguments: str) -> Iterator[Following]
 def wait_until_following(tail: Following, kinesis: Any, stream: str) -> None:
     """Put markers into every shard until the tail shows them: from then on it misses nothing."""
     waiting = {"0", "1"}
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while waiting:
         assert time.monotonic() < deadline
         for shard, hash_key in (("0", "0"), ("1", str(2**128 - 1))):
@@ -181,7 +181,7 @@ def test_a_deleted_stream_ends_it_with_an_error(
     with following(variables, stream) as tail:
         wait_until_following(tail, kinesis, stream)
         headwater("stream", "delete", stream)
-        assert tail.process.wait(15) == 1
+        assert tail.process.wait(60) == 1
 
 
 @pytest.mark.parametrize("start", ["latest", "trim-horizon", "-1h"])
@@ -250,7 +250,7 @@ def test_a_pipe_that_is_closed_ends_it_without_a_traceback(
     with subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE, env=variables) as process:
         os.close(reading)
         os.close(writing)
-        _, err = process.communicate(timeout=15)
+        _, err = process.communicate(timeout=60)
     assert b"Traceback" not in err
 
 

@@ -25,7 +25,7 @@ ROLE = "arn:aws:iam::000000000000:role/test"
 PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 NODE = "nodejs20.x"
 HAS_NODE = shutil.which("node") is not None
-RETRY_FOR_S = 30.0
+RETRY_FOR_S = 60.0
 POLL_S = 0.02
 
 T = TypeVar("T")

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from headwater.model.completion import Completion, drive
+
+T = TypeVar("T")
+
+
+def resolved(value: T) -> Completion[T]:
+    completion: Completion[T] = Completion()
+    completion.resolve(value)
+    return completion
 
 
 def driven(coroutine: Any) -> list[tuple[Any, BaseException | None]]:
@@ -24,7 +32,7 @@ def test_a_waiter_runs_when_the_value_is_given() -> None:
 
 def test_a_waiter_of_a_finished_completion_runs_at_once() -> None:
     seen: list[int] = []
-    Completion.of(5).on_done(lambda: seen.append(1))
+    resolved(5).on_done(lambda: seen.append(1))
     assert seen == [1]
 
 
@@ -50,7 +58,7 @@ def test_a_completion_is_finished_once(finish: Any) -> None:
 
 def test_a_coroutine_that_need_not_wait_ends_within_drive() -> None:
     async def double() -> int:
-        return 2 * await Completion.of(21)
+        return 2 * await resolved(21)
 
     assert driven(double()) == [(42, None)]
 
@@ -86,7 +94,7 @@ def test_a_coroutine_sees_the_error_where_it_waits() -> None:
 
 def test_an_error_of_the_coroutine_is_its_outcome() -> None:
     async def broken() -> None:
-        await Completion.of(None)
+        await resolved(None)
         raise KeyError("broken")
 
     ((value, error),) = driven(broken())

@@ -29,13 +29,13 @@ from headwater.server.http.http2 import Http2Connection
 from headwater.server.http.limits import ConnectionLimits
 from headwater.server.http.listener import Listener
 from headwater.server.http.protocol_detector import ConnectionFactory
+from tests.waiting import RETRY_FOR_S, wait_until
 
-LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+LOOPS: dict[str, type[asyncio.AbstractEventLoop]] = {"asyncio": asyncio.SelectorEventLoop}
 if find_spec("uvloop"):
-    LOOPS["uvloop"] = import_module("uvloop").new_event_loop
+    LOOPS["uvloop"] = import_module("uvloop").Loop
 
 T = TypeVar("T")
-RETRY_FOR_S = 5.0
 
 
 @dataclass
@@ -164,6 +164,18 @@ class Recorder:
         respond(HttpResponse(refusal.status, (), refusal.code.encode(), "request-id", "extended-id"))
 
 
+def loop_with_movable_time(kind: type[asyncio.AbstractEventLoop]) -> Any:
+    """An event loop whose time goes on by `passed_s`, too."""
+
+    class Loop(kind):  # type: ignore[valid-type, misc]  # the class is chosen at run time
+        passed_s = 0.0
+
+        def time(self) -> float:
+            return float(super().time()) + self.passed_s
+
+    return Loop()
+
+
 class Loopback:
     """A listener with a handler on a free port."""
 
@@ -171,7 +183,7 @@ class Loopback:
         self,
         handler: RequestHandler,
         limits: ConnectionLimits,
-        loop: asyncio.AbstractEventLoop,
+        loop: Any,
         tls: ssl.SSLContext | None,
     ) -> None:
         self.handler = handler
@@ -202,13 +214,26 @@ class Loopback:
         return Http2Connection(self.handler, self.limits, self.connections, self.loop)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(RETRY_FOR_S)
 
     def call(self, function: Callable[[], T]) -> T:
         async def on_loop() -> T:
             return function()
 
         return self.run(on_loop())
+
+    def let_time_pass(self, seconds: float) -> None:
+        """What has taken longer than its time-out has been acted on afterwards."""
+
+        def pass_and_sweep() -> None:
+            self.loop.passed_s += seconds
+            self.connections.sweep(self.loop.time())
+
+        self.call(pass_and_sweep)
+
+    def wait_for_connections(self, count: int) -> None:
+        """Until the server has taken so many, or is left with so many."""
+        wait_until(lambda: self.call(lambda: len(self.connections)) == count)
 
     def connect(self) -> Peer:
         self.peers.append(Peer(self.port))
@@ -238,7 +263,9 @@ def loopback(request: pytest.FixtureRequest) -> Iterator[StartLoopback]:
     started: list[Loopback] = []
 
     def start(handler: RequestHandler, tls: ssl.SSLContext | None = None, **limits: Any) -> Loopback:
-        started.append(Loopback(handler, ConnectionLimits(**limits), LOOPS[request.param](), tls))
+        started.append(
+            Loopback(handler, ConnectionLimits(**limits), loop_with_movable_time(LOOPS[request.param]), tls)
+        )
         return started[-1]
 
     yield start

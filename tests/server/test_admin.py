@@ -25,7 +25,8 @@ class CountingEngine:
     def __init__(self) -> None:
         self.resets = self.ticks = 0
         self.clock = AdjustableClock(ManualClock(1_000))
-        self.gate: Completion[None] = Completion.of(None)
+        self.gate: Completion[None] = Completion()
+        self.gate.resolve(None)
 
     def stream_count(self) -> int:
         return 7

@@ -41,7 +41,7 @@ def test_a_stream_is_seen_in_each_of_its_states(aws: Aws) -> None:
 
     assert aws("create-stream", "--stream-name", STREAM, "--shard-count", "1").answer is None
     assert status(aws) == "CREATING"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while status(aws) != "ACTIVE":
         assert time.monotonic() < deadline
     summary = described(aws).answer["StreamDescriptionSummary"]
@@ -69,7 +69,7 @@ def test_a_stream_is_seen_in_each_of_its_states(aws: Aws) -> None:
 
     assert aws("delete-stream", "--stream-name", STREAM).answer is None
     assert status(aws) == "DELETING"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while (ended := described(aws)).exit_code == 0:
         assert time.monotonic() < deadline
     assert (

@@ -19,10 +19,10 @@ from headwater.wire.signature_v4 import (
     SignedRequest,
     canonical_request,
     payload_hash,
-    presign,
     sign,
     signature_of,
 )
+from tests.wire.presigning import presign
 
 TIMESTAMP = "20261120T093000Z"
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)

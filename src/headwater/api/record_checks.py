@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from headwater.engine.appending import NewRecord, check_explicit_hash_key
 from headwater.engine.engine import Engine
-from headwater.engine.limits.limits import PUT_MAX_BYTES
+from headwater.engine.limits.limits import PUT_BYTES_MAX
 from headwater.model.arn import StreamName
 from headwater.model.errors import (
     InvalidArgumentException,
@@ -16,7 +16,7 @@ from headwater.model.errors import (
 from headwater.model.record import record_size
 from headwater.model.stream import Stream
 
-KEY_MAX_BYTES = 1024
+KEY_BYTES_MAX = 1024
 """256 characters of at most four bytes."""
 _FAILURES_SHOWN_MAX = 10
 
@@ -43,17 +43,17 @@ def check_records(stream: Stream, records: Sequence[NewRecord]) -> None:
     Raises ValidationException and InvalidArgumentException.
     """
     data_bytes = [len(data) for data, _, _ in records]
-    most_bytes = max(data_bytes) + KEY_MAX_BYTES
+    most_bytes = max(data_bytes) + KEY_BYTES_MAX
     if (
         most_bytes <= stream.max_record_size_kib * 1024
-        and sum(data_bytes) + KEY_MAX_BYTES * len(records) <= PUT_MAX_BYTES
+        and sum(data_bytes) + KEY_BYTES_MAX * len(records) <= PUT_BYTES_MAX
         and not any(explicit_hash_key for _, _, explicit_hash_key in records)
     ):
         return  # as nearly always: nothing can be wrong with any of them
     for at, record in enumerate(records, 1):
         check_record(stream, record, f"records.{at}.member.data")
-    if sum(record_size(data, partition_key) for data, partition_key, _ in records) > PUT_MAX_BYTES:
-        raise InvalidArgumentException(f"Records size exceeds {PUT_MAX_BYTES // 1024**2} MB limit")
+    if sum(record_size(data, partition_key) for data, partition_key, _ in records) > PUT_BYTES_MAX:
+        raise InvalidArgumentException(f"Records size exceeds {PUT_BYTES_MAX // 1024**2} MB limit")
 
 
 def check_record(stream: Stream, record: NewRecord, data_member: str) -> None:
@@ -63,7 +63,7 @@ def check_record(stream: Stream, record: NewRecord, data_member: str) -> None:
     """
     data, partition_key, explicit_hash_key = record
     limit = stream.max_record_size_kib * 1024
-    if len(data) + KEY_MAX_BYTES > limit and record_size(data, partition_key) > limit:
+    if len(data) + KEY_BYTES_MAX > limit and record_size(data, partition_key) > limit:
         printed = f"java.nio.HeapByteBuffer[pos=0 lim={len(data)} cap={len(data)}]"
         raise ValidationException(
             f"1 validation error detected: Value '{printed}' at '{data_member}' failed to satisfy "

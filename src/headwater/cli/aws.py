@@ -103,9 +103,9 @@ def aws_environment(variables: Mapping[str, str], arguments: Sequence[str] = ())
 def run(command: list[str], variables: dict[str, str]) -> None:
     """Become the command, or run it and end with its exit code where a process cannot do that."""
     if sys.platform == "win32":
-        sys.exit(subprocess.run(command, env=variables, check=False).returncode)  # noqa: S603  # the user's words
+        sys.exit(subprocess.run(command, env=variables, check=False).returncode)  # noqa: S603 - the user's words
     sys.stdout.flush()
-    os.execve(command[0], command, variables)  # noqa: S606  # no shell is wanted
+    os.execve(command[0], command, variables)  # noqa: S606 - no shell is wanted
 
 
 def _chosen_profile(variables: Mapping[str, str], arguments: Sequence[str]) -> str:

@@ -37,7 +37,7 @@ def backup(connection: ServerConnection, *, path: Path, data_dir: Path | None, f
 
     The copy is of one moment; the server goes on meanwhile. A server that verifies signatures
     gives it to keys of its own account only.
-    """  # noqa: D301  # click keeps the lines of a paragraph that begins with a backspace
+    """  # noqa: D301 - click keeps the lines of a paragraph that begins with a backspace
     from headwater import app  # noqa: PLC0415 - `--help` needs no store
 
     if path.exists() and not force:

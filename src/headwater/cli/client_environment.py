@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 DEFAULT_ENDPOINT_URL = "http://127.0.0.1:4566"
 DEFAULT_REGION = "us-east-1"
 DUMMY_ACCESS_KEY_ID = "test"
-DUMMY_SECRET_ACCESS_KEY = "test"  # noqa: S105  # a dummy: signatures are not verified by default
+DUMMY_SECRET_ACCESS_KEY = "test"  # noqa: S105 - a dummy: signatures are not verified by default
 
 
 @dataclass(frozen=True)

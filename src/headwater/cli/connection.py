@@ -109,7 +109,7 @@ class CallBackoff:
         """How long to wait now; the next answer will be about twice as long."""
         delay_s = self._next_s
         self._next_s = min(2 * delay_s, self._limit_s)
-        return delay_s * random.uniform(0.5, 1.0)  # noqa: S311  # not a secret
+        return delay_s * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
 
     def reset(self) -> None:
         """A call succeeded: begin again with the shortest delay."""

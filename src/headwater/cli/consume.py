@@ -89,7 +89,7 @@ def consume(
     """
     environment = client_environment(endpoint_url, region)
     try:
-        from headwater.client import KinesisConsumer  # noqa: PLC0415  # an extra, and slow to import
+        from headwater.client import KinesisConsumer  # noqa: PLC0415 - an extra, and slow to import
         from headwater.client.calls.errors import ClientError  # noqa: PLC0415
     except ImportError as error:
         raise ClientFailure(f"{error}; install it with: pip install 'headwater[client]'") from None
@@ -167,7 +167,7 @@ def _shown(record: Record) -> dict[str, Any]:
 
 def _draw(consumer: KinesisConsumer, limit: int | None) -> None:
     """Count the records under a table that moves."""
-    from rich.live import Live  # noqa: PLC0415  # only commands that draw pay for rich
+    from rich.live import Live  # noqa: PLC0415 - only commands that draw pay for rich
 
     def table() -> Table:
         return lease_table(consumer)

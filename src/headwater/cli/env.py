@@ -53,7 +53,7 @@ def env(connection: ServerConnection, shell: str) -> None:
     sh, bash, zsh:  eval "$(headwater env)"
     fish:           headwater env --shell fish | source
     PowerShell:     headwater env --shell powershell | Out-String | Invoke-Expression
-    """  # noqa: D301  # click keeps the lines of a paragraph that begins with a backspace
+    """  # noqa: D301 - click keeps the lines of a paragraph that begins with a backspace
     for name, value in exports(connection.environment).items():
         click.echo(SHELLS[shell](name, value))
 

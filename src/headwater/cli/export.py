@@ -37,7 +37,7 @@ def export(connection: ServerConnection, *, stream: str, path: Path | None) -> N
 
     STREAM is a name or an ARN. A line has ShardId, SequenceNumber, ApproximateArrivalTimestamp and
     PartitionKey, and the data as text in Data, or in DataBase64 when it is not UTF-8.
-    """  # noqa: D301  # click keeps the lines of a paragraph that begins with a backspace
+    """  # noqa: D301 - click keeps the lines of a paragraph that begins with a backspace
     wait_until_created(connection, stream)
     with _destination(path) as destination:
         for shard_id, records in Follower(connection, stream, TRIM_HORIZON).pages(follow=False):

@@ -61,7 +61,7 @@ def fault() -> None:
     headwater fault add cut --after --operation PutRecords --probability 0.1
     headwater fault list
     headwater fault clear
-    """  # noqa: D301  # click keeps the lines of a paragraph that begins with a backspace
+    """  # noqa: D301 - click keeps the lines of a paragraph that begins with a backspace
 
 
 @fault.group(short_help="Add a fault.")

@@ -41,7 +41,7 @@ def read_exported(line: bytes) -> tuple[bytes, str]:
     except (ValueError, RecursionError):
         raise ValueError("not JSON") from None
     if not isinstance(record, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004  # the line's fault, not the caller's
+        raise ValueError("not a JSON object")  # noqa: TRY004 - the line's fault, not the caller's
     key = record.get("PartitionKey")
     if key is None:
         key = uuid.uuid4().hex

@@ -126,7 +126,7 @@ def put(
 
     Records that the server refuses for the moment are sent again. Lines that could not be stored
     are named on standard error, and the exit code is 1.
-    """  # noqa: D301  # click keeps the lines of a paragraph that begins with a backspace
+    """  # noqa: D301 - click keeps the lines of a paragraph that begins with a backspace
     if partition_key is not None and partition_key_field is not None:
         raise click.UsageError("--partition-key and --partition-key-field exclude each other")
     if data is not None and path is not None:
@@ -317,7 +317,7 @@ def _field_of(data: bytes, field_name: str) -> str:
     if value is None:
         raise ValueError(f"no field {field_name!r}")
     if isinstance(value, (dict, list)):
-        raise ValueError(f"the field {field_name!r} is neither text nor a number")  # noqa: TRY004  # the record's
+        raise ValueError(f"the field {field_name!r} is neither text nor a number")  # noqa: TRY004 - the record's
     return value if isinstance(value, str) else json.dumps(value)
 
 

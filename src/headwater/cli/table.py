@@ -65,7 +65,7 @@ def local_time_ms(epoch_s: float) -> str:
 
 def draw_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Draw rows under their column names on standard output."""
-    from rich import box  # noqa: PLC0415  # only commands that draw pay for rich
+    from rich import box  # noqa: PLC0415 - only commands that draw pay for rich
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -89,7 +89,7 @@ def draw_properties(properties: Iterable[tuple[str, object]]) -> None:
 
 def put_progress(total_bytes: int | None) -> Progress:
     """A bar on standard error for a put: lines and bytes so far; pulsing when the size is unknown."""
-    from rich.console import Console  # noqa: PLC0415  # only commands that draw pay for rich
+    from rich.console import Console  # noqa: PLC0415 - only commands that draw pay for rich
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     progress = Progress(

@@ -20,7 +20,7 @@ def ca(data_dir: str | None, pem: bool) -> None:
 
     \b
     export AWS_CA_BUNDLE="$(headwater tls ca)"
-    """  # noqa: D301  # click keeps the lines of a paragraph that begins with a backspace
+    """  # noqa: D301 - click keeps the lines of a paragraph that begins with a backspace
     from headwater import app  # noqa: PLC0415 - `--help` needs no server
 
     try:

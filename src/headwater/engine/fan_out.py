@@ -41,7 +41,7 @@ TAKE_OVER_AFTER_MS = 5_000
 IDLE_EVENT_MS = 3_000
 """An event is sent at least this often, even when there is nothing to read."""
 EVENT_RECORDS_MAX = 10_000
-EVENT_MAX_BYTES = 1024 * 1024
+EVENT_BYTES_MAX = 1024 * 1024
 
 
 class FanOutEvent(NamedTuple):
@@ -231,10 +231,10 @@ class Subscription:
         """What the consumer may be pushed, if the stream is limited, and the bytes of one event."""
         limits = held.limits
         if limits is None:
-            return None, EVENT_MAX_BYTES
+            return None, EVENT_BYTES_MAX
         rate = limits.fan_out(shard.log_id, self._key.consumer_name, self._engine.now_ms())
         # An event of many seconds' worth would be followed by a silence that clients give up on.
-        return rate, min(EVENT_MAX_BYTES, limits.figures.fan_out_bytes_per_s)
+        return rate, min(EVENT_BYTES_MAX, limits.figures.fan_out_bytes_per_s)
 
     def _is_event_due(self, now_ms: int) -> bool:
         return now_ms - self._last_event_ms >= IDLE_EVENT_MS

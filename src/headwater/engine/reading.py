@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from headwater.engine.engine import Engine, LiveStream
-from headwater.engine.limits.limits import ITERATOR_LIFE_MS, READ_MAX_BYTES
+from headwater.engine.limits.limits import ITERATOR_LIFE_MS, READ_BYTES_MAX
 from headwater.engine.tokens.iterator_token import IteratorToken, issue_iterator, read_iterator
 from headwater.model.arn import StreamName
 from headwater.model.errors import (
@@ -49,7 +49,7 @@ async def read_shard(
     shard: Shard,
     position: int,
     limit: int,
-    max_bytes: int = READ_MAX_BYTES,
+    max_bytes: int = READ_BYTES_MAX,
 ) -> ShardPage:
     """The records of a shard from `position` on: at most `limit`, and `max_bytes` of data and keys."""
     now_ms = engine.now_ms()

@@ -33,13 +33,6 @@ class Completion(Generic[T]):
         self._error: BaseException | None = None
         self._waiter: Callable[[], None] | None = None
 
-    @classmethod
-    def of(cls, value: T) -> Completion[T]:
-        """A completion that is already resolved."""
-        completion = cls()
-        completion._done, completion._value = True, value
-        return completion
-
     def resolve(self, value: T) -> None:
         """Give the value and run the waiter."""
         self._value = value
@@ -92,7 +85,7 @@ def drive(
         waited_for = coroutine.send(None)
     except StopIteration as stop:
         on_done(stop.value, None)
-    except Exception as error:  # noqa: BLE001  # handed on to the caller, whatever it is
+    except Exception as error:  # noqa: BLE001 - handed on to the caller, whatever it is
         on_done(None, error)
     else:
         waited_for.on_done(partial(drive, coroutine, on_done))

@@ -24,7 +24,7 @@ ENDING_INDEX = 0x7FFF_FFFF_FFFF_FFFF
 _INDEX_SHIFT = 80
 _TIME_SHIFT = 36
 _SECONDS = 0xF_FFFF_FFFF
-_EPOCH_MAX_S = 16_025_175_000
+_EPOCH_S_MAX = 16_025_175_000
 """AWS refuses numbers that encode a later creation."""
 
 
@@ -74,7 +74,7 @@ def parse_sequence_number(text: str) -> SequenceNumber | None:
         parsed = _VERSIONED[number & 0xF](number)
     else:
         return None
-    return parsed if parsed.epoch_s < _EPOCH_MAX_S and parsed.record_index <= ENDING_INDEX else None
+    return parsed if parsed.epoch_s < _EPOCH_S_MAX and parsed.record_index <= ENDING_INDEX else None
 
 
 def _parse_version_2(number: int) -> SequenceNumber:

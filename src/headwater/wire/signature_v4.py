@@ -104,32 +104,6 @@ def sign(message: SignedRequest, key: Key, timestamp: str, region: str, service:
     return {**added, b"authorization": authorization.encode()}
 
 
-def presign(
-    message: SignedRequest, key: Key, timestamp: str, region: str, service: str, lifetime_s: int
-) -> bytes:
-    """The target with the signature in its query; good for `lifetime_s` from `timestamp` on.
-
-    The message's headers are all signed, so they must be sent with it; `host` must be one of them.
-    """
-    scope = Scope(timestamp[:8], region, service)
-    names = _names(message)
-    parameters = {
-        "X-Amz-Algorithm": ALGORITHM,
-        "X-Amz-Credential": f"{key.access_key_id}/{scope}",
-        "X-Amz-Date": timestamp,
-        "X-Amz-Expires": str(lifetime_s),
-        "X-Amz-SignedHeaders": ";".join(names),
-    }
-    if key.session_token is not None:
-        parameters["X-Amz-Security-Token"] = key.session_token
-    added = b"&".join(
-        b"%s=%s" % (name.encode(), _encoded(text.encode())) for name, text in parameters.items()
-    )
-    target = message.target + (b"&" if b"?" in message.target else b"?") + added
-    signed = signature_of(message._replace(target=target), names, key.secret_access_key, timestamp, scope)
-    return target + b"&X-Amz-Signature=" + signed.encode()
-
-
 def signature_of(
     message: SignedRequest,
     signed_headers: Iterable[str],

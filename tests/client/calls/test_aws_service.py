@@ -211,7 +211,7 @@ def test_a_subscription_gives_records_as_they_are_put(kinesis: Any, at: dict[str
                 assert event.continuation_sequence_number
                 break
         await events.aclose()  # type: ignore[attr-defined]  # it is a generator
-        await calls.deregister_stream_consumer(arn, "reader")
+        await calls.service.call("DeregisterStreamConsumer", {"StreamARN": arn, "ConsumerName": "reader"})
         with pytest.raises(ServiceError):
             async for _ in calls.subscribe_to_shard("arn:none", "shardId-000000000000", {"Type": "LATEST"}):
                 pass

@@ -56,8 +56,14 @@ def refusal(call: Any, **members: Any) -> tuple[str, str]:
     return error["Code"], error["Message"]
 
 
+def move_clock(server: FunctionServer, **move: Any) -> None:
+    with urlopen(Request(f"{server.endpoint_url}/_headwater/clock", json.dumps(move).encode())) as answer:
+        answer.read()
+
+
 def test_a_function_is_pending_and_then_active(tmp_path: Path) -> None:
-    with function_server(tmp_path, "--transition-ms", "700") as server:
+    with function_server(tmp_path, "--transition-ms", "700", "--test-clock") as server:
+        move_clock(server, running=False)
         made = server.client.create_function(
             FunctionName="slow", Runtime=PYTHON, Role=ROLE, Handler="app.handler",
             Code={"ZipFile": zipped(CODE)},
@@ -66,6 +72,7 @@ def test_a_function_is_pending_and_then_active(tmp_path: Path) -> None:
         code, text = refusal(server.client.invoke, FunctionName="slow")
         assert code == "ResourceConflictException"
         assert text.endswith("The function is currently in the following state: Pending")
+        move_clock(server, advance_ms=700)
         server.await_active("slow")
         changed = server.client.update_function_configuration(FunctionName="slow", Timeout=7)
         assert changed["LastUpdateStatus"] == "InProgress"
@@ -74,6 +81,7 @@ def test_a_function_is_pending_and_then_active(tmp_path: Path) -> None:
             "ResourceConflictException",
             True,
         )
+        move_clock(server, running=True)
         assert server.invoke("slow").payload == 1
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from headwater.lambda_.mappings.batching import PAYLOAD_MAX_BYTES, Gathered, Plan, is_too_large, plan_batch
+from headwater.lambda_.mappings.batching import PAYLOAD_BYTES_MAX, Gathered, Plan, is_too_large, plan_batch
 from headwater.lambda_.mappings.kinesis_event import ENVELOPE_BYTES
 
 NOW_MS = 10_000
 MIB = 1024 * 1024
-WHOLE_EVENT = PAYLOAD_MAX_BYTES - ENVELOPE_BYTES - 1
+WHOLE_EVENT = PAYLOAD_BYTES_MAX - ENVELOPE_BYTES - 1
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_what_stands_beside_the_records_counts_against_the_payload_limit() -> No
 
 
 def test_a_record_is_too_large_when_no_event_can_hold_it() -> None:
-    assert not is_too_large(PAYLOAD_MAX_BYTES - ENVELOPE_BYTES)
-    assert is_too_large(PAYLOAD_MAX_BYTES - ENVELOPE_BYTES + 1)
-    assert is_too_large(PAYLOAD_MAX_BYTES - ENVELOPE_BYTES, members_bytes=1)
+    assert not is_too_large(PAYLOAD_BYTES_MAX - ENVELOPE_BYTES)
+    assert is_too_large(PAYLOAD_BYTES_MAX - ENVELOPE_BYTES + 1)
+    assert is_too_large(PAYLOAD_BYTES_MAX - ENVELOPE_BYTES, members_bytes=1)
 
 
 def test_a_batch_that_cannot_be_due_yet_is_not_counted() -> None:

@@ -30,8 +30,9 @@ from headwater.model.errors import KinesisError
 from headwater.server.access.credentials import KnownKey, by_access_key
 from headwater.server.access.verification import MISMATCH, UNKNOWN_KEY, Verification
 from headwater.server.http.exchange import HttpRequest
-from headwater.wire.signature_v4 import Key, Scope, SignedRequest, presign, sign, signature, signature_of
+from headwater.wire.signature_v4 import Key, Scope, SignedRequest, sign, signature, signature_of
 from tests.api.clocked_server import ClockedServer, clocked_server
+from tests.wire.presigning import presign
 
 KEY = Key("AKID", "the/secret+key")
 SESSION = Key("ASIA", "another", "the-token==")
@@ -84,7 +85,7 @@ def signed(
 
 def presigned(lifetime_s: int | str = 60, key: Key = KEY, timestamp: str = NOW) -> HttpRequest:
     message = SignedRequest(b"POST", b"/", HEADERS, BODY)
-    target = presign(message, key, timestamp, "eu-west-1", "kinesis", lifetime_s)  # type: ignore[arg-type]
+    target = presign(message, key, timestamp, "eu-west-1", "kinesis", lifetime_s)
     return HttpRequest(b"POST", target, HEADERS, BODY)
 
 

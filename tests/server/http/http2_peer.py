@@ -14,7 +14,7 @@ from h2.config import H2Configuration
 from h2.connection import ConnectionInputs, ConnectionState, H2Connection, H2ConnectionStateMachine
 from h2.settings import SettingCodes
 
-RETRY_FOR_S = 5.0
+from tests.waiting import RETRY_FOR_S
 
 
 class StateMachine(H2ConnectionStateMachine):
@@ -125,6 +125,13 @@ class Http2Peer:
             assert time.monotonic() < deadline, "the server said too little"
             assert not self.is_closed, "the server closed the connection"
             self.hear()
+
+    def wait_until_read(self) -> None:
+        """Until the server has read all that was said: it answers in the order of what it reads."""
+        pongs = len(self.pongs)
+        self.h2.ping(b"untilnow")
+        self.flush()
+        self.hear_until(lambda: len(self.pongs) > pongs)
 
     def hear_for(self, seconds: float) -> None:
         """Take in what comes within a time."""

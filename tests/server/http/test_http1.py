@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +9,10 @@ import pytest
 from headwater.server.http import http1, limits
 from headwater.server.http.http1 import RequestReader
 from headwater.server.http.limits import ConnectionLimits
+from tests.waiting import RETRY_FOR_S, wait_until
+
+LONG_S = 1000.0
+"""A time-out that does not come by itself: a test lets the time pass."""
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -17,13 +20,6 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 def post(body: bytes, target: bytes = b"/", headers: bytes = b"") -> bytes:
     length = b"Content-Length: %d\r\n" % len(body)
     return b"POST " + target + b" HTTP/1.1\r\nHost: x\r\n" + headers + length + b"\r\n" + body
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 # Reading without a socket
@@ -212,7 +208,7 @@ def test_reading_pauses_while_many_pipelined_requests_wait(loopback: Any, record
     # What the kernel's buffers and a few reads hold, and not more.
     assert sent < 64 * len(flood) + 32 * 1024 * 1024
     assert len(recorder.requests) == 1
-    peer.socket.settimeout(5)
+    peer.socket.settimeout(RETRY_FOR_S)
     server.call(recorder.held.pop())
     assert peer.reply().status == 200
     for _ in range(sent // len(flood)):
@@ -336,11 +332,13 @@ def test_an_answer_for_a_client_that_has_gone_is_dropped(loopback: Any, recorder
 
 
 def test_an_idle_connection_is_closed_in_silence(loopback: Any, recorder: Any) -> None:
-    server = loopback(recorder, idle_timeout_s=0.15)
+    server = loopback(recorder, idle_timeout_s=LONG_S)
     never_used = server.connect()
     used = server.connect()
     used.send(GET)
     assert used.reply().status == 200
+    server.wait_for_connections(2)
+    server.let_time_pass(LONG_S + 1)
     assert never_used.is_closed_by_server()
     assert used.is_closed_by_server()
 
@@ -356,11 +354,12 @@ def test_a_request_that_trickles_in_is_given_up(part: bytes, loopback: Any, reco
 
 
 def test_no_time_out_counts_while_the_server_works(loopback: Any, recorder: Any) -> None:
-    server = loopback(recorder, request_timeout_s=0.1, idle_timeout_s=0.1)
+    server = loopback(recorder, request_timeout_s=LONG_S, idle_timeout_s=LONG_S)
     peer = server.connect()
     peer.send(post(b"", b"/hold"))
     wait_until(lambda: recorder.held)
-    assert peer.is_silent_for(0.3)
+    server.let_time_pass(3 * LONG_S)
+    assert peer.is_silent_for(0.05)
     server.call(recorder.held.pop())
     assert peer.reply().status == 200
 
@@ -494,12 +493,13 @@ def test_a_source_is_stopped_when_its_reader_never_reads(loopback: Any, recorder
 
 
 def test_no_time_out_counts_while_a_streamed_answer_is_open(loopback: Any, recorder: Any) -> None:
-    server = loopback(recorder, request_timeout_s=0.1, idle_timeout_s=0.1)
+    server = loopback(recorder, request_timeout_s=LONG_S, idle_timeout_s=LONG_S)
     peer = server.connect()
     peer.send(STREAM)
     peer.reply(has_body=False)
     assert read_exactly(peer, b"6\r\nfirst \r\n")
-    assert peer.is_silent_for(0.3)
+    server.let_time_pass(3 * LONG_S)
+    assert peer.is_silent_for(0.05)
     server.call(recorder.sources[0].end)
     assert read_exactly(peer, b"0\r\n\r\n")
 

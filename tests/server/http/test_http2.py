@@ -28,15 +28,12 @@ from headwater.server.http.connections import OpenConnections
 from headwater.server.http.http2_protocol import CONCURRENT_STREAMS
 from headwater.server.http.protocol_detector import HTTP2_PREFACE
 from tests.server.http.http2_peer import HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, Http2Peer
+from tests.waiting import wait_until
+
+LONG_S = 1000.0
+"""A time-out that does not come by itself: a test lets the time pass."""
 
 Connect = Callable[..., Http2Peer]
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -490,18 +487,24 @@ def test_a_client_that_takes_nothing_is_not_read_from(
 
 
 def test_a_request_that_trickles_in_is_given_up_alone(loopback: Any, recorder: Any, connect: Connect) -> None:
-    peer = connect(loopback(recorder, request_timeout_s=0.15))
+    server = loopback(recorder, request_timeout_s=LONG_S, idle_timeout_s=10 * LONG_S)
+    peer = connect(server)
+    assert peer.answer(peer.ask()).status == 200
     slow = peer.open()
     peer.send_body(slow, b"x", ends=False)
+    peer.wait_until_read()
+    server.let_time_pass(LONG_S + 1)
     assert peer.answer(slow).status == 408
     assert peer.answer(peer.ask()).status == 200
     assert recorder.refusals == [limits.TOO_SLOW]
 
 
 def test_an_idle_connection_is_told_to_go(loopback: Any, recorder: Any, connect: Connect) -> None:
-    server = loopback(recorder, idle_timeout_s=0.15)
+    server = loopback(recorder, idle_timeout_s=LONG_S)
     never_used, used = connect(server), connect(server)
     used.answer(used.ask())
+    never_used.wait_until_read()
+    server.let_time_pass(LONG_S + 1)
     for peer in (never_used, used):
         peer.hear_to_the_end()
         assert peer.goaway is not None
@@ -509,18 +512,23 @@ def test_an_idle_connection_is_told_to_go(loopback: Any, recorder: Any, connect:
 
 
 def test_no_time_out_counts_while_the_server_works(loopback: Any, recorder: Any, connect: Connect) -> None:
-    server = loopback(recorder, request_timeout_s=0.1, idle_timeout_s=0.1)
+    server = loopback(recorder, request_timeout_s=LONG_S, idle_timeout_s=LONG_S)
     peer = connect(server)
     held = peer.ask("/hold")
-    peer.hear_for(0.3)
+    wait_until(lambda: recorder.held)
+    server.let_time_pass(3 * LONG_S)
     server.call(recorder.held.pop())
     assert peer.answer(held).status == 200
 
 
 def test_an_answer_that_is_never_taken_is_given_up(loopback: Any, recorder: Any, connect: Connect) -> None:
     recorder.body = bytes(100)
-    peer = connect(loopback(recorder, idle_timeout_s=0.2), opens_windows=False, settings={4: 10})
-    assert peer.answer(peer.ask()).reset == ErrorCodes.CANCEL
+    server = loopback(recorder, idle_timeout_s=LONG_S)
+    peer = connect(server, opens_windows=False, settings={4: 10})
+    asked = peer.ask()
+    peer.hear_until(lambda: peer.streams[asked].body)
+    server.let_time_pass(LONG_S + 1)
+    assert peer.answer(asked).reset == ErrorCodes.CANCEL
 
 
 def test_requests_that_waited_behind_answers_given_up_are_answered(
@@ -547,9 +555,12 @@ def test_a_client_that_reads_nothing_asks_for_more_and_is_silent_is_cut_off(
 ) -> None:
     monkeypatch.setattr(http2, "ANSWERS_BYTES", 50)
     recorder.body = bytes(100)
-    peer = connect(loopback(recorder, idle_timeout_s=0.2), opens_windows=False, settings={4: 10})
+    server = loopback(recorder, idle_timeout_s=LONG_S)
+    peer = connect(server, opens_windows=False, settings={4: 10})
     for _ in range(3):
         peer.ask()
+    peer.wait_until_read()
+    server.let_time_pass(LONG_S + 1)
     peer.hear_to_the_end()
     assert peer.goaway is not None
     assert peer.goaway.error_code == ErrorCodes.ENHANCE_YOUR_CALM
@@ -703,10 +714,11 @@ def test_a_source_is_stopped_when_its_reader_leaves(
 def test_no_time_out_counts_while_a_streamed_answer_is_open(
     loopback: Any, recorder: Any, connect: Connect
 ) -> None:
-    server = loopback(recorder, request_timeout_s=0.1, idle_timeout_s=0.1)
+    server = loopback(recorder, request_timeout_s=LONG_S, idle_timeout_s=LONG_S)
     peer = connect(server)
     stream_id = peer.ask("/stream")
-    peer.hear_for(0.3)
+    wait_until(lambda: recorder.sources)
+    server.let_time_pass(3 * LONG_S)
     server.call(recorder.sources[0].end)
     assert peer.answer(stream_id).ended
 

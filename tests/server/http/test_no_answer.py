@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +13,7 @@ from h2.errors import ErrorCodes
 from headwater.server.http.exchange import Cut, HttpRequest, HttpResponse, Respond, Wait, in_place_of_answer
 from tests.server.conftest import Recorder
 from tests.server.http.http2_peer import Http2Peer
+from tests.waiting import wait_until
 
 GET = b"GET / HTTP/1.1\r\n\r\n"
 CUT = b"GET /cut HTTP/1.1\r\n\r\n"
@@ -59,13 +59,6 @@ def http2(server: Any) -> Iterator[Http2Peer]:
     peer = Http2Peer(socket.create_connection(("127.0.0.1", server.port)))
     yield peer
     peer.close()
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_a_cut_ends_the_connection_after_the_answers_before_it(server: Any, handler: Withholding) -> None:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
 from headwater.server.http.protocol_detector import HTTP2_PREFACE
+from tests.waiting import wait_until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 CLIENT_HELLO = bytes.fromhex("1603010200010001fc0303")
@@ -64,10 +64,7 @@ def test_a_client_that_leaves_before_it_said_enough_is_forgotten(loopback: Any, 
         peer = server.connect()
         peer.send(said)
         peer.close()
-    deadline = time.monotonic() + 5
-    while server.call(lambda: len(server.connections)):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until(lambda: not server.call(lambda: len(server.connections)))
 
 
 def test_silent_connections_close_at_shutdown(loopback: Any, recorder: Any) -> None:

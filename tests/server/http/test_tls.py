@@ -6,7 +6,6 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,9 @@ import pytest
 from headwater.server.http.local_ca import CA_FILE, ensure_ca, ensure_server
 from headwater.server.http.tls import TlsError, server_context
 from tests.server.http.http2_peer import Http2Peer
+from tests.waiting import RETRY_FOR_S, wait_until
 
 GET = b"GET /secret HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +46,7 @@ def trusting(folder: Path) -> ssl.SSLContext:
 def connect(server: Any, trusting: ssl.SSLContext, *protocols: str) -> ssl.SSLSocket:
     if protocols:
         trusting.set_alpn_protocols(list(protocols))
-    plain = socket.create_connection(("127.0.0.1", server.port), timeout=5)
+    plain = socket.create_connection(("127.0.0.1", server.port), timeout=RETRY_FOR_S)
     return trusting.wrap_socket(plain, server_hostname="localhost")
 
 
@@ -145,7 +138,7 @@ class Trickle:
     """A TLS client that gives its bytes to the network in parts of a size."""
 
     def __init__(self, port: int, trusting: ssl.SSLContext, size: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=RETRY_FOR_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.size = size
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -291,9 +284,7 @@ def test_connections_close_at_shutdown(loopback: Any, recorder: Any, context: An
     begun.send(b"\x16")
     silent, used = connect(server, trusting), connect(server, trusting)
     answer(used)
-    started_s = time.monotonic()
-    server.run(server.listener.close(5))
-    assert time.monotonic() - started_s < 1
+    server.run(server.listener.close(10 * RETRY_FOR_S))  # which `run` would not wait for
     assert begun.is_closed_by_server()
     for encrypted in (silent, used):
         with suppress(ConnectionResetError):

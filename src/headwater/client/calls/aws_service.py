@@ -132,7 +132,7 @@ class AwsService:
     def twin(self) -> AwsService:
         """The same service without its connections, for another event loop or process."""
         twin = copy.copy(self)
-        twin._http = None  # noqa: SLF001  # it is one of us
+        twin._http = None  # noqa: SLF001 - it is one of us
         return twin
 
     async def close(self) -> None:

@@ -48,7 +48,7 @@ def resolve_endpoint(
 
     Reads files, calls nobody. Raises `ConfigurationError`.
     """
-    import botocore.exceptions  # noqa: PLC0415  # takes longer to import than all the rest
+    import botocore.exceptions  # noqa: PLC0415 - takes longer to import than all the rest
     from botocore.utils import get_environ_proxies  # noqa: PLC0415
 
     core = _botocore_session(session)
@@ -72,7 +72,7 @@ def _configured_url(core: Session, service: str, region: str) -> str:
         service,
         region_name=region,
         aws_access_key_id="none",
-        aws_secret_access_key="none",  # noqa: S106  # it is no password
+        aws_secret_access_key="none",  # noqa: S106 - it is no password
     )
     url: str = client.meta.endpoint_url
     client.close()

@@ -214,10 +214,6 @@ class KinesisCalls:
         consumer: dict[str, Any] = answer["ConsumerDescription"]
         return consumer
 
-    async def deregister_stream_consumer(self, stream_arn: str, name: str) -> None:
-        """Begin to delete a consumer."""
-        await self.service.call("DeregisterStreamConsumer", {"StreamARN": stream_arn, "ConsumerName": name})
-
     async def subscribe_to_shard(
         self, consumer_arn: str, shard_id: str, starting_position: dict[str, Any]
     ) -> AsyncIterator[SubscriptionEvent]:

@@ -37,7 +37,7 @@ class PrometheusCollector:
 
     def collect(self) -> Iterator[Any]:
         """A family for each name, with a sample for each source that has it."""
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415  # optional
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415 - optional
 
         families: dict[str, Any] = {}
         for source in self._sources:

@@ -70,7 +70,7 @@ def outcome_of(function: Callable[..., Any], *arguments: Any) -> Outcome:
     """Call a function here and now."""
     try:
         return Outcome(function(*arguments))
-    except BaseException as error:  # noqa: BLE001  # whatever it is, it is told
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is told
         return Outcome(error=error)
 
 
@@ -178,7 +178,7 @@ def described(error: BaseException) -> str:
 async def _awaited(function: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]) -> Outcome:
     try:
         return Outcome(await function(*arguments))
-    except BaseException as error:  # noqa: BLE001  # whatever it is, it is told
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is told
         return Outcome(error=error)
 
 

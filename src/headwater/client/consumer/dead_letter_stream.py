@@ -46,7 +46,7 @@ class DeadLetterStream:
             await service.close()
 
     async def _put(self, calls: KinesisCalls, left: list[PutRecordsEntry]) -> None:
-        backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, random.Random())  # noqa: S311  # no secret
+        backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, random.Random())  # noqa: S311 - no secret
         while True:
             results = await calls.put_records(self._stream, left)
             refused = [

@@ -152,7 +152,7 @@ class _Seat:
 def _work(pipe: Connection, pickled: bytes) -> None:
     """The life of a process: batches in, nothing or an error out, until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    handler: Handler = pickle.loads(pickled)  # noqa: S301  # from the consumer that started this process
+    handler: Handler = pickle.loads(pickled)  # noqa: S301 - from the consumer that started this process
     while True:
         try:
             shard_id, millis_behind_latest, fields = pipe.recv()

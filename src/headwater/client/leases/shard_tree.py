@@ -87,12 +87,6 @@ def outlived_leases(shards: Iterable[ShardNode], leases: Iterable[Lease]) -> lis
     ]
 
 
-def is_finished(leases: Iterable[Lease]) -> bool:
-    """Whether every shard has been read to its end: nothing can follow in this stream."""
-    everything = list(leases)
-    return bool(everything) and all(lease.is_complete for lease in everything)
-
-
 def _first_checkpoint(
     shard: ShardNode, known: set[str], by_id: Mapping[str, ShardNode], start: StartingPosition
 ) -> Checkpoint | None:

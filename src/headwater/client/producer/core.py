@@ -209,7 +209,7 @@ class ProducerCore:
         puts = self._taken + self._buffer.take() if self._taken else self._buffer.take()
         self._taken = []
         bytes_max = self._record_bytes_max
-        if any([put.size_bytes > bytes_max for put in puts]):  # noqa: C419  # a list is faster
+        if any([put.size_bytes > bytes_max for put in puts]):  # noqa: C419 - a list is faster
             if now_s >= self._stream_info_s + RELEARN_AFTER_S:
                 # The limit may be another by now; all wait, so that they stay in order.
                 self._taken = puts

@@ -23,6 +23,6 @@ class ExitProofExecutor(ThreadPoolExecutor):
             done: Future[Any] = Future()
             try:
                 done.set_result(work(*arguments, **named))
-            except BaseException as error:  # noqa: BLE001  # it belongs to who waits for the work
+            except BaseException as error:  # noqa: BLE001 - it belongs to who waits for the work
                 done.set_exception(error)
             return done

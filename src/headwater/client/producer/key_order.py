@@ -65,7 +65,3 @@ class KeyOrder:
         """All that stands in a line; what stands in several comes as often."""
         for line in self._lines.values():
             yield from line
-
-    def clear(self) -> None:
-        """Forget every line."""
-        self._lines.clear()

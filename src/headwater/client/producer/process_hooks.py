@@ -52,7 +52,7 @@ _hooks_lock = threading.Lock()
 
 def watch(producer: ProcessHooks, *, sigterm: bool) -> None:
     """See to a producer at those moments."""
-    global _are_hooks_set  # noqa: PLW0603  # there is one process
+    global _are_hooks_set  # noqa: PLW0603 - there is one process
     with _hooks_lock:
         if not _are_hooks_set:
             _are_hooks_set = True
@@ -88,14 +88,14 @@ def _after_exit() -> None:
 
 
 def _after_fork() -> None:
-    global _hooks_lock  # noqa: PLW0603  # another thread of the parent may have held it
+    global _hooks_lock  # noqa: PLW0603 - another thread of the parent may have held it
     _hooks_lock = threading.Lock()
     for producer in tuple(_producers):
         producer.after_fork()
 
 
 def _set_handler() -> None:
-    global _previous, _is_handler_set  # noqa: PLW0603  # there is one process
+    global _previous, _is_handler_set  # noqa: PLW0603 - there is one process
     present = signal.getsignal(signal.SIGTERM)
     if _is_handler_set or present is signal.SIG_IGN or present is None:
         return

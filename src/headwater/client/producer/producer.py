@@ -123,7 +123,7 @@ class KinesisProducer:
         """Close: no thread can be started any more."""
         self.close(self.settings.close_timeout_s)
 
-    def on_sigterm(self, then: Callable[[], object]) -> bool:  # noqa: ARG002  # it is done when this returns
+    def on_sigterm(self, then: Callable[[], object]) -> bool:  # noqa: ARG002 - it is done when this returns
         """Flush."""
         self.at_exit()
         return True
@@ -210,7 +210,7 @@ class KinesisProducer:
 def _new_event_loop() -> asyncio.AbstractEventLoop:
     """An event loop of uvloop's, where there is one."""
     try:
-        import uvloop  # noqa: PLC0415  # not on every platform
+        import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:
         return asyncio.new_event_loop()
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()

@@ -25,14 +25,14 @@ import msgspec
 from headwater.engine.faults.seeded_random import SeededRandom
 from headwater.model.arn import StreamName, stream_arn
 
-DELAY_MAX_MS = 15 * 60_000
+DELAY_MS_MAX = 15 * 60_000
 
 Moment: TypeAlias = Literal["before", "after"]
 """Before the operation has begun, or after its change took effect."""
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 _CountOrNone = Annotated[int, msgspec.Meta(ge=0)]
 _Probability = Annotated[float, msgspec.Meta(gt=0, le=1)]
-_DelayMs = Annotated[int, msgspec.Meta(ge=1, le=DELAY_MAX_MS)]
+_DelayMs = Annotated[int, msgspec.Meta(ge=1, le=DELAY_MS_MAX)]
 
 
 class FaultKind(

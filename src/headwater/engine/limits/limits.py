@@ -20,8 +20,8 @@ SHARD_COUNT_UPDATES_PER_DAY = 10
 ENCRYPTION_CHANGES_PER_DAY = 25
 """Starts, and as many stops, of one stream's encryption."""
 MODE_CHANGES_PER_DAY = 2
-RETENTION_MIN_HOURS = 24
-RETENTION_MAX_HOURS = 8760
+RETENTION_HOURS_MIN = 24
+RETENTION_HOURS_MAX = 8760
 WARM_THROUGHPUT_MAX_MIBPS = 10_240
 ON_DEMAND_SHARDS = 4
 """Open shards of a new on-demand stream."""
@@ -32,13 +32,13 @@ ON_DEMAND_SHARDS_MAX_OF_REGION = {"us-east-1": 10_240, "us-west-2": 10_240, "eu-
 DEFAULT_SHARDS = 4
 """Open shards of a stream that was created without a count."""
 RECORDS_PER_READ_MAX = 10_000
-READ_MAX_BYTES = 10 * 1024 * 1024
+READ_BYTES_MAX = 10 * 1024 * 1024
 """Data and partition keys that one GetRecords call returns."""
-PUT_MAX_BYTES = 10 * 1024 * 1024
+PUT_BYTES_MAX = 10 * 1024 * 1024
 """Data and partition keys that one PutRecords call takes."""
 ITERATOR_LIFE_MS = 300_000
 PAGING_TOKEN_LIFE_MS = 300_000
-POLICY_MAX_BYTES = 20 * 1024
+POLICY_BYTES_MAX = 20 * 1024
 
 
 def recent(times_ms: tuple[int, ...], now_ms: int) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from headwater.engine.limits.limits import POLICY_MAX_BYTES
+from headwater.engine.limits.limits import POLICY_BYTES_MAX
 from headwater.model.errors import InvalidArgumentException, LimitExceededException
 
 _VERSIONS = ("2012-10-17", "2008-10-17")
@@ -50,8 +50,8 @@ def check_policy(text: str, resource_arn: str) -> None:
 
     Raises LimitExceededException above 20 KiB.
     """
-    if len(text.encode()) > POLICY_MAX_BYTES:
-        raise LimitExceededException(f"The policy must not be longer than {POLICY_MAX_BYTES} bytes.")
+    if len(text.encode()) > POLICY_BYTES_MAX:
+        raise LimitExceededException(f"The policy must not be longer than {POLICY_BYTES_MAX} bytes.")
     try:
         policy = msgspec.json.decode(text.encode())
     except (msgspec.DecodeError, UnicodeError, RecursionError):

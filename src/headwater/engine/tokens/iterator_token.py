@@ -15,7 +15,7 @@ from headwater.model.arn import StreamName
 
 _FIXED = Struct(">QQQIQBB")
 _VERSION = 1
-_AWS_MIN_BYTES = 152
+_AWS_BYTES_MIN = 152
 _AWS_BLOCK_BYTES = 16
 
 
@@ -42,7 +42,7 @@ def issue_iterator(sealer: Sealer, iterator: IteratorToken) -> str:
         len(name),
     )
     content = fixed + f"{account_id}{region}{name}".encode("ascii")
-    length = _AWS_MIN_BYTES + (len(name) + 2) // _AWS_BLOCK_BYTES * _AWS_BLOCK_BYTES - SEAL_BYTES
+    length = _AWS_BYTES_MIN + (len(name) + 2) // _AWS_BLOCK_BYTES * _AWS_BLOCK_BYTES - SEAL_BYTES
     return sealer.seal(content.ljust(length, b"\0"))
 
 

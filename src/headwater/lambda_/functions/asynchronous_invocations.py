@@ -2,7 +2,7 @@
 
 Rules:
 - an event whose function fails is tried twice more, after a delay and after two; one that does
-  not reach the function (throttled, say) is tried for `EVENT_AGE_MAX_S`, with growing delays;
+  not reach the function (throttled, say) is tried for `EVENT_AGE_S_MAX`, with growing delays;
 - what is given up goes to the function's dead letter queue or topic, if it has one;
 - the queue is in memory, and bounded. It ends with the server.
 
@@ -25,9 +25,9 @@ from headwater.lambda_.mappings.poller_context import DestinationFailed, Message
 RETRIES = 2
 EVENTS_MAX = 10_000
 BYTES_MAX = 64 * 1024 * 1024
-EVENT_AGE_MAX_S = 6 * 3600.0
+EVENT_AGE_S_MAX = 6 * 3600.0
 REFUSED_DELAY_S = 0.1
-REFUSED_DELAY_MAX_S = 10.0
+REFUSED_DELAY_S_MAX = 10.0
 
 
 class QueueFull(Exception):
@@ -107,10 +107,10 @@ class AsynchronousInvocations:
             try:
                 return chosen, await self._functions.run(chosen, waiting.payload, waiting.request_id)
             except InvocationRefused:
-                if loop.time() - began_s > EVENT_AGE_MAX_S:
+                if loop.time() - began_s > EVENT_AGE_S_MAX:
                     return chosen, None
             await asyncio.sleep(delay_s)
-            delay_s = min(2 * delay_s, REFUSED_DELAY_MAX_S)
+            delay_s = min(2 * delay_s, REFUSED_DELAY_S_MAX)
 
     async def _give_up(self, waiting: _Waiting, chosen: Chosen) -> None:
         metrics, target = self._functions.metrics, MetricTarget(*waiting.named)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from headwater.lambda_.mappings.kinesis_event import ENVELOPE_BYTES
 
-PAYLOAD_MAX_BYTES = 6 * 1024 * 1024
+PAYLOAD_BYTES_MAX = 6 * 1024 * 1024
 
 
 class Gathered(NamedTuple):
@@ -47,7 +47,7 @@ def plan_batch(
     """The batch that is due, if one is. `members_bytes` is what stands beside the records in the event."""
     if gathered.length == 0:
         return Plan(0)
-    left_bytes = PAYLOAD_MAX_BYTES - ENVELOPE_BYTES - members_bytes
+    left_bytes = PAYLOAD_BYTES_MAX - ENVELOPE_BYTES - members_bytes
     due_ms = gathered.since_ms + window_ms
     fits = gathered.length < batch_size and gathered.bytes_at_most + gathered.length <= left_bytes
     if fits and not gathered.is_closed and now_ms < due_ms:
@@ -67,4 +67,4 @@ def plan_batch(
 
 def is_too_large(size: int, members_bytes: int = 0) -> bool:
     """Whether a record can never be part of an event."""
-    return ENVELOPE_BYTES + members_bytes + size > PAYLOAD_MAX_BYTES
+    return ENVELOPE_BYTES + members_bytes + size > PAYLOAD_BYTES_MAX

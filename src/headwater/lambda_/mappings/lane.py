@@ -29,7 +29,7 @@ from headwater.lambda_.functions.invocation import (
     InvocationResult,
 )
 from headwater.lambda_.functions.metrics import MetricTarget
-from headwater.lambda_.mappings.batching import PAYLOAD_MAX_BYTES, Gathered, is_too_large, plan_batch
+from headwater.lambda_.mappings.batching import PAYLOAD_BYTES_MAX, Gathered, is_too_large, plan_batch
 from headwater.lambda_.mappings.discards import Discards
 from headwater.lambda_.mappings.event_counts import EventCounts
 from headwater.lambda_.mappings.failure_policy import (
@@ -46,7 +46,7 @@ from headwater.lambda_.mappings.poller_context import PollerContext
 from headwater.lambda_.mappings.store import LaneProgress
 from headwater.lambda_.mappings.tumbling_window import (
     END_GRACE_MS,
-    STATE_MAX_BYTES,
+    STATE_BYTES_MAX,
     WindowState,
     returned_state,
     window_start_ms,
@@ -194,7 +194,7 @@ class Lane:
         gathered = Gathered(sizes, count, self.waiting_bytes, self._waiting_since_ms, is_closed)
         mapping = self._mapping
         window_ms = mapping.batching_window_s * 1000
-        may_grow = count < mapping.batch_size and self.waiting_bytes < PAYLOAD_MAX_BYTES
+        may_grow = count < mapping.batch_size and self.waiting_bytes < PAYLOAD_BYTES_MAX
         if self._more_follows and may_grow and not is_closed:
             return None
         plan = plan_batch(gathered, mapping.batch_size, window_ms, now_ms, members_bytes)
@@ -372,7 +372,7 @@ class Lane:
             last_sequence_number=last.sequence_number,
             last_arrival_ms=last.arrival_ms,
         )
-        if len(state) > STATE_MAX_BYTES:
+        if len(state) > STATE_BYTES_MAX:
             self._is_early = True
             self._works.appendleft(BatchAttempt(()))
 

@@ -25,7 +25,7 @@ State = Literal["Creating", "Enabling", "Enabled", "Disabling", "Disabled", "Upd
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 
 FILTERS_MAX = 5
-RECORD_AGE_MIN_S = 60
+RECORD_AGE_S_MIN = 60
 """The least maximum age; -1 is none."""
 NOTHING_PROCESSED = "No records processed"
 FUNCTION_FAILED = "PROBLEM: Function call failed"
@@ -134,10 +134,10 @@ def options_of(request: dict[str, Any]) -> dict[str, Any]:
     }
     fields |= _read_compound(request)
     age_s = fields.get("maximum_record_age_s", -1)
-    if age_s != -1 and age_s < RECORD_AGE_MIN_S:
+    if age_s != -1 and age_s < RECORD_AGE_S_MIN:
         raise InvalidParameterValueException(
             f"1 validation error detected: Value '{age_s}' at 'maximumRecordAgeInSeconds' failed to satisfy "
-            f"constraint: Member must have value greater than or equal to {RECORD_AGE_MIN_S}"
+            f"constraint: Member must have value greater than or equal to {RECORD_AGE_S_MIN}"
         )
     return fields
 

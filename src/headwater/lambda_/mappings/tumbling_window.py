@@ -21,7 +21,7 @@ import msgspec
 from headwater.lambda_.functions.invocation import InvocationResult
 from headwater.wire.json_format import UNREADABLE
 
-STATE_MAX_BYTES = 1024 * 1024
+STATE_BYTES_MAX = 1024 * 1024
 END_GRACE_MS = 200
 """A window is ended so much later: a record that arrived in it may be being stored still."""
 

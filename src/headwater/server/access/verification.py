@@ -57,7 +57,7 @@ from headwater.wire.signed_chunks import ChunkedBody, read_chunks, verify_chunks
 
 SERVICE = "kinesis"
 TOLERANCE_S = 5 * 60
-LIFETIME_MAX_S = 7 * 24 * 3600
+LIFETIME_S_MAX = 7 * 24 * 3600
 BASIC_FORMAT = "%Y%m%dT%H%M%SZ"
 UNKNOWN_KEY = "The security token included in the request is invalid."
 MISMATCH = (
@@ -224,10 +224,10 @@ def _lifetime_s(presented: PresentedSignature) -> int:
         return TOLERANCE_S
     if re.fullmatch(r"[0-9]{1,9}", text) is None:
         raise InvalidSignatureException("X-Amz-Expires should be a number.")
-    if int(text) > LIFETIME_MAX_S:
+    if int(text) > LIFETIME_S_MAX:
         raise InvalidSignatureException(
             "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires "
-            f"must be less than {LIFETIME_MAX_S} seconds."
+            f"must be less than {LIFETIME_S_MAX} seconds."
         )
     return int(text)
 

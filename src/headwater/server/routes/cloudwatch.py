@@ -26,7 +26,7 @@ from headwater.server.refused import Refused
 OPTIONS = ("account", "region", "start_ms", "end_ms", "period_s")
 DIMENSIONS = tuple(name for namespace in NAMESPACES.values() for name in namespace.dimensions)
 PARAMETERS = ("metric", "namespace", *DIMENSIONS, *OPTIONS)
-PERIOD_MAX_S = 86_400
+PERIOD_S_MAX = 86_400
 _NUMBER_DIGITS_MAX = 15
 
 Readers: TypeAlias = Mapping[str, Callable[[], MetricReader | None]]
@@ -73,8 +73,8 @@ def _statistics(
     period_s = _number(asked, "period_s", 60)
     if start_ms >= end_ms:
         raise Refused(400, "start_ms must be before end_ms.")
-    if period_s % 60 or not 0 < period_s <= PERIOD_MAX_S:
-        raise Refused(400, f"period_s must be a multiple of 60, and at most {PERIOD_MAX_S}.")
+    if period_s % 60 or not 0 < period_s <= PERIOD_S_MAX:
+        raise Refused(400, f"period_s must be a multiple of 60, and at most {PERIOD_S_MAX}.")
     points = reader.statistics(*series, start_ms, end_ms, period_s) if reader else []
     return {"period_s": period_s, "datapoints": [_datapoint(point) for point in points]}
 
