@@ -25,6 +25,7 @@ from urllib.parse import unquote_to_bytes
 from headwater.engine.encryption_key import KeyState
 from headwater.model.caller import Caller
 from headwater.model.errors import SerializationException
+from headwater.neighbours.legacy_conditions import RequestInvalid, with_expressions
 from headwater.neighbours.request_bodies import BodyUnreadable, inflated
 from headwater.neighbours.requests import FORM, S3, operation_of, refusal
 from headwater.neighbours.rpc_v2_cbor import Shape, answer_of, as_json, error_name, operation_name
@@ -34,7 +35,8 @@ THREADS_MAX = 8
 POLLING_THREADS_MAX = 64
 """A long poll of SQS holds a thread for up to 20 s."""
 POLLED = "sqs"
-TARGETED = ("dynamodb",)
+DYNAMODB = "dynamodb"
+TARGETED = (DYNAMODB,)
 """Services whose requests moto cannot tell without a target."""
 SAME_STATE = {"streams.dynamodb": "dynamodb", "s3-object-lambda": "s3"}
 SERVICE_KEY = "headwater.service"
@@ -128,8 +130,11 @@ def _answered_in_protocol(loaded: LoadedMoto, request: HttpRequest, service: str
     """The answer in the protocol of the request, one that moto does not speak included."""
     try:
         request = inflated(request, service)
+        request = with_expressions(request) if service == DYNAMODB else request
     except BodyUnreadable as error:
         return refusal(request, service, 400, "InvalidRequest", str(error))
+    except RequestInvalid as error:
+        return refusal(request, service, 400, "ValidationException", str(error))
     name = operation_name(request)
     if name is None:
         return _answered(loaded, request, service, caller)
