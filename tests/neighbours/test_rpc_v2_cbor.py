@@ -122,7 +122,7 @@ def test_errors_have_the_types_of_the_model(cloudwatch_of: CloudWatchOf, protoco
     cloudwatch = cloudwatch_of(protocol)
     with pytest.raises(cloudwatch.exceptions.ResourceNotFound) as not_found:
         cloudwatch.get_dashboard(DashboardName="nobody's")
-    assert not_found.value.response["Error"]["Message"] == "Dashboard does not exist"
+    assert "does not exist" in not_found.value.response["Error"]["Message"]
     with pytest.raises(ClientError) as refused:
         cloudwatch.put_metric_data(
             Namespace="N", MetricData=[{"MetricName": "M", "Value": 1.0, "Values": [1.0, 2.0]}]

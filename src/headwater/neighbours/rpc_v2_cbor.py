@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -155,7 +155,7 @@ def _typed(value: Any, shape: Shape) -> Any:
     return _SIMPLE[shape.type_name](value)
 
 
-_SIMPLE = {
+_SIMPLE: dict[str, Callable[[Any], Any]] = {
     "blob": b64decode,
     "boolean": bool,
     "double": float,
