@@ -127,7 +127,7 @@ def test_errors_have_the_types_of_the_model(cloudwatch_of: CloudWatchOf, protoco
         cloudwatch.put_metric_data(
             Namespace="N", MetricData=[{"MetricName": "M", "Value": 1.0, "Values": [1.0, 2.0]}]
         )
-    assert refused.value.response["Error"]["Code"] == "InvalidParameterCombination"
+    assert refused.value.response["Error"]["Code"] == "InvalidParameterValue"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
