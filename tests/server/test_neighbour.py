@@ -11,7 +11,7 @@ import pytest
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
 from headwater.server.http.exchange import Answer, HttpRequest
-from headwater.server.neighbour import service_of
+from headwater.server.neighbour import error_of, service_of
 from tests.server.test_dispatch import Api
 
 
@@ -110,3 +110,20 @@ def test_the_service_is_that_of_the_signature(headers: dict[str, str], target: s
 
 def test_a_request_without_a_signature_has_no_service() -> None:
     assert service_of(HttpRequest(b"GET", b"/", {b"authorization": b"Basic abc"}, b"")) == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "body", "named"),
+    [
+        ((), b'{"__type": "com.amazonaws.dynamodb#ConditionalCheckFailedException", "message": "No"}', "No"),
+        ((), b"<Error><Code>ConditionalCheckFailedException</Code><Message>No</Message></Error>", "No"),
+        ((("X-Amzn-ErrorType", "ConditionalCheckFailedException:http://x"),), b"", None),
+    ],
+)
+def test_an_error_is_named(fields: tuple[tuple[str, str], ...], body: bytes, named: str | None) -> None:
+    assert error_of(Answer(400, fields, body)) == ("ConditionalCheckFailedException", named)
+    assert error_of(Answer(200, fields, body)) == ("", None)
+
+
+def test_what_names_no_error_has_none() -> None:
+    assert error_of(Answer(400, (("x-amzn-errortype", "a b"),), b"\xff")) == ("", None)

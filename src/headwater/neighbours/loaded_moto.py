@@ -12,6 +12,7 @@ from typing import Any
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.utils import get_service_model
 from moto.iam.models import get_account_id_from
 from moto.kms.models import kms_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -21,9 +22,13 @@ from headwater.model.caller import Caller
 from headwater.neighbours.calls.kinesis import CURRENT_KINESIS, StreamCalls
 from headwater.neighbours.calls.lambda_ import CURRENT_LAMBDA, LambdaCalls
 from headwater.neighbours.moto import SERVICE_KEY, Application, Environ, LinesAfter
+from headwater.neighbours.rpc_v2_cbor import Shape
 
 STATES: dict[str, KeyState] = {"Disabled": "Disabled", "PendingDeletion": "PendingDeletion"}
 """Of a key, by KMS's name for it; with any other it is usable."""
+
+MODEL_NAMES = {"monitoring": "cloudwatch"}
+"""The services whose models have another name than their signatures' scopes."""
 
 
 class _Dispatcher(DomainDispatcherApplication):
@@ -88,6 +93,18 @@ class Moto:
 
             self._groups = FunctionLogGroups(self._lines_after)
         self._groups.show(caller)
+
+    def output_shape(self, service: str, operation: str) -> Shape | None:
+        """What an operation answers, in the service's model; `None` for nothing."""
+        model = get_service_model(MODEL_NAMES.get(service, service))
+        found: Shape | None = model.operation_model(operation).output_shape
+        return found
+
+    def error_shape(self, service: str, name: str) -> Shape | None:
+        """The members of an error; `None` when the model has no such error."""
+        model = get_service_model(MODEL_NAMES.get(service, service))
+        found: Shape | None = model.shape_for(name) if name in model.shape_names else None
+        return found
 
     def account_of(self, access_key_id: str) -> str | None:
         """The account of a key that the neighbouring IAM or STS has given out."""

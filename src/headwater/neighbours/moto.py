@@ -24,14 +24,19 @@ from urllib.parse import unquote_to_bytes
 
 from headwater.engine.encryption_key import KeyState
 from headwater.model.caller import Caller
+from headwater.model.errors import SerializationException
+from headwater.neighbours.legacy_conditions import RequestInvalid, with_expressions
+from headwater.neighbours.request_bodies import BodyUnreadable, inflated
 from headwater.neighbours.requests import FORM, S3, operation_of, refusal
+from headwater.neighbours.rpc_v2_cbor import Shape, answer_of, as_json, error_name, operation_name
 from headwater.server.http.exchange import Answer, HttpRequest
 
 THREADS_MAX = 8
 POLLING_THREADS_MAX = 64
 """A long poll of SQS holds a thread for up to 20 s."""
 POLLED = "sqs"
-TARGETED = ("dynamodb",)
+DYNAMODB = "dynamodb"
+TARGETED = (DYNAMODB,)
 """Services whose requests moto cannot tell without a target."""
 SAME_STATE = {"streams.dynamodb": "dynamodb", "s3-object-lambda": "s3"}
 SERVICE_KEY = "headwater.service"
@@ -58,6 +63,12 @@ class LoadedMoto(Protocol):
 
     def application(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI application of all its services."""
+
+    def output_shape(self, service: str, operation: str) -> Shape | None:
+        """What an operation answers, in the service's model; `None` for nothing."""
+
+    def error_shape(self, service: str, name: str) -> Shape | None:
+        """The members of an error; `None` when the model has no such error."""
 
     def account_of(self, access_key_id: str) -> str | None:
         """The account of a key that it has given out."""
@@ -91,7 +102,7 @@ class MotoServices:
         turn: Any = nullcontext() if state == POLLED else self._turns.setdefault(state, asyncio.Lock())
         threads = self._polling if state == POLLED else self._threads
         async with turn:
-            return await run(threads, _answered, loaded, request, service, caller)
+            return await run(threads, _answered_in_protocol, loaded, request, service, caller)
 
     def key_state(self, caller: Caller, key_id: str) -> KeyState | None:
         """How a key of the neighbouring KMS is, by a look into a table; `None`: it has no keys there."""
@@ -113,6 +124,29 @@ class MotoServices:
                 if self._loaded is None:
                     self._loaded = await asyncio.get_running_loop().run_in_executor(self._threads, self._load)
         return self._loaded
+
+
+def _answered_in_protocol(loaded: LoadedMoto, request: HttpRequest, service: str, caller: Caller) -> Answer:
+    """The answer in the protocol of the request, one that moto does not speak included."""
+    try:
+        request = inflated(request, service)
+        request = with_expressions(request) if service == DYNAMODB else request
+    except BodyUnreadable as error:
+        return refusal(request, service, 400, "InvalidRequest", str(error))
+    except RequestInvalid as error:
+        return refusal(request, service, 400, "ValidationException", str(error))
+    name = operation_name(request)
+    if name is None:
+        return _answered(loaded, request, service, caller)
+    operation = name.operation.decode()
+    try:
+        asked = as_json(request, name)
+    except SerializationException as error:
+        return refusal(request, service, 400, error.code, "The body cannot be read.")
+    answer = _answered(loaded, asked, service, caller)
+    if answer.status >= 400:
+        return answer_of(answer, loaded.error_shape(service, error_name(answer)))
+    return answer_of(answer, loaded.output_shape(service, operation))
 
 
 def _answered(loaded: LoadedMoto, request: HttpRequest, service: str, caller: Caller) -> Answer:

@@ -1,12 +1,13 @@
 """Which requests are for a neighbouring service, what they are called, and how their errors are worded.
 
 Rules:
-- a signature's scope decides; without one the target does, then the form, host or path;
+- a signature's scope decides; without one the target does, or the path of RPC v2, then the form,
+  host or path;
 - what is signed for Kinesis, or looks like nothing in particular, is not for a neighbour;
 - a GET of a query protocol (one that names an `Action`) changes nothing unless who sent it is sure, or
   it has a header that no page can send: any page can name the address of an image, signed or not;
-- an error has the form of the request's protocol: JSON for a target, XML for a form, S3's own XML
-  for everything that S3 is asked.
+- an error has the form of the request's protocol: CBOR for RPC v2, JSON for a target, XML for a
+  form, S3's own XML for everything that S3 is asked.
 
 Refuses to know what answers.
 """
@@ -19,6 +20,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from headwater.neighbours.rpc_v2_cbor import error_answer, operation_name
 from headwater.server.http.exchange import Answer, HttpRequest
 
 KINESIS = "kinesis"
@@ -59,7 +61,8 @@ def service_for(request: HttpRequest, signed_service: str) -> str:
     if signed_service:
         return "" if signed_service == KINESIS else signed_service
     headers = request.headers
-    target = headers.get(b"x-amz-target", b"")
+    name = operation_name(request)
+    target = headers.get(b"x-amz-target", b"") if name is None else name.target
     if target:
         return SERVICES_BY_TARGET.get(target.partition(b".")[0], "")
     if headers.get(b"content-type", b"").startswith(FORM) and request.method == b"POST":
@@ -83,7 +86,8 @@ def changing_action(request: HttpRequest, service: str) -> str:
 
 def operation_of(request: HttpRequest) -> str:
     """The operation, where a request names one: its target's, or its form's action; else method and path."""
-    target = request.headers.get(b"x-amz-target", b"")
+    name = operation_name(request)
+    target = request.headers.get(b"x-amz-target", b"") if name is None else name.target
     if target:
         return target.rpartition(b".")[2].decode("latin-1")
     action = form_action(request)
@@ -100,6 +104,8 @@ def form_action(request: HttpRequest) -> str:
 
 def refusal(request: HttpRequest, service: str, status: int, code: str, message: str) -> Answer:
     """An error in the form that the service's clients read."""
+    if operation_name(request) is not None:
+        return error_answer(status, code, message)
     kind = request.headers.get(b"content-type", b"")
     if b"x-amz-target" in request.headers or JSON in kind:
         form = "application/x-amz-json-1.1"

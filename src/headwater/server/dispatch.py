@@ -60,7 +60,7 @@ from headwater.server.http.exchange import (
     Wait,
     in_place_of_answer,
 )
-from headwater.server.neighbour import Neighbour, service_of
+from headwater.server.neighbour import Neighbour, error_of, service_of
 from headwater.server.request_counts import (
     OWN_ROUTE,
     UNKNOWN,
@@ -266,7 +266,8 @@ class Dispatch:
             return
         error = task.exception()
         if error is None:
-            call.answer(task.result())
+            answer = task.result()
+            call.answer(answer, *error_of(answer))
         else:
             call.answer(neighbour.refuse(request, call.as_kinesis_error(error)))
 

@@ -15,6 +15,7 @@ Refuses to know which neighbours there are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -23,6 +24,14 @@ from headwater.model.errors import KinesisError
 from headwater.server.access.authentication import presented_credential
 from headwater.server.http.exchange import Answer, HttpRequest
 from headwater.wire.signature_v4 import TERMINATOR
+
+ERROR_STATUS = 400
+ERROR_TYPE = "x-amzn-errortype"
+ERROR_BYTES_READ = 4096
+"""An error's name and message stand at its beginning."""
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,127}")
+_NAMED = re.compile(r'"__type"\s*:\s*"([^"\\]{1,256})"|<Code>([^<]{1,128})</Code>')
+_MESSAGE = re.compile(r'"[Mm]essage"\s*:\s*"([^"\\]{1,1024})"|<Message>([^<]{1,1024})</Message>')
 
 
 class Neighbour(Protocol):
@@ -52,6 +61,24 @@ def service_of(request: HttpRequest) -> str:
     *_, service, terminator = ["", "", *presented_credential(request).split("/")]
     is_service = service.isascii() and service.replace("-", "").isalnum() and service == service.lower()
     return service if terminator == TERMINATOR and is_service else ""
+
+
+def error_of(answer: Answer) -> tuple[str, str | None]:
+    """The name of the error that an answer tells, and its message, as the log has them; empty without one.
+
+    The name is in a header, or in the body: `__type` in JSON, `Code` in XML.
+    """
+    if answer.status < ERROR_STATUS:
+        return "", None
+    body = answer.body[:ERROR_BYTES_READ].decode("utf-8", "replace")
+    in_header = next((value for name, value in answer.fields if name.lower() == ERROR_TYPE), "")
+    in_body = _NAMED.search(body)
+    named = in_header.partition(":")[0] or ("" if in_body is None else in_body[1] or in_body[2])
+    name = named.rpartition("#")[2]
+    message = _MESSAGE.search(body)
+    if not _NAME.fullmatch(name):
+        return "", None
+    return name, None if message is None else message[1] or message[2]
 
 
 async def reset_all(neighbours: Sequence[Neighbour]) -> None:

@@ -70,9 +70,10 @@ _UNREADABLE = (_MalformedCbor, IndexError, UnicodeDecodeError, struct.error)
 class _Room:
     """How deep the rest of a body may nest, and how many items it may have."""
 
-    __slots__ = ("items", "levels")
+    __slots__ = ("items", "levels", "time_unit_ms")
 
-    def __init__(self) -> None:
+    def __init__(self, time_unit_ms: int) -> None:
+        self.time_unit_ms = time_unit_ms
         self.levels = DEEPEST_NESTING
         self.items = MOST_ITEMS
 
@@ -96,10 +97,13 @@ class _Room:
 _Reader = Callable[[bytes, int, _Room], tuple[Any, int]]
 
 
-def decode(body: bytes) -> dict[str, Any]:
-    """The document in a request's body; of a repeated member the last one counts."""
+def decode(body: bytes, time_unit_ms: int = 1) -> dict[str, Any]:
+    """The document in a request's body; of a repeated member the last one counts.
+
+    `time_unit_ms` is what a time counts: milliseconds in AWS CBOR 1.1, seconds in the standard.
+    """
     try:
-        document, end = _READERS[body[0]](body, 0, _Room())
+        document, end = _READERS[body[0]](body, 0, _Room(time_unit_ms))
     except _UNREADABLE:
         raise SerializationException from None
     if end != len(body) or not isinstance(document, dict):
@@ -293,16 +297,18 @@ def _tagged(size: int) -> _Reader:
         room.enter()
         value, at = _READERS[body[at]](body, at, room)
         room.leave()
+        if tag == _TAG_TIME:
+            return _time(value, room.time_unit_ms), at
         meaning = _TAG_MEANINGS.get(tag)
         return (value if meaning is None else meaning(value)), at
 
     return read
 
 
-def _time(value: object) -> Instant:
+def _time(value: object, unit_ms: int) -> Instant:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _MalformedCbor
-    return Instant(round(max(-_TIME_LIMIT_MS, min(value, _TIME_LIMIT_MS))))
+    return Instant(round(max(-_TIME_LIMIT_MS, min(value * unit_ms, _TIME_LIMIT_MS))))
 
 
 def _bignum(value: object) -> int:
@@ -316,7 +322,6 @@ def _negative_bignum(value: object) -> int:
 
 
 _TAG_MEANINGS: dict[int, Callable[[object], object]] = {
-    _TAG_TIME: _time,
     _TAG_BIGNUM: _bignum,
     _TAG_NEGATIVE_BIGNUM: _negative_bignum,
 }
@@ -359,6 +364,11 @@ _READERS = _table_of_readers()
 _NAME_READERS = tuple(
     reader if _TEXT <= first < _ARRAY else _read_refused for first, reader in enumerate(_READERS)
 )
+
+
+class Seconds(float):
+    """A time in an answer whose times count seconds, as the CBOR standard has them."""
+
 
 _Write = Callable[[bytes], None]
 """Takes the next piece of an answer's body."""
@@ -418,6 +428,11 @@ def _write_instant(instant: Instant, write: _Write) -> None:
         write(_pack_time(_TAG + _TAG_TIME, _UNSIGNED + 27, instant.ms))
 
 
+def _write_seconds(seconds: Seconds, write: _Write) -> None:
+    write(_ONE_BYTE[_TAG + _TAG_TIME])
+    _write_float(seconds, write)
+
+
 def _write_boolean(value: bool, write: _Write) -> None:
     write(_TRUE if value else _FALSE)
 
@@ -447,6 +462,7 @@ _WRITERS = _Writers(
         float: _write_float,
         bool: _write_boolean,
         Instant: _write_instant,
+        Seconds: _write_seconds,
         RecordList: _write_documents,
         PlacementList: _write_documents,
         type(None): _write_null,
