@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from headwater.lambda_.api.lambda_model import lambda_model
+from headwater.lambda_.api.lambda_model import OBSERVED_ENUMS, lambda_model
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
@@ -42,3 +42,8 @@ def test_an_offered_operation_has_its_shapes(generator: ModuleType) -> None:
 def test_an_operation_that_is_not_offered_has_a_place_only() -> None:
     assert lambda_model().operations["CreateFunctionUrlConfig"].input == ""
     assert lambda_model().operations["CreateFunctionUrlConfig"].method == "POST"
+
+
+def test_an_enum_in_another_order_has_the_same_values() -> None:
+    for name, values in OBSERVED_ENUMS.items():
+        assert sorted(values) == sorted(lambda_model().shapes[name].enum)

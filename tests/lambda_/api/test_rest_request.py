@@ -121,7 +121,7 @@ def test_the_body_cannot_say_what_belongs_to_the_path() -> None:
             b'{"FunctionName": "orders", "StartingPosition": "FIRST"}',
             (
                 "1 validation error detected: Value 'FIRST' at 'startingPosition' failed to satisfy "
-                "constraint: Member must satisfy enum value set: [TRIM_HORIZON, LATEST, AT_TIMESTAMP]"
+                "constraint: Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]"
             ),
         ),
     ],

@@ -64,7 +64,7 @@ def test_lines_are_put_together_from_what_comes() -> None:
     assert written.lines == ["ab", "c", ""]
     written.output.say("END")
     assert written.lines == ["ab", "c", "", "�end", "END"]
-    assert written.output.tail == b"ab\nc\r\n\n\xffendEND\n"
+    assert written.output.tail == b"ab\nc\r\n\n\xffend\nEND\n"
 
 
 def test_a_line_has_a_longest_length(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ def test_an_invocation_has_a_bound_and_the_next_one_its_own(monkeypatch: pytest.
     written.output.write(b"more")
     written.output.finish()
     assert written.lines == ["a", "b", "c", "[8 more bytes of this invocation are left out]"]
-    assert written.output.tail == b"a\nb\nc\nd\ne\nmore"
+    assert written.output.tail == b"a\nb\nc\nd\ne\nmore\n"
     written.output.begin()
     written.output.write(b"new\n")
     assert written.lines[-1] == "new"

@@ -1,13 +1,11 @@
-"""The pattern language: its rules one by one, and against another implementation on generated cases."""
+"""The pattern language, rule by rule; `tests/clients` compares it with AWS's own library."""
 
 from __future__ import annotations
 
 import json
-import random
 from typing import Any
 
 import pytest
-from moto.events.models import EventPattern
 
 from headwater.lambda_.mappings.filter_pattern import InvalidPattern, compile_pattern
 
@@ -155,7 +153,6 @@ def test_a_pattern_matches_what_it_describes(pattern: dict[str, Any], expected: 
         '{"a": [{"numeric": ["!=", 1]}]}',
         '{"a": [{"numeric": [">", "1"]}]}',
         '{"a": [{"numeric": [">", true]}]}',
-        '{"a": [{"numeric": [">", 6e9]}]}',
         '{"a": [{"numeric": ["<", 5, ">", 1]}]}',
         '{"a": [{"numeric": [">", 5, "<", 1]}]}',
         '{"a": [{"numeric": ["=", 5, "<", 9]}]}',
@@ -186,80 +183,31 @@ def test_a_wildcard_takes_no_longer_than_the_text_and_its_pieces_allow() -> None
     assert not pattern({"a": "a" * 100_000})
 
 
-NAMES = ("a", "b", "c")
-TEXTS = ("", "x", "xy", "Xy", "yx", "x*y", "10.0.0.9", "10.1.0.9")
-NUMBERS = (0, 1, 2, 2.0, -3, 10.5)
+@pytest.mark.parametrize(
+    ("pattern", "event", "matches"),
+    [
+        ({"a": {"b": [{"exists": False}]}}, {"a": [{"c": 1}, {"b": 2}]}, False),
+        ({"a": {"b": [{"exists": False}]}}, {"a": [{"c": 1}]}, True),
+        ({"a": [2]}, {"a": [[1], [[2]]]}, True),
+        ({"a": {"b": [2]}}, {"a": [[{"b": 1}], [{"b": 2}]]}, True),
+        ({"a": {"b": [1], "c": [2]}}, {"a": [[{"b": 1}], [{"c": 2}]]}, False),
+        ({"a.b": [1]}, {"a": {"b": 1}}, True),
+        ({"a": {"b": [1]}}, {"a.b": 1}, True),
+        ({"a": [{"equals-ignore-case": "\u00df"}]}, {"a": "SS"}, True),
+        ({"a": [{"equals-ignore-case": "\u212a"}]}, {"a": "k"}, True),
+        ({"a": [{"equals-ignore-case": "k"}]}, {"a": "\u212a"}, False),
+        ({"a": [{"cidr": "::/0"}]}, {"a": "10.0.0.1"}, True),
+        ({"a": [{"cidr": "::/0"}]}, {"a": "0.0.0.0"}, False),
+        ({"a": ["2001:db8::1"]}, {"a": "2001:DB8:0::1"}, True),
+        ({"a": [{"numeric": [">", 6e9]}]}, {"a": 7e9}, True),
+        ({"a": ["x"], "$or": [{"a": ["y"]}, {"b": [1]}]}, {"a": "y"}, True),
+    ],
+)
+def test_events_are_seen_as_their_leaves(pattern: Any, event: Any, matches: bool) -> None:
+    assert compile_pattern(json.dumps(pattern))(event) is matches
 
 
-def random_leaf(chance: random.Random) -> Any:
-    return chance.choice((*TEXTS, *NUMBERS, None))
-
-
-def random_event(chance: random.Random, depth: int = 0) -> dict[str, Any]:
-    event: dict[str, Any] = {}
-    for name in NAMES:
-        draw = chance.random()
-        if draw < 0.25:
-            continue
-        if draw < 0.45 and depth < 2:
-            event[name] = random_event(chance, depth + 1) or "x"
-        elif draw < 0.6:
-            event[name] = [random_leaf(chance) for _ in range(chance.randint(1, 3))]
-        else:
-            event[name] = random_leaf(chance)
-    return event
-
-
-def random_rule(chance: random.Random) -> Any:
-    text = chance.choice(TEXTS)
-    some = text or "x"
-    low, high = sorted(chance.sample((-3, 0, 1, 2, 11), 2))
-    return chance.choice(
-        [
-            random_leaf(chance),
-            random_leaf(chance),
-            {"prefix": text},
-            {"prefix": {"equals-ignore-case": text}},
-            {"suffix": text},
-            {"suffix": {"equals-ignore-case": text}},
-            {"equals-ignore-case": text},
-            {"exists": True},
-            {"exists": False},
-            {"numeric": [chance.choice(("<", "<=", "=", ">", ">=")), low]},
-            {"numeric": [chance.choice((">", ">=")), low, chance.choice(("<", "<=")), high]},
-            {"anything-but": some},
-            {"anything-but": chance.sample(TEXTS, 2)},
-            {"anything-but": chance.sample(NUMBERS, 2)},
-            {"anything-but": {"prefix": some}},
-            {"anything-but": {"suffix": some}},
-            {"anything-but": {"equals-ignore-case": some}},
-            {"anything-but": {"wildcard": "*" + some.replace("*", "")}},
-            {"cidr": chance.choice(("10.0.0.0/24", "10.0.0.0/8"))},
-            {"wildcard": chance.choice(("*", "x*", "*y", "x*y", r"x\*y", "*x*"))},
-        ]
-    )
-
-
-def random_pattern(chance: random.Random, depth: int = 0) -> dict[str, Any]:
-    pattern: dict[str, Any] = {}
-    for name in chance.sample(NAMES, chance.randint(1, 2)):
-        if chance.random() < 0.3 and depth < 2:
-            pattern[name] = random_pattern(chance, depth + 1)
-        else:
-            pattern[name] = [random_rule(chance) for _ in range(chance.randint(1, 2))]
-    if chance.random() < 0.2 and depth < 2:
-        pattern["$or"] = [random_pattern(chance, depth + 1) for _ in range(2)]
-    return pattern
-
-
-def test_another_implementation_agrees_on_thousands_of_generated_cases() -> None:
-    chance = random.Random(20)
-    matched = 0
-    for _ in range(20_000):
-        pattern = random_pattern(chance)
-        event: Any = random_event(chance)
-        text = json.dumps(pattern)
-        ours, theirs = compile_pattern(text)(event), EventPattern.load(text).matches_event(event)
-        assert ours == theirs, (pattern, event)
-        matched += ours
-    assert 2_000 < matched < 18_000
+@pytest.mark.parametrize("block", ["10.0.0.1", "10.0.0.1/32", "::1/128", "::1", "10.0.0.1/-1", "h/8", "/8"])
+def test_a_block_that_is_one_address_or_none_is_refused(block: str) -> None:
+    with pytest.raises(InvalidPattern):
+        compile_pattern(json.dumps({"a": [{"cidr": block}]}))

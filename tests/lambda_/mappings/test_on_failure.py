@@ -58,7 +58,7 @@ def test_queues_topics_and_streams_are_told_which_records_and_why() -> None:
 
 def test_a_bucket_gets_the_event_too_under_a_key_of_its_own() -> None:
     arn = "arn:aws:s3:::failures"
-    assert document_for(arn) == EXPECTED | {"payload": {"Records": []}}
+    assert document_for(arn) == EXPECTED | {"payload": '{"Records":[]}'}
     message = write_message(mapping(on_failure_arn=arn), DISCARDED, NOW_MS, RANDOM)
     folder = f"aws/lambda/{mapping().uuid}/shardId-000000000001/2019/11/14"
     assert message.object_key == f"{folder}/2019-11-14T00.38.06-{RANDOM}"
@@ -71,7 +71,7 @@ def test_whole_seconds_have_no_fraction() -> None:
     assert batch["approximateArrivalOfFirstRecord"] == "2019-11-14T00:38:04Z"
 
 
-def test_records_that_never_reached_the_function_have_no_response() -> None:
+def test_records_that_are_too_old_have_no_response_and_count_the_attempt_that_was_not_made() -> None:
     discarded = DISCARDED._replace(condition="RecordAgeExceeded", result=None, invocations=0)
     document = document_for("arn:aws:sqs:us-east-2:123456789012:queue", discarded)
     assert "responseContext" not in document
@@ -79,7 +79,7 @@ def test_records_that_never_reached_the_function_have_no_response() -> None:
         "requestId": RANDOM,
         "functionArn": FUNCTION_ARN,
         "condition": "RecordAgeExceeded",
-        "approximateInvokeCount": 0,
+        "approximateInvokeCount": 1,
     }
 
 

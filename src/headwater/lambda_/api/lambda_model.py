@@ -14,6 +14,11 @@ import msgspec
 from headwater.api.validation.api_model import Shape
 from headwater.api.validation.service_shapes import ServiceShapes
 
+OBSERVED_ENUMS: dict[str, tuple[str, ...]] = {
+    "EventSourcePosition": ("LATEST", "AT_TIMESTAMP", "TRIM_HORIZON"),
+}
+"""Where the order of an enum's values in AWS's errors is not that of the model."""
+
 
 class RestOperation(msgspec.Struct, frozen=True):
     """One operation: where it is called, and where the members of its request are."""
@@ -58,7 +63,8 @@ def _members_in_order(shape_name: str) -> tuple[tuple[str, str], ...]:
 
 
 def _enum_in_order(shape_name: str) -> tuple[str, ...]:
-    return lambda_model().shapes[shape_name].enum
+    """The values as AWS was seen to name them, or else in the model's order."""
+    return OBSERVED_ENUMS.get(shape_name) or lambda_model().shapes[shape_name].enum
 
 
 def _needed_members(shape_name: str, present: object, *, refused: bool) -> set[str]:  # noqa: ARG001

@@ -4,7 +4,8 @@ Rules:
 - of one invocation at most `INVOCATION_BYTES_MAX` are kept, of one line `LINE_BYTES_MAX`;
   what is left out is counted and told;
 - of one function the last `KEPT_BYTES_MAX` are kept, and of `FUNCTIONS_MAX` functions;
-- lines have numbers, by which whoever follows them goes on.
+- lines have numbers, by which whoever follows them goes on;
+- what is written without a line break at its end is a line when something else follows.
 
 Refuses to know processes.
 """
@@ -144,6 +145,8 @@ class Output:
         del self._tail[:-TAIL_BYTES]
 
     def _flush_line(self) -> None:
+        if self._tail and not self._tail.endswith(b"\n"):
+            self._keep_tail(b"\n")
         if self._partial:
             self._end_line()
 

@@ -1,8 +1,13 @@
 // Runs a Node handler: the Runtime API's client, in a process of the function's own.
 //
-// It needs nothing but Node itself. Handlers may be asynchronous or take a callback, in files
-// of CommonJS or of ECMAScript. One event after another; what goes wrong before the first event
-// is told as an error of the start, and ends the process.
+// It needs nothing but Node itself. Handlers may be asynchronous or, up to nodejs22.x, take a
+// callback, in files of CommonJS or of ECMAScript. One event after another; what goes wrong before
+// the first event is told as an error of the start, and ends the process.
+//
+// Up to nodejs22.x, as aws-lambda-ric 3.3.0 does it: what a handler returns counts when it is a
+// promise only; a callback without an error waits for the event loop to be empty, unless the context
+// says otherwise; and an event loop that is empty before an answer came means null. From nodejs24.x on,
+// as aws-lambda-ric 4.0.2 does it: what a handler returns is the answer, and there is no other way.
 
 import fs from "node:fs";
 import http from "node:http";
@@ -14,7 +19,14 @@ import util from "node:util";
 const environment = process.env;
 const [host, port] = environment.AWS_LAMBDA_RUNTIME_API.split(":");
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+const hasCallbacks = Number(/nodejs(\d+)/.exec(environment.AWS_EXECUTION_ENV ?? "")?.[1] ?? 0) < 24;
+const CALLBACK_TEXT =
+  "ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. " +
+  "You need to modify this function to use a supported handler signature to use Node.js 24 or later. For " +
+  "more information see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.";
 let requestId = "";
+let isMidLine = false;
+let whenIdle = () => {};
 
 class Fault extends Error {
   constructor(kind, message, trace) {
@@ -63,7 +75,15 @@ function patchConsole() {
   for (const [name, level] of Object.entries(levels)) {
     console[name] = (...values) => {
       const text = util.format(...values);
-      process.stdout.write(`${new Date().toISOString()}\t${requestId || "undefined"}\t${level}\t${text}\n`);
+      const line = `${new Date().toISOString()}\t${requestId || "undefined"}\t${level}\t${text}\n`;
+      process.stdout.write((isMidLine ? "\n" : "") + line);
+    };
+  }
+  for (const stream of [process.stdout, process.stderr]) {
+    const write = stream.write.bind(stream);
+    stream.write = (data, ...others) => {
+      if (data?.length) isMidLine = !Buffer.from(data).subarray(-1).equals(Buffer.from("\n"));
+      return write(data, ...others);
     };
   }
 }
@@ -112,6 +132,7 @@ async function findHandler(root, name) {
     throw new Fault("Runtime.HandlerNotFound", `${name} is undefined or not exported`);
   }
   if (typeof handler !== "function") throw new Fault("Runtime.HandlerNotFound", `${name} is not a function`);
+  if (!hasCallbacks && handler.length >= 3) throw new Fault("Runtime.CallbackHandlerDeprecated", CALLBACK_TEXT);
   return handler;
 }
 
@@ -119,7 +140,6 @@ function contextOf(headers) {
   const deadline = Number(headers["lambda-runtime-deadline-ms"]);
   const parsed = (text) => (text ? JSON.parse(text) : undefined);
   return {
-    callbackWaitsForEmptyEventLoop: true,
     functionName: environment.AWS_LAMBDA_FUNCTION_NAME,
     functionVersion: environment.AWS_LAMBDA_FUNCTION_VERSION,
     memoryLimitInMB: environment.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
@@ -129,23 +149,45 @@ function contextOf(headers) {
     awsRequestId: headers["lambda-runtime-aws-request-id"],
     clientContext: parsed(headers["lambda-runtime-client-context"]),
     identity: parsed(headers["lambda-runtime-cognito-identity"]),
+    tenantId: headers["lambda-runtime-aws-tenant-id"],
     getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
   };
 }
 
-function run(handler, event, context) {
-  return new Promise((resolve, reject) => {
-    const callback = (error, value) => (error === null || error === undefined ? resolve(value) : reject(error));
-    context.done = callback;
-    context.fail = (error) => reject(error ?? new Error("handled"));
-    context.succeed = resolve;
-    const promised = handler(event, context, callback);
-    if (promised !== null && promised !== undefined && typeof promised.then === "function") {
-      promised.then(resolve, reject);
-    } else if (handler.length < 3) {
-      resolve(promised === undefined ? null : promised);
-    }
+async function run(handler, event, context) {
+  if (!hasCallbacks) return await handler(event, context);
+  try {
+    return await new Promise((resolve, reject) => call(handler, event, context, resolve, reject));
+  } finally {
+    whenIdle = () => {};
+  }
+}
+
+function call(handler, event, context, resolve, reject) {
+  let isDone = false;
+  const first = (act) => (...values) => {
+    if (isDone) return;
+    isDone = true;
+    whenIdle = () => {};
+    act(...values);
+  };
+  const isError = (error) => error !== null && error !== undefined;
+  const done = (error, value) => (isError(error) ? reject(error) : resolve(value));
+  const callback = first((error, value) => {
+    if (isError(error) || !context.callbackWaitsForEmptyEventLoop) done(error, value);
+    else whenIdle = () => setImmediate(resolve, value);
   });
+  context.callbackWaitsForEmptyEventLoop = true;
+  context.done = first(done);
+  context.succeed = first((value) => done(null, value));
+  context.fail = first((error) => done(error ?? "handled"));
+  whenIdle = () => setImmediate(resolve, null);
+  try {
+    const promised = handler(event, context, callback);
+    if (typeof promised?.then === "function") promised.then(context.succeed, context.fail);
+  } catch (error) {
+    callback(error);
+  }
 }
 
 function encoded(value) {
@@ -189,6 +231,7 @@ async function serve(handler) {
 }
 
 patchConsole();
+process.on("beforeExit", () => whenIdle());
 process.on("uncaughtException", (error) => end("Runtime.UnhandledError", error));
 process.on("unhandledRejection", (error) => end("Runtime.UnhandledPromiseRejection", error));
 let handler;

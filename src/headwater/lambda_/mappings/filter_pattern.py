@@ -3,15 +3,17 @@
 A pattern is a JSON object in the shape of the events that it matches. `compile_pattern`
 turns its text into a function from an event to whether it matches.
 
-Rules:
-- the fields of an object must all match; of a field's list of rules one must;
+Rules, as AWS's own library event-ruler 2.1.0 has them:
+- a pattern is alternatives (`$or`), each a table from a field's path to the rules of which one
+  must match; a path is the names on the way, joined by dots, in patterns and in events;
 - a value in a list matches a string, number, boolean or null that equals it; an object
   in the list is one operator, from the table `_OPERATORS`;
 - numbers are equal by value: 300 and 300.0 are; a number is no boolean;
-- where the event has an array, one of its elements must match, and the fields of one
-  nested pattern must match in the same element;
-- operators look at leaves only: `exists` does not see an object or an empty array;
-- `$or` with two or more objects is an alternative; with anything else it is the name of a field.
+- an event is its leaves. Each knows the elements of arrays that it is in, and leaves that are
+  in different elements of one array do not match together; arrays in arrays are looked through;
+- `exists: false` matches when no leaf of that path fits what matched before, by path;
+- a text that is an address matches the same address, however it is written;
+- letters are compared without case one by one, each with its lower and its upper form.
 
 Refuses to know records, and what is done with one that does not match.
 """
@@ -19,13 +21,13 @@ Refuses to know records, and what is done with one that does not match.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
-from typing import Any, TypeAlias
+from ipaddress import IPv6Address
+from typing import Any, NamedTuple, TypeAlias
 
 PATTERN_DEPTH_MAX = 100
-NUMERIC_LIMIT = 5.0e9
-"""Numbers in numeric rules lie between this and its negative."""
+OR = "$or"
 
 Rule: TypeAlias = Callable[[object], bool]
 """Whether one leaf of an event matches."""
@@ -52,70 +54,117 @@ def compile_pattern(text: str) -> Pattern:
         raise InvalidPattern(f"it is not JSON: {error}") from None
     if not isinstance(written, dict):
         raise InvalidPattern("it is not a JSON object")
-    return _object(written, 0)
+    alternatives = [
+        sorted(fields.items(), key=lambda field: field[0].encode("utf-16-be", "surrogatepass"))
+        for fields in _alternatives(written, "", [{}], 0)
+    ]
+    steps = {step for fields in alternatives for path, _ in fields for step in path.split(".")}
+
+    def matches(event: Any) -> bool:
+        flattening = _Flattening(steps)
+        flattening.add_object(event, "", {})
+        return any(_matches(fields, flattening.leaves, {}) for fields in alternatives)
+
+    return matches
 
 
 def _refuse_constant(name: str) -> None:
     raise InvalidPattern(f"{name} is not JSON")
 
 
-def _object(written: dict[str, Any], depth: int) -> Pattern:
-    """The fields of an object, all of which must match."""
+class _Leaf(NamedTuple):
+    """A value of an event that is no object and no array."""
+
+    value: object
+    elements: dict[int, int]
+    """The arrays that it is in, by number, and in which of their elements."""
+
+
+_Fields: TypeAlias = dict[str, list[Rule]]
+"""What must match: by path, rules of which one must."""
+_Leaves: TypeAlias = dict[str, list[_Leaf]]
+
+
+def _alternatives(written: dict[str, Any], path: str, so_far: list[_Fields], depth: int) -> list[_Fields]:
+    """What `so_far` becomes when the fields of an object must match as well."""
     if depth > PATTERN_DEPTH_MAX:
         raise InvalidPattern("it is nested too deeply")
     if not written:
         raise InvalidPattern("empty objects are not allowed")
-    parts: list[Pattern] = []
     for name, value in written.items():
-        if name == "$or" and _is_alternative(value):
-            parts.append(_alternative([_object(part, depth + 1) for part in value]))
+        place = f"{path}.{name}" if path else name
+        if name == OR:
+            so_far = _forked(value, path, so_far, depth)
         elif isinstance(value, dict):
-            parts.append(_nested(name, _object(value, depth + 1)))
+            so_far = _alternatives(value, place, so_far, depth + 1)
         elif isinstance(value, list):
-            parts.append(_leaf(name, _rules(name, value)))
+            rules = _rules(name, value)
+            so_far = [{**fields, place: rules} for fields in so_far]
         else:
             raise InvalidPattern(f'"{name}" must be an object or an array')
-    return lambda event: all(part(event) for part in parts)
+    return so_far
 
 
-def _is_alternative(value: object) -> bool:
-    """`$or` is an operator when it has objects that are themselves patterns, not rules."""
-    return (
-        isinstance(value, list)
-        and len(value) >= 2
-        and all(isinstance(part, dict) and not part.keys() & _OPERATORS.keys() for part in value)
-    )
+def _forked(written: Any, path: str, so_far: list[_Fields], depth: int) -> list[_Fields]:
+    if not isinstance(written, list) or len(written) < 2:
+        raise InvalidPattern("$or has a list of at least two objects")
+    forks = []
+    for part in written:
+        if not isinstance(part, dict):
+            raise InvalidPattern("$or has objects only")
+        if part.keys() & _OPERATORS.keys():
+            raise InvalidPattern("an operator cannot be the name of a field inside of $or")
+        forks += _alternatives(part, path, so_far, depth + 1)
+    return forks
 
 
-def _alternative(parts: list[Pattern]) -> Pattern:
-    return lambda event: any(part(event) for part in parts)
+class _Flattening:
+    """The leaves of an event, by path."""
+
+    def __init__(self, steps: set[str]) -> None:
+        """`steps` are the names that patterns have; what is under others is passed over."""
+        self._steps = steps
+        self._arrays = 0
+        self.leaves: _Leaves = {}
+
+    def add_object(self, members: dict[str, Any], path: str, elements: dict[int, int]) -> None:
+        """Add what is in an object."""
+        for name, value in members.items():
+            if name in self._steps or self._steps.issuperset(name.split(".")):
+                self._add(value, f"{path}.{name}" if path else name, elements)
+
+    def _add(self, value: Any, path: str, elements: dict[int, int]) -> None:
+        if isinstance(value, dict):
+            self.add_object(value, path, elements)
+        elif isinstance(value, list):
+            array, self._arrays = self._arrays, self._arrays + 1
+            for index, element in enumerate(value):
+                is_leaf = not isinstance(element, dict | list)
+                self._add(element, path, elements if is_leaf else {**elements, array: index})
+        else:
+            self.leaves.setdefault(path, []).append(_Leaf(value, elements))
 
 
-def _nested(name: str, pattern: Pattern) -> Pattern:
-    def matches(event: Any) -> bool:
-        value = event.get(name) if isinstance(event, dict) else None
-        if isinstance(value, list):
-            return any(pattern(element) for element in value) if value else pattern({})
-        return pattern(value if isinstance(value, dict) else {})
+def _matches(fields: list[tuple[str, list[Rule]]], leaves: _Leaves, elements: dict[int, int]) -> bool:
+    """Whether the fields, by path, have leaves that match and are in the same elements."""
+    if not fields:
+        return True
+    (path, rules), *others = fields
+    fitting = [leaf for leaf in leaves.get(path, ()) if _fits(leaf, elements)]
+    if not fitting:
+        return any(rule(_MISSING) for rule in rules) and _matches(others, leaves, elements)
+    tried: list[dict[int, int]] = []
+    for leaf in fitting:
+        together = elements | leaf.elements
+        if together not in tried and any(rule(leaf.value) for rule in rules):
+            tried.append(together)
+            if _matches(others, leaves, together):
+                return True
+    return False
 
-    return matches
 
-
-def _leaf(name: str, rules: list[Rule]) -> Pattern:
-    def matches(event: Any) -> bool:
-        value = event.get(name, _MISSING) if isinstance(event, dict) else _MISSING
-        leaves = _leaves(value)
-        return any(rule(leaf) for leaf in leaves for rule in rules)
-
-    return matches
-
-
-def _leaves(value: object) -> list[object]:
-    """The leaves that a value of an event has: several in an array; `_MISSING` when there are none."""
-    if isinstance(value, list):
-        found = [leaf for element in value for leaf in _leaves(element) if leaf is not _MISSING]
-        return found or [_MISSING]
-    return [_MISSING] if isinstance(value, dict) else [value]
+def _fits(leaf: _Leaf, elements: dict[int, int]) -> bool:
+    return all(elements.get(array, index) == index for array, index in leaf.elements.items())
 
 
 def _rules(name: str, written: list[Any]) -> list[Rule]:
@@ -142,6 +191,9 @@ def _equals(expected: Any) -> Rule:
     if isinstance(expected, bool) or expected is None:
         return lambda leaf: leaf is expected
     if isinstance(expected, str):
+        digits = _address_digits(expected)
+        if digits is not None:
+            return lambda leaf: isinstance(leaf, str) and _address_digits(leaf) == digits
         return lambda leaf: isinstance(leaf, str) and leaf == expected
     return lambda leaf: _is_number(leaf) and leaf == expected
 
@@ -152,16 +204,14 @@ def _is_number(value: object) -> bool:
 
 def _prefix(operand: Any) -> Rule:
     if isinstance(operand, dict):
-        start = _ignoring_case(operand)
-        return lambda leaf: isinstance(leaf, str) and leaf.lower().startswith(start)
+        return _folded(_ignoring_case(operand), "", ".*")
     text = _string(operand, "prefix")
     return lambda leaf: isinstance(leaf, str) and leaf.startswith(text)
 
 
 def _suffix(operand: Any) -> Rule:
     if isinstance(operand, dict):
-        end = _ignoring_case(operand)
-        return lambda leaf: isinstance(leaf, str) and leaf.lower().endswith(end)
+        return _folded(_ignoring_case(operand), ".*", "")
     text = _string(operand, "suffix")
     return lambda leaf: isinstance(leaf, str) and leaf.endswith(text)
 
@@ -169,12 +219,18 @@ def _suffix(operand: Any) -> Rule:
 def _ignoring_case(operand: dict[str, Any]) -> str:
     if list(operand) != ["equals-ignore-case"]:
         raise InvalidPattern("inside of prefix and suffix only equals-ignore-case is an operator")
-    return _string(operand["equals-ignore-case"], "equals-ignore-case").lower()
+    return _string(operand["equals-ignore-case"], "equals-ignore-case")
 
 
 def _equals_ignore_case(operand: Any) -> Rule:
-    text = _string(operand, "equals-ignore-case").lower()
-    return lambda leaf: isinstance(leaf, str) and leaf.lower() == text
+    return _folded(_string(operand, "equals-ignore-case"), "", "")
+
+
+def _folded(text: str, before: str, after: str) -> Rule:
+    """Matches the letters of `text`, each in its lower or upper form, which may be several letters."""
+    letters = "".join(f"(?:{re.escape(letter.lower())}|{re.escape(letter.upper())})" for letter in text)
+    pattern = re.compile(before + letters + after, re.DOTALL)
+    return lambda leaf: isinstance(leaf, str) and pattern.fullmatch(leaf) is not None
 
 
 def _exists(operand: Any) -> Rule:
@@ -190,14 +246,14 @@ def _numeric(operand: Any) -> Rule:
     for operator, bound in comparisons:
         if not isinstance(operator, str) or operator not in _COMPARISONS:
             raise InvalidPattern(f"numeric compares by {', '.join(_COMPARISONS)}, not by {operator!r}")
-        if not _is_number(bound) or not abs(bound) <= NUMERIC_LIMIT:
-            raise InvalidPattern(f"numeric compares with numbers from {-NUMERIC_LIMIT} to {NUMERIC_LIMIT}")
+        if not _is_comparable(bound):
+            raise InvalidPattern("numeric compares with numbers that a double can hold")
     if len(comparisons) == 2:
         (low, bottom), (high, top) = comparisons
         if not (low.startswith(">") and high.startswith("<") and bottom < top):
             raise InvalidPattern("a numeric range has its lower bound first, and below the upper one")
     checks = [(_COMPARISONS[operator], bound) for operator, bound in comparisons]
-    return lambda leaf: _is_number(leaf) and all(check(leaf, bound) for check, bound in checks)
+    return lambda leaf: _is_comparable(leaf) and all(check(leaf, bound) for check, bound in checks)
 
 
 _COMPARISONS: dict[str, Callable[[Any, float], bool]] = {
@@ -209,21 +265,48 @@ _COMPARISONS: dict[str, Callable[[Any, float], bool]] = {
 }
 
 
-def _cidr(operand: Any) -> Rule:
+def _is_comparable(value: Any) -> bool:
     try:
-        network = ip_network(_string(operand, "cidr"), strict=False)
-    except ValueError:
-        raise InvalidPattern(f"{operand!r} is not a CIDR block") from None
+        return _is_number(value) and float(value) == value and abs(value) != float("inf")
+    except OverflowError:
+        return False
+
+
+def _cidr(operand: Any) -> Rule:
+    address, slash, bits = _string(operand, "cidr").partition("/")
+    digits = _address_digits(address)
+    if not slash or digits is None or not re.fullmatch(r"\+?[0-9]{1,3}", bits):
+        raise InvalidPattern(f"{operand!r} is not a CIDR block")
+    free = len(digits) * 4 - int(bits)
+    if free < 1:
+        raise InvalidPattern("cidr has fewer bits than the address")
+    bottom = f"{int(digits, 16) >> free << free:0{len(digits)}X}"
+    top = f"{int(digits, 16) | (1 << free) - 1:0{len(digits)}X}"
 
     def matches(leaf: object) -> bool:
-        if not isinstance(leaf, str):
+        found = _address_digits(leaf) if isinstance(leaf, str) else None
+        if found is None:
             return False
-        try:
-            return ip_address(leaf) in network
-        except ValueError:
-            return False
+        # A shorter address is compared by its digits, as far as these go, and must be inside by then.
+        found = found[: len(bottom)]
+        is_short = len(found) < len(bottom)
+        return bottom <= found <= top and not (is_short and top.startswith(found))
 
     return matches
+
+
+def _address_digits(text: str) -> str | None:
+    """The hexadecimal digits of an address, 8 or 32; `None` for what is none."""
+    if re.fullmatch(r"[0-9]+(\.[0-9]+){3}", text):
+        parts = [int(part) if len(part) < 4 else 256 for part in text.split(".")]
+        return "".join(f"{part:02X}" for part in parts) if max(parts) < 256 else None
+    if not re.fullmatch(r"[0-9a-fA-F:]*:[0-9a-fA-F:.]*", text):
+        return None
+    try:
+        address = IPv6Address(text)
+    except ValueError:
+        return None
+    return f"{int(address.ipv4_mapped):08X}" if address.ipv4_mapped else f"{int(address):032X}"
 
 
 def _wildcard(operand: Any) -> Rule:
@@ -303,10 +386,18 @@ _BUT_OPERATORS: dict[str, Callable[[Any], Rule]] = {
     "equals-ignore-case": _equals_ignore_case,
     "wildcard": _wildcard,
 }
+
+
+def _exactly(operand: Any) -> Rule:
+    text = _string(operand, "exactly")
+    return lambda leaf: leaf == text
+
+
 _OPERATORS: dict[str, Callable[[Any], Rule]] = {
     "anything-but": _anything_but,
     "cidr": _cidr,
     "equals-ignore-case": _equals_ignore_case,
+    "exactly": _exactly,
     "exists": _exists,
     "numeric": _numeric,
     "prefix": _prefix,

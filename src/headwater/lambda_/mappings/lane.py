@@ -97,7 +97,6 @@ class Lane:
         self._refusals = 0
         self._not_before_ms = 0
         self._look_again_ms: int | None = None
-        self._last_result: InvocationResult | None = None
         self._wake = asyncio.Event()
         self.waiting_bytes = 0
 
@@ -268,7 +267,6 @@ class Lane:
         result = await self._invoke(work, event)
         if result is None:
             return
-        self._last_result = result
         failure = self._failure_of(work, result)
         if failure is None:
             self._refusals = 0
@@ -287,7 +285,7 @@ class Lane:
             if window is None or not window.last_sequence_number or window.last_arrival_ms >= oldest_ms:
                 return work
             event = write_event((), members)
-            await self._discarding.discard("RecordAgeExceeded", work, self._result_of(work), event, window)
+            await self._discarding.discard("RecordAgeExceeded", work, None, event, window)
             self._close_window()
             return None
         count = count_too_old(work.records, oldest_ms)
@@ -295,12 +293,9 @@ class Lane:
             return work
         gone = work._replace(records=work.records[:count])
         event = write_event(gone.records, members)
-        await self._discarding.discard("RecordAgeExceeded", gone, self._result_of(work), event, self._window)
+        await self._discarding.discard("RecordAgeExceeded", gone, None, event, self._window)
         rest = work.records[count:]
         return work._replace(records=rest) if rest else None
-
-    def _result_of(self, work: BatchAttempt) -> InvocationResult | None:
-        return self._last_result if work.invocations else None
 
     async def _invoke(self, work: BatchAttempt, event: bytes) -> InvocationResult | None:
         """What the function answered; `None`: it was not reached, and the work will be done again."""

@@ -1,7 +1,12 @@
 """What is sent to an on-failure destination when records are given up.
 
 A queue, a topic and a stream get a document that says which records they were and why;
-a bucket gets, in the same document, the event too.
+a bucket gets, in the same document, the event too, as text that is JSON itself.
+
+Rules, as Lambda was seen to have them:
+- records that were too old are given up instead of an attempt: that attempt is counted, and
+  there is no response to tell of, not even of an attempt before it;
+- the count of attempts is otherwise that of invocations that reached the function.
 
 The source: https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 """
@@ -30,8 +35,9 @@ class Discarded(NamedTuple):
     last_arrival_ms: int
     batch_size: int
     invocations: int
+    """That reached the function."""
     result: InvocationResult | None
-    """Of the last invocation that reached the function, if one did."""
+    """Of the last invocation that reached the function, if one did; never with `RecordAgeExceeded`."""
     event: bytes
     """What the function got, or would have got."""
 
@@ -58,7 +64,7 @@ def write_message(
             "requestId": result.request_id if result else random_uuid,
             "functionArn": mapping.function_arn,
             "condition": discarded.condition,
-            "approximateInvokeCount": discarded.invocations,
+            "approximateInvokeCount": discarded.invocations + (discarded.condition == "RecordAgeExceeded"),
         }
     }
     if result is not None:
@@ -81,7 +87,7 @@ def write_message(
         },
     }
     if arn.split(":")[2] == "s3":
-        document["payload"] = msgspec.Raw(discarded.event)
+        document["payload"] = discarded.event.decode()
     return DestinationMessage(
         destination_arn=arn,
         body=msgspec.json.encode(document),
