@@ -173,7 +173,9 @@ def test_an_unreadable_body_is_refused_in_cbor(headwater: Headwater, body: bytes
 
 
 @pytest.mark.parametrize(
-    "body", [b"not gzip", gzip.compress(b"\xa0")[:-3], gzip.compress(bytes(65 * 1024 * 1024))]
+    "body",
+    [b"not gzip", gzip.compress(b"\xa0")[:-3], gzip.compress(bytes(65 * 1024 * 1024))],
+    ids=["not gzip", "cut short", "too large"],
 )
 def test_a_compressed_body_is_inflated_within_bounds(headwater: Headwater, body: bytes) -> None:
     status, _, document = ask(headwater, "ListMetrics", body, **{"content-encoding": "gzip"})
