@@ -12,7 +12,8 @@ Rules, as AWS's own library event-ruler 2.1.0 has them:
 - an event is its leaves. Each knows the elements of arrays that it is in, and leaves that are
   in different elements of one array do not match together; arrays in arrays are looked through;
 - `exists: false` matches when no leaf of that path fits what matched before, by path;
-- a text that is an address matches the same address, however it is written;
+- a text that is an address matches the same address, however it is written; where no rule of a
+  list is about numbers, a number's digits count as those of an address;
 - letters are compared without case one by one, each with its lower and its upper form.
 
 Refuses to know records, and what is done with one that does not match.
@@ -170,7 +171,28 @@ def _fits(leaf: _Leaf, elements: dict[int, int]) -> bool:
 def _rules(name: str, written: list[Any]) -> list[Rule]:
     if not written:
         raise InvalidPattern(f'"{name}" has an empty array, which matches nothing')
-    return [_rule(value) for value in written]
+    if not any(map(_is_about_numbers, written)):
+        return [_rule(value) for value in written]
+    return [
+        _but_for_numbers(_rule(value)) if _is_about_addresses(value) else _rule(value) for value in written
+    ]
+
+
+def _is_about_numbers(written: Any) -> bool:
+    if not isinstance(written, dict):
+        return _is_comparable(written)
+    refused = written.get("anything-but")
+    return "numeric" in written or any(map(_is_number, refused if isinstance(refused, list) else [refused]))
+
+
+def _is_about_addresses(written: Any) -> bool:
+    if isinstance(written, dict):
+        return "cidr" in written
+    return isinstance(written, str) and _address_digits(written) is not None
+
+
+def _but_for_numbers(rule: Rule) -> Rule:
+    return lambda leaf: not _is_comparable(leaf) and rule(leaf)
 
 
 def _rule(written: Any) -> Rule:
@@ -193,7 +215,7 @@ def _equals(expected: Any) -> Rule:
     if isinstance(expected, str):
         digits = _address_digits(expected)
         if digits is not None:
-            return lambda leaf: isinstance(leaf, str) and _address_digits(leaf) == digits
+            return _between(digits, digits)
         return lambda leaf: isinstance(leaf, str) and leaf == expected
     return lambda leaf: _is_number(leaf) and leaf == expected
 
@@ -282,17 +304,25 @@ def _cidr(operand: Any) -> Rule:
         raise InvalidPattern("cidr has fewer bits than the address")
     bottom = f"{int(digits, 16) >> free << free:0{len(digits)}X}"
     top = f"{int(digits, 16) | (1 << free) - 1:0{len(digits)}X}"
+    return _between(bottom, top)
+
+
+def _between(bottom: str, top: str) -> Rule:
+    """Whether an address lies between two others, all by their hexadecimal digits."""
 
     def matches(leaf: object) -> bool:
-        found = _address_digits(leaf) if isinstance(leaf, str) else None
-        if found is None:
-            return False
-        # A shorter address is compared by its digits, as far as these go, and must be inside by then.
-        found = found[: len(bottom)]
+        found = _digits_of(leaf)[: len(bottom)]
+        # What has fewer digits is compared as far as these go, and must be inside by then.
         is_short = len(found) < len(bottom)
         return bottom <= found <= top and not (is_short and top.startswith(found))
 
     return matches
+
+
+def _digits_of(leaf: object) -> str:
+    if isinstance(leaf, str):
+        return _address_digits(leaf) or ""
+    return re.split("[^0-9]", str(leaf), maxsplit=1)[0] if _is_number(leaf) else ""
 
 
 def _address_digits(text: str) -> str | None:
