@@ -14,7 +14,7 @@ import zlib
 from headwater.neighbours.requests import S3
 from headwater.server.http.exchange import HttpRequest
 
-INFLATED_MAX_BYTES = 64 * 1024 * 1024
+INFLATED_BYTES_MAX = 64 * 1024 * 1024
 GZIP = b"gzip"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
@@ -29,11 +29,11 @@ def inflated(request: HttpRequest, service: str) -> HttpRequest:
         return request
     inflater = zlib.decompressobj(_GZIP_WINDOW)
     try:
-        body = inflater.decompress(request.body, INFLATED_MAX_BYTES)
+        body = inflater.decompress(request.body, INFLATED_BYTES_MAX)
     except zlib.error as error:
         raise BodyUnreadable(f"The body is not gzip: {error}") from error
     if inflater.unconsumed_tail:
-        raise BodyUnreadable(f"The body is of more than {INFLATED_MAX_BYTES} bytes.")
+        raise BodyUnreadable(f"The body is of more than {INFLATED_BYTES_MAX} bytes.")
     if not inflater.eof:
         raise BodyUnreadable("The body ends before its gzip does.")
     headers = {name: value for name, value in request.headers.items() if name != b"content-encoding"}
