@@ -22,7 +22,7 @@ from headwater.model.caller import Caller
 from headwater.neighbours.calls.kinesis import CURRENT_KINESIS, StreamCalls
 from headwater.neighbours.calls.lambda_ import CURRENT_LAMBDA, LambdaCalls
 from headwater.neighbours.moto import SERVICE_KEY, Application, Environ, LinesAfter
-from headwater.neighbours.rpc_v2_cbor import Shape
+from headwater.neighbours.rpc_v2_cbor import ModelShape
 
 STATES: dict[str, KeyState] = {"Disabled": "Disabled", "PendingDeletion": "PendingDeletion"}
 """Of a key, by KMS's name for it; with any other it is usable."""
@@ -94,16 +94,16 @@ class Moto:
             self._groups = FunctionLogGroups(self._lines_after)
         self._groups.show(caller)
 
-    def output_shape(self, service: str, operation: str) -> Shape | None:
+    def output_shape(self, service: str, operation: str) -> ModelShape | None:
         """What an operation answers, in the service's model; `None` for nothing."""
         model = get_service_model(MODEL_NAMES.get(service, service))
-        found: Shape | None = model.operation_model(operation).output_shape
+        found: ModelShape | None = model.operation_model(operation).output_shape
         return found
 
-    def error_shape(self, service: str, name: str) -> Shape | None:
+    def error_shape(self, service: str, name: str) -> ModelShape | None:
         """The members of an error; `None` when the model has no such error."""
         model = get_service_model(MODEL_NAMES.get(service, service))
-        found: Shape | None = model.shape_for(name) if name in model.shape_names else None
+        found: ModelShape | None = model.shape_for(name) if name in model.shape_names else None
         return found
 
     def account_of(self, access_key_id: str) -> str | None:

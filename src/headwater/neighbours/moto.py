@@ -28,7 +28,7 @@ from headwater.model.errors import SerializationException
 from headwater.neighbours.legacy_conditions import RequestInvalid, with_expressions
 from headwater.neighbours.request_bodies import BodyUnreadable, inflated
 from headwater.neighbours.requests import FORM, S3, operation_of, refusal
-from headwater.neighbours.rpc_v2_cbor import Shape, answer_of, as_json, error_name, operation_name
+from headwater.neighbours.rpc_v2_cbor import ModelShape, answer_of, as_json, error_name, operation_name
 from headwater.server.http.exchange import Answer, HttpRequest
 
 THREADS_MAX = 8
@@ -64,10 +64,10 @@ class LoadedMoto(Protocol):
     def application(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI application of all its services."""
 
-    def output_shape(self, service: str, operation: str) -> Shape | None:
+    def output_shape(self, service: str, operation: str) -> ModelShape | None:
         """What an operation answers, in the service's model; `None` for nothing."""
 
-    def error_shape(self, service: str, name: str) -> Shape | None:
+    def error_shape(self, service: str, name: str) -> ModelShape | None:
         """The members of an error; `None` when the model has no such error."""
 
     def account_of(self, access_key_id: str) -> str | None:

@@ -41,7 +41,7 @@ _PATH = re.compile(rb"/service/([A-Za-z0-9_.]{1,128})/operation/([A-Za-z0-9]{1,1
 Document = dict[str, Any]
 
 
-class Shape(Protocol):
+class ModelShape(Protocol):
     """A type of a service's model, as botocore has it."""
 
     @property
@@ -49,15 +49,15 @@ class Shape(Protocol):
         """`structure`, `list`, `map`, or a simple type."""
 
     @property
-    def members(self) -> Mapping[str, Shape]:
+    def members(self) -> Mapping[str, ModelShape]:
         """Of a structure."""
 
     @property
-    def member(self) -> Shape:
+    def member(self) -> ModelShape:
         """Of a list."""
 
     @property
-    def value(self) -> Shape:
+    def value(self) -> ModelShape:
         """Of a map."""
 
 
@@ -94,7 +94,7 @@ def as_json(request: HttpRequest, name: OperationName) -> HttpRequest:
     return HttpRequest(b"POST", b"/", headers, body)
 
 
-def answer_of(answer: Answer, shape: Shape | None) -> Answer:
+def answer_of(answer: Answer, shape: ModelShape | None) -> Answer:
     """An answer in AWS JSON, as a success or an error in this protocol.
 
     `shape` is that of the operation's output, or of the error; without one only what every error
@@ -127,7 +127,7 @@ def _document(answer: Answer) -> Document:
     return document if isinstance(document, dict) else {"message": answer.body.decode("utf-8", "replace")}
 
 
-def _error(said: Document, name: str, shape: Shape | None) -> Document:
+def _error(said: Document, name: str, shape: ModelShape | None) -> Document:
     """With the message under the name that the model has for it, and under the usual one."""
     message = str(said.get("message") or said.get("Message") or "")
     members = {} if shape is None else _typed({**said, "Message": message, "message": message}, shape)
@@ -140,7 +140,7 @@ def _json_time(value: object) -> float:
     return value.ms / MS_PER_S
 
 
-def _typed(value: Any, shape: Shape) -> Any:
+def _typed(value: Any, shape: ModelShape) -> Any:
     """A value of JSON in the type of its shape; members that are null are left out."""
     if shape.type_name == "structure":
         return {

@@ -66,7 +66,7 @@ class DynamoDBState:
         )
 
     async def open(self, stream: StreamIdentity, list_shards: ListShards) -> DynamoDBLeases:
-        """The leases of the table; see `LeaseState`.
+        """The leases of the table; see `LeaseStore`.
 
         Raises `StateError` when there is no table, it is not ready in time, or it is another stream's.
         """

@@ -17,7 +17,7 @@ class MemoryState:
         self._streams: dict[str, MemoryLeases] = {}
 
     async def open(self, stream: StreamIdentity, _list_shards: ListShards) -> MemoryLeases:
-        """The leases of one stream; see `LeaseState`."""
+        """The leases of one stream; see `LeaseStore`."""
         return self._streams.setdefault(stream.key, MemoryLeases())
 
 

@@ -58,7 +58,7 @@ class SQLiteState:
         self._group = group
 
     async def open(self, stream: StreamIdentity, list_shards: ListShards) -> SQLiteLeases:
-        """The leases of one stream; see `LeaseState`.
+        """The leases of one stream; see `LeaseStore`.
 
         Raises `StateError` when the file cannot be opened, `ConnectionFailed` while it is locked.
         """

@@ -47,7 +47,7 @@ class RuntimeFault(Exception):
         self.trace = trace or []
 
 
-class Output:
+class LogOutput:
     """Where prints go. Knows whether a line has been begun, and not ended."""
 
     is_mid_line = False
@@ -64,7 +64,7 @@ class Output:
         self._stream.write(text)
         self._stream.flush()
         if text:
-            Output.is_mid_line = not text.endswith("\n")
+            LogOutput.is_mid_line = not text.endswith("\n")
 
     def writelines(self, texts: list[str]) -> None:
         """Write each of them."""
@@ -73,7 +73,7 @@ class Output:
 
 def _say(text: str) -> None:
     """Write lines of their own."""
-    sys.stdout.write(("\n" if Output.is_mid_line else "") + text + ("" if text.endswith("\n") else "\n"))
+    sys.stdout.write(("\n" if LogOutput.is_mid_line else "") + text + ("" if text.endswith("\n") else "\n"))
 
 
 class Context:
@@ -417,7 +417,7 @@ def _set_up_logging() -> None:
 def main() -> None:
     """Run the handler that the environment names, until the process is ended."""
     sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
-    sys.stdout, sys.stderr = Output(sys.stdout), Output(sys.stderr)
+    sys.stdout, sys.stderr = LogOutput(sys.stdout), LogOutput(sys.stderr)
     _set_up_logging()
     api = RuntimeApiClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
     _serve(api, _start(api))

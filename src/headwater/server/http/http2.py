@@ -34,7 +34,7 @@ from headwater.server.http.exchange import HEADERS_READ, Cut, HttpResponse, Refu
 from headwater.server.http.frame_meter import Flood, FrameMeter, FrameTooLarge
 from headwater.server.http.http2_outbox import Outbox
 from headwater.server.http.http2_protocol import start_protocol
-from headwater.server.http.http2_stream import Stream, fields_of
+from headwater.server.http.http2_stream import Http2Stream, fields_of
 from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
 
 BODIES_BYTES = 64 * 1024 * 1024
@@ -71,11 +71,11 @@ class Http2Connection(asyncio.Protocol):
         self._outbox = Outbox(self._protocol, self._on_sent, loop.time)
         self._meter = FrameMeter(loop.time())
         self._transport: asyncio.Transport | None = None
-        self._streams: dict[int, Stream] = {}
+        self._streams: dict[int, Http2Stream] = {}
         """All whose answer is not sent yet."""
-        self._arriving: dict[int, Stream] = {}
+        self._arriving: dict[int, Http2Stream] = {}
         """Those whose request is not whole, in the order of their beginnings."""
-        self._whole: deque[Stream] = deque()
+        self._whole: deque[Http2Stream] = deque()
         """Those to be handed over."""
         self._refused: dict[int, float] = {}
         """Those answered before their request was whole, and when: what still comes is thrown away."""
@@ -271,7 +271,7 @@ class Http2Connection(asyncio.Protocol):
                 react(event)
 
     def _on_request(self, event: events.RequestReceived) -> None:
-        stream = Stream(self, event.stream_id, self._since_s)
+        stream = Http2Stream(self, event.stream_id, self._since_s)
         if self._going_away:
             self._protocol.reset_stream(stream.id, ErrorCodes.REFUSED_STREAM)
             return
@@ -335,7 +335,7 @@ class Http2Connection(asyncio.Protocol):
     def _on_goaway(self, event: events.ConnectionTerminated) -> None:  # noqa: ARG002 - as the others
         self._finishing = True
 
-    def _open_window(self, stream: Stream) -> None:
+    def _open_window(self, stream: Http2Stream) -> None:
         """Let the client send again as much as it has sent on a stream."""
         held, stream.held_bytes = stream.held_bytes, 0
         if held:
@@ -356,16 +356,16 @@ class Http2Connection(asyncio.Protocol):
             if stream.id in self._streams:
                 self._handler.handle(stream.request(), partial(self._respond, stream))
 
-    def _body_limit_bytes(self, stream: Stream) -> int:
+    def _body_limit_bytes(self, stream: Http2Stream) -> int:
         return self._limits.body_bytes_of(stream.target, stream.headers)
 
-    def _refuse(self, stream: Stream, refusal: Refusal) -> None:
+    def _refuse(self, stream: Http2Stream, refusal: Refusal) -> None:
         """Answer a request that will not become whole."""
         if self._arriving.pop(stream.id, None) is not None:
             stream.body_parts.clear()
             self._handler.refuse(refusal, partial(self._respond, stream))
 
-    def _respond(self, stream: Stream, response: HttpResponse) -> None:
+    def _respond(self, stream: Http2Stream, response: HttpResponse) -> None:
         source = response.source
         if self._streams.get(stream.id) is not stream:  # it was reset, or the connection is gone
             if source is not None:
@@ -392,25 +392,25 @@ class Http2Connection(asyncio.Protocol):
             stream.source = source
             source.start(stream)
 
-    def _give_no_answer(self, stream: Stream, reason: Cut | Wait) -> None:
+    def _give_no_answer(self, stream: Http2Stream, reason: Cut | Wait) -> None:
         """Never, or not yet."""
         if isinstance(reason, Wait):
             stream.wait = reason
             return
         self.break_off(stream)
 
-    def break_off(self, stream: Stream) -> None:
+    def break_off(self, stream: Http2Stream) -> None:
         """Reset a stream as if something had failed."""
         self._protocol.reset_stream(stream.id, ErrorCodes.INTERNAL_ERROR)
         self._forget(stream)
         self._flush_soon()
 
-    def send(self, stream: Stream, data: bytes) -> None:
+    def send(self, stream: Http2Stream, data: bytes) -> None:
         """Send a part of a streamed body."""
         self._outbox.add(stream, data)
         self._flush_soon()
 
-    def send_end(self, stream: Stream) -> None:
+    def send_end(self, stream: Http2Stream) -> None:
         """End a streamed body."""
         stream.ended = True
         if not stream.outgoing:
@@ -418,13 +418,13 @@ class Http2Connection(asyncio.Protocol):
             self._on_sent(stream)
         self._flush_soon()
 
-    def _on_sent(self, stream: Stream) -> None:
+    def _on_sent(self, stream: Http2Stream) -> None:
         """A stream's answer has been sent to its end."""
         if not stream.is_whole:  # not reset at once: there are clients that would not read the answer then
             self._refused[stream.id] = self._now_s()
         self._forget(stream)
 
-    def _forget(self, stream: Stream) -> None:
+    def _forget(self, stream: Http2Stream) -> None:
         """A stream has ended, in whatever way."""
         del self._streams[stream.id]
         self._arriving.pop(stream.id, None)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from h2.connection import H2Connection
 
-from headwater.server.http.http2_stream import Stream
+from headwater.server.http.http2_stream import Http2Stream
 
 WRITE_BYTES = 64 * 1024
 """So much is gathered for a write at most."""
@@ -27,12 +27,12 @@ class Outbox:
     """The outgoing side of one connection."""
 
     def __init__(
-        self, protocol: H2Connection, on_sent: Callable[[Stream], None], now_s: Callable[[], float]
+        self, protocol: H2Connection, on_sent: Callable[[Http2Stream], None], now_s: Callable[[], float]
     ) -> None:
         self._protocol = protocol
         self._on_sent = on_sent
         self._now_s = now_s
-        self._sendable: dict[int, Stream] = {}
+        self._sendable: dict[int, Http2Stream] = {}
         """Streams with something to send and, as far as is known, an open window; in turn."""
         self._sending = False
         self._gathered_bytes = 0
@@ -42,7 +42,7 @@ class Outbox:
         self.waiting_bytes = 0
         self.frames_sent = 0
 
-    def add(self, stream: Stream, data: bytes) -> None:
+    def add(self, stream: Http2Stream, data: bytes) -> None:
         """Send a part of a stream's body as soon as possible."""
         if not stream.outgoing:
             stream.since_s = self._now_s()
@@ -54,12 +54,12 @@ class Outbox:
             stream.paused = True
             stream.source.pause()
 
-    def reconsider(self, stream: Stream) -> None:
+    def reconsider(self, stream: Http2Stream) -> None:
         """A stream's window was opened."""
         if stream.outgoing:
             self._sendable[stream.id] = stream
 
-    def forget(self, stream: Stream) -> None:
+    def forget(self, stream: Http2Stream) -> None:
         """What waits of a stream will not be sent."""
         self._sendable.pop(stream.id, None)
         self.waiting_bytes -= sum(map(len, stream.outgoing))
@@ -70,7 +70,7 @@ class Outbox:
         if self._sending:
             return
         self._sending = True
-        drained: list[Stream] = []
+        drained: list[Http2Stream] = []
         while self._sendable and not self.is_full and self._protocol.outbound_flow_control_window > 0:
             stream = self._sendable.pop(next(iter(self._sendable)))
             if not self._send_frame(stream):
@@ -94,7 +94,7 @@ class Outbox:
         if data and self.transport is not None:
             self.transport.write(data)
 
-    def _send_frame(self, stream: Stream) -> bool:
+    def _send_frame(self, stream: Http2Stream) -> bool:
         """Send as much of what a stream has as goes into one frame, if its window is open."""
         protocol = self._protocol
         size = min(protocol.local_flow_control_window(stream.id), protocol.max_outbound_frame_size)

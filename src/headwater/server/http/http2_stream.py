@@ -17,17 +17,17 @@ Field = tuple[bytes, bytes]
 class Sender(Protocol):
     """What a stream needs from its connection."""
 
-    def send(self, stream: Stream, data: bytes) -> None:
+    def send(self, stream: Http2Stream, data: bytes) -> None:
         """Send `data` as soon as the client lets it."""
 
-    def send_end(self, stream: Stream) -> None:
+    def send_end(self, stream: Http2Stream) -> None:
         """End the body after that."""
 
-    def break_off(self, stream: Stream) -> None:
+    def break_off(self, stream: Http2Stream) -> None:
         """Reset the stream; what waits is not sent."""
 
 
-class Stream:
+class Http2Stream:
     """A request and its answer. For the source of a streamed answer, the writer of its body."""
 
     __slots__ = (

@@ -1,0 +1,83 @@
+"""One word for one thing: what the table "Words" of ARCHITECTURE.md has replaced does not come back."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "headwater"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+REPLACED = {
+    "companion": "neighbours",
+    "patiently": "retry",
+    "PATIENCE_S": "RETRY_FOR_S",
+    "Randomness": "RandomBytes",
+    "Outgoing": "RecordAccumulator",
+    "PutBuffer": "PutQueue",
+    "LeaseState": "LeaseStore",
+    "LeaseKeeper": "LeaseCoordinator",
+    "HeldLease": "OwnedLease",
+    "Handling": "HandlerDelivery",
+    "HandOut": "IteratorDelivery",
+    "HandedOut": "IteratorBatch",
+    "Beside": "Neighbourhood",
+    "Surroundings": "ServerContext, EnvironmentContext",
+    "LambdaDoor": "LazyLambda",
+    "Doorway": "ConnectionFactory",
+    "FirstBytes": "ProtocolDetector",
+    "Heard": "HttpAnswer",
+    "SERVED": "CURRENT_KINESIS",
+    "Figures": "ThroughputSettings",
+    "PollerParts": "PollerContext",
+}
+"""A name that was the project's own, and the field's for it."""
+
+SHARED = {
+    "Record": "a record of a stream, and as the client library gives it",
+    "ResourceInUseException": "AWS's own, of Kinesis and of Lambda",
+    "ResourceNotFoundException": "AWS's own, of Kinesis and of Lambda",
+    "ValidationException": "AWS's own, of Kinesis and of Lambda",
+}
+"""Class names that may stand for two things, and why."""
+
+
+def test_no_word_comes_back_that_was_replaced() -> None:
+    words = re.compile(rf"\b({'|'.join(REPLACED)})\b")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {word}, now {REPLACED[word]}"
+        for path in [*MODULES, ROOT / "ARCHITECTURE.md"]
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        for word in words.findall(line)
+    ]
+    assert not found
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path.relative_to(SOURCE)))
+    twice = {name: where for name, where in places.items() if len(where) > 1 and name not in SHARED}
+    assert not twice
+
+
+def test_every_folder_says_what_it_is_for_and_what_it_refuses_to_know() -> None:
+    for path in SOURCE.rglob("__init__.py"):
+        if path.parent in {SOURCE, SOURCE / "cli", SOURCE / "client", SOURCE / "testing", SOURCE / "app"}:
+            continue
+        text = ast.get_docstring(ast.parse(path.read_text())) or ""
+        assert "efuses to know" in text, path.parent.relative_to(SOURCE)
+
+
+def test_no_folder_mixes_more_than_thirty_modules() -> None:
+    crowded = {
+        str(folder.relative_to(SOURCE)): len(list(folder.glob("*.py")))
+        for folder in SOURCE.rglob("*")
+        if folder.is_dir() and folder.name != "operations" and len(list(folder.glob("*.py"))) > 32
+    }
+    assert not crowded
