@@ -16,7 +16,8 @@ from headwater.cli.table import printable
 def check(data_dir: Path) -> None:
     """Read every record, checksum, shard and stream in a data directory, and say what is wrong.
 
-    Nothing is changed. The exit code is 0 when all is well, 1 when not.
+    Nothing is changed, but data of an older version is rewritten first. The exit code is 0 when
+    all is well, 1 when not.
     """
     from headwater import app  # noqa: PLC0415 - `--help` needs no store
 
