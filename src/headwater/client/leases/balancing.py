@@ -140,33 +140,39 @@ def _steals(
 
 
 def _by_count(worker: str, shares: dict[str, _WorkerShare], leases: int, rng: random.Random) -> Lease | None:
-    """Rule 2."""
+    """The lease to ask for so that counts come out even: rule 2."""
     mine = shares[worker]
     even = leases / len(shares)
+    # 1. The worker with the most leases gives, if it has two more than this one.
     most = max((share for name, share in shares.items() if name != worker), key=_count, default=None)
     if most is None or most.count - mine.count < 2:
         return None
+    # 2. Any of its leases that is not on its way already.
     candidates = [lease for lease in most.leases if not lease.is_being_handed_over]
+    # 3. Where the counts come out even anyway, only one that makes nobody the busiest.
     if mine.count + 1 >= even and most.count - 1 <= even and not _is_negligible(shares):
         heaviest = max(mine.load_kbps, most.load_kbps)
         candidates = [c for c in candidates if mine.load_kbps + (c.throughput_kbps or 0.0) <= heaviest]
     if not candidates:
         return None
+    # 4. Of those the one that brings both loads closest together; equal ones in random order.
     middle = (most.load_kbps - mine.load_kbps) / 2
     rng.shuffle(candidates)
     return min(candidates, key=lambda lease: abs((lease.throughput_kbps or 0.0) - middle))
 
 
 def _by_load(worker: str, shares: dict[str, _WorkerShare], leases: int) -> Lease | None:
-    """Rule 3."""
+    """The lease to ask for so that loads come out even: rule 3."""
     if _is_negligible(shares):
         return None
     mine = shares[worker]
     even = leases / len(shares)
     mean = sum(share.load_kbps for share in shares.values()) / len(shares)
+    # 1. The worker with the highest load gives, unless the counts would come out uneven.
     heaviest = max((share for name, share in shares.items() if name != worker), key=_load, default=None)
     if heaviest is None or mine.count > even or heaviest.count < even:
         return None
+    # 2. The lease whose move lowers the higher of both loads most, and by more than the tolerance.
     best: Lease | None = None
     before = heaviest.load_kbps
     for lease in heaviest.leases:

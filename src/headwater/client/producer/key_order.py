@@ -50,12 +50,14 @@ class KeyOrder:
 
         Gives those that may go now.
         """
+        # 1. None of them waits for anybody yet.
         for other in others:
             other.blocked_by = 0
         for key in put.partition_keys():
             line = self._lines[key]
             line.popleft()
             first, *behind = [other for other in others if key in other.partition_keys()]
+            #    all but the first wait for the one before them.
             for other in behind:
                 other.blocked_by += 1
             line.extendleft((*reversed(behind), first))

@@ -87,18 +87,22 @@ class LogSizes:
         """Data and keys of records that follow one another in the log, in bytes."""
         if not runs:
             return 0
+        # 1. A short span is counted record by record: that costs less than finding marks.
         first_position, next_position = runs[0].position, runs[-1].position + len(runs[-1].payloads)
         if next_position - first_position <= MARK_RECORDS:
             return _size(runs)
+        # 2. Whatever appending has left since becomes marks; a log without any is counted, too.
         self._take_in(log_id)
         log = self._logs.get(log_id)
         if log is None:
             return _size(runs)
+        # 3. The first and the last mark inside the span; between them the sizes are a difference.
         first = bisect_left(log.positions, first_position)
         last = bisect_right(log.positions, next_position) - 1
         if first >= last:
             return _size(runs)
         marked = log.sizes[last] - log.sizes[first]
+        # 4. Only the records before the first and after the last mark are looked at.
         before, after = _before(runs, log.positions[first]), _from(runs, log.positions[last])
         return marked + _size(before) + _size(after)
 

@@ -208,18 +208,22 @@ class Lane:
     def _next_in_window(self, now_ms: int) -> BatchAttempt | None:
         """A batch of the open window, or, when it has ended, the work without records that closes it."""
         length_s = self._mapping.tumbling_window_s
+        # 1. Without an open window the first waiting record opens one.
         if self._window is None:
             if not self._waiting:
                 return None
             self._open_window(self._waiting[0].arrival_ms)
             assert self._window is not None
         end_ms = self._window.start_ms + length_s * 1000
+        # 2. Which of the waiting records belong to it, and can more of them come?
         inside = self._count_before(end_ms)
         is_over = now_ms >= end_ms + END_GRACE_MS and self._is_caught_up()
         is_closed = inside < len(self._waiting) or self._ended or is_over
+        # 3. Those make batches; a closed window need not wait for a full one.
         if inside:
             members = self._members(is_final=False)
             return self._next_batch(inside, now_ms, is_closed=is_closed, members_bytes=len(members) + 1)
+        # 4. When all are handled, an invocation without records closes it.
         if is_closed:
             return BatchAttempt(())
         self._look_again_ms = end_ms + END_GRACE_MS
@@ -252,21 +256,26 @@ class Lane:
     # Doing it
 
     async def _do(self, work: BatchAttempt) -> None:
+        # 1. The first record of a window opens it.
         if work.records:
             self._open_window(work.records[0].arrival_ms)
         members = self._members(is_final=not work.records)
+        # 2. Records that are too old are given up before they are handed over.
         kept = await self._drop_too_old(work, members)
         if kept is None:
             return
         self._current = work = kept
         event = write_event(work.records, members)
+        # 3. So is a record that no event can hold.
         if len(work.records) == 1 and is_too_large(len(work.records[0].text), len(members) + 1):
             # No attempt could succeed: as with attempts that are used up, the records are given up.
             await self._discarding.discard("RetryAttemptsExhausted", work, None, event, self._window)
             return
+        # 4. The function is asked; without an answer (the mapping stops) all stays as it was.
         result = await self._invoke(work, event)
         if result is None:
             return
+        # 5. The answer decides: done, and the window has a new state; or what `failure_policy` says.
         failure = self._failure_of(work, result)
         if failure is None:
             self._refusals = 0

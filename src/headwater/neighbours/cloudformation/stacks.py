@@ -156,14 +156,17 @@ class DeployedStack(Stack):
 
         With `disable_rollback` it is UPDATE_FAILED instead, and what was done stays.
         """
+        # 1. Read the template; nothing has changed when it is refused.
         document = template_of(template, parameters or {}, self.region_name)
         resources = self._map_of(document, parameters or {})
         before = self.tags
         self.tags = before if tags is None else tags
         self._turn("UPDATE_IN_PROGRESS", USER_INITIATED)
         try:
+            # 2. Make and change resources, one after another.
             superseded = self._deployment().go(self.deployed, document, resources)
         except StepFailed as failure:
+            # 3. A step that failed: stop there, or go back.
             if self.disable_rollback:
                 self.template, self.template_dict, self.resource_map = template, document, resources
                 self.parameters = parameters or {}
@@ -176,8 +179,10 @@ class DeployedStack(Stack):
             self._turn("UPDATE_ROLLBACK_COMPLETE")
             return
         self._turn("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+        # 4. Remove what was replaced or is no longer in the template.
         for present in superseded:
             self._deployment().remove(present, resources, RETAINED_ON_DELETION)
+        # 5. The stack is what the template says.
         self.template, self.template_dict, self.resource_map = template, document, resources
         self.parameters = parameters or {}
         self.role_arn = role_arn

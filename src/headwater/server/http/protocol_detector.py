@@ -150,6 +150,7 @@ class ProtocolDetector(asyncio.Protocol):
         self._handshake = self._doorway.loop.create_task(self._shake_hands(transport, self._doorway.tls))
 
     async def _shake_hands(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
+        # 1. Take back what was read: it belongs to the handshake.
         transport.pause_reading()
         hello, self._read = self._read, b""
         loop = self._doorway.loop
@@ -168,6 +169,7 @@ class ProtocolDetector(asyncio.Protocol):
         await asyncio.sleep(0)
         if not transport.is_closing():
             _feed(cast("asyncio.BufferedProtocol", transport.get_protocol()), hello)
+        # 2. Wait for the handshake; without one the connection is over.
         encrypted = None
         try:
             encrypted = await upgrade
@@ -178,6 +180,7 @@ class ProtocolDetector(asyncio.Protocol):
             # A connection lost during the handshake is not told of by every loop.
             self.connection_lost(None)
             return
+        # 3. Go on with the encrypted transport, and with the protocol that ALPN chose.
         self._transport = encrypted
         self._is_encrypted = True
         self._chose_http2 = session.selected_alpn_protocol() == "h2"

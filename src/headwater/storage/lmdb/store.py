@@ -358,9 +358,11 @@ class LmdbStore:
 
     def _settle(self, work: Group | ReclaimStep, error: _WriteError | None) -> None:
         """Take over what was committed, or drop what was not, and note whom to tell."""
+        # 1. A failure that may have left something on the disk suspends the store.
         if error is not None and not self._is_clean(error):
             self._suspend(work, error)
             return
+        # 2. Otherwise readers may see what is committed now.
         self._file.end_snapshot()
         if isinstance(work, ReclaimStep):
             self._may_reclaim = error is None and not self._pending
@@ -375,6 +377,7 @@ class LmdbStore:
             else:
                 reason = "out of memory" if isinstance(error, MemoryError) else error
                 self._fail([completion for completion, _ in work.results], f"Nothing was stored: {reason}")
+        # 3. A map that cannot grow ends writing for good.
         if isinstance(error, MapCannotGrow):
             self._abandon(str(error))
 
