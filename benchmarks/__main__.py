@@ -18,6 +18,8 @@ from pathlib import Path
 
 from benchmarks import machine, rates, report
 from benchmarks.bench import HERE, Bench, say
+from benchmarks.h2load import H2loadFailed
+from benchmarks.h2load import check_installed as check_h2load
 from benchmarks.measurements import MEASUREMENTS, Measurement
 from benchmarks.results import Results
 from benchmarks.scenarios import SCENARIOS, Scenario
@@ -75,6 +77,7 @@ def measure(options: argparse.Namespace) -> Results:
         sys.exit(str(error))
     scratch = options.scratch.resolve()
     bench = Bench(scratch, options.headwater, options.rounds, options.seconds, options.records_held)
+    wanted = [row for row in SCENARIOS if is_wanted(row.name, options)]
     versions, left_out = bench.install([server for server in SERVERS if is_wanted_server(server, options)])
     if HEADWATER not in bench.servers:
         sys.exit(f"{HEADWATER.name}: {left_out[HEADWATER.name]}")
@@ -88,7 +91,13 @@ def measure(options: argparse.Namespace) -> Results:
     )
     complete = is_complete(options)
     kept = scratch / (COMPLETE if complete else PARTIAL)
-    measure_rates(bench, results, [row for row in SCENARIOS if is_wanted(row.name, options)], kept)
+    try:
+        results.versions["h2load"] = check_h2load()
+    except H2loadFailed as error:
+        results.left_out["HTTP/2"] = str(error)
+        say(str(error))
+        wanted = [row for row in wanted if row.transport is None]
+    measure_rates(bench, results, wanted, kept)
     measure_figures(bench, results, [row for row in MEASUREMENTS if is_wanted(row.name, options)], kept)
     results.is_complete = complete
     results.save(kept)

@@ -52,16 +52,21 @@ class Bench:
 
     @contextmanager
     def start(
-        self, server: Server, data: Path | None = None, answer: Path | None = None, beside: bool = False
+        self,
+        server: Server,
+        data: Path | None = None,
+        answer: Path | None = None,
+        beside: bool = False,
+        options: tuple[str, ...] = (),
     ) -> Iterator[ServerProcess]:
         """Run a server until the end of the block.
 
         It keeps its records in the folder `data`, if that is given. `answer` is for nginx.
-        `beside`: another server goes on running meanwhile.
+        `beside`: another server goes on running meanwhile. `options` are added to its command.
         """
         port = free_port()
         places = self._places(server) | {"port": str(port), "data": str(data), "answer": str(answer)}
-        command = server.fill_in(places, on_disk=data is not None)
+        command = [*server.fill_in(places, on_disk=data is not None), *options]
         with started(command, port, self.scratch / ("run-beside" if beside else "run")) as process:
             yield process
 

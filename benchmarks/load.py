@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import h2load
 from benchmarks.bench import Bench
 from benchmarks.kinesis import CallFailed, Kinesis
 from benchmarks.scenarios import GET, PUT, PUTS, STREAM, Scenario
@@ -110,6 +111,18 @@ class Load:
         return self.scenario.rate(self.records_in(outcome) / outcome.seconds)
 
     def _drive(self, bodies: Path, seconds: int) -> Outcome:
+        transport = self.scenario.transport
+        if transport is not None:
+            body = bodies.with_suffix(".first")
+            body.write_text(_first_line(bodies).rstrip("\n"))
+            return h2load.drive(
+                self.process.port,
+                self.scenario.operation,
+                body,
+                transport,
+                self.scenario.connections,
+                seconds,
+            )
         return drive(self.process.port, self.scenario.operation, bodies, self.scenario.connections, seconds)
 
 

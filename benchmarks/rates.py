@@ -1,4 +1,4 @@
-"""One round of a scenario: a server that was just started, warmed up, driven by wrk.
+"""One round of a scenario: a server that was just started, warmed up, driven by wrk or h2load.
 
 An answer is looked into before wrk runs and after it, as wrk looks at none but their status and length.
 """
@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks.bench import Bench, say
+from benchmarks.h2load import H2loadFailed
 from benchmarks.kinesis import CALL_ERRORS, CallFailed
 from benchmarks.load import Load
 from benchmarks.results import Rate
@@ -17,7 +18,7 @@ from benchmarks.server_process import ServerFailed, ServerProcess
 from benchmarks.servers import Role, Server
 from benchmarks.wrk import WrkFailed
 
-FAILURES = (*CALL_ERRORS, ServerFailed, WrkFailed, ValueError, LookupError)
+FAILURES = (*CALL_ERRORS, ServerFailed, WrkFailed, H2loadFailed, ValueError, LookupError)
 """What comes of a server that does something wrong: it is noted, and the bench goes on."""
 
 
@@ -28,7 +29,8 @@ def measure(bench: Bench, scenario: Scenario, server: Server, turn: int) -> Rate
     shutil.rmtree(bench.scratch / "data", ignore_errors=True)
     answer = bench.folder("answers") / f"{scenario.name}.json"
     try:
-        with bench.start(server, data, answer) as process:
+        options = ("--tls",) if scenario.transport and scenario.transport.tls else ()
+        with bench.start(server, data, answer, options=options) as process:
             value, cpu_us, errors = _drive(bench, scenario, process, server.role, answer)
     except FAILURES as error:
         value, cpu_us, errors = 0.0, 0.0, str(error) or repr(error)

@@ -71,6 +71,11 @@ class Results:
         values = [rate.value for rate in self.rates_of(scenario, server)]
         return statistics.median(values) if values else None
 
+    def median_cpu_us(self, scenario: str, server: str) -> float | None:
+        """Of the server, a request; None without a round that had no errors."""
+        values = [rate.cpu_us for rate in self.rates_of(scenario, server)]
+        return statistics.median(values) if values else None
+
     def figures_of(self, name: str, server: str) -> list[Figure]:
         """In the order in which they were measured."""
         return [figure for figure in self.figures if (figure.name, figure.server) == (name, server)]

@@ -1,4 +1,4 @@
-"""What wrk asks of every server: a row for each figure of the table.
+"""What wrk, or h2load, asks of the servers: a row for each figure of the table.
 
 A KB is 1,000 bytes and an MB 1,000,000; bytes are those of the records' data, before base64.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchmarks.h2load import Transport
 from benchmarks.servers import HEADWATER, Role, Server
 
 STREAM = "bench"
@@ -30,6 +31,8 @@ class Scenario:
     on_disk: bool = False
     only: tuple[Server, ...] = ()
     """The servers that take part; empty: all that can."""
+    transport: Transport | None = None
+    """How h2load sends the requests; None: wrk does, on HTTP/1.1."""
 
     def is_for(self, server: Server) -> bool:
         """Whether this server takes part."""
@@ -50,6 +53,26 @@ UNITS: dict[str, Callable[[int], float]] = {
 """How much of each a record is."""
 
 PUT, PUTS, GET = "PutRecord", "PutRecords", "GetRecords"
+
+
+def _by_h2load(name: str, title: str, operation: str, connections: int, transport: Transport) -> Scenario:
+    """A row that compares how requests travel: only Headwater is asked."""
+    records, unit = (1, "requests/s") if operation == PUT else (500, "records/s")
+    return Scenario(
+        name,
+        f"{title}, by h2load",
+        operation,
+        connections,
+        records,
+        100,
+        unit,
+        only=(HEADWATER,),
+        transport=transport,
+    )
+
+
+HTTP1, HTTP2 = Transport(http2=False), Transport(http2=True)
+HTTP1_TLS, HTTP2_TLS = Transport(http2=False, tls=True), Transport(http2=True, tls=True)
 
 SCENARIOS = (
     Scenario("put_record_1", "PutRecord 100 B, 1 connection", PUT, 1, 1, 100, "requests/s"),
@@ -92,4 +115,19 @@ SCENARIOS = (
         "records/s",
         on_disk=True,
     ),
+    _by_h2load("h2load_put_record_http1", "PutRecord 100 B, 16 connections, HTTP/1.1", PUT, 16, HTTP1),
+    _by_h2load("h2load_put_record_http2", "PutRecord 100 B, 16 connections, HTTP/2", PUT, 16, HTTP2),
+    _by_h2load(
+        "h2load_put_record_streams",
+        "PutRecord 100 B, 1 connection of 32 streams, HTTP/2",
+        PUT,
+        1,
+        Transport(http2=True, streams=32),
+    ),
+    _by_h2load(
+        "h2load_put_record_tls1", "PutRecord 100 B, 16 connections, HTTP/1.1, TLS", PUT, 16, HTTP1_TLS
+    ),
+    _by_h2load("h2load_put_record_tls2", "PutRecord 100 B, 16 connections, HTTP/2, TLS", PUT, 16, HTTP2_TLS),
+    _by_h2load("h2load_put_records_http1", "PutRecords 500 x 100 B, 4 connections, HTTP/1.1", PUTS, 4, HTTP1),
+    _by_h2load("h2load_put_records_http2", "PutRecords 500 x 100 B, 4 connections, HTTP/2", PUTS, 4, HTTP2),
 )

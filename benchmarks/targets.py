@@ -86,6 +86,16 @@ def rates(scenario: str, server: str, other_scenario: str, other: str) -> Measur
     return measured
 
 
+def cpu(scenario: str, other_scenario: str) -> Measure:
+    """Headwater's CPU time for a request against that in another scenario."""
+
+    def measured(results: Results) -> Measured | None:
+        ours, other = results.median_cpu_us(scenario, OURS), results.median_cpu_us(other_scenario, OURS)
+        return Measured(ours / other, f"{ours:,.0f} against {other:,.0f} µs") if ours and other else None
+
+    return measured
+
+
 def full_against_empty(scenario: str) -> Measure:
     """Headwater's rate with a full stream against its rate with an empty one."""
 
@@ -168,6 +178,20 @@ TARGETS = (
         8,
         "x",
         against("durable_put_records", KINESALITE.label(on_disk=True), OURS_ON_DISK),
+    ),
+    Target(
+        "PutRecord 100 B on HTTP/2, 16 connections, CPU against HTTP/1.1",
+        1.8,
+        "x",
+        cpu("h2load_put_record_http2", "h2load_put_record_http1"),
+        less_is_better=True,
+    ),
+    Target(
+        "PutRecords 500 x 100 B on HTTP/2, CPU against HTTP/1.1",
+        1.15,
+        "x",
+        cpu("h2load_put_records_http2", "h2load_put_records_http1"),
+        less_is_better=True,
     ),
     Target(
         "PutRecord with 5 million records held, against an empty stream",

@@ -112,7 +112,6 @@ CALLED_FROM_OUTSIDE = {
     "Http2Connection.eof_received": "asyncio",
     "Http2Connection.pause_writing": "asyncio",
     "Http2Connection.resume_writing": "asyncio",
-    "GracefulStateMachine._transitions": "h2",
     "CountedMetricsProvider": "moto, which collects its subclasses",
     "CountedMetricsProvider.get_cloudwatch_metrics": "moto",
     "_Dispatcher.get_application": "moto",

@@ -56,7 +56,10 @@ async def read_shard(
     # The tip is taken first: a record that arrives while the log is read must not be skipped.
     extent = engine.store.extent(shard.log_id)
     tip = extent.next if extent else 0
-    runs = await _read_kept(engine, shard, position, limit, max_bytes, stream.trim_horizon_ms(now_ms))
+    runs: list[Run] = []
+    if position < tip:  # a reader that follows the log asks once more than there is to read
+        horizon_ms = stream.trim_horizon_ms(now_ms)
+        runs = await _read_kept(engine, shard, position, limit, max_bytes, horizon_ms)
     next_position = runs[-1].position + len(runs[-1].payloads) if runs else max(position, tip)
     caught_up = next_position >= tip
     ended = caught_up and not shard.is_open

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 from zlib import crc32
@@ -82,6 +83,7 @@ def encode_message(headers: Mapping[str, str], payload: bytes) -> bytes:
     return b"".join((head, payload, _CRC.pack(crc32(payload, crc32(head)))))
 
 
+@lru_cache(maxsize=256)
 def _encoded_header(name: str, value: str) -> bytes:
     name_bytes, value_bytes = name.encode(), value.encode()
     if not 0 < len(name_bytes) < 256 or len(value_bytes) > _GREATEST_STRING_BYTES:

@@ -21,6 +21,7 @@ from headwater.server.access.host_names import HostPolicy
 from headwater.server.access.verification import Verification
 from headwater.server.http.exchange import HttpRequest
 from headwater.server.http.http1 import RequestReader
+from headwater.server.http.http2_heads import ABSENT, RequestHead
 from headwater.server.http.http2_stream import Http2Stream
 from headwater.server.http.limits import ConnectionLimits
 from headwater.server.neighbour import service_of
@@ -195,9 +196,9 @@ def test_a_target_byte_by_byte_is_kept_in_one_piece() -> None:
 
 def test_a_stream_in_frames_of_two_bytes_costs_little_more_than_its_size() -> None:
     def arrive() -> None:
-        stream = Http2Stream(None, 1, 0.0)  # type: ignore[arg-type]  # nothing is answered
+        stream = Http2Stream(1, RequestHead(b"POST", b"/", {}, ABSENT, 0, False), 0, 0)
         for _ in range(BODY_BYTES // 2):
-            stream.body_parts += bytes(bytearray(b"ab"))
+            stream.add_to_body(bytes(bytearray(b"ab")))
         assert len(stream.request().body) == BODY_BYTES
 
     assert peak_bytes(arrive) < TIMES_ITS_SIZE * BODY_BYTES

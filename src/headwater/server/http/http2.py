@@ -23,18 +23,17 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
-
-from h2 import events
-from h2.errors import ErrorCodes
-from h2.exceptions import ProtocolError
+from typing import cast
 
 from headwater.server.http.connections import GOODBYE_S, Buffered, OpenConnections
 from headwater.server.http.exchange import HEADERS_READ, Cut, HttpResponse, Refusal, RequestHandler, Wait
-from headwater.server.http.frame_meter import Flood, FrameMeter, FrameTooLarge
+from headwater.server.http.frame_meter import Flood
+from headwater.server.http.http2_frames import ErrorCode
+from headwater.server.http.http2_heads import CONTINUE_BLOCK, answer_block
 from headwater.server.http.http2_outbox import Outbox
-from headwater.server.http.http2_protocol import start_protocol
-from headwater.server.http.http2_stream import Http2Stream, fields_of
+from headwater.server.http.http2_protocol import ConnectionFault, Event, Happening, Http2Protocol
+from headwater.server.http.http2_states import Phase
+from headwater.server.http.http2_stream import Http2Stream
 from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
 
 BODIES_BYTES = 64 * 1024 * 1024
@@ -46,7 +45,6 @@ UNREAD_BYTES = 1024 * 1024
 LINGER_S = 2.0
 """How long a client that was refused may go on sending before it is cut off."""
 
-CONTINUE = [(b":status", b"100")]
 FLOODED = Refusal(429, "TooManyFramesException", "The client sends too many frames that ask for nothing.")
 
 
@@ -66,10 +64,8 @@ class Http2Connection(asyncio.Protocol):
         self._connections = connections
         self._call_soon = loop.call_soon
         self._now_s = loop.time
-        self._headers_kept = headers_kept
-        self._protocol = start_protocol(limits)
+        self._protocol = Http2Protocol(limits, headers_kept, loop.time())
         self._outbox = Outbox(self._protocol, self._on_sent, loop.time)
-        self._meter = FrameMeter(loop.time())
         self._transport: asyncio.Transport | None = None
         self._streams: dict[int, Http2Stream] = {}
         """All whose answer is not sent yet."""
@@ -77,13 +73,13 @@ class Http2Connection(asyncio.Protocol):
         """Those whose request is not whole, in the order of their beginnings."""
         self._whole: deque[Http2Stream] = deque()
         """Those to be handed over."""
-        self._refused: dict[int, float] = {}
+        self._refused: dict[int, tuple[Http2Stream, float]] = {}
         """Those answered before their request was whole, and when: what still comes is thrown away."""
         self._bodies_bytes = 0
         self._flush_due = False
         self._reading_paused = False
-        self._going_away = False
-        """A GOAWAY of ours says that no further stream is answered."""
+        self._is_left = False
+        """The client has said that it goes."""
         self._half_closed = False
         self._finishing = False
         """The connection closes once all is answered."""
@@ -92,15 +88,12 @@ class Http2Connection(asyncio.Protocol):
         """How long a client that does not read, or does not go, is waited for."""
         self._since_s = loop.time()
         """When the client was last heard of, or the present wait for it to read or to go began."""
-        self._reactions: dict[type[events.Event], Callable[[Any], None]] = {
-            events.RequestReceived: self._on_request,
-            events.DataReceived: self._on_data,
-            events.StreamEnded: self._on_request_whole,
-            events.WindowUpdated: self._on_window,
-            events.RemoteSettingsChanged: self._on_settings,
-            events.ConnectionTerminated: self._on_goaway,
+        self._reactions: dict[Happening, Callable[[Http2Stream, bytes], None]] = {
+            Happening.BEGUN: self._on_request,
+            Happening.BODY: self._on_body,
+            Happening.WHOLE: self._on_request_whole,
         }
-        """What there is to do about what the client did; trailers, for one, say nothing here."""
+        """What there is to do about what comes on a stream, as long as it lasts."""
 
     # What the transport calls.
 
@@ -173,11 +166,11 @@ class Http2Connection(asyncio.Protocol):
             if waited_s > self._retry_for_s:
                 transport.abort()
             return
-        self._meter.refill(now_s)
+        self._protocol.meter.refill(now_s)
         gave_up = self._sweep_streams(now_s)
         if gave_up and self._whole and waited_s > self._limits.idle_timeout_s:
             # It asked for more than it reads, and is silent: what waits would meet the same end.
-            self._protocol.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
+            self._protocol.go_away(ErrorCode.ENHANCE_YOUR_CALM)
             self._end_connection(TOO_SLOW)
             return
         self._hand_over()
@@ -192,13 +185,13 @@ class Http2Connection(asyncio.Protocol):
         for stream in tuple(self._arriving.values()):
             if now_s - stream.since_s > limits.request_timeout_s:
                 self._refuse(stream, TOO_SLOW)
-        for stream_id, answered_s in tuple(self._refused.items()):
+        for stream, answered_s in tuple(self._refused.values()):
             if now_s - answered_s > LINGER_S:
-                del self._refused[stream_id]
-                self._protocol.reset_stream(stream_id, ErrorCodes.NO_ERROR)
+                del self._refused[stream.id]
+                self._protocol.reset(stream, ErrorCode.NO_ERROR)
         for stream in tuple(self._streams.values()):
             if stream.outgoing and now_s - stream.since_s > limits.idle_timeout_s:
-                self._protocol.reset_stream(stream.id, ErrorCodes.CANCEL)
+                self._protocol.reset(stream, ErrorCode.CANCEL)
                 self._forget(stream)
                 stream.stop_source()
                 gave_up = True
@@ -211,9 +204,8 @@ class Http2Connection(asyncio.Protocol):
         self._finishing = True
         if not self._streams:
             self._retry_for_s = GOODBYE_S
-        if not self._going_away:
-            self._going_away = True
-            self._protocol.close_connection()
+        if not self._protocol.is_going_away:
+            self._protocol.go_away()
         for stream in tuple(self._streams.values()):
             if stream.source is not None:
                 stream.stop_source()
@@ -236,117 +228,89 @@ class Http2Connection(asyncio.Protocol):
     # Reading.
 
     def _receive(self, data: bytes) -> None:
-        self._meter.earn(self._outbox.frames_sent)
-        self._outbox.frames_sent = 0
         try:
-            self._meter.watch(data)
-            happened = self._protocol.receive_data(data)
+            events = self._protocol.receive(data)
         except Flood:
-            self._protocol.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
             self._end_connection(FLOODED)
-        except FrameTooLarge:
-            self._protocol.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
-            self._end_connection(MALFORMED)
-        except ProtocolError:  # its GOAWAY is on its way
+        except ConnectionFault:
             self._end_connection(MALFORMED)
         else:
-            self._react(happened)
+            self._react(events)
 
-    def _react(self, happened: list[events.Event]) -> None:
+    def _react(self, events: list[Event]) -> None:
         """Do something about what the client did.
 
-        To the protocol all of it has happened already: a stream that was reset further on is
-        no more, so the resets come first, and requests that were taken back are not looked at.
+        To the protocol all of it has happened already: of a stream that was reset further on,
+        nothing else is looked at.
         """
-        gone = set()
-        for event in happened:
-            if isinstance(event, events.StreamReset):
-                gone.add(event.stream_id)
-                self._on_reset(event)
-        for event in happened:
-            if gone and isinstance(event, events.RequestReceived) and event.stream_id in gone:
-                continue
-            react = self._reactions.get(type(event))
-            if react is not None:
-                react(event)
+        reactions = self._reactions
+        for happening, stream, data in events:
+            react = reactions.get(happening)
+            if react is None:
+                self._on_other(happening, stream)
+            elif stream is not None and not stream.was_reset:
+                react(stream, data)
 
-    def _on_request(self, event: events.RequestReceived) -> None:
-        stream = Http2Stream(self, event.stream_id, self._since_s)
-        if self._going_away:
-            self._protocol.reset_stream(stream.id, ErrorCodes.REFUSED_STREAM)
-            return
+    def _on_request(self, stream: Http2Stream, _: bytes) -> None:
+        stream.since_s = self._since_s
         self._streams[stream.id] = self._arriving[stream.id] = stream
-        stream.read_head(event.headers, self._headers_kept)
-        if len(event.headers) > HEADER_COUNT_LIMIT:
+        head = stream.head
+        if head.field_count > HEADER_COUNT_LIMIT:
             self._refuse(stream, self._limits.header_too_large())
-        elif stream.announced_bytes > (limit_bytes := self._body_limit_bytes(stream)):
+        elif head.announced_bytes > self._limits.body_bytes and stream.announced_bytes > (
+            limit_bytes := self._body_limit_bytes(stream)
+        ):
             self._refuse(stream, self._limits.body_too_large(limit_bytes))
-        elif event.stream_ended is None and stream.headers.get(b"expect", b"").lower() == b"100-continue":
-            self._protocol.send_headers(stream.id, CONTINUE)
+        elif head.expects_continue and stream.phase is Phase.OPEN:
+            self._protocol.send_head(stream, CONTINUE_BLOCK, ends=False)
 
-    def _on_data(self, event: events.DataReceived) -> None:
-        stream = self._arriving.get(event.stream_id)
-        if stream is None:
-            if event.flow_controlled_length:  # the connection's window is opened, the stream's is not
-                self._protocol.increment_flow_control_window(event.flow_controlled_length)
+    def _on_body(self, stream: Http2Stream, data: bytes) -> None:
+        if stream.id not in self._arriving:  # the connection's window is opened, the stream's is not
             return
-        if event.data:
-            stream.body_parts += event.data
-            stream.body_bytes += len(event.data)
-            self._bodies_bytes += len(event.data)
-        stream.held_bytes += event.flow_controlled_length
-        if stream.body_bytes > (limit_bytes := self._body_limit_bytes(stream)):
+        if data:
+            stream.add_to_body(data)
+            stream.kept_bytes += len(data)
+            self._bodies_bytes += len(data)
+        if stream.kept_bytes > self._limits.body_bytes and stream.kept_bytes > (
+            limit_bytes := self._body_limit_bytes(stream)
+        ):
             self._refuse(stream, self._limits.body_too_large(limit_bytes))
         elif self._bodies_bytes <= BODIES_BYTES or stream is next(iter(self._arriving.values())):
-            self._open_window(stream)
+            self._protocol.open_window(stream)
 
-    def _on_request_whole(self, event: events.StreamEnded) -> None:
-        self._refused.pop(event.stream_id, None)
-        stream = self._streams.get(event.stream_id)
-        if stream is None:
-            return
+    def _on_request_whole(self, stream: Http2Stream, _: bytes) -> None:
         stream.is_whole = True
         if self._arriving.pop(stream.id, None) is not None:  # else its refusal is on its way
-            self._open_window(stream)
             self._whole.append(stream)
-            self._open_windows()
+            if self._arriving:
+                self._open_windows()
+        elif self._refused:
+            self._refused.pop(stream.id, None)
 
-    def _on_reset(self, event: events.StreamReset) -> None:
-        if not event.remote_reset:
-            self._meter.spend_reset()
-        self._refused.pop(event.stream_id, None)
-        stream = self._streams.get(event.stream_id)
-        if stream is not None:
+    def _on_other(self, happening: Happening, stream: Http2Stream | None) -> None:
+        if happening is Happening.LEAVING:
+            self._finishing = self._is_left = True
+        elif happening in {Happening.WINDOW, Happening.WINDOWS}:
+            opened = self._streams.values() if happening is Happening.WINDOWS else (stream,)
+            for waiting in opened:
+                if waiting is not None:
+                    self._outbox.reconsider(waiting)
+            self._outbox.send()
+        elif stream is not None:
+            self._on_reset(stream)
+
+    def _on_reset(self, stream: Http2Stream) -> None:
+        self._refused.pop(stream.id, None)
+        if stream.id in self._streams:
             self._forget(stream)
             stream.stop_source()
-
-    def _on_window(self, event: events.WindowUpdated) -> None:
-        stream = self._streams.get(event.stream_id)
-        if stream is not None:
-            self._outbox.reconsider(stream)
-        self._outbox.send()
-
-    def _on_settings(self, event: events.RemoteSettingsChanged) -> None:  # noqa: ARG002 - as the others
-        """All windows may have been opened."""
-        for stream in self._streams.values():
-            self._outbox.reconsider(stream)
-        self._outbox.send()
-
-    def _on_goaway(self, event: events.ConnectionTerminated) -> None:  # noqa: ARG002 - as the others
-        self._finishing = True
-
-    def _open_window(self, stream: Http2Stream) -> None:
-        """Let the client send again as much as it has sent on a stream."""
-        held, stream.held_bytes = stream.held_bytes, 0
-        if held:
-            self._protocol.acknowledge_received_data(held, stream.id)
 
     def _open_windows(self) -> None:
         """Memory was freed, or another stream is the oldest now."""
         for place, stream in enumerate(self._arriving.values()):
             if self._bodies_bytes > BODIES_BYTES and place > 0:
                 return
-            self._open_window(stream)
+            self._protocol.open_window(stream)
 
     # Handing over and answering.
 
@@ -357,7 +321,7 @@ class Http2Connection(asyncio.Protocol):
                 self._handler.handle(stream.request(), partial(self._respond, stream))
 
     def _body_limit_bytes(self, stream: Http2Stream) -> int:
-        return self._limits.body_bytes_of(stream.target, stream.headers)
+        return self._limits.body_bytes_of(stream.head.target, stream.head.headers)
 
     def _refuse(self, stream: Http2Stream, refusal: Refusal) -> None:
         """Answer a request that will not become whole."""
@@ -374,9 +338,8 @@ class Http2Connection(asyncio.Protocol):
         if source is not None and isinstance(source, Cut | Wait):
             self._give_no_answer(stream, source)
             return
-        is_bodiless = stream.method == b"HEAD" or (source is None and not response.body)
-        fields = fields_of(response, self._connections.date)
-        self._protocol.send_headers(stream.id, fields, end_stream=is_bodiless)
+        is_bodiless = stream.head.method == b"HEAD" or (source is None and not response.body)
+        self._protocol.send_head(stream, answer_block(response, self._connections.date), ends=is_bodiless)
         self._flush_soon()
         if is_bodiless:
             if source is not None:
@@ -385,11 +348,11 @@ class Http2Connection(asyncio.Protocol):
         elif source is None:
             stream.ended = True
             self._outbox.add(stream, response.body)
-        elif self._going_away:
+        elif self._protocol.is_going_away:
             source.stop()
             self.send_end(stream)
         else:
-            stream.source = source
+            stream.source, stream.sender = source, self
             source.start(stream)
 
     def _give_no_answer(self, stream: Http2Stream, reason: Cut | Wait) -> None:
@@ -401,7 +364,7 @@ class Http2Connection(asyncio.Protocol):
 
     def break_off(self, stream: Http2Stream) -> None:
         """Reset a stream as if something had failed."""
-        self._protocol.reset_stream(stream.id, ErrorCodes.INTERNAL_ERROR)
+        self._protocol.reset(stream, ErrorCode.INTERNAL_ERROR)
         self._forget(stream)
         self._flush_soon()
 
@@ -414,14 +377,14 @@ class Http2Connection(asyncio.Protocol):
         """End a streamed body."""
         stream.ended = True
         if not stream.outgoing:
-            self._protocol.end_stream(stream.id)
+            self._protocol.send_data(stream, b"", ends=True)
             self._on_sent(stream)
         self._flush_soon()
 
     def _on_sent(self, stream: Http2Stream) -> None:
         """A stream's answer has been sent to its end."""
         if not stream.is_whole:  # not reset at once: there are clients that would not read the answer then
-            self._refused[stream.id] = self._now_s()
+            self._refused[stream.id] = stream, self._now_s()
         self._forget(stream)
 
     def _forget(self, stream: Http2Stream) -> None:
@@ -429,7 +392,7 @@ class Http2Connection(asyncio.Protocol):
         del self._streams[stream.id]
         self._arriving.pop(stream.id, None)
         self._outbox.forget(stream)
-        self._bodies_bytes -= stream.body_bytes
+        self._bodies_bytes -= stream.kept_bytes
         if self._arriving:
             self._open_windows()
 
@@ -454,7 +417,18 @@ class Http2Connection(asyncio.Protocol):
         if self._finishing and not self._streams and not self._closing and self._transport is not None:
             self._closing = True
             self._since_s = self._now_s()
-            self._transport.close()
+            self._close(self._transport)
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        """Close, for writing first if the client may still be saying something after its GOAWAY.
+
+        What it says into a closed connection would cost it the answers that it has not read yet.
+        """
+        if self._is_left and transport.can_write_eof() and not transport.get_write_buffer_size():
+            self._retry_for_s = GOODBYE_S
+            transport.write_eof()
+        else:
+            transport.close()
 
     def _drop_what_is_stuck(self) -> None:
         """A half-closed client opens no windows: what does not fit in them never will."""

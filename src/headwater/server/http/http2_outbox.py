@@ -15,8 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from h2.connection import H2Connection
-
+from headwater.server.http.http2_protocol import Http2Protocol
 from headwater.server.http.http2_stream import Http2Stream
 
 WRITE_BYTES = 64 * 1024
@@ -27,7 +26,7 @@ class Outbox:
     """The outgoing side of one connection."""
 
     def __init__(
-        self, protocol: H2Connection, on_sent: Callable[[Http2Stream], None], now_s: Callable[[], float]
+        self, protocol: Http2Protocol, on_sent: Callable[[Http2Stream], None], now_s: Callable[[], float]
     ) -> None:
         self._protocol = protocol
         self._on_sent = on_sent
@@ -40,10 +39,17 @@ class Outbox:
         self.is_full = False
         """The transport takes no more for now."""
         self.waiting_bytes = 0
-        self.frames_sent = 0
 
     def add(self, stream: Http2Stream, data: bytes) -> None:
         """Send a part of a stream's body as soon as possible."""
+        if not self._sendable and not self.is_full and not stream.outgoing:
+            size = len(data)
+            if size <= self._protocol.sendable_bytes(stream):  # as nearly every part is
+                self._protocol.send_data(stream, data, ends=stream.ended)
+                self._gathered(size)
+                if stream.ended:
+                    self._on_sent(stream)
+                return
         if not stream.outgoing:
             stream.since_s = self._now_s()
         stream.outgoing.append(data)
@@ -71,7 +77,7 @@ class Outbox:
             return
         self._sending = True
         drained: list[Http2Stream] = []
-        while self._sendable and not self.is_full and self._protocol.outbound_flow_control_window > 0:
+        while self._sendable and not self.is_full and self._protocol.send_window > 0:
             stream = self._sendable.pop(next(iter(self._sendable)))
             if not self._send_frame(stream):
                 continue  # until its window is opened
@@ -90,14 +96,14 @@ class Outbox:
     def flush(self) -> None:
         """Write what has been gathered."""
         self._gathered_bytes = 0
-        data = self._protocol.data_to_send()
+        data = self._protocol.take()
         if data and self.transport is not None:
             self.transport.write(data)
 
     def _send_frame(self, stream: Http2Stream) -> bool:
         """Send as much of what a stream has as goes into one frame, if its window is open."""
         protocol = self._protocol
-        size = min(protocol.local_flow_control_window(stream.id), protocol.max_outbound_frame_size)
+        size = protocol.sendable_bytes(stream)
         if size <= 0:
             return False
         part = stream.outgoing.popleft()
@@ -105,11 +111,13 @@ class Outbox:
             rest = memoryview(part)
             part = rest[:size]
             stream.outgoing.appendleft(rest[size:])
-        protocol.send_data(stream.id, part, end_stream=stream.ended and not stream.outgoing)
+        protocol.send_data(stream, part, ends=stream.ended and not stream.outgoing)
         stream.since_s = self._now_s()
-        self.frames_sent += 1
         self.waiting_bytes -= len(part)
-        self._gathered_bytes += len(part)
+        self._gathered(len(part))
+        return True
+
+    def _gathered(self, size: int) -> None:
+        self._gathered_bytes += size
         if self._gathered_bytes >= WRITE_BYTES:
             self.flush()
-        return True

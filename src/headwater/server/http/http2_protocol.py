@@ -1,100 +1,577 @@
-"""HTTP/2's frames and states, by the h2 library, set up for a server that wants to end with grace.
+"""HTTP/2 as a server speaks it: bytes to events, and answers to bytes.
+
+`Http2Protocol` is one connection without its socket: `receive` is given what was read and tells
+what has happened, the other methods say something, and `take` gives the bytes to write.
 
 Rules:
-- a GOAWAY from either side ends nothing but the opening of streams: those that are open
-  finish (by itself h2 would neither send nor accept anything after one);
-- header blocks are written plainly: no Huffman code and no table, because an answer's
-  headers hardly repeat and compressing them costs more than all the rest of it.
+- which frame is allowed when, and what follows, is in the tables of `http2_states`;
+- a fault of a stream resets it, one of the connection is said with a GOAWAY and ends it;
+- a header block is read even if nobody wants its fields, so that the next one can be; blocks that
+  leave the table as it is are remembered by their bytes, with the head that they are;
+- all frames of one read are looked at in one go;
+- a GOAWAY without an error ends nothing but the opening of streams: those that are open finish;
+- the connection's window stays open: bodies are limited stream by stream, by who opens their windows;
+- PRIORITY means nothing.
 
-Refuses to know sockets, requests and answers.
+Refuses to know sockets, time, and what a request asks for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections import deque
+from enum import IntEnum
+from typing import NamedTuple
 
-from h2.config import H2Configuration
-from h2.connection import ConnectionInputs, ConnectionState, H2Connection, H2ConnectionStateMachine
-from h2.settings import SettingCodes, Settings
-from hpack import Encoder
-
+from headwater.server.http import http2_frames as frames
+from headwater.server.http.frame_meter import OTHER, Flood, FrameMeter
+from headwater.server.http.hpack import (
+    DROP_TABLE,
+    FIELD_OVERHEAD_BYTES,
+    TABLE_BYTES,
+    HeaderDecoder,
+    HpackError,
+)
+from headwater.server.http.http2_frames import (
+    ACK,
+    END_HEADERS,
+    END_STREAM,
+    FRAME_BYTES_LIMIT,
+    FRAME_BYTES_MAX,
+    FRAME_SENT_BYTES_MAX,
+    HEAD_BYTES,
+    PADDED,
+    PRIORITIZED,
+    STREAM_ID_BITS,
+    WINDOW_BYTES,
+    WINDOW_BYTES_MAX,
+    ErrorCode,
+    Kind,
+    SettingId,
+    read_head,
+)
+from headwater.server.http.http2_heads import MalformedHead, RequestHead, check_trailers, head_reader
+from headwater.server.http.http2_states import ALLOWED, FAULTS, RECEIVED, SENT, Act, ConnectionPhase, Phase
+from headwater.server.http.http2_stream import Http2Stream
 from headwater.server.http.limits import HEADER_COUNT_LIMIT, ConnectionLimits
+from headwater.server.http.protocol_detector import HTTP2_PREFACE
 
 CONCURRENT_STREAMS = 1000
 """Hundreds of subscriptions may share a connection with the other calls of a program."""
 STREAM_WINDOW_BYTES = 128 * 1024
-CONNECTION_WINDOW_BYTES = 1 << 30
+STREAM_WINDOW_STEP_BYTES = STREAM_WINDOW_BYTES // 4
+"""A stream's window is opened again when so much of it is used up."""
+CONNECTION_WINDOW_BYTES = WINDOW_BYTES + (1 << 30)
 """As good as none: bodies are limited stream by stream."""
-FIELD_OVERHEAD_BYTES = 32
-"""What HTTP/2 counts for a header on top of its name and value."""
-
-STATUS_200 = b"\x88"
-STATUS_NAME = b"\x08"
-"""A literal value for `:status`, whose name is in the static table."""
-
-
-class PlainEncoder(Encoder):
-    """Writes header blocks without compression, which every client understands."""
-
-    def encode(self, headers: Iterable[Any], huffman: bool = True) -> bytes:
-        """Encode fields of bytes; the first is `:status`."""
-        if self.table_size_changes:  # the client must be told that its wish was heard
-            return super().encode(headers, huffman)
-        block = bytearray()
-        for name, value in headers:
-            if name == b":status":
-                block += STATUS_200 if value == b"200" else STATUS_NAME + _text(value)
-            else:
-                block += b"\0" + _text(name) + _text(value)
-        return bytes(block)
+CONTINUATIONS_MAX = 64
+"""Frames that may follow on a head; nobody needs more than two."""
+HEADS_REMEMBERED = 64
+HEAD_BLOCK_BYTES_MAX = 1024
+"""A longer block is read each time."""
+RESETS_REMEMBERED = CONCURRENT_STREAMS
+GAPS_REMEMBERED = 16
 
 
-def _text(text: bytes) -> bytes:
-    """A string of a header block: its length, seven bits at a time, and itself."""
-    length = len(text)
-    if length < 0x7F:
-        return length.to_bytes() + text
-    length -= 0x7F
-    digits = bytearray(b"\x7f")
-    while length >= 0x80:
-        digits.append(length & 0x7F | 0x80)
-        length >>= 7
-    digits.append(length)
-    return bytes(digits) + text
+class Happening(IntEnum):
+    """What an event tells of."""
+
+    BEGUN = 0
+    """A request's head has come."""
+    BODY = 1
+    """A part of its body."""
+    WHOLE = 2
+    """Its end."""
+    RESET = 3
+    """A stream was reset, by either side."""
+    WINDOW = 4
+    """More may be sent on this stream, or on all together."""
+    WINDOWS = 5
+    """The windows of all streams are others."""
+    LEAVING = 6
+    """The client will open no further stream."""
 
 
-class GracefulStateMachine(H2ConnectionStateMachine):
-    """A connection whose open streams outlive a GOAWAY."""
+class Event(NamedTuple):
+    """Something that the client did."""
 
-    _transitions = H2ConnectionStateMachine._transitions | {  # noqa: SLF001 - there is no public table
-        (state, input_): (None, state)
-        for state in (ConnectionState.IDLE, ConnectionState.SERVER_OPEN)
-        for input_ in (ConnectionInputs.SEND_GOAWAY, ConnectionInputs.RECV_GOAWAY)
-    }
+    happening: Happening
+    stream: Http2Stream | None
+    data: bytes
 
 
-def start_protocol(limits: ConnectionLimits) -> H2Connection:
-    """A server's side of a connection; its first bytes are ready to be sent."""
-    config = H2Configuration(
-        client_side=False,
-        header_encoding=None,
-        normalize_outbound_headers=False,
-        validate_outbound_headers=False,
-    )
-    header_list_bytes = limits.header_bytes + HEADER_COUNT_LIMIT * FIELD_OVERHEAD_BYTES
-    protocol = H2Connection(config)
-    protocol.state_machine = GracefulStateMachine()
-    protocol.encoder = PlainEncoder()
-    protocol.local_settings = Settings(
-        client=False,
-        initial_values={
-            SettingCodes.MAX_CONCURRENT_STREAMS: CONCURRENT_STREAMS,
-            SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW_BYTES,
-            SettingCodes.MAX_HEADER_LIST_SIZE: header_list_bytes,
-        },
-    )
-    protocol.decoder.max_header_list_size = header_list_bytes
-    protocol.initiate_connection()
-    protocol.increment_flow_control_window(CONNECTION_WINDOW_BYTES)
-    return protocol
+class ConnectionFault(Exception):
+    """The client has broken HTTP/2: the connection ends. Its GOAWAY waits in `take`."""
+
+    def __init__(self, code: ErrorCode) -> None:
+        super().__init__(code.name)
+        self.code = code
+
+
+class _StreamFault(Exception):
+    """The client has broken HTTP/2 on one stream."""
+
+    def __init__(self, stream_id: int, code: ErrorCode) -> None:
+        super().__init__(code.name)
+        self.stream_id = stream_id
+        self.code = code
+
+
+class _HeaderBlock(NamedTuple):
+    """A header block that goes on."""
+
+    flags: int
+    stream_id: int
+    parts: list[bytes]
+
+
+_new_event = tuple.__new__
+_BODY, _WHOLE, _BEGUN = Happening.BODY, Happening.WHOLE, Happening.BEGUN
+_DATA, _HEADERS, _END = Act.DATA, Act.HEADERS, Act.END
+
+
+class Http2Protocol:
+    """The server's side of one connection; its first bytes are ready to be sent."""
+
+    def __init__(self, limits: ConnectionLimits, headers_kept: frozenset[bytes] | None, now_s: float) -> None:
+        self.meter = FrameMeter(now_s)
+        self.streams: dict[int, Http2Stream] = {}
+        """All that are neither closed nor reset."""
+        self.send_window = WINDOW_BYTES
+        """Of the connection."""
+        self.frame_bytes = FRAME_BYTES_MAX
+        """How large a frame may be that is sent."""
+        self.is_going_away = False
+        """The client was told that no further stream is answered."""
+        self._header_list_bytes = limits.header_bytes + HEADER_COUNT_LIMIT * FIELD_OVERHEAD_BYTES
+        self._read_head = head_reader(headers_kept).read
+        self._decoder = HeaderDecoder()
+        self._heads: dict[bytes, RequestHead] = {}
+        """By their blocks, as long as the table stays as it is."""
+        self._phase = ConnectionPhase.BEGINNING
+        self._preface = HTTP2_PREFACE
+        """What is still to come of it."""
+        self._begun = b""
+        """The beginning of a frame."""
+        self._block: _HeaderBlock | None = None
+        self._events: list[Event] = []
+        self._last_stream_id = 0
+        self._gaps: deque[range] = deque(maxlen=GAPS_REMEMBERED)
+        """Streams that were passed over."""
+        self._resets: dict[int, None] = {}
+        """Streams that the server has reset; frames may still come on them."""
+        self._receive_window = CONNECTION_WINDOW_BYTES
+        self._stream_send_window = WINDOW_BYTES
+        """Of a stream at its beginning."""
+        self._drops_table = False
+        """The client wants a smaller table than it had, and must hear that its wish is heard."""
+        self._has_dropped_table = False
+        self._data_frames_sent = 0
+        self._out: list[bytes | memoryview] = [
+            frames.settings(
+                {
+                    SettingId.MAX_CONCURRENT_STREAMS: CONCURRENT_STREAMS,
+                    SettingId.INITIAL_WINDOW_SIZE: STREAM_WINDOW_BYTES,
+                    SettingId.MAX_HEADER_LIST_SIZE: self._header_list_bytes,
+                }
+            ),
+            frames.window_update(0, CONNECTION_WINDOW_BYTES - WINDOW_BYTES),
+        ]
+        self._reactions = (
+            self._on_data,
+            self._on_headers,
+            self._on_priority,
+            self._on_rst_stream,
+            self._on_settings,
+            self._on_other,
+            self._on_ping,
+            self._on_goaway,
+            self._on_window_update,
+            self._on_continuation,
+        )
+        """By the kind of a frame."""
+
+    # Reading.
+
+    def receive(self, data: bytes) -> list[Event]:
+        """What has happened by these bytes. Raises `ConnectionFault`, `Flood`: nothing of them happened."""
+        self._events = []
+        self.meter.earn(self._data_frames_sent)
+        self._data_frames_sent = 0
+        try:
+            if self._preface:
+                data = self._without_preface(data)
+            self._read_frames(self._begun + data if self._begun else data)
+        except ConnectionFault as fault:
+            self._end(fault.code)
+            raise
+        except Flood:
+            self._end(ErrorCode.ENHANCE_YOUR_CALM)
+            raise
+        return self._events
+
+    def _without_preface(self, data: bytes) -> bytes:
+        size = min(len(data), len(self._preface))
+        if data[:size] != self._preface[:size]:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        self._preface = self._preface[size:]
+        return data[size:]
+
+    def _read_frames(self, data: bytes) -> None:
+        at, end = 0, len(data)
+        reactions, ready = self._reactions, ConnectionPhase.READY
+        while end - at >= HEAD_BYTES:
+            size_high, size_low, kind, flags, stream_id = read_head(data, at)
+            size = size_high << 8 | size_low
+            if size > FRAME_BYTES_MAX:
+                raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
+            if (self._phase is not ready or kind > 4) and kind not in ALLOWED[self._phase]:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+            begin, at = at, at + HEAD_BYTES + size
+            if at > end:
+                at = begin
+                break
+            payload = data[begin + HEAD_BYTES : at]
+            react = reactions[kind] if kind < len(reactions) else self._on_other
+            try:
+                react(flags, stream_id & STREAM_ID_BITS, payload)
+            except _StreamFault as fault:
+                self._fail_stream(fault)
+        self._begun = data[at:]
+
+    def _fail_stream(self, fault: _StreamFault) -> None:
+        self.meter.spend(Kind.RST_STREAM)
+        stream = self.streams.get(fault.stream_id)
+        if stream is None:
+            self._say_reset(fault.stream_id, fault.code)
+        else:
+            self.reset(stream, fault.code)
+            self._events.append(Event(Happening.RESET, stream, b""))
+
+    def _end(self, code: ErrorCode) -> None:
+        self.go_away(code)
+        self._phase = ConnectionPhase.ENDED
+        self._events = []
+        self.streams.clear()
+
+    def _phase_of(self, stream_id: int) -> Phase:
+        """The phase of a stream that is not open."""
+        if stream_id in self._resets:
+            return Phase.RESET
+        if stream_id > self._last_stream_id or stream_id % 2 == 0:
+            return Phase.IDLE
+        return Phase.PASSED_OVER if any(stream_id in gap for gap in self._gaps) else Phase.CLOSED
+
+    def _act(self, stream_id: int, act: Act) -> Http2Stream | None:
+        """The client acts on a stream: its phase changes, or the act is a fault.
+
+        Gives the stream if it was open.
+        """
+        stream = self.streams.get(stream_id)
+        before = self._phase_of(stream_id) if stream is None else stream.phase
+        after = RECEIVED[before].get(act)
+        if after is None:
+            fault = FAULTS[before][act]
+            if fault.ends_connection:
+                raise ConnectionFault(fault.code)
+            raise _StreamFault(stream_id, fault.code)
+        if stream is not None and after is not before:
+            stream.phase = after
+            if after is Phase.CLOSED:
+                del self.streams[stream_id]
+        return stream
+
+    def _on_data(self, flags: int, stream_id: int, payload: bytes) -> None:
+        size = len(payload)
+        self._receive_window -= size
+        if self._receive_window < CONNECTION_WINDOW_BYTES // 2:
+            self._out.append(frames.window_update(0, CONNECTION_WINDOW_BYTES - self._receive_window))
+            self._receive_window = CONNECTION_WINDOW_BYTES
+        if flags & PADDED:
+            payload = _unpadded(payload)
+        if not payload and not flags & END_STREAM:
+            self.meter.spend(Kind.DATA)
+        stream = self._act(stream_id, _DATA)
+        if stream is None:
+            return
+        stream.receive_window -= size
+        if stream.receive_window < 0:
+            raise _StreamFault(stream_id, ErrorCode.FLOW_CONTROL_ERROR)
+        if size:
+            stream.held_bytes += size
+            stream.body_bytes += len(payload)
+            self._events.append(_new_event(Event, (_BODY, stream, payload)))
+        if stream.body_bytes > stream.head.announced_bytes >= 0:
+            raise _StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
+        if flags & END_STREAM:
+            self._on_end(stream)
+
+    def _on_end(self, stream: Http2Stream) -> None:
+        if stream.body_bytes < stream.head.announced_bytes:
+            raise _StreamFault(stream.id, ErrorCode.PROTOCOL_ERROR)
+        self._act(stream.id, _END)
+        self._events.append(_new_event(Event, (_WHOLE, stream, b"")))
+
+    def _on_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
+        if flags & PADDED:
+            payload = _unpadded(payload)
+        depends_on_itself = False
+        if flags & PRIORITIZED:
+            if len(payload) < 5:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+            depends_on_itself = _number(payload) & STREAM_ID_BITS == stream_id
+            payload = payload[5:]
+        if not flags & END_HEADERS:
+            self._block = _HeaderBlock(flags, stream_id, [payload])
+            self._phase = ConnectionPhase.IN_BLOCK
+            return
+        self._on_block(flags, stream_id, payload)
+        if depends_on_itself:
+            raise _StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
+
+    def _on_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
+        block = self._block
+        if block is None or stream_id != block.stream_id:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        block.parts.append(payload)
+        if len(block.parts) > CONTINUATIONS_MAX or sum(map(len, block.parts)) > self._header_list_bytes:
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM)
+        if flags & END_HEADERS:
+            self._block = None
+            self._phase = ConnectionPhase.READY
+            self._on_block(block.flags, stream_id, b"".join(block.parts))
+
+    def _on_block(self, flags: int, stream_id: int, block: bytes) -> None:
+        """A header block is whole: the head of a request, or trailers."""
+        stream = self.streams.get(stream_id)
+        if stream_id % 2 == 0:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        if stream is None and stream_id > self._last_stream_id:
+            self._open(flags, stream_id, block)
+            return
+        names, values = self._fields(block)
+        if self._act(stream_id, _HEADERS) is None:  # it was reset
+            return
+        try:
+            check_trailers(names, values)
+        except MalformedHead:
+            raise _StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR) from None
+        if stream is None or not flags & END_STREAM:
+            raise _StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
+        self._on_end(stream)
+
+    def _open(self, flags: int, stream_id: int, block: bytes) -> None:
+        if self.is_going_away:
+            self._fields(block)
+            self._say_reset(stream_id, ErrorCode.REFUSED_STREAM)
+            return
+        if len(self.streams) >= CONCURRENT_STREAMS:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        if stream_id - self._last_stream_id > 2:
+            self._gaps.append(range(self._last_stream_id + 1, stream_id))
+        self._last_stream_id = stream_id
+        try:
+            head = self._heads.get(block) or self._head(block)
+        except MalformedHead:
+            raise _StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR) from None
+        stream = Http2Stream(stream_id, head, STREAM_WINDOW_BYTES, self._stream_send_window)
+        self.streams[stream_id] = stream
+        self._events.append(_new_event(Event, (_BEGUN, stream, b"")))
+        if flags & END_STREAM:
+            self._on_end(stream)
+
+    def _head(self, block: bytes) -> RequestHead:
+        """The head that a block is. Raises MalformedHead."""
+        heads, decoder = self._heads, self._decoder
+        changes = decoder.changes
+        names, values = self._fields(block)
+        if decoder.changes != changes:
+            heads.clear()
+            return self._read_head(names, values)
+        head = self._read_head(names, values)
+        if len(block) <= HEAD_BLOCK_BYTES_MAX:
+            if len(heads) >= HEADS_REMEMBERED:
+                heads.clear()
+            heads[block] = head
+        return head
+
+    def _fields(self, block: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
+        if len(block) > self._header_list_bytes:
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM)
+        try:
+            names, values = self._decoder.decode(block)
+        except HpackError:
+            raise ConnectionFault(ErrorCode.COMPRESSION_ERROR) from None
+        size = sum(map(len, names)) + sum(map(len, values)) + FIELD_OVERHEAD_BYTES * len(names)
+        if size > self._header_list_bytes:
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM)
+        return names, values
+
+    def _on_priority(self, _flags: int, stream_id: int, payload: bytes) -> None:
+        self.meter.spend(Kind.PRIORITY)
+        if not stream_id or (len(payload) == 5 and _number(payload) & STREAM_ID_BITS == stream_id):
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        if len(payload) != 5:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
+
+    def _on_rst_stream(self, _flags: int, stream_id: int, payload: bytes) -> None:
+        self.meter.spend(Kind.RST_STREAM)
+        if len(payload) != 4:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
+        stream = self._act(stream_id, Act.RESET)
+        if stream is not None:
+            stream.was_reset = True
+            self._events.append(Event(Happening.RESET, stream, b""))
+
+    def _on_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
+        self.meter.spend(Kind.SETTINGS)
+        if stream_id:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        if len(payload) % 6 or (payload and flags & ACK):
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
+        if self._phase is ConnectionPhase.BEGINNING:
+            if flags & ACK:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+            self._phase = ConnectionPhase.READY
+        if not flags & ACK:
+            self._take_settings(frames.read_settings(payload))
+            self._out.append(frames.SETTINGS_ACK)
+
+    def _take_settings(self, said: dict[int, int]) -> None:
+        if said.get(SettingId.ENABLE_PUSH, 0) > 1:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        frame_bytes = said.get(SettingId.MAX_FRAME_SIZE, self.frame_bytes)
+        if not FRAME_BYTES_MAX <= frame_bytes <= FRAME_BYTES_LIMIT:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        self.frame_bytes = min(frame_bytes, FRAME_SENT_BYTES_MAX)
+        if said.get(SettingId.HEADER_TABLE_SIZE, TABLE_BYTES) < TABLE_BYTES and not self._has_dropped_table:
+            self._drops_table = self._has_dropped_table = True
+        window = said.get(SettingId.INITIAL_WINDOW_SIZE, self._stream_send_window)
+        if window > WINDOW_BYTES_MAX:
+            raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR)
+        change, self._stream_send_window = window - self._stream_send_window, window
+        if change:
+            for stream in self.streams.values():
+                stream.send_window += change
+                if stream.send_window > WINDOW_BYTES_MAX:
+                    raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR)
+            self._events.append(Event(Happening.WINDOWS, None, b""))
+
+    def _on_ping(self, flags: int, stream_id: int, payload: bytes) -> None:
+        self.meter.spend(Kind.PING)
+        if stream_id:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        if len(payload) != 8:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
+        if not flags & ACK:
+            self._out.append(frames.pong(payload))
+
+    def _on_goaway(self, _flags: int, stream_id: int, payload: bytes) -> None:
+        self.meter.spend(Kind.GOAWAY)
+        if stream_id:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        if len(payload) < 8:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
+        self._events.append(Event(Happening.LEAVING, None, b""))
+
+    def _on_window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
+        self.meter.spend(Kind.WINDOW_UPDATE)
+        if len(payload) != 4:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
+        increment = _number(payload) & STREAM_ID_BITS
+        if not stream_id:
+            self.send_window += increment
+            if not increment or self.send_window > WINDOW_BYTES_MAX:
+                raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR if increment else ErrorCode.PROTOCOL_ERROR)
+            self._events.append(Event(Happening.WINDOW, None, b""))
+            return
+        stream = self._act(stream_id, Act.WINDOW)
+        if stream is None:
+            return
+        stream.send_window += increment
+        if not increment or stream.send_window > WINDOW_BYTES_MAX:
+            raise _StreamFault(
+                stream_id, ErrorCode.FLOW_CONTROL_ERROR if increment else ErrorCode.PROTOCOL_ERROR
+            )
+        self._events.append(Event(Happening.WINDOW, stream, b""))
+
+    def _on_other(self, _flags: int, _stream_id: int, _payload: bytes) -> None:
+        """Of extensions, which are ignored."""
+        self.meter.spend(OTHER)
+
+    # Saying.
+
+    def send_head(self, stream: Http2Stream, block: bytes, *, ends: bool) -> None:
+        """Send a header block."""
+        if self._drops_table:
+            self._drops_table = False
+            block = DROP_TABLE + block
+        self._out.append(frames.headers(stream.id, block, self.frame_bytes, ends=ends))
+        if ends:
+            self._on_end_sent(stream)
+
+    def sendable_bytes(self, stream: Http2Stream) -> int:
+        """How much of a body may be sent now in one frame; not positive if nothing may."""
+        return min(stream.send_window, self.send_window, self.frame_bytes)
+
+    def send_data(self, stream: Http2Stream, part: bytes | memoryview, *, ends: bool) -> None:
+        """Send a part of a body in one frame."""
+        size = len(part)
+        stream.send_window -= size
+        self.send_window -= size
+        self._data_frames_sent += 1
+        out = self._out
+        out.append(frames.data_head(size, stream.id, ends=ends))
+        out.append(part)
+        if ends:
+            self._on_end_sent(stream)
+
+    def _on_end_sent(self, stream: Http2Stream) -> None:
+        after = stream.phase = SENT[stream.phase][_END]
+        if after is Phase.CLOSED:
+            del self.streams[stream.id]
+
+    def open_window(self, stream: Http2Stream) -> None:
+        """Let the client send again as much as it has sent on a stream, if that is worth a frame."""
+        held = stream.held_bytes
+        if held >= STREAM_WINDOW_STEP_BYTES and stream.id in self.streams:
+            stream.held_bytes = 0
+            stream.receive_window += held
+            self._out.append(frames.window_update(stream.id, held))
+
+    def reset(self, stream: Http2Stream, code: ErrorCode) -> None:
+        """Say that a stream has ended before its time."""
+        if self.streams.pop(stream.id, None) is None:
+            return
+        stream.phase = SENT[stream.phase][Act.RESET]
+        stream.was_reset = True
+        self._say_reset(stream.id, code)
+
+    def _say_reset(self, stream_id: int, code: ErrorCode) -> None:
+        resets = self._resets
+        if len(resets) >= RESETS_REMEMBERED:
+            del resets[next(iter(resets))]
+        resets[stream_id] = None
+        self._out.append(frames.rst_stream(stream_id, code))
+
+    def go_away(self, code: ErrorCode = ErrorCode.NO_ERROR) -> None:
+        """Say that no stream after the last one is answered; with an error, that none is."""
+        self.is_going_away = True
+        self._out.append(frames.goaway(self._last_stream_id, code))
+
+    def take(self) -> bytes:
+        """What there is to write."""
+        out = self._out
+        if not out:
+            return b""
+        self._out = []
+        return b"".join(out)
+
+
+def _unpadded(payload: bytes) -> bytes:
+    """The payload without its padding and the byte that says how long that is."""
+    if not payload or payload[0] >= len(payload):
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+    return payload[1 : len(payload) - payload[0]]
+
+
+def _number(payload: bytes) -> int:
+    return int.from_bytes(payload[:4], "big")

@@ -1,17 +1,23 @@
 """One stream of an HTTP/2 connection: a request that arrives, and its answer as far as it waits.
 
-Refuses to know frames, windows and the other streams.
+Refuses to know frames and the other streams.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from functools import lru_cache
 from typing import Protocol
 
-from headwater.server.http.exchange import BodySource, Fields, HttpRequest, HttpResponse, Wait, says_length
+from headwater.server.http.exchange import BodySource, HttpRequest, Wait
+from headwater.server.http.http2_heads import ABSENT, RequestHead
+from headwater.server.http.http2_states import Phase
 
-Field = tuple[bytes, bytes]
+SMALL_PART_BYTES = 1024
+"""Smaller parts of a body are put together: each alone would take several times its size."""
+JOINED_PART_BYTES = 16 * 1024
+
+_new_request = tuple.__new__
+"""A third of the time of `HttpRequest(...)`."""
 
 
 class Sender(Protocol):
@@ -31,93 +37,101 @@ class Http2Stream:
     """A request and its answer. For the source of a streamed answer, the writer of its body."""
 
     __slots__ = (
-        "_sender",
-        "announced_bytes",
         "body_bytes",
         "body_parts",
         "ended",
-        "headers",
+        "head",
         "held_bytes",
         "id",
         "is_whole",
-        "method",
+        "kept_bytes",
         "outgoing",
         "paused",
+        "phase",
+        "receive_window",
+        "send_window",
+        "sender",
         "since_s",
         "source",
-        "target",
         "wait",
+        "was_reset",
     )
 
-    def __init__(self, sender: Sender, stream_id: int, since_s: float) -> None:
-        self._sender = sender
+    def __init__(self, stream_id: int, head: RequestHead, receive_window: int, send_window: int) -> None:
+        # What the protocol keeps.
         self.id = stream_id
-        self.method = self.target = b""
-        self.headers: dict[bytes, bytes] = {}
-        self.announced_bytes = 0
-        """The body's length, if the head says it."""
-        self.body_parts = bytearray()
+        self.head = head
+        self.phase = Phase.OPEN
+        self.was_reset = False
+        """By either side: nothing can be sent."""
+        self.receive_window = receive_window
+        self.send_window = send_window
         self.body_bytes = 0
         self.held_bytes = 0
         """Bytes that came and for which the window was not opened again."""
+        # What the connection keeps.
+        self.body_parts: list[bytes | bytearray] = []
+        self.kept_bytes = 0
+        """Of the body; it counts until the answer is sent."""
         self.is_whole = False
         """The request has arrived to its end."""
         self.outgoing: deque[bytes | memoryview] = deque()
         """The part of the answer's body that waits."""
         self.ended = False
         """Nothing will be added to `outgoing`."""
+        self.sender: Sender | None = None
+        """Where a streamed answer is written to."""
         self.source: BodySource | None = None
         self.wait: Wait | None = None
         """What was said last about an answer that is held back."""
         self.paused = False
         """The source is."""
-        self.since_s = since_s
+        self.since_s = 0.0
         """When the present wait began: for the request's rest, or for the client to take more."""
 
-    def read_head(self, fields: list[Field], kept: frozenset[bytes] | None) -> None:
-        """Take what matters from the request's headers; `kept` are those to keep, `None` is all."""
-        headers = self.headers
-        for name, value in fields:
-            if name == b":method":
-                self.method = value
-            elif name == b":path":
-                self.target = value
-            elif name == b":authority":  # a host header may stand beside it, if it says the same
-                headers[b"host"] = value
-                if kept is None:  # some clients sign it by this name
-                    headers[name] = value
-            elif name.startswith(b":"):
-                continue
-            elif kept is None and name in headers and name != b"host":
-                headers[name] += b"," + value
-            elif kept is None or name in kept:
-                headers[name] = value
-            if name == b"content-length":
-                self.announced_bytes = int(value)
+    @property
+    def announced_bytes(self) -> int:
+        """The body's length as the head says it, 0 if it does not."""
+        announced = self.head.announced_bytes
+        return 0 if announced == ABSENT else announced
+
+    def add_to_body(self, data: bytes) -> None:
+        """A part of the request's body has come."""
+        parts = self.body_parts
+        if len(data) >= SMALL_PART_BYTES or not parts:
+            parts.append(data)
+            return
+        last = parts[-1]
+        if isinstance(last, bytearray) and len(last) < JOINED_PART_BYTES:
+            last += data
+        else:
+            parts.append(bytearray(data))
 
     def request(self) -> HttpRequest:
         """The request, which has become whole; once."""
-        body, self.body_parts = bytes(self.body_parts), bytearray()
-        return HttpRequest(self.method, self.target, self.headers, body)
+        parts, self.body_parts = self.body_parts, []
+        body = parts[0] if len(parts) == 1 and type(parts[0]) is bytes else b"".join(parts)
+        method, target, headers, *_ = self.head
+        return _new_request(HttpRequest, (method, target, headers, body))
 
     # The `BodyWriter` of the stream's source.
 
     def write(self, data: bytes) -> None:
         """Send more of the body, unless the client has gone."""
-        if data and self.source is not None:
-            self._sender.send(self, data)
+        if data and self.source is not None and self.sender is not None:
+            self.sender.send(self, data)
 
     def end(self) -> None:
         """The body is whole."""
-        if self.source is not None:
+        if self.source is not None and self.sender is not None:
             self.source = None
-            self._sender.send_end(self)
+            self.sender.send_end(self)
 
     def break_off(self) -> None:
         """End in the middle."""
-        if self.source is not None:
+        if self.source is not None and self.sender is not None:
             self.source = None
-            self._sender.break_off(self)
+            self.sender.break_off(self)
 
     @property
     def needs_its_reader(self) -> bool:
@@ -131,21 +145,3 @@ class Http2Stream:
             source.stop()
         if self.wait is not None:
             self.wait.stop()
-
-
-def fields_of(response: HttpResponse, date: str) -> list[Field]:
-    """The headers of an answer."""
-    fields = [*_fixed_fields(response.status, response.fields)]
-    fields.append((b"x-amzn-requestid", response.request_id.encode()))
-    if response.extended_id:
-        fields.append((b"x-amz-id-2", response.extended_id.encode()))
-    fields.append((b"date", date.encode()))
-    if response.source is None and (response.body or not says_length(response.fields)):
-        fields.append((b"content-length", b"%d" % len(response.body)))
-    return fields
-
-
-@lru_cache(maxsize=256)
-def _fixed_fields(status: int, fields: Fields) -> tuple[Field, ...]:
-    encoded = ((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fields)
-    return ((b":status", b"%d" % status), *encoded)
