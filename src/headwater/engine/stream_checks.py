@@ -18,7 +18,8 @@ from headwater.model.errors import (
 from headwater.model.shard import Shard, parse_shard_id, shard_id_of
 from headwater.model.stream import SERVING, Stream
 
-_TAG_TEXT = re.compile(r"[\w\s./=+\-:@%]*")
+_TAG_TEXT = re.compile(r"[\w \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000./=+\-:@%]*")
+"""White space is Unicode's separators: no tab and no line feed, which are control characters."""
 _RESERVED_TAG_PREFIX = "aws:"
 
 

@@ -14,11 +14,12 @@ from headwater.model.stream import Delete, Stream
 
 
 async def delete_stream(engine: Engine, caller: Caller, request: Any) -> None:
-    """A stream with consumers goes only with `EnforceConsumerDeletion`."""
+    """A stream may still be CREATING; one with consumers goes only with `EnforceConsumerDeletion`."""
     due_ms = engine.now_ms() + engine.settings.transition_ms
 
     def change(stream: Stream) -> Stream:
-        require_active(stream)
+        if stream.status != "CREATING":
+            require_active(stream)
         if stream.consumers and not request.EnforceConsumerDeletion:
             raise ResourceInUseException(
                 f"DeleteStream can't delete {stream.arn} because there are consumers associated with this "
