@@ -267,6 +267,14 @@ class Engine:
         held_now = [held for name, held in self._streams.items() if name[:2] == caller]
         return sorted((held.stream for held in held_now), key=lambda stream: stream.name)
 
+    def knows_account(self, account_id: str) -> bool:
+        """Whether it is the server's own account, or one that has a stream or a setting anywhere."""
+        return (
+            account_id == self.settings.account_id
+            or any(name.account_id == account_id for name in self._streams)
+            or any(caller.account_id == account_id for caller in self._accounts)
+        )
+
     def stream_count(self) -> int:
         """How many streams there are in all accounts and regions."""
         return len(self._streams)

@@ -28,4 +28,4 @@ async def delete_stream(engine: Engine, caller: Caller, request: Any) -> None:
             )
         return begin(stream, "DELETING", Delete(), due_ms)
 
-    await engine.replace(stream_named(caller, request), change)
+    await engine.replace(stream_named(engine, caller, request), change)

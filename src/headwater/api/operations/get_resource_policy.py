@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headwater.api.stream_reference import resource_of_arn
+from headwater.api.attached_policy import policy_holder
 from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
 
@@ -13,6 +13,6 @@ _NO_POLICY = "{}"
 
 async def get_resource_policy(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
     """The resource is named by its ARN."""
-    stream, consumer = await resource_of_arn(engine, caller, request.ResourceARN)
+    stream, consumer = await policy_holder(engine, caller, request.ResourceARN)
     policy = stream.policy if consumer is None else consumer.policy
     return {"Policy": policy or _NO_POLICY}

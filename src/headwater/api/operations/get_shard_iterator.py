@@ -17,7 +17,7 @@ from headwater.model.shard import shard_id_of
 
 async def get_shard_iterator(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
     """A closed shard has iterators, too: they lead to its end and its children."""
-    name = stream_named(caller, request)
+    name = stream_named(engine, caller, request)
     index = shard_index(name, request.ShardId)
     try:
         held = await engine.serving(name)

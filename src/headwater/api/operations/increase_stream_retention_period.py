@@ -18,7 +18,7 @@ from headwater.model.stream import Stream
 
 async def increase_stream_retention_period(engine: Engine, caller: Caller, request: Any) -> None:
     """8760 hours at most, and not less than now; the present value changes nothing and succeeds."""
-    name = stream_named(caller, request)
+    name = stream_named(engine, caller, request)
     hours = request.RetentionPeriodHours
 
     def change(stream: Stream) -> Stream:

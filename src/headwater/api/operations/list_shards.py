@@ -32,7 +32,9 @@ class _Listing(NamedTuple):
 async def list_shards(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
     """`NextToken` stands for the stream and its filter, so neither may be given beside it."""
     listing = (
-        _first_page(caller, request) if request.NextToken is None else _next_page(engine, caller, request)
+        _first_page(engine, caller, request)
+        if request.NextToken is None
+        else _next_page(engine, caller, request)
     )
     stream = await engine.stream(listing.stream)
     if listing.created_ms is not None and listing.created_ms // 1000 != stream.created_ms // 1000:
@@ -46,7 +48,7 @@ async def list_shards(engine: Engine, caller: Caller, request: Any) -> dict[str,
     return answer
 
 
-def _first_page(caller: Caller, request: Any) -> _Listing:
+def _first_page(engine: Engine, caller: Caller, request: Any) -> _Listing:
     if request.StreamName is None and request.StreamARN is None:
         raise InvalidArgumentException("Either NextToken or StreamName should be provided.")
     chosen = None
@@ -54,7 +56,10 @@ def _first_page(caller: Caller, request: Any) -> _Listing:
         given = request.ShardFilter
         chosen = ShardFilter(given.Type, given.ShardId, given.Timestamp)
     return _Listing(
-        stream_named(caller, request), request.StreamCreationTimestamp, chosen, request.ExclusiveStartShardId
+        stream_named(engine, caller, request),
+        request.StreamCreationTimestamp,
+        chosen,
+        request.ExclusiveStartShardId,
     )
 
 

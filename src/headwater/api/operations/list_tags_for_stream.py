@@ -12,7 +12,7 @@ from headwater.model.caller import Caller
 
 async def list_tags_for_stream(engine: Engine, caller: Caller, request: Any) -> dict[str, Any]:
     """`HasMoreTags` tells whether tags follow the last one of the page."""
-    stream = await engine.stream(stream_named(caller, request))
+    stream = await engine.stream(stream_named(engine, caller, request))
     after = request.ExclusiveStartTagKey or ""
     keys = sorted(key for key in stream.tags if key > after)
     page = keys[: request.Limit or TAGS_MAX]

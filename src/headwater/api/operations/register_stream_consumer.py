@@ -35,5 +35,5 @@ async def register_stream_consumer(engine: Engine, caller: Caller, request: Any)
         advantage = committed and stream.mode == "ON_DEMAND"
         return register(stream, tagged, CONSUMERS_ADVANTAGE_MAX if advantage else CONSUMERS_MAX)
 
-    stream = await engine.replace(stream_of_arn(caller, request.StreamARN), change)
+    stream = await engine.replace(stream_of_arn(engine, caller, request.StreamARN), change)
     return {"Consumer": describe_consumer(stream, find_by_name(stream, consumer.name))}

@@ -23,7 +23,7 @@ from headwater.model.stream import Split, Stream
 
 async def split_shard(engine: Engine, caller: Caller, request: Any) -> None:
     """The stream is UPDATING until the split is done; meanwhile the parent takes records."""
-    name = stream_named(caller, request)
+    name = stream_named(engine, caller, request)
     parent_index = shard_index(name, request.ShardToSplit)
     hash_key = int(request.NewStartingHashKey)
     streams = await engine.streams_of(caller)

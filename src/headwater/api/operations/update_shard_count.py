@@ -38,7 +38,7 @@ async def update_shard_count(engine: Engine, caller: Caller, request: Any) -> di
         counted = msgspec.structs.replace(stream, shard_count_updates_ms=(*updates_ms, now_ms))
         return begin(counted, "UPDATING", Scale(target), now_ms + engine.settings.transition_ms)
 
-    stream = await engine.replace(stream_named(caller, request), change)
+    stream = await engine.replace(stream_named(engine, caller, request), change)
     return {
         "StreamName": stream.name,
         "CurrentShardCount": current,

@@ -63,4 +63,4 @@ async def update_stream_mode(engine: Engine, caller: Caller, request: Any) -> No
         step: Step = Scale(needed) if needed > len(stream.open_shards) else Activate()
         return begin(switched, "UPDATING", step, now_ms + engine.settings.transition_ms)
 
-    await engine.replace(stream_of_arn(caller, request.StreamARN), change)
+    await engine.replace(stream_of_arn(engine, caller, request.StreamARN), change)
