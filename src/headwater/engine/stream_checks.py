@@ -84,21 +84,6 @@ def require_open(stream: Stream, shard: Shard) -> None:
         )
 
 
-def require_shard_limit(streams: Iterable[Stream], caller: Caller, added: int, limit: int) -> None:
-    """Raise LimitExceededException when the account's provisioned streams would pass its shard limit."""
-    present = sum(len(stream.open_shards) for stream in streams if stream.mode == "PROVISIONED")
-    if present + added > limit:
-        raise LimitExceededException(
-            f"This request would exceed the shard limit for the account {caller.account_id} "
-            f"in {caller.region}. "
-            f"Current shard count for the account: {present}. Limit: {limit}. "
-            f"Number of additional shards that would have resulted from this request: {added}. "
-            "Refer to the AWS Service Limits page "
-            "(http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) "
-            "for current limits and how to request higher limits."
-        )
-
-
 def require_on_demand_stream_limit(streams: Iterable[Stream], caller: Caller, limit: int) -> None:
     """Raise LimitExceededException when the account has no room for one more on-demand stream."""
     if sum(stream.mode == "ON_DEMAND" for stream in streams) >= limit:
