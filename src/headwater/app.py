@@ -216,6 +216,7 @@ class Server:
             enforce_limits=config.enforce_limits,
             shard_limit=config.shard_limit,
             on_demand_stream_limit=config.on_demand_stream_limit,
+            resubscribe_at_once=config.resubscribe_at_once,
         )
         engine = Engine(store, self._test_clock or self._clock, settings, os.urandom, perf_counter)
         try:

@@ -50,6 +50,8 @@ class Config:
     """Open shards of provisioned streams that one account may have in one region."""
     on_demand_stream_limit: int = 50
     """On-demand streams that one account may have in one region."""
+    resubscribe_at_once: bool = False
+    """A consumer whose subscription has ended may subscribe again before five seconds have passed."""
     lambda_concurrency: int = 50
     """How many invocations of functions may be under way at once; each has a process of its own."""
     lambda_interpreters: tuple[tuple[str, Path], ...] = ()
@@ -280,6 +282,13 @@ SETTINGS = (
         "COUNT",
         "On-demand streams in one account and region.",
         _whole_number(1, 10_000_000),
+    ),
+    Setting(
+        "resubscribe_at_once",
+        "resubscribe-at-once",
+        "",
+        "Let a consumer whose subscription has ended subscribe again at once.",
+        _yes_or_no,
     ),
     Setting(
         "lambda_concurrency",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.refusals import OTHER_ACCOUNT_ID, absent, account_of, in_other_account, invalid
+from tests.api.refusals import NO_ACCOUNT, absent, account_of, in_other_account, invalid
 
 INSUFFICIENT = (
     "InvalidArgumentException",
@@ -99,7 +99,7 @@ MISNAMED = [
     ),
     pytest.param(
         lambda arn: {"ConsumerARN": in_other_account(arn)},
-        lambda arn: absent("orders", OTHER_ACCOUNT_ID),
+        lambda arn: NO_ACCOUNT,
         id="ARN of another account",
     ),
     pytest.param(

@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 
 OTHER_ACCOUNT_ID = "999999999999"
 NOT_ACTIVE = ("CREATING", "UPDATING", "DELETING")
+NO_ACCOUNT = ("UnrecognizedClientException", "No account found for the given parameters")
+"""The refusal of an ARN whose account has nothing here."""
 Reference = Callable[[str], dict[str, str]]
 """From the ARN of the stream `orders` to the members that name a stream."""
 
@@ -93,7 +95,7 @@ WRONG_ARN = [
     ),
     pytest.param(
         in_other_account,
-        lambda arn: absent("orders", OTHER_ACCOUNT_ID),
+        lambda arn: NO_ACCOUNT,
         id="ARN of another account",
     ),
     pytest.param(
@@ -158,7 +160,7 @@ WRONG_RESOURCE_ARN = [
     ),
     pytest.param(
         in_other_account,
-        lambda arn: absent("orders", OTHER_ACCOUNT_ID),
+        lambda arn: NO_ACCOUNT,
         id="stream of another account",
     ),
     pytest.param(
@@ -176,7 +178,7 @@ WRONG_RESOURCE_ARN = [
     ),
     pytest.param(
         lambda arn: in_other_account(arn) + "/consumer/reader:1795000000",
-        lambda arn: absent("orders", OTHER_ACCOUNT_ID),
+        lambda arn: NO_ACCOUNT,
         id="consumer of another account",
     ),
     pytest.param(
@@ -203,3 +205,18 @@ WRONG_RESOURCE_ARN = [
     ),
 ]
 """From the ARN of `orders` to a wrong ResourceARN, and to its refusal."""
+
+WRONG_POLICY_ARN = [
+    pytest.param(
+        in_other_region,
+        lambda arn: (
+            "InvalidArgumentException",
+            f"The region specified in the ARN '{in_other_region(arn)}' does not match the endpoint region",
+        ),
+        id=case.id,
+    )
+    if case.id == "stream of another region"
+    else case
+    for case in WRONG_RESOURCE_ARN
+]
+"""The same where the ARN is that of a policy's resource."""

@@ -68,7 +68,10 @@ def too_many(arn: str) -> tuple[str, str]:
     )
 
 
+CONTROL_CHARACTERS = "\x00\t\n\v\f\r\x1c\x1f\x7f\x85"
+
 VALID_TAGS = {
+    "wide\u3000and\xa0narrow\u2009spaces": "\u2028",
     "a": "",
     "Team name": "blue and green",
     "_./=+-:@": "_./=+-:@",
@@ -80,6 +83,11 @@ VALID_TAGS = {
 INVALID_TAGS = [
     pytest.param({"a#b": "c"}, _unknown_characters, id="key with another character"),
     pytest.param({"a": "b", "c": "d;"}, _unknown_characters, id="value with another character"),
+    *(
+        pytest.param(tags, _unknown_characters, id=f"control character {ord(character):#x} in a {place}")
+        for character in CONTROL_CHARACTERS
+        for place, tags in (("key", {f"a{character}": "b"}), ("value", {"a": f"b{character}"}))
+    ),
     pytest.param({"a%": "b"}, _percent("add tags to"), id="percent in a key"),
     pytest.param({"a": "100%"}, _percent("add tags to"), id="percent in a value"),
     pytest.param({"aws:name": "b"}, _reserved, id="reserved key"),

@@ -261,6 +261,12 @@ def test_a_mode_is_one_of_two(kinesis: Any) -> None:
     )
 
 
+def test_a_missing_shard_count_is_no_error_beside_others_either(kinesis: Any) -> None:
+    assert refusal(kinesis.create_stream, StreamName="or ders") == broken(
+        "streamName", "or ders", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+    )
+
+
 def test_a_name_is_needed(kinesis: Any) -> None:
     assert refusal(kinesis.create_stream, ShardCount=1) == broken(
         "streamName", None, "Member must not be null"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.consumers import active_consumer, inactive
 from tests.api.policies import NO_POLICY, policy_at, policy_for
-from tests.api.refusals import NOT_ACTIVE, WRONG_RESOURCE_ARN, busy, put_in_state, refusal, required
+from tests.api.refusals import NOT_ACTIVE, WRONG_POLICY_ARN, busy, put_in_state, refusal, required
 
 Settle = Callable[[], None]
 
@@ -31,7 +31,7 @@ def test_a_policy_goes_once(kinesis: Any, resource_arn: str) -> None:
     kinesis.delete_resource_policy(ResourceARN=resource_arn)
     code, text = refusal(kinesis.delete_resource_policy, ResourceARN=resource_arn)
     assert code == "ResourceNotFoundException"
-    assert text.startswith(f"No resource policy found for resource ARN {resource_arn}")
+    assert text == f"No resource policy found for resource ARN {resource_arn}."
 
 
 def test_the_policy_of_a_consumer_goes_without_that_of_its_stream(
@@ -48,7 +48,7 @@ def test_the_resource_is_required(kinesis: Any) -> None:
     assert refusal(kinesis.delete_resource_policy) == required("resourceARN")
 
 
-@pytest.mark.parametrize(("wrong", "refused"), WRONG_RESOURCE_ARN)
+@pytest.mark.parametrize(("wrong", "refused"), WRONG_POLICY_ARN)
 def test_the_arn_must_be_that_of_a_resource_of_the_caller(
     kinesis: Any, stream_arn: str, wrong: Callable[[str], str], refused: Callable[[str], tuple[str, str]]
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.refusals import absent, refusal
+from tests.api.refusals import absent, busy, put_in_state, refusal
 from tests.api.streams import create, put, read, status
 
 
@@ -21,6 +21,27 @@ def test_a_stream_is_deleting_and_then_gone(
     assert refusal(kinesis.describe_stream_summary, StreamName="orders") == absent("orders", account_id)
     assert kinesis.list_streams()["StreamNames"] == []
     assert kinesis.describe_limits()["OpenShardCount"] == 0
+
+
+def test_a_stream_that_is_creating_can_be_deleted(
+    kinesis: Any, settle: Callable[[], None], account_id: str
+) -> None:
+    kinesis.create_stream(StreamName="orders", ShardCount=2)
+    kinesis.delete_stream(StreamName="orders")
+    assert status(kinesis) == "DELETING"
+    settle()
+    assert refusal(kinesis.describe_stream_summary, StreamName="orders") == absent("orders", account_id)
+    create(kinesis, settle)
+    put(kinesis, b"new")
+    assert read(kinesis) == [b"new"]
+
+
+@pytest.mark.parametrize("state", ["UPDATING", "DELETING"])
+def test_a_stream_that_is_changing_cannot(
+    kinesis: Any, settle: Callable[[], None], account_id: str, state: str
+) -> None:
+    put_in_state(kinesis, settle, state)
+    assert refusal(kinesis.delete_stream, StreamName="orders") == busy(state, account_id)
 
 
 def test_records_tags_and_policies_go_with_it(kinesis: Any, settle: Callable[[], None]) -> None:

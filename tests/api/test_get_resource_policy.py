@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.consumers import active_consumer
 from tests.api.policies import NO_POLICY, policy_at, policy_for
-from tests.api.refusals import NOT_ACTIVE, WRONG_RESOURCE_ARN, put_in_state, refusal, required
+from tests.api.refusals import NOT_ACTIVE, WRONG_POLICY_ARN, put_in_state, refusal, required
 
 Settle = Callable[[], None]
 
@@ -49,7 +49,7 @@ def test_the_resource_is_required(kinesis: Any) -> None:
     assert refusal(kinesis.get_resource_policy) == required("resourceARN")
 
 
-@pytest.mark.parametrize(("wrong", "refused"), WRONG_RESOURCE_ARN)
+@pytest.mark.parametrize(("wrong", "refused"), WRONG_POLICY_ARN)
 def test_the_arn_must_be_that_of_a_resource_of_the_caller(
     kinesis: Any, stream_arn: str, wrong: Callable[[str], str], refused: Callable[[str], tuple[str, str]]
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from headwater.model.clock import ManualClock
+from headwater.model.sequence_number import format_sequence_number, sequence_base
 from tests.api.refusals import refusal, required
 from tests.api.streams import DAY_MS, HALF, create, iterator, merge, put, read, shard_id, shards, split
 from tests.api.validation.broken_constraints import broken
@@ -204,6 +205,23 @@ def test_a_sequence_number_is_one_that_was_given(
             f"in stream orders under account {account_id} is invalid."
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("index", "printed"),
+    [
+        (2**31 - 1, "shardId-002147483647"),
+        (2**31, "shardId--02147483648"),
+        (2**32 - 1, "shardId--00000000001"),
+    ],
+)
+def test_a_shard_index_of_32_bits_prints_as_a_signed_number(
+    kinesis: Any, stream_arn: str, index: int, printed: str
+) -> None:
+    number = format_sequence_number(sequence_base(1_700_000_000, index), 1, 1_700_000_000)
+    code, text = refused(kinesis, "AT_SEQUENCE_NUMBER", StartingSequenceNumber=number)
+    assert code == "InvalidArgumentException"
+    assert text.startswith(f"Invalid StartingSequenceNumber. It encodes {printed}, while")
 
 
 def test_a_number_of_an_older_layout_names_its_shard(kinesis: Any, stream_arn: str) -> None:

@@ -38,6 +38,15 @@ def printed(size: int) -> str:
     return f"java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]"
 
 
+def with_key_too_long(size: int, key_bytes: int, limit: int) -> tuple[str, str]:
+    """The refusal of data that would fit, had it no key."""
+    code, text = too_long("data", printed(size), limit - key_bytes)
+    return code, (
+        f"{text}, because with its partition key of {key_bytes} bytes a record of this stream "
+        f"must have length less than or equal to {limit}"
+    )
+
+
 def test_answers_with_the_place_of_the_record(kinesis: Any, settle: Settle) -> None:
     create(kinesis, settle)
     answer = kinesis.put_record(StreamName="orders", Data=b"data", PartitionKey="key")
@@ -170,7 +179,7 @@ def test_a_record_has_one_mib_with_its_key(kinesis: Any, stream_arn: str, key: s
     kinesis.put_record(StreamARN=stream_arn, Data=bytes(size), PartitionKey=key)
     assert refusal(
         kinesis.put_record, StreamARN=stream_arn, Data=bytes(size + 1), PartitionKey=key
-    ) == too_long("data", printed(size + 1), MIB)
+    ) == with_key_too_long(size + 1, len(key.encode()), MIB)
 
 
 def test_a_record_has_ten_mib_with_its_key_when_the_stream_allows(kinesis: Any, settle: Settle) -> None:
@@ -179,10 +188,13 @@ def test_a_record_has_ten_mib_with_its_key_when_the_stream_allows(kinesis: Any, 
     largest = bytes(10 * MIB - 3)
     kinesis.put_record(StreamName="orders", Data=largest, PartitionKey="key")
     assert read(kinesis) == [largest]
-    for size in (10 * MIB - 2, 10 * MIB, 10 * MIB + 1):
-        assert refusal(
-            kinesis.put_record, StreamName="orders", Data=bytes(size), PartitionKey="key"
-        ) == too_long("data", printed(size), 10 * MIB)
+    for size, refused in (
+        (10 * MIB - 2, with_key_too_long(10 * MIB - 2, 3, 10 * MIB)),
+        (10 * MIB, with_key_too_long(10 * MIB, 3, 10 * MIB)),
+        (10 * MIB + 1, too_long("data", printed(10 * MIB + 1), 10 * MIB)),
+    ):
+        answer = refusal(kinesis.put_record, StreamName="orders", Data=bytes(size), PartitionKey="key")
+        assert answer == refused
 
 
 def test_a_key_is_needed(kinesis: Any, stream_arn: str) -> None:

@@ -101,7 +101,9 @@ def test_a_record_is_not_larger_than_the_stream_allows(kinesis: Any, settle: Set
     ) == broken(
         "records.2.member.data",
         f"java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]",
-        f"Member must have length less than or equal to {limit}",
+        f"Member must have length less than or equal to {limit - 3}, "
+        f"because with its partition key of 3 bytes "
+        f"a record of this stream must have length less than or equal to {limit}",
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.consumers import active_consumer, inactive
 from tests.api.policies import NO_POLICY, policy_at, policy_for, policy_of, statement_for
-from tests.api.refusals import NOT_ACTIVE, WRONG_RESOURCE_ARN, busy, put_in_state, refusal
+from tests.api.refusals import NOT_ACTIVE, WRONG_POLICY_ARN, busy, put_in_state, refusal
 
 Settle = Callable[[], None]
 
@@ -19,6 +19,20 @@ Settle = Callable[[], None]
 def resource_arn(request: pytest.FixtureRequest, kinesis: Any, stream_arn: str, settle: Settle) -> str:
     """The ARN of the stream `orders`, and that of a consumer of it."""
     return stream_arn if request.param == "stream" else active_consumer(kinesis, settle, stream_arn)
+
+
+INVALID_JSON = "This policy contains invalid Json"
+OTHER_RESOURCE = "The resource policy's resource must be the same as the resource ARN."
+
+
+def wrong_statement(why: str, column: int = 40) -> str:
+    """The text for the first statement of `policy_of`, which is in column 40, or 41 in a list."""
+    return f"Resource policy contains invalid statement at line 1, column {column}: {why}"
+
+
+def invalid_actions(*names: str) -> str:
+    """The text for actions that cannot be shared."""
+    return "The following action names are invalid: " + ", ".join(f'"{name}"' for name in names)
 
 
 def without(member: str) -> Callable[[str], str]:
@@ -107,51 +121,85 @@ def test_takes_the_policies_that_share_a_stream(
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (lambda _: "", "it is not valid JSON"),
-        (lambda _: "{", "it is not valid JSON"),
-        (lambda arn: policy_for(arn) + "x", "it is not valid JSON"),
-        (lambda _: "[" * 10_000, "it is not valid JSON"),
-        (lambda arn: f'"{arn}"', "it is not a JSON object"),
-        (lambda _: "[]", "it is not a JSON object"),
-        (lambda _: "{}", "it has no Statement"),
-        (lambda _: policy_of([]), "it has no Statement"),
-        (lambda _: policy_of(["Allow"]), "a Statement is not a JSON object"),
+        (lambda _: "", INVALID_JSON),
+        (lambda _: "{", INVALID_JSON),
+        (lambda arn: policy_for(arn) + "x", INVALID_JSON),
+        (lambda _: "[" * 10_000, INVALID_JSON),
+        (lambda arn: f'"{arn}"', INVALID_JSON),
+        (lambda _: "[]", INVALID_JSON),
+        (lambda _: "{}", "Missing required field Version"),
+        (lambda arn: policy_of(statement_for(arn), Version=None), "Missing required field Version"),
+        (lambda _: '{"Version": "2012-10-17"}', "Missing required field Statement"),
+        (lambda _: policy_of([]), "Missing required field Statement"),
+        (lambda _: policy_of(None), "Missing required field Statement"),
         (
             lambda arn: policy_of([statement_for(arn)], Version="2024-01-01"),
-            "its Version is not one of 2012-10-17, 2008-10-17",
+            "Version must be one of 2012-10-17, 2008-10-17",
         ),
-        (changed(Actions="x"), "a Statement has the unknown member Actions"),
-        (changed(Effect="allow"), "a Statement's Effect is neither Allow nor Deny"),
-        (without("Effect"), "a Statement's Effect is neither Allow nor Deny"),
-        (without("Principal"), "a Statement has no valid Principal"),
-        (changed(Principal="111122223333"), "a Statement has no valid Principal"),
-        (changed(Principal={}), "a Statement has no valid Principal"),
-        (changed(Principal={"AWS": []}), "a Statement has no valid Principal"),
-        (changed(Principal={"AWS": [1]}), "a Statement has no valid Principal"),
-        (changed(Principal={"Aws": "*"}), "a Statement has no valid Principal"),
-        (without("Action"), "a Statement has no Action"),
-        (changed(Action=[]), "a Statement has no Action"),
-        (changed(Action="s3:GetObject"), "the Action s3:GetObject cannot be shared for {arn}"),
+        (lambda _: policy_of(["Allow"]), wrong_statement("The statement is not a JSON object.", 41)),
+        (changed(Actions="x"), wrong_statement("The field Actions is unknown.")),
+        (changed(Effect="allow"), wrong_statement("The Effect is neither Allow nor Deny.")),
+        (without("Effect"), wrong_statement("Missing required field Effect")),
+        (without("Principal"), wrong_statement("Missing required field Principal")),
+        (changed(Principal="111122223333"), wrong_statement("The Principal is not valid.")),
+        (changed(Principal={}), wrong_statement("Missing required field Principal")),
+        (changed(Principal={"AWS": []}), wrong_statement("The Principal is not valid.")),
+        (changed(Principal={"AWS": [1]}), wrong_statement("The Principal is not valid.")),
+        (changed(Principal={"Aws": "*"}), wrong_statement("The Principal is not valid.")),
+        (without("Action"), wrong_statement("Missing required field Action")),
+        (changed(Action=[]), wrong_statement("Missing required field Action")),
+        (changed(Action="s3:GetObject"), invalid_actions("s3:GetObject")),
         (
             changed(Action=["kinesis:PutRecord", "kinesis:CreateStream"]),
-            "the Action kinesis:CreateStream cannot be shared for {arn}",
+            invalid_actions("kinesis:CreateStream"),
         ),
-        (changed(Action=[7]), "the Action 7 cannot be shared for {arn}"),
-        (changed(Resource="arn:aws:s3:::bucket"), "a Statement's Resource is not {arn}"),
-        (lambda arn: policy_for(arn, Resource=f"{arn}-2"), "a Statement's Resource is not {arn}"),
-        (lambda arn: policy_for(arn, Resource=[arn, f"{arn}-2"]), "a Statement's Resource is not {arn}"),
-        (changed(Resource=[7]), "a Statement's Resource is not {arn}"),
+        (changed(Action=["a", "kinesis:PutRecord", "b", "a"]), invalid_actions("a", "b")),
+        (
+            changed(Action=[f"kinesis:{number}" for number in range(1_000)]),
+            invalid_actions(*(f"kinesis:{number}" for number in range(10))),
+        ),
+        (changed(Action=[7]), invalid_actions("7")),
+        (changed(Resource="arn:aws:s3:::bucket"), wrong_statement(OTHER_RESOURCE)),
+        (lambda arn: policy_for(arn, Resource=f"{arn}-2"), wrong_statement(OTHER_RESOURCE)),
+        (lambda arn: policy_for(arn, Resource=[arn, f"{arn}-2"]), wrong_statement(OTHER_RESOURCE)),
+        (changed(Resource=[7]), wrong_statement(OTHER_RESOURCE)),
     ],
 )
 def test_a_text_that_is_no_policy_for_the_stream_is_refused(
     kinesis: Any, stream_arn: str, make: Callable[[str], str], why: str
 ) -> None:
     answer = refusal(kinesis.put_resource_policy, ResourceARN=stream_arn, Policy=make(stream_arn))
+    assert answer == ("InvalidArgumentException", f"Policy validation error: {why}")
+    assert policy_at(kinesis, stream_arn) == NO_POLICY
+
+
+@pytest.mark.parametrize(
+    ("opening", "place"),
+    [
+        ('{"Version":"2012-10-17","Statement":[', "line 1, column 38"),
+        ('{"Version": "2012-10-17", "Statement": [', "line 1, column 41"),
+        ('{"Version": "2012-10-17", "Statement": [{GOOD},', "line 1, column {after_good}"),
+        ('{\n  "Version": "2012-10-17",\r\n  "Statement": [\r    ', "line 4, column 5"),
+        ('{"Id": "[{\\"Statement\\": [", "Version": "2012-10-17", "Statement": [', "line 1, column 69"),
+        ('{"Statement": [1], "Version": "2012-10-17", "Statement": [', "line 1, column 59"),
+        ('{"Id": "naïve 😀", "Version": "2012-10-17", "Statement": [', "line 1, column 58"),
+        ('{"Id": {"a": [1e5, true, null, {}]}, "Version": "2012-10-17", "Statement" : [ ', None),
+    ],
+)
+def test_a_wrong_statement_is_named_by_its_place_in_the_text(
+    kinesis: Any, stream_arn: str, opening: str, place: str | None
+) -> None:
+    good = json.dumps(statement_for(stream_arn))
+    opening = opening.replace("{GOOD}", good)
+    wrong = json.dumps(statement_for(stream_arn, Resource="arn:aws:kinesis:us-east-1:000000000000:stream/a"))
+    place = (place or f"line 1, column {len(opening) + 1}").format(after_good=len(opening) + 1)
+    answer = refusal(
+        kinesis.put_resource_policy, ResourceARN=stream_arn, Policy=f"{opening}{wrong}, {good}]}}"
+    )
     assert answer == (
         "InvalidArgumentException",
-        f"The resource policy is not valid: {why.format(arn=stream_arn)}.",
+        f"Policy validation error: Resource policy contains invalid statement at {place}: {OTHER_RESOURCE}",
     )
-    assert policy_at(kinesis, stream_arn) == NO_POLICY
 
 
 @pytest.mark.parametrize("action", ["kinesis:PutRecord", "kinesis:GetRecords", "kinesis:ListShards"])
@@ -160,10 +208,7 @@ def test_a_consumer_shares_only_what_is_done_with_a_consumer(
 ) -> None:
     arn = active_consumer(kinesis, settle, stream_arn)
     answer = refusal(kinesis.put_resource_policy, ResourceARN=arn, Policy=policy_for(arn, Action=action))
-    assert answer == (
-        "InvalidArgumentException",
-        f"The resource policy is not valid: the Action {action} cannot be shared for {arn}.",
-    )
+    assert answer == ("InvalidArgumentException", f"Policy validation error: {invalid_actions(action)}")
     for shared in ("kinesis:SubscribeToShard", "kinesis:DescribeStreamConsumer"):
         kinesis.put_resource_policy(ResourceARN=arn, Policy=policy_for(arn, Action=shared))
 
@@ -175,7 +220,7 @@ def test_the_policy_of_a_consumer_names_the_consumer(kinesis: Any, stream_arn: s
     )
     assert answer == (
         "InvalidArgumentException",
-        f"The resource policy is not valid: a Statement's Resource is not {arn}.",
+        f"Policy validation error: {wrong_statement(OTHER_RESOURCE)}",
     )
 
 
@@ -195,7 +240,7 @@ def test_lacking_members_are_told_in_one_answer(kinesis: Any) -> None:
         assert f"Value null at '{member}' failed to satisfy constraint: Member must not be null" in text
 
 
-@pytest.mark.parametrize(("wrong", "refused"), WRONG_RESOURCE_ARN)
+@pytest.mark.parametrize(("wrong", "refused"), WRONG_POLICY_ARN)
 def test_the_arn_must_be_that_of_a_resource_of_the_caller(
     kinesis: Any, stream_arn: str, wrong: Callable[[str], str], refused: Callable[[str], tuple[str, str]]
 ) -> None:

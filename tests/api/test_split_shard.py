@@ -29,6 +29,20 @@ from tests.api.validation.broken_constraints import broken
 
 Settle = Callable[[], None]
 
+LAST_SHARD: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("create_stream", {"StreamName": "one-more", "ShardCount": 1}),
+    ("split_shard", {"StreamName": "invoices", "ShardToSplit": shard_id(0), "NewStartingHashKey": "1000"}),
+    (
+        "update_shard_count",
+        {
+            "StreamName": "invoices",
+            "TargetShardCount": SHARD_LIMIT - 2,
+            "ScalingType": "UNIFORM_SCALING",
+        },
+    ),
+)
+"""The calls that would each need one shard more."""
+
 
 def test_the_parent_takes_records_until_its_children_are_open(
     kinesis: Any, settle: Settle, stream_arn: str
@@ -146,6 +160,18 @@ def test_the_account_has_a_limit_of_shards(kinesis: Any, settle: Settle) -> None
     )
     assert code == "LimitExceededException"
     assert f"Limit: {SHARD_LIMIT}" in text
+
+
+def test_a_pending_split_has_its_shard_already(kinesis: Any, settle: Settle) -> None:
+    create(kinesis, settle, SHARD_LIMIT - 3, "invoices")
+    create(kinesis, settle, 2)
+    kinesis.split_shard(StreamName="orders", ShardToSplit=shard_id(0), NewStartingHashKey="1000")
+    for call, request in LAST_SHARD:
+        code, text = refusal(getattr(kinesis, call), **request)
+        assert code == "LimitExceededException"
+        assert f"Current shard count for the account: {SHARD_LIMIT}. Limit: {SHARD_LIMIT}." in text
+    settle()
+    assert kinesis.describe_limits()["OpenShardCount"] == SHARD_LIMIT
 
 
 def test_the_shards_of_an_on_demand_stream_are_not_the_callers(kinesis: Any, settle: Settle) -> None:

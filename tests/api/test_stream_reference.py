@@ -9,7 +9,7 @@ import pytest
 
 from headwater.api.operation import OPERATIONS
 from headwater.api.validation.api_model import api_model
-from tests.api.refusals import MISNAMED, NAMED, Reference, refusal
+from tests.api.refusals import MISNAMED, NAMED, Reference, absent, refusal
 from tests.api.streams import HALF, shard_id
 
 CALLS: dict[str, dict[str, Any]] = {
@@ -85,3 +85,13 @@ def test_a_stream_that_is_not_named_well_is_refused(
     assert refusal(method_of(kinesis, operation_name), **misnamed(stream_arn)) == worded_for(
         operation_name, expected(stream_arn), account_id
     )
+
+
+def test_the_arn_of_another_account_with_streams_is_that_of_no_stream(
+    kinesis: Any, client_of: Callable[..., Any], account_id: str
+) -> None:
+    neighbour_id = f"{int(account_id) + 500_000_000_000:012d}"
+    client_of(neighbour_id).create_stream(StreamName="theirs", ShardCount=1)
+    arn = f"arn:aws:kinesis:eu-west-1:{neighbour_id}:stream/theirs"
+    assert refusal(kinesis.describe_stream, StreamARN=arn) == absent("theirs", neighbour_id)
+    assert refusal(kinesis.get_resource_policy, ResourceARN=arn) == absent("theirs", neighbour_id)

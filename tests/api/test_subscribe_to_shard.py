@@ -141,6 +141,17 @@ def test_a_second_subscription_is_refused_at_first_and_takes_over_later(
     assert [record["Data"] for record in read(second, 1)] == [b"for the second"]
 
 
+def test_who_has_left_is_in_the_way_for_five_seconds(
+    kinesis: Any, subscribe: Callable[..., Any], clock: ManualClock
+) -> None:
+    subscribe().close()
+    with pytest.raises(ClientError, match="Another active subscription exists"):
+        subscribe()
+    clock.advance_ms(5_000)
+    put(kinesis, b"for the second")
+    assert [record["Data"] for record in read(subscribe(), 1)] == [b"for the second"]
+
+
 def test_deregistering_the_consumer_ends_it_with_an_error(
     kinesis: Any, subscribe: Callable[..., Any], consumer_arn: str, settle: Callable[[], None]
 ) -> None:

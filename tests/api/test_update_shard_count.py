@@ -198,6 +198,26 @@ def test_the_account_has_a_limit_of_shards(kinesis: Any, settle: Settle) -> None
     update(kinesis, 5)
 
 
+def test_a_pending_update_has_its_shards_already(kinesis: Any, settle: Settle) -> None:
+    create(kinesis, settle, SHARD_LIMIT - 6, "invoices")
+    create(kinesis, settle, 3)
+    update(kinesis, 6)
+    code, text = refusal(kinesis.create_stream, StreamName="one-more", ShardCount=1)
+    assert code == "LimitExceededException"
+    assert f"Current shard count for the account: {SHARD_LIMIT}. Limit: {SHARD_LIMIT}." in text
+    settle()
+    assert kinesis.describe_limits()["OpenShardCount"] == SHARD_LIMIT
+
+
+def test_a_pending_update_to_fewer_keeps_its_shards_until_then(kinesis: Any, settle: Settle) -> None:
+    create(kinesis, settle, SHARD_LIMIT - 4, "invoices")
+    create(kinesis, settle, 4)
+    update(kinesis, 2)
+    assert refusal(kinesis.create_stream, StreamName="more", ShardCount=1)[0] == "LimitExceededException"
+    settle()
+    kinesis.create_stream(StreamName="more", ShardCount=2)
+
+
 def test_the_shards_of_an_on_demand_stream_are_not_the_callers(kinesis: Any, settle: Settle) -> None:
     create_on_demand(kinesis, settle)
     code, text = refused_update(kinesis, 8)

@@ -31,11 +31,18 @@ class RunningEngine:
         seed: int = 0,
         *,
         enforce_limits: bool = False,
+        resubscribe_at_once: bool = False,
+        shard_limit: int = 20_000,
     ) -> None:
         self.clock = clock
         self.inbox = Inbox()
         self._open_store = open_store
-        self._settings = Settings(transition_ms=transition_ms, enforce_limits=enforce_limits)
+        self._settings = Settings(
+            transition_ms=transition_ms,
+            enforce_limits=enforce_limits,
+            resubscribe_at_once=resubscribe_at_once,
+            shard_limit=shard_limit,
+        )
         self._random = Random(seed)
         self.engine = self._open()
 

@@ -50,9 +50,14 @@ class RecordingSink:
 class Subscribed:
     """A stream of one shard with one ACTIVE consumer."""
 
-    def __init__(self, *, enforce_limits: bool = False) -> None:
+    def __init__(self, *, enforce_limits: bool = False, resubscribe_at_once: bool = False) -> None:
         self.clock = ManualClock()
-        self.running = RunningEngine(MemoryStore, self.clock, enforce_limits=enforce_limits)
+        self.running = RunningEngine(
+            MemoryStore,
+            self.clock,
+            enforce_limits=enforce_limits,
+            resubscribe_at_once=resubscribe_at_once,
+        )
         self.running.call("CreateStream", StreamName=STREAM, ShardCount=1)
         summary = self.running.call("DescribeStreamSummary", StreamName=STREAM)["StreamDescriptionSummary"]
         self.stream_arn = summary["StreamARN"]
@@ -152,6 +157,7 @@ def test_a_continuation_between_two_records_goes_on_with_the_next_one(
     subscribed.pass_time(IDLE_EVENT_MS)
     continuation = first.events[-1].continuation_sequence_number
     subscribed.subscription.stop()
+    subscribed.pass_time(TAKE_OVER_AFTER_MS - IDLE_EVENT_MS)
     subscribed.put(b"unread")
     sink = subscribed.subscribe(start, SequenceNumber=continuation)
     assert sink.data == [b"unread"]
@@ -184,11 +190,59 @@ def test_a_later_subscription_takes_over(subscribed: Subscribed) -> None:
     assert second.data == [b"for the second"]
 
 
-def test_a_subscription_that_its_reader_left_stands_in_nobodys_way(subscribed: Subscribed) -> None:
+def test_a_subscription_that_its_reader_left_is_still_a_successful_call(subscribed: Subscribed) -> None:
     subscribed.subscribe()
     subscribed.subscription.stop()
-    second = subscribed.subscribe()
-    assert not second.ended
+    subscribed.pass_time(TAKE_OVER_AFTER_MS - 1)
+    with pytest.raises(ResourceInUseException):
+        subscribed.subscribe()
+    subscribed.pass_time(1)
+    assert not subscribed.subscribe().ended
+
+
+def test_an_answer_that_nobody_took_is_one_too(subscribed: Subscribed) -> None:
+    subscribed.answer()
+    with pytest.raises(ResourceInUseException):
+        subscribed.answer()
+
+
+def test_a_call_that_is_refused_is_none(subscribed: Subscribed) -> None:
+    subscribed.subscribe()
+    for _ in range(3):
+        subscribed.pass_time(TAKE_OVER_AFTER_MS // 3)
+        with pytest.raises(ResourceInUseException):
+            subscribed.subscribe()
+    subscribed.pass_time(TAKE_OVER_AFTER_MS - TAKE_OVER_AFTER_MS // 3 * 3)
+    assert not subscribed.subscribe().ended
+
+
+def test_another_shard_and_another_consumer_are_free(subscribed: Subscribed) -> None:
+    subscribed.running.call(
+        "SplitShard", StreamName=STREAM, ShardToSplit=SHARD, NewStartingHashKey=str(2**127)
+    )
+    subscribed.subscribe()
+    subscribed.subscribe(shard="shardId-000000000001")
+    registered = subscribed.running.call(
+        "RegisterStreamConsumer", StreamARN=subscribed.stream_arn, ConsumerName="other"
+    )
+    subscribed.consumer_arn = registered["Consumer"]["ConsumerARN"]
+    subscribed.subscribe()
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_out(subscribed: Subscribed) -> None:
+    subscribed.subscribe()
+    subscribed.subscription.stop()
+    subscribed.pass_time(-3_600_000)
+    assert not subscribed.subscribe().ended
+
+
+def test_who_has_left_can_be_followed_at_once_where_that_is_asked_for() -> None:
+    subscribed = Subscribed(resubscribe_at_once=True)
+    subscribed.subscribe()
+    with pytest.raises(ResourceInUseException):
+        subscribed.subscribe()
+    subscribed.subscription.stop()
+    assert not subscribed.subscribe().ended
 
 
 def test_the_last_event_of_a_closed_shard_has_the_children_and_no_continuation(
@@ -300,7 +354,7 @@ def test_a_consumer_gets_two_mebibytes_a_second_when_limits_are_enforced() -> No
 
 
 def test_subscribing_again_does_not_give_a_consumer_more() -> None:
-    subscribed = Subscribed(enforce_limits=True)
+    subscribed = Subscribed(enforce_limits=True, resubscribe_at_once=True)
     for _ in range(12):
         subscribed.put(b"x" * (1024 * 1024 - 1))
         subscribed.pass_time(1_000)

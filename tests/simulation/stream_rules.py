@@ -178,7 +178,7 @@ def _create(state: StreamState | None, call: Call) -> StreamState:
 
 
 def _delete(state: StreamState | None, call: Call) -> StreamState:
-    active = _active(state)
+    active = state if state is not None and state.status == "CREATING" else _active(state)
     if active.consumers and not call.members.get("EnforceConsumerDeletion"):
         raise Refused("ResourceInUseException")
     return replace(active, status="DELETING", due=call.due, step=("delete",))

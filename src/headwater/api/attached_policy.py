@@ -10,16 +10,35 @@ from headwater.api.stream_reference import resource_of_arn
 from headwater.engine.consumers import find_by_name, replace_consumer, require_active_consumer
 from headwater.engine.engine import Engine
 from headwater.engine.stream_checks import require_active
+from headwater.model.arn import parse_stream_arn
 from headwater.model.caller import Caller
+from headwater.model.consumer import Consumer
+from headwater.model.errors import InvalidArgumentException, ResourceNotFoundException
 from headwater.model.stream import Stream
 
 NextPolicy = Callable[[str | None], str | None]
 """From the present policy to the next one; `None` is: no policy."""
 
 
+async def policy_holder(engine: Engine, caller: Caller, arn: str) -> tuple[Stream, Consumer | None]:
+    """The resource of a policy, as `resource_of_arn`.
+
+    Raises InvalidArgumentException for one of another region: seen at AWS in these operations only.
+    """
+    try:
+        return await resource_of_arn(engine, caller, arn)
+    except ResourceNotFoundException:
+        named = parse_stream_arn(arn.partition("/consumer/")[0])
+        if named is None or named.region == caller.region:
+            raise
+        raise InvalidArgumentException(
+            f"The region specified in the ARN '{arn}' does not match the endpoint region"
+        ) from None
+
+
 async def revise_policy(engine: Engine, caller: Caller, arn: str, next_policy: NextPolicy) -> None:
     """Commit the next policy of the resource. It must be ACTIVE, and so must its stream."""
-    found, consumer = await resource_of_arn(engine, caller, arn)
+    found, consumer = await policy_holder(engine, caller, arn)
 
     def change(stream: Stream) -> Stream:
         require_active(stream)

@@ -64,10 +64,25 @@ def check_record(stream: Stream, record: NewRecord, data_member: str) -> None:
     data, partition_key, explicit_hash_key = record
     limit = stream.max_record_size_kib * 1024
     if len(data) + KEY_BYTES_MAX > limit and record_size(data, partition_key) > limit:
-        printed = f"java.nio.HeapByteBuffer[pos=0 lim={len(data)} cap={len(data)}]"
-        raise ValidationException(
-            f"1 validation error detected: Value '{printed}' at '{data_member}' failed to satisfy "
-            f"constraint: Member must have length less than or equal to {limit}"
-        )
+        raise _too_large(data, partition_key, data_member, limit)
     if explicit_hash_key is not None and stream.distribution != "AUTO":
         check_explicit_hash_key(explicit_hash_key)
+
+
+def _too_large(
+    data: bytes, partition_key: str | None, data_member: str, limit_bytes: int
+) -> ValidationException:
+    """The key counts, too; the text says so where the data alone would fit."""
+    size = len(data)
+    constraint = f"Member must have length less than or equal to {limit_bytes}"
+    if size <= limit_bytes:
+        key_bytes = record_size(data, partition_key) - size
+        constraint = (
+            f"Member must have length less than or equal to {limit_bytes - key_bytes}, "
+            f"because with its partition key of {key_bytes} bytes a record of this stream "
+            f"must have length less than or equal to {limit_bytes}"
+        )
+    return ValidationException(
+        f"1 validation error detected: Value 'java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]' "
+        f"at '{data_member}' failed to satisfy constraint: {constraint}"
+    )

@@ -48,7 +48,7 @@ async def revise_metrics(
         metrics = tuple(metric for metric in METRICS if metric in wanted)
         return msgspec.structs.replace(stream, shard_level_metrics=metrics)
 
-    stream = await engine.replace(stream_named(caller, request), change)
+    stream = await engine.replace(stream_named(engine, caller, request), change)
     return {
         "StreamName": stream.name,
         "CurrentShardLevelMetrics": list(before),

@@ -48,7 +48,7 @@ async def revise_encryption(
         due_ms = now_ms + engine.settings.transition_ms
         return begin(counted, "UPDATING", Encrypt(encryption_type, key_id), due_ms)
 
-    await engine.replace(stream_named(caller, request), change)
+    await engine.replace(stream_named(engine, caller, request), change)
 
 
 def _counted(stream: Stream, encryption_type: Literal["NONE", "KMS"], now_ms: int) -> Stream:

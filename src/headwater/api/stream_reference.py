@@ -1,7 +1,7 @@
 """How a request names its stream, consumer or resource: by name, by ARN, or by both.
 
 Streams of other accounts and regions are never seen: an ARN that names one is
-answered as if it did not exist.
+answered as if it did not exist, and one of an account that nobody has heard of says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from headwater.model.caller import Caller
 from headwater.model.consumer import Consumer
 from headwater.model.errors import (
     InvalidArgumentException,
+    KinesisError,
     ResourceNotFoundException,
+    UnrecognizedClientException,
     ValidationException,
 )
 from headwater.model.stream import Stream
@@ -41,7 +43,7 @@ class NamesConsumer(Protocol):
     StreamARN: str | None
 
 
-def stream_named(caller: Caller, request: NamesStream) -> StreamName:
+def stream_named(engine: Engine, caller: Caller, request: NamesStream) -> StreamName:
     """The stream that `StreamName`, `StreamARN`, or both name: one of them is there.
 
     Raises InvalidArgumentException when they contradict each other.
@@ -50,7 +52,7 @@ def stream_named(caller: Caller, request: NamesStream) -> StreamName:
     if request.StreamARN is None:
         assert name is not None, "a request that names no stream is refused before"
         return _new_name(StreamName, (*caller, name))
-    named = stream_of_arn(caller, request.StreamARN)
+    named = stream_of_arn(engine, caller, request.StreamARN)
     if name is not None and name != named.name:
         raise InvalidArgumentException(
             f"StreamName {name} and StreamARN {request.StreamARN} do not name the same stream."
@@ -58,11 +60,11 @@ def stream_named(caller: Caller, request: NamesStream) -> StreamName:
     return named
 
 
-def stream_of_arn(caller: Caller, arn: str | None) -> StreamName:
+def stream_of_arn(engine: Engine, caller: Caller, arn: str | None) -> StreamName:
     """The stream that an ARN names.
 
-    Raises ValidationException when there is none, and ResourceNotFoundException
-    for one of another account or region.
+    Raises ValidationException when there is none, ResourceNotFoundException for one of
+    another account or region, and UnrecognizedClientException for one of no account.
     """
     if arn is None:
         raise missing("streamARN")
@@ -70,7 +72,7 @@ def stream_of_arn(caller: Caller, arn: str | None) -> StreamName:
     if named is None:
         raise InvalidArgumentException(f"{arn} is not the ARN of a stream.")
     if named[:2] != caller:
-        raise not_found(named)
+        raise elsewhere(engine, caller, named)
     return named
 
 
@@ -94,7 +96,7 @@ async def consumer_named(engine: Engine, caller: Caller, request: NamesConsumer)
             raise InvalidArgumentException(
                 "Either the ConsumerARN, or the StreamARN and the ConsumerName must be specified."
             )
-        stream = await engine.stream(stream_of_arn(caller, request.StreamARN))
+        stream = await engine.stream(stream_of_arn(engine, caller, request.StreamARN))
         return stream, find_by_name(stream, request.ConsumerName)
     stream, consumer = await consumer_of_arn(engine, caller, request.ConsumerARN)
     contradicts_name = request.ConsumerName is not None and request.ConsumerName != consumer.name
@@ -112,7 +114,7 @@ async def consumer_of_arn(engine: Engine, caller: Caller, arn: str) -> tuple[Str
     if named is None:
         raise InvalidArgumentException(f"{arn} is not the ARN of a consumer.")
     if named.stream[:2] != caller:
-        raise not_found(named.stream)
+        raise elsewhere(engine, caller, named.stream)
     stream = await engine.stream(named.stream)
     return stream, find_by_arn(stream, named, arn)
 
@@ -128,8 +130,15 @@ async def resource_of_arn(engine: Engine, caller: Caller, arn: str) -> tuple[Str
     if named is None:
         raise ResourceNotFoundException(f"Resource {arn} not found.")
     if named[:2] != caller:
-        raise not_found(named)
+        raise elsewhere(engine, caller, named)
     return await engine.stream(named), None
+
+
+def elsewhere(engine: Engine, caller: Caller, named: StreamName) -> KinesisError:
+    """The answer for a stream of another account or region. The text for no account was seen at AWS."""
+    if named.account_id != caller.account_id and not engine.knows_account(named.account_id):
+        return UnrecognizedClientException("No account found for the given parameters")
+    return not_found(named)
 
 
 def missing(member: str) -> ValidationException:

@@ -21,10 +21,6 @@ class SubscriptionKey(NamedTuple):
 class ActiveSubscription(Protocol):
     """A subscription that is under way; `fan_out` makes them."""
 
-    @property
-    def started_ms(self) -> int:
-        """When it was subscribed."""
-
     def take_over(self) -> None:
         """Another subscription with the same key begins: end this one."""
 

@@ -27,6 +27,7 @@ from headwater.engine.checking import check_streams
 from headwater.engine.encryption_key import KeyDirectory
 from headwater.engine.limits.enforcement import Enforcement, Rule
 from headwater.engine.limits.on_demand_scaling import next_look_ms, scaling_step
+from headwater.engine.limits.shard_budget import ShardBudget, shards_spoken_for
 from headwater.engine.limits.throughput_limits import StreamLimits
 from headwater.engine.metrics.log_sizes import LogSizes
 from headwater.engine.metrics.metrics import Metrics
@@ -135,6 +136,7 @@ class Engine:
         self._random_bytes = random_bytes
         self.stopwatch = stopwatch
         self.metrics = Metrics(clock)
+        self.shard_budget = ShardBudget(settings.shard_limit)
         self.key_directory: KeyDirectory | None = None
         """Who knows KMS keys, if anybody does."""
         self.log_sizes = LogSizes()
@@ -150,6 +152,8 @@ class Engine:
         self._stream_watchers: dict[StreamName, dict[Callable[[], None], None]] = {}
         self._time_watchers: dict[Callable[[int], None], None] = {}
         self.subscriptions: dict[SubscriptionKey, ActiveSubscription] = {}
+        self.subscribed_ms: dict[SubscriptionKey, int] = {}
+        """When a subscription was last asked for with success, of the latest few seconds."""
         self.enforcement = Enforcement(self._streams, clock.now_ms, enforced=settings.enforce_limits)
         """Which streams are limited."""
 
@@ -288,8 +292,19 @@ class Engine:
             held = self._streams.get(name)
             if held is not None and held.due_ms <= self._clock.now_ms():
                 await self._advance(held)
-        held_now = [held for name, held in self._streams.items() if name[:2] == caller]
-        return sorted((held.stream for held in held_now), key=lambda stream: stream.name)
+        return sorted(self.streams_held(caller), key=lambda stream: stream.name)
+
+    def streams_held(self, caller: Caller) -> list[Stream]:
+        """The streams of one account and region as they are held now, due transitions or not."""
+        return [held.stream for name, held in self._streams.items() if name[:2] == caller]
+
+    def knows_account(self, account_id: str) -> bool:
+        """Whether it is the server's own account, or one that has a stream or a setting anywhere."""
+        return (
+            account_id == self.settings.account_id
+            or any(name.account_id == account_id for name in self._streams)
+            or any(caller.account_id == account_id for caller in self._accounts)
+        )
 
     def stream_count(self) -> int:
         """How many streams there are in all accounts and regions."""
@@ -506,10 +521,9 @@ class Engine:
         stream, limits, now_ms = held.stream, held.limits, self._clock.now_ms()
         if limits is None or self._streams.get(stream.full_name) is not held:
             return
-        same_account = [
-            other.stream for name, other in self._streams.items() if name[:2] == stream.full_name[:2]
-        ]
-        room = self.settings.shard_limit - sum(len(other.open_shards) for other in same_account)
+        account = Caller(*stream.full_name[:2])
+        taken = sum(shards_spoken_for(other) for other in self.streams_held(account))
+        room = self.settings.shard_limit - taken - self.shard_budget.claimed(account)
         step = scaling_step(stream, limits, room, now_ms)
         held.await_next()
         if step is not None:

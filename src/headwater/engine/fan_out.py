@@ -2,8 +2,10 @@
 
 Rules, as the API's documentation and the client libraries have them:
 - a subscription lasts for five minutes;
-- there is one for each consumer and shard: another within five seconds of its
-  start is refused, a later one takes over, and the first ends with an error;
+- there is one for each consumer and shard: another within five seconds of a
+  successful call is refused, even when the first one's reader has left since; a later
+  one takes over, and the first ends with an error;
+- `resubscribe_at_once` is the friendlier rule: who has left can be followed at once;
 - records come in the order of the log, in events of about 1 MiB; while there are
   none, an empty event tells every few seconds how far the consumer is;
 - at the end of a closed shard the last event has the children and no
@@ -95,11 +97,6 @@ class Subscription:
         self._ending: _EndReason | None = None
         """An end that was asked for."""
 
-    @property
-    def started_ms(self) -> int:
-        """When it was subscribed."""
-        return self._started_ms
-
     def start(self, sink: EventSink) -> None:
         """Begin to push; the first event comes at once, empty if there is nothing to read."""
         engine, key = self._engine, self._key
@@ -130,6 +127,11 @@ class Subscription:
     def stop(self) -> None:
         """The reader has gone."""
         self._finish()
+
+    def release(self) -> None:
+        """The reader has gone, and whoever comes next need not wait."""
+        self._finish()
+        self._forget_call()
 
     def take_over(self) -> None:
         """Another subscription for the same consumer and shard begins."""
@@ -269,19 +271,35 @@ class Subscription:
         self._unwatch.clear()
         if self._engine.subscriptions.get(self._key) is self:
             del self._engine.subscriptions[self._key]
+        if self._engine.settings.resubscribe_at_once:
+            self._forget_call()
         return sink
+
+    def _forget_call(self) -> None:
+        if self._engine.subscribed_ms.get(self._key) == self._started_ms:
+            del self._engine.subscribed_ms[self._key]
+
+
+def require_free(engine: Engine, key: SubscriptionKey) -> None:
+    """Raise ResourceInUseException within five seconds of a successful call, as the API model has it."""
+    subscribed_ms = engine.subscribed_ms.get(key)
+    if subscribed_ms is not None and _is_recent(subscribed_ms, engine.now_ms()):
+        engine.held(key.stream).metrics.subscription_refused(key.consumer_name)
+        raise _in_use(key)
 
 
 def subscribe(engine: Engine, key: SubscriptionKey, position: int) -> Subscription:
-    """A subscription that is ready to start.
-
-    Raises ResourceInUseException when there is one that is younger than five seconds.
-    """
-    before = engine.subscriptions.get(key)
-    if before is not None and engine.now_ms() - before.started_ms < TAKE_OVER_AFTER_MS:
-        engine.held(key.stream).metrics.subscription_refused(key.consumer_name)
-        raise _in_use(key)
+    """A subscription that is ready to start. Raises what `require_free` raises."""
+    require_free(engine, key)
+    now_ms = engine.now_ms()
+    recent = {other: ms for other, ms in engine.subscribed_ms.items() if _is_recent(ms, now_ms)}
+    engine.subscribed_ms = {**recent, key: now_ms}
     return Subscription(engine, key, position)
+
+
+def _is_recent(subscribed_ms: int, now_ms: int) -> bool:
+    """A call that seems to come from the future does not count: the clock was set back."""
+    return 0 <= now_ms - subscribed_ms < TAKE_OVER_AFTER_MS
 
 
 def _in_use(key: SubscriptionKey) -> ResourceInUseException:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from headwater.engine.engine import Engine
 from headwater.model.errors import InvalidArgumentException
 from headwater.model.sequence_number import SequenceNumber, parse_sequence_number
-from headwater.model.shard import Shard, shard_id_of
+from headwater.model.shard import Shard, encoded_shard_id
 from headwater.model.stream import Stream
 
 
@@ -108,7 +108,7 @@ def _number_in_shard(stream: Stream, shard: Shard, start: Start) -> SequenceNumb
         raise InvalidArgumentException(f"{invalid}.")
     if number.shard_index != shard.index:
         raise InvalidArgumentException(
-            f"Invalid StartingSequenceNumber. It encodes {shard_id_of(number.shard_index)}, "
+            f"Invalid StartingSequenceNumber. It encodes {encoded_shard_id(number.shard_index)}, "
             f"while it was used in a call to a shard with {shard.shard_id}"
         )
     if number.version != 2 or number.epoch_s != shard.epoch_s:

@@ -19,3 +19,5 @@ class Settings:
     """Open shards of provisioned streams in one account and region."""
     on_demand_stream_limit: int = 50
     """On-demand streams in one account and region."""
+    resubscribe_at_once: bool = False
+    """A subscription that its reader has left can be followed by another at once."""

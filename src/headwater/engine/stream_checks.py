@@ -18,7 +18,8 @@ from headwater.model.errors import (
 from headwater.model.shard import Shard, parse_shard_id, shard_id_of
 from headwater.model.stream import SERVING, Stream
 
-_TAG_TEXT = re.compile(r"[\w\s./=+\-:@%]*")
+_TAG_TEXT = re.compile(r"[\w \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000./=+\-:@%]*")
+"""White space is Unicode's separators: no tab and no line feed, which are control characters."""
 _RESERVED_TAG_PREFIX = "aws:"
 
 
@@ -80,21 +81,6 @@ def require_open(stream: Stream, shard: Shard) -> None:
         raise ResourceInUseException(
             f"Shard {shard.shard_id} in stream {stream.label} has already been merged or split, "
             "and thus is not eligible for merging or splitting."
-        )
-
-
-def require_shard_limit(streams: Iterable[Stream], caller: Caller, added: int, limit: int) -> None:
-    """Raise LimitExceededException when the account's provisioned streams would pass its shard limit."""
-    present = sum(len(stream.open_shards) for stream in streams if stream.mode == "PROVISIONED")
-    if present + added > limit:
-        raise LimitExceededException(
-            f"This request would exceed the shard limit for the account {caller.account_id} "
-            f"in {caller.region}. "
-            f"Current shard count for the account: {present}. Limit: {limit}. "
-            f"Number of additional shards that would have resulted from this request: {added}. "
-            "Refer to the AWS Service Limits page "
-            "(http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) "
-            "for current limits and how to request higher limits."
         )
 
 

@@ -51,7 +51,7 @@ class InvalidSignatureException(KinesisError):
 
 
 class UnrecognizedClientException(KinesisError):
-    """The access key, or its session token, is not known."""
+    """The access key, its session token, or the account of an ARN is not known."""
 
     code = "UnrecognizedClientException"
 

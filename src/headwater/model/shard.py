@@ -70,6 +70,14 @@ def shard_id_of(index: int) -> str:
     return f"shardId-{index:012d}"
 
 
+def encoded_shard_id(index: int) -> str:
+    """The shard id that AWS reads in a sequence number, whose 32 bits it takes for a signed number.
+
+    So what is 2^31 or more, which no shard ever has, prints as `shardId--02147483648` and so on.
+    """
+    return shard_id_of(index - (index >> 31 << 32))
+
+
 def parse_shard_id(text: str) -> int | None:
     """The index that an id names. Short forms such as `shardId-0` and `0` are understood, as at AWS."""
     match = _SHARD_ID.fullmatch(text)

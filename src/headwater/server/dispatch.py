@@ -177,7 +177,8 @@ class Dispatch:
         """Answer what is not a request."""
         call = DispatchedCall("HTTP", self._unreadable, self._ids, self._log, respond)
         body = AMZ_JSON.encode({"__type": refusal.code, "message": refusal.message})
-        call.answer(Answer(refusal.status, AMZ_JSON.fields, body), refusal.code, refusal.message)
+        fields = AMZ_JSON.fields + _error_type(refusal.code)
+        call.answer(Answer(refusal.status, fields, body), refusal.code, refusal.message)
 
     def _fail_of_form(self, request: HttpRequest, operation: Operation | None, call: DispatchedCall) -> None:
         """Answer a request of which something is wrong before its body counts."""
@@ -371,17 +372,18 @@ class DispatchedCall:
     def fail(self, error: KinesisError) -> None:
         """Answer with an error in the request's format."""
         status, body = self.format.write_error(error)
-        self.answer(Answer(status, self.format.fields, body), error.code, error.message)
+        fields = self.format.fields + _error_type(error.code)
+        self.answer(Answer(status, fields, body), error.code, error.message)
 
     def fail_as(self, form: ErrorForm, error: KinesisError) -> None:
         """Answer with an error in another form."""
         status, body = form.write(error)
-        self.answer(Answer(status, form.fields, body), error.code, error.message)
+        self.answer(Answer(status, form.fields + _error_type(error.code), body), error.code, error.message)
 
     def unreadable(self, body: bytes) -> SerializationException | None:
         """The error that wins over one found later in AWS's order, if the body does not parse."""
         try:
-            self.format.decode(body)
+            self.format.check(body)
         except SerializationException as error:
             return error
         return None
@@ -439,6 +441,11 @@ class DispatchedCall:
             return KinesisError("The store is unavailable: nothing was changed.")
         self._log.note("error", f"{self.name}: a fault of the server", error)
         return KinesisError()
+
+
+def _error_type(code: str) -> Fields:
+    """The header that names an error."""
+    return (("x-amzn-ErrorType", code),)
 
 
 def _without_parameters(content_type: bytes) -> bytes:

@@ -5,7 +5,7 @@ Rules:
   the next `schedule`d flush: one system call for many lines;
 - a call that succeeds is told at level `info`, one that the caller got wrong at
   `warning`, one that the server got wrong at `error`; housekeeping at `debug`;
-- what came from outside is escaped, so that a line stays one line.
+- what came from outside is escaped and shortened, so that a line stays one line.
 
 Refuses to know where lines go: `write` takes text.
 """
@@ -20,10 +20,13 @@ from typing import Protocol
 import msgspec
 
 from headwater.model.clock import Clock
+from headwater.model.shortened import shortened
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 NOT_OFFERED = 501
 """What nobody here has is no fault of the server's."""
+SHOWN_MAX = 1_000
+"""Characters of what a caller has said, in a line."""
 MARKS = {level: level.upper().ljust(7) for level in LEVELS}
 
 
@@ -73,6 +76,10 @@ class RequestLog:
             level = "warning" if status < 500 or status == NOT_OFFERED else "error"
         if LEVELS[level] < self._threshold:
             return
+        if len(name) > SHOWN_MAX:
+            name = shortened(name, SHOWN_MAX)
+        if error_message is not None:
+            error_message = shortened(error_message, SHOWN_MAX)
         if self._json:
             entry: dict[str, object] = {
                 "time": self._time(),

@@ -22,6 +22,8 @@ class WireFormat(NamedTuple):
     """An operation's request from a body. Raises `SerializationException`, `ValidationException`."""
     decode: Callable[[bytes], dict[str, Any]]
     """Any document from a body. Raises `SerializationException`."""
+    check: Callable[[bytes], None]
+    """Raises `SerializationException` for what `decode` does not take, at less cost."""
     encode: Callable[[Mapping[str, object] | None], bytes]
     fields: Fields
     """The headers of an answer."""
@@ -41,6 +43,7 @@ def _accept_cbor(operation_name: str, body: bytes) -> Any:
 AMZ_JSON = WireFormat(
     accept=accept,
     decode=json_format.decode,
+    check=json_format.check,
     encode=json_format.encode,
     fields=(("Content-Type", "application/x-amz-json-1.1"),),
     event_content_type="application/json",
@@ -48,6 +51,7 @@ AMZ_JSON = WireFormat(
 AMZ_CBOR = WireFormat(
     accept=_accept_cbor,
     decode=cbor_format.decode,
+    check=cbor_format.check,
     encode=cbor_format.encode,
     fields=(("Content-Type", "application/x-amz-cbor-1.1"),),
     event_content_type="application/cbor",

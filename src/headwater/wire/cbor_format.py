@@ -111,6 +111,11 @@ def decode(body: bytes, time_unit_ms: int = 1) -> dict[str, Any]:
     return document
 
 
+def check(body: bytes) -> None:
+    """Raise `SerializationException` for a body that `decode` does not take."""
+    decode(body)
+
+
 def _read_refused(_body: bytes, _at: int, _room: _Room) -> tuple[Any, int]:
     raise _MalformedCbor
 

@@ -13,6 +13,7 @@ This module refuses to know operations and their shapes.
 from __future__ import annotations
 
 from binascii import a2b_base64
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any
@@ -26,6 +27,13 @@ from headwater.model.record_list import PlacementList, RecordList
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """All that msgspec raises for a body that it does not take."""
+
+MANY_VALUES = 4_096
+"""Commas and opening brackets in a body, which are as many as its values or more.
+
+The largest valid PutRecords has 2,500, unless its partition keys are made of them.
+"""
+_PART_BYTES = 64 * 1024
 
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _LAST_BEFORE_ONE_PAD = frozenset("AEIMQUYcgkosw048")
@@ -48,6 +56,40 @@ def decode(body: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise SerializationException
     return document
+
+
+def has_many_values(body: bytes) -> bool:
+    """Whether the body has more values than a usual request: their objects would be many times its size."""
+    most = MANY_VALUES
+    for separator in (b",", b"{", b"["):
+        most -= body.count(separator)
+        if most < 0:
+            return True
+    return False
+
+
+def check(body: bytes) -> None:
+    """Raise `SerializationException` for a body that `decode` does not take.
+
+    Of one with many values no document is made.
+    """
+    if not has_many_values(body):
+        decode(body)
+        return
+    try:
+        _skipping_decoder.decode(body)
+        if not body.isascii():
+            _check_utf_8(body)
+    except UNREADABLE:
+        raise SerializationException from None
+
+
+def _check_utf_8(body: bytes) -> None:
+    """Raise `UnicodeDecodeError`, looking at a part at a time: what is passed over is not checked for it."""
+    decoder = getincrementaldecoder("utf-8")()
+    for start in range(0, len(body), _PART_BYTES):
+        decoder.decode(body[start : start + _PART_BYTES])
+    decoder.decode(b"", final=True)
 
 
 def decode_blob(text: str) -> bytes:
@@ -139,6 +181,11 @@ def _encode_instant(value: object) -> int | float:
     return value.ms / 1000 if value.ms % 1000 else value.ms // 1000
 
 
+class _Nothing(msgspec.Struct):
+    """An object whose members are passed over."""
+
+
+_skipping_decoder = msgspec.json.Decoder(_Nothing)
 _document_decoder = msgspec.json.Decoder()
 _answer_encoder = msgspec.json.Encoder(enc_hook=_encode_instant)
 _LIST_WRITERS: dict[type, Callable[[Any], list[Payload]]] = {

@@ -20,4 +20,4 @@ async def add_tags_to_stream(engine: Engine, caller: Caller, request: requests.A
         tags = add_tags(stream.tags, request.Tags, f"stream {stream.label}")
         return msgspec.structs.replace(stream, tags=tags)
 
-    await engine.replace(stream_named(caller, request), change)
+    await engine.replace(stream_named(engine, caller, request), change)

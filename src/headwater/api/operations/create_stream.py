@@ -16,7 +16,6 @@ from headwater.engine.resharding import first_shards
 from headwater.engine.stream_checks import (
     add_tags,
     require_on_demand_stream_limit,
-    require_shard_limit,
 )
 from headwater.engine.stream_lifecycle import begin
 from headwater.model.arn import StreamName
@@ -43,7 +42,7 @@ async def create_stream(engine: Engine, caller: Caller, request: requests.Create
             "with the ON_DEMAND capacity mode."
         )
     shard_count = _shard_count(engine, caller, mode, request)
-    _check_limits(engine, caller, streams, mode, shard_count)
+    _check_limits(engine, caller, streams, mode)
     tags = add_tags({}, request.Tags or {}, f"stream {label}")
     now_ms, first_s = engine.now_ms(), engine.past_streams.first_s(name)
     created_ms = max(now_ms, first_s * 1000)
@@ -62,7 +61,10 @@ async def create_stream(engine: Engine, caller: Caller, request: requests.Create
         distribution=request.RecordDistributionStrategy or "USER_PARTITION_KEY",
     )
     due_ms = now_ms + engine.settings.transition_ms
-    await engine.create(begin(stream, "CREATING", Activate(), due_ms))
+    with engine.shard_budget.claim(caller) as claim:
+        if mode == "PROVISIONED":
+            claim.take(streams, shard_count)
+        await engine.create(begin(stream, "CREATING", Activate(), due_ms))
 
 
 def _shard_count(engine: Engine, caller: Caller, mode: str, request: requests.CreateStreamInput) -> int:
@@ -78,13 +80,11 @@ def _shard_count(engine: Engine, caller: Caller, mode: str, request: requests.Cr
     return int(request.ShardCount or DEFAULT_SHARDS)
 
 
-def _check_limits(engine: Engine, caller: Caller, streams: list[Stream], mode: str, shard_count: int) -> None:
+def _check_limits(engine: Engine, caller: Caller, streams: list[Stream], mode: str) -> None:
     if sum(stream.status == "CREATING" for stream in streams) >= CREATING_STREAMS_MAX:
         raise LimitExceededException(
             f"Account {caller.account_id} has {CREATING_STREAMS_MAX} streams in state CREATING, "
             "which is the most that can be created simultaneously."
         )
-    if mode == "PROVISIONED":
-        require_shard_limit(streams, caller, shard_count, engine.settings.shard_limit)
-    else:
+    if mode == "ON_DEMAND":
         require_on_demand_stream_limit(streams, caller, engine.settings.on_demand_stream_limit)

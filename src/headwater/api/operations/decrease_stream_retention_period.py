@@ -31,4 +31,4 @@ async def decrease_stream_retention_period(
             )
         return msgspec.structs.replace(stream, retention_hours=hours)
 
-    await engine.replace(stream_named(caller, request), change)
+    await engine.replace(stream_named(engine, caller, request), change)

@@ -17,7 +17,7 @@ async def delete_resource_policy(
     def delete(present: str | None) -> None:
         if present is None:
             raise ResourceNotFoundException(
-                f"No resource policy found for resource ARN {request.ResourceARN}"
+                f"No resource policy found for resource ARN {request.ResourceARN}."
             )
 
     await revise_policy(engine, caller, request.ResourceARN, delete)

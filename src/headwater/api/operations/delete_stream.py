@@ -13,11 +13,12 @@ from headwater.model.stream import Delete, Stream
 
 
 async def delete_stream(engine: Engine, caller: Caller, request: requests.DeleteStreamInput) -> None:
-    """A stream with consumers goes only with `EnforceConsumerDeletion`."""
+    """A stream may still be CREATING; one with consumers goes only with `EnforceConsumerDeletion`."""
     due_ms = engine.now_ms() + engine.settings.transition_ms
 
     def change(stream: Stream) -> Stream:
-        require_active(stream)
+        if stream.status != "CREATING":
+            require_active(stream)
         if stream.consumers and not request.EnforceConsumerDeletion:
             raise ResourceInUseException(
                 f"DeleteStream can't delete {stream.arn} because there are consumers associated with this "
@@ -26,4 +27,4 @@ async def delete_stream(engine: Engine, caller: Caller, request: requests.Delete
             )
         return begin(stream, "DELETING", Delete(), due_ms)
 
-    await engine.replace(stream_named(caller, request), change)
+    await engine.replace(stream_named(engine, caller, request), change)

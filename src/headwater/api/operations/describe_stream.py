@@ -16,7 +16,7 @@ async def describe_stream(
     engine: Engine, caller: Caller, request: requests.DescribeStreamInput
 ) -> answers.DescribeStreamOutput:
     """`HasMoreShards` tells whether shards follow the last one of the page."""
-    stream = await engine.stream(stream_named(caller, request))
+    stream = await engine.stream(stream_named(engine, caller, request))
     shards = listed_shards(stream)
     if request.ExclusiveStartShardId is not None:
         shards = after_shard_id(shards, request.ExclusiveStartShardId)

@@ -19,7 +19,7 @@ async def describe_stream_summary(
     engine: Engine, caller: Caller, request: requests.DescribeStreamSummaryInput
 ) -> answers.DescribeStreamSummaryOutput:
     """Counts open shards and consumers; on-demand streams tell their record distribution, too."""
-    stream = await engine.stream(stream_named(caller, request))
+    stream = await engine.stream(stream_named(engine, caller, request))
     described = cast("answers.StreamDescriptionSummary", describe_stream_head(stream))
     described["OpenShardCount"] = sum(shard.is_open for shard in listed_shards(stream))
     described["ConsumerCount"] = len(stream.consumers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headwater.api import answers, requests
-from headwater.api.stream_reference import resource_of_arn
+from headwater.api.attached_policy import policy_holder
 from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
 
@@ -14,6 +14,6 @@ async def get_resource_policy(
     engine: Engine, caller: Caller, request: requests.GetResourcePolicyInput
 ) -> answers.GetResourcePolicyOutput:
     """The resource is named by its ARN."""
-    stream, consumer = await resource_of_arn(engine, caller, request.ResourceARN)
+    stream, consumer = await policy_holder(engine, caller, request.ResourceARN)
     policy = stream.policy if consumer is None else consumer.policy
     return {"Policy": policy or _NO_POLICY}

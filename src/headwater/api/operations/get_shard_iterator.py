@@ -18,7 +18,7 @@ async def get_shard_iterator(
     engine: Engine, caller: Caller, request: requests.GetShardIteratorInput
 ) -> answers.GetShardIteratorOutput:
     """A closed shard has iterators, too: they lead to its end and its children."""
-    name = stream_named(caller, request)
+    name = stream_named(engine, caller, request)
     index = shard_index(name, request.ShardId)
     try:
         held = await engine.serving(name)

@@ -19,7 +19,7 @@ async def increase_stream_retention_period(
     engine: Engine, caller: Caller, request: requests.IncreaseStreamRetentionPeriodInput
 ) -> None:
     """8760 hours at most, and not less than now; the present value changes nothing and succeeds."""
-    name = stream_named(caller, request)
+    name = stream_named(engine, caller, request)
     hours = request.RetentionPeriodHours
 
     def change(stream: Stream) -> Stream:

@@ -35,7 +35,9 @@ async def list_shards(
 ) -> answers.ListShardsOutput:
     """`NextToken` stands for the stream and its filter, so neither may be given beside it."""
     token = request.NextToken
-    listing = _first_page(caller, request) if token is None else _next_page(engine, caller, request, token)
+    listing = (
+        _first_page(engine, caller, request) if token is None else _next_page(engine, caller, request, token)
+    )
     stream = await engine.stream(listing.stream)
     if listing.created_ms is not None and listing.created_ms // 1000 != stream.created_ms // 1000:
         raise not_found(listing.stream)
@@ -48,7 +50,7 @@ async def list_shards(
     return answer
 
 
-def _first_page(caller: Caller, request: requests.ListShardsInput) -> _Listing:
+def _first_page(engine: Engine, caller: Caller, request: requests.ListShardsInput) -> _Listing:
     if request.StreamName is None and request.StreamARN is None:
         raise InvalidArgumentException("Either NextToken or StreamName should be provided.")
     chosen = None
@@ -56,7 +58,10 @@ def _first_page(caller: Caller, request: requests.ListShardsInput) -> _Listing:
         given = request.ShardFilter
         chosen = ShardFilter(given.Type, given.ShardId, given.Timestamp)
     return _Listing(
-        stream_named(caller, request), request.StreamCreationTimestamp, chosen, request.ExclusiveStartShardId
+        stream_named(engine, caller, request),
+        request.StreamCreationTimestamp,
+        chosen,
+        request.ExclusiveStartShardId,
     )
 
 

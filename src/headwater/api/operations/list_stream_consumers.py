@@ -18,7 +18,7 @@ async def list_stream_consumers(
     engine: Engine, caller: Caller, request: requests.ListStreamConsumersInput
 ) -> answers.ListStreamConsumersOutput:
     """`NextToken` goes on where the page before ended, for the stream of that page."""
-    stream = await engine.stream(stream_of_arn(caller, request.StreamARN))
+    stream = await engine.stream(stream_of_arn(engine, caller, request.StreamARN))
     created_ms = request.StreamCreationTimestamp
     if created_ms is not None and created_ms // 1000 != stream.created_ms // 1000:
         raise not_found(stream.full_name)

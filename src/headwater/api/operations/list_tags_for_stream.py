@@ -13,7 +13,7 @@ async def list_tags_for_stream(
     engine: Engine, caller: Caller, request: requests.ListTagsForStreamInput
 ) -> answers.ListTagsForStreamOutput:
     """`HasMoreTags` tells whether tags follow the last one of the page."""
-    stream = await engine.stream(stream_named(caller, request))
+    stream = await engine.stream(stream_named(engine, caller, request))
     after = request.ExclusiveStartTagKey or ""
     keys = sorted(key for key in stream.tags if key > after)
     page = keys[: request.Limit or TAGS_MAX]

@@ -19,7 +19,7 @@ async def put_record(
     engine: Engine, caller: Caller, request: requests.PutRecordInput
 ) -> answers.PutRecordOutput:
     """Answers once the record is as safe as the store promises."""
-    name = stream_named(caller, request)
+    name = stream_named(engine, caller, request)
     record: NewRecord = (request.Data, request.PartitionKey, request.ExplicitHashKey)
     if request.PartitionKey is None:
         require_partition_keys(engine, name, ["partitionKey"])

@@ -19,7 +19,7 @@ async def put_records(
     engine: Engine, caller: Caller, request: requests.PutRecordsInput
 ) -> answers.PutRecordsOutput:
     """Answers once the records are as safe as the store promises; placements are in the request's order."""
-    name = stream_named(caller, request)
+    name = stream_named(engine, caller, request)
     records: list[NewRecord] = [
         (entry.Data, entry.PartitionKey, entry.ExplicitHashKey) for entry in request.Records
     ]

@@ -36,5 +36,5 @@ async def register_stream_consumer(
         advantage = committed and stream.mode == "ON_DEMAND"
         return register(stream, tagged, CONSUMERS_ADVANTAGE_MAX if advantage else CONSUMERS_MAX)
 
-    stream = await engine.replace(stream_of_arn(caller, request.StreamARN), change)
+    stream = await engine.replace(stream_of_arn(engine, caller, request.StreamARN), change)
     return {"Consumer": describe_consumer(stream, find_by_name(stream, name))}

@@ -22,4 +22,4 @@ async def remove_tags_from_stream(
         tags = remove_tags(stream.tags, request.TagKeys, f"stream {stream.label}")
         return msgspec.structs.replace(stream, tags=tags)
 
-    await engine.replace(stream_named(caller, request), change)
+    await engine.replace(stream_named(engine, caller, request), change)

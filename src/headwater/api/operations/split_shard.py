@@ -10,7 +10,6 @@ from headwater.engine.stream_checks import (
     require_active,
     require_open,
     require_provisioned,
-    require_shard_limit,
     shard_index,
 )
 from headwater.engine.stream_lifecycle import begin
@@ -22,22 +21,23 @@ from headwater.model.stream import Split, Stream
 
 async def split_shard(engine: Engine, caller: Caller, request: requests.SplitShardInput) -> None:
     """The stream is UPDATING until the split is done; meanwhile the parent takes records."""
-    name = stream_named(caller, request)
+    name = stream_named(engine, caller, request)
     parent_index = shard_index(name, request.ShardToSplit)
     hash_key = int(request.NewStartingHashKey)
-    streams = await engine.streams_of(caller)
+    await engine.streams_of(caller)  # what is due is done, and so no longer counts twice
     due_ms = engine.now_ms() + engine.settings.transition_ms
 
     def change(stream: Stream) -> Stream:
         require_active(stream)
         require_provisioned(stream, "SplitShard")
         shard = known_shard(stream, parent_index)
-        require_shard_limit(streams, caller, 1, engine.settings.shard_limit)
+        claim.take(engine.streams_held(caller), 1)
         require_open(stream, shard)
         _check_hash_key(stream, shard, hash_key)
         return begin(stream, "UPDATING", Split(shard.index, str(hash_key)), due_ms)
 
-    await engine.replace(name, change)
+    with engine.shard_budget.claim(caller) as claim:
+        await engine.replace(name, change)
 
 
 def _check_hash_key(stream: Stream, shard: Shard, hash_key: int) -> None:

@@ -12,7 +12,7 @@ from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.active_subscription import SubscriptionKey
 from headwater.engine.consumers import require_active_consumer
 from headwater.engine.engine import Engine
-from headwater.engine.fan_out import FanOutEvent, subscribe
+from headwater.engine.fan_out import FanOutEvent, require_free, subscribe
 from headwater.engine.iterator_types import Start, position_of
 from headwater.engine.stream_checks import known_shard, shard_index
 from headwater.model.caller import Caller
@@ -32,9 +32,9 @@ async def subscribe_to_shard(
         engine, stream, shard, Start(start.Type, start.SequenceNumber, start.Timestamp)
     )
     key = SubscriptionKey(stream.full_name, stream.created_ms, consumer.name, consumer.created_s, shard.index)
-    subscription = subscribe(engine, key, position)
+    require_free(engine, key)
     stop_dry_run(request)
-    return StreamedAnswer("SubscribeToShardEvent", subscription, _described)
+    return StreamedAnswer("SubscribeToShardEvent", subscribe(engine, key, position), _described)
 
 
 def _described(event: FanOutEvent) -> Mapping[str, object]:

@@ -24,4 +24,4 @@ async def update_max_record_size(
         resized = msgspec.structs.replace(stream, max_record_size_kib=request.MaxRecordSizeInKiB)
         return begin(resized, "UPDATING", Activate(), due_ms)
 
-    await engine.replace(stream_of_arn(caller, request.StreamARN), change)
+    await engine.replace(stream_of_arn(engine, caller, request.StreamARN), change)

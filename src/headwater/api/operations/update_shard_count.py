@@ -11,7 +11,6 @@ from headwater.engine.limits.limits import SHARD_COUNT_UPDATES_PER_DAY, SHARDS_P
 from headwater.engine.stream_checks import (
     require_active,
     require_provisioned,
-    require_shard_limit,
 )
 from headwater.engine.stream_lifecycle import begin
 from headwater.model.caller import Caller
@@ -24,7 +23,7 @@ async def update_shard_count(
 ) -> answers.UpdateShardCountOutput:
     """At most double, at least half (rounded up), ten times in 24 hours, 10,000 shards a stream."""
     target = request.TargetShardCount
-    streams = await engine.streams_of(caller)
+    await engine.streams_of(caller)  # what is due is done, and so no longer counts twice
     now_ms = engine.now_ms()
     current = 0
 
@@ -35,11 +34,12 @@ async def update_shard_count(
         current = len(stream.open_shards)
         updates_ms = recent(stream.shard_count_updates_ms, now_ms)
         _check_target(stream, current, target, len(updates_ms))
-        require_shard_limit(streams, caller, max(0, target - current), engine.settings.shard_limit)
+        claim.take(engine.streams_held(caller), max(0, target - current))
         counted = msgspec.structs.replace(stream, shard_count_updates_ms=(*updates_ms, now_ms))
         return begin(counted, "UPDATING", Scale(target), now_ms + engine.settings.transition_ms)
 
-    stream = await engine.replace(stream_named(caller, request), change)
+    with engine.shard_budget.claim(caller) as claim:
+        stream = await engine.replace(stream_named(engine, caller, request), change)
     return {
         "StreamName": stream.name,
         "CurrentShardCount": current,

@@ -13,7 +13,6 @@ from headwater.engine.limits.on_demand_scaling import shards_for
 from headwater.engine.stream_checks import (
     require_active,
     require_on_demand_stream_limit,
-    require_shard_limit,
 )
 from headwater.engine.stream_lifecycle import begin
 from headwater.model.caller import Caller
@@ -34,7 +33,7 @@ async def update_stream_mode(engine: Engine, caller: Caller, request: requests.U
                 "WarmThroughputMiBps is only valid when the stream mode is being updated to ON_DEMAND."
             )
         check_warm_throughput(engine, caller, warm_mibps)
-    streams = await engine.streams_of(caller)
+    await engine.streams_of(caller)  # what is due is done
     now_ms = engine.now_ms()
 
     def change(stream: Stream) -> Stream:
@@ -47,8 +46,9 @@ async def update_stream_mode(engine: Engine, caller: Caller, request: requests.U
                 f"The capacity mode of stream {stream.label} has been switched {len(changes_ms)} times "
                 "in the last 24 hours, which is the limit."
             )
+        streams = engine.streams_held(caller)
         if mode == "PROVISIONED":
-            require_shard_limit(streams, caller, len(stream.open_shards), engine.settings.shard_limit)
+            claim.take(streams, len(stream.open_shards))
         elif stream.mode == "PROVISIONED":
             require_on_demand_stream_limit(streams, caller, engine.settings.on_demand_stream_limit)
         switched = msgspec.structs.replace(
@@ -62,4 +62,5 @@ async def update_stream_mode(engine: Engine, caller: Caller, request: requests.U
         step: Step = Scale(needed) if needed > len(stream.open_shards) else Activate()
         return begin(switched, "UPDATING", step, now_ms + engine.settings.transition_ms)
 
-    await engine.replace(stream_of_arn(caller, request.StreamARN), change)
+    with engine.shard_budget.claim(caller) as claim:
+        await engine.replace(stream_of_arn(engine, caller, request.StreamARN), change)

@@ -22,4 +22,4 @@ async def update_stream_record_distribution_strategy(
         require_on_demand(stream, "The record distribution strategy")
         return msgspec.structs.replace(stream, distribution=request.RecordDistributionStrategy)
 
-    await engine.replace(stream_of_arn(caller, request.StreamARN), change)
+    await engine.replace(stream_of_arn(engine, caller, request.StreamARN), change)

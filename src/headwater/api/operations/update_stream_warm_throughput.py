@@ -30,7 +30,7 @@ async def update_stream_warm_throughput(
         warmed = msgspec.structs.replace(stream, warm_throughput_mibps=target_mibps)
         return begin(warmed, "UPDATING", Scale(shards_for(target_mibps)), due_ms)
 
-    stream = await engine.replace(stream_named(caller, request), change)
+    stream = await engine.replace(stream_named(engine, caller, request), change)
     return {
         "StreamARN": stream.arn,
         "StreamName": stream.name,

@@ -3,7 +3,8 @@
 Rules:
 - for one member the order is: missing, pattern, least, greatest, enum, then what is inside;
 - paths start in lower case, items count from 1;
-- values are printed as Java prints them.
+- values are printed as Java prints them, the first 4,096 characters of each; only lists of
+  structures, which print no contents, may be longer, up to their greatest length and one.
 
 The texts were recorded from AWS. Takes members whose types have been checked; rules across
 members are not its business.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -21,6 +22,8 @@ from typing import Any
 from headwater.api.validation import request_types
 from headwater.api.validation.api_model import Shape
 from headwater.api.validation.service_shapes import ServiceShapes
+from headwater.api.validation.type_checks import VALUE_SHOWN_MAX
+from headwater.model.shortened import shortened
 from headwater.wire.json_format import utf16_length
 
 REPORTED_FAILURES = 10
@@ -104,11 +107,17 @@ def _measured(shape: Shape, value: Any) -> tuple[float, str, str]:
         case "integer" | "long" | "double":
             return value, LEAST_VALUE, GREATEST_VALUE
         case "string":
-            return utf16_length(value), LEAST_LENGTH, GREATEST_LENGTH
+            return _text_length(shape, value), LEAST_LENGTH, GREATEST_LENGTH
         case "list" | "map" | "blob":
             return len(value), LEAST_LENGTH, GREATEST_LENGTH
         case _:
             return 0, "", ""
+
+
+def _text_length(shape: Shape, text: str) -> int:
+    """The length in UTF-16 units, or in characters when these are too many already."""
+    characters = len(text)
+    return characters if shape.max is not None and characters > shape.max else utf16_length(text)
 
 
 def _broken_by_contents(service: ServiceShapes, shape: Shape, value: Any) -> Iterator[str]:
@@ -146,7 +155,7 @@ def _matches(shape: Shape, text: str) -> bool:
     pattern = shape.pattern or ""
     if ".*" in pattern and len(text) > BACKTRACKING_LIMIT:
         return False
-    return _compiled(pattern).search(text) is not None
+    return _compiled(pattern).match(text) is not None
 
 
 @cache
@@ -160,16 +169,38 @@ def _printed_pattern(pattern: str) -> str:
 
 
 def _printed(service: ServiceShapes, shape_name: str, value: Any) -> str:
-    """The value as Java prints it."""
+    """The value as Java prints it, shortened."""
     shape = service.shapes()[shape_name]
     match shape.type:
-        case "list":
+        case "list" if service.shapes()[shape.member].type == "structure":
             return f"[{', '.join(_printed(service, shape.member, item) for item in value)}]"
+        case "list":
+            return f"[{_joined(_printed(service, shape.member, item) for item in value)}]"
         case "map":
-            return f"{{{', '.join(f'{key}={item}' for key, item in value.items())}}}"
+            return f"{{{_joined(f'{key}={item}' for key, item in value.items())}}}"
         case "structure":
-            return f"{service.java_package}.{shape_name}@{zlib.crc32(repr(value).encode()):08x}"
+            return f"{service.java_package}.{shape_name}@{_hash(value):08x}"
         case "blob":
             return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
         case _:
-            return str(value)
+            return shortened(str(value), VALUE_SHOWN_MAX)
+
+
+def _joined(items: Iterable[str]) -> str:
+    """The items with commas between them, as many as may be shown."""
+    shown: list[str] = []
+    left = VALUE_SHOWN_MAX
+    for item in items:
+        if left < 0:
+            return ", ".join((*shown, "…"))
+        shown.append(shortened(item, VALUE_SHOWN_MAX))
+        left -= len(shown[-1])
+    return ", ".join(shown)
+
+
+def _hash(members: Mapping[str, Any]) -> int:
+    """Something in place of Java's hash code, which costs little however large the members are."""
+    known = sorted(
+        (name, len(value) if isinstance(value, str | bytes) else 0) for name, value in members.items()
+    )
+    return zlib.crc32(repr(known).encode())

@@ -3,6 +3,7 @@
 Rules:
 - a usual request is read by `request_types`; what that leaves is read again
   from the start, here: parsed, its types checked, then its constraints;
+- of a request with very many values only what shows that it is wrong is read (`long_requests`);
 - types first: the first wrong one ends it with a `SerializationException`;
 - all broken constraints of a request are in one `ValidationException`, at most ten,
   in the order in which AWS looks at members (`constraint_failures`);
@@ -17,6 +18,7 @@ from typing import Any
 from headwater.api.validation import request_types
 from headwater.api.validation.api_model import api_model
 from headwater.api.validation.constraint_failures import validation_text
+from headwater.api.validation.long_requests import beginning_of
 from headwater.api.validation.member_order import enum_in_order, members_in_order
 from headwater.api.validation.needed_members import needed_members
 from headwater.api.validation.service_shapes import ServiceShapes
@@ -40,7 +42,11 @@ def accept(operation_name: str, body: bytes) -> Any:
     `operation_name` must be one of the model's.
     """
     request = request_types.read(operation_name, body)
-    return explained(operation_name, json_format.decode(body)) if request is None else request
+    if request is not None:
+        return request
+    if json_format.has_many_values(body):
+        return explained(operation_name, beginning_of(api_model().input_shape_name(operation_name), body))
+    return explained(operation_name, json_format.decode(body))
 
 
 def accept_document(operation_name: str, document: dict[str, Any]) -> Any:

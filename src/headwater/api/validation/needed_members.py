@@ -4,7 +4,6 @@ A stream is named by `StreamName` or `StreamARN`: without both, AWS reports the
 name as missing, together with whatever else is wrong. A partition key is needed
 unless the stream distributes its records itself, which only the operation knows:
 so a missing key alone passes, but it is reported where a request is refused anyway.
-So is the shard count of a new stream whose capacity mode is not given.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ _NAMES_ITS_STREAM_OTHERWISE = {"ListShardsInput"}
 """A `NextToken` stands for the stream, too; the operation has its own text for that."""
 
 REPORTED_WITH_OTHERS = {
-    "CreateStreamInput": "ShardCount",
     "PutRecordInput": "PartitionKey",
     "PutRecordsRequestEntry": "PartitionKey",
 }
@@ -41,6 +39,6 @@ def needed_members(shape_name: str, present: Container[str], *, refused: bool) -
     needed = set()
     if names_a_stream(shape_name) and "StreamARN" not in present:
         needed.add("StreamName")
-    if refused and shape_name in REPORTED_WITH_OTHERS and "StreamModeDetails" not in present:
+    if refused and shape_name in REPORTED_WITH_OTHERS:
         needed.add(REPORTED_WITH_OTHERS[shape_name])
     return needed

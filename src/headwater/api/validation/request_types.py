@@ -29,13 +29,17 @@ import msgspec
 
 from headwater.api.validation.api_model import Shape, api_model
 from headwater.api.validation.needed_members import names_a_stream
-from headwater.wire.json_format import UNREADABLE, decode_time_ms
+from headwater.wire.json_format import UNREADABLE, decode_time_ms, has_many_values
 
 WHOLE_NUMBERS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 """The least and the greatest value of each type; a number beyond is taken for the nearer of the two."""
 
 _UNUSUAL_TEXT = re.compile(rb"[\xf0-\xff]|\\u[dD][89a-bA-B]|\\u00[0-7]")
 _LOOSE_PADDING = re.compile(rb'=(?:(?<=[^AEIMQUYcgkosw048=]=)|=(?<=[^AQgw]==))"')
+_SMALL_BYTES = 64 * 1024
+"""The objects of a body of this size are few enough, however small they are."""
+_PADS_MAX = 4_096
+"""Pads of base64 in a large body; each record has two at most."""
 _LARGE_BYTES = 128 * 1024
 """A body of more bytes has large records, and so few pads that looking for each is the faster way."""
 _CATEGORIES = {
@@ -55,6 +59,8 @@ def read(operation_name: str, body: bytes) -> Any | None:
     if _is_unusual(body):
         return None
     reader = _reader(operation_name)
+    if reader.has_small_items and len(body) > _SMALL_BYTES and has_many_values(body):
+        return None
     try:
         request = reader.decoder.decode(body)
     except UNREADABLE:
@@ -81,6 +87,8 @@ class _Reader(NamedTuple):
     decoder: msgspec.json.Decoder[Any]
     settle: Settle | None
     must_name_stream: bool
+    has_small_items: bool
+    """Whether a value may be a few bytes of the body, and so many times as large in memory."""
 
     def settled(self, request: Any) -> Any | None:
         if self.must_name_stream and request.StreamName is None and request.StreamARN is None:
@@ -117,11 +125,13 @@ def _is_unusual(body: bytes) -> bool:
         return _LOOSE_PADDING.search(body) is not None
     # A pattern looks at every byte; finding one byte is done by the machine's own instructions.
     at = body.find(b"=")
-    while at >= 0:
+    for _ in range(_PADS_MAX):
+        if at < 0:
+            return False
         if _LOOSE_PADDING.match(body, at):
             return True
         at = body.find(b"=", at + 1)
-    return False
+    return True  # so many pads are unusual themselves
 
 
 def build(shape_name: str, value: Any) -> Any:
@@ -201,7 +211,25 @@ def full_match(pattern: str) -> str:
 def _reader(operation_name: str) -> _Reader:
     shape_name = api_model().input_shape_name(operation_name)
     kind = request_type(shape_name)
-    return _Reader(kind, msgspec.json.Decoder(kind), _settler(shape_name), names_a_stream(shape_name))
+    return _Reader(
+        kind,
+        msgspec.json.Decoder(kind),
+        _settler(shape_name),
+        names_a_stream(shape_name),
+        _has_small_items(shape_name),
+    )
+
+
+def _has_small_items(shape_name: str) -> bool:
+    """Whether there is a map, or a list of anything but structures, in the shape."""
+    shape = api_model().shapes[shape_name]
+    match shape.type:
+        case "map":
+            return True
+        case "list":
+            return api_model().shapes[shape.member].type != "structure" or _has_small_items(shape.member)
+        case _:
+            return any(map(_has_small_items, shape.members.values()))
 
 
 @cache

@@ -4,6 +4,7 @@ Rules:
 - the first value of a wrong type ends it, as a `SerializationException`;
 - nulls and unknown members count as absent; a null in a list or as a map's value
   is no item of it;
+- of a list or map that is too long only the first items are looked at, one too many;
 - AWS is lenient here and there, and so are we: a whole number cuts a fraction off
   and stays at its type's bounds, a boolean may be spelled in a few words.
 
@@ -15,6 +16,7 @@ of `constraints`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from headwater.api.validation.api_model import Shape
@@ -22,8 +24,11 @@ from headwater.api.validation.request_types import WHOLE_NUMBERS
 from headwater.api.validation.service_shapes import ServiceShapes
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
+from headwater.model.shortened import shortened
 from headwater.wire.json_format import NotBase64, decode_blob, decode_time_ms
 
+VALUE_SHOWN_MAX = 4_096
+"""Characters of a value that a text shows; none of the model's texts that AWS was seen to print is longer."""
 LIST_NOT_EXPECTED = "Start of list found where not expected"
 STRUCTURE_NOT_EXPECTED = "Start of structure or map found where not expected."
 TRUE_WORDS = frozenset({"true", "1", "yes"})
@@ -62,7 +67,8 @@ def _list(service: ServiceShapes, shape: Shape, value: Any) -> list[Any]:
         raise SerializationException(STRUCTURE_NOT_EXPECTED)
     if not isinstance(value, list):
         raise SerializationException("Expected list or null")
-    return [typed(service, shape.member, item) for item in value if item is not None]
+    items = (item for item in value if item is not None)
+    return [typed(service, shape.member, item) for item in islice(items, _enough(shape))]
 
 
 def _map(service: ServiceShapes, shape: Shape, value: Any) -> dict[Any, Any]:
@@ -70,11 +76,16 @@ def _map(service: ServiceShapes, shape: Shape, value: Any) -> dict[Any, Any]:
         raise SerializationException(LIST_NOT_EXPECTED)
     if not isinstance(value, dict):
         raise SerializationException("Expected map or null")
+    entries = ((key, item) for key, item in value.items() if item is not None)
     return {
         typed(service, shape.key, key): typed(service, shape.value, item)
-        for key, item in value.items()
-        if item is not None
+        for key, item in islice(entries, _enough(shape))
     }
+
+
+def _enough(shape: Shape) -> int | None:
+    """How many items show that there are too many: what comes after them is not looked at."""
+    return None if shape.max is None else shape.max + 1
 
 
 def _refuse_containers(value: Any) -> None:
@@ -99,7 +110,9 @@ def _boolean(value: Any) -> bool:
         return True
     if value.lower() in FALSE_WORDS:
         return False
-    raise SerializationException(f"'{value.upper()}' can not be converted to an Boolean")
+    raise SerializationException(
+        f"'{shortened(value, VALUE_SHOWN_MAX).upper()}' can not be converted to an Boolean"
+    )
 
 
 def _integer(value: Any) -> int:
@@ -139,7 +152,9 @@ def _blob(value: Any) -> bytes:
     try:
         return decode_blob(value)
     except NotBase64 as reason:
-        raise SerializationException(f"'{value}' can not be converted to a Blob: {reason}") from None
+        raise SerializationException(
+            f"'{shortened(value, VALUE_SHOWN_MAX)}' can not be converted to a Blob: {reason}"
+        ) from None
 
 
 def _not_convertible(value: Any, printed: str) -> SerializationException:

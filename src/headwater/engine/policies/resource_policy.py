@@ -3,20 +3,27 @@
 Checked: JSON, the version, the statements with their effect, principals, actions
 and resources. An action must be one that a policy can share for the kind of
 resource, a resource must be the one that the policy is attached to.
+
+The texts for a missing field, unreadable JSON, another resource and unknown actions were
+recorded from AWS; the others have the same form.
 """
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import Any, NoReturn
 
 import msgspec
 
 from headwater.engine.limits.limits import POLICY_BYTES_MAX
+from headwater.engine.policies.places import statement_places
 from headwater.model.errors import InvalidArgumentException, LimitExceededException
 
 _VERSIONS = ("2012-10-17", "2008-10-17")
 _EFFECTS = ("Allow", "Deny")
+_NEEDED = ("Effect", "Principal", "Action")
+_ACTIONS_NAMED_MAX = 10
 _PRINCIPAL_KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
 _STATEMENT_MEMBERS = {
     *("Sid", "Effect", "Condition"),
@@ -52,19 +59,19 @@ def check_policy(text: str, resource_arn: str) -> None:
     """
     if len(text.encode()) > POLICY_BYTES_MAX:
         raise LimitExceededException(f"The policy must not be longer than {POLICY_BYTES_MAX} bytes.")
-    try:
-        policy = msgspec.json.decode(text.encode())
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        _refuse("it is not valid JSON")
-    if not isinstance(policy, dict):
-        _refuse("it is not a JSON object")
-    if policy.get("Version", _VERSIONS[0]) not in _VERSIONS:
-        _refuse(f"its Version is not one of {', '.join(_VERSIONS)}")
-    statements = _listed(policy.get("Statement"))
-    if not statements:
-        _refuse("it has no Statement")
-    for statement in statements:
-        _check_statement(statement, resource_arn)
+    policy = _read(text)
+    for member in ("Version", "Statement"):
+        if not policy.get(member):
+            _refuse(f"Missing required field {member}")
+    if policy["Version"] not in _VERSIONS:
+        _refuse(f"Version must be one of {', '.join(_VERSIONS)}")
+    statements = _listed(policy["Statement"])
+    for at, statement in enumerate(statements):
+        wrong = _wrong_in(statement, resource_arn)
+        if wrong is not None:
+            place = statement_places(text)[at]
+            _refuse(f"Resource policy contains invalid statement at {place}: {wrong}")
+    _check_actions(statements, resource_arn)
 
 
 def shared_actions(resource_arn: str) -> tuple[str, ...]:
@@ -72,39 +79,65 @@ def shared_actions(resource_arn: str) -> tuple[str, ...]:
     return CONSUMER_ACTIONS if "/consumer/" in resource_arn else STREAM_ACTIONS
 
 
-def _check_statement(statement: object, resource_arn: str) -> None:
+def _read(text: str) -> dict[str, Any]:
+    try:
+        policy = msgspec.json.decode(text.encode())
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        policy = None
+    if not isinstance(policy, dict):
+        _refuse("This policy contains invalid Json")
+    return policy
+
+
+def _wrong_in(statement: object, resource_arn: str) -> str | None:
+    """What is wrong in a statement, except for the names of its actions."""
     if not isinstance(statement, dict):
-        _refuse("a Statement is not a JSON object")
-    unknown = sorted(statement.keys() - _STATEMENT_MEMBERS)
-    if unknown:
-        _refuse(f"a Statement has the unknown member {unknown[0]}")
+        return "The statement is not a JSON object."
+    missing = [name for name in _NEEDED if not statement.get(name) and not statement.get(f"Not{name}")]
+    if missing:
+        return f"Missing required field {missing[0]}"
+    if statement.keys() - _STATEMENT_MEMBERS:
+        return f"The field {min(statement.keys() - _STATEMENT_MEMBERS)} is unknown."
     if statement.get("Effect") not in _EFFECTS:
-        _refuse("a Statement's Effect is neither Allow nor Deny")
-    _check_principal(statement.get("Principal", statement.get("NotPrincipal")))
-    _check_actions(_listed(statement.get("Action", statement.get("NotAction"))), resource_arn)
-    for resource in _listed(statement.get("Resource", statement.get("NotResource", resource_arn))):
-        if not isinstance(resource, str) or not fnmatchcase(resource_arn, resource):
-            _refuse(f"a Statement's Resource is not {resource_arn}")
+        return "The Effect is neither Allow nor Deny."
+    if not _is_principal(statement.get("Principal", statement.get("NotPrincipal"))):
+        return "The Principal is not valid."
+    is_about = _is_about(statement, resource_arn)
+    return None if is_about else "The resource policy's resource must be the same as the resource ARN."
 
 
-def _check_principal(principal: object) -> None:
+def _is_about(statement: dict[str, Any], resource_arn: str) -> bool:
+    resources = _listed(statement.get("Resource", statement.get("NotResource", resource_arn)))
+    return all(isinstance(resource, str) and fnmatchcase(resource_arn, resource) for resource in resources)
+
+
+def _is_principal(principal: object) -> bool:
     if principal == "*":
-        return
-    if not isinstance(principal, dict) or not principal or not principal.keys() <= set(_PRINCIPAL_KINDS):
-        _refuse("a Statement has no valid Principal")
-    for named in principal.values():
-        if not _listed(named) or not all(isinstance(name, str) and name for name in _listed(named)):
-            _refuse("a Statement has no valid Principal")
+        return True
+    if not isinstance(principal, dict) or not principal.keys() <= set(_PRINCIPAL_KINDS):
+        return False
+    return all(
+        _listed(named) and all(isinstance(name, str) and name for name in _listed(named))
+        for named in principal.values()
+    )
 
 
-def _check_actions(actions: list[Any], resource_arn: str) -> None:
-    shared = shared_actions(resource_arn)
-    if not actions:
-        _refuse("a Statement has no Action")
-    for action in actions:
-        wanted = action.lower() if isinstance(action, str) else ""
-        if not any(fnmatchcase(known.lower(), wanted) for known in shared):
-            _refuse(f"the Action {action} cannot be shared for {resource_arn}")
+def _check_actions(statements: list[dict[str, Any]], resource_arn: str) -> None:
+    """Name the actions that a policy of this resource cannot share, ten at most."""
+    shared = [known.lower() for known in shared_actions(resource_arn)]
+    named = (
+        action
+        for statement in statements
+        for action in _listed(statement.get("Action", statement.get("NotAction")))
+    )
+    unknown = dict.fromkeys(
+        str(action)
+        for action in named
+        if not any(fnmatchcase(known, str(action).lower()) for known in shared)
+    )
+    if unknown:
+        names = ", ".join(f'"{action}"' for action in islice(unknown, _ACTIONS_NAMED_MAX))
+        _refuse(f"The following action names are invalid: {names}")
 
 
 def _listed(value: object) -> list[Any]:
@@ -114,4 +147,4 @@ def _listed(value: object) -> list[Any]:
 
 
 def _refuse(why: str) -> NoReturn:
-    raise InvalidArgumentException(f"The resource policy is not valid: {why}.")
+    raise InvalidArgumentException(f"Policy validation error: {why}")

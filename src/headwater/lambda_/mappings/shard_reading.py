@@ -234,7 +234,7 @@ class FanOutReader:
                 self._wake.clear()
                 await self._wake.wait()
         finally:
-            self._subscription.stop()
+            self._subscription.release()
             self._subscription = None
 
     def event(self, event: FanOutEvent) -> None:
