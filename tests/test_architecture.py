@@ -40,6 +40,7 @@ EDGES = {"storage", "server", "neighbours", "client", "cli", "testing", "app", "
 """The layers that may touch sockets, files, threads and the environment."""
 
 EDGE_MODULES = {
+    "lambda_/checking.py",
     "lambda_/functions/asynchronous_invocations.py",
     "lambda_/functions/code_folder_watch.py",
     "lambda_/functions/code_source.py",
@@ -166,3 +167,28 @@ def test_every_operation_has_its_module_its_test_and_its_documentation_row(name:
 
 def test_the_operation_table_is_in_the_order_of_names() -> None:
     assert list(OPERATIONS) == sorted(OPERATIONS)
+
+
+BACK_END_FOLDER = SOURCE / "storage" / "lmdb"
+BACK_END_CHOICE = SOURCE / "storage" / "open_store.py"
+"""The one module that names the back end."""
+
+
+def names_in(path: Path) -> Iterator[str]:
+    """What a file imports, and every name and attribute that it uses or defines."""
+    yield from imported(path)
+    for node in ast.walk(ast.parse(path.read_text())):
+        for field in ("id", "attr", "name", "arg"):
+            if isinstance(word := getattr(node, field, None), str):
+                yield word
+
+
+def test_nothing_outside_its_folder_knows_the_back_end() -> None:
+    outside = [path for path in MODULES if BACK_END_FOLDER not in path.parents and path != BACK_END_CHOICE]
+    found = {
+        str(path.relative_to(SOURCE)): [n for n in names_in(path) if "lmdb" in n.lower()] for path in outside
+    }
+    assert {path: names for path, names in found.items() if names} == {}
+    assert {name for name in imported(BACK_END_CHOICE) if "lmdb" in name} == {
+        "headwater.storage.lmdb.back_end"
+    }

@@ -19,7 +19,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -68,12 +68,15 @@ from headwater.server.routes.faults import fault_routes
 from headwater.server.routes.limits import limit_routes
 from headwater.server.routes.metrics import metric_routes
 from headwater.server.wire_formats import WIRE_FORMATS
-from headwater.storage.interface import Post, StoreError, StoreUnreadable
-from headwater.storage.lmdb.backup_format import read_backup
-from headwater.storage.lmdb.data_file import DATA_FILE, FUNCTIONS_FOLDER
-from headwater.storage.lmdb.restore import restore
-from headwater.storage.lmdb.store import LmdbStore
-from headwater.storage.open_store import open_store
+from headwater.storage.interface import (
+    FUNCTIONS_FOLDER,
+    OpenedStore,
+    Post,
+    StoreError,
+    StoreUnavailable,
+    StoreUnreadable,
+)
+from headwater.storage.open_store import BACK_END, open_store, open_to_read
 
 uvloop: ModuleType | None
 try:
@@ -108,7 +111,7 @@ class Server:
             config.log_format,
             config.log_level,
         )
-        self._store: LmdbStore | None = None
+        self._opened: OpenedStore | None = None
         self._engine: Engine | None = None
         self._listener: Listener | None = None
         self._beside: Neighbourhood | None = None
@@ -203,10 +206,10 @@ class Server:
         # A synced store answers from its commit thread; the other one on this thread, where
         # waking the loop is not needed.
         post = loop.call_soon if config.data_dir is None else loop.call_soon_threadsafe
-        store = self._store = open_store(
+        opened = self._opened = open_store(
             config.data_dir,
             cast("Post", post),  # a `Post` whose result nobody looks at
-            note=partial(self._log.note, "error"),
+            log_error=partial(self._log.note, "error"),
             post_from_thread=cast("Post", loop.call_soon_threadsafe),
         )
         settings = Settings(
@@ -217,11 +220,11 @@ class Server:
             shard_limit=config.shard_limit,
             on_demand_stream_limit=config.on_demand_stream_limit,
         )
-        engine = Engine(store, self._test_clock or self._clock, settings, os.urandom, perf_counter)
+        engine = Engine(opened.store, self._test_clock or self._clock, settings, os.urandom, perf_counter)
         try:
             engine.open()
         except BaseException:
-            store.close()
+            opened.store.close()
             raise
         return engine
 
@@ -265,7 +268,7 @@ class Server:
     def _build_admin(
         self, engine: Engine, injection: FaultInjection, requests: RequestCounts, beside: Neighbourhood
     ) -> Admin:
-        begin_copy = self._store.begin_copy if self._store else None
+        begin_copy = self._opened.begin_copy if self._opened else None
         more = (
             limit_routes(engine),
             fault_routes(injection),
@@ -277,12 +280,12 @@ class Server:
         return Admin(engine, self._test_clock, more)
 
     def _build_beside(self, engine: Engine, credentials: Credentials) -> Neighbourhood:
-        assert self._store is not None, "there is an engine, so there is a store"
+        assert self._opened is not None, "there is an engine, so there is a store"
         return Neighbourhood(
             ServerContext(
                 self._config,
                 engine,
-                self._store.folder,
+                self._opened.folder,
                 credentials,
                 self._clock,
                 self._loop,
@@ -335,7 +338,7 @@ def check_data(data_dir: Path) -> list[str]:
 def _check_stored(data_dir: Path) -> list[str]:
     """What is wrong in the data file."""
     checking = lambda_checking()
-    store = _open_closed(data_dir)
+    store = open_to_read(data_dir).store
     try:
         metadata = store.metadata()
         unknown = [key for key in metadata if key.partition("/")[0] not in (*KINDS, *checking.KINDS)]
@@ -355,22 +358,25 @@ def _check_stored(data_dir: Path) -> list[str]:
 
 def functions_without_code(data_dir: Path) -> list[str]:
     """The functions in a data directory whose code is missing, in plain words. Raises `StoreError`."""
-    store = _open_closed(data_dir)
+    opened = open_to_read(data_dir)
     try:
-        return list(lambda_checking().without_code(store.metadata(), store.folder / FUNCTIONS_FOLDER))
+        folder = opened.folder / FUNCTIONS_FOLDER
+        return list(lambda_checking().without_code(opened.store.metadata(), folder))
     finally:
-        store.close()
+        opened.store.close()
 
 
 def copy_data(data_dir: Path) -> Iterator[bytes]:
     """The parts of a backup of a data directory that no server has open. Raises `StoreError`."""
-    store = _open_closed(data_dir)
+    opened = open_to_read(data_dir)
     try:
-        copy = store.begin_copy()
+        if opened.begin_copy is None:
+            raise StoreUnavailable(f"The store in {data_dir} cannot be copied.")
+        copy = opened.begin_copy()
         while part := copy.next_part():
             yield part
     finally:
-        store.close()
+        opened.store.close()
 
 
 def restore_data(backup: IO[bytes], data_dir: Path) -> list[str]:
@@ -378,25 +384,16 @@ def restore_data(backup: IO[bytes], data_dir: Path) -> list[str]:
 
     Raises `StoreError`.
     """
-    restore(backup, data_dir)
+    BACK_END.restore(backup, data_dir)
     found = _check_stored(data_dir)
     if found:
-        (data_dir / DATA_FILE).unlink()
+        BACK_END.remove(data_dir)
     return found
 
 
 def require_whole_backup(backup: IO[bytes]) -> None:
     """Raise `StoreError` unless a backup has arrived whole."""
-    for _ in read_backup(backup):
-        pass
-
-
-def _open_closed(data_dir: Path) -> LmdbStore:
-    """The store of a directory, which is read only."""
-    if not (data_dir / DATA_FILE).exists():
-        raise StoreUnreadable(f"There is no data of Headwater in {data_dir}.")
-    unheeded: list[Callable[[], None]] = []  # what the store would do next: give space back, commit
-    return open_store(data_dir, unheeded.append)
+    BACK_END.require_whole_backup(backup)
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -37,7 +37,7 @@ from headwater.server.access.credentials import Credentials, KnownKey
 from headwater.server.asyncio_bridge import completed
 from headwater.server.http.listener import is_loopback
 from headwater.server.neighbour import Neighbour, reset_all
-from headwater.storage.lmdb.data_file import FUNCTIONS_FOLDER
+from headwater.storage.interface import FUNCTIONS_FOLDER
 from headwater.wire.signature_v4 import Key
 
 if TYPE_CHECKING:
