@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from headwater import app
+from headwater.app import ports
+from headwater.app.offline_data import StoreError, check_data
+from headwater.app.server import Server
 from headwater.config import Config
 
 
@@ -42,11 +44,11 @@ class NowhereListener:
 def test_a_server_that_is_open_to_all_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str, has_key: bool, warns: bool
 ) -> None:
-    monkeypatch.setattr(app, "Listener", NowhereListener)
+    monkeypatch.setattr(ports, "Listener", NowhereListener)
     key = {"access_key_id": "AKIAME", "secret_access_key": "secret"} if has_key else {}
 
     async def start_and_stop() -> None:
-        server = app.Server(Config(host=host, ports=(0,), **key))  # type: ignore[arg-type]  # texts, all of them
+        server = Server(Config(host=host, ports=(0,), **key))  # type: ignore[arg-type]  # texts, all of them
         await server.start()
         await server.stop(0)
 
@@ -55,5 +57,5 @@ def test_a_server_that_is_open_to_all_says_so(
 
 
 def test_a_data_directory_that_is_none_cannot_be_checked(tmp_path: Path) -> None:
-    with pytest.raises(app.START_ERRORS, match="There is no data of Headwater"):
-        app.check_data(tmp_path)
+    with pytest.raises(StoreError, match="There is no data of Headwater"):
+        check_data(tmp_path)
