@@ -123,7 +123,7 @@ class Neighbourhood:
     def _build_lambda(self) -> LambdaService:
         from uuid import uuid4  # noqa: PLC0415 - servers of streams alone do not pay for it
 
-        from headwater.lambda_.build import (  # noqa: PLC0415 - nor for this
+        from headwater.lambda_.service import (  # noqa: PLC0415 - nor for this
             FunctionCredentials,
             FunctionSettings,
             LambdaSettings,
