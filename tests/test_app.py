@@ -5,11 +5,19 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
-from headwater import app
+from headwater.app import ports
+from headwater.app.offline_data import StoreError, check_data
+from headwater.app.server import Server
 from headwater.config import Config
+from headwater.storage import open_store
+from headwater.storage.interface import OpenedStore, Post
+from headwater.storage.memory_store import MemoryStore
+from headwater.testing import Headwater
 
 
 class NowhereListener:
@@ -42,11 +50,11 @@ class NowhereListener:
 def test_a_server_that_is_open_to_all_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str, has_key: bool, warns: bool
 ) -> None:
-    monkeypatch.setattr(app, "Listener", NowhereListener)
+    monkeypatch.setattr(ports, "Listener", NowhereListener)
     key = {"access_key_id": "AKIAME", "secret_access_key": "secret"} if has_key else {}
 
     async def start_and_stop() -> None:
-        server = app.Server(Config(host=host, ports=(0,), **key))  # type: ignore[arg-type]  # texts, all of them
+        server = Server(Config(host=host, ports=(0,), **key))  # type: ignore[arg-type]  # texts, all of them
         await server.start()
         await server.stop(0)
 
@@ -55,5 +63,35 @@ def test_a_server_that_is_open_to_all_says_so(
 
 
 def test_a_data_directory_that_is_none_cannot_be_checked(tmp_path: Path) -> None:
-    with pytest.raises(app.START_ERRORS, match="There is no data of Headwater"):
-        app.check_data(tmp_path)
+    with pytest.raises(StoreError, match="There is no data of Headwater"):
+        check_data(tmp_path)
+
+
+class MemoryBackEnd:
+    """The reference store as a back end: it keeps nothing, and so has nothing to copy."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def open(self, _data_dir: Path | None, post: Post, **_: object) -> OpenedStore:
+        return OpenedStore(MemoryStore(post), self.folder, begin_copy=None)
+
+
+def test_a_server_needs_no_more_of_a_store_than_its_back_end_gives(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(open_store, "BACK_END", MemoryBackEnd(tmp_path))
+    with Headwater() as headwater:
+        kinesis = headwater.client()
+        kinesis.create_stream(StreamName="orders", ShardCount=1)
+        put = kinesis.put_record(StreamName="orders", Data=b"one", PartitionKey="key")
+        iterator = kinesis.get_shard_iterator(
+            StreamName="orders", ShardId=put["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        (record,) = kinesis.get_records(ShardIterator=iterator)["Records"]
+        assert record["Data"] == b"one"
+        with pytest.raises(HTTPError) as refusal:
+            urlopen(f"{headwater.endpoint_url}/_headwater/backup")
+        with refusal.value as answer:
+            assert (answer.status, b"nothing that could be copied" in answer.read()) == (409, True)
+    assert list(tmp_path.iterdir()) == []

@@ -31,8 +31,7 @@ MAY_IMPORT = {
     "lambda_": {"lambda_", "server", "api", "engine", "storage", "wire", "model"},
     "neighbours": {"neighbours", "server", "api", "engine", "storage", "wire", "model"},
     "config": {"config"},
-    "beside": {"neighbours", "config", "lambda_", "server", "engine", "storage", "wire", "model"},
-    "app": {"app", "beside", "config", "server", "api", "engine", "storage", "wire", "model"},
+    "app": {"app", "config", "neighbours", "lambda_", "server", "api", "engine", "storage", "wire", "model"},
     "client": {"client", "wire", "model"},
     "cli": {"cli", "client", "app", "config", "wire", "model"},
     "testing": {"testing", "app", "config"},
@@ -41,7 +40,7 @@ MAY_IMPORT = {
 }
 """What each layer may import of this package. A layer that is not here does not exist."""
 
-EDGES = {"storage", "server", "neighbours", "client", "cli", "testing", "app", "beside", "config"}
+EDGES = {"storage", "server", "neighbours", "client", "cli", "testing", "app", "config"}
 """The layers that may touch sockets, files, threads and the environment."""
 
 EDGE_MODULES = {

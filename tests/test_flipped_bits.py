@@ -10,7 +10,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from headwater import app
+from headwater.app.offline_data import check_data
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.lambda_.mappings.store import MappingStore
@@ -89,17 +89,17 @@ def test_no_flipped_bit_goes_unnoticed(whole: Path, tmp_path: Path) -> None:
     values = values_of(folder)
     kinds = {key.partition(b"/")[0] for name, key, _ in values if name == b"metadata"}
     assert {b"stream", b"account", b"seal-key", b"past-stream"} <= kinds
-    assert app.check_data(folder) == []
+    assert check_data(folder) == []
     for name, key, value in values:
         for flipped in flips(value):
             put(folder, name, key, flipped)
             with pytest.raises(StoreUnreadable, match=r"damaged|format version|not a data file"):
-                app.check_data(folder)
+                check_data(folder)
             if name != b"about":
                 with pytest.raises(StoreUnreadable, match="damaged"):
                     start(folder)
         put(folder, name, key, value)
-    assert app.check_data(folder) == []
+    assert check_data(folder) == []
 
 
 def without_checksums(folder: Path) -> None:
@@ -119,7 +119,7 @@ def test_data_of_the_version_without_checksums_is_read_and_rewritten(whole: Path
     with Headwater(data_dir=folder) as server:
         assert server.client().list_streams()["StreamNames"] == ["orders"]
     assert values_of(folder) == before
-    assert app.check_data(folder) == []
+    assert check_data(folder) == []
 
 
 @pytest.mark.parametrize(
@@ -141,4 +141,4 @@ def test_what_was_damaged_before_there_were_checksums_is_told_in_words(
     shutil.copytree(whole, folder)
     without_checksums(folder)
     put(folder, b"metadata", key.encode(), struct.pack(">Q", 1) + b"\xc1")
-    assert any(words in fault and key in fault for fault in app.check_data(folder))
+    assert any(words in fault and key in fault for fault in check_data(folder))

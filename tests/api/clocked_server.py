@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from headwater.app import Server
+from headwater.app.server import Server
 from headwater.config import Config
 from headwater.model.clock import ManualClock
 

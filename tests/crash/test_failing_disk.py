@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from headwater.app import check_data
+from headwater.app.offline_data import check_data
 from tests.crash.failing_disk import FailingDisk, Fault
 from tests.crash.seen_stream import see_everything
 from tests.crash.server_process import RETRY_FOR_S, ServerProcess

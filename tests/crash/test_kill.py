@@ -40,7 +40,7 @@ from typing import NamedTuple
 
 import pytest
 
-from headwater.app import check_data
+from headwater.app.offline_data import check_data
 from tests.crash.changes import Change
 from tests.crash.seen_stream import (
     NAME_END,

@@ -21,12 +21,11 @@ from headwater.api.operation import OPERATIONS
 from headwater.api.validation.constraints import accept
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
+from headwater.lambda_.functions.destination import DestinationFailed, DestinationMessage
 from headwater.lambda_.functions.invocation import FunctionNotFound, FunctionReference, InvocationResult
 from headwater.lambda_.functions.metrics import FunctionMetrics
 from headwater.lambda_.mappings.mappings import EventSourceMappings
-from headwater.lambda_.mappings.on_failure import DestinationMessage
 from headwater.lambda_.mappings.operations import mapping_operations
-from headwater.lambda_.mappings.poller_context import DestinationFailed
 from headwater.model.caller import Caller
 from headwater.model.clock import ManualClock
 from headwater.server.asyncio_bridge import finished

@@ -8,11 +8,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 
+from headwater.engine.engine import Engine
 from headwater.lambda_.api.rest_api import Handler
+from headwater.lambda_.functions.log import FunctionLogs
 from headwater.lambda_.functions.metrics import FunctionMetrics
 from headwater.lambda_.lazy import LazyLambda
+from headwater.lambda_.mappings.mappings import EventSourceMappings
 from headwater.lambda_.service import LambdaService
 from headwater.model.caller import Caller
+from headwater.server.admin import RouteSet
 from headwater.server.http.exchange import Answer, HttpRequest
 from tests.lambda_.mapped_stream import (
     CALLER,
@@ -29,11 +33,17 @@ from tests.lambda_.mapped_stream import (
 PLACE = "/2015-03-31/event-source-mappings"
 
 
+def _unheard(_level: str, _text: str) -> None:
+    pass
+
+
 class Part(Functions):
     """Functions whose operations say only that they were asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: Engine) -> None:
         super().__init__()
+        self.metrics = FunctionMetrics(engine.now_ms)
+        self.logs = FunctionLogs(_unheard, engine.now_ms)
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.functions["count"] = succeed
 
@@ -62,17 +72,21 @@ class Served:
 
     def __init__(self, mapped: MappedStream) -> None:
         self.mapped = mapped
-        self.part = Part()
+        self.part = Part(mapped.engine)
         ids = iter(f"2b733dcc-8ac3-4df5-af3a-{number:012d}" for number in range(100))
         self.service = LambdaService(
-            mapped.engine,
             self.part,
             self.part.operations(),
-            Destinations(),
-            lambda _level, _text: None,
-            FunctionMetrics(mapped.engine.now_ms),
-            lambda: next(ids),
-            1_000,
+            RouteSet({}),
+            EventSourceMappings(
+                mapped.engine,
+                self.part,
+                Destinations(),
+                _unheard,
+                self.part.metrics,
+                lambda: next(ids),
+                1_000,
+            ),
             3.0,
         )
 

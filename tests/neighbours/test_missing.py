@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from headwater import beside
+from headwater.app import neighbours
 from headwater.testing import Headwater
 from tests.neighbours.conftest import ClientOf, clients_for
 from tests.neighbours.test_moto import LISTS
@@ -24,7 +24,7 @@ def bare() -> Iterator[ClientOf]:
         return None if name == "moto" else importlib.util.find_spec(name, package)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(beside, "find_spec", find_spec)
+        patch.setattr(neighbours, "find_spec", find_spec)
         with Headwater() as headwater:
             yield clients_for(headwater.endpoint_url)
 

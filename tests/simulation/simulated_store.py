@@ -19,8 +19,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from headwater.model.completion import Completion
-from headwater.storage.commit_times import CommitTimes
-from headwater.storage.interface import Change, Entry, Extent, Metadata, Run, StoreUnavailable
+from headwater.storage.interface import Change, CommitTimes, Entry, Extent, Metadata, Run, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
 from tests.simulation.scheduler import Scheduler
 

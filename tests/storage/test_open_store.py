@@ -34,7 +34,7 @@ def close(store: Store, inbox: Inbox) -> None:
 
 def make(data_dir: Path, inbox: Inbox) -> None:
     """A data directory with a record in it."""
-    store = open_store(data_dir, inbox)
+    store = open_store(data_dir, inbox).store
     inbox.run(store.commit(Change({"key": b"value"}, create_logs=[1])))
     inbox.run(store.append([entry(1, 5, b"kept")]))
     close(store, inbox)
@@ -56,14 +56,14 @@ def assert_refused(data_dir: Path, inbox: Inbox, reason: str) -> None:
 class TestDataDirectory:
     def test_it_is_created_with_its_parents_for_its_owner_only(self, tmp_path: Path, inbox: Inbox) -> None:
         data_dir = tmp_path / "some" / "where"
-        close(open_store(data_dir, inbox), inbox)
+        close(open_store(data_dir, inbox).store, inbox)
         if sys.platform != "win32":
             assert data_dir.stat().st_mode & 0o777 == 0o700
             assert (data_dir / "data.mdb").stat().st_mode & 0o777 == 0o600
 
     def test_it_keeps_everything(self, data_dir: Path, inbox: Inbox) -> None:
         make(data_dir, inbox)
-        store = open_store(data_dir, inbox)
+        store = open_store(data_dir, inbox).store
         assert store.metadata()["key"].value == b"value"
         assert payloads(inbox.run(store.read(1, 0, 10, 100))) == [b"kept"]
         assert store.check() == []
@@ -104,11 +104,11 @@ class TestDataDirectory:
 
 class TestRefusal:
     def test_a_directory_in_use(self, data_dir: Path, inbox: Inbox) -> None:
-        store = open_store(data_dir, inbox)
+        store = open_store(data_dir, inbox).store
         with pytest.raises(StoreLocked, match=f"The data directory {data_dir} is in use by another process"):
             open_store(data_dir, inbox)
         close(store, inbox)
-        close(open_store(data_dir, inbox), inbox)
+        close(open_store(data_dir, inbox).store, inbox)
 
     @posix_only
     def test_a_directory_in_use_by_another_process_names_it(self, data_dir: Path, inbox: Inbox) -> None:
@@ -168,7 +168,7 @@ class TestRefusal:
 
     def test_a_file_that_was_cut_short(self, data_dir: Path, inbox: Inbox) -> None:
         make(data_dir, inbox)
-        store = open_store(data_dir, inbox)
+        store = open_store(data_dir, inbox).store
         inbox.run(store.append([entry(1, 6, b"x" * 1_000_000)]))
         close(store, inbox)
         os.truncate(data_dir / "data.mdb", 20_000)
@@ -197,7 +197,7 @@ class TestTemporaryFolder:
         return folder
 
     def test_it_is_removed_when_the_store_is_closed(self, temporary: Path, inbox: Inbox) -> None:
-        store = open_store(None, inbox)
+        store = open_store(None, inbox).store
         (folder,) = temporary.iterdir()
         assert folder.name.startswith("headwater-")
         inbox.run(store.commit(Change({}, create_logs=[1])))
@@ -206,7 +206,7 @@ class TestTemporaryFolder:
         assert list(temporary.iterdir()) == []
 
     def test_two_stores_have_nothing_in_common(self, temporary: Path, inbox: Inbox) -> None:
-        one, two = open_store(None, inbox), open_store(None, inbox)
+        one, two = (open_store(None, inbox).store for _ in range(2))
         inbox.run(one.commit(Change({}, create_logs=[1])))
         assert two.extent(1) is None
         close(one, inbox)
@@ -230,11 +230,11 @@ class TestTemporaryFolder:
         with start(script) as process:
             assert process.stdout is not None
             process.stdout.readline()
-            close(open_store(None, inbox), inbox)
+            close(open_store(None, inbox).store, inbox)
             (living,) = temporary.iterdir()
             process.kill()
         assert living.exists()
-        close(open_store(None, inbox), inbox)
+        close(open_store(None, inbox).store, inbox)
         assert list(temporary.iterdir()) == []
 
     def test_other_folders_are_left_alone(self, temporary: Path, inbox: Inbox) -> None:
@@ -245,7 +245,7 @@ class TestTemporaryFolder:
         (foreign / "lock").write_text("")
         (foreign / "thesis.txt").write_text("years of work")
         (temporary / "headwater-file").write_text("a file")
-        close(open_store(None, inbox), inbox)
+        close(open_store(None, inbox).store, inbox)
         assert len(contents(temporary)) == 4
 
 

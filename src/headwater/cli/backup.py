@@ -38,13 +38,15 @@ def backup(connection: ServerConnection, *, path: Path, data_dir: Path | None, f
     The copy is of one moment; the server goes on meanwhile. A server that verifies signatures
     gives it to keys of its own account only.
     """  # noqa: D301 - click keeps the lines of a paragraph that begins with a backspace
-    from headwater import app  # noqa: PLC0415 - `--help` needs no store
+    from headwater.app import offline_data  # noqa: PLC0415 - `--help` needs no store
 
     if path.exists() and not force:
         raise ClientFailure(f"{path} is there already; --force replaces it")
     try:
-        size = _write(path, connection.download(ROUTE) if data_dir is None else app.copy_data(data_dir))
-    except app.START_ERRORS as error:
+        size = _write(
+            path, connection.download(ROUTE) if data_dir is None else offline_data.copy_data(data_dir)
+        )
+    except offline_data.StoreError as error:
         raise ClientFailure(str(error)) from error
     except OSError as error:
         raise ClientFailure(f"{path} cannot be written: {error}") from error
@@ -53,7 +55,7 @@ def backup(connection: ServerConnection, *, path: Path, data_dir: Path | None, f
 
 def _write(path: Path, parts: Iterable[bytes]) -> int:
     """Write, check and name the file; returns its size."""
-    from headwater import app  # noqa: PLC0415
+    from headwater.app import offline_data  # noqa: PLC0415
 
     with tempfile.NamedTemporaryFile(
         dir=path.absolute().parent, prefix=f".{path.name}.", delete=False
@@ -63,7 +65,7 @@ def _write(path: Path, parts: Iterable[bytes]) -> int:
                 file.write(part)
             file.flush()
             file.seek(0)
-            app.require_whole_backup(file)
+            offline_data.require_whole_backup(file)
             os.fsync(file.fileno())
             size = file.tell()
             Path(file.name).replace(path)

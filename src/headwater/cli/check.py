@@ -19,11 +19,11 @@ def check(data_dir: Path) -> None:
     Nothing is changed, but data of an older version is rewritten first. The exit code is 0 when
     all is well, 1 when not.
     """
-    from headwater import app  # noqa: PLC0415 - `--help` needs no store
+    from headwater.app import offline_data  # noqa: PLC0415 - `--help` needs no store
 
     try:
-        found = app.check_data(data_dir)
-    except app.START_ERRORS as error:
+        found = offline_data.check_data(data_dir)
+    except offline_data.StoreError as error:
         raise ClientFailure(str(error)) from error
     for fault in found:
         click.echo(printable(fault))

@@ -20,12 +20,12 @@ def restore(path: Path, data_dir: Path) -> None:
     The directory must be empty, or not be there. Nothing is made from a file that is damaged,
     cut short, or no backup. Functions whose code must be deployed anew are named.
     """
-    from headwater import app  # noqa: PLC0415 - `--help` needs no store
+    from headwater.app import offline_data  # noqa: PLC0415 - `--help` needs no store
 
     try:
         with path.open("rb") as backup:
-            found = app.restore_data(backup, data_dir)
-    except app.START_ERRORS as error:
+            found = offline_data.restore_data(backup, data_dir)
+    except offline_data.StoreError as error:
         raise ClientFailure(f"{path}: {error}") from error
     except OSError as error:
         raise ClientFailure(f"{path} cannot be read: {error}") from error
@@ -33,6 +33,6 @@ def restore(path: Path, data_dir: Path) -> None:
         click.echo(printable(fault))
     if found:
         sys.exit(1)
-    for missing in app.functions_without_code(data_dir):
+    for missing in offline_data.functions_without_code(data_dir):
         click.echo(printable(missing))
     click.echo(f"{data_dir}: all is well")

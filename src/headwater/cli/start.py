@@ -52,6 +52,6 @@ def start(**options: str | tuple[str, ...] | None) -> None:
         config = Config.from_environment(options=options)
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
-    from headwater import app  # noqa: PLC0415 - `--help` and wrong options need no server
+    from headwater.app.run import run  # noqa: PLC0415 - `--help` and wrong options need no server
 
-    sys.exit(app.run(config))
+    sys.exit(run(config))

@@ -21,12 +21,12 @@ def ca(data_dir: str | None, pem: bool) -> None:
     \b
     export AWS_CA_BUNDLE="$(headwater tls ca)"
     """  # noqa: D301 - click keeps the lines of a paragraph that begins with a backspace
-    from headwater import app  # noqa: PLC0415 - `--help` needs no server
+    from headwater.app.tls import TlsError, ensure_ca  # noqa: PLC0415 - `--help` needs no server
 
     try:
-        path = app.ensure_ca(Config.from_environment(options={"data_dir": data_dir}))
+        path = ensure_ca(Config.from_environment(options={"data_dir": data_dir}))
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
-    except app.START_ERRORS as error:
+    except TlsError as error:
         raise click.ClickException(str(error)) from error
     click.echo(path.read_text() if pem else path, nl=not pem)

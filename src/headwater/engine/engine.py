@@ -15,7 +15,7 @@ than those passed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -45,7 +45,7 @@ from headwater.model.clock import Clock
 from headwater.model.completion import Completion, drive
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
 from headwater.model.stream import SERVING, Stream
-from headwater.storage.interface import Change, Store, StoreUnavailable, StoreUnreadable
+from headwater.storage.interface import Change, Extent, Store, StoreUnavailable, StoreUnreadable
 
 _STREAM_KEY = "stream"
 _ACCOUNT_KEY = "account"
@@ -424,6 +424,26 @@ class Engine:
     def _changed(self, name: StreamName) -> None:
         for callback in tuple(self._stream_watchers.get(name, ())):
             callback()
+
+    def watch_log(self, log_id: int, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` after each commit that changed a shard's log; returns what ends the watch."""
+        return self.store.watch(log_id, callback)
+
+    # What others need of the store
+
+    def extent(self, log_id: int) -> Extent | None:
+        """The positions that a shard's log holds now; `None` when it is gone."""
+        return self.store.extent(log_id)
+
+    def metadata_of(self, *kinds: str) -> Iterator[tuple[str, bytes]]:
+        """The keys `<kind>/…` of these kinds, which are not the engine's own, and their committed values."""
+        for key, (_, value) in self.store.metadata().items():
+            if key.partition("/")[0] in kinds:
+                yield key, value
+
+    def write_metadata(self, writes: Mapping[str, bytes | None]) -> Completion[bool]:
+        """Commit values of such keys, `None` to remove one, all or none. Raises `StoreUnavailable`."""
+        return self.store.commit(Change(writes=writes))
 
     # Account settings
 

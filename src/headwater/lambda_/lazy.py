@@ -26,7 +26,7 @@ SERVICE = "lambda"
 _PLACES = re.compile(
     rb"/20\d\d-\d\d-\d\d/(functions|event-source-mappings|tags|account-settings|layers|code-signing-configs)\b"
 )
-_KEPT = ("lambda-function/", "lambda-mapping/")
+_KINDS_KEPT = ("lambda-function", "lambda-mapping")
 
 
 class LazyLambda:
@@ -47,7 +47,7 @@ class LazyLambda:
 
     def open_if_kept(self) -> None:
         """Open it at once when the store holds functions or mappings. Call in the running loop."""
-        if any(key.startswith(_KEPT) for key in self._engine.store.metadata()):
+        if any(True for _ in self._engine.metadata_of(*_KINDS_KEPT)):
             self._open()
 
     def takes(self, request: HttpRequest, service: str) -> bool:

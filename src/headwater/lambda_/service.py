@@ -1,33 +1,65 @@
-"""Functions and event source mappings, put together as one service beside Kinesis.
+"""Functions and event source mappings, put together as the Lambda of one server.
 
-What runs functions is a `FunctionPart`; mappings invoke what it has. Operations on tags
-go to the one whose resource the ARN names.
+`build_lambda` makes it of what the server says. What runs functions is a `FunctionPart`; mappings
+invoke what it has. Operations on tags go to the one whose resource the ARN names.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from headwater.engine.engine import Engine
 from headwater.lambda_.api.rest_api import Handler, LambdaApi
+from headwater.lambda_.functions.access import guarded
+from headwater.lambda_.functions.alias_operations import alias_operations
+from headwater.lambda_.functions.asynchronous_invocations import AsynchronousInvocations
+from headwater.lambda_.functions.code_source import CodeSource
+from headwater.lambda_.functions.functions import Functions, FunctionSettings
 from headwater.lambda_.functions.invocation import Invoker
+from headwater.lambda_.functions.invoke_operation import invoke_operation
 from headwater.lambda_.functions.log import FunctionLogs
 from headwater.lambda_.functions.metrics import FunctionMetrics
-from headwater.lambda_.mappings.mappings import EventSourceMappings
+from headwater.lambda_.functions.operations import function_operations
+from headwater.lambda_.functions.permission_operations import permission_operations
+from headwater.lambda_.functions.routes import function_routes
+from headwater.lambda_.functions.settings_operations import function_settings_operations
+from headwater.lambda_.functions.variables import FunctionCredentials
+from headwater.lambda_.functions.version_operations import version_operations
+from headwater.lambda_.mappings.destination_sender import DestinationSender
+from headwater.lambda_.mappings.mappings import EventSourceMappings, mapping_routes
 from headwater.lambda_.mappings.operations import mapping_operations, tag_mapping, tags_of, untag_mapping
-from headwater.lambda_.mappings.poller_context import MessageSender, Note
-from headwater.lambda_.mappings.routes import mapping_routes
 from headwater.model.caller import Caller
+from headwater.model.clock import Clock
 from headwater.server.admin import RouteSet
 from headwater.server.http.exchange import Answer
+from headwater.wire.signature_v4 import Key
+
+__all__ = ["FunctionCredentials", "FunctionSettings", "LambdaService", "LambdaSettings", "build_lambda"]
 
 _MAPPING = ":event-source-mapping:"
 
 
+@dataclass(frozen=True)
+class LambdaSettings:
+    """What the server says of Lambda."""
+
+    functions: FunctionSettings
+    services_url: Callable[[], str]
+    """Where the SQS, SNS and S3 beside Headwater are."""
+    key: Key
+    """With which calls to these are signed."""
+    retry_delay_ms: int
+    shutdown_grace_s: float
+
+
 class FunctionPart(Invoker, Protocol):
     """The functions of a server, and how they are run."""
+
+    logs: FunctionLogs
+    metrics: FunctionMetrics
 
     def open(self) -> None:
         """Find the functions that are kept."""
@@ -44,37 +76,24 @@ class LambdaService:
 
     def __init__(
         self,
-        engine: Engine,
         functions: FunctionPart,
         of_functions: Mapping[str, Handler],
-        sender: MessageSender,
-        note: Note,
-        metrics: FunctionMetrics,
-        new_uuid: Callable[[], str],
-        retry_delay_ms: int,
+        function_routes: RouteSet,
+        mappings: EventSourceMappings,
         shutdown_grace_s: float,
-        function_routes: RouteSet | None = None,
-        logs: FunctionLogs | None = None,
     ) -> None:
-        """`of_functions` are the operations on functions, by name; those on tags are about their tags.
-
-        `function_routes` are the server's own for functions, `logs` what they write.
-        """
-        self.logs = logs
-        self.metrics = metrics
+        """`of_functions` are the operations on functions, by name; those on tags are about their tags."""
+        self.logs, self.metrics = functions.logs, functions.metrics
         self._functions = functions
-        self._mappings = EventSourceMappings(
-            engine, functions, sender, note, metrics, new_uuid, retry_delay_ms
-        )
+        self._mappings = mappings
         self._shutdown_grace_s = shutdown_grace_s
         self.api = LambdaApi(
-            lambda_operations(of_functions, self._mappings),
+            lambda_operations(of_functions, mappings),
             on_reset=self._reset,
             on_close=self._close,
         )
-        of_mappings = mapping_routes(self._mappings)
-        others = function_routes or RouteSet({})
-        self.routes = RouteSet({**of_mappings.routes, **others.routes}, others.items)
+        of_mappings = mapping_routes(mappings)
+        self.routes = RouteSet({**of_mappings.routes, **function_routes.routes}, function_routes.items)
 
     def open(self) -> None:
         """Find what is kept, and go on with it. Call once, in the running loop."""
@@ -89,6 +108,45 @@ class LambdaService:
     async def _close(self) -> None:
         await self._mappings.close(self._shutdown_grace_s)
         await self._functions.close()
+
+
+def build_lambda(
+    engine: Engine,
+    settings: LambdaSettings,
+    clock: Clock,
+    note: Callable[[str, str], None],
+    new_uuid: Callable[[], str],
+) -> LambdaService:
+    """Lambda of a server, not open yet. `clock` is the machine's."""
+    metrics = FunctionMetrics(engine.now_ms)
+    functions = Functions(engine, settings.functions, clock, note, new_uuid, metrics)
+    sender = DestinationSender(engine, clock, settings.services_url, settings.key)
+    source = CodeSource(clock, settings.services_url, settings.key)
+    later = AsynchronousInvocations(functions, sender, note, settings.retry_delay_ms)
+    functions.at_close(later.close)
+    mappings = EventSourceMappings(
+        engine, functions, sender, note, metrics, new_uuid, settings.retry_delay_ms
+    )
+    operations = function_part_operations(functions, source, later)
+    if settings.functions.callers_are_known:
+        operations = guarded(operations, functions)
+    return LambdaService(
+        functions, operations, function_routes(functions), mappings, settings.shutdown_grace_s
+    )
+
+
+def function_part_operations(
+    functions: Functions, source: CodeSource, later: AsynchronousInvocations
+) -> dict[str, Handler]:
+    """The operations on functions, by name."""
+    return {
+        **function_operations(functions, source),
+        **version_operations(functions),
+        **alias_operations(functions),
+        **permission_operations(functions),
+        **function_settings_operations(functions),
+        "Invoke": invoke_operation(functions, later),
+    }
 
 
 def lambda_operations(

@@ -2,7 +2,7 @@
 
 A store knows records and positions. It refuses to know Kinesis: no streams, no
 statuses, no iterators. Eleven methods; every implementation passes the one suite
-in `tests/storage/store_contract.py`.
+in `tests/storage/store_contract.py`. A `BackEnd` opens such a store, as one value with what belongs to it.
 
 Rules that hold for every store:
 - A **log** is named by a number that the engine chose and never uses again. Its
@@ -24,14 +24,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import IO, NamedTuple, Protocol
 
 from headwater.model.completion import Completion
+from headwater.model.durations import Durations
 from headwater.model.record import Payload
-from headwater.storage.commit_times import CommitTimes
 
 Post = Callable[[Callable[[], None]], None]
 """Runs a callback soon, on the thread that runs the engine. Callable from any thread."""
+
+METADATA_KEY_BYTES_MAX = 511
+FUNCTIONS_FOLDER = "functions"
+"""In an open store's folder and no concern of the store: the code of functions."""
 
 
 class StoreError(Exception):
@@ -106,6 +111,25 @@ class Metadata(NamedTuple):
     value: bytes
 
 
+def metadata_key(key: str) -> bytes:
+    """The key's bytes. Raises `ValueError` for one that no store can keep."""
+    packed = key.encode()
+    if not 0 < len(packed) <= METADATA_KEY_BYTES_MAX:
+        raise ValueError(f"a metadata key has 1 to {METADATA_KEY_BYTES_MAX} bytes, not {len(packed)}")
+    return packed
+
+
+class CommitTimes:
+    """The commits of one store since it was opened: how long each took, and how many failed."""
+
+    __slots__ = ("durations", "failures")
+
+    def __init__(self) -> None:
+        self.durations = Durations()
+        """Of the write alone, with the wait for the disk where there is one; of failed ones, too."""
+        self.failures = 0
+
+
 class Store(Protocol):
     """See the module's text for the rules that hold for every method."""
 
@@ -163,3 +187,55 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Finish what was called before, release the files. Later calls fail with `StoreUnavailable`."""
+
+
+class StoreCopy(Protocol):
+    """A consistent copy of an open store, of the moment when it began, taken in small parts."""
+
+    def next_part(self) -> bytes:
+        """What comes next; empty at the end. Raises `StoreUnavailable`."""
+
+    def close(self) -> None:
+        """No more is wanted. Harmless when called again."""
+
+
+@dataclass(frozen=True)
+class OpenedStore:
+    """An open store and what belongs to it. Whoever has it closes the `store`."""
+
+    store: Store
+    folder: Path
+    """For what is kept beside the records, as `FUNCTIONS_FOLDER`; gone with a temporary store."""
+    begin_copy: Callable[[], StoreCopy] | None
+    """Begins a copy of what is committed now, for a backup; `None` where there is no such thing."""
+
+
+class BackEnd(Protocol):
+    """A kind of store: how one is opened, and what can be done with its data while it is closed."""
+
+    def open(
+        self,
+        data_dir: Path | None,
+        post: Post,
+        *,
+        log_error: Callable[[str], None],
+        post_from_thread: Post | None,
+    ) -> OpenedStore:
+        """Open the store of a directory, or a temporary one; an empty one is made if there is none.
+
+        `log_error` is told of what went wrong with the file and was no call's fault; `post_from_thread`
+        takes the place of `post` on other threads. Raises `StoreLocked`, `StoreUnreadable`,
+        `StoreUnavailable`.
+        """
+
+    def has_data(self, data_dir: Path) -> bool:
+        """Whether the directory has data of this kind, whole or not."""
+
+    def require_whole_backup(self, backup: IO[bytes]) -> None:
+        """Read a backup to its end. Raises `StoreUnreadable` for one that is damaged or cut short."""
+
+    def restore(self, backup: IO[bytes], data_dir: Path) -> None:
+        """Make a directory's data from a backup. Raises `StoreUnreadable`, `StoreLocked`."""
+
+    def remove(self, data_dir: Path) -> None:
+        """Remove a directory's data, which nobody has open, and nothing else."""

@@ -17,17 +17,17 @@ from time import perf_counter
 from typing import TypeVar
 
 from headwater.model.completion import Completion
-from headwater.storage.commit_times import CommitTimes
 from headwater.storage.interface import (
     Change,
+    CommitTimes,
     Entry,
     Extent,
     Metadata,
     Post,
     Run,
     StoreUnavailable,
+    metadata_key,
 )
-from headwater.storage.lmdb.record_format import metadata_key
 from headwater.storage.watchers import Watchers, deliver
 
 T = TypeVar("T")

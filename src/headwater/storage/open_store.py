@@ -1,37 +1,18 @@
-"""Opens the embedded store: in a data directory, or in a temporary folder without one.
+"""Opens the store: the one place that chooses the back end.
 
-Rules:
-- a data directory has one owner at a time;
-- a directory that is refused is left as it was, to the last byte: only one that
-  is empty, half made by a process that was killed, or has our certificates only,
-  becomes ours;
-- a refusal names the directory and says what is wrong with it.
+Another back end is a folder beside `lmdb` with a class as `LmdbBackEnd`, and its line here. Nothing
+else in Headwater names a back end: what it may know of one is in `interface`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypedDict
 
-import lmdb
+from headwater.storage.interface import BackEnd, OpenedStore, Post, StoreUnreadable
+from headwater.storage.lmdb.back_end import LmdbBackEnd
 
-from headwater.storage.directory_lock import LOCK_FILE, DirectoryLock
-from headwater.storage.interface import Post, StoreUnavailable, StoreUnreadable
-from headwater.storage.lmdb import data_file, temporary_folder
-from headwater.storage.lmdb.data_file import DATA_FILE, NEW_DATA_FILE
-from headwater.storage.lmdb.store import LmdbStore
-
-
-class _Told(TypedDict):
-    """What the store is given for itself."""
-
-    note: Callable[[str], None]
-    post_from_thread: Post | None
-
-
-BEFORE_DATA = {LOCK_FILE, NEW_DATA_FILE, "tls"}
-"""What a directory may hold before it holds data: the certificates of `--tls` are made first."""
+BACK_END: BackEnd = LmdbBackEnd()
 
 
 def _unheard(_text: str) -> None:
@@ -42,61 +23,16 @@ def open_store(
     data_dir: Path | None,
     post: Post,
     *,
-    note: Callable[[str], None] = _unheard,
+    log_error: Callable[[str], None] = _unheard,
     post_from_thread: Post | None = None,
-) -> LmdbStore:
-    """Open the store. Raises `StoreLocked`, `StoreUnreadable`, `StoreUnavailable`.
-
-    For `note` and `post_from_thread` see `LmdbStore`.
-    """
-    told: _Told = {"note": note, "post_from_thread": post_from_thread}
-    if data_dir is None:
-        return _open_temporary(post, told)
-    try:
-        return _open_directory(data_dir, post, told)
-    except FileExistsError as error:
-        raise StoreUnreadable(f"The data directory {data_dir} is not a directory.") from error
-    except (OSError, lmdb.Error) as error:
-        raise StoreUnreadable(f"The data directory {data_dir} cannot be used: {error}") from error
+) -> OpenedStore:
+    """Open the store, as `BackEnd.open` does. Raises `StoreLocked`, `StoreUnreadable`, `StoreUnavailable`."""
+    return BACK_END.open(data_dir, post, log_error=log_error, post_from_thread=post_from_thread)
 
 
-def _open_temporary(post: Post, told: _Told) -> LmdbStore:
-    temporary_folder.remove_abandoned()
-    try:
-        folder, remove = temporary_folder.make()
-    except OSError as error:
-        raise StoreUnavailable(f"There is no place for temporary data: {error}") from error
-    try:
-        return LmdbStore(folder, post, synced=False, on_close=remove, **told)
-    except (OSError, lmdb.Error) as error:
-        remove()
-        raise StoreUnavailable(f"There is no place for temporary data in {folder}: {error}") from error
-
-
-def _open_directory(data_dir: Path, post: Post, told: _Told) -> LmdbStore:
-    folder = data_dir.absolute()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = _take_over(folder)
-    try:
-        return LmdbStore(folder, post, synced=True, on_close=lock.release, **told)
-    except BaseException:
-        lock.release()
-        raise
-
-
-def _take_over(folder: Path) -> DirectoryLock:
-    """The lock on a directory that is ours or empty."""
-    names = {entry.name for entry in folder.iterdir()}
-    if not names <= BEFORE_DATA and DATA_FILE not in names:
-        raise StoreUnreadable(f"The data directory {folder} is not empty, and holds no data of Headwater.")
-    if LOCK_FILE not in names and DATA_FILE in names:
-        data_file.recognise(folder)  # before our lock file appears in it
-    lock = DirectoryLock(folder)
-    try:
-        if (folder / DATA_FILE).exists():
-            data_file.recognise(folder)
-        lock.sign()
-    except BaseException:
-        lock.release()
-        raise
-    return lock
+def open_to_read(data_dir: Path) -> OpenedStore:
+    """Open the store of a directory that has one, and change nothing. Raises `StoreError`."""
+    if not BACK_END.has_data(data_dir):
+        raise StoreUnreadable(f"There is no data of Headwater in {data_dir}.")
+    unheeded: list[Callable[[], None]] = []  # what the store would do next: give space back, commit
+    return open_store(data_dir, unheeded.append)

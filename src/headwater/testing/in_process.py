@@ -21,7 +21,8 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakSet
 
-from headwater.app import Server, new_event_loop
+from headwater.app.run import new_event_loop
+from headwater.app.server import Server
 from headwater.config import Config
 from headwater.testing.admin_client import AdminClient
 from headwater.testing.server_clock import ServerClock

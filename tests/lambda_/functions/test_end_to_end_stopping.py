@@ -26,7 +26,7 @@ def handler(event, context):
 """
 SERVER_OF_STREAMS = """
 import asyncio, sys
-from headwater.app import Server
+from headwater.app.server import Server
 from headwater.config import Config
 
 async def main():

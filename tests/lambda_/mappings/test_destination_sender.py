@@ -11,9 +11,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from headwater.lambda_.functions.destination import DestinationFailed, DestinationMessage
 from headwater.lambda_.mappings.destination_sender import DestinationSender
-from headwater.lambda_.mappings.on_failure import DestinationMessage
-from headwater.lambda_.mappings.poller_context import DestinationFailed
 from headwater.model.clock import SystemClock
 from headwater.wire.signature_v4 import Key
 from tests.lambda_.mapped_stream import STREAM, STREAM_ARN, in_loop, mapped_stream

@@ -141,5 +141,5 @@ def test_a_name_that_cannot_be_certified_is_named(tmp_path: Path) -> None:
 
 
 def test_the_package_it_needs_is_not_loaded_by_a_server_without_tls() -> None:
-    script = "import sys, headwater.app; sys.exit('cryptography' in sys.modules)"
+    script = "import sys, headwater.app.run; sys.exit('cryptography' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)

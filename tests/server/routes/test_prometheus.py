@@ -181,7 +181,7 @@ def test_requests_are_counted_while_others_are_under_way(server: Headwater, kine
 
 
 def test_the_library_is_imported_by_nobody_but_the_page() -> None:
-    script = "import sys, headwater.app; assert 'prometheus_client' not in sys.modules"
+    script = "import sys, headwater.app.run; assert 'prometheus_client' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
 
 

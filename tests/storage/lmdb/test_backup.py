@@ -119,7 +119,8 @@ def test_a_copy_is_of_the_moment_when_it_began(tmp_path: Path, inbox: Inbox, see
     close(store, inbox)
 
     restore(io.BytesIO(b"".join(parts)), tmp_path / "restored")
-    restored = open_store(tmp_path / "restored", inbox)
+    restored = open_store(tmp_path / "restored", inbox).store
+    assert isinstance(restored, LmdbStore)
     assert shown(restored, inbox) == before
     assert restored.check() == []
     work(restored, inbox, chance, ids, 10**6)

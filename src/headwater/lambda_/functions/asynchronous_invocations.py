@@ -15,12 +15,11 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
+from headwater.lambda_.functions.destination import DestinationFailed, DestinationMessage, MessageSender
 from headwater.lambda_.functions.functions import Chosen, Functions
 from headwater.lambda_.functions.invocation import InvocationRefused, InvocationResult
 from headwater.lambda_.functions.metrics import MetricTarget
 from headwater.lambda_.functions.name import NamedFunction
-from headwater.lambda_.mappings.on_failure import DestinationMessage
-from headwater.lambda_.mappings.poller_context import DestinationFailed, MessageSender
 
 RETRIES = 2
 EVENTS_MAX = 10_000

@@ -7,7 +7,7 @@ Refuses to know what a function is for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -15,7 +15,7 @@ from headwater.engine.engine import Engine
 from headwater.lambda_.functions.function import Function, FunctionId
 from headwater.model.completion import Completion
 from headwater.server.asyncio_bridge import finished
-from headwater.storage.interface import Change, StoreUnavailable, StoreUnreadable
+from headwater.storage.interface import StoreUnavailable, StoreUnreadable
 
 FUNCTION_KEY = "lambda-function"
 _decoder = msgspec.msgpack.Decoder(Function)
@@ -36,15 +36,14 @@ class FunctionStore:
     """The functions of all accounts and regions."""
 
     def __init__(self, engine: Engine) -> None:
-        self._store = engine.store
+        self._engine = engine
         self._functions: dict[FunctionId, Function] = {}
 
     def open(self) -> None:
         """Find everything that the store holds. Call once, first. Raises `StoreUnreadable`."""
-        for key, (_, value) in self._store.metadata().items():
-            if key.startswith(FUNCTION_KEY + "/"):
-                function = decode_function(key, value)
-                self._functions[function.id] = function
+        for key, value in self._engine.metadata_of(FUNCTION_KEY):
+            function = decode_function(key, value)
+            self._functions[function.id] = function
 
     def functions(self) -> list[Function]:
         """Every function, in the order of their ids."""
@@ -58,24 +57,23 @@ class FunctionStore:
         """Keep a new function, or a new value of one. It is seen at once, and undone if it cannot be kept."""
         before = self._functions.get(function.id)
         self._functions[function.id] = function
-        write = Change(writes={_key(function.id): msgspec.msgpack.encode(function)})
+        write = {_key(function.id): msgspec.msgpack.encode(function)}
         await self._commit(write, lambda: self._restore(function.id, before))
 
     async def remove(self, key: FunctionId) -> None:
         """Forget a function."""
         before = self._functions.pop(key, None)
         if before is not None:
-            write = Change(writes={_key(key): None})
-            await self._commit(write, lambda: self._restore(key, before))
+            await self._commit({_key(key): None}, lambda: self._restore(key, before))
 
     async def remove_all(self) -> None:
         """Forget every function."""
         for key in list(self._functions):
             await self.remove(key)
 
-    async def _commit(self, change: Change, undo: Callable[[], None]) -> None:
+    async def _commit(self, writes: Mapping[str, bytes | None], undo: Callable[[], None]) -> None:
         try:
-            await finished(_committed(self._store.commit(change)))
+            await finished(_committed(self._engine.write_metadata(writes)))
         except StoreUnavailable:
             undo()
             raise

@@ -21,8 +21,7 @@ import msgspec
 
 from headwater.engine.appending import append_one
 from headwater.engine.engine import Engine
-from headwater.lambda_.mappings.on_failure import DestinationMessage
-from headwater.lambda_.mappings.poller_context import DestinationFailed
+from headwater.lambda_.functions.destination import DestinationFailed, DestinationMessage
 from headwater.model.arn import parse_stream_arn
 from headwater.model.clock import Clock
 from headwater.model.errors import KinesisError

@@ -6,12 +6,13 @@ a line in the log, and is counted as dropped.
 
 from __future__ import annotations
 
+from headwater.lambda_.functions.destination import DestinationFailed
 from headwater.lambda_.functions.invocation import InvocationResult
 from headwater.lambda_.mappings.event_counts import EventCounts
 from headwater.lambda_.mappings.failure_policy import BatchAttempt, Condition
 from headwater.lambda_.mappings.mapping import Mapping
 from headwater.lambda_.mappings.on_failure import Discarded, write_message
-from headwater.lambda_.mappings.poller_context import DestinationFailed, PollerContext
+from headwater.lambda_.mappings.poller_context import PollerContext
 from headwater.lambda_.mappings.tumbling_window import WindowState
 from headwater.model.arn import stream_arn
 

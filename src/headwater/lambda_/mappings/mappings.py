@@ -14,15 +14,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from headwater.engine.engine import Engine
+from headwater.lambda_.functions.destination import MessageSender
 from headwater.lambda_.functions.invocation import Invoker
 from headwater.lambda_.functions.metrics import FunctionMetrics
 from headwater.lambda_.mappings.alarms import Alarms
 from headwater.lambda_.mappings.event_counts import EventCounts
 from headwater.lambda_.mappings.mapping import EVENT_COUNT, Mapping, settled
 from headwater.lambda_.mappings.poller import MappingPoller
-from headwater.lambda_.mappings.poller_context import MessageSender, Note, PollerContext
+from headwater.lambda_.mappings.poller_context import Note, PollerContext
 from headwater.lambda_.mappings.store import MappingStore, ShardProgress
 from headwater.model.caller import Caller
+from headwater.server.admin import RouteSet
 from headwater.server.asyncio_bridge import finished
 from headwater.storage.interface import StoreUnavailable
 
@@ -123,10 +125,10 @@ class EventSourceMappings:
         return [self._status_of(mapping) for mapping in self.all_current()]
 
     def _status_of(self, mapping: Mapping) -> dict[str, Any]:
-        store, now_ms = self.engine.store, self.engine.now_ms()
+        engine, now_ms = self.engine, self.engine.now_ms()
         shards = []
         for log_id in self.store.known_logs(mapping.uuid):
-            progress, extent = self.store.progress(mapping.uuid, log_id), store.extent(log_id)
+            progress, extent = self.store.progress(mapping.uuid, log_id), engine.extent(log_id)
             if progress is None or extent is None:
                 continue
             behind = max(0, extent.next - max(progress.position, extent.first))
@@ -236,3 +238,12 @@ class EventSourceMappings:
             attended = self._attended.get(mapping.uuid)
             if attended is not None:
                 attended.changed.set()  # its poller, if it has one, was stopped when the transition began
+
+
+def mapping_routes(mappings: EventSourceMappings) -> RouteSet:
+    """`GET /_headwater/event-source-mappings`: how far each is. A reset of the mappings is Lambda's own."""
+
+    async def show(_body: bytes) -> dict[str, Any]:
+        return {"event_source_mappings": mappings.status()}
+
+    return RouteSet({b"event-source-mappings": {b"GET": show}})

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from headwater.lambda_.functions.destination import DestinationMessage
 from headwater.lambda_.functions.invocation import InvocationResult
 from headwater.lambda_.mappings.failure_policy import Condition
 from headwater.lambda_.mappings.mapping import Mapping
@@ -40,17 +41,6 @@ class Discarded(NamedTuple):
     """Of the last invocation that reached the function, if one did; never with `RecordAgeExceeded`."""
     event: bytes
     """What the function got, or would have got."""
-
-
-class DestinationMessage(NamedTuple):
-    """What goes to a destination."""
-
-    destination_arn: str
-    body: bytes
-    object_key: str
-    """Where it lies in a bucket."""
-    partition_key: str
-    """By which it goes into a stream."""
 
 
 def write_message(

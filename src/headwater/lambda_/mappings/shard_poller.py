@@ -156,7 +156,7 @@ class ShardPoller:
         )
 
     def _is_caught_up(self) -> bool:
-        extent = self._parts.engine.store.extent(self._shard.log_id)
+        extent = self._parts.engine.extent(self._shard.log_id)
         return extent is None or self._read_to >= extent.next
 
     def _is_limited(self) -> bool:

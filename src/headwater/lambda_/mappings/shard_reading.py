@@ -96,7 +96,7 @@ class LogReader:
         """Read to the end of the shard, or until `stop`. Raises `ShardGone`."""
         engine = self._parts.engine
         unwatch = [
-            engine.store.watch(self._shard.log_id, self._wake.set),
+            engine.watch_log(self._shard.log_id, self._wake.set),
             engine.watch_stream(self._name, self._wake.set),
         ]
         try:
@@ -133,7 +133,7 @@ class LogReader:
         self._target.take(reading)
         if reading.next_position is None:
             return True
-        extent = engine.store.extent(shard.log_id)
+        extent = engine.extent(shard.log_id)
         if extent is None or self._position >= extent.next:
             await self._wake.wait()
         return False

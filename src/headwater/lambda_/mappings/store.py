@@ -23,7 +23,7 @@ from headwater.engine.engine import Engine
 from headwater.lambda_.mappings.mapping import Mapping
 from headwater.lambda_.mappings.tumbling_window import WindowState
 from headwater.model.completion import Completion, drive
-from headwater.storage.interface import Change, StoreUnavailable, StoreUnreadable
+from headwater.storage.interface import StoreUnavailable, StoreUnreadable
 
 MAPPING_KEY = "lambda-mapping"
 PROGRESS_KEY = "lambda-progress"
@@ -79,7 +79,7 @@ class MappingStore:
     """The mappings of all accounts and regions."""
 
     def __init__(self, engine: Engine, on_write_failed: Callable[[StoreUnavailable], None]) -> None:
-        self._store = engine.store
+        self._engine = engine
         self._on_write_failed = on_write_failed
         self._mappings: dict[str, Mapping] = {}
         self._progress: dict[str, dict[int, ShardProgress]] = {}
@@ -88,11 +88,11 @@ class MappingStore:
 
     def open(self) -> None:
         """Find everything that the store holds. Call once, first. Raises `StoreUnreadable`."""
-        for key, (_, value) in self._store.metadata().items():
+        for key, value in self._engine.metadata_of(MAPPING_KEY, PROGRESS_KEY):
             kind, _, rest = key.partition("/")
             if kind == MAPPING_KEY:
                 self._mappings[rest] = decode_mapping(key, value)
-            elif kind == PROGRESS_KEY:
+            else:
                 uuid, log_id, progress = decode_progress(key, value)
                 self._progress.setdefault(uuid, {})[log_id] = progress
 
@@ -114,7 +114,7 @@ class MappingStore:
         self._mappings[mapping.uuid] = mapping
         self._progress[mapping.uuid] = dict(progress)
         try:
-            await self._store.commit(Change(writes=writes))
+            await self._engine.write_metadata(writes)
         except StoreUnavailable:
             self._mappings.pop(mapping.uuid, None)
             self._progress.pop(mapping.uuid, None)
@@ -128,7 +128,7 @@ class MappingStore:
         self._mappings[mapping.uuid] = mapping
         encoded = msgspec.msgpack.encode(mapping)
         try:
-            await self._store.commit(Change(writes={_mapping_key(mapping.uuid): encoded}))
+            await self._engine.write_metadata({_mapping_key(mapping.uuid): encoded})
         except StoreUnavailable:
             if self._mappings.get(mapping.uuid) is mapping:
                 self._mappings[mapping.uuid] = before
@@ -141,7 +141,7 @@ class MappingStore:
             return
         keys = [_mapping_key(uuid), *(_progress_key(uuid, log_id) for log_id in shards)]
         try:
-            await self._store.commit(Change(writes=dict.fromkeys(keys)))
+            await self._engine.write_metadata(dict.fromkeys(keys))
         except StoreUnavailable:
             self._mappings[uuid], self._progress[uuid] = mapping, shards
             raise
@@ -166,7 +166,7 @@ class MappingStore:
         shards = self._progress.get(uuid, {})
         keys = [_progress_key(uuid, log_id) for log_id in log_ids if shards.pop(log_id, None)]
         if keys:
-            drive(_committed(self._store.commit(Change(writes=dict.fromkeys(keys)))), self._on_forgotten)
+            drive(_committed(self._engine.write_metadata(dict.fromkeys(keys))), self._on_forgotten)
 
     def known_logs(self, uuid: str) -> list[int]:
         """The logs of the shards whose progress is kept."""
@@ -183,7 +183,7 @@ class MappingStore:
             self._writing.pop((uuid, log_id), None)
             return
         self._writing[uuid, log_id] = False
-        write = Change(writes={_progress_key(uuid, log_id): msgspec.msgpack.encode(progress)})
+        write = {_progress_key(uuid, log_id): msgspec.msgpack.encode(progress)}
 
         def written(_value: None, error: BaseException | None) -> None:
             changed = self._writing.pop((uuid, log_id), False)
@@ -194,7 +194,7 @@ class MappingStore:
             elif changed:
                 self._write_progress(uuid, log_id)
 
-        drive(_committed(self._store.commit(write)), written)
+        drive(_committed(self._engine.write_metadata(write)), written)
 
     def _on_forgotten(self, _value: None, error: BaseException | None) -> None:
         if isinstance(error, StoreUnavailable):

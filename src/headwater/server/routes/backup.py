@@ -8,27 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
 from headwater.server.admin import RouteSet, Streamed
 from headwater.server.http.exchange import BodyWriter, Fields
 from headwater.server.refused import Refused
-from headwater.storage.interface import StoreUnavailable
+from headwater.storage.interface import StoreCopy, StoreUnavailable
 
 BINARY: Fields = (("Content-Type", "application/octet-stream"),)
 
 
-class Copy(Protocol):
-    """See `storage.store_copy`."""
-
-    def next_part(self) -> bytes:
-        """What comes next; empty at the end."""
-
-    def close(self) -> None:
-        """No more is wanted."""
-
-
-def backup_routes(begin_copy: Callable[[], Copy] | None, note: Callable[[str], None]) -> RouteSet:
+def backup_routes(begin_copy: Callable[[], StoreCopy] | None, note: Callable[[str], None]) -> RouteSet:
     """The route for a backup. `begin_copy` gives a copy of all data, if it may be had; `note` logs."""
 
     async def back_up(_query: bytes) -> Streamed:
@@ -42,7 +31,7 @@ def backup_routes(begin_copy: Callable[[], Copy] | None, note: Callable[[str], N
 class BackupSource:
     """A `BodySource`."""
 
-    def __init__(self, copy: Copy, note: Callable[[str], None]) -> None:
+    def __init__(self, copy: StoreCopy, note: Callable[[str], None]) -> None:
         self._copy = copy
         self._note = note
         self._loop = asyncio.get_running_loop()

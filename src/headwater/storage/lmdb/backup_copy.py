@@ -4,7 +4,7 @@ The copy is of the moment when it began: its metadata and the extents of its log
 taken at once. Records never change, so those within the extents can be read later, a
 part at a time, between the commits; only giving back space has to wait meanwhile.
 LMDB's own copy would not do: it needs LMDB's lock table, which this store does without
-(see `lmdb_file`), and nothing else would keep its pages.
+(see `file`), and nothing else would keep its pages.
 
 Refuses to know where the parts go.
 """
@@ -15,14 +15,13 @@ from collections.abc import Callable, Mapping
 
 import lmdb
 
-from headwater.storage.interface import Extent, Metadata, StoreUnavailable
+from headwater.storage.interface import Extent, Metadata, StoreUnavailable, metadata_key
 from headwater.storage.lmdb.backup_format import LOGS, METADATA, RECORDS, BackupEntry, BackupWriter
 from headwater.storage.lmdb.file import LmdbFile
 from headwater.storage.lmdb.record_format import (
     LogRow,
     block_head,
     log_key,
-    metadata_key,
     pack_metadata,
     pack_row,
     record_key,
@@ -33,8 +32,8 @@ PART_BYTES = 256 * 1024
 """A part takes no further block once it has so much: less than a millisecond on the engine's thread."""
 
 
-class StoreCopy:
-    """One copy. Call `next_part` until it gives nothing, then, or to give up, `close`."""
+class BackupCopy:
+    """See `interface.StoreCopy`. Call `next_part` until it gives nothing, then, or to give up, `close`."""
 
     def __init__(
         self,

@@ -18,8 +18,7 @@ from time import perf_counter
 
 import lmdb
 
-from headwater.storage.commit_times import CommitTimes
-from headwater.storage.interface import Post
+from headwater.storage.interface import CommitTimes, Post
 from headwater.storage.lmdb.file import Transaction
 
 

@@ -27,8 +27,6 @@ from headwater.storage.lmdb.record_format import (
 )
 
 DATA_FILE = "data.mdb"
-FUNCTIONS_FOLDER = "functions"
-"""Where the code of functions is."""
 NEW_DATA_FILE = "new.mdb"
 """A data file still being made; worthless when found at start."""
 MAX_DATABASES = len(TABLE_NAMES) + 1

@@ -14,14 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from headwater.model.completion import Completion
-from headwater.storage.interface import Change, Entry, Extent, Metadata
+from headwater.storage.interface import Change, Entry, Extent, Metadata, metadata_key
 from headwater.storage.lmdb.file import Tables, Transaction
 from headwater.storage.lmdb.record_format import (
     BLOCK_BYTES,
     DELETED_ROW,
     LogRow,
     log_key,
-    metadata_key,
     pack_block,
     pack_metadata,
     pack_row,

@@ -47,7 +47,6 @@ TABLE_NAMES = (b"records", b"logs", b"metadata")
 
 MAX_POSITION = 2**64 - 1
 """Above every position that a record can have."""
-MAX_METADATA_KEY_BYTES = 511
 
 BLOCK_BYTES = 128 * 1024
 """A block takes no further record once it has this much payload: large values need room in one piece."""
@@ -174,11 +173,3 @@ def unpack_metadata(key: bytes, stored: bytes) -> Metadata:
     """Read a row back. Raises `Damaged`, and `struct.error` when it is not one."""
     value = without_checksum(key, stored)
     return Metadata(_VERSION.unpack_from(value)[0], value[_VERSION.size :])
-
-
-def metadata_key(key: str) -> bytes:
-    """The key's bytes. Raises `ValueError` for one that no store can keep."""
-    packed = key.encode()
-    if not 0 < len(packed) <= MAX_METADATA_KEY_BYTES:
-        raise ValueError(f"a metadata key has 1 to {MAX_METADATA_KEY_BYTES} bytes, not {len(packed)}")
-    return packed

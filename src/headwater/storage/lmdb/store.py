@@ -29,9 +29,9 @@ from typing import Any, TypeAlias
 import lmdb
 
 from headwater.model.completion import Completion
-from headwater.storage.commit_times import CommitTimes
 from headwater.storage.interface import (
     Change,
+    CommitTimes,
     Entry,
     Extent,
     Metadata,
@@ -40,10 +40,11 @@ from headwater.storage.interface import (
     StoreInDoubt,
     StoreUnavailable,
     StoreUnreadable,
+    metadata_key,
 )
 from headwater.storage.lmdb import check as lmdb_check
 from headwater.storage.lmdb import data_file
-from headwater.storage.lmdb.backup_copy import StoreCopy
+from headwater.storage.lmdb.backup_copy import BackupCopy
 from headwater.storage.lmdb.commit_thread import CommitThread, try_commit
 from headwater.storage.lmdb.file import LmdbFile, MapCannotGrow
 from headwater.storage.lmdb.group import Group
@@ -51,7 +52,6 @@ from headwater.storage.lmdb.loaded import load
 from headwater.storage.lmdb.reclaiming import ReclaimStep
 from headwater.storage.lmdb.record_format import (
     block_head,
-    metadata_key,
     payloads_of,
     record_key,
     split_record_key,
@@ -100,7 +100,6 @@ class LmdbStore:
         """
         if not (folder / data_file.DATA_FILE).exists():
             data_file.create(folder, synced=synced)
-        self.folder = folder
         self._file = LmdbFile(folder, synced=synced, map_bytes=map_bytes)
         try:
             self._state = load(self._file)
@@ -223,11 +222,11 @@ class LmdbStore:
         self._require_available()
         return lmdb_check.check(self._file, self._state)
 
-    def begin_copy(self) -> StoreCopy:
+    def begin_copy(self) -> BackupCopy:
         """A copy of what is committed now; no space is given back until it is closed."""
         self._require_available()
         self._copies += 1
-        return StoreCopy(self._file_to_read, self._metadata, self._extents, self._end_copy)
+        return BackupCopy(self._file_to_read, self._metadata, self._extents, self._end_copy)
 
     def _file_to_read(self) -> LmdbFile:
         self._require_available()

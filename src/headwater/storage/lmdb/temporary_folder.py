@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headwater.storage.directory_lock import LOCK_FILE, DirectoryLock
-from headwater.storage.interface import StoreLocked
-from headwater.storage.lmdb.data_file import DATA_FILE, FUNCTIONS_FOLDER, NEW_DATA_FILE
+from headwater.storage.interface import FUNCTIONS_FOLDER, StoreLocked
+from headwater.storage.lmdb.data_file import DATA_FILE, NEW_DATA_FILE
 
 PREFIX = "headwater-"
 _OUR_FILES = {LOCK_FILE, DATA_FILE, NEW_DATA_FILE, FUNCTIONS_FOLDER}

@@ -1,6 +1,6 @@
-"""What stands beside the streams on a server's port: Lambda, and the other services of AWS.
+"""The neighbours of the streams on a server's port: Lambda, and the other services of AWS.
 
-`app` builds one for each server, before it is known whether anybody will ask.
+`server` builds a `Neighbourhood` for each server, before it is known whether anybody will ask.
 
 Rules:
 - nothing is loaded before its first request: a server of streams alone pays for none of it;
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from headwater.config import Config, environment
@@ -37,7 +36,8 @@ from headwater.server.access.credentials import Credentials, KnownKey
 from headwater.server.asyncio_bridge import completed
 from headwater.server.http.listener import is_loopback
 from headwater.server.neighbour import Neighbour, reset_all
-from headwater.storage.lmdb.data_file import FUNCTIONS_FOLDER
+from headwater.server.request_log import RequestLog
+from headwater.storage.interface import FUNCTIONS_FOLDER, OpenedStore
 from headwater.wire.signature_v4 import Key
 
 if TYPE_CHECKING:
@@ -51,18 +51,17 @@ FUNCTION_KEY = "headwater"
 
 @dataclass(frozen=True)
 class ServerContext:
-    """The server that the neighbours belong to, as far as it concerns them."""
+    """The parts of one server that its neighbours and its dispatch are made of."""
 
     config: Config
     engine: Engine
-    data_folder: Path
+    opened: OpenedStore
     credentials: Credentials
     """The keys that requests must be signed with; none: signatures are not verified."""
     clock: Clock
     """The machine's."""
     loop: asyncio.AbstractEventLoop
-    note: Callable[..., None]
-    """Logs a line of a level."""
+    log: RequestLog
     own_url: Callable[[], str]
     """Where the server is, in clear text; known once it listens."""
 
@@ -70,9 +69,9 @@ class ServerContext:
 class Neighbourhood:
     """The neighbours of one server."""
 
-    def __init__(self, surroundings: ServerContext) -> None:
-        self._server = surroundings
-        engine, loop = surroundings.engine, surroundings.loop
+    def __init__(self, server: ServerContext) -> None:
+        self._server = server
+        engine, loop = server.engine, server.loop
         self.lambda_ = LazyLambda(engine, self._build_lambda)
         self._kinesis_calls = StreamCalls(engine, loop)
         self._lambda_calls = LambdaCalls(self._ask_lambda, self.function_metrics, loop)
@@ -124,7 +123,7 @@ class Neighbourhood:
     def _build_lambda(self) -> LambdaService:
         from uuid import uuid4  # noqa: PLC0415 - servers of streams alone do not pay for it
 
-        from headwater.lambda_.build import (  # noqa: PLC0415 - nor for this
+        from headwater.lambda_.service import (  # noqa: PLC0415 - nor for this
             FunctionCredentials,
             FunctionSettings,
             LambdaSettings,
@@ -141,7 +140,7 @@ class Neighbourhood:
 
         functions = FunctionSettings(
             concurrency=config.lambda_concurrency,
-            code_folder=server.data_folder / FUNCTIONS_FOLDER,
+            code_folder=server.opened.folder / FUNCTIONS_FOLDER,
             endpoint_url=server.own_url,
             credentials_of=credentials_of,
             search_path=environment().get("PATH", os.defpath),
@@ -158,20 +157,13 @@ class Neighbourhood:
             retry_delay_ms=config.lambda_retry_delay_ms,
             shutdown_grace_s=config.shutdown_grace_s,
         )
-        return build_lambda(server.engine, settings, server.clock, server.note, lambda: str(uuid4()))
+        return build_lambda(server.engine, settings, server.clock, server.log.note, lambda: str(uuid4()))
 
     def _key_of(self, account_id: str) -> KnownKey:
         """A key of the account, or any, if it has none."""
         keys = list(self._server.credentials.values())
         own_account_id = self._server.config.account_id
         return next((key for key in keys if (key.account_id or own_account_id) == account_id), keys[0])
-
-
-def lambda_checking() -> ModuleType:
-    """What checks the functions and mappings of a store; servers do not need it."""
-    from headwater.lambda_ import checking  # noqa: PLC0415
-
-    return checking
 
 
 def has_services(config: Config) -> bool:

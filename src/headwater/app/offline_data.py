@@ -1,0 +1,95 @@
+"""Work on data that no server has open: check, copy and restore it.
+
+Nothing here starts a server. Refuses to know how a back end keeps its data.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from headwater.engine.engine import KINDS, SEAL_KEY, Engine
+from headwater.engine.settings import Settings
+from headwater.lambda_ import checking as lambda_checking
+from headwater.model.clock import SystemClock
+from headwater.storage.interface import FUNCTIONS_FOLDER, StoreError, StoreUnavailable, StoreUnreadable
+from headwater.storage.open_store import BACK_END, open_to_read
+
+__all__ = [
+    "StoreError",
+    "check_data",
+    "copy_data",
+    "functions_without_code",
+    "require_whole_backup",
+    "restore_data",
+]
+
+
+def check_data(data_dir: Path) -> list[str]:
+    """Everything that is wrong in a data directory that no server has open, in plain words.
+
+    Nothing in it is changed. Raises `StoreError`.
+    """
+    return [*_check_stored(data_dir), *functions_without_code(data_dir)]
+
+
+def _check_stored(data_dir: Path) -> list[str]:
+    """What is wrong in the data file."""
+    store = open_to_read(data_dir).store
+    try:
+        metadata = store.metadata()
+        unknown = [key for key in metadata if key.partition("/")[0] not in (*KINDS, *lambda_checking.KINDS)]
+        found = [f"key {key!r} is of no kind that is known" for key in unknown]
+        found += lambda_checking.check_lambda(metadata)
+        if metadata and SEAL_KEY not in metadata:
+            return [*found, "the key that seals iterators is missing"]
+        engine = Engine(store, SystemClock(), Settings(), os.urandom)
+        try:
+            engine.open()
+        except StoreUnreadable as error:
+            return [*found, *store.check(), str(error)]
+        return [*found, *engine.check()]
+    finally:
+        store.close()
+
+
+def functions_without_code(data_dir: Path) -> list[str]:
+    """The functions in a data directory whose code is missing, in plain words. Raises `StoreError`."""
+    opened = open_to_read(data_dir)
+    try:
+        folder = opened.folder / FUNCTIONS_FOLDER
+        return list(lambda_checking.without_code(opened.store.metadata(), folder))
+    finally:
+        opened.store.close()
+
+
+def copy_data(data_dir: Path) -> Iterator[bytes]:
+    """The parts of a backup of a data directory that no server has open. Raises `StoreError`."""
+    opened = open_to_read(data_dir)
+    try:
+        if opened.begin_copy is None:
+            raise StoreUnavailable(f"The store in {data_dir} cannot be copied.")
+        copy = opened.begin_copy()
+        while part := copy.next_part():
+            yield part
+    finally:
+        opened.store.close()
+
+
+def restore_data(backup: IO[bytes], data_dir: Path) -> list[str]:
+    """Make a data directory from a backup, and check it; what is wrong with it, if so it is not kept.
+
+    Raises `StoreError`.
+    """
+    BACK_END.restore(backup, data_dir)
+    found = _check_stored(data_dir)
+    if found:
+        BACK_END.remove(data_dir)
+    return found
+
+
+def require_whole_backup(backup: IO[bytes]) -> None:
+    """Raise `StoreError` unless a backup has arrived whole."""
+    BACK_END.require_whole_backup(backup)

@@ -1,0 +1,90 @@
+"""Running a server as a process: its event loop, its signals, what it says at the start.
+
+Rules:
+- the first SIGTERM or SIGINT lets requests in flight finish, the second one does not;
+- what is wrong with what a server was given is one line on standard error, and exit code 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import shlex
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+
+from headwater import __version__
+from headwater.app.server import START_ERRORS, Server
+from headwater.config import Config
+from headwater.server.allocator import keep_freed_memory
+
+uvloop: ModuleType | None
+try:
+    import uvloop
+except ImportError:  # not made for this platform: asyncio's own loop serves
+    uvloop = None
+
+GC_THRESHOLD = 20_000
+"""What requests leave behind has no cycles: looking for some after every 700 objects is for nothing."""
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run(config: Config) -> int:
+    """Run a server from a command line; returns the exit code."""
+    keep_freed_memory()
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(serve(config))
+    except START_ERRORS as error:
+        sys.stderr.write(f"headwater: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """The fastest loop that this platform has."""
+    return uvloop.new_event_loop() if uvloop else asyncio.new_event_loop()
+
+
+async def serve(config: Config) -> None:
+    """Run a server until a signal stops it."""
+    loop = asyncio.get_running_loop()
+    server = Server(config)
+    told_to_stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if told_to_stop.is_set():
+            server.abort()
+        told_to_stop.set()
+
+    loop.set_exception_handler(server.on_loop_fault)
+    await server.start()
+    try:
+        for number in STOP_SIGNALS:
+            with suppress(NotImplementedError):  # Windows: Ctrl-C cancels this coroutine instead
+                loop.add_signal_handler(number, on_signal)
+        announce(config, server.endpoints, server.ca)
+        # What lives until the end need not be looked at by every collection.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
+        await told_to_stop.wait()
+    finally:
+        await server.stop(config.shutdown_grace_s)
+
+
+def announce(config: Config, endpoints: tuple[str, ...], ca: Path | None) -> None:
+    """Say on standard output that the server is ready, and how to point a client at it."""
+    data = "a temporary folder, gone at exit" if config.data_dir is None else config.data_dir
+    with suppress(OSError):  # nobody reads it: that is no reason not to serve
+        sys.stdout.write(
+            f"Headwater {__version__} is ready at {' and '.join(endpoints)} (data in {data})\n"
+            f"  export AWS_ENDPOINT_URL_KINESIS={endpoints[0]}\n"
+            + (f"  export AWS_CA_BUNDLE={shlex.quote(str(ca))}\n" if ca else "")
+        )
+        sys.stdout.flush()

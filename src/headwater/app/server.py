@@ -1,0 +1,177 @@
+"""One server in the running loop: its store, engine, neighbours and ports, opened and closed in order.
+
+Rules:
+- everything is open before the server is announced; when a step fails, what was
+  opened before it is closed;
+- at the end connections finish first, then the store is closed, which makes
+  everything safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any, cast
+
+from headwater.app.credentials import configured_credentials
+from headwater.app.dispatch import build_dispatch
+from headwater.app.neighbours import Neighbourhood, ServerContext
+from headwater.app.ports import bind_ports
+from headwater.app.tls import open_tls
+from headwater.config import Config
+from headwater.engine.engine import Engine
+from headwater.engine.settings import Settings
+from headwater.model.clock import AdjustableClock, Clock, SystemClock
+from headwater.server.access.credentials import Credentials, CredentialsError
+from headwater.server.dispatch import Dispatch
+from headwater.server.http.listener import Listener, ListenError, is_loopback
+from headwater.server.http.tls import TlsError
+from headwater.server.request_log import RequestLog
+from headwater.storage.interface import OpenedStore, Post, StoreError
+from headwater.storage.open_store import open_store
+
+TICK_INTERVAL_S = 0.1
+LOG_DELAY_S = 0.02
+"""Lines of the log gather for so long: a system call for each would be a tenth of a small request."""
+OPEN_TO_ALL = "may read and change everything: listen on 127.0.0.1, or let --credentials say who may call"
+START_ERRORS = (CredentialsError, ListenError, StoreError, TlsError)
+"""What can be wrong with what a server was given; the message is for the person who gave it."""
+
+
+class Server:
+    """One server in the running loop: `start` it, `stop` it."""
+
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._test_clock = AdjustableClock(self._clock) if config.test_clock else None
+        """What streams go by, if it may be moved; connections, signatures and the log do not."""
+        self._loop = asyncio.get_running_loop()
+        self._log = RequestLog(
+            _write_to_stderr,
+            self._clock,
+            partial(self._loop.call_later, LOG_DELAY_S),
+            config.log_format,
+            config.log_level,
+        )
+        self._engine: Engine | None = None
+        self._dispatch: Dispatch
+        self._listener: Listener | None = None
+        self._neighbourhood: Neighbourhood | None = None
+        self._ca: Path | None = None
+        self._tick_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The URLs of a started server."""
+        return self._listener.endpoints if self._listener else ()
+
+    @property
+    def ca(self) -> Path | None:
+        """The certificate that clients must trust, if the server has made it."""
+        return self._ca
+
+    async def start(self) -> None:
+        """Open everything. On one of `START_ERRORS` nothing is left open."""
+        config, warn = self._config, partial(self._log.note, "warning")
+        credentials = configured_credentials(config, warn)
+        self._ca, tls = open_tls(config)
+        self._listener = bind_ports(
+            config, tls, self._clock, warn, lambda: self._dispatch, verifies=bool(credentials)
+        )
+        try:
+            opened = self._open_store()
+            self._engine = self._open_engine(opened)
+            context = self._context(self._engine, opened, credentials)
+            neighbourhood = self._neighbourhood = Neighbourhood(context)
+            self._dispatch = build_dispatch(context, neighbourhood, self._test_clock)
+            await self._listener.open()
+            neighbourhood.lambda_.open_if_kept()
+        except BaseException:
+            await self.stop(0)
+            raise
+        if not credentials and not is_loopback(config.host):
+            warn(f"everybody who can reach {config.host} {OPEN_TO_ALL}")
+        self._tick()
+
+    async def stop(self, grace_s: float) -> None:
+        """Let requests in flight finish, for `grace_s` at most, and close everything."""
+        if self._listener is not None:
+            await self._listener.close(grace_s)
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
+        for neighbour in self._neighbourhood.neighbours if self._neighbourhood else ():
+            await neighbour.close()
+        if self._engine is not None:
+            self._engine.close()
+        await asyncio.sleep(0)  # what the store still posted runs before the loop may end
+        self._log.flush()
+
+    def abort(self) -> None:
+        """Cut off all connections: ends a `stop` that waits for them."""
+        if self._listener is not None:
+            self._listener.abort()
+
+    def on_loop_fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what a callback of the loop raised: a fault of the server, outside of any call."""
+        self._log.note("error", str(context.get("message")), context.get("exception"))
+
+    def _open_store(self) -> OpenedStore:
+        config, loop = self._config, self._loop
+        # A synced store answers from its commit thread; the other one on this thread, where
+        # waking the loop is not needed.
+        post = loop.call_soon if config.data_dir is None else loop.call_soon_threadsafe
+        return open_store(
+            config.data_dir,
+            cast("Post", post),  # a `Post` whose result nobody looks at
+            log_error=partial(self._log.note, "error"),
+            post_from_thread=cast("Post", loop.call_soon_threadsafe),
+        )
+
+    def _open_engine(self, opened: OpenedStore) -> Engine:
+        """The engine of an open store, which is closed if there can be none."""
+        config = self._config
+        settings = Settings(
+            account_id=config.account_id,
+            region=config.region,
+            transition_ms=config.transition_ms,
+            enforce_limits=config.enforce_limits,
+            shard_limit=config.shard_limit,
+            on_demand_stream_limit=config.on_demand_stream_limit,
+            resubscribe_at_once=config.resubscribe_at_once,
+        )
+        engine = Engine(opened.store, self._test_clock or self._clock, settings, os.urandom, perf_counter)
+        try:
+            engine.open()
+        except BaseException:
+            opened.store.close()
+            raise
+        return engine
+
+    def _context(self, engine: Engine, opened: OpenedStore, credentials: Credentials) -> ServerContext:
+        return ServerContext(
+            self._config,
+            engine,
+            opened,
+            credentials,
+            self._clock,
+            self._loop,
+            self._log,
+            own_url=lambda: self.endpoints[0].replace("https://", "http://", 1),  # the port takes both
+        )
+
+    def _tick(self) -> None:
+        self._tick_timer = self._loop.call_later(TICK_INTERVAL_S, self._tick)
+        if self._engine is not None:
+            self._engine.tick()
+
+
+def _write_to_stderr(text: str) -> None:
+    with suppress(OSError):  # nobody reads it: that is no reason not to serve
+        sys.stderr.write(text)
+        sys.stderr.flush()
