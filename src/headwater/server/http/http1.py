@@ -1,8 +1,7 @@
-"""HTTP/1.1 (and 1.0) over one connection: bytes to requests, answers to bytes.
+"""HTTP/1.1 (and 1.0) over one connection: ties the reading of requests to a transport.
 
-`RequestReader` turns bytes into requests and knows no socket; `Http1Connection`
-ties it to a transport and minds order, limits and time. The parser itself is
-httptools.
+`Http1Connection` minds order, limits and time; `http1_requests` reads requests, `http1_answers`
+writes answers.
 
 Rules:
 - requests of one connection are handled one after another, so that a pipelined
@@ -22,21 +21,13 @@ Refuses to know what is asked for and what an answer means.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
-from functools import lru_cache
-from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
-import httptools
-
-from headwater.server.http.body_buffer import BodyBuffer
 from headwater.server.http.connections import GOODBYE_S, Buffered, OpenConnections
 from headwater.server.http.exchange import (
     HEADERS_READ,
     BodySource,
     Cut,
-    Fields,
     HttpRequest,
     HttpResponse,
     Refusal,
@@ -44,275 +35,17 @@ from headwater.server.http.exchange import (
     Wait,
     says_length,
 )
-from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
+from headwater.server.http.http1_answers import CHUNKED, StreamedBody, head_of
+from headwater.server.http.http1_requests import RequestReader
+from headwater.server.http.limits import TOO_SLOW, ConnectionLimits
 
 PIPELINED_REQUESTS = 16
-NAMES_REMEMBERED = 256
-NAMES_REMEMBERED_BYTES = 2048
-FEED_BYTES = 256 * 1024  # so much is parsed at once; then the body's pieces are gathered
-UNREAD = b""
-"""Stands for the name of a header that nobody reads."""
 LINGER_S = 2.0
 """How long a refused client may go on sending before it is cut off."""
-UPGRADE_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
-"""The offer of another protocol, which is not taken up."""
 JOINED_BODY_BYTES = 64 * 1024
 """Up to this size copying head and body together is cheaper than sending two buffers."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-NO_CONTENT = 204
-"""An answer of this status has no body, and does not say how long that is."""
-REASONS = {status.value: status.phrase for status in HTTPStatus} | {413: "Content Too Large"}
-"""Python's own table, but for where it is older than the standard."""
-
-_new_request = tuple.__new__
-"""A third of the time of `HttpRequest(...)`."""
-
-CHUNKED = "Transfer-Encoding: chunked\r\n"
-LAST_CHUNK = b"0\r\n\r\n"
-
-
-class RequestReader:
-    """Bytes in, whole requests out. After a `refusal` nothing more is read.
-
-    What comes in many pieces (headers, target, body) is given by the parser straight to
-    the methods of a dict and of lists: a Python function for each piece would cost as
-    much as all the rest of reading a request.
-    """
-
-    def __init__(
-        self, limits: ConnectionLimits, headers_kept: frozenset[bytes] | None = HEADERS_READ
-    ) -> None:
-        """`headers_kept` are the headers that a request comes with; `None` is all of them."""
-        self.ready: deque[tuple[HttpRequest, bool]] = deque()
-        """Whole requests, each with whether the connection may stay open after it."""
-        self.refusal: Refusal | None = None
-        self.reading = False
-        """A request has begun and is not whole yet."""
-        self.continue_wanted = False
-        """The request being read waits for `100 Continue` before it sends its body."""
-        self._limits = limits
-        self._names = None if headers_kept is None else _kept_names(headers_kept)
-        self._in_head = False
-        self._unfinished_head_bytes = 0
-        self._headers: dict[bytes, bytes] = {}
-        self._sent_headers: dict[bytes, bytes] = {}
-        """As they come; after the head, those that follow the body."""
-        self._target = bytearray()
-        self._body = BodyBuffer()
-        # What the parser calls; it looks once, when it is made.
-        self.on_url = self._target.extend
-        self.on_header = self._sent_headers.__setitem__ if headers_kept is not None else self._join_header
-        self.on_body = self._body.add
-        self._parser: Any = httptools.HttpRequestParser(self)
-
-    def feed(self, data: bytes) -> None:
-        """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
-        for start in range(0, len(data), FEED_BYTES):
-            self._feed(data[start : start + FEED_BYTES])
-
-    def _feed(self, data: bytes) -> None:
-        if self.refusal is not None:
-            return
-        head_goes_on = self._in_head
-        # The sum is an upper bound of what a head that ends in `data` can have.
-        self._unfinished_head_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            rest = data[upgrade.args[0] :]
-            self._feed(self._without_upgrade() + rest)
-        except httptools.HttpParserError:
-            # Also what a callback below raises; it has then left its own refusal.
-            self.refusal = self.refusal or MALFORMED
-        if self._in_head:
-            if not head_goes_on:
-                self._unfinished_head_bytes = 0
-            elif self._unfinished_head_bytes > self._limits.header_bytes:
-                self.refusal = self.refusal or self._limits.header_too_large()
-        elif self.reading:
-            self._body.gather()
-            self.refusal = self.refusal or self._refusal_of_rest()
-        if self.refusal is not None:
-            self.give_up(self.refusal)
-
-    def give_up(self, refusal: Refusal) -> None:
-        """Read nothing more."""
-        self.refusal = refusal
-        self.reading = self.continue_wanted = False
-
-    def _without_upgrade(self) -> bytes:
-        """The head of the request that offers another protocol, as if it did not.
-
-        Java's own HTTP client makes the offer with every first request. httptools ends
-        such a request before its body, so a new parser reads it again from its head.
-        """
-        self._parser = httptools.HttpRequestParser(self)
-        request, _ = self.ready[-1]
-        if request.method == b"CONNECT":  # the connection closes after it
-            return b""
-        self.ready.pop()
-        kept = [header for header in request.headers.items() if header[0] not in UPGRADE_HEADERS]
-        lines = [b": ".join(header) for header in kept]
-        return b"\r\n".join([request.method + b" " + request.target + b" HTTP/1.1", *lines, b"", b""])
-
-    # What httptools calls, in the order in which it calls it.
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._target.clear()
-        self._sent_headers.clear()
-        self._body.clear()
-        self.reading = self._in_head = True
-
-    def on_headers_complete(self) -> None:
-        """The head is whole: refuse what is too large before its body is read."""
-        self._in_head = False
-        sent, names = self._sent_headers, self._names
-        if len(sent) > HEADER_COUNT_LIMIT or (
-            self._unfinished_head_bytes > self._limits.header_bytes
-            and len(self._target) + sum(map(len, (*sent, *sent.values()))) > self._limits.header_bytes
-        ):
-            self._refuse(self._limits.header_too_large())
-        self._unfinished_head_bytes = 0
-        headers = dict(sent if names is None else zip(names[tuple(sent)], sent.values(), strict=True))
-        headers.pop(UNREAD, None)
-        sent.clear()
-        self._headers = headers
-        if (
-            b"content-length" in headers
-            and (size := int(headers[b"content-length"])) > self._limits.body_bytes
-            and size > self._body_limit_bytes()
-        ):
-            self._refuse(self._body_too_large())
-        if b"expect" in headers:
-            self.continue_wanted = (
-                headers[b"expect"].lower() == b"100-continue" and self._parser.get_http_version() == "1.1"
-            )
-
-    def on_message_complete(self) -> None:
-        """The request is whole."""
-        self.reading = self.continue_wanted = False
-        parser = self._parser
-        if self._body.is_in_pieces() and not self._is_body_within_limit():
-            self._refuse(self._body_too_large())
-        method = parser.get_method()
-        # After CONNECT a client believes itself in a tunnel.
-        stays_open = parser.should_keep_alive() and method != b"CONNECT"
-        request = _new_request(HttpRequest, (method, bytes(self._target), self._headers, self._body.take()))
-        self.ready.append((request, stays_open))
-
-    def _join_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        present = self._sent_headers.get(name)
-        self._sent_headers[name] = value if present is None else present + b"," + value
-
-    def unfinished_bytes(self) -> int:
-        """Of the body that is being read."""
-        return self._body.size()
-
-    def _is_body_within_limit(self) -> bool:
-        size = self.unfinished_bytes()
-        return size <= self._limits.body_bytes or size <= self._body_limit_bytes()
-
-    def _body_limit_bytes(self) -> int:
-        return self._limits.body_bytes_of(bytes(self._target), self._headers)
-
-    def _body_too_large(self) -> Refusal:
-        return self._limits.body_too_large(self._body_limit_bytes())
-
-    def _refusal_of_rest(self) -> Refusal | None:
-        """What is wrong with what came after the head so far."""
-        if not self._is_body_within_limit():
-            return self._body_too_large()
-        trailers = self._sent_headers
-        if len(trailers) > HEADER_COUNT_LIMIT or (
-            trailers and sum(map(len, (*trailers, *trailers.values()))) > self._limits.header_bytes
-        ):
-            return self._limits.header_too_large()
-        return None
-
-    def _refuse(self, refusal: Refusal) -> None:
-        self.refusal = refusal
-        raise ValueError(refusal.code)  # the only way to stop the parser; `feed` catches it
-
-    def speaks_1_1(self) -> bool:
-        """Whether the client does; it does not change that from one request to the next."""
-        return bool(self._parser.get_http_version() == "1.1")
-
-
-class _KeptNames(dict[tuple[bytes, ...], list[bytes]]):
-    """The headers' names in lower case by their names as sent, which are the same again and again."""
-
-    def __init__(self, kept: frozenset[bytes]) -> None:
-        super().__init__()
-        self._kept = kept
-
-    def __missing__(self, sent: tuple[bytes, ...]) -> list[bytes]:
-        names = [name if (name := key.lower()) in self._kept else UNREAD for key in sent]
-        if len(self) < NAMES_REMEMBERED and sum(map(len, sent)) < NAMES_REMEMBERED_BYTES:
-            self[sent] = names
-        return names
-
-
-@lru_cache
-def _kept_names(kept: frozenset[bytes]) -> _KeptNames:
-    return _KeptNames(kept)
-
-
-class StreamedBody:
-    """The open body of a streamed answer: in chunks, or on HTTP/1.0 all that comes until the close."""
-
-    def __init__(
-        self, source: BodySource, transport: asyncio.Transport, on_end: Callable[[], None], *, chunked: bool
-    ) -> None:
-        self._source = source
-        self._transport = transport
-        self._on_end = on_end
-        self._chunked = chunked
-        self._open = True
-
-    def write(self, data: bytes) -> None:
-        """Send a part, unless the client has gone."""
-        if not self._open or not data:
-            return
-        self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
-
-    def end(self) -> None:
-        """Send the end."""
-        if self._open:
-            self._open = False
-            if self._chunked:
-                self._transport.write(LAST_CHUNK)
-            self._on_end()
-
-    def break_off(self) -> None:
-        """End the connection without the end of the body."""
-        if self._open:
-            self._open = False
-            self._transport.close()
-
-    def pause(self) -> None:
-        """The client is slow."""
-        if self._open:
-            self._source.pause()
-
-    def resume(self) -> None:
-        """The client has caught up."""
-        if self._open:
-            self._source.resume()
-
-    def cut(self) -> None:
-        """The client has gone."""
-        if self._open:
-            self._open = False
-            self._source.stop()
-
-    def cut_short(self) -> None:
-        """The server is about to go: what was written is all there is."""
-        if self._open:
-            self._source.stop()
-            self.end()
 
 
 class Http1Connection(asyncio.Protocol):
@@ -578,23 +311,3 @@ class Http1Connection(asyncio.Protocol):
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
-
-
-def head_of(response: HttpResponse, date: str, stays_open: bool, framing: str | None = None) -> bytes:
-    """The status line and headers of an answer; without `framing` its body is as long as it is."""
-    status, fields, body, request_id, extended_id, _ = response
-    extended = f"x-amz-id-2: {extended_id}\r\n" if extended_id else ""
-    if framing is None:
-        framing = f"Content-Length: {len(body)}\r\n" if status != NO_CONTENT else ""
-    # HTTP/1.0 clients that asked to stay connected need to be told; to others it says nothing new.
-    return (
-        f"{_fixed_lines(status, fields)}x-amzn-RequestId: {request_id}\r\n"
-        f"{extended}Date: {date}\r\nConnection: {'keep-alive' if stays_open else 'close'}\r\n{framing}\r\n"
-    ).encode("latin-1")
-
-
-@lru_cache(maxsize=256)
-def _fixed_lines(status: int, fields: Fields) -> str:
-    reason = REASONS.get(status, "Unknown")  # a status may be another server's own
-    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields)]
-    return "\r\n".join(lines) + "\r\n"
