@@ -21,13 +21,13 @@ Refuses to know what is asked for and what an answer means.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 from headwater.server.http.connections import GOODBYE_S, Buffered, OpenConnections
 from headwater.server.http.exchange import (
     HEADERS_READ,
     BodySource,
-    Cut,
     HttpRequest,
     HttpResponse,
     Refusal,
@@ -186,7 +186,7 @@ class Http1Connection(asyncio.Protocol):
         self._advancing = True
         while ready and self._current is None and not self._writing_paused:
             self._current = ready.popleft()
-            self._handler.handle(self._current[0], self._respond)
+            self._handler.handle(self._current[0], self)
         self._advancing = False
         if self._current is None and not ready and not self._closing:
             if reader.refusal is not None:
@@ -197,7 +197,12 @@ class Http1Connection(asyncio.Protocol):
         if self._reading_paused or self._writing_paused or len(ready) >= PIPELINED_REQUESTS:
             self._balance_reading()
 
-    def _respond(self, response: HttpResponse) -> None:
+    def answer(self, response: HttpResponse) -> None:
+        """Answer the request that is under way."""
+        if self._refused:
+            self._respond_refused(response)
+            return
+        self._wait = None
         if response.source is not None:
             self._start_stream(response, response.source)
             return
@@ -225,18 +230,24 @@ class Http1Connection(asyncio.Protocol):
         elif not self._advancing:  # else the loop that handed this request over goes on by itself
             self._advance()
 
-    def _start_stream(self, response: HttpResponse, source: BodySource | Cut | Wait) -> None:
+    def hold(self, on_gone: Callable[[], None]) -> Callable[[], None]:
+        """The answer is held back."""
+        self._wait = wait = Wait(on_gone)
+        if self._transport is None:
+            wait.stop()
+        return wait.end
+
+    def cut(self) -> None:
+        """Give no answer."""
+        self._current = self._wait = None
+        if self._transport is not None:
+            self._since_s = self._now_s()
+            self._close(self._transport)
+
+    def _start_stream(self, response: HttpResponse, source: BodySource) -> None:
         transport = self._transport
         if transport is None or self._current is None:
             source.stop()
-            return
-        if isinstance(source, Wait):
-            self._wait = source
-            return
-        if isinstance(source, Cut):
-            self._current = None
-            self._since_s = self._now_s()
-            self._close(transport)
             return
         request, stays_open = self._current
         chunked = self._reader.speaks_1_1()
@@ -274,7 +285,7 @@ class Http1Connection(asyncio.Protocol):
     def _refuse(self, refusal: Refusal) -> None:
         if not self._refused:
             self._refused = True
-            self._handler.refuse(refusal, self._respond_refused)
+            self._handler.refuse(refusal, self)
 
     def _respond_refused(self, response: HttpResponse) -> None:
         if self._transport is None:
