@@ -44,11 +44,18 @@ class StreamedBody:
     """The open body of a streamed answer: in chunks, or on HTTP/1.0 all that comes until the close."""
 
     def __init__(
-        self, source: BodySource, transport: asyncio.Transport, on_end: Callable[[], None], *, chunked: bool
+        self,
+        source: BodySource,
+        transport: asyncio.Transport,
+        on_end: Callable[[], None],
+        on_break_off: Callable[[], None],
+        *,
+        chunked: bool,
     ) -> None:
         self._source = source
         self._transport = transport
         self._on_end = on_end
+        self._on_break_off = on_break_off
         self._chunked = chunked
         self._open = True
 
@@ -70,7 +77,7 @@ class StreamedBody:
         """End the connection without the end of the body."""
         if self._open:
             self._open = False
-            self._transport.close()
+            self._on_break_off()
 
     def pause(self) -> None:
         """The client is slow."""
