@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from headwater.api.operations.subscribe_to_shard import subscribe_to_shard
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.api.validation.constraints import accept
-from headwater.engine.fan_out import IDLE_EVENT_MS, SUBSCRIPTION_LIFE_MS, TAKE_OVER_AFTER_MS, FanOutEvent
+from headwater.engine.fan_out import (
+    IDLE_EVENT_MS,
+    PHASES,
+    SUBSCRIPTION_LIFE_MS,
+    TAKE_OVER_AFTER_MS,
+    FanOutEvent,
+    Phase,
+)
 from headwater.engine.limits.throughput_limits import ThroughputSettings
 from headwater.model.arn import StreamName
 from headwater.model.clock import ManualClock
 from headwater.model.errors import KinesisError, ResourceInUseException, ResourceNotFoundException
+from headwater.model.transitions import IllegalTransition
 from headwater.storage.memory_store import MemoryStore
 from headwater.wire.json_format import encode
 from tests.engine.running_engine import CALLER, RunningEngine
+from tests.phase_tables import never_left, reached_from
 
 STREAM = "pushed"
 SHARD = "shardId-000000000000"
@@ -382,3 +391,19 @@ def test_limits_that_come_and_go_hold_for_a_subscription_under_way(subscribed: S
     enforcement.set_own_rule(name, "exempt")
     subscribed.pass_time(1)
     assert sink.data[2:] == [b"z"]
+
+
+def test_every_phase_is_reached_and_only_what_is_over_goes_nowhere() -> None:
+    assert reached_from("new", PHASES) == set(get_args(Phase))
+    assert never_left(PHASES) == {"over"}
+    assert set(PHASES["end"]) == set(get_args(Phase)) - {"over"}
+
+
+def test_a_subscription_is_started_once(subscribed: Subscribed) -> None:
+    sink = subscribed.subscribe()
+    with pytest.raises(IllegalTransition):
+        subscribed.subscription.start(RecordingSink())
+    subscribed.subscription.stop()
+    subscribed.subscription.stop()  # whoever reads may say so twice
+    with pytest.raises(IllegalTransition):
+        subscribed.subscription.start(sink)

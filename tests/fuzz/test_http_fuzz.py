@@ -186,14 +186,14 @@ class Whim:
         how = self._chance.random()
         response = HttpResponse(200, (), b"x" * self._chance.choice((0, 5, 300)), "id", None)
         if how < 0.1:
-            respond(response._replace(body=b"", source=Source(self._chance)))
+            respond.answer(response._replace(body=b"", source=Source(self._chance)))
         elif how < 0.3:
-            self.later.append(lambda: respond(response))
+            self.later.append(lambda: respond.answer(response))
         else:
-            respond(response)
+            respond.answer(response)
 
     def refuse(self, refusal: Refusal, respond: Respond) -> None:
-        respond(HttpResponse(refusal.status, (), b"no", "id", None))
+        respond.answer(HttpResponse(refusal.status, (), b"no", "id", None))
 
 
 def converse(chance: Random, data: bytes) -> int:

@@ -152,16 +152,16 @@ class Recorder:
         body = self.body or request.method + b" " + request.target + b" " + request.body
         response = HttpResponse(200, self.fields, body, "request-id", "extended-id")
         if request.path == b"/hold":
-            self.held.append(lambda: respond(response))
+            self.held.append(lambda: respond.answer(response))
         elif request.path == b"/stream":
             self.sources.append(ManualSource())
-            respond(response._replace(body=b"", source=self.sources[-1]))
+            respond.answer(response._replace(body=b"", source=self.sources[-1]))
         else:
-            respond(response)
+            respond.answer(response)
 
     def refuse(self, refusal: Refusal, respond: Respond) -> None:
         self.refusals.append(refusal)
-        respond(HttpResponse(refusal.status, (), refusal.code.encode(), "request-id", "extended-id"))
+        respond.answer(HttpResponse(refusal.status, (), refusal.code.encode(), "request-id", "extended-id"))
 
 
 def loop_with_movable_time(kind: type[asyncio.AbstractEventLoop]) -> Any:

@@ -14,14 +14,24 @@ Rules, as the API's documentation and the client libraries have them:
 - nothing is read while the reader is slow, so memory does not grow with it.
 
 A subscription is moved by three things: commits to its log, the engine's tick,
-and its reader. It refuses to know connections and encodings: it talks to a `EventSink`.
+and its reader. All of them wake it, and a push goes on as long as there is something to push:
+
+    new ─ start ─► resting ─ wake ─► pushing ─ wake ─► pushing again ─ pushed ─► resting, and wakes
+                    ▲ ▲                │  │
+                    │ └──── pushed ────┘  └─ used up ─► held back ─ wake ─► pushing
+                    └ a tick wakes it, too, when an event is due           every phase ─ end ─► over
+
+Next to that its reader `follows` or is `slow`; while it is slow, nothing wakes the subscription, and a
+push ends with the event that it is at. A sink is there from `start` to `end`.
+
+It refuses to know connections and encodings: it talks to an `EventSink`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from headwater.engine.active_subscription import SubscriptionKey
 from headwater.engine.engine import Engine, LiveStream
@@ -36,6 +46,7 @@ from headwater.model.errors import (
 )
 from headwater.model.sequence_number import record_sequence_number, sequence_base
 from headwater.model.shard import Shard, shard_id_of
+from headwater.model.transitions import transitions
 from headwater.storage.interface import StoreError
 
 SUBSCRIPTION_LIFE_MS = 300_000
@@ -44,6 +55,44 @@ IDLE_EVENT_MS = 3_000
 """An event is sent at least this often, even when there is nothing to read."""
 EVENT_RECORDS_MAX = 10_000
 EVENT_BYTES_MAX = 1024 * 1024
+
+Phase = Literal[
+    "new",  # it has not been started
+    "resting",  # all was pushed, or the reader is slow
+    "held back",  # the consumer's rate is used up: a tick will ask again
+    "pushing",
+    "pushing again",  # something has come meanwhile, which this push may have missed
+    "over",
+]
+Reader = Literal["follows", "slow"]
+
+PHASES: dict[str, dict[Phase, Phase]] = {
+    "start": {"new": "resting"},
+    "wake": {
+        "resting": "pushing",
+        "held back": "pushing",
+        "pushing": "pushing again",
+        "pushing again": "pushing again",
+    },
+    "pushed": {"pushing": "resting", "pushing again": "resting"},
+    "used up": {"pushing": "held back", "pushing again": "held back"},
+    "end": {
+        "new": "over",
+        "resting": "over",
+        "held back": "over",
+        "pushing": "over",
+        "pushing again": "over",
+    },
+}
+"""Event → phase before → phase after. What is not here cannot happen."""
+
+READERS: dict[str, dict[Reader, Reader]] = {
+    "pause": {"follows": "slow", "slow": "slow"},
+    "resume": {"slow": "follows", "follows": "follows"},
+}
+"""The same of the reader; what is said twice says nothing new."""
+
+_phases, _readers = transitions(PHASES), transitions(READERS)
 
 
 class FanOutEvent(NamedTuple):
@@ -88,17 +137,15 @@ class Subscription:
         self._sink: EventSink | None = None
         self._started_ms = engine.now_ms()
         self._last_event_ms = 0
-        self._held_back = False
-        """Whether the consumer's rate is used up: a tick will ask again."""
-        self._paused = False
-        self._pumping = False
-        self._pump_again = False
+        self._phase: Phase = "new"
+        self._reader: Reader = "follows"
         self._unwatch: list[Callable[[], None]] = []
         self._ending: _EndReason | None = None
         """An end that was asked for."""
 
     def start(self, sink: EventSink) -> None:
         """Begin to push; the first event comes at once, empty if there is nothing to read."""
+        self._phase = _phases["start"][self._phase]
         engine, key = self._engine, self._key
         before = engine.subscriptions.get(key)
         if before is not None:
@@ -109,20 +156,20 @@ class Subscription:
         with suppress(ResourceNotFoundException):  # gone since it was subscribed to: the first push says so
             shard = engine.held(key.stream).stream.shard(key.shard_index)
             if shard is not None:
-                self._unwatch.append(engine.store.watch(shard.log_id, self._pump))
-        self._unwatch.append(engine.watch_stream(key.stream, self._pump))
+                self._unwatch.append(engine.store.watch(shard.log_id, self._wake))
+        self._unwatch.append(engine.watch_stream(key.stream, self._wake))
         self._unwatch.append(engine.watch_time(self._on_tick))
         self._end_if_asked()
-        self._pump()
+        self._wake()
 
     def pause(self) -> None:
         """The reader is slow: push nothing until `resume`."""
-        self._paused = True
+        self._reader = _readers["pause"][self._reader]
 
     def resume(self) -> None:
         """The reader has caught up."""
-        self._paused = False
-        self._pump()
+        self._reader = _readers["resume"][self._reader]
+        self._wake()
 
     def stop(self) -> None:
         """The reader has gone."""
@@ -159,21 +206,18 @@ class Subscription:
             sink = self._finish()
             if sink is not None:
                 sink.end()
-        elif self._held_back or now_ms - self._last_event_ms >= IDLE_EVENT_MS:
-            self._pump()
+        elif self._phase == "held back" or now_ms - self._last_event_ms >= IDLE_EVENT_MS:
+            self._wake()
 
-    def _pump(self) -> None:
+    def _wake(self) -> None:
         """Push what there is. Called while a push is under way, push once more after it."""
-        if self._sink is None or self._paused:
+        if self._sink is None or self._reader == "slow":
             return
-        if self._pumping:
-            self._pump_again = True
-            return
-        self._pumping = True
-        drive(self._push(), self._pushed)
+        self._phase = _phases["wake"][self._phase]
+        if self._phase == "pushing":
+            drive(self._push(), self._pushed)
 
-    def _pushed(self, _value: None, error: BaseException | None) -> None:
-        self._pumping = False
+    def _pushed(self, is_rate_used_up: bool | None, error: BaseException | None) -> None:
         if isinstance(error, KinesisError):
             self._fail(error)
         elif isinstance(error, StoreError):
@@ -181,26 +225,28 @@ class Subscription:
         elif error is not None:
             self._fail(InternalFailureException("Internal Service Failure"))
             raise error
-        elif self._pump_again:
-            self._pump_again = False
-            self._pump()
+        elif self._phase != "over":
+            before, after = self._phase, "used up" if is_rate_used_up else "pushed"
+            self._phase = _phases[after][before]
+            if before == "pushing again":
+                self._wake()
 
-    async def _push(self) -> None:
-        while self._sink is not None and not self._paused:
+    async def _push(self) -> bool:
+        """Push until there is nothing more to push now; whether the consumer's rate is used up."""
+        while self._sink is not None and self._reader == "follows":
             held, shard = await self._find_shard()
             rate, max_bytes = self._rate(held, shard)
-            self._held_back = rate is not None and not rate.has(1, self._engine.now_ms())
-            if self._held_back:
-                return
+            if rate is not None and not rate.has(1, self._engine.now_ms()):
+                return True
             reading = await read_shard(
                 self._engine, held.stream, shard, self._position, EVENT_RECORDS_MAX, max_bytes
             )
             sink = self._sink
             if sink is None:
-                return
+                return False
             now_ms = self._engine.now_ms()
             if not reading.records and reading.next_position is not None and not self._is_event_due(now_ms):
-                return
+                return False
             self._last_event_ms = now_ms
             self._count(reading)
             if rate is not None:
@@ -209,7 +255,7 @@ class Subscription:
                 self._finish()
                 sink.event(FanOutEvent(reading, None))
                 sink.end()
-                return
+                return False
             self._position = reading.next_position
             # As records arrive, so that it does not go back when the machine's clock does.
             arrival_ms = self._engine.arrival_ms()
@@ -218,7 +264,8 @@ class Subscription:
                 self._ending = self._ending._replace(events=self._ending.events - 1)
                 self._end_if_asked()
             if not reading.records:
-                return
+                return False
+        return False
 
     def _count(self, reading: ShardPage) -> None:
         self._metrics.event(
@@ -265,6 +312,9 @@ class Subscription:
 
     def _finish(self) -> EventSink | None:
         """Let go of everything; the sink, if it has not been told of an end yet."""
+        if self._phase == "over":
+            return None
+        self._phase = _phases["end"][self._phase]
         sink, self._sink = self._sink, None
         for unwatch in self._unwatch:
             unwatch()

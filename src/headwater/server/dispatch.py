@@ -50,15 +50,12 @@ from headwater.server.fault_injection import FaultInjection, Unanswered
 from headwater.server.http.exchange import (
     Answer,
     BodySource,
-    Cut,
     Fields,
     HttpRequest,
     HttpResponse,
     Refusal,
     RequestIds,
     Respond,
-    Wait,
-    in_place_of_answer,
 )
 from headwater.server.neighbour import Neighbour, error_of, service_of
 from headwater.server.request_counts import (
@@ -286,7 +283,7 @@ class Dispatch:
             call.finish(None, error)
             return
         if self._fault_rules and self._injection is not None:
-            drive(self._injection.run(name, handler, caller, accepted, call.hold_back), call.finish)
+            drive(self._injection.run(name, handler, caller, accepted, call.hold), call.finish)
             return
         drive(handler(self._engine, caller, accepted), call.finish)
 
@@ -351,13 +348,13 @@ class DispatchedCall:
         source = EventSource(document, self.format)
         asyncio.get_running_loop().call_later(STREAM_DELAY_S, lambda: self.answer(answer, source=source))
 
-    def hold_back(self, wait: Wait) -> None:
-        """The answer is held back."""
-        self._respond(in_place_of_answer(wait))
+    def hold(self, on_gone: Callable[[], None]) -> Callable[[], None]:
+        """The answer is held back; see `Respond.hold`."""
+        return self._respond.hold(on_gone)
 
     def leave(self, reason: Unanswered) -> None:
         """Give no answer: the connection ends, if it has not."""
-        self._respond(in_place_of_answer(Cut()))
+        self._respond.cut()
         self._log.note("warning", f"{self.name} => no answer: {reason} {self.request_id}")
 
     def finish_admin(self, answer: Answer | Streamed | None, error: BaseException | None) -> None:
@@ -413,7 +410,7 @@ class DispatchedCall:
         if self.cross_origin_fields:
             fields += self.cross_origin_fields
         response = (status, fields, body, self.request_id, self.extended_id, source)
-        self._respond(_new_response(HttpResponse, response))
+        self._respond.answer(_new_response(HttpResponse, response))
         duration_s = perf_counter() - self._started_s
         durations = self.counts.durations  # `add`, written out
         durations.counts[bisect_left(BOUNDS_S, duration_s)] += 1

@@ -43,11 +43,10 @@ from headwater.model.caller import Caller
 from headwater.model.completion import Completion
 from headwater.model.errors import KinesisError, NamedError, ProvisionedThroughputExceededException
 from headwater.model.shard import shard_id_of
-from headwater.server.http.exchange import Wait
 from headwater.storage.interface import StoreError
 
-HoldBack = Callable[[Wait], None]
-"""Tells a call's connection that its answer is held back."""
+Hold = Callable[[Callable[[], None]], Callable[[], None]]
+"""Tells a call's connection that its answer is held back: `Respond.hold`."""
 
 
 class Unanswered(Exception):
@@ -61,9 +60,7 @@ class FaultInjection:
         self.faults = faults
         self._engine = engine
 
-    async def run(
-        self, name: str, handler: Handler, caller: Caller, request: Any, hold_back: HoldBack
-    ) -> Answered:
+    async def run(self, name: str, handler: Handler, caller: Caller, request: Any, hold: Hold) -> Answered:
         """The operation's answer, as far as the faults let it through.
 
         Raises what the operation raises, an error that was asked for, and `Unanswered`.
@@ -75,7 +72,7 @@ class FaultInjection:
         early_ms = _delay_ms(met, "before")
         late_ms = _delay_ms(met, "after")
         if early_ms:
-            await held_back(hold_back, early_ms)
+            await held_back(hold, early_ms)
         answer: Answered = None
         error: Exception | None = None
         try:
@@ -85,7 +82,7 @@ class FaultInjection:
         except (KinesisError, StoreError, Unanswered) as refusal:
             error = refusal  # what is to come late, or never, may be an error, too
         if late_ms:
-            await held_back(hold_back, late_ms)
+            await held_back(hold, late_ms)
         if any(isinstance(fault, CutConnection) for _, fault, _ in met):
             raise Unanswered("cut off by a fault")
         if error is not None:
@@ -137,7 +134,7 @@ class FaultInjection:
         return answer
 
 
-def held_back(hold_back: HoldBack, delay_ms: int) -> Completion[None]:
+def held_back(hold: Hold, delay_ms: int) -> Completion[None]:
     """Wait, while the client does; then it fails with `Unanswered`."""
     done = Completion[None]()
 
@@ -146,12 +143,11 @@ def held_back(hold_back: HoldBack, delay_ms: int) -> Completion[None]:
         done.fail(Unanswered("the client went while it was held back"))
 
     def go_on() -> None:
-        wait.end()
+        release()
         done.resolve(None)
 
-    wait = Wait(give_up)
     timer = asyncio.get_running_loop().call_later(delay_ms / 1000, go_on)
-    hold_back(wait)
+    release = hold(give_up)
     return done
 
 

@@ -20,7 +20,7 @@ from headwater.server.access.cross_origin import OriginPolicy
 from headwater.server.access.host_names import HostPolicy
 from headwater.server.access.verification import Verification
 from headwater.server.http.exchange import HttpRequest
-from headwater.server.http.http1 import RequestReader
+from headwater.server.http.http1_requests import RequestReader
 from headwater.server.http.http2_heads import ABSENT, RequestHead
 from headwater.server.http.http2_stream import Http2Stream
 from headwater.server.http.limits import ConnectionLimits

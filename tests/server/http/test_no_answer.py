@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from h2.errors import ErrorCodes
 
-from headwater.server.http.exchange import Cut, HttpRequest, HttpResponse, Respond, Wait, in_place_of_answer
+from headwater.server.http.exchange import HttpRequest, HttpResponse, Respond
 from tests.server.conftest import Recorder
 from tests.server.http.http2_peer import Http2Peer
 from tests.waiting import wait_until
@@ -30,16 +30,15 @@ class Withholding(Recorder):
     def handle(self, request: HttpRequest, respond: Respond) -> None:
         if request.path == b"/cut":
             self.requests.append(request)
-            respond(in_place_of_answer(Cut()))
+            respond.cut()
         elif request.path == b"/wait":
-            wait = Wait(lambda: self.gone.append(request.path))
+            release = respond.hold(lambda: self.gone.append(request.path))
 
             def go_on() -> None:
-                wait.end()
-                respond(HttpResponse(200, (), b"late", "request-id", None))
+                release()
+                respond.answer(HttpResponse(200, (), b"late", "request-id", None))
 
             self.held.append(go_on)
-            respond(in_place_of_answer(wait))
         else:
             super().handle(request, respond)
 

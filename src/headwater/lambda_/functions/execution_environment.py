@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -44,11 +44,22 @@ class Ended(NamedTuple):
     """Without the init phase."""
 
 
+Kind = Literal[
+    "ready",  # the process asks for an event
+    "response",
+    "error",
+    "too_large",
+    "init_error",
+    "exit",
+    "timeout",
+    "invalid",  # there is no such program
+]
+
+
 class _Happened(NamedTuple):
     """What the process, or time, has done."""
 
-    kind: str
-    """ready, response, error, too_large, init_error, exit or timeout."""
+    kind: Kind
     data: bytes = b""
     text: str = ""
 
@@ -250,12 +261,12 @@ class ExecutionEnvironment:
             return _described("Sandbox.Timedout", f"RequestId: {request_id} Error: {text}")
         if happened.kind == "too_large":
             return _described("Function.ResponseSizeTooLarge", TOO_LARGE)
-        kind = "Runtime.InvalidEntrypoint" if happened.kind == "invalid" else "Runtime.ExitError"
+        error_type = "Runtime.InvalidEntrypoint" if happened.kind == "invalid" else "Runtime.ExitError"
         text = f"RequestId: {request_id} Error: {happened.text}"
-        self._output.say(f"{text}\n{kind}")
-        return _described(kind, text)
+        self._output.say(f"{text}\n{error_type}")
+        return _described(error_type, text)
 
-    def _report(self, request_id: str, duration_ms: float, error_type: str, kind: str) -> str:
+    def _report(self, request_id: str, duration_ms: float, error_type: str, kind: Kind) -> str:
         memory_mb = self._process.peak_memory_mb() if self._process else None
         used = [] if memory_mb is None else [f"Max Memory Used: {memory_mb} MB"]
         parts = [

@@ -32,8 +32,6 @@ from headwater.server.http.exchange import (
     HttpResponse,
     Refusal,
     Respond,
-    Wait,
-    in_place_of_answer,
 )
 from headwater.server.http.http1 import Http1Connection
 from headwater.server.http.limits import ConnectionLimits
@@ -87,7 +85,6 @@ class RuntimeApiServer:
         self._connections = OpenConnections(clock)
         self._listener: Listener | None = None
         self._asking: Respond | None = None
-        self._wait: Wait | None = None
         self._current: InvocationEvent | None = None
         self.address = ""
         """Host and port, as the process is told them."""
@@ -117,10 +114,7 @@ class RuntimeApiServer:
     def give(self, event: InvocationEvent) -> None:
         """Give the process that waits an event."""
         respond, self._asking = self._asking, None
-        wait, self._wait = self._wait, None
         assert respond is not None, "events are for processes that ask"
-        if wait is not None:
-            wait.end()
         self._current = event
         fields = [
             ("Content-Type", "application/json"),
@@ -131,7 +125,7 @@ class RuntimeApiServer:
         ]
         if event.client_context is not None:
             fields.append(("Lambda-Runtime-Client-Context", event.client_context))
-        respond(HttpResponse(200, tuple(fields), event.payload, event.request_id, None))
+        respond.answer(HttpResponse(200, tuple(fields), event.payload, event.request_id, None))
 
     # What the connection calls.
 
@@ -151,14 +145,14 @@ class RuntimeApiServer:
             answer = _refused(405, "MethodNotAllowed", "Use POST.")
         else:
             answer = self._posted(path.removeprefix(PREFIX), request.body)
-        respond(HttpResponse(*answer, "", None))
+        respond.answer(HttpResponse(*answer, "", None))
 
     def refuse(self, refusal: Refusal, respond: Respond) -> None:
         """Answer what is no request, or a far too large one."""
         if refusal.status == 413 and self._current is not None:
             self._end_current(lambda: self._told.on_too_large(0))
             refusal = Refusal(413, "RequestEntityTooLarge", TOO_LARGE_TEXT)
-        respond(HttpResponse(*_refused(*refusal), "", None))
+        respond.answer(HttpResponse(*_refused(*refusal), "", None))
 
     def _is_from_process(self, request: HttpRequest) -> bool:
         host = request.headers.get(b"host", self.address.encode())
@@ -167,15 +161,17 @@ class RuntimeApiServer:
     def _next(self, respond: Respond) -> None:
         before = self._asking
         if before is not None:  # the process has asked anew, without hearing the answer
-            before(HttpResponse(*_refused(409, "Replaced", "The next event was asked for again."), "", None))
+            before.answer(
+                HttpResponse(*_refused(409, "Replaced", "The next event was asked for again."), "", None)
+            )
 
         def gone() -> None:
             if self._asking is respond:
-                self._asking = self._wait = None
+                self._asking = None
 
         self._current = None
-        self._asking, self._wait = respond, Wait(gone)
-        respond(in_place_of_answer(self._wait))
+        self._asking = respond
+        respond.hold(gone)
         self._told.on_ready()
 
     def _posted(self, place: str, body: bytes) -> Answer:

@@ -4,9 +4,10 @@ This is the seam between the front ends (`http1`, later others), which know how
 bytes travel, and `Dispatch`, which knows what is asked for.
 
 Rules:
-- a front end hands over a request once it has arrived whole, and gets exactly one
-  call of `respond` for it: at once or later, on the same thread. A response whose source
-  is a `Wait` says that it comes later, and does not count;
+- a front end hands over a request once it has arrived whole, with a `Respond` of which exactly one
+  of `answer` and `cut` is called: at once or later, on the same thread;
+- a client that has gone is no error: what comes for it is dropped, and its sources and holds are
+  told;
 - header names are lower-case bytes, and only those in `HEADERS_READ` are kept, unless there are
   neighbours, which may read any (`EVERY_HEADER`), or signatures are verified: then all are, values
   of one name joined by commas;
@@ -115,18 +116,8 @@ class BodySource(Protocol):
         """
 
 
-class Cut:
-    """In place of a source: no answer is ever given, and the connection ends as if the network had failed.
-
-    Where a connection carries many requests, only this one's stream is broken off.
-    """
-
-    def stop(self) -> None:
-        """The client has gone first."""
-
-
 class Wait:
-    """In place of a source: the answer is held back on purpose. Calls `on_gone` if the client goes first."""
+    """An answer that is held back, as a front end keeps it. Calls `on_gone` if the client goes first."""
 
     def __init__(self, on_gone: Callable[[], None]) -> None:
         self._on_gone = on_gone
@@ -151,8 +142,8 @@ class HttpResponse(NamedTuple):
     body: bytes
     request_id: str
     extended_id: str | None
-    source: BodySource | Cut | Wait | None = None
-    """What goes on producing the body, or comes in place of an answer; `body` is then empty."""
+    source: BodySource | None = None
+    """What goes on producing the body; `body` is then empty."""
 
 
 class Refusal(NamedTuple):
@@ -163,7 +154,24 @@ class Refusal(NamedTuple):
     message: str
 
 
-Respond = Callable[[HttpResponse], None]
+class Respond(Protocol):
+    """What can be done about one request. All calls on the loop's thread."""
+
+    def answer(self, response: HttpResponse) -> None:
+        """Send an answer; nothing may follow."""
+
+    def hold(self, on_gone: Callable[[], None]) -> Callable[[], None]:
+        """The answer is held back on purpose; more than once, if one hold has ended before the next.
+
+        `on_gone` is called if the client goes first; at once, if it has gone. What is returned
+        ends the hold, and may be called too late. An answer or a cut ends it, too.
+        """
+
+    def cut(self) -> None:
+        """Never answer: the connection ends as if the network had failed; nothing may follow.
+
+        Where a connection carries many requests, only this one's stream is broken off.
+        """
 
 
 def says_length(fields: Fields) -> bool:
@@ -171,16 +179,11 @@ def says_length(fields: Fields) -> bool:
     return any(name.lower() == "content-length" for name, _ in fields)
 
 
-def in_place_of_answer(source: Cut | Wait) -> HttpResponse:
-    """What to respond with when there is no answer, never or not yet."""
-    return HttpResponse(0, (), b"", "", None, source)
-
-
 class RequestHandler(Protocol):
     """What a front end needs from the rest of the server."""
 
     def handle(self, request: HttpRequest, respond: Respond) -> None:
-        """Answer `request` by one call of `respond`, now or later."""
+        """Answer `request`, or cut it off, now or later."""
 
     def refuse(self, refusal: Refusal, respond: Respond) -> None:
         """Answer what could not be read as a request; the connection closes afterwards."""

@@ -22,16 +22,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import cast
 
 from headwater.server.http.connections import GOODBYE_S, Buffered, OpenConnections
-from headwater.server.http.exchange import HEADERS_READ, Cut, HttpResponse, Refusal, RequestHandler, Wait
+from headwater.server.http.exchange import HEADERS_READ, HttpResponse, Refusal, RequestHandler, Wait
 from headwater.server.http.frame_meter import Flood
 from headwater.server.http.http2_frames import ErrorCode
 from headwater.server.http.http2_heads import CONTINUE_BLOCK, answer_block
 from headwater.server.http.http2_outbox import Outbox
 from headwater.server.http.http2_protocol import ConnectionFault, Event, Happening, Http2Protocol
+from headwater.server.http.http2_respond import NobodyLeft, RespondOnStream
 from headwater.server.http.http2_states import Phase
 from headwater.server.http.http2_stream import Http2Stream
 from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
@@ -318,7 +318,7 @@ class Http2Connection(asyncio.Protocol):
         while self._whole and not self._outbox.is_full and self._outbox.waiting_bytes < ANSWERS_BYTES:
             stream = self._whole.popleft()
             if stream.id in self._streams:
-                self._handler.handle(stream.request(), partial(self._respond, stream))
+                self._handler.handle(stream.request(), RespondOnStream(self, stream))
 
     def _body_limit_bytes(self, stream: Http2Stream) -> int:
         return self._limits.body_bytes_of(stream.head.target, stream.head.headers)
@@ -327,16 +327,14 @@ class Http2Connection(asyncio.Protocol):
         """Answer a request that will not become whole."""
         if self._arriving.pop(stream.id, None) is not None:
             stream.body_parts.clear()
-            self._handler.refuse(refusal, partial(self._respond, stream))
+            self._handler.refuse(refusal, RespondOnStream(self, stream))
 
-    def _respond(self, stream: Http2Stream, response: HttpResponse) -> None:
+    def answer(self, stream: Http2Stream, response: HttpResponse) -> None:
+        """Answer the request of a stream."""
         source = response.source
         if self._streams.get(stream.id) is not stream:  # it was reset, or the connection is gone
             if source is not None:
                 source.stop()
-            return
-        if source is not None and isinstance(source, Cut | Wait):
-            self._give_no_answer(stream, source)
             return
         is_bodiless = stream.head.method == b"HEAD" or (source is None and not response.body)
         self._protocol.send_head(stream, answer_block(response, self._connections.date), ends=is_bodiless)
@@ -355,12 +353,17 @@ class Http2Connection(asyncio.Protocol):
             stream.source, stream.sender = source, self
             source.start(stream)
 
-    def _give_no_answer(self, stream: Http2Stream, reason: Cut | Wait) -> None:
-        """Never, or not yet."""
-        if isinstance(reason, Wait):
-            stream.wait = reason
-            return
-        self.break_off(stream)
+    def hold(self, stream: Http2Stream, on_gone: Callable[[], None]) -> Callable[[], None]:
+        """The answer of a stream is held back."""
+        stream.wait = wait = Wait(on_gone)
+        if self._streams.get(stream.id) is not stream:
+            wait.stop()
+        return wait.end
+
+    def cut(self, stream: Http2Stream) -> None:
+        """The request of a stream is never answered."""
+        if self._streams.get(stream.id) is stream:
+            self.break_off(stream)
 
     def break_off(self, stream: Http2Stream) -> None:
         """Reset a stream as if something had failed."""
@@ -440,7 +443,7 @@ class Http2Connection(asyncio.Protocol):
 
     def _end_connection(self, refusal: Refusal) -> None:
         """Read and answer nothing more; close for writing first, so that the GOAWAY is not lost."""
-        self._handler.refuse(refusal, _drop_answer)
+        self._handler.refuse(refusal, NobodyLeft())
         self._closing = True
         self._retry_for_s = LINGER_S
         self._since_s = self._now_s()
@@ -462,7 +465,3 @@ class Http2Connection(asyncio.Protocol):
         for stream in streams:
             self._outbox.forget(stream)
             stream.stop_source()
-
-
-def _drop_answer(response: HttpResponse) -> None:
-    """For what is refused together with its connection: it is only logged."""

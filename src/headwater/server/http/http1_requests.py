@@ -1,0 +1,222 @@
+"""Reading HTTP/1.1 (and 1.0): bytes to requests, without a socket. The parser itself is httptools.
+
+Rules:
+- what breaks HTTP or a limit is a `refusal`, and nothing after it is read; the requests that came
+  before it are still in `ready`;
+- a limit is held while a request arrives, not once it is whole: nothing too large is ever kept;
+- a body's pieces are put together after every read;
+- an offer of another protocol is not taken up.
+
+Refuses to know connections, time and answers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import lru_cache
+from typing import Any
+
+import httptools
+
+from headwater.server.http.body_buffer import BodyBuffer
+from headwater.server.http.exchange import HEADERS_READ, HttpRequest, Refusal
+from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, ConnectionLimits
+
+NAMES_REMEMBERED = 256
+NAMES_REMEMBERED_BYTES = 2048
+FEED_BYTES = 256 * 1024  # so much is parsed at once; then the body's pieces are gathered
+UNREAD = b""
+"""Stands for the name of a header that nobody reads."""
+UPGRADE_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
+"""The offer of another protocol, which is not taken up."""
+
+_new_request = tuple.__new__
+"""A third of the time of `HttpRequest(...)`."""
+
+
+class RequestReader:
+    """Bytes in, whole requests out. After a `refusal` nothing more is read.
+
+    What comes in many pieces (headers, target, body) is given by the parser straight to
+    the methods of a dict and of lists: a Python function for each piece would cost as
+    much as all the rest of reading a request.
+    """
+
+    def __init__(
+        self, limits: ConnectionLimits, headers_kept: frozenset[bytes] | None = HEADERS_READ
+    ) -> None:
+        """`headers_kept` are the headers that a request comes with; `None` is all of them."""
+        self.ready: deque[tuple[HttpRequest, bool]] = deque()
+        """Whole requests, each with whether the connection may stay open after it."""
+        self.refusal: Refusal | None = None
+        self.reading = False
+        """A request has begun and is not whole yet."""
+        self.continue_wanted = False
+        """The request being read waits for `100 Continue` before it sends its body."""
+        self._limits = limits
+        self._names = None if headers_kept is None else _kept_names(headers_kept)
+        self._in_head = False
+        self._unfinished_head_bytes = 0
+        self._headers: dict[bytes, bytes] = {}
+        self._sent_headers: dict[bytes, bytes] = {}
+        """As they come; after the head, those that follow the body."""
+        self._target = bytearray()
+        self._body = BodyBuffer()
+        # What the parser calls; it looks once, when it is made.
+        self.on_url = self._target.extend
+        self.on_header = self._sent_headers.__setitem__ if headers_kept is not None else self._join_header
+        self.on_body = self._body.add
+        self._parser: Any = httptools.HttpRequestParser(self)
+
+    def feed(self, data: bytes) -> None:
+        """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
+        for start in range(0, len(data), FEED_BYTES):
+            self._feed(data[start : start + FEED_BYTES])
+
+    def _feed(self, data: bytes) -> None:
+        if self.refusal is not None:
+            return
+        head_goes_on = self._in_head
+        # The sum is an upper bound of what a head that ends in `data` can have.
+        self._unfinished_head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            rest = data[upgrade.args[0] :]
+            self._feed(self._without_upgrade() + rest)
+        except httptools.HttpParserError:
+            # Also what a callback below raises; it has then left its own refusal.
+            self.refusal = self.refusal or MALFORMED
+        if self._in_head:
+            if not head_goes_on:
+                self._unfinished_head_bytes = 0
+            elif self._unfinished_head_bytes > self._limits.header_bytes:
+                self.refusal = self.refusal or self._limits.header_too_large()
+        elif self.reading:
+            self._body.gather()
+            self.refusal = self.refusal or self._refusal_of_rest()
+        if self.refusal is not None:
+            self.give_up(self.refusal)
+
+    def give_up(self, refusal: Refusal) -> None:
+        """Read nothing more."""
+        self.refusal = refusal
+        self.reading = self.continue_wanted = False
+
+    def _without_upgrade(self) -> bytes:
+        """The head of the request that offers another protocol, as if it did not.
+
+        Java's own HTTP client makes the offer with every first request. httptools ends
+        such a request before its body, so a new parser reads it again from its head.
+        """
+        self._parser = httptools.HttpRequestParser(self)
+        request, _ = self.ready[-1]
+        if request.method == b"CONNECT":  # the connection closes after it
+            return b""
+        self.ready.pop()
+        kept = [header for header in request.headers.items() if header[0] not in UPGRADE_HEADERS]
+        lines = [b": ".join(header) for header in kept]
+        return b"\r\n".join([request.method + b" " + request.target + b" HTTP/1.1", *lines, b"", b""])
+
+    # What httptools calls, in the order in which it calls it.
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._target.clear()
+        self._sent_headers.clear()
+        self._body.clear()
+        self.reading = self._in_head = True
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: refuse what is too large before its body is read."""
+        self._in_head = False
+        sent, names = self._sent_headers, self._names
+        if len(sent) > HEADER_COUNT_LIMIT or (
+            self._unfinished_head_bytes > self._limits.header_bytes
+            and len(self._target) + sum(map(len, (*sent, *sent.values()))) > self._limits.header_bytes
+        ):
+            self._refuse(self._limits.header_too_large())
+        self._unfinished_head_bytes = 0
+        headers = dict(sent if names is None else zip(names[tuple(sent)], sent.values(), strict=True))
+        headers.pop(UNREAD, None)
+        sent.clear()
+        self._headers = headers
+        if (
+            b"content-length" in headers
+            and (size := int(headers[b"content-length"])) > self._limits.body_bytes
+            and size > self._body_limit_bytes()
+        ):
+            self._refuse(self._body_too_large())
+        if b"expect" in headers:
+            self.continue_wanted = (
+                headers[b"expect"].lower() == b"100-continue" and self._parser.get_http_version() == "1.1"
+            )
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self.reading = self.continue_wanted = False
+        parser = self._parser
+        if self._body.is_in_pieces() and not self._is_body_within_limit():
+            self._refuse(self._body_too_large())
+        method = parser.get_method()
+        # After CONNECT a client believes itself in a tunnel.
+        stays_open = parser.should_keep_alive() and method != b"CONNECT"
+        request = _new_request(HttpRequest, (method, bytes(self._target), self._headers, self._body.take()))
+        self.ready.append((request, stays_open))
+
+    def _join_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        present = self._sent_headers.get(name)
+        self._sent_headers[name] = value if present is None else present + b"," + value
+
+    def unfinished_bytes(self) -> int:
+        """Of the body that is being read."""
+        return self._body.size()
+
+    def _is_body_within_limit(self) -> bool:
+        size = self.unfinished_bytes()
+        return size <= self._limits.body_bytes or size <= self._body_limit_bytes()
+
+    def _body_limit_bytes(self) -> int:
+        return self._limits.body_bytes_of(bytes(self._target), self._headers)
+
+    def _body_too_large(self) -> Refusal:
+        return self._limits.body_too_large(self._body_limit_bytes())
+
+    def _refusal_of_rest(self) -> Refusal | None:
+        """What is wrong with what came after the head so far."""
+        if not self._is_body_within_limit():
+            return self._body_too_large()
+        trailers = self._sent_headers
+        if len(trailers) > HEADER_COUNT_LIMIT or (
+            trailers and sum(map(len, (*trailers, *trailers.values()))) > self._limits.header_bytes
+        ):
+            return self._limits.header_too_large()
+        return None
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        raise ValueError(refusal.code)  # the only way to stop the parser; `feed` catches it
+
+    def speaks_1_1(self) -> bool:
+        """Whether the client does; it does not change that from one request to the next."""
+        return bool(self._parser.get_http_version() == "1.1")
+
+
+class _KeptNames(dict[tuple[bytes, ...], list[bytes]]):
+    """The headers' names in lower case by their names as sent, which are the same again and again."""
+
+    def __init__(self, kept: frozenset[bytes]) -> None:
+        super().__init__()
+        self._kept = kept
+
+    def __missing__(self, sent: tuple[bytes, ...]) -> list[bytes]:
+        names = [name if (name := key.lower()) in self._kept else UNREAD for key in sent]
+        if len(self) < NAMES_REMEMBERED and sum(map(len, sent)) < NAMES_REMEMBERED_BYTES:
+            self[sent] = names
+        return names
+
+
+@lru_cache
+def _kept_names(kept: frozenset[bytes]) -> _KeptNames:
+    return _KeptNames(kept)

@@ -1,0 +1,150 @@
+"""Requests read from bytes, without a socket."""
+
+from __future__ import annotations
+
+import pytest
+
+from headwater.server.http import limits
+from headwater.server.http.http1_requests import RequestReader
+from headwater.server.http.limits import ConnectionLimits
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def post(body: bytes, target: bytes = b"/", headers: bytes = b"") -> bytes:
+    length = b"Content-Length: %d\r\n" % len(body)
+    return b"POST " + target + b" HTTP/1.1\r\nHost: x\r\n" + headers + length + b"\r\n" + body
+
+
+def test_a_request_may_arrive_byte_by_byte() -> None:
+    reader = RequestReader(ConnectionLimits())
+    for byte in post(b"hello", b"/a?b=c", b"X-Amz-Target: t\r\nUser-Agent: u\r\n"):
+        assert not reader.ready
+        reader.feed(bytes([byte]))
+    request, stays_open = reader.ready[0]
+    assert request.method == b"POST"
+    assert request.target == b"/a?b=c"
+    assert request.path == b"/a"
+    assert request.body == b"hello"
+    assert request.headers == {b"host": b"x", b"x-amz-target": b"t", b"content-length": b"5"}
+    assert stays_open
+
+
+def test_many_requests_may_arrive_in_one_read() -> None:
+    reader = RequestReader(ConnectionLimits())
+    reader.feed(GET + post(b"1") + post(b"2") + GET[:10])
+    assert [request.body for request, _ in reader.ready] == [b"", b"1", b"2"]
+    assert reader.reading
+    assert reader.refusal is None
+
+
+def test_a_chunked_body_is_joined_and_its_trailers_say_nothing() -> None:
+    reader = RequestReader(ConnectionLimits())
+    reader.feed(
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"2\r\nab\r\n3;note=1\r\ncde\r\n0\r\nAuthorization: later\r\n\r\n"
+    )
+    request, _ = reader.ready[0]
+    assert request.body == b"abcde"
+    assert b"authorization" not in request.headers
+
+
+MANY_TRAILERS = [b"X-%d: 1\r\n" % n for n in range(103)]
+LARGE_TRAILERS = [b"X: " + b"a" * 1000 + b"\r\n", b"Y: 1\r\n", b"Z: 1\r\n"]
+
+
+@pytest.mark.parametrize("trailers", [MANY_TRAILERS, LARGE_TRAILERS])
+def test_trailers_are_limited_as_headers_are(trailers: list[bytes]) -> None:
+    reader = RequestReader(ConnectionLimits(header_bytes=1000))
+    reader.feed(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n")
+    for trailer in trailers:
+        reader.feed(trailer)
+    assert reader.refusal is not None
+    assert reader.refusal.status == 431
+
+
+@pytest.mark.parametrize("body", [b"", b"ab", b"c" * 100_000])
+def test_an_offer_to_change_the_protocol_is_ignored(body: bytes) -> None:
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    reader = RequestReader(ConnectionLimits())
+    reader.feed(post(body, headers=offer) + GET)
+    assert [request.method for request, _ in reader.ready] == [b"POST", b"GET"]
+    assert [request.body for request, _ in reader.ready] == [body, b""]
+    assert [stays_open for _, stays_open in reader.ready] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"hello\r\n\r\n",
+        b"GET /\r\n\r\n" * 2,
+        b"GET / HTTP/3.7\r\n\r\n",
+        b"GET / HTTP/1.1\r\nNo colon\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: a\r\n folded\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+        b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_1_is_malformed(data: bytes) -> None:
+    reader = RequestReader(ConnectionLimits())
+    reader.feed(data)
+    assert reader.refusal == limits.MALFORMED
+
+
+def test_headers_are_limited_in_bytes_and_in_number() -> None:
+    fits = RequestReader(ConnectionLimits(header_bytes=1000))
+    fits.feed(b"GET / HTTP/1.1\r\nX: " + b"a" * 900 + b"\r\n\r\n")
+    assert fits.ready
+    for headers in (b"X: " + b"a" * 1000 + b"\r\n", b"".join(b"X-%d: 1\r\n" % n for n in range(101))):
+        reader = RequestReader(ConnectionLimits(header_bytes=1000))
+        reader.feed(b"GET / HTTP/1.1\r\n" + headers + b"\r\n")
+        assert reader.refusal is not None
+        assert reader.refusal.status == 431
+
+
+def test_a_header_without_an_end_is_refused_while_it_arrives() -> None:
+    reader = RequestReader(ConnectionLimits(header_bytes=1000))
+    reader.feed(b"GET / HTTP/1.1\r\nX: ")
+    for _ in range(11):
+        reader.feed(b"a" * 100)
+    assert reader.refusal is not None
+    assert reader.refusal.status == 431
+
+
+def test_a_body_is_refused_by_its_announced_length() -> None:
+    reader = RequestReader(ConnectionLimits(body_bytes=10))
+    reader.feed(post(b"0123456789"))
+    reader.feed(b"POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\n")
+    assert reader.refusal is not None
+    assert reader.refusal.status == 413
+    assert len(reader.ready) == 1
+
+
+def test_a_chunked_body_is_refused_when_it_has_grown_too_long() -> None:
+    reader = RequestReader(ConnectionLimits(body_bytes=10))
+    reader.feed(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n012345\r\n")
+    assert reader.refusal is None
+    reader.feed(b"6\r\n012345\r\n")
+    assert reader.refusal is not None
+    assert reader.refusal.status == 413
+
+
+def test_a_body_may_be_larger_where_that_is_said() -> None:
+    limits = ConnectionLimits(body_bytes=10, large_bodies=((b"/code", 20),))
+    announced = b"POST /%b HTTP/1.1\r\nContent-Length: %d\r\n\r\n"
+    chunked = (
+        b"POST /%b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n01234567\r\n" + b"8\r\n01234567\r\n"
+    )
+    for path, size, status in ((b"code/1", 20, None), (b"code/1", 21, 413), (b"other", 11, 413)):
+        reader = RequestReader(limits)
+        reader.feed(announced % (path, size))
+        assert (reader.refusal and reader.refusal.status) == status
+    for path, status in ((b"code", None), (b"other", 413)):
+        reader = RequestReader(limits)
+        reader.feed(chunked % path)
+        assert (reader.refusal and reader.refusal.status) == status
