@@ -21,13 +21,15 @@ from moto.cloudformation.models import CloudFormationBackend
 from moto.cloudformation.utils import generate_changeset_id, generate_stack_id, validate_create_change_set
 from moto.s3.models import s3_backends
 
+from headwater.model.partition import PARTITIONS
 from headwater.neighbours.cloudformation.stacks import DeployedStack, PlannedChanges, template_of
 
 IN_REVIEW = "REVIEW_IN_PROGRESS"
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
 )
-_IN_HOST = re.compile(r"(?P<bucket>.+?)\.(?:s3[.-].*amazonaws\.com(?:\.cn)?|(?:s3\.)?localhost)")
+_SUFFIXES = "|".join(sorted({re.escape(partition.url_suffix) for partition in PARTITIONS}))
+_IN_HOST = re.compile(rf"(?P<bucket>.+?)\.(?:s3[.-](?:.*\.)?(?:{_SUFFIXES})|(?:s3\.)?localhost)")
 
 
 def template_at(template_url: str, account_id: str, partition: str) -> str:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from headwater.model.arn import StreamName, stream_arn
 from headwater.model.caller import Caller
 from headwater.model.errors import ResourceNotFoundException
 from headwater.neighbours.calls.kinesis import CURRENT_KINESIS, StreamCalls
@@ -78,10 +79,6 @@ def current_kinesis(caller: Caller) -> Kinesis:
     return Kinesis(CURRENT_KINESIS.get(), caller)
 
 
-def _stream_arn(caller: Caller, name: str) -> str:
-    return f"arn:aws:kinesis:{caller.region}:{caller.account_id}:stream/{name}"
-
-
 def _tags(properties: Properties) -> dict[str, str] | None:
     return {tag["Key"]: tag["Value"] for tag in properties.get("Tags", ())} or None
 
@@ -98,7 +95,7 @@ def create_stream(kinesis: Kinesis, name: str, properties: Properties) -> Resour
         WarmThroughputMiBps=properties.get("WarmThroughputMiBps"),
         RecordDistributionStrategy=properties.get("RecordDistributionStrategy"),
     )
-    arn = _stream_arn(kinesis.caller, name)
+    arn = stream_arn(StreamName(kinesis.caller.account_id, kinesis.caller.region, name))
     made = Resource(name, {"Arn": arn})
     created_with = {
         key: properties[key]
