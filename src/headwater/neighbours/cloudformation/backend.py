@@ -13,6 +13,7 @@ requests, and how a stack is deployed.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -95,6 +96,7 @@ def _new_stack(
     )
     # Moto takes an empty table of exports for none, and would not see those that come.
     stack.cross_stack_resources = stack.resource_map.cross_stack_resources = backend.exports
+    stack.importers_of = partial(importers_of, backend)
     return stack
 
 
@@ -105,6 +107,15 @@ def publish_exports(backend: CloudFormationBackend, stack: DeployedStack) -> Non
             del backend.exports[name]
     if stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
         backend.exports.update({export.name: export for export in stack.exports})
+
+
+def importers_of(backend: CloudFormationBackend, export_name: str) -> list[str]:
+    """The names of the stacks that import an export."""
+    return [
+        stack.name
+        for stack in backend.stacks.values()
+        if export_name in stack.imports()  # type: ignore[attr-defined]  # all are made here
+    ]
 
 
 def create_change_set(
@@ -220,6 +231,11 @@ def delete_stack(backend: CloudFormationBackend, name_or_stack_id: str) -> None:
         raise ValidationError(
             message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
         )
+    for export in stack.exports:
+        importers = importers_of(backend, export.name)
+        if export.name in backend.exports and importers:
+            text = f"Export {export.name} cannot be deleted as it is in use by {', '.join(importers)}"
+            raise ValidationError(message=text)
     stack.delete()
     forget_change_sets(backend, stack)
     if stack.status == "DELETE_COMPLETE":

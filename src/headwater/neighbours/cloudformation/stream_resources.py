@@ -23,7 +23,7 @@ import msgspec
 
 from headwater.model.arn import StreamName, stream_arn
 from headwater.model.caller import Caller
-from headwater.model.errors import ResourceNotFoundException
+from headwater.model.errors import InvalidArgumentException, ResourceNotFoundException
 from headwater.neighbours.calls.kinesis import CURRENT_KINESIS, StreamCalls
 
 Properties = Mapping[str, Any]
@@ -85,6 +85,7 @@ def _tags(properties: Properties) -> dict[str, str] | None:
 
 def create_stream(kinesis: Kinesis, name: str, properties: Properties) -> Resource:
     """What CreateStream cannot be told is done once the stream is there; if that fails, it goes again."""
+    _check_shard_count(properties)
     kinesis(
         "CreateStream",
         StreamName=name,
@@ -118,6 +119,7 @@ def create_stream(kinesis: Kinesis, name: str, properties: Properties) -> Resour
 
 def update_stream(kinesis: Kinesis, stream: Resource, before: Properties, after: Properties) -> Resource:
     """Each property that differs, by its operation, the stream at rest before each."""
+    _check_shard_count(after)
     arn = stream.attributes["Arn"]
     kinesis.stream(arn)
     for change in (
@@ -134,6 +136,11 @@ def update_stream(kinesis: Kinesis, stream: Resource, before: Properties, after:
     warm = kinesis.stream(arn).get("WarmThroughput", {})
     attributes = {f"WarmThroughputObject.{name}": value for name, value in warm.items()}
     return Resource(stream.identifier, {"Arn": arn, **attributes})
+
+
+def _check_shard_count(properties: Properties) -> None:
+    if _mode(properties) == "ON_DEMAND" and "ShardCount" in properties:
+        raise InvalidArgumentException("ShardCount is not expected when StreamMode=ON_DEMAND")
 
 
 def _mode(properties: Properties) -> str:
