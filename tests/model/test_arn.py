@@ -25,6 +25,10 @@ ORDERS_ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
         ("cn-north-1", "aws-cn"),
         ("us-gov-west-1", "aws-us-gov"),
         ("us-iso-east-1", "aws-iso"),
+        ("us-isob-east-1", "aws-iso-b"),
+        ("eu-isoe-west-1", "aws-iso-e"),
+        ("us-isof-south-1", "aws-iso-f"),
+        ("eusc-de-east-1", "aws-eusc"),
         ("somewhere", "aws"),
     ],
 )

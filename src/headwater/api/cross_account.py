@@ -30,11 +30,11 @@ from headwater.model.arn import (
     StreamName,
     parse_consumer_arn,
     parse_stream_arn,
-    partition_of,
     stream_arn,
 )
 from headwater.model.caller import Caller
 from headwater.model.errors import AccessDeniedException, KinesisError, ResourceNotFoundException
+from headwater.model.partition import partition_of
 
 _MEMBERS = ("ConsumerARN", "ResourceARN", "StreamARN")
 """The members that name a resource, the one that decides first."""

@@ -21,7 +21,7 @@ and its reader. All of them wake it, and a push goes on as long as there is some
                     │ └──── pushed ────┘  └─ used up ─► held back ─ wake ─► pushing
                     └ a tick wakes it, too, when an event is due           every phase ─ end ─► over
 
-Next to that its reader `follows` or is `slow`; while it is slow, nothing wakes the subscription, and a
+Apart from that its reader `follows` or is `slow`; while it is slow, nothing wakes the subscription, and a
 push ends with the event that it is at. A sink is there from `start` to `end`.
 
 It refuses to know connections and encodings: it talks to an `EventSink`.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_PARTITION_OF_REGION_PREFIX = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso"}
+from headwater.model.partition import partition_of
+
 _STREAM = re.compile(r"arn:(aws[\w-]*):kinesis:([^:]*):(\d{12}):stream/([a-zA-Z0-9_.-]{1,128})", re.ASCII)
 _CONSUMER = re.compile(
     r"(arn:aws[\w-]*:kinesis:[^:]*:\d{12}:stream/[a-zA-Z0-9_.-]{1,128})/consumer/([a-zA-Z0-9_.-]{1,128}):(\d+)",
@@ -32,14 +33,6 @@ class ConsumerName(NamedTuple):
     stream: StreamName
     name: str
     created_s: int
-
-
-def partition_of(region: str) -> str:
-    """The AWS partition of a region: `aws`, or that of China and the government regions."""
-    for prefix, partition in _PARTITION_OF_REGION_PREFIX.items():
-        if region.startswith(prefix):
-            return partition
-    return "aws"
 
 
 def stream_arn(stream: StreamName) -> str:

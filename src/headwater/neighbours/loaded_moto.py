@@ -19,6 +19,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from headwater.engine.encryption_key import KeyState
 from headwater.model.caller import Caller
+from headwater.neighbours import moto_partitions
 from headwater.neighbours.calls.kinesis import CURRENT_KINESIS, StreamCalls
 from headwater.neighbours.calls.lambda_ import CURRENT_LAMBDA, LambdaCalls
 from headwater.neighbours.moto import SERVICE_KEY, Application, Environ, LinesAfter
@@ -69,6 +70,7 @@ class Moto:
 
     def __init__(self, kinesis: StreamCalls, lambda_: LambdaCalls, lines_after: LinesAfter) -> None:
         """The calls are those to the server that it is a neighbour of; `lines_after` are of its functions."""
+        moto_partitions.install()
         self._kinesis = kinesis
         self._lambda = lambda_
         self._lines_after = lines_after

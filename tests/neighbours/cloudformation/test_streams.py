@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from headwater.neighbours.cloudformation.published_schemas import readable
+from headwater.neighbours.cloudformation.published_schemas import PropertiesInvalid, checked, readable
 from headwater.neighbours.cloudformation.stream_resources import RESOURCE_TYPES
 from headwater.testing import Headwater
 from tests.neighbours.conftest import ClientOf, clients_for
@@ -543,3 +543,67 @@ def test_a_protected_stack_is_not_deleted(stacks: Stacks) -> None:
     with pytest.raises(ClientError, match="TerminationProtection is enabled"):
         stacks.cloudformation.delete_stack(StackName="stack")
     assert stacks.streams() == ["first"]
+
+
+EXPORTING = {"Outputs": {"Arn": {"Value": {"Fn::GetAtt": "S.Arn"}, "Export": {"Name": "the-arn"}}}}
+IMPORTING = {
+    "C": {
+        "Type": CONSUMER,
+        "Properties": {"ConsumerName": "c", "StreamARN": {"Fn::ImportValue": "the-arn"}},
+    }
+}
+
+
+def test_what_is_imported_is_neither_deleted_nor_changed(stacks: Stacks) -> None:
+    stacks.create({"S": stream(Name="exported")}, template=EXPORTING)
+    with pytest.raises(ClientError, match="'the-arn' is not imported by any stack"):
+        stacks.cloudformation.list_imports(ExportName="the-arn")
+    assert stacks.create(IMPORTING, "importer")["StackStatus"] == "CREATE_COMPLETE"
+    assert stacks.cloudformation.list_imports(ExportName="the-arn")["Imports"] == ["importer"]
+    with pytest.raises(ClientError, match="Export the-arn cannot be deleted as it is in use by importer"):
+        stacks.cloudformation.delete_stack(StackName="stack")
+    assert stacks.status() == "CREATE_COMPLETE"
+    stacks.update({"S": stream(Name="another")}, template=EXPORTING)
+    assert stacks.status() == "UPDATE_ROLLBACK_COMPLETE"
+    reasons = stacks.reasons("UPDATE_ROLLBACK_IN_PROGRESS")
+    assert reasons == ["Export the-arn cannot be updated as it is in use by importer"]
+    assert stacks.streams() == ["exported"]
+    stacks.update({"S": stream(Name="exported")})
+    reasons = stacks.reasons("UPDATE_ROLLBACK_IN_PROGRESS")
+    assert reasons[0] == "Export the-arn cannot be deleted as it is in use by importer"
+    stacks.cloudformation.delete_stack(StackName="importer")
+    stacks.cloudformation.delete_stack(StackName="stack")
+    assert stacks.streams() == []
+
+
+def test_an_on_demand_stream_has_no_shard_count(stacks: Stacks) -> None:
+    properties = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}, "ShardCount": 2}
+    assert stacks.create({"S": stream(**properties)})["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "ShardCount is not expected when StreamMode=ON_DEMAND" in stacks.reasons("CREATE_FAILED")[0]
+    assert stacks.streams() == []
+
+
+def test_an_attribute_is_named_in_one_text_too(stacks: Stacks) -> None:
+    body = f"""
+    Resources:
+      C: {{Type: "{CONSUMER}", Properties: {{ConsumerName: c, StreamARN: {{"Fn::GetAtt": S.Arn}}}}}}
+      S: {{Type: "{STREAM}", Properties: {{Name: one-text, ShardCount: "2"}}}}
+    Outputs: {{Arn: {{Value: {{"Fn::GetAtt": S.Arn}}}}}}
+    """
+    stacks.cloudformation.create_stack(StackName="stack", TemplateBody=body)
+    assert stacks.outputs()["Arn"].endswith(":stream/one-text")
+    assert stacks.summary("one-text")["OpenShardCount"] == 2
+
+
+def test_a_loop_is_named_as_missing(stacks: Stacks) -> None:
+    loop = {"Fn::ForEach::Streams": ["Name", ["a", "b"], {"${Name}": stream(ShardCount=1)}]}
+    with pytest.raises(ClientError, match="Fn::ForEach::Streams: Headwater does not expand Fn::ForEach"):
+        stacks.create(loop, template={"Transform": "AWS::LanguageExtensions"})
+
+
+def test_a_text_is_taken_for_the_number_that_it_says() -> None:
+    alarm = {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": "1", "Threshold": "0.5"}
+    typed = checked("AWS::CloudWatch::Alarm", alarm)
+    assert (typed["EvaluationPeriods"], typed["Threshold"]) == (1, 0.5)
+    with pytest.raises(PropertiesInvalid, match="#/Threshold: expected type: Number, found: Str"):
+        checked("AWS::CloudWatch::Alarm", {**alarm, "Threshold": "much"})

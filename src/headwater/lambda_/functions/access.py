@@ -16,9 +16,9 @@ from typing import Any
 from headwater.lambda_.api.rest_api import Handler
 from headwater.lambda_.functions.functions import Functions
 from headwater.lambda_.functions.name import NamedFunction, read_name
-from headwater.model.arn import partition_of
 from headwater.model.caller import Caller
 from headwater.model.errors import AccessDeniedException
+from headwater.model.partition import partition_of
 from headwater.server.http.exchange import Answer
 
 NAMED_BY = ("FunctionName", "Resource")

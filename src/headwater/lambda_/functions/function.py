@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from headwater.model.arn import partition_of
+from headwater.model.partition import partition_of
 
 LATEST = "$LATEST"
 

@@ -17,8 +17,8 @@ from headwater.lambda_.functions.function import Function, Policy
 from headwater.lambda_.functions.functions import Functions
 from headwater.lambda_.functions.name import NamedFunction, named_function
 from headwater.lambda_.functions.requests import check_revision, found
-from headwater.model.arn import partition_of
 from headwater.model.caller import Caller
+from headwater.model.partition import partition_of, url_suffix_of
 
 CONDITIONS = {
     "SourceArn": ("ArnLike", "AWS:SourceArn"),
@@ -118,7 +118,7 @@ def _statement(function: Function, qualifier: str, request: dict[str, Any]) -> d
 def _principal(said: str, region: str) -> Any:
     if said == "*":
         return said
-    if said.endswith((".amazonaws.com", ".amazon.com")):
+    if said.endswith((".amazonaws.com", ".amazon.com", f".{url_suffix_of(region)}")):
         return {"Service": said}
     if said.isdigit():
         return {"AWS": f"arn:{partition_of(region)}:iam::{said}:root"}

@@ -26,6 +26,7 @@ from headwater.lambda_.functions.operations import check_runtime, refuse_strange
 from headwater.lambda_.functions.requests import configured
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
+from headwater.model.partition import partition_of
 from headwater.server.admin import Methods, RouteSet
 from headwater.server.asyncio_bridge import completed
 from headwater.server.http.exchange import Answer
@@ -34,7 +35,7 @@ from headwater.wire.json_format import UNREADABLE
 
 LINES_MAX = 10_000
 NUMBER_DIGITS_MAX = 18
-ROLE = "arn:aws:iam::{account_id}:role/headwater"
+ROLE = "arn:{partition}:iam::{account_id}:role/headwater"
 """Of a function that says none: nobody looks at it here."""
 
 
@@ -139,7 +140,7 @@ async def deploy(functions: Functions, deployment: FunctionDeployment) -> dict[s
 def _first_version(caller: Caller, runtime: str, code: Code) -> Version:
     return Version(
         runtime=runtime,
-        role_arn=ROLE.format(account_id=caller.account_id),
+        role_arn=ROLE.format(partition=partition_of(caller.region), account_id=caller.account_id),
         code=code,
         last_modified_ms=0,
         revision_id="",

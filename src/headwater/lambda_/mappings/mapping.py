@@ -19,7 +19,8 @@ import msgspec
 
 from headwater.lambda_.api.errors import InvalidParameterValueException
 from headwater.lambda_.mappings.filter_pattern import InvalidPattern, compile_pattern
-from headwater.model.arn import StreamName, parse_consumer_arn, parse_stream_arn, partition_of
+from headwater.model.arn import StreamName, parse_consumer_arn, parse_stream_arn
+from headwater.model.partition import partition_of
 
 State = Literal["Creating", "Enabling", "Enabled", "Disabling", "Disabled", "Updating", "Deleting"]
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]

@@ -37,11 +37,12 @@ from headwater.lambda_.mappings.mapping import (
 )
 from headwater.lambda_.mappings.mappings import EventSourceMappings
 from headwater.lambda_.mappings.store import LaneProgress, ShardProgress
-from headwater.model.arn import StreamName, parse_consumer_arn, partition_of
+from headwater.model.arn import StreamName, parse_consumer_arn
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
 from headwater.model.errors import ResourceNotFoundException as StreamNotFound
 from headwater.model.instant import Instant
+from headwater.model.partition import partition_of
 from headwater.model.stream import Stream
 from headwater.server.asyncio_bridge import finished
 

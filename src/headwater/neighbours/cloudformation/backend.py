@@ -13,6 +13,7 @@ requests, and how a stack is deployed.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,13 +22,15 @@ from moto.cloudformation.models import CloudFormationBackend
 from moto.cloudformation.utils import generate_changeset_id, generate_stack_id, validate_create_change_set
 from moto.s3.models import s3_backends
 
+from headwater.model.partition import PARTITIONS
 from headwater.neighbours.cloudformation.stacks import DeployedStack, PlannedChanges, template_of
 
 IN_REVIEW = "REVIEW_IN_PROGRESS"
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
 )
-_IN_HOST = re.compile(r"(?P<bucket>.+?)\.(?:s3[.-].*amazonaws\.com(?:\.cn)?|(?:s3\.)?localhost)")
+_SUFFIXES = "|".join(sorted({re.escape(partition.url_suffix) for partition in PARTITIONS}))
+_IN_HOST = re.compile(rf"(?P<bucket>.+?)\.(?:s3[.-](?:.*\.)?(?:{_SUFFIXES})|(?:s3\.)?localhost)")
 
 
 def template_at(template_url: str, account_id: str, partition: str) -> str:
@@ -93,6 +96,7 @@ def _new_stack(
     )
     # Moto takes an empty table of exports for none, and would not see those that come.
     stack.cross_stack_resources = stack.resource_map.cross_stack_resources = backend.exports
+    stack.importers_of = partial(importers_of, backend)
     return stack
 
 
@@ -103,6 +107,15 @@ def publish_exports(backend: CloudFormationBackend, stack: DeployedStack) -> Non
             del backend.exports[name]
     if stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
         backend.exports.update({export.name: export for export in stack.exports})
+
+
+def importers_of(backend: CloudFormationBackend, export_name: str) -> list[str]:
+    """The names of the stacks that import an export."""
+    return [
+        stack.name
+        for stack in backend.stacks.values()
+        if export_name in stack.imports()  # type: ignore[attr-defined]  # all are made here
+    ]
 
 
 def create_change_set(
@@ -218,6 +231,11 @@ def delete_stack(backend: CloudFormationBackend, name_or_stack_id: str) -> None:
         raise ValidationError(
             message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
         )
+    for export in stack.exports:
+        importers = importers_of(backend, export.name)
+        if export.name in backend.exports and importers:
+            text = f"Export {export.name} cannot be deleted as it is in use by {', '.join(importers)}"
+            raise ValidationError(message=text)
     stack.delete()
     forget_change_sets(backend, stack)
     if stack.status == "DELETE_COMPLETE":

@@ -32,6 +32,7 @@ MENDED: tuple[tuple[Any, str, Any], ...] = (
     (CloudFormationResponse, "execute_change_set", StackResponse.execute_change_set),
     (CloudFormationResponse, "get_template", StackResponse.get_template),
     (CloudFormationResponse, "list_change_sets", StackResponse.list_change_sets),
+    (CloudFormationResponse, "list_imports", StackResponse.list_imports),
     (CloudFormationResponse, "list_stack_resources", StackResponse.list_stack_resources),
     (CloudFormationResponse, "describe_stack_resources", StackResponse.describe_stack_resources),
     (CloudFormationResponse, "describe_stack_resource", StackResponse.describe_stack_resource),

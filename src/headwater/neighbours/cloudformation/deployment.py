@@ -36,6 +36,7 @@ GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "not found", "does 
 RECORDED = "No service here makes this type: it is recorded, and nothing was made."
 
 Note = Callable[..., None]
+Check = Callable[[], None]
 
 
 @dataclass
@@ -73,6 +74,14 @@ class StepFailed(Exception):
             back()
 
 
+class ExportInUse(StepFailed):
+    """All was done, but another stack imports what would go or change."""
+
+    def __init__(self, name: str, verb: str, importers: list[str]) -> None:
+        super().__init__(name, verb)
+        self.args = (f"Export {name} cannot be {verb} as it is in use by {', '.join(importers)}",)
+
+
 Deployed = dict[str, DeployedResource]
 
 
@@ -86,9 +95,11 @@ class StackDeployment:
         self._note = note
 
     def go(
-        self, deployed: Deployed, template: Template, resources: StackResourceMap
+        self, deployed: Deployed, template: Template, resources: StackResourceMap, check: Check = lambda: None
     ) -> list[DeployedResource]:
         """Make and change what the template says. Gives what is to be removed then.
+
+        `check` looks at what was made.
 
         Raises `StepFailed`, which knows how to go back.
         """
@@ -98,6 +109,7 @@ class StackDeployment:
         try:
             for name in wanted:
                 self._step(name, template["Resources"][name], deployed, resources, undo, superseded)
+            check()
         except StepFailed as failure:
             failure.undo = undo
             raise

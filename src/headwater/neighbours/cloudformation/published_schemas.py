@@ -20,6 +20,8 @@ SCHEMA_REGION = "us-east-1"
 UNPUBLISHED_PREFIXES = ("Custom::", "AWS::Serverless::")
 UNPUBLISHED = frozenset({"AWS::CloudFormation::CustomResource", "AWS::CDK::Metadata"})
 
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+
 Schema = Mapping[str, Any]
 
 
@@ -96,6 +98,8 @@ def _faults(root: Schema, schema: Schema, value: Any, path: str) -> Iterator[str
         yield f"{path}: {value} is not a valid enum value"
     elif schema.get("type") == "integer" and _whole_number(value) is None:
         yield f"{path}: expected type: Integer, found: {type(value).__name__.title()}"
+    elif schema.get("type") == "number" and _number(value) is None:
+        yield f"{path}: expected type: Number, found: {type(value).__name__.title()}"
 
 
 def _faults_of_members(schema: Schema, value: Mapping[str, Any], path: str) -> Iterator[str]:
@@ -116,14 +120,28 @@ def _typed(root: Schema, schema: Schema, value: Any) -> Any:
         return {name: _typed(root, members.get(name, {}), each) for name, each in value.items()}
     if isinstance(value, list):
         return [_typed(root, schema.get("items", {}), each) for each in value]
-    kind = schema.get("type")
-    if kind == "integer":
-        return _whole_number(value)
+    return _scalar(schema.get("type"), value)
+
+
+def _scalar(kind: Any, value: Any) -> Any:
+    if kind in _NUMBERS:
+        return _NUMBERS[kind](value)
     if kind == "boolean" and value in ("true", "false"):
         return value == "true"
     if kind == "string" and isinstance(value, int | float):
         return str(value).lower() if isinstance(value, bool) else str(value)
     return value
+
+
+def _number(value: Any) -> int | float | None:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    whole = _whole_number(value)
+    return _fraction(value) if whole is None else whole
+
+
+def _fraction(value: Any) -> float | None:
+    return value if isinstance(value, float) else None
 
 
 def _whole_number(value: Any) -> int | None:
@@ -132,3 +150,6 @@ def _whole_number(value: Any) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
         return int(value)
     return int(value) if isinstance(value, int | float) and int(value) == value else None
+
+
+_NUMBERS = {"integer": _whole_number, "number": _number}

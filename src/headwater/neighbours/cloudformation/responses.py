@@ -23,6 +23,7 @@ from headwater.neighbours.cloudformation.backend import (
     change_set_of,
     create_stack,
     forget_change_sets,
+    importers_of,
     publish_exports,
     template_at,
 )
@@ -97,6 +98,14 @@ class StackResponse(CloudFormationResponse):
         publish_exports(backend, stack)
         forget_change_sets(backend, stack)
         return EmptyResult()
+
+    def list_imports(self) -> ActionResult:
+        """ListImports, of one export."""
+        name = self._get_param("ExportName")
+        importers = importers_of(self.cloudformation_backend, name)
+        if not importers:
+            raise ValidationError(message=f"Export '{name}' is not imported by any stack.")
+        return ActionResult({"Imports": importers})
 
     def list_change_sets(self) -> ActionResult:
         """ListChangeSets, of one stack."""

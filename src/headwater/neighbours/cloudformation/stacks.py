@@ -11,25 +11,33 @@ Refuses to know requests.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import Change, ChangeSet, Event, Stack
-from moto.cloudformation.parsing import OutputMap
+from moto.cloudformation.parsing import OutputMap, clean_json
 from moto.core.utils import utcnow
 
 from headwater.neighbours.cloudformation.deployment import (
     RETAINED,
     Deployed,
     DeployedResource,
+    ExportInUse,
     StackDeployment,
     StepFailed,
     properties_text,
 )
 from headwater.neighbours.cloudformation.published_schemas import create_only
 from headwater.neighbours.cloudformation.resource_map import StackResourceMap
-from headwater.neighbours.cloudformation.templates import Template, TemplateInvalid, in_order, parse, read
+from headwater.neighbours.cloudformation.templates import (
+    Template,
+    TemplateInvalid,
+    in_order,
+    parse,
+    parts,
+    read,
+)
 
 USER_INITIATED = "User Initiated"
 RETAINED_ON_DELETION = RETAINED | {"RetainExceptOnCreate"}
@@ -62,6 +70,7 @@ class DeployedStack(Stack):
         self.region_name = region_name
         self.parameters = parameters
         self.deployed: Deployed = {}
+        self.importers_of: Callable[[str], list[str]] = lambda _export_name: []
         super().__init__(region_name=region_name, parameters=parameters, **others)
 
     def _parse_template(self) -> None:
@@ -73,6 +82,12 @@ class DeployedStack(Stack):
     def has_template(self, other_template: str) -> bool:
         """Whether another template says the same."""
         return isinstance(self.template, str) and parse(self.template) == parse(other_template)
+
+    def imports(self) -> set[str]:
+        """The names of the exports that it uses."""
+        deployed = [each.document for each in self.deployed.values()]
+        named = (part.get("Fn::ImportValue") for part in parts([deployed, self.template_dict.get("Outputs")]))
+        return {str(clean_json(name, self.resource_map)) for name in named if name is not None}
 
     @property
     def stack_name(self) -> str:
@@ -164,7 +179,9 @@ class DeployedStack(Stack):
         self._turn("UPDATE_IN_PROGRESS", USER_INITIATED)
         try:
             # 2. Make and change resources, one after another.
-            superseded = self._deployment().go(self.deployed, document, resources)
+            superseded = self._deployment().go(
+                self.deployed, document, resources, lambda: self._check_exports(document, resources)
+            )
         except StepFailed as failure:
             # 3. A step that failed: stop there, or go back.
             if self.disable_rollback:
@@ -189,6 +206,15 @@ class DeployedStack(Stack):
         self.description = document.get("Description")
         self.output_map = self._create_output_map()
         self._turn("UPDATE_COMPLETE")
+
+    def _check_exports(self, document: Template, resources: StackResourceMap) -> None:
+        """Raises `ExportInUse` when another stack imports an export that would go or change."""
+        after = {each.name: each.value for each in OutputMap(resources, document, self.stack_id).exports}
+        for export in self.exports:
+            verb = "updated" if export.name in after else "deleted"
+            importers = self.importers_of(export.name)
+            if importers and after.get(export.name) != export.value:
+                raise ExportInUse(export.name, verb, importers)
 
     def delete(self) -> None:
         """Remove everything; afterwards the stack is DELETE_COMPLETE or DELETE_FAILED."""

@@ -21,8 +21,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from headwater.model.arn import StreamName, stream_arn
 from headwater.model.caller import Caller
-from headwater.model.errors import ResourceNotFoundException
+from headwater.model.errors import InvalidArgumentException, ResourceNotFoundException
 from headwater.neighbours.calls.kinesis import CURRENT_KINESIS, StreamCalls
 
 Properties = Mapping[str, Any]
@@ -78,16 +79,13 @@ def current_kinesis(caller: Caller) -> Kinesis:
     return Kinesis(CURRENT_KINESIS.get(), caller)
 
 
-def _stream_arn(caller: Caller, name: str) -> str:
-    return f"arn:aws:kinesis:{caller.region}:{caller.account_id}:stream/{name}"
-
-
 def _tags(properties: Properties) -> dict[str, str] | None:
     return {tag["Key"]: tag["Value"] for tag in properties.get("Tags", ())} or None
 
 
 def create_stream(kinesis: Kinesis, name: str, properties: Properties) -> Resource:
     """What CreateStream cannot be told is done once the stream is there; if that fails, it goes again."""
+    _check_shard_count(properties)
     kinesis(
         "CreateStream",
         StreamName=name,
@@ -98,7 +96,7 @@ def create_stream(kinesis: Kinesis, name: str, properties: Properties) -> Resour
         WarmThroughputMiBps=properties.get("WarmThroughputMiBps"),
         RecordDistributionStrategy=properties.get("RecordDistributionStrategy"),
     )
-    arn = _stream_arn(kinesis.caller, name)
+    arn = stream_arn(StreamName(kinesis.caller.account_id, kinesis.caller.region, name))
     made = Resource(name, {"Arn": arn})
     created_with = {
         key: properties[key]
@@ -121,6 +119,7 @@ def create_stream(kinesis: Kinesis, name: str, properties: Properties) -> Resour
 
 def update_stream(kinesis: Kinesis, stream: Resource, before: Properties, after: Properties) -> Resource:
     """Each property that differs, by its operation, the stream at rest before each."""
+    _check_shard_count(after)
     arn = stream.attributes["Arn"]
     kinesis.stream(arn)
     for change in (
@@ -137,6 +136,11 @@ def update_stream(kinesis: Kinesis, stream: Resource, before: Properties, after:
     warm = kinesis.stream(arn).get("WarmThroughput", {})
     attributes = {f"WarmThroughputObject.{name}": value for name, value in warm.items()}
     return Resource(stream.identifier, {"Arn": arn, **attributes})
+
+
+def _check_shard_count(properties: Properties) -> None:
+    if _mode(properties) == "ON_DEMAND" and "ShardCount" in properties:
+        raise InvalidArgumentException("ShardCount is not expected when StreamMode=ON_DEMAND")
 
 
 def _mode(properties: Properties) -> str:

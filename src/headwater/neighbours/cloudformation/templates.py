@@ -3,6 +3,7 @@
 Rules:
 - YAML is read with nothing but CloudFormation's own tags: no text from a request makes objects;
 - `AWS::Serverless` is expanded by AWS's own translator;
+- `Fn::GetAtt` with one text is the same as with two;
 - unknown types, and references to what is not there, are found before anything is made.
 
 Refuses to know what is deployed already.
@@ -20,6 +21,7 @@ import yaml
 from headwater.neighbours.cloudformation.published_schemas import is_known
 
 SERVERLESS = "AWS::Serverless-2016-10-31"
+LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 SECTIONS = frozenset(
     {
         "AWSTemplateFormatVersion",
@@ -81,7 +83,25 @@ def parse(text: str) -> Template:
             raise TemplateInvalid(f"Template format error: YAML not well-formed. {error}") from None
     if not isinstance(template, dict):
         raise TemplateInvalid("Template format error: unsupported structure.")
+    for part in parts(template):
+        named = part.get("Fn::GetAtt")
+        if isinstance(named, str):
+            part["Fn::GetAtt"] = named.split(".", 1)
     return template
+
+
+def parts(document: Any) -> Iterator[dict[str, Any]]:
+    """Every map in a part of a template, each once: what a YAML alias repeats is one and the same."""
+    seen: set[int] = set()
+    waiting: list[Any] = [document]
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen or not isinstance(part, dict | list):
+            continue
+        seen.add(id(part))
+        if isinstance(part, dict):
+            yield part
+        waiting.extend(part.values() if isinstance(part, dict) else part)
 
 
 def read(text: str, parameters: Mapping[str, Any], region: str) -> Template:
@@ -90,6 +110,9 @@ def read(text: str, parameters: Mapping[str, Any], region: str) -> Template:
     unknown = [name for name in template if name not in SECTIONS]
     if unknown:
         raise TemplateInvalid(f"Invalid template property or properties [{', '.join(map(str, unknown))}]")
+    loops = [key for part in parts(template) for key in part if str(key).startswith("Fn::ForEach")]
+    if loops:
+        raise TemplateInvalid(f"{loops[0]}: Headwater does not expand Fn::ForEach of {LANGUAGE_EXTENSIONS}.")
     resources = template.get("Resources")
     if not isinstance(resources, dict) or not resources:
         raise TemplateInvalid("Template format error: At least one Resources member must be defined.")
