@@ -43,6 +43,7 @@ class Endpoint:
         mine = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         mine |= CREDENTIALS | {
             "AWS_ENDPOINT_URL_KINESIS": self.url,
+            "AWS_ENDPOINT_URL_CLOUDWATCH": self.url,
             "AWS_REGION": "eu-west-1",
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -72,11 +72,16 @@ def trusting(endpoint: Endpoint, folder: Path) -> list[str]:
 def running(
     command: Sequence[str], variables: Mapping[str, str], output: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process until the block is left; what it prints goes to a file, its log to `<file>.log`."""
+    """A process until the block is left; what it prints goes to a file, its log to `<file>.log`.
+
+    Its input ends when the test closes it.
+    """
     with (
         output.open("wb") as printed,
         output.with_suffix(".log").open("wb") as logged,
-        subprocess.Popen(list(command), env=dict(variables), stdout=printed, stderr=logged) as process,
+        subprocess.Popen(
+            list(command), env=dict(variables), stdin=subprocess.PIPE, stdout=printed, stderr=logged
+        ) as process,
     ):
         try:
             yield process

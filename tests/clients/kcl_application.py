@@ -15,8 +15,10 @@ import boto3
 
 from tests.clients.client_process import CLIENTS, CREDENTIALS, Endpoint
 from tests.clients.java_project import JavaProject, build, java_variables, running, trusting
+from tests.clients.published_metrics import published
 
 FOLDER = CLIENTS / "kcl"
+FOLDER_OF_KCL_1 = CLIENTS / "kcl_1"
 START_TIMEOUT_S = 60.0
 DYNAMODB_MAIN = "software.amazon.dynamodb.services.local.main.ServerRunner"
 
@@ -87,12 +89,13 @@ class Application:
             at_work[line.worker, line.shard_id] = line.what in {"start", "record"}
         return len({worker for (worker, _), has in at_work.items() if has})
 
+    def logs(self) -> list[str]:
+        """What the library has to say, of each worker."""
+        return [self._output(worker).with_suffix(".log").read_text() for worker in range(len(self.workers))]
+
     def log(self) -> str:
-        """What the library has to say, for a test that failed."""
-        return "\n".join(
-            f"worker {worker}:\n{self._output(worker).with_suffix('.log').read_text()[:3000]}"
-            for worker in range(len(self.workers))
-        )
+        """The beginning of each, for a test that failed."""
+        return "\n".join(f"worker {worker}:\n{log[:3000]}" for worker, log in enumerate(self.logs()))
 
     def wait_until(self, holds: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Ask again until the answer is yes."""
@@ -111,11 +114,21 @@ class Application:
 
 @contextmanager
 def application(
-    stream_name: str, retrieval: str, endpoint: Endpoint, dynamodb_url: str, folder: Path
+    stream_name: str,
+    retrieval: str,
+    endpoint: Endpoint,
+    dynamodb_url: str,
+    folder: Path,
+    library: Path = FOLDER,
 ) -> Iterator[Application]:
-    """An application for a stream, without workers yet."""
+    """An application for a stream, without workers yet. `library` is the project of its worker.
+
+    CloudWatch is asked for something first: the server loads the neighbours at the first request,
+    and the library waits five seconds for the first answer, which is too little on a busy machine.
+    """
     name = f"{stream_name}-{retrieval}"
-    begun = Application(name, stream_name, retrieval, endpoint, dynamodb_url, folder, build(FOLDER))
+    published(endpoint, name, "RecordsProcessed")
+    begun = Application(name, stream_name, retrieval, endpoint, dynamodb_url, folder, build(library))
     try:
         yield begun
     finally:

@@ -16,6 +16,9 @@ PINNED = {
     "SDK for JavaScript v3": "javascript/package.json",
     "SDK for Go v2": "go/go.mod",
     "SDK for Rust": "rust/Cargo.toml",
+    "KCL 3": "kcl/pom.xml",
+    "KCL 1": "kcl_1/pom.xml",
+    "KPL": "kpl/pom.xml",
 }
 """Where the version of each client is pinned. Debian pins its own."""
 

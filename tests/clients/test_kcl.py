@@ -14,6 +14,7 @@ import pytest
 
 from tests.clients.client_process import Endpoint
 from tests.clients.kcl_application import Application, Printed, application, local_dynamodb
+from tests.clients.published_metrics import check_no_complaint_about_metrics, published
 from tests.clients.streams import client, closed_shards, split, wait_until_active
 
 pytestmark = pytest.mark.clients
@@ -24,6 +25,7 @@ ROUNDS = 200
 ROUND_S = 0.2
 WORKERS_TIMEOUT_S = 120.0
 READ_TIMEOUT_S = 240.0
+METRICS_TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,14 @@ def test_two_workers_read_a_stream_that_is_resharded(
         assert len(closed) == 4
         app.wait_until(lambda: finished(app, closed), READ_TIMEOUT_S, "all is read, all leases at the end")
         printed = app.printed()
+        app.wait_until(
+            lambda: records_processed(endpoint, app) >= len(seen(printed, worker=1)),
+            METRICS_TIMEOUT_S,
+            "the metrics of the worker that was left are published",
+        )
+        assert records_processed(endpoint, app) <= app.records_printed()
+        for log in app.logs():
+            check_no_complaint_about_metrics(log)
     assert {line.worker for line in printed if line.what == "record"} == {0, 1}
     check_every_record_was_read(printed)
     check_the_order_of_each_key(printed)
@@ -99,8 +109,18 @@ def finished(app: Application, closed: set[str]) -> bool:
     return all(leases[shard_id]["checkpoint"] == "SHARD_END" for shard_id in closed)
 
 
-def seen(printed: list[Printed]) -> set[tuple[str, str]]:
-    return {(line.partition_key, line.text) for line in printed if line.what == "record"}
+def seen(printed: list[Printed], worker: int | None = None) -> set[tuple[str, str]]:
+    """What the workers, or one of them, have been given."""
+    return {
+        (line.partition_key, line.text)
+        for line in printed
+        if line.what == "record" and worker in {None, line.worker}
+    }
+
+
+def records_processed(endpoint: Endpoint, app: Application) -> float:
+    """What the library says of itself in CloudWatch."""
+    return sum(published(endpoint, app.name, "RecordsProcessed").values())
 
 
 def check_every_record_was_read(printed: list[Printed]) -> None:

@@ -16,6 +16,7 @@ from tests.client.streams import user_records as taken_apart
 from tests.clients.client_process import CLIENTS, CREDENTIALS, Endpoint, install, run
 from tests.clients.java_project import build, java_variables, running
 from tests.clients.kcl_application import Application, application, local_dynamodb
+from tests.clients.published_metrics import check_no_complaint_about_metrics, published
 from tests.clients.streams import client, split, wait_until_active
 
 pytestmark = pytest.mark.clients
@@ -47,7 +48,16 @@ def test_aggregated_records_arrive_while_the_stream_is_split(https: Endpoint, tm
         with running(producer(name, tmp_path), java_variables(https), output) as producing:
             app.wait_until(lambda: app.records_printed() > 0, READ_TIMEOUT_S, "the first record")
             split(kinesis, name, "shardId-000000000000")
+            app.wait_until(
+                lambda: user_records_put(https, name) >= len(expected),
+                READ_TIMEOUT_S,
+                "the metrics of every user record",
+            )
+            assert producing.stdin is not None
+            producing.stdin.close()
             assert producing.wait(READ_TIMEOUT_S) == 0, output.with_suffix(".log").read_text()
+        assert user_records_put(https, name) == len(expected)
+        check_no_complaint_about_metrics(output.with_suffix(".log").read_text())
         app.wait_until(lambda: user_records(app) == expected, READ_TIMEOUT_S, "every user record")
 
     lines = [line.split("\t") for line in deaggregated(name, https)]
@@ -101,6 +111,12 @@ def producer(name: str, folder: Path) -> list[str]:
     native.mkdir()
     arguments = (name, str(KEYS), str(ROUNDS), str(native))
     return build(FOLDER).command("headwater.Producer", *arguments, options=["-Xmx256m"])
+
+
+def user_records_put(endpoint: Endpoint, name: str) -> float:
+    """What the library says in CloudWatch, in all, of the stream."""
+    sums = published(endpoint, "KinesisProducerLibrary", "UserRecordsPut")
+    return sums.get((("StreamName", name),), 0.0)
 
 
 def user_records(app: Application) -> set[tuple[str, str]]:

@@ -165,6 +165,26 @@ def test_an_unsigned_request_is_told_by_its_path(headwater: Headwater) -> None:
     assert isinstance(document["Metrics"], list)
 
 
+@pytest.mark.parametrize(
+    ("operation", "request_", "shape", "code"),
+    [
+        ("GetDashboard", {"DashboardName": "nobody's"}, "DashboardNotFoundError", "ResourceNotFound"),
+        (
+            "PutMetricData",
+            {"Namespace": "N", "MetricData": [{"MetricName": "M", "Value": 1.0, "Values": [1.0]}]},
+            "InvalidParameterValueException",
+            "InvalidParameterValue",
+        ),
+    ],
+)
+def test_an_error_is_named_by_its_shape_and_its_older_code(
+    headwater: Headwater, operation: str, request_: dict[str, Any], shape: str, code: str
+) -> None:
+    _, headers, document = ask(headwater, operation, cbor_format.encode(request_))
+    assert document["__type"].rpartition("#")[2] == shape
+    assert headers["x-amzn-query-error"] == f"{code};Sender"
+
+
 @pytest.mark.parametrize("body", [b"\xff", b"{}", b"\xa1\x61a", b"\x80"])
 def test_an_unreadable_body_is_refused_in_cbor(headwater: Headwater, body: bytes) -> None:
     status, headers, document = ask(headwater, "ListMetrics", body)

@@ -102,11 +102,17 @@ class Moto:
         found: ModelShape | None = model.operation_model(operation).output_shape
         return found
 
-    def error_shape(self, service: str, name: str) -> ModelShape | None:
-        """The members of an error; `None` when the model has no such error."""
+    def error_shape(self, service: str, operation: str, name: str) -> ModelShape | None:
+        """The error of an operation that has a name, or a code, in the service's model; `None` without one.
+
+        The code is the error's name in the older protocols, several errors may share it, and an
+        operation's own come first.
+        """
         model = get_service_model(MODEL_NAMES.get(service, service))
-        found: ModelShape | None = model.shape_for(name) if name in model.shape_names else None
-        return found
+        own = model.operation_model(operation).error_shapes if operation in model.operation_names else []
+        named = [error for error in model.error_shapes if error.name == name]
+        candidates: list[Any] = [*own, *named, *model.error_shapes]
+        return next((error for error in candidates if name in (error.name, error.error_code)), None)
 
     def account_of(self, access_key_id: str) -> str | None:
         """The account of a key that the neighbouring IAM or STS has given out."""

@@ -67,8 +67,8 @@ class LoadedMoto(Protocol):
     def output_shape(self, service: str, operation: str) -> ModelShape | None:
         """What an operation answers, in the service's model; `None` for nothing."""
 
-    def error_shape(self, service: str, name: str) -> ModelShape | None:
-        """The members of an error; `None` when the model has no such error."""
+    def error_shape(self, service: str, operation: str, name: str) -> ModelShape | None:
+        """The error of an operation that has a name, or a code; `None` when the model has no such error."""
 
     def account_of(self, access_key_id: str) -> str | None:
         """The account of a key that it has given out."""
@@ -145,7 +145,7 @@ def _answered_in_protocol(loaded: LoadedMoto, request: HttpRequest, service: str
         return refusal(request, service, 400, error.code, "The body cannot be read.")
     answer = _answered(loaded, asked, service, caller)
     if answer.status >= 400:
-        return answer_of(answer, loaded.error_shape(service, error_name(answer)))
+        return answer_of(answer, loaded.error_shape(service, operation, error_name(answer)))
     return answer_of(answer, loaded.output_shape(service, operation))
 
 

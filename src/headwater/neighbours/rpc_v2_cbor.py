@@ -7,7 +7,8 @@ Rules:
 - a time is tag 1 around seconds, in answers a double; a blob is a byte string;
 - an answer's members have the types of the service's model: what JSON has as a number is a time,
   a double or a whole number;
-- an error names its shape in `__type`; `x-amzn-query-error` goes on for those that know the older name.
+- an error names its shape in `__type`, and not the code that the older protocols have for it, which
+  goes on in `x-amzn-query-error`.
 
 Refuses to know operations, and who answers.
 """
@@ -43,6 +44,10 @@ Document = dict[str, Any]
 
 class ModelShape(Protocol):
     """A type of a service's model, as botocore has it."""
+
+    @property
+    def name(self) -> str:
+        """As the model has it."""
 
     @property
     def type_name(self) -> str:
@@ -102,14 +107,14 @@ def answer_of(answer: Answer, shape: ModelShape | None) -> Answer:
     """
     said = _document(answer)
     if answer.status >= 400:
-        document = _error(said, error_name(answer), shape)
+        document = _error(said, shape.name if shape else error_name(answer), shape)
         query_error = tuple(field for field in answer.fields if field[0].lower() == QUERY_ERROR)
         return Answer(answer.status, FIELDS + query_error, cbor_format.encode(document))
     return Answer(answer.status, FIELDS, cbor_format.encode(_typed(said, shape) if shape else {}))
 
 
 def error_name(answer: Answer) -> str:
-    """The name of the shape of an error in AWS JSON."""
+    """The name of an error in AWS JSON: that of its shape, or its code."""
     return str(_document(answer).get("__type", "InternalFailure")).rpartition("#")[2]
 
 

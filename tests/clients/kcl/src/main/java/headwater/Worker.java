@@ -11,7 +11,6 @@ import software.amazon.kinesis.common.KinesisClientUtil;
 import software.amazon.kinesis.coordinator.Scheduler;
 import software.amazon.kinesis.leases.LeaseAssignmentStrategy;
 import software.amazon.kinesis.leases.LeaseManagementConfig;
-import software.amazon.kinesis.metrics.NullMetricsFactory;
 import software.amazon.kinesis.processor.SingleStreamTracker;
 import software.amazon.kinesis.retrieval.RetrievalSpecificConfig;
 import software.amazon.kinesis.retrieval.fanout.FanOutConfig;
@@ -21,7 +20,7 @@ import software.amazon.kinesis.retrieval.polling.PollingConfig;
  * One worker of the Kinesis Client Library, as its users write it; it prints what its processors see.
  *
  * <p>Arguments: the stream, the application, and how to read: {@code polling} or {@code fan-out}.
- * Where Kinesis and DynamoDB are is in the environment. Only what would make a test last is not at
+ * Where Kinesis, DynamoDB and CloudWatch are is in the environment. Only what would make a test last is not at
  * its default: how long a lease outlives its worker, and how often workers look for one.
  */
 public final class Worker {
@@ -59,7 +58,7 @@ public final class Worker {
                 configs.coordinatorConfig().parentShardPollIntervalMillis(PARENT_POLL_MS),
                 quick(configs.leaseManagementConfig()),
                 configs.lifecycleConfig(),
-                configs.metricsConfig().metricsFactory(new NullMetricsFactory()),
+                configs.metricsConfig(),
                 configs.processorConfig(),
                 configs.retrievalConfig()
                         .retrievalSpecificConfig(retrievalConfig(retrieval, stream, application, kinesis)));

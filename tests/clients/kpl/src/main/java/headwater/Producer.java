@@ -3,6 +3,8 @@ package headwater;
 import com.google.common.util.concurrent.FutureCallback;
 import com.google.common.util.concurrent.Futures;
 import com.google.common.util.concurrent.MoreExecutors;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -19,7 +21,8 @@ import software.amazon.kinesis.producer.UserRecordResult;
  *
  * <p>Arguments: the stream, how many partition keys, how many rounds, and a folder for the library's
  * native program. A round puts one record under each key, its text the number of the round. Where
- * the server is is in the environment; the library always speaks TLS to it.
+ * the server is is in the environment; the library always speaks TLS to it. After the last record
+ * it waits for the end of its input: what metrics it has not published by then it drops.
  */
 public final class Producer {
     private static final int IN_FLIGHT_MAX = 20_000;
@@ -27,9 +30,12 @@ public final class Producer {
     /** Long enough in all that the stream can be resharded meanwhile. */
     private static final int ROUND_MS = 25;
 
+    /** A minute by default, which would make a test last. */
+    private static final int METRICS_UPLOAD_MS = 2_000;
+
     private Producer() {}
 
-    public static void main(String[] arguments) throws InterruptedException {
+    public static void main(String[] arguments) throws InterruptedException, IOException {
         String stream = arguments[0];
         int keys = Integer.parseInt(arguments[1]);
         int rounds = Integer.parseInt(arguments[2]);
@@ -47,13 +53,15 @@ public final class Producer {
             Thread.sleep(ROUND_MS);
         }
         producer.flushSync();
-        producer.destroy();
         System.out.println(tally);
+        System.in.transferTo(OutputStream.nullOutputStream());
+        producer.destroy();
         System.exit(tally.failed.get() == 0 ? 0 : 1);
     }
 
     private static KinesisProducerConfiguration configuration(String folder) {
         URI endpoint = URI.create(System.getenv("AWS_ENDPOINT_URL_KINESIS"));
+        URI cloudWatch = URI.create(System.getenv("AWS_ENDPOINT_URL_CLOUDWATCH"));
         return new KinesisProducerConfiguration()
                 .setKinesisEndpoint(endpoint.getHost())
                 .setKinesisPort(endpoint.getPort())
@@ -62,7 +70,9 @@ public final class Producer {
                 .setVerifyCertificate(false)
                 .setRegion(System.getenv("AWS_REGION"))
                 .setCredentialsProvider(DefaultCredentialsProvider.builder().build())
-                .setMetricsLevel("none")
+                .setCloudwatchEndpoint(cloudWatch.getHost())
+                .setCloudwatchPort(cloudWatch.getPort())
+                .setMetricsUploadDelay(METRICS_UPLOAD_MS)
                 .setTempDirectory(folder);
     }
 
