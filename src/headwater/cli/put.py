@@ -30,28 +30,22 @@ import click
 
 from headwater.cli.connection import (
     RETRY_FOR_S,
-    TRANSIENT_CODES,
     ApiError,
-    CallBackoff,
     ClientFailure,
     ServerConnection,
     stream_reference,
     with_connection,
 )
 from headwater.cli.table import draw_table, draws, json_line, json_option, printable, put_progress
+from headwater.client.calls.backoff import Backoff
+from headwater.client.calls.errors import TRANSIENT_CODES
+from headwater.client.calls.put_call import CALL_BYTES_MAX, CALL_RECORDS_MAX, REFUSALS_OF_A_RECORD, halves
 
-BATCH_RECORDS = 500
-BATCH_BYTES = 10 * 1024 * 1024
-"""What one PutRecords may carry: partition keys count, base64 does not."""
 CHUNK_BYTES = 256 * 1024
 CHUNKS_AHEAD = 16
 LINGER_S = 0.1
 """A batch that is not full waits this long for more input."""
 REPORTED_LINES = 20
-REFUSALS_OF_A_RECORD = frozenset(
-    {"ValidationException", "InvalidArgumentException", "SerializationException"}
-)
-"""Errors that one bad record brings on its whole batch, of which nothing is stored then."""
 
 
 class Line(NamedTuple):
@@ -157,7 +151,7 @@ class BatchSender:
 
         Raises `ClientFailure` for what is wrong with more than single records.
         """
-        backoff = CallBackoff()
+        backoff = Backoff("command")
         give_up_at = time.monotonic() + RETRY_FOR_S
         waiting = lines
         while waiting:
@@ -191,9 +185,8 @@ class BatchSender:
         if len(lines) == 1:
             self.tally.refused.append(RefusedRecord(lines[0].number, error.message))
             return [], ""
-        middle = len(lines) // 2
-        self.put_batch(lines[:middle])
-        self.put_batch(lines[middle:])
+        for half in halves(lines):
+            self.put_batch(half)
         return [], ""
 
     def _settle(self, lines: list[Line], results: list[dict[str, Any]]) -> tuple[list[Line], str]:
@@ -244,7 +237,7 @@ def batches(lines: Iterable[Line | None]) -> Iterator[list[Line]]:
     batch_bytes = 0
     for line in lines:
         line_bytes = 0 if line is None else _size_bytes(line)
-        is_full = len(batch) == BATCH_RECORDS or batch_bytes + line_bytes > BATCH_BYTES
+        is_full = len(batch) == CALL_RECORDS_MAX or batch_bytes + line_bytes > CALL_BYTES_MAX
         if batch and (line is None or is_full):
             yield batch
             batch, batch_bytes = [], 0

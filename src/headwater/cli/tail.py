@@ -26,7 +26,6 @@ import click
 
 from headwater.cli.connection import (
     ApiError,
-    CallBackoff,
     ClientFailure,
     ServerConnection,
     stream_reference,
@@ -34,6 +33,7 @@ from headwater.cli.connection import (
 )
 from headwater.cli.stream import shard_is_open, shard_parents, wait_until_created
 from headwater.cli.table import draws, iso_time, json_line, json_option, local_time_ms, printable
+from headwater.client.calls.backoff import Backoff
 
 POLL_S = 0.25
 """Between two reads of a shard that has nothing new: below the five a second that all its readers share."""
@@ -150,7 +150,7 @@ class TailedShard:
     due_at: float = 0.0
     is_read_up: bool = False
     """It was open, and everything in it has been returned: only new records can follow."""
-    backoff: CallBackoff = field(default_factory=CallBackoff)
+    backoff: Backoff = field(default_factory=lambda: Backoff("command"))
 
 
 class Follower:

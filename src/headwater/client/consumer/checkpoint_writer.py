@@ -16,7 +16,7 @@ from headwater.client.leases.checkpoint import TRIM_HORIZON, Checkpoint
 from headwater.client.leases.owned_lease import OwnedLease
 from headwater.client.leases.store import LeaseLost
 
-logger = logging.getLogger("headwater.client")
+_log = logging.getLogger("headwater.client")
 
 
 class CheckpointWriter:
@@ -60,7 +60,7 @@ class CheckpointWriter:
                 except LeaseLost:
                     return
                 except ClientError as error:
-                    logger.warning("the checkpoint of %s cannot be written: %s", self._held.key, error)
+                    _log.warning("the checkpoint of %s cannot be written: %s", self._held.key, error)
             if self._is_stopping and self._due is None:
                 return
             if self._interval_s and not self._is_stopping:

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from headwater.client.calls.aws_service import AwsService
-from headwater.client.calls.backoff import retry
 from headwater.client.calls.errors import ConfigurationError
 from headwater.client.calls.kinesis_calls import KinesisCalls
+from headwater.client.calls.retry import retry
 from headwater.client.calls.timing import Timing
 from headwater.client.calls.users_code import Call
 from headwater.client.consumer.delivery import Delivery

@@ -40,11 +40,9 @@ from headwater.client.leases.owned_lease import OwnedLease
 from headwater.client.leases.shard_tree import ShardNode
 from headwater.client.leases.store import LeaseLost
 
-logger = logging.getLogger("headwater.client")
+_log = logging.getLogger("headwater.client")
 
 PAGES_AHEAD = 2
-RETRY_FIRST_S = 0.1
-RETRY_MOST_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +236,7 @@ class ShardReading:
                 await self._by_hand.wait()
             if self.is_ending:
                 return
-        backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, self._timing.rng)
+        backoff = Backoff("shard end", self._timing.rng)
         while not self.is_ending:
             try:
                 child_ids = await self._on_end(children)
@@ -250,7 +248,7 @@ class ShardReading:
                     raise
                 await self._timing.sleep(backoff.delay_s())
             else:
-                logger.info("%s has been read to its end; it goes on in %s", self._held.key, child_ids)
+                _log.info("%s has been read to its end; it goes on in %s", self._held.key, child_ids)
                 return
 
     async def _let_go(self) -> None:

@@ -30,9 +30,6 @@ from headwater.client.leases.lease import (
 )
 from headwater.client.leases.store import LeaseLost, StreamLeases
 
-RETRY_FIRST_S = 0.05
-RETRY_MOST_S = 2.0
-
 
 class OwnedLease:
     """One lease and what this worker does with it."""
@@ -119,7 +116,7 @@ class OwnedLease:
 
     async def _patiently(self, change: LeaseChange) -> Lease | None:
         """The lease after a change, or None when it is lost."""
-        backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, self._timing.rng)
+        backoff = Backoff("lease write", self._timing.rng)
         while True:
             try:
                 return await self._leases.change(change) or await self._stored_already(change)

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CALL_RECORDS_MAX = 500
-CALL_BYTES_MAX = 10 * 1024 * 1024
-"""What one PutRecords may carry: data and partition keys count."""
-RECORD_BYTES_MAX = 10 * 1024 * 1024
-"""No stream takes larger records."""
+from headwater.client.calls.put_call import CALL_BYTES_MAX, CALL_RECORDS_MAX, RECORD_BYTES_MAX
 
 
 @dataclass(frozen=True, kw_only=True)
