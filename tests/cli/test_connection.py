@@ -191,7 +191,7 @@ def test_a_transient_error_is_waited_out() -> None:
         Answers(throttled, throttled, (200, b"{}")) as answers,
         connected(answers.endpoint_url) as connection,
     ):
-        assert connection.call_patiently("GetRecords") == {}
+        assert connection.call_retrying("GetRecords") == {}
     assert len(answers.requests) == 3
 
 
@@ -207,7 +207,7 @@ def test_every_error_that_the_library_tries_again_is_waited_out(refusal: tuple[i
         Answers((status, json.dumps({"__type": code}).encode()), (200, b"{}")) as answers,
         connected(answers.endpoint_url) as connection,
     ):
-        assert connection.call_patiently("ListShards") == {}
+        assert connection.call_retrying("ListShards") == {}
     assert len(answers.requests) == 2
 
 
@@ -227,7 +227,7 @@ def test_another_error_is_not_waited_out() -> None:
         connected(answers.endpoint_url) as connection,
         pytest.raises(ApiError, match="ValidationException"),
     ):
-        connection.call_patiently("GetRecords")
+        connection.call_retrying("GetRecords")
 
 
 def test_without_a_server_the_error_says_how_to_start_one(headwater: Callable[..., Any]) -> None:

@@ -157,7 +157,7 @@ class ServerConnection:
             _lambda_answer(heard, self.environment.endpoint_url)
         return heard
 
-    def call_patiently(self, operation: str, **members: Any) -> dict[str, Any]:
+    def call_retrying(self, operation: str, **members: Any) -> dict[str, Any]:
         """Like `call`, but wait out transient errors for up to `RETRY_FOR_S`."""
         backoff = Backoff("command")
         give_up_at = time.monotonic() + RETRY_FOR_S

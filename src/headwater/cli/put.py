@@ -88,13 +88,21 @@ class PutTally:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Put each line of a file.",
 )
-@click.option("--partition-key", metavar="KEY", help="Of every record. Default: a random one for each.")
+@click.option(
+    "--partition-key",
+    metavar="KEY",
+    help="Every record's partition key. Default: random.",
+)
 @click.option(
     "--partition-key-field",
     metavar="NAME",
     help="Take the partition key from this field of each JSON record.",
 )
-@click.option("--explicit-hash-key", metavar="NUMBER", help="Picks the shard, whatever the partition key.")
+@click.option(
+    "--explicit-hash-key",
+    metavar="NUMBER",
+    help="A hash key in place of the partition key's.",
+)
 @json_option
 @with_connection
 def put(
@@ -144,7 +152,7 @@ class BatchSender:
 
     def put_one(self, line: Line) -> dict[str, Any]:
         """Put a single record and give the answer: ShardId and SequenceNumber."""
-        return self._connection.call_patiently("PutRecord", **self._stream, **self._entry(line))
+        return self._connection.call_retrying("PutRecord", **self._stream, **self._entry(line))
 
     def put_batch(self, lines: list[Line]) -> None:
         """Put lines, again while they are refused for the moment; the tally says how it went.
@@ -213,7 +221,7 @@ class BatchSender:
 
 
 def numbered_lines(chunks: Iterable[bytes | None]) -> Iterator[tuple[int, bytes] | None]:
-    """Lines with their numbers, cut from chunks of bytes at line feeds; None is handed on."""
+    """Lines with their numbers, cut from chunks of bytes at line feeds; None is passed on."""
     number = 0
     parts: list[bytes] = []  # of a line that no chunk has ended yet: joined once, however long it is
     for chunk in chunks:

@@ -237,7 +237,7 @@ class Follower:
         """Take an iterator to what follows the last record seen."""
         asked_at_s = _to_milliseconds(time.time())
         try:
-            answer = self._connection.call_patiently(
+            answer = self._connection.call_retrying(
                 "GetShardIterator", **self._stream, ShardId=shard.shard_id, **shard.start.members
             )
         except ApiError as error:
@@ -255,10 +255,10 @@ class Follower:
         self._finished.add(shard.shard_id)
 
     def _listed_shards(self) -> list[dict[str, Any]]:
-        answer = self._connection.call_patiently("ListShards", **self._stream)
+        answer = self._connection.call_retrying("ListShards", **self._stream)
         shards: list[dict[str, Any]] = answer["Shards"]
         while answer.get("NextToken"):
-            answer = self._connection.call_patiently("ListShards", NextToken=answer["NextToken"])
+            answer = self._connection.call_retrying("ListShards", NextToken=answer["NextToken"])
             shards += answer["Shards"]
         return shards
 

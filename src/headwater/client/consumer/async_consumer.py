@@ -71,4 +71,4 @@ class AsyncKinesisConsumer(ConsumerBase):
 
     async def _next(self) -> IteratorBatch | None:
         with exits_as_asked():
-            return await self._core.next_handed_out()
+            return await self._core.next_batch()

@@ -20,7 +20,7 @@ _log = logging.getLogger("headwater.client")
 
 
 class CheckpointWriter:
-    """One shard's."""
+    """Writes the checkpoints of one shard."""
 
     def __init__(self, held: OwnedLease, interval_s: float, timing: Timing, stats: ShardStats) -> None:
         self.last = Checkpoint(TRIM_HORIZON)
@@ -39,7 +39,7 @@ class CheckpointWriter:
         self._woken.set()
 
     def delivered(self, checkpoint: Checkpoint) -> None:
-        """All up to here was handed over, and who has it makes the checkpoint."""
+        """All up to here was delivered; the application makes the checkpoint."""
         self.last = checkpoint
 
     def stop(self) -> None:

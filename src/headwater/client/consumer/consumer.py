@@ -149,7 +149,7 @@ class KinesisConsumer(ConsumerBase):
             self._core.moved_on(handed)
 
     def _next(self) -> IteratorBatch | None:
-        return self._core.next_at_once() or self._call(self._core.next_handed_out())
+        return self._core.next_at_once() or self._call(self._core.next_batch())
 
     def _run(self, running: Coroutine[Any, Any, None], stop_signals: bool) -> None:
         restored = self._stop_at_signals() if stop_signals else {}

@@ -24,7 +24,7 @@ from headwater.client.calls.timing import Timing
 from headwater.client.calls.users_code import is_cancelled_itself, translated
 from headwater.client.leases.balancing import BalancingSettings, Observation, decide
 from headwater.client.leases.checkpoint import StartingPosition
-from headwater.client.leases.lease import Lease, hand_over_request, taking
+from headwater.client.leases.lease import Lease, hand_off_request, taking
 from headwater.client.leases.owned_lease import OwnedLease
 from headwater.client.leases.shard_tree import ShardNode, may_start, missing_leases, outlived_leases
 from headwater.client.leases.store import LeaseLost, StreamLeases
@@ -125,8 +125,8 @@ class LeaseCoordinator:
         decision = decide(self.worker, readable, seen, self._rules, self._timing.rng)
         for lease in decision.take:
             await self._take(lease)
-        for lease in decision.ask_for:
-            if await self._leases.change(hand_over_request(lease, self.worker)) is not None:
+        for lease in decision.steals:
+            if await self._leases.change(hand_off_request(lease, self.worker)) is not None:
                 self._asked_at_s[lease.key] = self._timing.now_s()
                 _log.info("%s has asked %s to hand over %s", self.worker, lease.owner, lease.key)
 
@@ -146,7 +146,7 @@ class LeaseCoordinator:
         self._asked_at_s = {
             key: asked_at_s
             for key, asked_at_s in self._asked_at_s.items()
-            if key in leases and leases[key].owner == self.worker and leases[key].is_being_handed_over
+            if key in leases and leases[key].owner == self.worker and leases[key].is_in_hand_off
         }
         self.seen = dict(leases)
 
@@ -157,7 +157,7 @@ class LeaseCoordinator:
         return Observation(age_ms, 1000 * (now_s - asked_at_s), lease.key in self.held)
 
     def _waits_for(self, lease: Lease) -> bool:
-        return lease.owner == self.worker and lease.is_being_handed_over
+        return lease.owner == self.worker and lease.is_in_hand_off
 
     async def _take(self, lease: Lease) -> None:
         taken_at_s = self._timing.now_s()

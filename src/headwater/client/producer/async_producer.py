@@ -76,7 +76,7 @@ class AsyncKinesisProducer(ProducerBase):
         if loop.is_running():
             self._flush_from_outside(loop)
             return
-        left = self._core.held()
+        left = self._core.unfinished()
         if left:
             asyncio.run(self._put_left(left))
 

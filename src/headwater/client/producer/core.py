@@ -2,7 +2,7 @@
 
 Rules:
 - a call is made when it is full, when a record has waited for the buffer time, or when a
-  flush waits; there are at most so many calls at the same time;
+  flush waits; at most `calls_in_flight` calls run at the same time;
 - a record that the answer refuses for the moment is tried again, alone, after a delay
   that grows; a call that fails for the moment likewise, with all its records;
 - a call that is refused because of one bad record is made in halves, down to that record;
@@ -98,7 +98,7 @@ class ProducerCore:
 
     async def flush(self) -> None:
         """Return when all that has been put by now has its outcome."""
-        waiting = self.held()
+        waiting = self.unfinished()
         if not waiting:
             return
         left = len(waiting)
@@ -120,7 +120,7 @@ class ProducerCore:
             self._flushes -= 1
 
     async def flush_within(self, timeout_s: float | None) -> None:
-        """Flush for so long at most."""
+        """Flush for `timeout_s` seconds at most."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self.flush()
@@ -129,7 +129,7 @@ class ProducerCore:
         """Give up what has no outcome yet, and end every connection."""
         self._is_closed = True
         self._stop()
-        left = self.held()
+        left = self.unfinished()
         if left:
             _log.error(
                 "%d records were not put into %s before its producer was closed", len(left), self._stream
@@ -150,11 +150,11 @@ class ProducerCore:
 
     def abandon(self, error: Exception) -> None:
         """Fail all that is held, without a word to the loop."""
-        for put in self.held():
+        for put in self.unfinished():
             put.fail(error)
 
-    def held(self) -> list[PutFuture]:
-        """Every user record without an outcome, once."""
+    def unfinished(self) -> list[PutFuture]:
+        """All user records without an outcome, each once."""
         self._taken += self._buffer.take()
         held: list[Iterable[Put]] = [self._taken, self._accumulator.all()]
         held += [*self._sending.values(), *self._checking.values(), *self._backing_off.values()]
