@@ -17,13 +17,14 @@ from botocore.credentials import Credentials
 from headwater.cli.client_environment import ClientEnvironment
 from headwater.cli.connection import (
     ApiError,
-    CallBackoff,
     ClientFailure,
     NoServer,
     ServerConnection,
     stream_reference,
 )
 from headwater.cli.table import iso_time, printable
+from headwater.client.calls.backoff import Backoff
+from headwater.client.calls.errors import TRANSIENT_CODES
 
 
 class Answers:
@@ -81,7 +82,7 @@ def connected(endpoint_url: str, access_key_id: str = "test") -> Iterator[Server
 @pytest.fixture
 def instantly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sleeping takes no time."""
-    monkeypatch.setattr(CallBackoff, "delay_s", lambda _: 0.0)
+    monkeypatch.setattr(Backoff, "delay_s", lambda _: 0.0)
 
 
 def test_a_call_is_one_request_in_aws_json() -> None:
@@ -190,8 +191,33 @@ def test_a_transient_error_is_waited_out() -> None:
         Answers(throttled, throttled, (200, b"{}")) as answers,
         connected(answers.endpoint_url) as connection,
     ):
-        assert connection.call_patiently("GetRecords") == {}
+        assert connection.call_retrying("GetRecords") == {}
     assert len(answers.requests) == 3
+
+
+@pytest.mark.usefixtures("instantly")
+@pytest.mark.parametrize(
+    "refusal",
+    [*((400, code) for code in sorted(TRANSIENT_CODES)), (500, "SomethingNew"), (503, "SomethingNew")],
+    ids=str,
+)
+def test_every_error_that_the_library_tries_again_is_waited_out(refusal: tuple[int, str]) -> None:
+    status, code = refusal
+    with (
+        Answers((status, json.dumps({"__type": code}).encode()), (200, b"{}")) as answers,
+        connected(answers.endpoint_url) as connection,
+    ):
+        assert connection.call_retrying("ListShards") == {}
+    assert len(answers.requests) == 2
+
+
+def test_a_command_loads_neither_the_clients_http_nor_an_sdk() -> None:
+    program = (
+        "import sys, headwater.cli.put, headwater.cli.tail; "
+        "print([name for name in ('aiohttp', 'asyncio', 'botocore') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"
 
 
 @pytest.mark.usefixtures("instantly")
@@ -201,15 +227,7 @@ def test_another_error_is_not_waited_out() -> None:
         connected(answers.endpoint_url) as connection,
         pytest.raises(ApiError, match="ValidationException"),
     ):
-        connection.call_patiently("GetRecords")
-
-
-def test_delays_grow_up_to_a_limit_and_begin_again_after_a_success() -> None:
-    backoff = CallBackoff(first_s=1, limit_s=4)
-    for most in (1, 2, 4, 4):
-        assert most / 2 <= backoff.delay_s() <= most
-    backoff.reset()
-    assert backoff.delay_s() <= 1
+        connection.call_retrying("GetRecords")
 
 
 def test_without_a_server_the_error_says_how_to_start_one(headwater: Callable[..., Any]) -> None:

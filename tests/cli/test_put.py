@@ -16,8 +16,11 @@ import pytest
 
 from headwater.cli import put as put_module
 from headwater.cli.client_environment import ClientEnvironment
-from headwater.cli.connection import ApiError, CallBackoff, ServerConnection
-from headwater.cli.put import BATCH_BYTES, BatchSender, Line, batches, numbered_lines
+from headwater.cli.connection import ApiError, ServerConnection
+from headwater.cli.put import BatchSender, Line, batches, numbered_lines
+from headwater.client.calls.backoff import Backoff
+from headwater.client.calls.errors import TRANSIENT_CODES
+from headwater.client.calls.put_call import CALL_BYTES_MAX
 
 # ---- against a server
 
@@ -233,13 +236,13 @@ def test_a_batch_holds_500_records() -> None:
 
 
 def test_a_batch_holds_10_mib_with_its_keys() -> None:
-    exactly = [Line(1, b"x" * (BATCH_BYTES // 2 - 3), "key")] * 2
+    exactly = [Line(1, b"x" * (CALL_BYTES_MAX // 2 - 3), "key")] * 2
     assert [len(batch) for batch in batches(exactly)] == [2]
     assert [len(batch) for batch in batches([*exactly, Line(3, b"", "é")])] == [2, 1]
 
 
 def test_a_record_larger_than_a_batch_goes_alone() -> None:
-    lines = [Line(1, b"a", "k"), Line(2, b"x" * (BATCH_BYTES + 1), "k"), Line(3, b"b", "k")]
+    lines = [Line(1, b"a", "k"), Line(2, b"x" * (CALL_BYTES_MAX + 1), "k"), Line(3, b"b", "k")]
     assert [[line.number for line in batch] for batch in batches(lines)] == [[1], [2], [3]]
 
 
@@ -273,7 +276,7 @@ class Refusing(ServerConnection):
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Backing off takes no time here, and ends soon; a put in a process of its own is not touched."""
-    monkeypatch.setattr(CallBackoff, "delay_s", lambda _: 0.001)
+    monkeypatch.setattr(Backoff, "delay_s", lambda _: 0.001)
     monkeypatch.setattr(put_module, "RETRY_FOR_S", 0.05)
 
 
@@ -290,6 +293,15 @@ def test_records_refused_for_the_moment_are_sent_again_alone() -> None:
     assert connection.calls == [["a", "b", "c", "d"], ["b", "d"], ["b", "d"]]
     assert sender.tally.records == 4
     assert sender.tally.refused == []
+
+
+@pytest.mark.parametrize("code", sorted(TRANSIENT_CODES))
+def test_a_record_is_sent_again_after_each_transient_error_that_the_library_knows(code: str) -> None:
+    connection = Refusing(lambda key, call: code if key == "b" and call == 1 else None)
+    sender = BatchSender(connection, "s", None)
+    sender.put_batch(lines_with_keys("a", "b"))
+    assert connection.calls == [["a", "b"], ["b"]]
+    assert (sender.tally.records, sender.tally.refused) == (2, [])
 
 
 def test_records_that_are_refused_for_too_long_are_given_up() -> None:

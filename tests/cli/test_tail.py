@@ -19,8 +19,9 @@ import pytest
 
 from headwater.cli import tail as tail_module
 from headwater.cli.client_environment import ClientEnvironment
-from headwater.cli.connection import ApiError, CallBackoff, ClientFailure, ServerConnection
+from headwater.cli.connection import ApiError, ClientFailure, ServerConnection
 from headwater.cli.tail import LATEST, TRIM_HORIZON, Follower, TailStart, start_of
+from headwater.client.calls.backoff import Backoff
 
 # ---- against a server
 
@@ -332,7 +333,7 @@ def page(*data: str, ends: bool = False, behind: int = 0) -> dict[str, Any]:
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shard with nothing new is read again at once; a tail in a process of its own is not touched."""
     monkeypatch.setattr(tail_module, "POLL_S", 0.001)
-    monkeypatch.setattr(CallBackoff, "delay_s", lambda _: 0.001)
+    monkeypatch.setattr(Backoff, "delay_s", lambda _: 0.001)
 
 
 def shown(follower: Follower, follow: bool = False) -> list[str]:

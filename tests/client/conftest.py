@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from headwater.client.calls.backoff import RETRY_POLICIES, RetryPolicy
 from tests.conftest import RunningServer
 
 
@@ -18,5 +19,4 @@ def at(server: RunningServer) -> dict[str, Any]:
 @pytest.fixture
 def short_put_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a producer could not put is tried again fifty times sooner than otherwise."""
-    monkeypatch.setattr("headwater.client.calls.retry_delay.FIRST_S", 0.002)
-    monkeypatch.setattr("headwater.client.calls.retry_delay.LIMIT_S", 0.1)
+    monkeypatch.setitem(RETRY_POLICIES, "put", RetryPolicy(0.002, 0.1))

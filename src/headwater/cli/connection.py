@@ -18,7 +18,6 @@ from __future__ import annotations
 import functools
 import http.client
 import json
-import random
 import select
 import ssl
 import time
@@ -33,6 +32,8 @@ import click
 from headwater import config
 from headwater.cli.client_environment import ClientEnvironment
 from headwater.cli.table import printable
+from headwater.client.calls.backoff import Backoff
+from headwater.client.calls.errors import says_not_now
 from headwater.wire.signature_v4 import Key, SignedRequest, sign
 
 ANSWER_TIMEOUT_S = 60.0
@@ -43,18 +44,6 @@ LAMBDA = "lambda"
 """The services that requests are signed for."""
 DOWNLOADED_BYTES = 1024 * 1024
 DEFAULT_PORTS = {"http": 80, "https": 443}
-
-TRANSIENT_CODES = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "LimitExceededException",
-        "ThrottlingException",
-        "InternalFailure",
-        "InternalFailureException",
-        "ServiceUnavailable",
-    }
-)
-"""Errors that say "not now": the same call may succeed in a moment."""
 
 
 class ClientFailure(click.ClickException):
@@ -70,17 +59,18 @@ class NoServer(ClientFailure):
 
 
 class ApiError(ClientFailure):
-    """The server answered with an error of the API; `code` is its name."""
+    """The server answered with an error of the API; `code` is its name, `status` that of HTTP."""
 
-    def __init__(self, code: str, text: str) -> None:
+    def __init__(self, code: str, text: str, status: int = 400) -> None:
         super().__init__(printable(f"{code}: {text}" if text else code))
         self.code = code
+        self.status = status
         self.text = printable(text)
 
     @property
     def is_transient(self) -> bool:
         """Whether the same call may succeed in a moment."""
-        return self.code in TRANSIENT_CODES
+        return says_not_now(self.code, self.status)
 
 
 class HttpAnswer(NamedTuple):
@@ -95,25 +85,6 @@ class HttpAnswer(NamedTuple):
     def error_name(self) -> str:
         """The name of an error, where the service has it in a header."""
         return self.fields.get("x-amzn-errortype", "").partition(":")[0]
-
-
-class CallBackoff:
-    """Delays that double up to a limit, each shortened by chance so that clients spread out."""
-
-    def __init__(self, first_s: float = 0.1, limit_s: float = 2.0) -> None:
-        self._first_s = first_s
-        self._limit_s = limit_s
-        self._next_s = first_s
-
-    def delay_s(self) -> float:
-        """How long to wait now; the next answer will be about twice as long."""
-        delay_s = self._next_s
-        self._next_s = min(2 * delay_s, self._limit_s)
-        return delay_s * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
-
-    def reset(self) -> None:
-        """A call succeeded: begin again with the shortest delay."""
-        self._next_s = self._first_s
 
 
 class ServerConnection:
@@ -186,9 +157,9 @@ class ServerConnection:
             _lambda_answer(heard, self.environment.endpoint_url)
         return heard
 
-    def call_patiently(self, operation: str, **members: Any) -> dict[str, Any]:
+    def call_retrying(self, operation: str, **members: Any) -> dict[str, Any]:
         """Like `call`, but wait out transient errors for up to `RETRY_FOR_S`."""
-        backoff = CallBackoff()
+        backoff = Backoff("command")
         give_up_at = time.monotonic() + RETRY_FOR_S
         while True:
             try:
@@ -322,7 +293,7 @@ def _parsed(status: int, answer: bytes, endpoint_url: str) -> dict[str, Any]:
         raise NoServer(f"what answers at {endpoint_url} is not a Kinesis server (HTTP status {status})")
     if status >= 400:
         code = str(members["__type"]).rpartition("#")[2]
-        raise ApiError(code, str(members.get("message") or members.get("Message") or ""))
+        raise ApiError(code, str(members.get("message") or members.get("Message") or ""), status)
     return members
 
 
@@ -348,5 +319,6 @@ def _lambda_answer(heard: HttpAnswer, endpoint_url: str) -> dict[str, Any]:
     if not isinstance(members, dict) or (heard.status >= 400 and not heard.error_name):
         raise NoServer(f"what answers at {endpoint_url} does not offer Lambda (HTTP status {heard.status})")
     if heard.status >= 400:
-        raise ApiError(heard.error_name, str(members.get("message") or members.get("Message") or ""))
+        text = str(members.get("message") or members.get("Message") or "")
+        raise ApiError(heard.error_name, text, heard.status)
     return members

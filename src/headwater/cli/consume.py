@@ -37,14 +37,14 @@ COLUMNS = ("Shard", "Worker", "Records", "KiB/s", "Lag ms", "Checkpoint", "Throt
     default="headwater-consume",
     show_default=True,
     metavar="NAME",
-    help="Who shares the shards and checkpoints. With dynamodb it is the table's name.",
+    help="The name of the workers that share shards and checkpoints; with dynamodb, the table's name.",
 )
 @click.option(
     "--state",
     default="memory",
     show_default=True,
     metavar="memory|sqlite:PATH|dynamodb",
-    help="Where leases and checkpoints are: for this run, for this machine, or for any number of machines.",
+    help="The store of leases and checkpoints: for this run, this machine, or any number of machines.",
 )
 @click.option(
     "--from",
@@ -52,7 +52,7 @@ COLUMNS = ("Shard", "Worker", "Records", "KiB/s", "Lag ms", "Checkpoint", "Throt
     default="latest",
     show_default=True,
     metavar="trim-horizon|latest|TIMESTAMP",
-    help="Where to begin without a checkpoint. TIMESTAMP is as for `headwater tail`.",
+    help="The position to read from without a checkpoint. TIMESTAMP is as for `headwater tail`.",
 )
 @click.option("--fan-out", metavar="NAME", help="Read by enhanced fan-out, as this registered consumer.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End after N records.")

@@ -23,11 +23,11 @@ _OF_SUBSCRIPTIONS = (
 _OF_CALLS = (
     click.option("--operation", multiple=True, help="PutRecord, GetRecords, …; may be given many times."),
     *_OF_SUBSCRIPTIONS,
-    click.option("--partition-key", help="Of a record in a put."),
+    click.option("--partition-key", help="The partition key of a record in a put."),
 )
 _HOW_OFTEN = (
     click.option("--times", type=click.IntRange(min=1), help="How often it happens in all."),
-    click.option("--skip", type=click.IntRange(min=0), help="So many calls are let through first."),
+    click.option("--skip", type=click.IntRange(min=0), help="Matching calls that are let through first."),
     click.option(
         "--probability", type=click.FloatRange(0, 1, min_open=True), help="For each call that matches."
     ),
@@ -38,7 +38,7 @@ _after_option = click.option(
 )
 _message_option = click.option("--message", help="The error's text.")
 _after_events_option = click.option(
-    "--after-events", type=click.IntRange(min=0), help="So many events come first. Default: 0."
+    "--after-events", type=click.IntRange(min=0), help="The number of events that come first. Default: 0."
 )
 _cut_option = click.option("--cut", is_flag=True, help="End the connection in the middle instead.")
 

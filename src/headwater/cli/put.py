@@ -30,28 +30,22 @@ import click
 
 from headwater.cli.connection import (
     RETRY_FOR_S,
-    TRANSIENT_CODES,
     ApiError,
-    CallBackoff,
     ClientFailure,
     ServerConnection,
     stream_reference,
     with_connection,
 )
 from headwater.cli.table import draw_table, draws, json_line, json_option, printable, put_progress
+from headwater.client.calls.backoff import Backoff
+from headwater.client.calls.errors import TRANSIENT_CODES
+from headwater.client.calls.put_call import CALL_BYTES_MAX, CALL_RECORDS_MAX, REFUSALS_OF_A_RECORD, halves
 
-BATCH_RECORDS = 500
-BATCH_BYTES = 10 * 1024 * 1024
-"""What one PutRecords may carry: partition keys count, base64 does not."""
 CHUNK_BYTES = 256 * 1024
 CHUNKS_AHEAD = 16
 LINGER_S = 0.1
 """A batch that is not full waits this long for more input."""
 REPORTED_LINES = 20
-REFUSALS_OF_A_RECORD = frozenset(
-    {"ValidationException", "InvalidArgumentException", "SerializationException"}
-)
-"""Errors that one bad record brings on its whole batch, of which nothing is stored then."""
 
 
 class Line(NamedTuple):
@@ -94,13 +88,21 @@ class PutTally:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Put each line of a file.",
 )
-@click.option("--partition-key", metavar="KEY", help="Of every record. Default: a random one for each.")
+@click.option(
+    "--partition-key",
+    metavar="KEY",
+    help="Every record's partition key. Default: random.",
+)
 @click.option(
     "--partition-key-field",
     metavar="NAME",
     help="Take the partition key from this field of each JSON record.",
 )
-@click.option("--explicit-hash-key", metavar="NUMBER", help="Picks the shard, whatever the partition key.")
+@click.option(
+    "--explicit-hash-key",
+    metavar="NUMBER",
+    help="A hash key in place of the partition key's.",
+)
 @json_option
 @with_connection
 def put(
@@ -150,14 +152,14 @@ class BatchSender:
 
     def put_one(self, line: Line) -> dict[str, Any]:
         """Put a single record and give the answer: ShardId and SequenceNumber."""
-        return self._connection.call_patiently("PutRecord", **self._stream, **self._entry(line))
+        return self._connection.call_retrying("PutRecord", **self._stream, **self._entry(line))
 
     def put_batch(self, lines: list[Line]) -> None:
         """Put lines, again while they are refused for the moment; the tally says how it went.
 
         Raises `ClientFailure` for what is wrong with more than single records.
         """
-        backoff = CallBackoff()
+        backoff = Backoff("command")
         give_up_at = time.monotonic() + RETRY_FOR_S
         waiting = lines
         while waiting:
@@ -191,9 +193,8 @@ class BatchSender:
         if len(lines) == 1:
             self.tally.refused.append(RefusedRecord(lines[0].number, error.message))
             return [], ""
-        middle = len(lines) // 2
-        self.put_batch(lines[:middle])
-        self.put_batch(lines[middle:])
+        for half in halves(lines):
+            self.put_batch(half)
         return [], ""
 
     def _settle(self, lines: list[Line], results: list[dict[str, Any]]) -> tuple[list[Line], str]:
@@ -220,7 +221,7 @@ class BatchSender:
 
 
 def numbered_lines(chunks: Iterable[bytes | None]) -> Iterator[tuple[int, bytes] | None]:
-    """Lines with their numbers, cut from chunks of bytes at line feeds; None is handed on."""
+    """Lines with their numbers, cut from chunks of bytes at line feeds; None is passed on."""
     number = 0
     parts: list[bytes] = []  # of a line that no chunk has ended yet: joined once, however long it is
     for chunk in chunks:
@@ -244,7 +245,7 @@ def batches(lines: Iterable[Line | None]) -> Iterator[list[Line]]:
     batch_bytes = 0
     for line in lines:
         line_bytes = 0 if line is None else _size_bytes(line)
-        is_full = len(batch) == BATCH_RECORDS or batch_bytes + line_bytes > BATCH_BYTES
+        is_full = len(batch) == CALL_RECORDS_MAX or batch_bytes + line_bytes > CALL_BYTES_MAX
         if batch and (line is None or is_full):
             yield batch
             batch, batch_bytes = [], 0

@@ -163,7 +163,7 @@ def delete(
 
 def stream_summary(connection: ServerConnection, name: str) -> dict[str, Any]:
     """The stream's StreamDescriptionSummary."""
-    answer = connection.call_patiently("DescribeStreamSummary", **stream_reference(name))
+    answer = connection.call_retrying("DescribeStreamSummary", **stream_reference(name))
     summary: dict[str, Any] = answer["StreamDescriptionSummary"]
     return summary
 
@@ -216,7 +216,7 @@ def _stream_summaries(connection: ServerConnection) -> Iterator[dict[str, Any]]:
 def _stream_names(connection: ServerConnection) -> Iterator[str]:
     last_name: str | None = None
     while True:
-        page = connection.call_patiently("ListStreams", ExclusiveStartStreamName=last_name)
+        page = connection.call_retrying("ListStreams", ExclusiveStartStreamName=last_name)
         yield from page["StreamNames"]
         if not page["HasMoreStreams"]:
             return
@@ -227,7 +227,7 @@ def _shards(connection: ServerConnection, name: str) -> Iterator[dict[str, Any]]
     """All shards. DescribeStream pages through them whatever the stream's status is."""
     last_id: str | None = None
     while True:
-        answer = connection.call_patiently(
+        answer = connection.call_retrying(
             "DescribeStream", **stream_reference(name), ExclusiveStartShardId=last_id
         )
         page = answer["StreamDescription"]

@@ -26,7 +26,6 @@ import click
 
 from headwater.cli.connection import (
     ApiError,
-    CallBackoff,
     ClientFailure,
     ServerConnection,
     stream_reference,
@@ -34,6 +33,7 @@ from headwater.cli.connection import (
 )
 from headwater.cli.stream import shard_is_open, shard_parents, wait_until_created
 from headwater.cli.table import draws, iso_time, json_line, json_option, local_time_ms, printable
+from headwater.client.calls.backoff import Backoff
 
 POLL_S = 0.25
 """Between two reads of a shard that has nothing new: below the five a second that all its readers share."""
@@ -150,7 +150,7 @@ class TailedShard:
     due_at: float = 0.0
     is_read_up: bool = False
     """It was open, and everything in it has been returned: only new records can follow."""
-    backoff: CallBackoff = field(default_factory=CallBackoff)
+    backoff: Backoff = field(default_factory=lambda: Backoff("command"))
 
 
 class Follower:
@@ -237,7 +237,7 @@ class Follower:
         """Take an iterator to what follows the last record seen."""
         asked_at_s = _to_milliseconds(time.time())
         try:
-            answer = self._connection.call_patiently(
+            answer = self._connection.call_retrying(
                 "GetShardIterator", **self._stream, ShardId=shard.shard_id, **shard.start.members
             )
         except ApiError as error:
@@ -255,10 +255,10 @@ class Follower:
         self._finished.add(shard.shard_id)
 
     def _listed_shards(self) -> list[dict[str, Any]]:
-        answer = self._connection.call_patiently("ListShards", **self._stream)
+        answer = self._connection.call_retrying("ListShards", **self._stream)
         shards: list[dict[str, Any]] = answer["Shards"]
         while answer.get("NextToken"):
-            answer = self._connection.call_patiently("ListShards", NextToken=answer["NextToken"])
+            answer = self._connection.call_retrying("ListShards", NextToken=answer["NextToken"])
             shards += answer["Shards"]
         return shards
 

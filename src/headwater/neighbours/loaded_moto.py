@@ -20,8 +20,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from headwater.engine.encryption_key import KeyState
 from headwater.model.caller import Caller
 from headwater.neighbours import moto_partitions
-from headwater.neighbours.calls.kinesis import CURRENT_KINESIS, StreamCalls
-from headwater.neighbours.calls.lambda_ import CURRENT_LAMBDA, LambdaCalls
+from headwater.neighbours.calls.current import CURRENT_SERVER, ServerCalls
+from headwater.neighbours.calls.kinesis import StreamCalls
+from headwater.neighbours.calls.lambda_ import LambdaCalls
 from headwater.neighbours.moto import SERVICE_KEY, Application, Environ, LinesAfter
 from headwater.neighbours.rpc_v2_cbor import ModelShape
 
@@ -71,23 +72,21 @@ class Moto:
     def __init__(self, kinesis: StreamCalls, lambda_: LambdaCalls, lines_after: LinesAfter) -> None:
         """The calls are those to the server that it is a neighbour of; `lines_after` are of its functions."""
         moto_partitions.install()
-        self._kinesis = kinesis
-        self._lambda = lambda_
+        self._server = ServerCalls(kinesis, lambda_)
         self._lines_after = lines_after
         self._groups: Any = None
         self._dispatcher: Application = _Dispatcher(_app_of)
 
     def application(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI application of all services."""
-        served, served_lambda = CURRENT_KINESIS.set(self._kinesis), CURRENT_LAMBDA.set(self._lambda)
+        token = CURRENT_SERVER.set(self._server)
         try:
             service, region = environ[SERVICE_KEY]
             if service == "logs":
                 self._show_function_logs(Caller(environ["HTTP_X_MOTO_ACCOUNT_ID"], region))
             return self._dispatcher(environ, start_response)
         finally:
-            CURRENT_KINESIS.reset(served)
-            CURRENT_LAMBDA.reset(served_lambda)
+            CURRENT_SERVER.reset(token)
 
     def _show_function_logs(self, caller: Caller) -> None:
         if self._groups is None:

@@ -27,8 +27,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.metrics.kept_minutes import Datapoint, MetricReader, Series
 from headwater.engine.metrics.metric_names import KINESIS, LAMBDA, NAMESPACES
 from headwater.model.caller import Caller
-from headwater.neighbours.calls.kinesis import CURRENT_KINESIS
-from headwater.neighbours.calls.lambda_ import CURRENT_LAMBDA
+from headwater.neighbours.calls.current import CURRENT_SERVER
 
 END_OF_TIME_MS = 1 << 62
 NAMESPACE_DIMENSION = "headwater:namespace"
@@ -71,9 +70,10 @@ class CountedMetricsProvider(CloudWatchMetricProvider):
             engine.metrics.gather()
             return _minutes(engine.metrics, caller)
 
+        server = CURRENT_SERVER.get()
         counted = {
-            KINESIS: CURRENT_KINESIS.get().ask(of_streams),
-            LAMBDA: CURRENT_LAMBDA.get().ask_metrics(lambda reader: _minutes(reader, caller)) or [],
+            KINESIS: server.kinesis.ask(of_streams),
+            LAMBDA: server.lambda_.ask_metrics(lambda reader: _minutes(reader, caller)) or [],
         }
         return [
             _datum(namespace, series, point)

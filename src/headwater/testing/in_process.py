@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from threading import Thread
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 from weakref import WeakSet
 
 from headwater.app.run import new_event_loop
@@ -28,6 +28,7 @@ from headwater.testing.admin_client import AdminClient
 from headwater.testing.server_clock import ServerClock
 from headwater.testing.server_faults import ServerFaults
 from headwater.testing.server_limits import ServerLimits
+from headwater.testing.server_settings import ServerSettings
 
 START_TIMEOUT_S = 30.0
 STOP_GRACE_S = 2.0
@@ -38,9 +39,17 @@ ACCESS_KEY = "test"
 class Headwater:
     """One server. Use it in a `with` block, or call `start` and `stop`."""
 
-    def __init__(self, **settings: Any) -> None:
-        """`settings` are fields of `headwater.config.Config`, such as `region` or `transition_ms`."""
-        ours: dict[str, Any] = {"ports": (0,), "transition_ms": 0, "test_clock": True, "log_level": "error"}
+    def __init__(self, **settings: Unpack[ServerSettings]) -> None:
+        """`settings` are fields of `headwater.config.Config`, such as `region` or `transition_ms`.
+
+        Raises `TypeError` for an unknown one.
+        """
+        ours: ServerSettings = {
+            "ports": (0,),
+            "transition_ms": 0,
+            "test_clock": True,
+            "log_level": "error",
+        }
         self._config = Config(**(ours | settings))
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from headwater.client import KinesisConsumer
+from headwater.client.calls.backoff import RETRY_POLICIES, RetryPolicy
 from headwater.testing import Headwater
 
 
@@ -23,8 +24,8 @@ def headwater_alone() -> Iterator[Headwater]:
 @pytest.fixture
 def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed is tried again twenty times sooner than otherwise."""
-    monkeypatch.setattr("headwater.client.consumer.fan_out.RETRY_FIRST_S", 0.01)
-    monkeypatch.setattr("headwater.client.calls.backoff.RETRY_FIRST_S", 0.005)
+    monkeypatch.setitem(RETRY_POLICIES, "page", RetryPolicy(0.01, 5.0))
+    monkeypatch.setitem(RETRY_POLICIES, "call", RetryPolicy(0.005, 3.0))
 
 
 def consumer_of(server: Headwater, **settings: Any) -> KinesisConsumer:

@@ -12,7 +12,7 @@ from headwater.client.leases.lease import (
     Lease,
     LeaseChange,
     completion,
-    hand_over_request,
+    hand_off_request,
     progress,
     release,
     renewal,
@@ -126,11 +126,11 @@ class LeaseStateContract:
         async def test(mine: StreamLeases, other: StreamLeases) -> None:
             await mine.create(NEW)
             held = await changed(mine, taking(NEW, "a"))
-            asked = await changed(other, hand_over_request(held, "b"))
+            asked = await changed(other, hand_off_request(held, "b"))
             assert (asked.owner, asked.holder, asked.counter) == ("b", "a", held.counter)
-            assert await other.change(hand_over_request(held, "c")) is None
+            assert await other.change(hand_off_request(held, "c")) is None
             held = await changed(mine, renewal(held, throughput_kbps=3.0))
-            assert held.is_being_handed_over
+            assert held.is_in_hand_off
             held = await changed(mine, progress(held, Checkpoint("7")))
             let_go = await changed(mine, release(held))
             assert (let_go.owner, let_go.holder, let_go.owner_switches) == ("b", "b", 1)

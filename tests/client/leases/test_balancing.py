@@ -14,7 +14,7 @@ from headwater.client.leases.balancing import BalancingDecision, BalancingSettin
 from headwater.client.leases.checkpoint import TRIM_HORIZON, Checkpoint
 from headwater.client.leases.lease import Lease
 
-RULES = BalancingSettings(lease_duration_ms=10_000, hand_over_timeout_ms=30_000)
+RULES = BalancingSettings(lease_duration_ms=10_000, hand_off_timeout_ms=30_000)
 
 
 def lease(
@@ -67,14 +67,14 @@ def test_a_worker_never_has_more_than_it_may() -> None:
     leases = [lease(number) for number in range(5)]
     assert len(decided("a", leases, rules=rules).take) == 2
     full = [lease(0, "a"), lease(1, "a"), *(lease(number, "b") for number in range(2, 9))]
-    assert decided("a", full, rules=rules).ask_for == []
+    assert decided("a", full, rules=rules).steals == []
 
 
 def test_a_newcomer_asks_the_busiest_for_as_many_as_it_may_at_a_time() -> None:
     leases = [*(lease(number, "b") for number in range(6)), *(lease(number, "c") for number in range(6, 9))]
-    asked = decided("a", leases).ask_for
+    asked = decided("a", leases).steals
     assert [item.owner for item in asked] == ["b", "b"]
-    assert decided("a", leases, rules=replace(RULES, max_steals=0)).ask_for == []
+    assert decided("a", leases, rules=replace(RULES, max_steals=0)).steals == []
 
 
 def test_what_was_asked_for_counts_and_is_not_asked_for_again() -> None:
@@ -83,7 +83,7 @@ def test_what_was_asked_for_counts_and_is_not_asked_for_again() -> None:
         lease(1, "a", asked_from="b"),
         *(lease(n, "b") for n in range(2, 9)),
     ]
-    assert decided("a", leases).ask_for == []
+    assert decided("a", leases).steals == []
 
 
 def test_what_was_let_go_is_taken_and_what_is_not_let_go_in_time_too() -> None:
@@ -98,13 +98,13 @@ def test_what_was_let_go_is_taken_and_what_is_not_let_go_in_time_too() -> None:
 
 def test_between_even_counts_a_heavy_lease_moves_to_the_lighter_worker() -> None:
     leases = [lease(0, "a", 10), lease(1, "a", 10), lease(2, "b", 500), lease(3, "b", 400)]
-    assert decided("a", leases).ask_for == [leases[3]]
-    assert decided("b", leases).ask_for == []
+    assert decided("a", leases).steals == [leases[3]]
+    assert decided("b", leases).steals == []
 
 
 def test_small_differences_of_load_move_nothing() -> None:
     leases = [lease(0, "a", 100), lease(1, "a", 100), lease(2, "b", 105), lease(3, "b", 100)]
-    assert decided("a", leases).ask_for == decided("b", leases).ask_for == []
+    assert decided("a", leases).steals == decided("b", leases).steals == []
 
 
 @example(loads=[0.0, 0.0, 3.0], workers=4, seed=0)
@@ -124,7 +124,7 @@ def test_workers_that_take_turns_come_to_rest_within_one_of_even(
     for _ in range(200):
         before = list(leases)
         for name in names:
-            for asked in decided(name, leases).ask_for:
+            for asked in decided(name, leases).steals:
                 index = leases.index(asked)
                 leases[index] = replace(asked, owner=name)
                 moves += 1

@@ -17,7 +17,7 @@ from headwater.client.leases.memory_store import MemoryLeases
 from headwater.client.leases.owned_lease import OwnedLease
 from tests.client.virtual_time import run_in_virtual_time
 
-RULES = BalancingSettings(lease_duration_ms=10_000, hand_over_timeout_ms=30_000)
+RULES = BalancingSettings(lease_duration_ms=10_000, hand_off_timeout_ms=30_000)
 
 
 def keeper_of(state: MemoryLeases, gained: list[OwnedLease], name: str = "me") -> LeaseCoordinator:

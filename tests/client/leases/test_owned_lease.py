@@ -9,7 +9,7 @@ import pytest
 from headwater.client.calls.errors import ConnectionFailed, ServiceError
 from headwater.client.calls.timing import Timing
 from headwater.client.leases.checkpoint import TRIM_HORIZON, Checkpoint
-from headwater.client.leases.lease import Lease, LeaseChange, hand_over_request, taking
+from headwater.client.leases.lease import Lease, LeaseChange, hand_off_request, taking
 from headwater.client.leases.memory_store import MemoryLeases
 from headwater.client.leases.owned_lease import OwnedLease
 from headwater.client.leases.store import LeaseLost
@@ -111,7 +111,7 @@ def test_after_a_pause_in_which_it_was_taken_nothing_can_be_written() -> None:
 def test_who_is_asked_for_it_learns_so_when_it_renews() -> None:
     async def test() -> None:
         held = await held_in(state := MemoryLeases())
-        await state.change(hand_over_request(held.lease, "other"))
+        await state.change(hand_off_request(held.lease, "other"))
         assert not held.asked.is_set()
         await held.renew()
         assert held.asked.is_set()
@@ -127,7 +127,7 @@ def test_who_is_asked_for_it_learns_so_when_it_renews() -> None:
 def test_who_asks_while_it_is_released_need_not_wait_for_it_to_expire() -> None:
     async def test() -> None:
         held = await held_in(state := MemoryLeases())
-        await state.change(hand_over_request(held.lease, "other"))
+        await state.change(hand_off_request(held.lease, "other"))
         await held.release()
         released = await state.lease("shard")
         assert released is not None

@@ -1,52 +1,65 @@
-"""How long to wait before trying again: longer each time, and never as long as others wait."""
+"""Exponential backoff with jitter: the one rule for the delay between two attempts.
+
+Rules:
+- the n-th delay doubles from the policy's first to its longest, and is shortened by up to
+  half at random, so that those who failed together do not return together;
+- what is tried again, and how soon, is a row of `RETRY_POLICIES`.
+
+Refuses to know clocks, event loops and errors.
+"""
 
 from __future__ import annotations
 
-import logging
 import random
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Literal, NamedTuple
 
-from headwater.client.calls.errors import ClientError, is_transient
-from headwater.client.calls.timing import Timing
+DOUBLINGS_MAX = 16
+"""Past any policy's longest delay: keeps the power a small number."""
 
-logger = logging.getLogger("headwater.client")
+Retried = Literal["command", "call", "put", "page", "lease write", "shard end", "handler", "dead letters"]
+"""What is tried again."""
 
-Answer = TypeVar("Answer")
 
-RETRY_FIRST_S = 0.1
-RETRY_MOST_S = 3.0
+class RetryPolicy(NamedTuple):
+    """The shortest and the longest delay before another attempt, in seconds."""
+
+    first_s: float
+    most_s: float
+
+    def delay_s(self, attempts: int, rng: random.Random) -> float:
+        """The delay after this many failed attempts, from 1."""
+        longest_s = min(self.most_s, self.first_s * 2.0 ** min(attempts - 1, DOUBLINGS_MAX))
+        return longest_s * rng.uniform(0.5, 1.0)
+
+
+RETRY_POLICIES: dict[Retried, RetryPolicy] = {
+    "command": RetryPolicy(0.1, 2.0),
+    "call": RetryPolicy(0.1, 3.0),
+    "put": RetryPolicy(0.1, 5.0),
+    "page": RetryPolicy(0.2, 5.0),
+    "lease write": RetryPolicy(0.05, 2.0),
+    "shard end": RetryPolicy(0.1, 2.0),
+    "handler": RetryPolicy(0.1, 30.0),
+    "dead letters": RetryPolicy(0.1, 30.0),
+}
+
+SYSTEM_RNG = random.SystemRandom()
+"""Without a state, so that a forked process does not draw the same delays as its parent."""
 
 
 class Backoff:
-    """Doubles from `first_s` to `most_s`, each delay somewhere in its upper half."""
+    """The delays of one thing that is tried again and again."""
 
-    def __init__(self, first_s: float, most_s: float, rng: random.Random) -> None:
-        self._first_s = first_s
-        self._most_s = most_s
+    def __init__(self, retried: Retried, rng: random.Random = SYSTEM_RNG) -> None:
+        self._policy = RETRY_POLICIES[retried]
         self._rng = rng
-        self._next_s = first_s
+        self._attempts = 0
 
     def delay_s(self) -> float:
-        """The next delay."""
-        delay_s = self._next_s * self._rng.uniform(0.5, 1.0)
-        self._next_s = min(2 * self._next_s, self._most_s)
-        return delay_s
+        """The delay after one more failure."""
+        self._attempts += 1
+        return self._policy.delay_s(self._attempts, self._rng)
 
     def reset(self) -> None:
-        """What was tried has succeeded."""
-        self._next_s = self._first_s
-
-
-async def retry(call: Callable[[], Awaitable[Answer]], timing: Timing, retry_for_s: float) -> Answer:
-    """Make a call again, while its failure may pass, for so long. Raises the last failure."""
-    backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, timing.rng)
-    give_up_at_s = timing.now_s() + retry_for_s
-    while True:
-        try:
-            return await call()
-        except ClientError as error:
-            if not is_transient(error) or timing.now_s() >= give_up_at_s:
-                raise
-            logger.warning("trying again: %s", error)
-        await timing.sleep(backoff.delay_s())
+        """Begin again with the shortest delay: an attempt succeeded."""
+        self._attempts = 0

@@ -35,6 +35,11 @@ EXPIRED_CREDENTIALS_CODES = frozenset({"ExpiredToken", "ExpiredTokenException"})
 """Errors that end by themselves when credentials are refreshed."""
 
 
+def says_not_now(code: str, status: int) -> bool:
+    """Whether an answer with this error and this status of HTTP may be another one in a moment."""
+    return status >= 500 or code in TRANSIENT_CODES
+
+
 class ClientError(Exception):
     """Base of every error of the client library."""
 
@@ -69,7 +74,7 @@ class ServiceError(ClientError):
     @property
     def is_transient(self) -> bool:
         """Whether the same call may succeed in a moment."""
-        return self.status >= 500 or self.code in TRANSIENT_CODES or self.code in EXPIRED_CREDENTIALS_CODES
+        return says_not_now(self.code, self.status) or self.code in EXPIRED_CREDENTIALS_CODES
 
 
 def is_transient(error: Exception) -> bool:

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from headwater.client.calls.errors import ClientError
 
-logger = logging.getLogger("headwater.client")
+_log = logging.getLogger("headwater.client")
 
 
 class ProgramExit(Exception):
@@ -134,7 +134,7 @@ def listened(what: str, function: Callable[..., Any], *arguments: Any) -> None:
         return
     is_exit = isinstance(error, SystemExit | KeyboardInterrupt)
     if not is_exit or threading.current_thread() is not threading.main_thread():
-        logger.error("%s raised %s", what, described(error), exc_info=error)
+        _log.error("%s raised %s", what, described(error), exc_info=error)
         return
     try:
         loop = asyncio.get_running_loop()

@@ -6,75 +6,24 @@
 
 or, for a service, `await consumer.run(handler)` with batches, of several shards at a time.
 
-What it promises is in docs/consumer.md; the work is `consumer_core`'s.
+What it promises is in docs/consumer.md; the work is `ConsumerCore`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
 
-from headwater.client.calls.aws_service import AwsService
-from headwater.client.calls.endpoint import Session
-from headwater.client.calls.metrics import Metric
 from headwater.client.calls.record import Record
-from headwater.client.calls.timing import Timing
 from headwater.client.calls.users_code import Outcome, exits_as_asked, outcome_here, outcome_of_coroutine
+from headwater.client.consumer.base import ConsumerBase
 from headwater.client.consumer.batch import Batch
-from headwater.client.consumer.core import ConsumerCore
 from headwater.client.consumer.iterator_delivery import IteratorBatch
-from headwater.client.consumer.settings import ConsumerSettings
-from headwater.client.consumer.stats import ConsumerStats
-from headwater.client.leases.lease import Lease
-from headwater.client.leases.memory_store import MemoryState
-from headwater.client.leases.store import LeaseStore
 
 
-class AsyncKinesisConsumer:
-    """Reads a stream, alone or with other workers that share its state. Used in one event loop."""
-
-    def __init__(
-        self,
-        stream: str,
-        *,
-        state: LeaseStore | None = None,
-        endpoint_url: str | None = None,
-        region_name: str | None = None,
-        session: Session | None = None,
-        verify: bool | str | None = None,
-        timing: Timing | None = None,
-        **settings: Any,
-    ) -> None:
-        """`stream` is a name or an ARN; `settings` are fields of `ConsumerSettings`.
-
-        Without a `state` checkpoints and leases are forgotten with the consumer. `endpoint_url`,
-        `region_name`, `session` and `verify` are as boto3's. Connects to nobody yet. Raises
-        `ConfigurationError`, `ValueError`, `TypeError`.
-        """
-        self.stream = stream
-        self.settings = ConsumerSettings(**settings)
-        service = AwsService("kinesis", endpoint_url, region_name, session, verify=verify)
-        self._core = ConsumerCore(
-            stream, self.settings, service, state or MemoryState(), timing or Timing(), _as_it_is
-        )
-
-    @property
-    def worker_id(self) -> str:
-        """The name under which it holds leases."""
-        return self._core.worker_id
-
-    def stats(self) -> ConsumerStats:
-        """What was done so far, and how far behind each shard is."""
-        return self._core.stats()
-
-    def leases(self) -> list[Lease]:
-        """The leases of all workers, as this one saw them last."""
-        return self._core.leases()
-
-    def metrics(self) -> Iterable[Metric]:
-        """The same for `PrometheusCollector`, or for whatever watches the application."""
-        return self.stats().metrics(self.stream)
+class AsyncKinesisConsumer(ConsumerBase):
+    """A worker that reads a stream, alone or with others that share its state, on one event loop."""
 
     async def run(self, handler: Callable[[Batch], Awaitable[Any]]) -> None:
         """Have a handler called with batches, those of one shard in turn, until `stop`.
@@ -122,8 +71,4 @@ class AsyncKinesisConsumer:
 
     async def _next(self) -> IteratorBatch | None:
         with exits_as_asked():
-            return await self._core.next_handed_out()
-
-
-def _as_it_is(checkpointer: Callable[[Record], Awaitable[None]]) -> Callable[[Record], Awaitable[None]]:
-    return checkpointer
+            return await self._core.next_batch()

@@ -1,4 +1,4 @@
-"""Records of one shard that are handed over together."""
+"""Records of one shard that are delivered together."""
 
 from __future__ import annotations
 

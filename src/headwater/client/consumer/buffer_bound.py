@@ -15,15 +15,15 @@ class BufferBound:
 
     @property
     def is_full(self) -> bool:
-        """Whether nobody should read ahead."""
+        """Whether no shard should read ahead."""
         return self._bytes >= self._most_bytes
 
     def add(self, size_bytes: int) -> None:
-        """So many bytes were read."""
+        """Count bytes that were read."""
         self._bytes += size_bytes
 
     def remove(self, size_bytes: int) -> None:
-        """So many bytes were handled or thrown away."""
+        """Count off bytes that were handled or dropped."""
         self._bytes -= size_bytes
         self._changed.set()
         self._changed = asyncio.Event()

@@ -16,11 +16,11 @@ from headwater.client.leases.checkpoint import TRIM_HORIZON, Checkpoint
 from headwater.client.leases.owned_lease import OwnedLease
 from headwater.client.leases.store import LeaseLost
 
-logger = logging.getLogger("headwater.client")
+_log = logging.getLogger("headwater.client")
 
 
 class CheckpointWriter:
-    """One shard's."""
+    """Writes the checkpoints of one shard."""
 
     def __init__(self, held: OwnedLease, interval_s: float, timing: Timing, stats: ShardStats) -> None:
         self.last = Checkpoint(TRIM_HORIZON)
@@ -39,7 +39,7 @@ class CheckpointWriter:
         self._woken.set()
 
     def delivered(self, checkpoint: Checkpoint) -> None:
-        """All up to here was handed over, and who has it makes the checkpoint."""
+        """All up to here was delivered; the application makes the checkpoint."""
         self.last = checkpoint
 
     def stop(self) -> None:
@@ -60,7 +60,7 @@ class CheckpointWriter:
                 except LeaseLost:
                     return
                 except ClientError as error:
-                    logger.warning("the checkpoint of %s cannot be written: %s", self._held.key, error)
+                    _log.warning("the checkpoint of %s cannot be written: %s", self._held.key, error)
             if self._is_stopping and self._due is None:
                 return
             if self._interval_s and not self._is_stopping:

@@ -4,7 +4,7 @@
         for record in consumer:
             ...
 
-The work is `consumer_core`'s, on an event loop in a thread of its own, which starts when
+The work is `ConsumerCore`'s, on an event loop in a thread of its own, which starts when
 the first record is asked for. Batches cross from that thread to the caller's, not
 records: an iteration costs no more than one over a list.
 """
@@ -15,15 +15,13 @@ import asyncio
 import atexit
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
-from headwater.client.calls.aws_service import AwsService
 from headwater.client.calls.endpoint import Session
 from headwater.client.calls.errors import ConfigurationError
-from headwater.client.calls.metrics import Metric
 from headwater.client.calls.record import Record
 from headwater.client.calls.timing import Timing
 from headwater.client.calls.users_code import (
@@ -33,14 +31,11 @@ from headwater.client.calls.users_code import (
     outcome_of,
     outcome_of_whole,
 )
+from headwater.client.consumer.base import ConsumerBase
 from headwater.client.consumer.batch import Batch
-from headwater.client.consumer.core import ConsumerCore
 from headwater.client.consumer.iterator_delivery import IteratorBatch
-from headwater.client.consumer.settings import ConsumerSettings
-from headwater.client.consumer.stats import ConsumerStats
+from headwater.client.consumer.settings import ConsumerOptions
 from headwater.client.consumer.user_records import Checkpointer
-from headwater.client.leases.lease import Lease
-from headwater.client.leases.memory_store import MemoryState
 from headwater.client.leases.store import LeaseLost, LeaseStore
 
 Answer = TypeVar("Answer")
@@ -48,8 +43,8 @@ Answer = TypeVar("Answer")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class KinesisConsumer:
-    """Reads a stream, alone or with other workers that share its state."""
+class KinesisConsumer(ConsumerBase):
+    """A worker that reads a stream, alone or with others that share its state, for threads and scripts."""
 
     def __init__(
         self,
@@ -62,20 +57,25 @@ class KinesisConsumer:
         session: Session | None = None,
         verify: bool | str | None = None,
         timing: Timing | None = None,
-        **settings: Any,
+        **settings: Unpack[ConsumerOptions],
     ) -> None:
-        """`stream` is a name or an ARN; `settings` are fields of `ConsumerSettings`.
+        """`threads` is the number of shards whose batches `run` handles at the same time.
 
-        Without a `state` checkpoints and leases are forgotten with the consumer. `run` handles
-        batches of so many shards at once as there are `threads`. `endpoint_url`, `region_name`,
-        `session` and `verify` are as boto3's. Connects to nobody yet. Raises `ConfigurationError`,
-        `ValueError`, `TypeError`.
+        `stream` is a name or an ARN; `settings` are fields of `ConsumerSettings`. `state` is the store of
+        leases and checkpoints; without one they are forgotten with the consumer. `endpoint_url`,
+        `region_name`, `session` and `verify` are as boto3's. Nothing is connected yet. Raises
+        `ConfigurationError` for what botocore cannot use, `ValueError` for a setting out of range and
+        `TypeError` for an unknown one.
         """
-        self.stream = stream
-        self.settings = ConsumerSettings(**settings)
-        service = AwsService("kinesis", endpoint_url, region_name, session, verify=verify)
-        self._core = ConsumerCore(
-            stream, self.settings, service, state or MemoryState(), timing or Timing(), self._blocking
+        super().__init__(
+            stream,
+            state=state,
+            endpoint_url=endpoint_url,
+            region_name=region_name,
+            session=session,
+            verify=verify,
+            timing=timing,
+            **settings,
         )
         self._threads = threads
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -83,23 +83,6 @@ class KinesisConsumer:
         self._is_run = False
         self._within: set[int] = set()
         """The threads that must not wait for the consumer's end: those of its loop and its handlers."""
-
-    @property
-    def worker_id(self) -> str:
-        """The name under which it holds leases."""
-        return self._core.worker_id
-
-    def stats(self) -> ConsumerStats:
-        """What was done so far, and how far behind each shard is. May be called in any thread."""
-        return self._core.stats()
-
-    def leases(self) -> list[Lease]:
-        """The leases of all workers, as this one saw them last."""
-        return self._core.leases()
-
-    def metrics(self) -> Iterable[Metric]:
-        """The same for `PrometheusCollector`, or for whatever watches the application."""
-        return self.stats().metrics(self.stream)
 
     def run(self, handler: Callable[[Batch], Any], *, stop_signals: bool = True) -> None:
         """Have a handler called with batches, those of one shard in turn, until `stop`.
@@ -166,7 +149,7 @@ class KinesisConsumer:
             self._core.moved_on(handed)
 
     def _next(self) -> IteratorBatch | None:
-        return self._core.next_at_once() or self._call(self._core.next_handed_out())
+        return self._core.next_at_once() or self._call(self._core.next_batch())
 
     def _run(self, running: Coroutine[Any, Any, None], stop_signals: bool) -> None:
         restored = self._stop_at_signals() if stop_signals else {}
@@ -194,7 +177,7 @@ class KinesisConsumer:
             called.cancel()  # Ctrl-C must not leave it waiting
             raise
 
-    def _blocking(self, checkpointer: Checkpointer) -> Checkpointer:
+    def _adapted_checkpointer(self, checkpointer: Checkpointer) -> Checkpointer:
         """What `record.checkpoint()` calls: it returns when the checkpoint is written.
 
         In the consumer's own event loop, where async dead letters are taken, it is to be awaited.

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from headwater.client.calls.aws_service import AwsService
-from headwater.client.calls.backoff import retry
 from headwater.client.calls.errors import ConfigurationError
 from headwater.client.calls.kinesis_calls import KinesisCalls
+from headwater.client.calls.retry import retry
 from headwater.client.calls.timing import Timing
 from headwater.client.calls.users_code import Call
 from headwater.client.consumer.delivery import Delivery
@@ -62,7 +62,7 @@ class ConsumerCore:
         self._is_stopped = False
         self._working: asyncio.Task[None] | None = None
         self._running: asyncio.Task[Any] | None = None
-        self._hand_out: IteratorDelivery | None = None
+        self._iterator_delivery: IteratorDelivery | None = None
         self._taken: deque[IteratorBatch] = deque()
         self._in_hand: IteratorBatch | None = None
 
@@ -96,7 +96,7 @@ class ConsumerCore:
         if self._worker is not None:
             self._worker.fail(error)
 
-    async def next_handed_out(self) -> IteratorBatch | None:
+    async def next_batch(self) -> IteratorBatch | None:
         """The next batch for an iterator, first the one that an iterator has left; None at the end.
 
         Raises what stopped the consumer.
@@ -143,10 +143,10 @@ class ConsumerCore:
 
     async def _take(self) -> list[IteratorBatch]:
         """What waits to be iterated over; empty when nothing more will come."""
-        if self._hand_out is None or self._working is None:
-            self._hand_out = IteratorDelivery()
-            self._working = asyncio.create_task(self._run(self._hand_out))
-        taking = asyncio.create_task(self._hand_out.take())
+        if self._iterator_delivery is None or self._working is None:
+            self._iterator_delivery = IteratorDelivery()
+            self._working = asyncio.create_task(self._run(self._iterator_delivery))
+        taking = asyncio.create_task(self._iterator_delivery.take())
         try:
             await asyncio.wait({taking, self._working}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import random
 
 from headwater.client.calls.aws_service import AwsService
 from headwater.client.calls.backoff import Backoff
 from headwater.client.calls.endpoint import Session
 from headwater.client.calls.errors import ServiceError
 from headwater.client.calls.kinesis_calls import KinesisCalls, PutRecordsEntry
+from headwater.client.calls.put_call import CALL_RECORDS_MAX
 from headwater.client.calls.record import Record
 
-RECORDS_MAX = 500
 BYTES_MAX = 4 * 1024 * 1024
-RETRY_FIRST_S = 0.1
-RETRY_MOST_S = 5.0
 EMPTY_KEY = "-"
 """For a record without a partition key: none can be put so."""
 
@@ -46,7 +43,7 @@ class DeadLetterStream:
             await service.close()
 
     async def _put(self, calls: KinesisCalls, left: list[PutRecordsEntry]) -> None:
-        backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, random.Random())  # noqa: S311 - no secret
+        backoff = Backoff("put")
         while True:
             results = await calls.put_records(self._stream, left)
             refused = [
@@ -68,7 +65,7 @@ def _chunks(records: list[Record]) -> list[list[PutRecordsEntry]]:
     size_bytes = 0
     for record in records:
         entry = PutRecordsEntry(record.data, record.partition_key or EMPTY_KEY, record.explicit_hash_key)
-        if chunks[-1] and (len(chunks[-1]) == RECORDS_MAX or size_bytes + len(record.data) > BYTES_MAX):
+        if chunks[-1] and (len(chunks[-1]) == CALL_RECORDS_MAX or size_bytes + len(record.data) > BYTES_MAX):
             chunks.append([])
             size_bytes = 0
         chunks[-1].append(entry)

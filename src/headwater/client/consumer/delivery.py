@@ -27,7 +27,7 @@ class BatchContext(Protocol):
         """Whether the shard is surely this worker's at this moment."""
 
     def progress(self, count: int) -> None:
-        """So many of the batch's first records are done already."""
+        """The first `count` records of the batch are done."""
 
     @property
     def stats(self) -> ShardStats:

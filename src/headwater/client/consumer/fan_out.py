@@ -22,8 +22,6 @@ from headwater.client.consumer.stats import ShardStats
 from headwater.client.leases.checkpoint import AT_TIMESTAMP, LATEST
 from headwater.client.leases.shard_listing import NOT_FOUND, has_left_retention
 
-RETRY_FIRST_S = 0.2
-RETRY_MOST_S = 5.0
 REGISTRATION_POLL_S = 0.25
 IN_USE = "ResourceInUseException"
 
@@ -57,7 +55,7 @@ class FanOut:
     async def pages(self, shard_id: str, start: ReadFrom, stats: ShardStats) -> AsyncGenerator[Page]:
         """Pages of a shard; see `PageSource`."""
         at = start
-        backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, self._timing.rng)
+        backoff = Backoff("page", self._timing.rng)
         while True:
             is_silent = True
             asked_at_ms = self._timing.wall_ms()

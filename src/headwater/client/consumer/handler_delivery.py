@@ -29,15 +29,12 @@ from headwater.client.calls.users_code import Call, Outcome, described, outcome_
 from headwater.client.consumer.batch import Batch
 from headwater.client.consumer.delivery import BatchContext
 
-logger = logging.getLogger("headwater.client")
+_log = logging.getLogger("headwater.client")
 
 Handle = Callable[[Batch], Awaitable[Outcome]]
 """Has users' code handle a batch."""
 DeadLetters = Callable[[list[Record], Any], Any]
 """Takes what is given up, and the last error, whatever a handler raised; plain or async."""
-
-RETRY_FIRST_S = 0.1
-RETRY_MOST_S = 30.0
 
 
 class RecordFailed(Exception):
@@ -81,7 +78,7 @@ class HandlerDelivery:
     async def deliver(self, batch: Batch, turn: BatchContext) -> int:
         """Have a batch handled; see `Delivery`."""
         done, tries = 0, 0
-        backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, self._timing.rng)
+        backoff = Backoff("handler", self._timing.rng)
         records = batch.records
         while done < len(records):
             rest = Batch(batch.shard_id, records[done:], batch.millis_behind_latest)
@@ -95,7 +92,7 @@ class HandlerDelivery:
                 tries = 0
                 turn.progress(done)
                 backoff.reset()
-            logger.warning("the handler failed on %s: %s", batch.shard_id, described(error))
+            _log.warning("the handler failed on %s: %s", batch.shard_id, described(error))
             if self._rules.retries is not None and tries >= self._rules.retries:
                 given_up = records[done : done + 1] if failed_at is not None else records[done:]
                 if not await self._give_up(given_up, error, turn):
@@ -117,12 +114,12 @@ class HandlerDelivery:
                 f"the handler failed on {len(records)} records of {turn.stats.shard_id}, the first of them "
                 f"{records[0].sequence_number}: {described(error)}"
             ) from error
-        backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, self._timing.rng)
+        backoff = Backoff("dead letters", self._timing.rng)
         while callable(on_failure):
             refusal = (await outcome_of_either(self._call, on_failure, records, error)).failure
             if refusal is None:
                 break
-            logger.warning("the dead letters of %s were refused: %s", turn.stats.shard_id, described(refusal))
+            _log.warning("the dead letters of %s were refused: %s", turn.stats.shard_id, described(refusal))
             if await self._ends_within(backoff.delay_s(), turn):
                 return False
         turn.stats.skipped_records += len(records)

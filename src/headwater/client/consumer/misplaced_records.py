@@ -13,7 +13,7 @@ import logging
 
 from headwater.client.calls.timing import Timing
 
-logger = logging.getLogger("headwater.client")
+_log = logging.getLogger("headwater.client")
 
 TELL_EVERY_S = 60.0
 
@@ -40,7 +40,7 @@ class MisplacedRecords:
         now_s = self._timing.now_s()
         if not at_once and self._tell_at_s is not None and now_s < self._tell_at_s:
             return
-        logger.warning(
+        _log.warning(
             "%d user records of %s were %s: they are in aggregates whose keys belong to several shards, "
             "found in %s; the setting misplaced_records says what becomes of such",
             sum(self._untold.values()),

@@ -25,8 +25,6 @@ from headwater.client.leases.shard_listing import has_left_retention
 
 MIB = 1024 * 1024
 IDLE_GROWTH = 1.5
-RETRY_FIRST_S = 0.2
-RETRY_MOST_S = 5.0
 EXPIRED = "ExpiredIteratorException"
 
 
@@ -71,7 +69,7 @@ class Polling:
         at = start
         iterator: str | None = None
         idle_s = least_idle_s = max(self._pace.least_pause_s, LEAST_IDLE_S)
-        backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, self._timing.rng)
+        backoff = Backoff("page", self._timing.rng)
         while True:
             began_at_s = self._timing.now_s()
             try:

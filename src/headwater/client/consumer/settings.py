@@ -1,4 +1,4 @@
-"""What can be chosen of a consumer, its limits and its usual values."""
+"""The settings of a consumer, their limits and defaults."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import uuid
 from dataclasses import dataclass
 from math import inf
-from typing import Literal
+from typing import Literal, TypedDict
 
 from headwater.client.consumer.handler_delivery import DeadLetters, ErrorSettings
 from headwater.client.consumer.polling import PollingPace
@@ -15,45 +15,73 @@ from headwater.client.leases.balancing import BalancingSettings
 from headwater.client.leases.checkpoint import Start, StartingPosition
 
 
+class ConsumerOptions(TypedDict, total=False):
+    """The settings as keyword arguments; `ConsumerSettings` says what each is."""
+
+    start: Start
+    fan_out: str | None
+    polling: PollingPace | None
+    deaggregate: bool
+    misplaced_records: Literal["drop", "hand_over"]
+    checkpoint: Literal["auto", "manual"]
+    checkpoint_interval_s: float
+    retries: int | None
+    on_failure: Literal["stop", "skip"] | DeadLetters
+    processes: int
+    buffer_bytes: int
+    worker_id: str
+    lease_duration_s: float
+    hand_over_timeout_s: float
+    max_leases: int | None
+    max_steals: int
+    shard_sync_interval_s: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConsumerSettings:
-    """How a consumer reads, handles, and shares a stream with others."""
+    """The settings of one consumer.
+
+    Raises `ValueError` for one that is out of range, `ConfigurationError` for a `start` that is none.
+    """
 
     start: Start = "LATEST"
-    """Where to begin without a checkpoint: TRIM_HORIZON, LATEST, a datetime with zone, epoch seconds, or
-    what is done already: the last sequence number of each shard."""
+    """The position where a shard without a checkpoint is read from: TRIM_HORIZON, LATEST, a datetime with a
+    time zone, seconds since the Unix epoch, or the last processed sequence number of each shard id."""
     fan_out: str | None = None
-    """The name of a registered consumer, by which to read with enhanced fan-out; made when missing."""
+    """The registered consumer for enhanced fan-out, by name, registered if missing; None: polling."""
     polling: PollingPace | None = None
-    """How often a shard is read without it; None: within AWS's limits, and on loopback without any."""
+    """The pace of GetRecords calls without fan-out; None: within AWS's limits, and unlimited on loopback."""
     deaggregate: bool = True
-    """Records of the Kinesis Producer Library's format come one by one."""
+    """De-aggregation: user records in the format of the Kinesis Producer Library come one by one."""
     misplaced_records: Literal["drop", "hand_over"] = "drop"
-    """What becomes of an aggregate of which some user record's key belongs to another shard."""
+    """The treatment of an aggregate that has a key of another shard: drop it, or deliver it (hand_over)."""
     checkpoint: Literal["auto", "manual"] = "auto"
-    """auto: after the handler returned, or the iterator moved on. manual: `record.checkpoint()` alone."""
+    """The moment of a checkpoint. auto: after the handler returned, or the iterator moved on. manual: when
+    the application calls `record.checkpoint()`."""
     checkpoint_interval_s: float = 0
-    """With auto: at most one write for each shard in such a time."""
+    """The shortest time between two checkpoint writes of a shard, with auto."""
     retries: int | None = 3
-    """How often a handler that failed gets the same batch again; None for ever."""
+    """The number of times that a handler that failed gets the same batch again; None: without end."""
     on_failure: Literal["stop", "skip"] | DeadLetters = "stop"
-    """What follows the last of these: stop, skip, or what takes the records, and skip."""
+    """The step after the last retry. stop: raise `HandlerFailed`. skip: go on after the failed records.
+    A function: have it take the failed records and the error, then go on."""
     processes: int = 0
-    """Handlers run in so many processes; 0: in this one."""
+    """The number of processes that run handlers; 0: handlers run in this process."""
     buffer_bytes: int = 64 * 1024 * 1024
-    """So much is read ahead of the handlers, and a page for each shard."""
+    """The most bytes that are read ahead of the handlers, beside one page for each shard."""
     worker_id: str = ""
-    """Unique among those who share the state; made up when empty."""
+    """The worker's name, unique among the workers that share a state; empty: a new one is made."""
     lease_duration_s: float = 10
-    """A worker that was silent for so long has lost its shards."""
+    """The time without a renewal after which a worker's leases expire and others take its shards."""
     hand_over_timeout_s: float = 30
-    """A worker that was asked for a shard is waited for so long."""
+    """The time that another worker gets to finish its batch and release a shard, when it is asked to."""
     max_leases: int | None = None
-    """A worker never has more shards."""
+    """The most shards that this worker holds; None: no limit."""
     max_steals: int = 2
-    """A worker never asks for more shards at a time."""
+    """The most shards that this worker asks other workers for at a time."""
     shard_sync_interval_s: float = 60
-    """How often the stream's shards are listed; what follows a shard that ends is known without."""
+    """The time between two listings of the stream's shards; the children of a shard that ends are known
+    without one."""
 
     def __post_init__(self) -> None:
         _require("checkpoint", self.checkpoint in ("auto", "manual"), "'auto' or 'manual'")

@@ -1,10 +1,10 @@
 """The reading of one shard by the worker that holds its lease, from checkpoint to end or loss.
 
-Pages are fetched ahead, up to a bound; batches are handed over one after the other; what
+Pages are fetched ahead, up to a bound; batches are delivered one after the other; what
 is done is written down behind them.
 
 Rules:
-- nothing is handed over unless the lease is known to be held at that moment;
+- nothing is delivered unless the lease is known to be held at that moment;
 - when the lease is lost, asked for, or the consumer stops, nothing more is begun; what is
   in hand may finish, and unless the lease is lost its checkpoint is written, and the
   lease released;
@@ -40,11 +40,9 @@ from headwater.client.leases.owned_lease import OwnedLease
 from headwater.client.leases.shard_tree import ShardNode
 from headwater.client.leases.store import LeaseLost
 
-logger = logging.getLogger("headwater.client")
+_log = logging.getLogger("headwater.client")
 
 PAGES_AHEAD = 2
-RETRY_FIRST_S = 0.1
-RETRY_MOST_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ class ShardReading:
         return self._held.is_fresh
 
     def progress(self, count: int) -> None:
-        """So many of the first records in hand are done; see `Turn`."""
+        """The first `count` records in hand are done; see `BatchContext`."""
         if not count:
             return
         done = position(self._in_hand[count - 1])
@@ -134,7 +132,7 @@ class ShardReading:
         tasks = [asyncio.create_task(self._fetch()), asyncio.create_task(self._watch())]
         writing = asyncio.create_task(self._writer.run())
         try:
-            await self._hand_over(tasks[0])
+            await self._deliver_pages(tasks[0])
         except LeaseLost:
             self.end()
         finally:
@@ -174,7 +172,7 @@ class ShardReading:
             asked.cancel()
 
     async def _fetch(self) -> None:
-        """Fetch pages ahead of those that are handed over."""
+        """Fetch pages ahead of those that are delivered."""
         try:
             start = await self._start()
             async with aclosing(self._source.pages(self._held.key, start, self.stats)) as pages:
@@ -196,7 +194,7 @@ class ShardReading:
             await self._held.begin_at_latest()
         return read_from(lease.checkpoint, self._rules.start_timestamp_s, since_ms)
 
-    async def _hand_over(self, fetching: asyncio.Task[None]) -> None:
+    async def _deliver_pages(self, fetching: asyncio.Task[None]) -> None:
         while not self.is_ending:
             if not self._pages:
                 if fetching.done():
@@ -238,7 +236,7 @@ class ShardReading:
                 await self._by_hand.wait()
             if self.is_ending:
                 return
-        backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, self._timing.rng)
+        backoff = Backoff("shard end", self._timing.rng)
         while not self.is_ending:
             try:
                 child_ids = await self._on_end(children)
@@ -250,7 +248,7 @@ class ShardReading:
                     raise
                 await self._timing.sleep(backoff.delay_s())
             else:
-                logger.info("%s has been read to its end; it goes on in %s", self._held.key, child_ids)
+                _log.info("%s has been read to its end; it goes on in %s", self._held.key, child_ids)
                 return
 
     async def _let_go(self) -> None:

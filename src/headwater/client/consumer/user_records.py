@@ -34,7 +34,7 @@ class UserRecords:
     lease: Lease
     opens_aggregates: bool
     keeps_misplaced: bool
-    """Aggregates with user records of other shards are handed over like others."""
+    """Aggregates with user records of other shards are delivered like others."""
     checkpointer: Checkpointer
     misplaced: Callable[[int], None]
     """Told how many user records an aggregate of that kind has."""
@@ -46,7 +46,7 @@ class UserRecords:
         self._done: Checkpoint | None = self.lease.checkpoint if self.lease.checkpoint.is_record else None
 
     def prepared(self, records: list[Record]) -> list[Record]:
-        """The records to hand over, in order; may be the same list."""
+        """The records to deliver, in order; may be the same list."""
         shard_id, checkpointer = self._shard_id, self.checkpointer
         has_aggregates = False
         for record in records:

@@ -15,9 +15,9 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from headwater.client.calls.backoff import retry
 from headwater.client.calls.errors import ClientError, is_transient
 from headwater.client.calls.kinesis_calls import KinesisCalls
+from headwater.client.calls.retry import retry
 from headwater.client.calls.timing import Timing
 from headwater.client.calls.users_code import is_cancelled_itself, translated
 from headwater.client.consumer.buffer_bound import BufferBound
@@ -34,7 +34,7 @@ from headwater.client.leases.shard_listing import list_shards
 from headwater.client.leases.shard_tree import ShardNode, child_leases
 from headwater.client.leases.store import StreamLeases
 
-logger = logging.getLogger("headwater.client")
+_log = logging.getLogger("headwater.client")
 
 START_PATIENCE_S = 30.0
 """For so long a start goes on trying while the service says "not now", or cannot be reached."""
@@ -157,7 +157,7 @@ class Worker:
             except ClientError as error:
                 if not is_transient(error):
                     raise
-                logger.warning("%s will list the shards again: %s", self._rules.worker_id, error)
+                _log.warning("%s will list the shards again: %s", self._rules.worker_id, error)
 
     def _begin_reading(self, held: OwnedLease) -> None:
         stats = self._book.begin(held.key, held.lease.checkpoint.sequence_number)

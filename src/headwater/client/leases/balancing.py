@@ -42,7 +42,7 @@ class BalancingSettings:
     """What can be chosen."""
 
     lease_duration_ms: float
-    hand_over_timeout_ms: float
+    hand_off_timeout_ms: float
     max_leases: float = inf
     """A worker never has more."""
     max_steals: int = 2
@@ -65,7 +65,7 @@ class BalancingDecision:
 
     take: list[Lease] = field(default_factory=list)
     """Leases that nobody holds any more."""
-    ask_for: list[Lease] = field(default_factory=list)
+    steals: list[Lease] = field(default_factory=list)
     """Leases to be handed over by those who hold them."""
 
 
@@ -108,7 +108,7 @@ def decide(
         if mine.count + len(decision.take) < limit:
             decision.take.append(lease)
     if not available:
-        decision.ask_for = _steals(worker, shares, len(readable), rules, rng)
+        decision.steals = _steals(worker, shares, len(readable), rules, rng)
     return decision
 
 
@@ -120,14 +120,14 @@ def _is_available(lease: Lease, observation: Observation, worker: str, rules: Ba
     if lease.owner != worker:
         return False
     # What was let go for this worker, or what its holder does not let go of.
-    return not lease.is_being_handed_over or observation.asked_ms > rules.hand_over_timeout_ms
+    return not lease.is_in_hand_off or observation.asked_ms > rules.hand_off_timeout_ms
 
 
 def _steals(
     worker: str, shares: dict[str, _WorkerShare], leases: int, rules: BalancingSettings, rng: random.Random
 ) -> list[Lease]:
     mine = shares[worker]
-    under_way = sum(lease.is_being_handed_over for lease in mine.leases)
+    under_way = sum(lease.is_in_hand_off for lease in mine.leases)
     asked: list[Lease] = []
     while under_way + len(asked) < rules.max_steals and mine.count < rules.max_leases:
         lease = _by_count(worker, shares, leases, rng) or _by_load(worker, shares, leases)
@@ -148,7 +148,7 @@ def _by_count(worker: str, shares: dict[str, _WorkerShare], leases: int, rng: ra
     if most is None or most.count - mine.count < 2:
         return None
     # 2. Any of its leases that is not on its way already.
-    candidates = [lease for lease in most.leases if not lease.is_being_handed_over]
+    candidates = [lease for lease in most.leases if not lease.is_in_hand_off]
     # 3. Where the counts come out even anyway, only one that makes nobody the busiest.
     if mine.count + 1 >= even and most.count - 1 <= even and not _is_negligible(shares):
         heaviest = max(mine.load_kbps, most.load_kbps)
@@ -178,7 +178,7 @@ def _by_load(worker: str, shares: dict[str, _WorkerShare], leases: int) -> Lease
     for lease in heaviest.leases:
         moved = lease.throughput_kbps or 0.0
         after = max(mine.load_kbps + moved, heaviest.load_kbps - moved)
-        if not lease.is_being_handed_over and before - after > (LOAD_TOLERANCE * mean if best is None else 0):
+        if not lease.is_in_hand_off and before - after > (LOAD_TOLERANCE * mean if best is None else 0):
             best, before = lease, after
     return best
 

@@ -24,12 +24,12 @@ from headwater.client.calls.timing import Timing
 from headwater.client.calls.users_code import is_cancelled_itself, translated
 from headwater.client.leases.balancing import BalancingSettings, Observation, decide
 from headwater.client.leases.checkpoint import StartingPosition
-from headwater.client.leases.lease import Lease, hand_over_request, taking
+from headwater.client.leases.lease import Lease, hand_off_request, taking
 from headwater.client.leases.owned_lease import OwnedLease
 from headwater.client.leases.shard_tree import ShardNode, may_start, missing_leases, outlived_leases
 from headwater.client.leases.store import LeaseLost, StreamLeases
 
-logger = logging.getLogger("headwater.client")
+_log = logging.getLogger("headwater.client")
 
 RENEWALS_PER_PERIOD = 3
 BALANCES_PER_PERIOD = 3
@@ -84,7 +84,7 @@ class LeaseCoordinator:
         leases = {lease.key: lease for lease in await self._leases.leases()}
         for lease in missing_leases(shards, leases, start):
             if await self._leases.create(lease):
-                logger.info("%s has found %s", self.worker, lease.key)
+                _log.info("%s has found %s", self.worker, lease.key)
         for lease in outlived_leases(shards, leases.values()):
             await self._leases.delete(lease)
 
@@ -125,10 +125,10 @@ class LeaseCoordinator:
         decision = decide(self.worker, readable, seen, self._rules, self._timing.rng)
         for lease in decision.take:
             await self._take(lease)
-        for lease in decision.ask_for:
-            if await self._leases.change(hand_over_request(lease, self.worker)) is not None:
+        for lease in decision.steals:
+            if await self._leases.change(hand_off_request(lease, self.worker)) is not None:
                 self._asked_at_s[lease.key] = self._timing.now_s()
-                logger.info("%s has asked %s to hand over %s", self.worker, lease.owner, lease.key)
+                _log.info("%s has asked %s to hand over %s", self.worker, lease.owner, lease.key)
 
     def forget(self, held: OwnedLease) -> None:
         """A lease is not worked with any more, and may be taken anew."""
@@ -146,7 +146,7 @@ class LeaseCoordinator:
         self._asked_at_s = {
             key: asked_at_s
             for key, asked_at_s in self._asked_at_s.items()
-            if key in leases and leases[key].owner == self.worker and leases[key].is_being_handed_over
+            if key in leases and leases[key].owner == self.worker and leases[key].is_in_hand_off
         }
         self.seen = dict(leases)
 
@@ -157,16 +157,14 @@ class LeaseCoordinator:
         return Observation(age_ms, 1000 * (now_s - asked_at_s), lease.key in self.held)
 
     def _waits_for(self, lease: Lease) -> bool:
-        return lease.owner == self.worker and lease.is_being_handed_over
+        return lease.owner == self.worker and lease.is_in_hand_off
 
     async def _take(self, lease: Lease) -> None:
         taken_at_s = self._timing.now_s()
         taken = await self._leases.change(taking(lease, self.worker))
         if taken is None:
             return
-        logger.info(
-            "%s has taken %s, which is at %s", self.worker, lease.key, taken.checkpoint.sequence_number
-        )
+        _log.info("%s has taken %s, which is at %s", self.worker, lease.key, taken.checkpoint.sequence_number)
         duration_s = self._rules.lease_duration_ms / 1000
         held = OwnedLease(taken, self.worker, self._leases, self._timing, duration_s, taken_at_s)
         self.held[lease.key] = held
@@ -176,7 +174,7 @@ class LeaseCoordinator:
         try:
             await held.renew(self._throughput_kbps(held.key))
         except LeaseLost:
-            logger.warning("%s has lost %s to another worker", self.worker, held.key)
+            _log.warning("%s has lost %s to another worker", self.worker, held.key)
 
     async def _renew_for_ever(self) -> None:
         while True:
@@ -202,7 +200,7 @@ class LeaseCoordinator:
         except ClientError as error:
             if not is_transient(error):
                 raise
-            logger.warning("%s will look at the leases again: %s", self.worker, error)
+            _log.warning("%s will look at the leases again: %s", self.worker, error)
         except BaseException as error:  # a state may be the application's own
             if is_cancelled_itself():
                 raise

@@ -61,7 +61,7 @@ class Lease:
         return self.checkpoint.is_shard_end
 
     @property
-    def is_being_handed_over(self) -> bool:
+    def is_in_hand_off(self) -> bool:
         """Whether its holder has been asked to let go."""
         return self.checkpoint_owner is not None
 
@@ -129,7 +129,7 @@ def taking(lease: Lease, worker: str) -> LeaseChange:
     return LeaseChange(lease.key, sets, lease.counter)
 
 
-def hand_over_request(lease: Lease, worker: str) -> LeaseChange:
+def hand_off_request(lease: Lease, worker: str) -> LeaseChange:
     """A worker asks the holder to let go of a lease for it."""
     sets = {"owner": worker, "checkpoint_owner": lease.owner}
     return LeaseChange(lease.key, sets, owners=(lease.owner, None))
@@ -140,7 +140,7 @@ def release(lease: Lease) -> LeaseChange:
 
     Who asked a moment ago, unseen, finds a lease that nobody holds.
     """
-    if lease.is_being_handed_over:
+    if lease.is_in_hand_off:
         sets: dict[str, Any] = {"checkpoint_owner": None, "owner_switches": lease.owner_switches + 1}
     else:
         sets = {"owner": None, "checkpoint_owner": None}

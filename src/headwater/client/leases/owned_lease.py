@@ -30,9 +30,6 @@ from headwater.client.leases.lease import (
 )
 from headwater.client.leases.store import LeaseLost, StreamLeases
 
-RETRY_FIRST_S = 0.05
-RETRY_MOST_S = 2.0
-
 
 class OwnedLease:
     """One lease and what this worker does with it."""
@@ -108,18 +105,18 @@ class OwnedLease:
         if self.lost.is_set():
             raise LeaseLost(f"another worker has {self.key}")
         began_at_s = self._timing.now_s()
-        changed = await self._patiently(change)
+        changed = await self._written(change)
         if changed is None:
             self.lost.set()
             raise LeaseLost(f"another worker has {self.key}")
         self.lease = changed
         self._renewed_at_s = began_at_s
-        if changed.is_being_handed_over and changed.owner != self._worker:
+        if changed.is_in_hand_off and changed.owner != self._worker:
             self.asked.set()
 
-    async def _patiently(self, change: LeaseChange) -> Lease | None:
+    async def _written(self, change: LeaseChange) -> Lease | None:
         """The lease after a change, or None when it is lost."""
-        backoff = Backoff(RETRY_FIRST_S, RETRY_MOST_S, self._timing.rng)
+        backoff = Backoff("lease write", self._timing.rng)
         while True:
             try:
                 return await self._leases.change(change) or await self._stored_already(change)

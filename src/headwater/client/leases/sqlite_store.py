@@ -25,7 +25,7 @@ from headwater.client.leases.lease import Lease, LeaseChange
 from headwater.client.leases.store import StateError
 from headwater.client.leases.stream_identity import ListShards, StreamIdentity, contradiction
 
-logger = logging.getLogger("headwater.client")
+_log = logging.getLogger("headwater.client")
 
 Answer = TypeVar("Answer")
 
@@ -93,7 +93,7 @@ class SQLiteLeases:
                 if key in shards and contradiction(_read(text), shards) is None
             }
             count = await self._on_thread(self._take_over, fitting)
-            logger.info("%s has taken over %d leases that named no stream", self._at[0], count)
+            _log.info("%s has taken over %d leases that named no stream", self._at[0], count)
 
     async def close(self) -> None:
         """Close the file."""

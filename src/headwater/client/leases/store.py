@@ -1,4 +1,4 @@
-"""What a consumer needs of a place that keeps leases: to open it for a stream, and a few methods then.
+"""The protocol of a lease store: it is opened for a stream, and has a few methods then.
 
 Every implementation must give the same answers as `MemoryState`, under concurrent
 callers in other processes too where it has such; `tests/client/leases/lease_store_contract.py`

@@ -11,62 +11,24 @@ at the end of the program, by another one.
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from headwater.client.calls.aws_service import AwsService
-from headwater.client.calls.endpoint import Session
-from headwater.client.calls.errors import BufferFull, ProducerClosed, PutByParent
-from headwater.client.calls.metrics import Metric
+from headwater.client.calls.errors import BufferFull
 from headwater.client.producer import process_hooks
-from headwater.client.producer.core import ProducerCore
-from headwater.client.producer.counters import CallReport, ProducerCounters
+from headwater.client.producer.base import ProducerBase
 from headwater.client.producer.exit_proof_executor import ExitProofExecutor
 from headwater.client.producer.put_arguments import Data, new_put
 from headwater.client.producer.put_future import PutFuture
-from headwater.client.producer.put_queue import PutQueue
-from headwater.client.producer.settings import ProducerSettings
-
-_log = logging.getLogger("headwater.client")
-
-_left_to_parent: list[Any] = []
-"""A forked child must not close what it shares with its parent, so it never lets go of it."""
 
 
-class AsyncKinesisProducer:
-    """Puts records into one stream, on one event loop."""
+class AsyncKinesisProducer(ProducerBase):
+    """A producer of one stream for asyncio, on one event loop."""
 
-    def __init__(
-        self,
-        stream: str,
-        *,
-        endpoint_url: str | None = None,
-        region_name: str | None = None,
-        session: Session | None = None,
-        verify: bool | str | None = None,
-        on_call: Callable[[CallReport], object] | None = None,
-        **settings: Any,
-    ) -> None:
-        """`stream` is a name or an ARN; `settings` are fields of `ProducerSettings`.
-
-        `endpoint_url`, `region_name`, `session` and `verify` are as boto3's. `on_call` is told of each
-        PutRecords call. Raises `ConfigurationError`, `ValueError`, `TypeError`.
-        """
-        self.stream = stream
-        self.settings = ProducerSettings(**settings)
-        self.counters = ProducerCounters()
-        self._on_call = on_call
-        self._service = AwsService("kinesis", endpoint_url, region_name, session, verify=verify)
-        self._is_closed = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread_id = 0
-        self._flushing: asyncio.Task[None] | None = None
-        self._buffer, self._core = self._new_core()
-        process_hooks.watch(self, sigterm=self.settings.flush_on_sigterm)
+    _flushing: asyncio.Task[None] | None
 
     async def put(
         self, data: Data, partition_key: str | None = None, explicit_hash_key: str | int | None = None
@@ -78,7 +40,7 @@ class AsyncKinesisProducer:
         `ProducerClosed`.
         """
         if self._is_closed:
-            raise ProducerClosed(f"the producer of {self.stream} is closed")
+            raise self._closed()
         put = new_put(data, partition_key, explicit_hash_key, time.monotonic())
         if not self._buffer.offer(put, self._wake):
             await self._wait_for_room(put)
@@ -98,10 +60,6 @@ class AsyncKinesisProducer:
             await self._core.close()
         process_hooks.forget(self)
 
-    def metrics(self) -> Iterator[Metric]:
-        """The counters, and what is held, by name."""
-        return self.counters.metrics(self.stream, self._buffer.records, self._buffer.bytes)
-
     async def __aenter__(self) -> Self:
         return self
 
@@ -118,7 +76,7 @@ class AsyncKinesisProducer:
         if loop.is_running():
             self._flush_from_outside(loop)
             return
-        left = self._core.held()
+        left = self._core.unfinished()
         if left:
             asyncio.run(self._put_left(left))
 
@@ -142,23 +100,10 @@ class AsyncKinesisProducer:
         loop.call_soon_threadsafe(flush)
         return False
 
-    def after_fork(self) -> None:
-        """Begin empty in a child: what the parent holds is the parent's to put."""
-        _left_to_parent.append((self._core, self._service, self._loop))
-        self._core.abandon(PutByParent(f"put into {self.stream} before the process was forked"))
-        self._service = self._service.twin()
-        self.counters = ProducerCounters()
-        self._is_closed = False
-        self._loop = None
-        self._buffer, self._core = self._new_core()
-
-    def _new_core(self) -> tuple[PutQueue, ProducerCore]:
-        settings = self.settings
-        buffer = PutQueue(
-            settings.buffer_records, settings.buffer_bytes, settings.batch_records, settings.batch_bytes
-        )
-        core = ProducerCore(self.stream, settings, buffer, self.counters, self._service, self._on_call)
-        return buffer, core
+    def _begin(self) -> None:
+        super()._begin()
+        self._thread_id = 0
+        self._flushing = None
 
     def _wake(self) -> None:
         self._running_loop().call_soon(self._core.wake)
@@ -181,10 +126,9 @@ class AsyncKinesisProducer:
                     self._core.drain()
                     await room.wait()
                     if self._is_closed:
-                        raise ProducerClosed(f"the producer of {self.stream} is closed")
+                        raise self._closed()
         except TimeoutError:
-            text = f"{self._buffer.records} records wait to be put into {self.stream}"
-            raise BufferFull(text) from None
+            raise BufferFull(self._full()) from None
 
     def _flush_from_outside(self, loop: asyncio.AbstractEventLoop) -> None:
         timeout_s = self.settings.close_timeout_s

@@ -2,7 +2,7 @@
 
 Rules:
 - a call is made when it is full, when a record has waited for the buffer time, or when a
-  flush waits; there are at most so many calls at the same time;
+  flush waits; at most `calls_in_flight` calls run at the same time;
 - a record that the answer refuses for the moment is tried again, alone, after a delay
   that grows; a call that fails for the moment likewise, with all its records;
 - a call that is refused because of one bad record is made in halves, down to that record;
@@ -21,6 +21,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from headwater.client.calls.aws_service import AwsService
+from headwater.client.calls.backoff import RETRY_POLICIES, SYSTEM_RNG
 from headwater.client.calls.errors import (
     TRANSIENT_CODES,
     ClientError,
@@ -31,20 +32,16 @@ from headwater.client.calls.errors import (
     is_transient,
 )
 from headwater.client.calls.kinesis_calls import KinesisCalls, PutRecordsResult
-from headwater.client.calls.retry_delay import retry_delay_s
+from headwater.client.calls.put_call import RECORD_BYTES_MAX, REFUSALS_OF_A_RECORD, halves
 from headwater.client.calls.users_code import listened
 from headwater.client.producer.accumulator import UNLIMITED, RecordAccumulator
 from headwater.client.producer.aggregation import AggregatedPut, Put
 from headwater.client.producer.counters import CallReport, ProducerCounters
 from headwater.client.producer.put_future import PutFuture
 from headwater.client.producer.put_queue import PutQueue
-from headwater.client.producer.settings import RECORD_BYTES_MAX, ProducerSettings
+from headwater.client.producer.settings import ProducerSettings
 from headwater.client.producer.shard_map import ShardMap
 
-REFUSALS_OF_A_RECORD = frozenset(
-    {"ValidationException", "InvalidArgumentException", "SerializationException"}
-)
-"""Errors that one bad record brings on its whole call, of which nothing is stored then."""
 RELEARN_AFTER_S = 5.0
 """What is known of the stream is asked again when it gets in the way and is older."""
 DEFAULT_RECORD_KIB = 1024
@@ -101,7 +98,7 @@ class ProducerCore:
 
     async def flush(self) -> None:
         """Return when all that has been put by now has its outcome."""
-        waiting = self.held()
+        waiting = self.unfinished()
         if not waiting:
             return
         left = len(waiting)
@@ -123,7 +120,7 @@ class ProducerCore:
             self._flushes -= 1
 
     async def flush_within(self, timeout_s: float | None) -> None:
-        """Flush for so long at most."""
+        """Flush for `timeout_s` seconds at most."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self.flush()
@@ -132,7 +129,7 @@ class ProducerCore:
         """Give up what has no outcome yet, and end every connection."""
         self._is_closed = True
         self._stop()
-        left = self.held()
+        left = self.unfinished()
         if left:
             _log.error(
                 "%d records were not put into %s before its producer was closed", len(left), self._stream
@@ -153,11 +150,11 @@ class ProducerCore:
 
     def abandon(self, error: Exception) -> None:
         """Fail all that is held, without a word to the loop."""
-        for put in self.held():
+        for put in self.unfinished():
             put.fail(error)
 
-    def held(self) -> list[PutFuture]:
-        """Every user record without an outcome, once."""
+    def unfinished(self) -> list[PutFuture]:
+        """All user records without an outcome, each once."""
         self._taken += self._buffer.take()
         held: list[Iterable[Put]] = [self._taken, self._accumulator.all()]
         held += [*self._sending.values(), *self._checking.values(), *self._backing_off.values()]
@@ -286,9 +283,8 @@ class ProducerCore:
         if is_transient(error):
             self._retry(batch, code, str(error), started_s)
         elif code in REFUSALS_OF_A_RECORD and len(batch) > 1:
-            middle = len(batch) // 2
-            await self._send(batch[:middle])
-            await self._send(batch[middle:])
+            for half in halves(batch):
+                await self._send(half)
         else:
             for put in batch:
                 put.attempts += 1
@@ -346,7 +342,7 @@ class ProducerCore:
         if not again:
             return
         self._counters.retries += len(again)
-        delay_s = retry_delay_s(max(put.attempts for put in again))
+        delay_s = RETRY_POLICIES["put"].delay_s(max(put.attempts for put in again), SYSTEM_RNG)
         delay_s = min(delay_s, max(put.retry_until_s for put in again) - now_s)
 
         def requeue() -> None:

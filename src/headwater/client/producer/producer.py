@@ -3,7 +3,7 @@
     with KinesisProducer("orders") as producer:
         producer.put(b"...", partition_key="customer-7")
 
-The work is `producer_core`'s, on an event loop in a thread of its own, which starts with
+The work is `ProducerCore`'s, on an event loop in a thread of its own, which starts with
 the first record: so a producer may be made before a process forks.
 """
 
@@ -13,57 +13,24 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from headwater.client.calls.aws_service import AwsService
-from headwater.client.calls.endpoint import Session
-from headwater.client.calls.errors import BufferFull, ProducerClosed, PutByParent
-from headwater.client.calls.metrics import Metric
+from headwater.client.calls.errors import BufferFull, ProducerClosed
 from headwater.client.producer import process_hooks
-from headwater.client.producer.core import ProducerCore
-from headwater.client.producer.counters import CallReport, ProducerCounters
+from headwater.client.producer.base import ProducerBase
 from headwater.client.producer.exit_proof_executor import ExitProofExecutor
 from headwater.client.producer.put_arguments import Data, new_put
 from headwater.client.producer.put_future import PutFuture
-from headwater.client.producer.put_queue import PutQueue
-from headwater.client.producer.settings import ProducerSettings
 
 _log = logging.getLogger("headwater.client")
 
-_left_to_parent: list[Any] = []
-"""A forked child must not close what it shares with its parent, so it never lets go of it."""
 
+class KinesisProducer(ProducerBase):
+    """A producer of one stream for threads. Safe to use from several threads, and after a fork."""
 
-class KinesisProducer:
-    """Puts records into one stream. Safe to use from several threads, and after a fork."""
-
-    def __init__(
-        self,
-        stream: str,
-        *,
-        endpoint_url: str | None = None,
-        region_name: str | None = None,
-        session: Session | None = None,
-        verify: bool | str | None = None,
-        on_call: Callable[[CallReport], object] | None = None,
-        **settings: Any,
-    ) -> None:
-        """`stream` is a name or an ARN; `settings` are fields of `ProducerSettings`.
-
-        `endpoint_url`, `region_name`, `session` and `verify` are as boto3's. `on_call` is told of each
-        PutRecords call, in the producer's thread. Raises `ConfigurationError`, `ValueError`, `TypeError`.
-        """
-        self.stream = stream
-        self.settings = ProducerSettings(**settings)
-        self.counters = ProducerCounters()
-        self._on_call = on_call
-        self._service = AwsService("kinesis", endpoint_url, region_name, session, verify=verify)
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._begin()
-        process_hooks.watch(self, sigterm=self.settings.flush_on_sigterm)
+    _thread: threading.Thread | None
 
     def put(
         self, data: Data, partition_key: str | None = None, explicit_hash_key: str | int | None = None
@@ -75,7 +42,7 @@ class KinesisProducer:
         `ProducerClosed`.
         """
         if self._is_closed:
-            raise ProducerClosed(f"the producer of {self.stream} is closed")
+            raise self._closed()
         put = new_put(data, partition_key, explicit_hash_key, time.monotonic())
         if not self._buffer.offer(put, self._wake):
             self._wait_for_room(put)
@@ -99,10 +66,6 @@ class KinesisProducer:
             closing.result()
             thread.join()
         process_hooks.forget(self)
-
-    def metrics(self) -> Iterator[Metric]:
-        """The counters, and what is held, by name."""
-        return self.counters.metrics(self.stream, self._buffer.records, self._buffer.bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -128,27 +91,12 @@ class KinesisProducer:
         self.at_exit()
         return True
 
-    def after_fork(self) -> None:
-        """Begin empty in a child: what the parent holds is the parent's to put."""
-        _left_to_parent.append((self._core, self._service, self._loop))
-        self._core.abandon(PutByParent(f"put into {self.stream} before the process was forked"))
-        self._service = self._service.twin()
-        self.counters = ProducerCounters()
-        self._begin()
-
     def _begin(self) -> None:
-        settings = self.settings
-        self._is_closed = False
+        super()._begin()
         self._is_gone = False
         self._lock = threading.Lock()
-        self._thread = self._loop = None
+        self._thread = None
         self._told_to_stop: asyncio.Event | None = None
-        self._buffer = PutQueue(
-            settings.buffer_records, settings.buffer_bytes, settings.batch_records, settings.batch_bytes
-        )
-        self._core = ProducerCore(
-            self.stream, settings, self._buffer, self.counters, self._service, self._on_call
-        )
 
     def _wake(self) -> None:
         self._in_loop(self._core.wake)
@@ -202,9 +150,9 @@ class KinesisProducer:
                 return
             self._in_loop(self._core.drain)
             if not room.wait(None if until_s is None else max(0.0, until_s - time.monotonic())):
-                raise BufferFull(f"{self._buffer.records} records wait to be put into {self.stream}")
+                raise BufferFull(self._full())
             if self._is_closed:
-                raise ProducerClosed(f"the producer of {self.stream} is closed")
+                raise self._closed()
 
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:

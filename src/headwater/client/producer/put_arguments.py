@@ -6,8 +6,8 @@ from random import getrandbits
 
 from headwater.client.calls.errors import RecordTooLarge
 from headwater.client.calls.kinesis_calls import PutRecordsEntry
+from headwater.client.calls.put_call import RECORD_BYTES_MAX
 from headwater.client.producer.put_future import PutFuture
-from headwater.client.producer.settings import RECORD_BYTES_MAX
 from headwater.model.hash_key import HASH_KEY_MAX
 
 PARTITION_KEY_MAX = 256

@@ -1,50 +1,67 @@
-"""What can be chosen of a producer, its limits and its usual values."""
+"""The settings of a producer, their limits and defaults."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
-CALL_RECORDS_MAX = 500
-CALL_BYTES_MAX = 10 * 1024 * 1024
-"""What one PutRecords may carry: data and partition keys count."""
-RECORD_BYTES_MAX = 10 * 1024 * 1024
-"""No stream takes larger records."""
+from headwater.client.calls.put_call import CALL_BYTES_MAX, CALL_RECORDS_MAX, RECORD_BYTES_MAX
+
+
+class ProducerOptions(TypedDict, total=False):
+    """The settings as keyword arguments; `ProducerSettings` says what each is."""
+
+    buffer_time_ms: float
+    batch_records: int
+    batch_bytes: int
+    buffer_records: int
+    buffer_bytes: int
+    put_timeout_s: float | None
+    calls_in_flight: int
+    retry_time_s: float
+    ordered: bool
+    aggregate: bool
+    aggregate_bytes: int
+    shard_records_s: float | None
+    shard_bytes_s: float | None
+    close_timeout_s: float
+    flush_on_sigterm: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProducerSettings:
-    """How a producer gathers, sends and gives up."""
+    """The settings of one producer. Raises `ValueError` for one that is out of range."""
 
     buffer_time_ms: float = 500
-    """A record waits at most this long for others to go with it."""
+    """The longest time that a record waits for others to fill its call."""
     batch_records: int = CALL_RECORDS_MAX
-    """So many go at once, without waiting."""
+    """Records in one call; a full batch is sent at once."""
     batch_bytes: int = CALL_BYTES_MAX
-    """So much goes at once, without waiting; no call carries more."""
+    """Bytes of data and partition keys in one call; a full batch is sent at once, and no call is larger."""
     buffer_records: int = 20_000
-    """So many are held at most, those on their way included."""
+    """The most records that the producer holds, those in calls included."""
     buffer_bytes: int = 64 * 1024 * 1024
-    """So much data and keys is held at most; a larger record is taken alone."""
+    """The most bytes of data and keys that the producer holds; a larger record is taken alone."""
     put_timeout_s: float | None = None
-    """How long `put` waits for room: None for ever, 0 not at all. Then it raises BufferFull."""
+    """The time that `put` waits for room before it raises `BufferFull`; None: without end, 0: not at all."""
     calls_in_flight: int = 8
-    """PutRecords calls at the same time."""
+    """The most PutRecords calls that run at the same time."""
     retry_time_s: float = 30
-    """A record that is refused for the moment is tried again until so long after its first attempt."""
+    """The time from a record's first attempt during which errors that may pass have it sent again."""
     ordered: bool = False
-    """Records of one partition key stay in the order in which they were put."""
+    """Order by key: the records of a partition key are stored in the order in which they were put."""
     aggregate: bool = False
-    """Many user records go as one, in the format of the Kinesis Producer Library."""
+    """Aggregation: many user records are put as one, in the format of the Kinesis Producer Library."""
     aggregate_bytes: int = 51_200
-    """An aggregate's size at most."""
+    """The largest size of an aggregate."""
     shard_records_s: float | None = None
-    """So many records a second go to each shard at most."""
+    """The most records that the producer sends to a shard in a second; None: no limit."""
     shard_bytes_s: float | None = None
-    """So much data and keys goes to each shard in a second at most."""
+    """The most bytes of data and keys that the producer sends to a shard in a second; None: no limit."""
     close_timeout_s: float = 30
-    """How long the end of the program, or of a process that is sent SIGTERM, waits for what is held."""
+    """The time that the end of the program, or a SIGTERM, waits for records without an outcome."""
     flush_on_sigterm: bool = True
-    """On SIGTERM, put what is held before what would have happened happens."""
+    """A flush on SIGTERM, before the signal has the effect that it had without the producer."""
 
     def __post_init__(self) -> None:
         _require("batch_records", 1 <= self.batch_records <= CALL_RECORDS_MAX, f"1 to {CALL_RECORDS_MAX}")

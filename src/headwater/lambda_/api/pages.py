@@ -1,4 +1,4 @@
-"""Lists by pages, with a marker that says where the next page begins."""
+"""The pages of Lambda's lists, each with a marker for where the next one begins."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Any
 
 from headwater.lambda_.api.errors import InvalidParameterValueException
 
+ROWS_MAX = 50
+"""In a page, unless the operation has another bound."""
+
 
 def page_of(
-    member: str, rows: Sequence[tuple[str, dict[str, Any]]], request: dict[str, Any], size_max: int
+    member: str, rows: Sequence[tuple[str, dict[str, Any]]], request: dict[str, Any], rows_max: int = ROWS_MAX
 ) -> dict[str, Any]:
     """The page that `request` asks for. Each row has a key of its own, after which the next page begins.
 
@@ -21,7 +24,7 @@ def page_of(
     if after is not None:
         keys = [key for key, _ in rows]
         start = keys.index(after) + 1 if after in keys else sum(key <= after for key in keys)
-    page = rows[start : start + min(request.get("MaxItems") or size_max, size_max)]
+    page = rows[start : start + min(request.get("MaxItems") or rows_max, rows_max)]
     answer: dict[str, Any] = {member: [row for _, row in page]}
     if start + len(page) < len(rows):
         answer["NextMarker"] = base64.b64encode(page[-1][0].encode()).decode()

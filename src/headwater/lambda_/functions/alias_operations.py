@@ -21,8 +21,6 @@ from headwater.lambda_.functions.name import named_function
 from headwater.lambda_.functions.requests import check_revision, found_function
 from headwater.model.caller import Caller
 
-LIST_MAX = 50
-
 
 def alias_operations(functions: Functions) -> Mapping[str, Handler]:
     """The operations on the aliases of one server's functions, by name."""
@@ -60,7 +58,7 @@ async def list_aliases(functions: Functions, caller: Caller, request: dict[str, 
         for alias in sorted(function.aliases.values(), key=lambda alias: alias.name)
         if not version or alias.version == version or version in alias.weights
     ]
-    return page_of("Aliases", rows, request, LIST_MAX)
+    return page_of("Aliases", rows, request)
 
 
 async def update_alias(functions: Functions, caller: Caller, request: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import msgspec
 from headwater.lambda_.api.errors import InvalidParameterValueException, ResourceConflictException
 from headwater.lambda_.api.pages import page_of
 from headwater.lambda_.api.rest_api import Handler
+from headwater.lambda_.api.tags import check_tags
 from headwater.lambda_.functions.code_source import CodeSource
 from headwater.lambda_.functions.function import (
     LATEST,
@@ -41,8 +42,6 @@ from headwater.model.caller import Caller
 from headwater.model.errors import AccessDeniedException
 from headwater.server.http.exchange import Answer
 
-LIST_MAX = 50
-TAGS_MAX = 50
 CODE_PLACE = "lambda/code"
 NOT_ALLOWED = (
     "Functions run with the rights of whoever runs this server, and the server listens on an address that "
@@ -145,7 +144,7 @@ async def list_functions(functions: Functions, caller: Caller, request: dict[str
             for member in ("State", "StateReason", "StateReasonCode", "LastUpdateStatus"):
                 shown.pop(member, None)
             rows.append((f"{function.name}:{version.version}", shown))
-    return page_of("Functions", rows, request, LIST_MAX)
+    return page_of("Functions", rows, request)
 
 
 async def delete_function(functions: Functions, caller: Caller, request: dict[str, Any]) -> Answer:
@@ -249,15 +248,6 @@ async def check_runtime(functions: Functions, version: Version) -> None:
     checked_handler(version, needs_handler=launch.needs_handler)
     if launch.warning:
         functions.note("warning", launch.warning)
-
-
-def check_tags(tags: Mapping[str, str]) -> None:
-    """Raise InvalidParameterValueException for tags that a function cannot have."""
-    if len(tags) > TAGS_MAX:
-        raise InvalidParameterValueException("Number of tags exceeds resource tag limit.")
-    for key in tags:
-        if key.lower().startswith("aws:"):
-            raise InvalidParameterValueException("Reserved prefix in tag key: aws:")
 
 
 def _check_new(functions: Functions, key: Any, caller: Caller, name: str) -> None:

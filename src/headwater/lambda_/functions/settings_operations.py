@@ -10,11 +10,11 @@ import msgspec
 
 from headwater.lambda_.api.errors import InvalidParameterValueException
 from headwater.lambda_.api.rest_api import Handler
+from headwater.lambda_.api.tags import check_tags
 from headwater.lambda_.functions.code import UNZIPPED_BYTES_MAX, ZIP_BYTES_MAX
 from headwater.lambda_.functions.function import Function
 from headwater.lambda_.functions.functions import Functions
 from headwater.lambda_.functions.name import named_function
-from headwater.lambda_.functions.operations import check_tags
 from headwater.lambda_.functions.requests import found_function
 from headwater.model.caller import Caller
 

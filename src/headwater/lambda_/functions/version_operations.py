@@ -22,8 +22,6 @@ from headwater.lambda_.functions.requests import (
 )
 from headwater.model.caller import Caller
 
-LIST_MAX = 50
-
 
 def version_operations(functions: Functions) -> Mapping[str, Handler]:
     """The operations on the versions of one server's functions, by name."""
@@ -64,7 +62,7 @@ async def list_versions_by_function(
         (version.version, configuration_of(function, version, functions.now_ms(), version.version))
         for version in function.versions
     ]
-    return page_of("Versions", rows, request, LIST_MAX)
+    return page_of("Versions", rows, request)
 
 
 def published(functions: Functions, function: Function, description: str) -> tuple[Function, Version]:

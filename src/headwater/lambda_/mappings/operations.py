@@ -9,7 +9,6 @@ Texts that are not in the model were recorded from AWS, as far as they are known
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeAlias
@@ -25,6 +24,8 @@ from headwater.lambda_.api.errors import (
     ResourceInUseException,
     ResourceNotFoundException,
 )
+from headwater.lambda_.api.pages import page_of
+from headwater.lambda_.api.tags import check_tags
 from headwater.lambda_.functions.invocation import FunctionNotFound, FunctionReference
 from headwater.lambda_.mappings.mapping import (
     NOTHING_PROCESSED,
@@ -49,7 +50,6 @@ from headwater.server.asyncio_bridge import finished
 Operation: TypeAlias = Callable[[Caller, dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
 
 PAGE_MAX = 100
-TAGS_MAX = 50
 IN_TRANSITION = ("Creating", "Enabling", "Disabling", "Updating", "Deleting")
 
 
@@ -79,7 +79,7 @@ async def create_event_source_mapping(
     function = _function(mappings, caller, request["FunctionName"])
     stream = await _source(engine, name, arn)
     tags = request.get("Tags") or {}
-    _check_tags(tags)
+    check_tags(tags)
     mapping = Mapping(
         uuid=mappings.new_uuid(),
         account_id=caller.account_id,
@@ -115,20 +115,14 @@ async def list_event_source_mappings(
     if request.get("FunctionName"):
         function_arn = _function_arn(mappings, caller, request["FunctionName"])
     arn = request.get("EventSourceArn")
-    after = _read_marker(request.get("Marker"))
-    found = [
-        mapping
+    rows = [
+        (mapping.uuid, _listed(mapping))
         for mapping in mappings.all_current()
         if _is_of(mapping, caller)
         and (not arn or mapping.event_source_arn == arn)
         and (function_arn is None or mapping.function_arn == function_arn)
-        and mapping.uuid > after
     ]
-    page = found[: min(request.get("MaxItems") or PAGE_MAX, PAGE_MAX)]
-    answer: dict[str, Any] = {"EventSourceMappings": [_listed(mapping) for mapping in page]}
-    if len(page) < len(found):
-        answer["NextMarker"] = base64.b64encode(page[-1].uuid.encode()).decode()
-    return answer
+    return page_of("EventSourceMappings", rows, request, PAGE_MAX)
 
 
 async def update_event_source_mapping(
@@ -173,7 +167,7 @@ async def tag_mapping(mappings: EventSourceMappings, caller: Caller, arn: str, t
     """Add tags to a mapping. Raises ResourceNotFoundException and InvalidParameterValueException."""
     mapping = _tagged(mappings, caller, arn)
     merged = mapping.tags | tags
-    _check_tags(merged)
+    check_tags(merged)
     await finished(mappings.store.replace(msgspec.structs.replace(mapping, tags=merged)))
 
 
@@ -189,14 +183,6 @@ def _tagged(mappings: EventSourceMappings, caller: Caller, arn: str) -> Mapping:
     if mapping is None or mapping.arn != arn or not _is_of(mapping, caller):
         raise ResourceNotFoundException("The resource you requested does not exist.")
     return mapping
-
-
-def _check_tags(tags: dict[str, str]) -> None:
-    if len(tags) > TAGS_MAX:
-        raise InvalidParameterValueException("Number of tags exceeds resource tag limit.")
-    for key in tags:
-        if key.lower().startswith("aws:"):
-            raise InvalidParameterValueException("Reserved prefix in tag key: aws:")
 
 
 # What a request names
@@ -271,15 +257,6 @@ async def _first_progress(engine: Engine, stream: Stream, mapping: Mapping) -> d
         is_finished = position == "LATEST" and not shard.is_open
         progress[shard.log_id] = ShardProgress((first,) * mapping.parallelization_factor, is_finished)
     return progress
-
-
-def _read_marker(marker: str | None) -> str:
-    if not marker:
-        return ""
-    try:
-        return base64.b64decode(marker, validate=True).decode("ascii")
-    except ValueError:
-        raise InvalidParameterValueException("Invalid Marker.") from None
 
 
 # Answers

@@ -13,8 +13,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextvars import ContextVar
-from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from headwater.api.operation import OPERATIONS
@@ -23,16 +21,12 @@ from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
 from headwater.model.completion import drive
 from headwater.model.errors import InternalFailureException
+from headwater.neighbours.calls.waiting import wait_for
 
 ANSWER_TIMEOUT_S = 60.0
-STABLE_TIMEOUT_S = 120.0
-LOOK_AGAIN_S = 0.02
 
 Document = dict[str, Any]
 T = TypeVar("T")
-
-CURRENT_KINESIS: ContextVar[StreamCalls] = ContextVar("CURRENT_KINESIS")
-"""The calls to the server whose request a thread works at: a process may have several servers."""
 
 
 class StreamCalls:
@@ -71,19 +65,16 @@ class StreamCalls:
 
         A stream that does not come to rest (its clock stands still, say) is an InternalFailureException.
         """
-        deadline_s = monotonic() + STABLE_TIMEOUT_S
-        while monotonic() < deadline_s:
+
+        def look() -> Document | None:
             answer = self.call(caller, "DescribeStreamSummary", StreamARN=stream_arn)
             summary: Document = answer["StreamDescriptionSummary"]
-            if summary["StreamStatus"] == "ACTIVE":
-                return summary
-            self.look_again_later()
-        raise InternalFailureException(f"{stream_arn} did not become ACTIVE.")
+            return summary if summary["StreamStatus"] == "ACTIVE" else None
 
-    @staticmethod
-    def look_again_later() -> None:
-        """Let time pass for what is on its way."""
-        sleep(LOOK_AGAIN_S)
+        summary = wait_for(look)
+        if summary is None:
+            raise InternalFailureException(f"{stream_arn} did not become ACTIVE.")
+        return summary
 
     def _start(self, caller: Caller, operation: str, document: Document, answer: Future[Document]) -> None:
         """On the loop's thread."""

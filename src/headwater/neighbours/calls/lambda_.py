@@ -13,26 +13,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from contextvars import ContextVar
-from time import monotonic, sleep
 from typing import Any, TypeAlias, TypeVar
 
 from headwater.engine.metrics.kept_minutes import MetricReader
 from headwater.model.caller import Caller
+from headwater.neighbours.calls.waiting import wait_for
 
 ANSWER_TIMEOUT_S = 120.0
 """Code may be fetched from a bucket, and an interpreter looked for."""
-STABLE_TIMEOUT_S = 120.0
-LOOK_AGAIN_S = 0.02
 
 Document = dict[str, Any]
 Ask: TypeAlias = Callable[[Caller, str, Mapping[str, Any]], Coroutine[Any, Any, Document]]
 """Takes a caller, an operation's name and its members; gives the answer, or raises `CallRefused`."""
 
 T = TypeVar("T")
-
-CURRENT_LAMBDA: ContextVar[LambdaCalls] = ContextVar("CURRENT_LAMBDA")
-"""The calls to the server whose request a thread works at: a process may have several servers."""
 
 
 class CallRefused(Exception):
@@ -69,13 +63,10 @@ class LambdaCalls:
 
         return asyncio.run_coroutine_threadsafe(find_out(), self._loop).result(ANSWER_TIMEOUT_S)
 
-    @staticmethod
-    def wait_for(what: str, look: Callable[[], Document | None]) -> Document:
-        """What `look` gives as soon as it gives something. Raises `CallRefused` if that takes too long."""
-        deadline_s = monotonic() + STABLE_TIMEOUT_S
-        while monotonic() < deadline_s:
-            found = look()
-            if found is not None:
-                return found
-            sleep(LOOK_AGAIN_S)
+
+def at_rest(what: str, look: Callable[[], Document | None]) -> Document:
+    """The first document that `look` finds. Raises `CallRefused` if that takes too long."""
+    found = wait_for(look)
+    if found is None:
         raise CallRefused("ServiceException", f"{what} did not come to rest.")
+    return found

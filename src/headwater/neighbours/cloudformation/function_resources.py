@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from headwater.model.caller import Caller
-from headwater.neighbours.calls.lambda_ import CURRENT_LAMBDA, CallRefused, LambdaCalls
+from headwater.neighbours.calls.current import CURRENT_SERVER
+from headwater.neighbours.calls.lambda_ import CallRefused, LambdaCalls, at_rest
 from headwater.neighbours.cloudformation.inline_code import zip_of_source
 from headwater.neighbours.cloudformation.stream_resources import Properties, Resource, ResourceType
 
@@ -120,7 +121,7 @@ class Lambda(NamedTuple):
             is_at_rest = shown["State"] == "Active" and shown["LastUpdateStatus"] != "InProgress"
             return shown if is_at_rest else None
 
-        return self.calls.wait_for(name, look)
+        return at_rest(name, look)
 
     def mapping(self, uuid: str) -> dict[str, Any]:
         """A mapping at rest."""
@@ -129,12 +130,12 @@ class Lambda(NamedTuple):
             shown = self("GetEventSourceMapping", UUID=uuid)
             return shown if shown["State"] in AT_REST else None
 
-        return self.calls.wait_for(uuid, look)
+        return at_rest(uuid, look)
 
 
 def current_lambda(caller: Caller) -> Lambda:
     """The Lambda of the server whose request this thread works at."""
-    return Lambda(CURRENT_LAMBDA.get(), caller)
+    return Lambda(CURRENT_SERVER.get().lambda_, caller)
 
 
 # Functions
@@ -355,7 +356,7 @@ def delete_mapping(lambda_: Lambda, mapping: Resource) -> None:
             raise
         return
     if not lambda_.gone("DeleteEventSourceMapping", UUID=uuid):
-        lambda_.calls.wait_for(uuid, lambda: {} if lambda_.gone("GetEventSourceMapping", UUID=uuid) else None)
+        at_rest(uuid, lambda: {} if lambda_.gone("GetEventSourceMapping", UUID=uuid) else None)
 
 
 # What they share

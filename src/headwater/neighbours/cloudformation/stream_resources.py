@@ -24,7 +24,9 @@ import msgspec
 from headwater.model.arn import StreamName, stream_arn
 from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException, ResourceNotFoundException
-from headwater.neighbours.calls.kinesis import CURRENT_KINESIS, StreamCalls
+from headwater.neighbours.calls.current import CURRENT_SERVER
+from headwater.neighbours.calls.kinesis import StreamCalls
+from headwater.neighbours.calls.waiting import look_again_later
 
 Properties = Mapping[str, Any]
 
@@ -76,7 +78,7 @@ class ResourceType(NamedTuple):
 
 def current_kinesis(caller: Caller) -> Kinesis:
     """The Kinesis of the server whose request this thread works at."""
-    return Kinesis(CURRENT_KINESIS.get(), caller)
+    return Kinesis(CURRENT_SERVER.get().kinesis, caller)
 
 
 def _tags(properties: Properties) -> dict[str, str] | None:
@@ -248,7 +250,7 @@ def _described_consumer(kinesis: Kinesis, consumer_arn: str) -> Resource:
         described = kinesis("DescribeStreamConsumer", ConsumerARN=consumer_arn)["ConsumerDescription"]
         if described["ConsumerStatus"] == "ACTIVE":
             break
-        kinesis.calls.look_again_later()
+        look_again_later()
     attributes = {
         "ConsumerARN": consumer_arn,
         "ConsumerCreationTimestamp": str(int(described["ConsumerCreationTimestamp"].ms // 1000)),
@@ -270,7 +272,7 @@ def deregister_consumer(kinesis: Kinesis, consumer: Resource) -> None:
         kinesis("DeregisterStreamConsumer", ConsumerARN=consumer.identifier)
         while True:
             kinesis("DescribeStreamConsumer", ConsumerARN=consumer.identifier)
-            kinesis.calls.look_again_later()
+            look_again_later()
     except ResourceNotFoundException:
         return
 
