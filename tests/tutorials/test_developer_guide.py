@@ -36,6 +36,7 @@ def status(aws: Aws) -> str:
     return str(answer["StreamDescriptionSummary"]["StreamStatus"])
 
 
+@pytest.mark.long  # every day, test_stream_walk_through sees the states, by the SDK
 def test_a_stream_is_seen_in_each_of_its_states(aws: Aws) -> None:
     assert aws("list-streams").answer["StreamNames"] == []
 
