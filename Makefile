@@ -26,8 +26,9 @@ test-on:
 		echo "== CPython $$version"; \
 		$(MAKE) --no-print-directory test PYTHON=$(ON) VENV=.venv-$$version
 
+# Properties too, with four times the examples of every day. What takes the whole machine goes one after another.
 test-long: $(VENV)/installed-test
-	@$(BIN)/python -m pytest $(PARALLEL) -m long
+	@$(BIN)/python -m pytest $(PARALLEL) --dist loadgroup -m "long or hypothesis" --hypothesis-profile thorough
 
 # Each client is installed by its own package manager, the browser by scripts/install_chromium.sh; what is missing
 # here is named and left out.

@@ -9,7 +9,7 @@ import pytest
 
 from tests.abuse.abused_server import AbusedServer, head, is_closed, request
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("machine")]
 
 CLIENTS = 100
 LARGE_RECORD_BYTES = 700_000

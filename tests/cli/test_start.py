@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from click.testing import CliRunner
 from headwater import __version__
 from headwater.cli.main import COMMANDS, main
 from headwater.config import SETTINGS
+from tests.waiting import wait_until
 
 Start = Callable[..., "Process"]
 
@@ -172,13 +172,21 @@ def test_a_signal_stops_the_server_and_data_stay(start: Start, tmp_path: Path, n
     assert again.call("ListStreams", {})[1]["StreamNames"] == ["s"]
 
 
+def is_refused(endpoint: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(endpoint).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def test_the_second_signal_does_not_wait(start: Start) -> None:
     server = start("--port", "0", "--shutdown-grace-s", "60")
     with socket.create_connection(server.endpoints[0]) as half_sent:
         half_sent.sendall(b"POST / HTTP/1.1\r\n")
         server.ask("GET", "/_headwater/health")
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
+        wait_until(lambda: is_refused(server.endpoints[0]), "the end of listening")
         assert server.process.poll() is None
         assert server.stop() == 0
 

@@ -233,7 +233,7 @@ def check_both_ways_of_a_document(name: str, document: dict[str, Any]) -> None:
     assert outcome(accept_document, name, document) == slow
 
 
-everyday = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+everyday = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 thorough = settings(everyday, max_examples=4_000)
 
 

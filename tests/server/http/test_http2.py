@@ -28,7 +28,7 @@ from headwater.server.http.connections import OpenConnections
 from headwater.server.http.http2_protocol import CONCURRENT_STREAMS
 from headwater.server.http.protocol_detector import HTTP2_PREFACE
 from tests.server.http.http2_peer import HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, Http2Peer
-from tests.waiting import wait_until
+from tests.waiting import RETRY_FOR_S, wait_until
 
 LONG_S = 1000.0
 """A time-out that does not come by itself: a test lets the time pass."""
@@ -187,7 +187,7 @@ def test_no_more_is_sent_than_a_window_allows(loopback: Any, recorder: Any, conn
     peer = connect(loopback(recorder), opens_windows=False, settings={INITIAL_WINDOW_SIZE: 10})
     stream_id = peer.ask()
     peer.hear_until(lambda: peer.streams[stream_id].body)
-    peer.hear_for(0.1)
+    peer.wait_until_read()
     assert peer.streams[stream_id].body == bytes(range(10))
     for _ in range(9):
         peer.open_window(10, stream_id)
@@ -201,7 +201,7 @@ def test_a_closed_window_holds_up_its_own_stream_only(loopback: Any, recorder: A
     slow, quick = peer.ask(), peer.ask()
     peer.open_window(50, quick)
     assert len(peer.answer(quick).body) == 100
-    peer.hear_for(0.05)
+    peer.wait_until_read()
     assert len(peer.streams[slow].body) == 50
 
 
@@ -224,7 +224,8 @@ def test_a_window_may_be_changed_by_settings(loopback: Any, recorder: Any, conne
     recorder.body = bytes(1000)
     peer = connect(loopback(recorder), opens_windows=False, settings={INITIAL_WINDOW_SIZE: 0})
     stream_id = peer.ask()
-    peer.hear_for(0.05)
+    peer.hear_until(lambda: peer.streams[stream_id].status)
+    peer.wait_until_read()
     assert peer.streams[stream_id].status == 200
     assert peer.streams[stream_id].body == b""
     peer.h2.update_settings({INITIAL_WINDOW_SIZE: 1000})
@@ -239,7 +240,7 @@ def test_requests_wait_while_answers_do(
     recorder.body = bytes(100)
     peer = connect(loopback(recorder), opens_windows=False, settings={INITIAL_WINDOW_SIZE: 0})
     asked = [peer.ask() for _ in range(20)]
-    peer.hear_for(0.1)
+    peer.wait_until_read()
     assert len(recorder.requests) == 3
     for stream_id in asked:
         peer.open_window(100, stream_id)
@@ -258,7 +259,7 @@ def test_bodies_beyond_what_is_held_come_one_after_another(
     while window := peer.h2.local_flow_control_window(second):
         peer.send_body(second, bytes(window), ends=False)
         sent += window
-        peer.hear_for(0.1)
+        peer.wait_until_read()
     assert sent < 300_000
     peer.send_body(first, bytes(500_000))
     assert len(peer.answer(first).body) == len(b"POST /first ") + 560_000
@@ -267,6 +268,12 @@ def test_bodies_beyond_what_is_held_come_one_after_another(
 
 
 # Clients that leave
+
+
+def settle(server: Any) -> None:
+    """Let the server's loop look for what has come, a few times."""
+    for _ in range(5):
+        server.call(lambda: None)
 
 
 def test_an_answer_to_a_request_taken_back_is_dropped(loopback: Any, recorder: Any, connect: Connect) -> None:
@@ -303,7 +310,7 @@ def test_a_client_that_goes_away_gets_what_it_asked_for(
     wait_until(lambda: recorder.held)
     peer.h2.close_connection()
     peer.flush()
-    time.sleep(0.05)
+    settle(server)
     server.call(recorder.held.pop())
     assert peer.answer(held).body == b"POST /hold xxxxxxxxxx"
     peer.hear_to_the_end()
@@ -317,7 +324,7 @@ def test_a_half_closed_client_gets_its_answers_and_then_the_end(
     held = peer.ask("/hold")
     wait_until(lambda: recorder.held)
     peer.socket.shutdown(socket.SHUT_WR)
-    time.sleep(0.05)
+    settle(server)
     server.call(recorder.held.pop())
     assert peer.answer(held).status == 200
     peer.hear_to_the_end()
@@ -499,6 +506,16 @@ def test_a_request_that_trickles_in_is_given_up_alone(loopback: Any, recorder: A
     assert recorder.refusals == [limits.TOO_SLOW]
 
 
+def let_time_pass_until_left(server: Any) -> None:
+    """As often as it takes until the server has no connection: it may not have read yet what was sent."""
+
+    def is_left() -> bool:
+        server.let_time_pass(LONG_S + 1)
+        return not server.call(lambda: len(server.connections))
+
+    wait_until(is_left)
+
+
 def test_an_idle_connection_is_told_to_go(loopback: Any, recorder: Any, connect: Connect) -> None:
     server = loopback(recorder, idle_timeout_s=LONG_S)
     never_used, used = connect(server), connect(server)
@@ -536,18 +553,18 @@ def test_requests_that_waited_behind_answers_given_up_are_answered(
 ) -> None:
     monkeypatch.setattr(http2, "ANSWERS_BYTES", 50)
     recorder.body = bytes(100)
-    peer = connect(loopback(recorder, idle_timeout_s=0.3), opens_windows=False, settings={4: 10})
+    server = loopback(recorder, idle_timeout_s=LONG_S)
+    peer = connect(server, opens_windows=False, settings={4: 10})
     given_up, waiting = peer.ask(), peer.ask()
-
-    def pinged() -> bool:  # so that it is slow, but not silent
-        peer.h2.ping(b"12345678")
-        peer.flush()
-        peer.hear_for(0.05)
-        return len(recorder.requests) == 2
-
-    wait_until(pinged)
+    peer.wait_until_read()
+    assert len(recorder.requests) == 1
+    for _ in range(3):  # slow, but not silent
+        server.let_time_pass(0.4 * LONG_S)
+        peer.wait_until_read()
+    wait_until(lambda: len(recorder.requests) == 2)
     assert peer.streams[given_up].reset == ErrorCodes.CANCEL
-    assert peer.answer(waiting).status == 200
+    peer.hear_until(lambda: peer.streams[waiting].status)
+    assert peer.streams[waiting].status == 200
 
 
 def test_a_client_that_reads_nothing_asks_for_more_and_is_silent_is_cut_off(
@@ -570,28 +587,29 @@ def test_a_client_that_reads_nothing_asks_for_more_and_is_silent_is_cut_off(
 
 def test_a_client_that_never_reads_is_cut_off(loopback: Any, recorder: Any, connect: Connect) -> None:
     recorder.body = bytes(50_000_000)
-    server = loopback(recorder, idle_timeout_s=0.2)
+    server = loopback(recorder, idle_timeout_s=LONG_S)
     peer = connect(server, settings={INITIAL_WINDOW_SIZE: 100_000_000})
     peer.open_window(100_000_000)
     peer.ask()
     wait_until(lambda: recorder.requests)
-    wait_until(lambda: not server.call(lambda: len(server.connections)))
+    let_time_pass_until_left(server)
 
 
 def test_a_refused_client_that_never_goes_is_cut_off(
     loopback: Any, recorder: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http2, "LINGER_S", 0.1)
-    server = loopback(recorder)
+    monkeypatch.setattr(http2, "LINGER_S", LONG_S)
+    server = loopback(recorder, idle_timeout_s=1000 * LONG_S)
     peer = connect(server)
     peer.socket.sendall(b"nonsense, and a lot of it")
-    wait_until(lambda: not server.call(lambda: len(server.connections)))
+    let_time_pass_until_left(server)
 
 
 # Shutting down
 
 
-def close_in_background(server: Any, grace_s: float) -> Any:
+def close_in_background(server: Any, grace_s: float = 10 * RETRY_FOR_S) -> Any:
+    """By default with a grace that nobody waits for."""
     return asyncio.run_coroutine_threadsafe(server.listener.close(grace_s), server.loop)
 
 
@@ -604,7 +622,7 @@ def test_requests_in_flight_are_answered_before_the_end(
     peer.h2.ping(b"all sent")
     peer.flush()
     peer.hear_until(lambda: peer.pongs)
-    closing = close_in_background(server, 5)
+    closing = close_in_background(server)
     peer.hear_until(lambda: peer.goaway)
     assert peer.goaway is not None
     assert peer.goaway.error_code == ErrorCodes.NO_ERROR
@@ -616,14 +634,14 @@ def test_requests_in_flight_are_answered_before_the_end(
     server.call(recorder.held.pop())
     assert peer.answer(held).status == 200
     peer.hear_to_the_end()
-    closing.result(1)
+    closing.result(RETRY_FOR_S)
 
 
 def test_idle_connections_close_at_once(loopback: Any, recorder: Any, connect: Connect) -> None:
     server = loopback(recorder)
     peer = connect(server)
     peer.answer(peer.ask())
-    close_in_background(server, 5).result(1)
+    close_in_background(server).result(RETRY_FOR_S)
     peer.hear_to_the_end()
     assert peer.goaway is not None
 
@@ -633,7 +651,7 @@ def test_what_outlives_the_grace_is_cut_off(loopback: Any, recorder: Any, connec
     peer = connect(server)
     peer.ask("/hold")
     wait_until(lambda: recorder.held)
-    close_in_background(server, 0.1).result(2)
+    close_in_background(server, 0.1).result(RETRY_FOR_S)
     peer.hear_to_the_end()
     server.call(recorder.held.pop())
 
@@ -728,7 +746,7 @@ def test_open_streams_end_well_at_shutdown(loopback: Any, recorder: Any, connect
     peer = connect(server)
     asked = [peer.ask("/stream") for _ in range(500)]
     wait_until(lambda: len(recorder.sources) == 500)
-    close_in_background(server, 5).result(3)
+    close_in_background(server).result(RETRY_FOR_S)
     for stream_id in asked:
         heard = peer.answer(stream_id)
         assert heard.ended

@@ -9,6 +9,7 @@ from tests.waiting import wait_until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 CLIENT_HELLO = bytes.fromhex("1603010200010001fc0303")
+LONG_S = 1000.0
 SETTINGS_FRAME = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 
@@ -51,9 +52,11 @@ def test_a_client_that_says_tls_hears_an_alert_where_there_is_none(loopback: Any
 
 @pytest.mark.parametrize("said", [b"", b"PRI * HT", b"P"])
 def test_a_client_that_says_too_little_is_closed(said: bytes, loopback: Any, recorder: Any) -> None:
-    server = loopback(recorder, idle_timeout_s=0.15, request_timeout_s=0.15)
+    server = loopback(recorder, idle_timeout_s=LONG_S, request_timeout_s=LONG_S)
     peer = server.connect()
     peer.send(said)
+    server.wait_for_connections(1)
+    server.let_time_pass(LONG_S + 1)
     assert peer.is_closed_by_server()
     assert not server.call(lambda: len(server.connections))
 

@@ -17,6 +17,7 @@ from headwater.server.http.tls import TlsError, server_context
 from tests.server.http.http2_peer import Http2Peer
 from tests.waiting import RETRY_FOR_S, wait_until
 
+LONG_S = 1000.0
 GET = b"GET /secret HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -263,9 +264,11 @@ def test_what_only_begins_like_tls_is_closed(loopback: Any, recorder: Any, conte
 def test_a_handshake_that_does_not_go_on_is_given_up(
     said: bytes, loopback: Any, recorder: Any, context: Any
 ) -> None:
-    server = loopback(recorder, tls=context, request_timeout_s=0.2)
+    server = loopback(recorder, tls=context, request_timeout_s=LONG_S)
     peer = server.connect()
     peer.send(said)
+    server.wait_for_connections(1)
+    server.let_time_pass(LONG_S + 1)
     assert peer.is_closed_by_server()
     wait_until(lambda: not server.call(lambda: len(server.connections)))
 
@@ -273,8 +276,9 @@ def test_a_handshake_that_does_not_go_on_is_given_up(
 def test_a_client_that_says_nothing_after_the_handshake_is_closed(
     loopback: Any, recorder: Any, context: Any, trusting: Any
 ) -> None:
-    server = loopback(recorder, tls=context, idle_timeout_s=0.2, request_timeout_s=0.2)
+    server = loopback(recorder, tls=context, idle_timeout_s=LONG_S, request_timeout_s=LONG_S)
     with connect(server, trusting) as encrypted, suppress(ConnectionResetError):
+        server.let_time_pass(LONG_S + 1)
         assert encrypted.recv(1) == b""
 
 
