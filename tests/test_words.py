@@ -30,7 +30,7 @@ REPLACED = {
     "Doorway": "ConnectionFactory",
     "FirstBytes": "ProtocolDetector",
     "Heard": "HttpAnswer",
-    "SERVED": "CURRENT_KINESIS",
+    "SERVED": "CURRENT_SERVER",
     "Figures": "ThroughputSettings",
     "PollerParts": "PollerContext",
 }

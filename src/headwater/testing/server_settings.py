@@ -26,6 +26,7 @@ class ServerSettings(TypedDict, total=False):
     enforce_limits: bool
     shard_limit: int
     on_demand_stream_limit: int
+    resubscribe_at_once: bool
     lambda_concurrency: int
     lambda_interpreters: tuple[tuple[str, Path], ...]
     lambda_retry_delay_ms: int
