@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from functools import cache
 from itertools import islice
-from typing import Any
+from typing import cast
 
 from headwater.api.validation import request_types
 from headwater.api.validation.api_model import Shape
 from headwater.api.validation.service_shapes import ServiceShapes
-from headwater.api.validation.type_checks import VALUE_SHOWN_MAX
+from headwater.api.validation.type_checks import VALUE_SHOWN_MAX, Structure
 from headwater.model.shortened import shortened
 from headwater.wire.json_format import utf16_length
 
@@ -40,7 +40,7 @@ It breaks the pattern's own greatest length, 2,048 at most, in any case.
 """
 
 
-def validation_text(service: ServiceShapes, shape_name: str, members: dict[str, Any]) -> str | None:
+def validation_text(service: ServiceShapes, shape_name: str, members: Structure) -> str | None:
     """What is wrong in a request's structure, ten failures at most; `None` when nothing is."""
     if next(_structure_failures(service, shape_name, members, "", refused=False), None) is None:
         return None
@@ -51,7 +51,7 @@ def validation_text(service: ServiceShapes, shape_name: str, members: dict[str, 
 
 
 def _structure_failures(
-    service: ServiceShapes, shape_name: str, members: dict[str, Any], prefix: str, *, refused: bool
+    service: ServiceShapes, shape_name: str, members: Structure, prefix: str, *, refused: bool
 ) -> Iterator[str]:
     """What is wrong in a structure; `refused` tells that something is, somewhere in the request."""
     required = {
@@ -67,11 +67,13 @@ def _structure_failures(
 
 
 def _failures(
-    service: ServiceShapes, shape_name: str, value: Any, path: str, *, refused: bool
+    service: ServiceShapes, shape_name: str, value: object, path: str, *, refused: bool
 ) -> Iterator[str]:
     shape = service.shapes()[shape_name]
     if shape.type == "structure":
-        yield from _structure_failures(service, shape_name, value, f"{path}.", refused=refused)
+        yield from _structure_failures(
+            service, shape_name, cast("Structure", value), f"{path}.", refused=refused
+        )
         return
     broken = [*_broken_constraints(service, shape_name, value), *_broken_by_contents(service, shape, value)]
     if broken:
@@ -81,16 +83,16 @@ def _failures(
             for constraint in broken
         )
     if shape.type == "list" and service.shapes()[shape.member].type == "structure":
-        for number, item in enumerate(value, start=1):
+        for number, item in enumerate(cast("list[Structure]", value), start=1):
             yield from _structure_failures(
                 service, shape.member, item, f"{path}.{number}.member.", refused=refused
             )
 
 
-def _broken_constraints(service: ServiceShapes, shape_name: str, value: Any) -> Iterator[str]:
+def _broken_constraints(service: ServiceShapes, shape_name: str, value: object) -> Iterator[str]:
     """The shape's own constraints that the value breaks, in AWS's order and words."""
     shape = service.shapes()[shape_name]
-    if shape.pattern is not None and not _matches(shape, value):
+    if shape.pattern is not None and not _matches(shape, cast("str", value)):
         yield f"Member must satisfy regular expression pattern: {_printed_pattern(shape.pattern)}"
     size, least, greatest = _measured(shape, value)
     if shape.min is not None and size < shape.min:
@@ -101,15 +103,15 @@ def _broken_constraints(service: ServiceShapes, shape_name: str, value: Any) -> 
         yield f"Member must satisfy enum value set: [{', '.join(service.enum_in_order(shape_name))}]"
 
 
-def _measured(shape: Shape, value: Any) -> tuple[float, str, str]:
+def _measured(shape: Shape, value: object) -> tuple[float, str, str]:
     """What `min` and `max` bound in the value, and the texts for either bound."""
     match shape.type:
         case "integer" | "long" | "double":
-            return value, LEAST_VALUE, GREATEST_VALUE
+            return cast("float", value), LEAST_VALUE, GREATEST_VALUE
         case "string":
-            return _text_length(shape, value), LEAST_LENGTH, GREATEST_LENGTH
+            return _text_length(shape, cast("str", value)), LEAST_LENGTH, GREATEST_LENGTH
         case "list" | "map" | "blob":
-            return len(value), LEAST_LENGTH, GREATEST_LENGTH
+            return len(cast("Sized", value)), LEAST_LENGTH, GREATEST_LENGTH
         case _:
             return 0, "", ""
 
@@ -120,17 +122,20 @@ def _text_length(shape: Shape, text: str) -> int:
     return characters if shape.max is not None and characters > shape.max else utf16_length(text)
 
 
-def _broken_by_contents(service: ServiceShapes, shape: Shape, value: Any) -> Iterator[str]:
+def _broken_by_contents(service: ServiceShapes, shape: Shape, value: object) -> Iterator[str]:
     """Of a list of scalars and of a map, AWS words what is inside on the whole."""
     if shape.type == "list":
-        yield from _broken_by_any(service, shape.member, value, "Member must satisfy constraint")
+        yield from _broken_by_any(
+            service, shape.member, cast("list[object]", value), "Member must satisfy constraint"
+        )
     elif shape.type == "map":
-        yield from _broken_by_any(service, shape.key, value.keys(), "Map keys must satisfy constraint")
-        yield from _broken_by_any(service, shape.value, value.values(), "Map value must satisfy constraint")
+        entries = cast("Structure", value)
+        yield from _broken_by_any(service, shape.key, entries.keys(), "Map keys must satisfy constraint")
+        yield from _broken_by_any(service, shape.value, entries.values(), "Map value must satisfy constraint")
 
 
 def _broken_by_any(
-    service: ServiceShapes, shape_name: str, values: Iterable[Any], text: str
+    service: ServiceShapes, shape_name: str, values: Iterable[object], text: str
 ) -> Iterator[str]:
     shape = service.shapes()[shape_name]
     if shape.type == "structure":
@@ -168,20 +173,21 @@ def _printed_pattern(pattern: str) -> str:
     return pattern[2:-2] if pattern.startswith("^(") and pattern.endswith(")$") else pattern
 
 
-def _printed(service: ServiceShapes, shape_name: str, value: Any) -> str:
+def _printed(service: ServiceShapes, shape_name: str, value: object) -> str:
     """The value as Java prints it, shortened."""
     shape = service.shapes()[shape_name]
     match shape.type:
-        case "list" if service.shapes()[shape.member].type == "structure":
-            return f"[{', '.join(_printed(service, shape.member, item) for item in value)}]"
         case "list":
-            return f"[{_joined(_printed(service, shape.member, item) for item in value)}]"
+            items = (_printed(service, shape.member, item) for item in cast("list[object]", value))
+            has_structures = service.shapes()[shape.member].type == "structure"
+            return f"[{', '.join(items) if has_structures else _joined(items)}]"
         case "map":
-            return f"{{{_joined(f'{key}={item}' for key, item in value.items())}}}"
+            return f"{{{_joined(f'{key}={item}' for key, item in cast('Structure', value).items())}}}"
         case "structure":
-            return f"{service.java_package}.{shape_name}@{_hash(value):08x}"
+            return f"{service.java_package}.{shape_name}@{_hash(cast('Structure', value)):08x}"
         case "blob":
-            return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
+            size = len(cast("bytes", value))
+            return f"java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]"
         case _:
             return shortened(str(value), VALUE_SHOWN_MAX)
 
@@ -198,7 +204,7 @@ def _joined(items: Iterable[str]) -> str:
     return ", ".join(shown)
 
 
-def _hash(members: Mapping[str, Any]) -> int:
+def _hash(members: Mapping[str, object]) -> int:
     """Something in place of Java's hash code, which costs little however large the members are."""
     known = sorted(
         (name, len(value) if isinstance(value, str | bytes) else 0) for name, value in members.items()

@@ -22,7 +22,7 @@ from headwater.api.validation.long_requests import beginning_of
 from headwater.api.validation.member_order import enum_in_order, members_in_order
 from headwater.api.validation.needed_members import needed_members
 from headwater.api.validation.service_shapes import ServiceShapes
-from headwater.api.validation.type_checks import typed
+from headwater.api.validation.type_checks import typed_structure
 from headwater.model.errors import ValidationException
 from headwater.wire import json_format
 
@@ -49,7 +49,7 @@ def accept(operation_name: str, body: bytes) -> Any:
     return explained(operation_name, json_format.decode(body))
 
 
-def accept_document(operation_name: str, document: dict[str, Any]) -> Any:
+def accept_document(operation_name: str, document: dict[str, object]) -> Any:
     """The request in a decoded document, as `accept`.
 
     A blob is base64 text or `bytes`, a time a number of seconds or an `Instant`.
@@ -58,10 +58,10 @@ def accept_document(operation_name: str, document: dict[str, Any]) -> Any:
     return explained(operation_name, document) if request is None else request
 
 
-def explained(operation_name: str, document: dict[str, Any]) -> Any:
+def explained(operation_name: str, document: dict[str, object]) -> Any:
     """The request in a document of any kind, read step by step, or what is wrong with it."""
     shape_name = api_model().input_shape_name(operation_name)
-    members = typed(KINESIS, shape_name, document)
+    members = typed_structure(KINESIS, shape_name, document)
     text = validation_text(KINESIS, shape_name, members)
     if text is not None:
         raise ValidationException(text)

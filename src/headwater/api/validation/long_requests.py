@@ -36,7 +36,7 @@ _entry = re.compile(
 _INSIDE = {b"[": list, b"{": dict}
 
 
-def beginning_of(shape_name: str, body: bytes) -> dict[str, Any]:
+def beginning_of(shape_name: str, body: bytes) -> dict[str, object]:
     """The document in a request's body, as far as it is needed. Raises `SerializationException`."""
     json_format.check(body)
     try:
@@ -47,7 +47,7 @@ def beginning_of(shape_name: str, body: bytes) -> dict[str, Any]:
     return document
 
 
-def _value(shape_name: str, raw: msgspec.Raw) -> Any:
+def _value(shape_name: str, raw: msgspec.Raw) -> object:
     """The value; of one whose type is wrong only its kind."""
     shape = api_model().shapes[shape_name]
     first = bytes(memoryview(raw)[:1])
@@ -64,7 +64,7 @@ def _value(shape_name: str, raw: msgspec.Raw) -> Any:
             return {}
 
 
-def _structure(shape_name: str, shape: Shape, raw: msgspec.Raw) -> dict[str, Any]:
+def _structure(shape_name: str, shape: Shape, raw: msgspec.Raw) -> dict[str, object]:
     found = _members_decoder(shape_name).decode(raw)
     return {
         name: _value(shape.members[name], member)
@@ -73,9 +73,9 @@ def _structure(shape_name: str, shape: Shape, raw: msgspec.Raw) -> dict[str, Any
     }
 
 
-def _list(shape: Shape, raw: msgspec.Raw) -> list[Any]:
+def _list(shape: Shape, raw: msgspec.Raw) -> list[object]:
     if shape.max is None:
-        items: list[Any] = _scalar_decoder.decode(raw)
+        items: list[object] = _scalar_decoder.decode(raw)
         return items
     found = msgspec.structs.astuple(_items_decoder(shape.max + 1).decode(raw))
     items = [_value(shape.member, item) for item in found if item is not None]
@@ -84,9 +84,9 @@ def _list(shape: Shape, raw: msgspec.Raw) -> list[Any]:
     return items
 
 
-def _map(shape: Shape, text: bytes) -> dict[str, Any]:
+def _map(shape: Shape, text: bytes) -> dict[str, object]:
     """The entries, one too many at most. No value of a map has an inside in this model."""
-    entries: dict[str, Any] = {}
+    entries: dict[str, object] = {}
     at = 1
     for _ in range(ENTRIES_MAX):
         found = _entry.match(text, at)

@@ -54,7 +54,7 @@ Settle = Callable[[Any], Any]
 """Turns a value as it is on the wire into what an operation gets."""
 
 
-def read(operation_name: str, body: bytes) -> Any | None:
+def read(operation_name: str, body: bytes) -> msgspec.Struct | None:
     """The request in a JSON body, or `None`: then `constraints` has to look at it."""
     if _is_unusual(body):
         return None
@@ -68,7 +68,7 @@ def read(operation_name: str, body: bytes) -> Any | None:
     return reader.settled(request)
 
 
-def convert(operation_name: str, document: dict[str, Any]) -> Any | None:
+def convert(operation_name: str, document: dict[str, object]) -> msgspec.Struct | None:
     """The request in a document whose blobs are `bytes`, or `None`, as `read`."""
     if not _is_ascii(document):
         return None
@@ -134,7 +134,7 @@ def _is_unusual(body: bytes) -> bool:
     return True  # so many pads are unusual themselves
 
 
-def build(shape_name: str, value: Any) -> Any:
+def build(shape_name: str, value: Any) -> object:
     """Structs from a checked value, in which structures are still dicts of their members."""
     shape = api_model().shapes[shape_name]
     match shape.type:
@@ -176,7 +176,7 @@ def _annotation(shape_name: str) -> Any:
             return Annotated[_measured_type(shape), _lengths(shape)]
 
 
-def _measured_type(shape: Shape) -> Any:
+def _measured_type(shape: Shape) -> object:
     if shape.type == "list":
         return GenericAlias(list, (_annotation(shape.member),))
     if shape.type == "map":
@@ -251,7 +251,7 @@ def _list_settler(settle_item: Settle | None) -> Settle | None:
     if settle_item is None:
         return None
 
-    def settle(items: list[Any]) -> list[Any]:
+    def settle(items: list[object]) -> list[object]:
         items[:] = map(settle_item, items)
         return items
 
@@ -265,7 +265,7 @@ def _structure_settler(shape: Shape) -> Settle | None:
     if not steps:
         return None
 
-    def settle_members(structure: Any) -> Any:
+    def settle_members(structure: object) -> object:
         for name, settle in steps:
             value = getattr(structure, name)
             if value is not None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
-from typing import Any
+from typing import TypeAlias
 
 from headwater.api.validation.api_model import Shape
 from headwater.api.validation.request_types import WHOLE_NUMBERS
@@ -27,6 +27,9 @@ from headwater.model.instant import Instant
 from headwater.model.shortened import shortened
 from headwater.wire.json_format import NotBase64, decode_blob, decode_time_ms
 
+Structure: TypeAlias = dict[str, object]
+"""A structure of the model as its members by name; those that are absent or null are left out."""
+
 VALUE_SHOWN_MAX = 4_096
 """Characters of a value that a text shows; none of the model's texts that AWS was seen to print is longer."""
 LIST_NOT_EXPECTED = "Start of list found where not expected"
@@ -35,12 +38,12 @@ TRUE_WORDS = frozenset({"true", "1", "yes"})
 FALSE_WORDS = frozenset({"false", "0", "no"})
 
 
-def typed(service: ServiceShapes, shape_name: str, value: Any) -> Any:
+def typed(service: ServiceShapes, shape_name: str, value: object) -> object:
     """The value with every part of it of the model's type: structures and maps are dicts."""
     shape = service.shapes()[shape_name]
     match shape.type:
         case "structure":
-            return _structure(service, shape_name, value)
+            return typed_structure(service, shape_name, value)
         case "list":
             return _list(service, shape, value)
         case "map":
@@ -50,7 +53,8 @@ def typed(service: ServiceShapes, shape_name: str, value: Any) -> Any:
             return SCALARS[scalar](value)
 
 
-def _structure(service: ServiceShapes, shape_name: str, value: Any) -> dict[str, Any]:
+def typed_structure(service: ServiceShapes, shape_name: str, value: object) -> Structure:
+    """The members of a structure, each of the model's type. Raises SerializationException."""
     if isinstance(value, list):
         raise SerializationException(LIST_NOT_EXPECTED)
     if not isinstance(value, dict):
@@ -62,7 +66,7 @@ def _structure(service: ServiceShapes, shape_name: str, value: Any) -> dict[str,
     }
 
 
-def _list(service: ServiceShapes, shape: Shape, value: Any) -> list[Any]:
+def _list(service: ServiceShapes, shape: Shape, value: object) -> list[object]:
     if isinstance(value, dict):
         raise SerializationException(STRUCTURE_NOT_EXPECTED)
     if not isinstance(value, list):
@@ -71,7 +75,7 @@ def _list(service: ServiceShapes, shape: Shape, value: Any) -> list[Any]:
     return [typed(service, shape.member, item) for item in islice(items, _enough(shape))]
 
 
-def _map(service: ServiceShapes, shape: Shape, value: Any) -> dict[Any, Any]:
+def _map(service: ServiceShapes, shape: Shape, value: object) -> dict[object, object]:
     if isinstance(value, list):
         raise SerializationException(LIST_NOT_EXPECTED)
     if not isinstance(value, dict):
@@ -88,20 +92,20 @@ def _enough(shape: Shape) -> int | None:
     return None if shape.max is None else shape.max + 1
 
 
-def _refuse_containers(value: Any) -> None:
+def _refuse_containers(value: object) -> None:
     if isinstance(value, list):
         raise SerializationException(LIST_NOT_EXPECTED)
     if isinstance(value, dict):
         raise SerializationException(STRUCTURE_NOT_EXPECTED)
 
 
-def _string(value: Any) -> str:
+def _string(value: object) -> str:
     if isinstance(value, str):
         return value
     raise _not_convertible(value, "an String")
 
 
-def _boolean(value: Any) -> bool:
+def _boolean(value: object) -> bool:
     if isinstance(value, bool):
         return value
     if not isinstance(value, str):
@@ -115,28 +119,28 @@ def _boolean(value: Any) -> bool:
     )
 
 
-def _integer(value: Any) -> int:
+def _integer(value: object) -> int:
     return _whole_number(value, "integer", "an Integer")
 
 
-def _long(value: Any) -> int:
+def _long(value: object) -> int:
     return _whole_number(value, "long", "an Long")
 
 
-def _whole_number(value: Any, type_name: str, printed: str) -> int:
+def _whole_number(value: object, type_name: str, printed: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _not_convertible(value, printed)
     low, high = WHOLE_NUMBERS[type_name]
     return int(value) if low < value < high else low if value <= low else high
 
 
-def _double(value: Any) -> float:
+def _double(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _not_convertible(value, "a Double")
     return float(value)
 
 
-def _timestamp_ms(value: Any) -> int:
+def _timestamp_ms(value: object) -> int:
     if isinstance(value, Instant):
         return value.ms
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -144,7 +148,7 @@ def _timestamp_ms(value: Any) -> int:
     return decode_time_ms(value)
 
 
-def _blob(value: Any) -> bytes:
+def _blob(value: object) -> bytes:
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str):
@@ -157,12 +161,12 @@ def _blob(value: Any) -> bytes:
         ) from None
 
 
-def _not_convertible(value: Any, printed: str) -> SerializationException:
+def _not_convertible(value: object, printed: str) -> SerializationException:
     class_name = JAVA_CLASSES.get(type(value), "java.lang.Object")
     return SerializationException(f"class {class_name} can not be converted to {printed}")
 
 
-SCALARS: dict[str, Callable[[Any], Any]] = {
+SCALARS: dict[str, Callable[[object], object]] = {
     "string": _string,
     "boolean": _boolean,
     "integer": _integer,

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, unquote
 import msgspec
 
 from headwater.api.validation.constraint_failures import validation_text
-from headwater.api.validation.type_checks import typed
+from headwater.api.validation.type_checks import typed_structure
 from headwater.lambda_.api.errors import InvalidRequestContentException, ValidationException
 from headwater.lambda_.api.lambda_model import LAMBDA, RestOperation, lambda_model
 from headwater.server.http.exchange import HttpRequest
@@ -78,7 +78,7 @@ def checked_members(operation: RestOperation, members: dict[str, Any]) -> dict[s
 
     Raises `SerializationException` for a wrong type, and `ValidationException` for a broken constraint.
     """
-    checked: dict[str, Any] = typed(LAMBDA, operation.input, members)
+    checked: dict[str, Any] = typed_structure(LAMBDA, operation.input, members)
     text = validation_text(LAMBDA, operation.input, checked)
     if text is not None:
         raise ValidationException(text)
