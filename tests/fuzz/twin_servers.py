@@ -352,5 +352,10 @@ def allowed_errors(operation: str) -> set[str]:
     return {*api_model().operations[operation].errors, *EVERY_OPERATIONS_ERRORS}
 
 
-EVERY_OPERATIONS_ERRORS = ("AccessDeniedException", "SerializationException", "ValidationException")
+EVERY_OPERATIONS_ERRORS = (
+    "AccessDeniedException",
+    "SerializationException",
+    "UnrecognizedClientException",
+    "ValidationException",
+)
 """Of AWS's common errors, those that a signed request to an operation that is offered can meet."""
