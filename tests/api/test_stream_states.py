@@ -11,7 +11,6 @@ from tests.api.refusals import NOT_ACTIVE, absent, busy, put_in_state, refusal
 from tests.api.streams import HALF, iterator, put, read, shard_id, status
 
 CONTROL_CALLS: dict[str, dict[str, Any]] = {
-    "delete_stream": {},
     "merge_shards": {"ShardToMerge": shard_id(0), "AdjacentShardToMerge": shard_id(1)},
     "split_shard": {"ShardToSplit": shard_id(0), "NewStartingHashKey": str(HALF // 2)},
     "update_max_record_size": {"MaxRecordSizeInKiB": 4096},
