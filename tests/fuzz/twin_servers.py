@@ -86,11 +86,12 @@ class Answers:
 class MemoryServer:
     """A server without sockets, asked in one format."""
 
-    def __init__(self, content_type: bytes) -> None:
+    def __init__(self, content_type: bytes, log_level: str = "error") -> None:
         self.clock = ManualClock(START_MS)
         self.content_type = content_type
         self._posted: deque[Callable[[], None]] = deque()
-        self._log: list[str] = []
+        self._lines: list[str] = []
+        self._log = RequestLog(self._lines.append, self.clock, lambda _flush: None, log_level=log_level)
         self.store = SeenStore(self._posted.append)
         self.engine = Engine(self.store, self.clock, Settings(transition_ms=0), Random(1).randbytes)
         self.engine.open()
@@ -101,27 +102,35 @@ class MemoryServer:
             authentication=Authentication("000000000000", "us-east-1"),
             hosts=HostPolicy((), ()),
             origins=OriginPolicy(()),
-            log=RequestLog(self._log.append, self.clock, lambda flush: flush(), log_level="error"),
+            log=self._log,
             admin=Admin(self.engine),
         )
         self._run_posted()
 
     def send(self, operation: str, body: bytes) -> Verdict:
         """What the server says to these bytes."""
+        request = self.request(operation, body)
+        if operation == "SubscribeToShard":
+            return asyncio.run(self._subscribe(request))
+        return self._verdict(self.respond(request))
+
+    def request(self, operation: str, body: bytes) -> HttpRequest:
+        """A request in good order but for its body."""
         headers = {
             b"content-type": self.content_type,
             b"x-amz-target": b"Kinesis_20131202." + operation.encode(),
             b"x-amz-date": b"20261120T000000Z",
             b"authorization": CREDENTIAL,
         }
-        request = HttpRequest(b"POST", b"/", headers, body)
-        if operation == "SubscribeToShard":
-            return asyncio.run(self._subscribe(request))
+        return HttpRequest(b"POST", b"/", headers, body)
+
+    def respond(self, request: HttpRequest) -> HttpResponse:
+        """The answer to a request that is answered at once."""
         responses: list[HttpResponse] = []
         self._dispatch.handle(request, Answers(responses.append))
         self._run_posted()
         (response,) = responses
-        return self._verdict(response)
+        return response
 
     def state(self) -> Any:
         """All that the server has stored, but for the records themselves: how many there are."""
@@ -129,8 +138,9 @@ class MemoryServer:
 
     @property
     def faults(self) -> str:
-        """What the server has logged of faults of its own."""
-        return "".join(self._log)
+        """What the server has logged: faults of its own, unless another level is asked for."""
+        self._log.flush()
+        return "".join(self._lines)
 
     async def _subscribe(self, request: HttpRequest) -> Verdict:
         arrived: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
@@ -354,5 +364,10 @@ def allowed_errors(operation: str) -> set[str]:
     return {*api_model().operations[operation].errors, *EVERY_OPERATIONS_ERRORS}
 
 
-EVERY_OPERATIONS_ERRORS = ("AccessDeniedException", "SerializationException", "ValidationException")
+EVERY_OPERATIONS_ERRORS = (
+    "AccessDeniedException",
+    "SerializationException",
+    "UnrecognizedClientException",
+    "ValidationException",
+)
 """Of AWS's common errors, those that a signed request to an operation that is offered can meet."""

@@ -318,6 +318,23 @@ def test_an_error_of_the_operation_is_answered_and_logged(api: Api) -> None:
     assert "AWS kinesis.Miss => 400 (ResourceNotFoundException: Stream x under account" in api.log
 
 
+def test_every_error_is_named_in_a_header_too(api: Api) -> None:
+    for reply, code in (
+        (api.call("Miss"), "ResourceNotFoundException"),
+        (api.call("Miss", Content_Type="application/x-amz-json-1.1; charset=x"), "ResourceNotFoundException"),
+        (api.call("WhoAmI", body=b"{"), "SerializationException"),
+        (api.call("WhoAmI", Authorization=None), "MissingAuthenticationTokenException"),
+        (api.call("NoSuch"), "UnknownOperationException"),
+        (api.call("WhoAmI", Content_Type="application/json"), "UnknownOperationException"),
+        (api.ask(SIGNED, method="GET"), "AccessDeniedException"),
+        (api.call("BreakDown"), "InternalFailure"),
+        (api.call("WhoAmI", body=b"x" * 10_001), "RequestEntityTooLargeException"),
+    ):
+        assert reply.status >= 400
+        assert reply.headers["x-amzn-ErrorType"] == code
+    assert "x-amzn-ErrorType" not in api.call("WhoAmI").headers
+
+
 def test_a_store_that_cannot_write_is_an_internal_failure(api: Api) -> None:
     status, document = error(api.call("FailToStore"))
     assert (status, document["__type"]) == (500, "InternalFailure")

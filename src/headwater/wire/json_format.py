@@ -78,14 +78,15 @@ def check(body: bytes) -> None:
         return
     try:
         _skipping_decoder.decode(body)
-        if not body.isascii():
-            _check_utf_8(body)
+        check_utf_8(body)
     except UNREADABLE:
         raise SerializationException from None
 
 
-def _check_utf_8(body: bytes) -> None:
-    """Raise `UnicodeDecodeError`, looking at a part at a time: what is passed over is not checked for it."""
+def check_utf_8(body: bytes) -> None:
+    """Raise `UnicodeDecodeError`, a part at a time: msgspec does not look at the text that it passes over."""
+    if body.isascii():
+        return
     decoder = getincrementaldecoder("utf-8")()
     for start in range(0, len(body), _PART_BYTES):
         decoder.decode(body[start : start + _PART_BYTES])

@@ -38,13 +38,11 @@ _INSIDE = {b"[": list, b"{": dict}
 
 def beginning_of(shape_name: str, body: bytes) -> dict[str, object]:
     """The document in a request's body, as far as it is needed. Raises `SerializationException`."""
-    json_format.check(body)
     try:
-        document = _value(shape_name, _raw_decoder.decode(body))
+        json_format.check_utf_8(body)
+        return _structure(shape_name, api_model().shapes[shape_name], body)
     except json_format.UNREADABLE:
         raise SerializationException from None
-    assert isinstance(document, dict), "it has been checked"
-    return document
 
 
 def _value(shape_name: str, raw: msgspec.Raw) -> object:
@@ -64,7 +62,7 @@ def _value(shape_name: str, raw: msgspec.Raw) -> object:
             return {}
 
 
-def _structure(shape_name: str, shape: Shape, raw: msgspec.Raw) -> dict[str, object]:
+def _structure(shape_name: str, shape: Shape, raw: msgspec.Raw | bytes) -> dict[str, object]:
     found = _members_decoder(shape_name).decode(raw)
     return {
         name: _value(shape.members[name], member)
@@ -122,5 +120,4 @@ def _items_decoder(count: int) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(msgspec.defstruct("FirstItems", fields, array_like=True))
 
 
-_raw_decoder = msgspec.json.Decoder(msgspec.Raw)
 _scalar_decoder = msgspec.json.Decoder()

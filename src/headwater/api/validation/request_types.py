@@ -40,6 +40,8 @@ _SMALL_BYTES = 64 * 1024
 """The objects of a body of this size are few enough, however small they are."""
 _PADS_MAX = 4_096
 """Pads of base64 in a large body; each record has two at most."""
+_ESCAPES_MAX = 4_096
+"""Escapes in a large body; the pattern for the unusual ones would take a good part of a second for more."""
 _LARGE_BYTES = 128 * 1024
 """A body of more bytes has large records, and so few pads that looking for each is the faster way."""
 _CATEGORIES = {
@@ -117,10 +119,16 @@ def _is_unusual(body: bytes) -> bool:
     they are ASCII spelled as escapes; no client spells base64 so, hence any such
     escape makes a body unusual.
     """
-    if (not body.isascii() or b"\\" in body) and _UNUSUAL_TEXT.search(body):
+    return _has_unusual_text(body) or (b"=" in body and _has_loose_padding(body))
+
+
+def _has_unusual_text(body: bytes) -> bool:
+    if len(body) > _LARGE_BYTES and body.count(b"\\") > _ESCAPES_MAX:
         return True
-    if b"=" not in body:
-        return False
+    return (not body.isascii() or b"\\" in body) and _UNUSUAL_TEXT.search(body) is not None
+
+
+def _has_loose_padding(body: bytes) -> bool:
     if len(body) < _LARGE_BYTES:
         return _LOOSE_PADDING.search(body) is not None
     # A pattern looks at every byte; finding one byte is done by the machine's own instructions.
