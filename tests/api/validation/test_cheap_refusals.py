@@ -173,6 +173,7 @@ def test_any_operation(operation: str) -> None:
             assert allocated < ALLOCATED_PER_BYTE_MAX * len(body) + ALLOCATED_BYTES_MAX
 
 
+@pytest.mark.long  # everyday: how calls grow with the body, below
 @pytest.mark.parametrize("value", CBOR_VALUES)
 @pytest.mark.parametrize("operation", ["CreateStream", "PutRecord", "PutRecords", "RemoveTagsFromStream"])
 def test_a_large_value_in_cbor(operation: str, value: str) -> None:
