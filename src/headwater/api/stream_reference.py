@@ -65,6 +65,8 @@ def stream_of_arn(engine: Engine, caller: Caller, arn: str | None) -> StreamName
 
     Raises ValidationException when there is none, ResourceNotFoundException for one of
     another account or region, and UnrecognizedClientException for one of no account.
+
+    Raises InvalidArgumentException.
     """
     if arn is None:
         raise missing("streamARN")
@@ -109,7 +111,7 @@ async def consumer_named(engine: Engine, caller: Caller, request: NamesConsumer)
 
 
 async def consumer_of_arn(engine: Engine, caller: Caller, arn: str) -> tuple[Stream, Consumer]:
-    """The consumer that an ARN names. Raises ResourceNotFoundException."""
+    """The consumer that an ARN names. Raises ResourceNotFoundException and InvalidArgumentException."""
     named = parse_consumer_arn(arn)
     if named is None:
         raise InvalidArgumentException(f"{arn} is not the ARN of a consumer.")

@@ -41,7 +41,7 @@ def ensure_ca(config: Config) -> Path:
 
 
 def local_ca() -> ModuleType:
-    """The module that makes certificates, which needs what not every server needs."""
+    """The module that makes certificates, which needs what not every server needs. Raises TlsError."""
     try:
         from headwater.server.http import local_ca as module  # noqa: PLC0415
     except ImportError as error:

@@ -54,6 +54,8 @@ async def append(engine: Engine, held: LiveStream, records: Sequence[NewRecord])
     `held` is the stream as it is served now. What fails after a reshard made a second commit
     necessary fails for its records alone. Raises ResourceNotFoundException when the stream is
     served no longer, and StoreUnavailable, when nothing was stored.
+
+    Raises InternalFailureException.
     """
     limits = held.limits
     placements: list[Placement] = [NOWHERE] * len(records)

@@ -45,6 +45,8 @@ def require_usable(directory: KeyDirectory | None, caller: Caller, key_id: str) 
 
     `caller` is the stream's account and region; an ARN names its own. KMSNotFoundException,
     KMSDisabledException, KMSInvalidStateException.
+
+    Raises NamedError.
     """
     if directory is None or key_id.endswith(_OWN_ALIAS):
         return

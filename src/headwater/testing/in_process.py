@@ -84,7 +84,7 @@ class Headwater:
 
     @property
     def endpoint_url(self) -> str:
-        """Where clients find it."""
+        """Where clients find it. Raises RuntimeError."""
         if self._endpoint_url is None:
             raise RuntimeError("the server is not running")
         return self._endpoint_url

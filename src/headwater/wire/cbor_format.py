@@ -101,6 +101,8 @@ def decode(body: bytes, time_unit_ms: int = 1) -> dict[str, Any]:
     """The document in a request's body; of a repeated member the last one counts.
 
     `time_unit_ms` is what a time counts: milliseconds in AWS CBOR 1.1, seconds in the standard.
+
+    Raises SerializationException.
     """
     try:
         document, end = _READERS[body[0]](body, 0, _Room(time_unit_ms))

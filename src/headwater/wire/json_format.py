@@ -48,7 +48,10 @@ class NotBase64(ValueError):
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """The document in a request's body; of a repeated member the last one counts."""
+    """The document in a request's body; of a repeated member the last one counts.
+
+    Raises SerializationException.
+    """
     try:
         document = _document_decoder.decode(body)
     except UNREADABLE:

@@ -29,7 +29,10 @@ from headwater.model.stream import Activate, Stream, StreamMode
 
 
 async def create_stream(engine: Engine, caller: Caller, request: requests.CreateStreamInput) -> None:
-    """Fails with ResourceInUseException for a name that is taken, then with the account's limits."""
+    """Fails with ResourceInUseException for a name that is taken, then with the account's limits.
+
+    Raises InvalidArgumentException.
+    """
     mode: StreamMode = request.StreamModeDetails.StreamMode if request.StreamModeDetails else "PROVISIONED"
     name = StreamName(caller.account_id, caller.region, request.StreamName)
     label = f"{name.name} under account {name.account_id}"

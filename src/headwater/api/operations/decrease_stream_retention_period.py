@@ -17,7 +17,10 @@ from headwater.model.stream import Stream
 async def decrease_stream_retention_period(
     engine: Engine, caller: Caller, request: requests.DecreaseStreamRetentionPeriodInput
 ) -> None:
-    """24 hours at least, and not more than now; the present value changes nothing."""
+    """24 hours at least, and not more than now; the present value changes nothing.
+
+    Raises InvalidArgumentException.
+    """
     hours = request.RetentionPeriodHours
 
     def change(stream: Stream) -> Stream:

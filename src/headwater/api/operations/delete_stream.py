@@ -13,7 +13,10 @@ from headwater.model.stream import Delete, Stream
 
 
 async def delete_stream(engine: Engine, caller: Caller, request: requests.DeleteStreamInput) -> None:
-    """A stream may still be CREATING; one with consumers goes only with `EnforceConsumerDeletion`."""
+    """A stream may still be CREATING; one with consumers goes only with `EnforceConsumerDeletion`.
+
+    Raises ResourceInUseException.
+    """
     due_ms = engine.now_ms() + engine.settings.transition_ms
 
     def change(stream: Stream) -> Stream:

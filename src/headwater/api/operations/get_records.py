@@ -16,7 +16,10 @@ from headwater.model.errors import InvalidArgumentException, ProvisionedThroughp
 async def get_records(
     engine: Engine, caller: Caller, request: requests.GetRecordsInput
 ) -> answers.GetRecordsOutput:
-    """`NextShardIterator` is absent exactly when `ChildShards` is there: at the end of a closed shard."""
+    """`NextShardIterator` is absent exactly when `ChildShards` is there: at the end of a closed shard.
+
+    Raises InvalidArgumentException and ProvisionedThroughputExceededException.
+    """
     iterator, held, shard = await open_iterator(engine, request.ShardIterator, *caller)
     stream, limits, metrics = held.stream, held.limits, held.metrics
     if request.StreamARN is not None and request.StreamARN != stream.arn:

@@ -18,7 +18,10 @@ from headwater.model.stream import Stream
 async def increase_stream_retention_period(
     engine: Engine, caller: Caller, request: requests.IncreaseStreamRetentionPeriodInput
 ) -> None:
-    """8760 hours at most, and not less than now; the present value changes nothing and succeeds."""
+    """8760 hours at most, and not less than now; the present value changes nothing and succeeds.
+
+    Raises InvalidArgumentException.
+    """
     name = stream_named(engine, caller, request)
     hours = request.RetentionPeriodHours
 

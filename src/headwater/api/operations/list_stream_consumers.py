@@ -17,7 +17,10 @@ _PAGE_MAX = 100
 async def list_stream_consumers(
     engine: Engine, caller: Caller, request: requests.ListStreamConsumersInput
 ) -> answers.ListStreamConsumersOutput:
-    """`NextToken` goes on where the page before ended, for the stream of that page."""
+    """`NextToken` goes on where the page before ended, for the stream of that page.
+
+    Raises InvalidArgumentException.
+    """
     stream = await engine.stream(stream_of_arn(engine, caller, request.StreamARN))
     created_ms = request.StreamCreationTimestamp
     if created_ms is not None and created_ms // 1000 != stream.created_ms // 1000:

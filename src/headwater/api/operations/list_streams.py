@@ -17,7 +17,10 @@ _PAGE_MAX = 100
 async def list_streams(
     engine: Engine, caller: Caller, request: requests.ListStreamsInput
 ) -> answers.ListStreamsOutput:
-    """Goes on after `ExclusiveStartStreamName`, or where the page of `NextToken` ended."""
+    """Goes on after `ExclusiveStartStreamName`, or where the page of `NextToken` ended.
+
+    Raises InvalidArgumentException.
+    """
     after = request.ExclusiveStartStreamName or ""
     if request.NextToken is not None:
         page = read_page(engine.pages, request.NextToken, _OPERATION, engine.now_ms())

@@ -19,7 +19,10 @@ from headwater.model.stream import Merge, Stream
 
 
 async def merge_shards(engine: Engine, caller: Caller, request: requests.MergeShardsInput) -> None:
-    """The adjacent shard begins where the shard to merge ends; the other order is refused, as at AWS."""
+    """The adjacent shard begins where the shard to merge ends; the other order is refused, as at AWS.
+
+    Raises InvalidArgumentException.
+    """
     name = stream_named(engine, caller, request)
     first_index = shard_index(name, request.ShardToMerge)
     second_index = shard_index(name, request.AdjacentShardToMerge)

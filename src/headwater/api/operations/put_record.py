@@ -18,7 +18,10 @@ from headwater.model.stream import Stream
 async def put_record(
     engine: Engine, caller: Caller, request: requests.PutRecordInput
 ) -> answers.PutRecordOutput:
-    """Answers once the record is as safe as the store promises."""
+    """Answers once the record is as safe as the store promises.
+
+    Raises ProvisionedThroughputExceededException.
+    """
     name = stream_named(engine, caller, request)
     record: NewRecord = (request.Data, request.PartitionKey, request.ExplicitHashKey)
     if request.PartitionKey is None:

@@ -24,6 +24,8 @@ async def update_stream_mode(engine: Engine, caller: Caller, request: requests.U
     """Twice in 24 hours; the shards stay as they are unless warm throughput asks for more.
 
     The present mode, without warm throughput, changes nothing and succeeds.
+
+    Raises InvalidArgumentException and LimitExceededException.
     """
     mode = request.StreamModeDetails.StreamMode
     warm_mibps = request.WarmThroughputMiBps

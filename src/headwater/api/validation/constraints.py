@@ -59,7 +59,10 @@ def accept_document(operation_name: str, document: dict[str, object]) -> Any:
 
 
 def explained(operation_name: str, document: dict[str, object]) -> Any:
-    """The request in a document of any kind, read step by step, or what is wrong with it."""
+    """The request in a document of any kind, read step by step, or what is wrong with it.
+
+    Raises ValidationException.
+    """
     shape_name = api_model().input_shape_name(operation_name)
     members = typed_structure(KINESIS, shape_name, document)
     text = validation_text(KINESIS, shape_name, members)

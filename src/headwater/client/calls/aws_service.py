@@ -104,7 +104,7 @@ class AwsService:
         self._http: aiohttp.ClientSession | None = None
 
     async def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """An operation's answer. Raises `ClientError`."""
+        """An operation's answer. Raises `ClientError` and MalformedAnswer."""
         answer = await self.call_bytes(operation, _encode(request))
         if not answer:
             return {}

@@ -139,7 +139,7 @@ class KinesisCalls:
         self.service = service
 
     async def put_records(self, stream: str, records: Sequence[PutRecordsEntry]) -> list[PutRecordsResult]:
-        """One result for each record, in their order."""
+        """One result for each record, in their order. Raises MalformedAnswer."""
         by_arn = stream.startswith("arn:")
         request = _PutRecordsRequest(records, None if by_arn else stream, stream if by_arn else None)
         answer = await self.service.call_bytes("PutRecords", _encode_put_records(request))
@@ -221,6 +221,8 @@ class KinesisCalls:
 
         `starting_position` is the API's: Type, SequenceNumber, Timestamp in seconds. To unsubscribe,
         close the generator (`aclose`).
+
+        Raises MalformedAnswer and ConnectionFailed.
         """
         request = {"ConsumerARN": consumer_arn, "ShardId": shard_id, "StartingPosition": starting_position}
         decoder = EventStreamDecoder()

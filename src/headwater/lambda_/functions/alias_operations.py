@@ -34,7 +34,7 @@ def alias_operations(functions: Functions) -> Mapping[str, Handler]:
 
 
 async def create_alias(functions: Functions, caller: Caller, request: dict[str, Any]) -> dict[str, Any]:
-    """A new name for a version."""
+    """A new name for a version. Raises ResourceConflictException."""
     function = _function(functions, caller, request)
     name = request["Name"]
     if name in function.aliases:

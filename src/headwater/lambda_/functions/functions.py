@@ -177,7 +177,7 @@ class Functions:
     # Invoking
 
     def resolve(self, caller: Caller, reference: str) -> FunctionReference:
-        """See `invocation.Invoker`."""
+        """See `invocation.Invoker`. Raises FunctionNotFound."""
         named = read_name(reference, caller)
         chosen = self.find(named) if named else None
         if named is None or chosen is None:
@@ -185,7 +185,7 @@ class Functions:
         return FunctionReference(chosen.arn, named.id.name, named.qualifier, chosen.version.role_arn)
 
     async def invoke(self, function: FunctionReference, payload: bytes) -> InvocationResult:
-        """See `invocation.Invoker`."""
+        """See `invocation.Invoker`. Raises FunctionNotFound."""
         chosen = self.find(NamedFunction(function_id_of(function.arn), function.qualifier))
         if chosen is None:
             raise FunctionNotFound(function.arn)
@@ -194,7 +194,7 @@ class Functions:
     async def run(
         self, chosen: Chosen, payload: bytes, request_id: str, client_context: str | None = None
     ) -> InvocationResult:
-        """Run a version once, and wait for its end. Raises `InvocationRefused`."""
+        """Run a version once, and wait for its end. Raises `InvocationRefused` and FunctionPending."""
         function, version, arn = chosen
         version = self._routed(function, version, arn)
         if not version.is_active(self.now_ms()):

@@ -49,7 +49,7 @@ def invoke_operation(functions: Functions, later: AsynchronousInvocations) -> Ha
 async def invoke(
     functions: Functions, later: AsynchronousInvocations, caller: Caller, request: dict[str, Any]
 ) -> Answer:
-    """Run a function."""
+    """Run a function. Raises InvalidParameterValueException and ResourceConflictException."""
     kind = request.get("InvocationType") or "RequestResponse"
     for member in ("DurableExecutionName", "TenantId"):
         if request.get(member):

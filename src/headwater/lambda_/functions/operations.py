@@ -65,7 +65,7 @@ def function_operations(functions: Functions, source: CodeSource) -> Mapping[str
 async def create_function(
     functions: Functions, source: CodeSource, caller: Caller, request: dict[str, Any]
 ) -> dict[str, Any]:
-    """A new function, Pending for a moment."""
+    """A new function, Pending for a moment. Raises InvalidParameterValueException."""
     refuse_strangers(functions)
     refuse_unknown(request)
     named = named_function(request["FunctionName"], caller)
@@ -148,7 +148,10 @@ async def list_functions(functions: Functions, caller: Caller, request: dict[str
 
 
 async def delete_function(functions: Functions, caller: Caller, request: dict[str, Any]) -> Answer:
-    """The function with all that belongs to it, or one of its versions."""
+    """The function with all that belongs to it, or one of its versions.
+
+    Raises InvalidParameterValueException and ResourceConflictException.
+    """
     named = named_function(request["FunctionName"], caller, request.get("Qualifier"))
     function = found_function(functions, named)
     qualifier = named.qualifier

@@ -41,7 +41,10 @@ def permission_operations(functions: Functions) -> Mapping[str, Handler]:
 
 
 async def add_permission(functions: Functions, caller: Caller, request: dict[str, Any]) -> dict[str, Any]:
-    """One more statement in the policy of a function, version or alias."""
+    """One more statement in the policy of a function, version or alias.
+
+    Raises ResourceConflictException.
+    """
     function, qualifier, policy = _policy(functions, caller, request)
     sid = request["StatementId"]
     check_revision(request.get("RevisionId"), policy.revision_id if policy else function.latest.revision_id)
@@ -57,7 +60,7 @@ async def add_permission(functions: Functions, caller: Caller, request: dict[str
 
 
 async def get_policy(functions: Functions, caller: Caller, request: dict[str, Any]) -> dict[str, Any]:
-    """The policy of a function, version or alias."""
+    """The policy of a function, version or alias. Raises ResourceNotFoundException."""
     _, _, policy = _policy(functions, caller, request)
     if policy is None:
         raise ResourceNotFoundException("The resource you requested does not exist.")
@@ -66,7 +69,7 @@ async def get_policy(functions: Functions, caller: Caller, request: dict[str, An
 
 
 async def remove_permission(functions: Functions, caller: Caller, request: dict[str, Any]) -> dict[str, Any]:
-    """Take a statement from a policy."""
+    """Take a statement from a policy. Raises ResourceNotFoundException."""
     function, qualifier, policy = _policy(functions, caller, request)
     if policy is None:
         raise ResourceNotFoundException("No policy is associated with the given resource.")

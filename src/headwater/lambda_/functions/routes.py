@@ -105,7 +105,7 @@ class _FunctionActions:
 
 
 async def deploy(functions: Functions, deployment: FunctionDeployment) -> dict[str, Any]:
-    """Make or change a function. Raises errors of Lambda."""
+    """Make or change a function. Raises errors of Lambda and Refused."""
     refuse_strangers(functions)
     folder = Path(deployment.path)
     if not folder.is_absolute() or not folder.is_dir():

@@ -32,7 +32,10 @@ def version_operations(functions: Functions) -> Mapping[str, Handler]:
 
 
 async def publish_version(functions: Functions, caller: Caller, request: dict[str, Any]) -> dict[str, Any]:
-    """`$LATEST` under a number of its own; the last one again, if nothing has changed since."""
+    """`$LATEST` under a number of its own; the last one again, if nothing has changed since.
+
+    Raises InvalidParameterValueException.
+    """
     refuse_unknown(request)
     function = found_function(functions, named_function(request["FunctionName"], caller))
     latest = function.latest

@@ -67,7 +67,10 @@ def mapping_operations(mappings: EventSourceMappings) -> dict[str, Operation]:
 async def create_event_source_mapping(
     mappings: EventSourceMappings, caller: Caller, request: dict[str, Any]
 ) -> dict[str, Any]:
-    """A new mapping; where it starts is settled before the answer, so that no later record is missed."""
+    """A new mapping; where it starts is settled before the answer, so that no later record is missed.
+
+    Raises InvalidParameterValueException.
+    """
     engine = mappings.engine
     arn = request.get("EventSourceArn")
     if not arn:
@@ -128,7 +131,10 @@ async def list_event_source_mappings(
 async def update_event_source_mapping(
     mappings: EventSourceMappings, caller: Caller, request: dict[str, Any]
 ) -> dict[str, Any]:
-    """Other options, another function, enabled or disabled: the position stays."""
+    """Other options, another function, enabled or disabled: the position stays.
+
+    Raises ResourceInUseException.
+    """
     mapping = _found(mappings, caller, request["UUID"])
     fields = options_of(request)
     if request.get("FunctionName"):
@@ -146,7 +152,7 @@ async def update_event_source_mapping(
 async def delete_event_source_mapping(
     mappings: EventSourceMappings, caller: Caller, request: dict[str, Any]
 ) -> dict[str, Any]:
-    """The mapping is Deleting, and gone a moment later."""
+    """The mapping is Deleting, and gone a moment later. Raises ResourceInUseException."""
     mapping = _found(mappings, caller, request["UUID"])
     if mapping.state in IN_TRANSITION:
         raise ResourceInUseException("Cannot delete the event source mapping because it is in use.")

@@ -34,7 +34,10 @@ _IN_HOST = re.compile(rf"(?P<bucket>.+?)\.(?:s3[.-](?:.*\.)?(?:{_SUFFIXES})|(?:s
 
 
 def template_at(template_url: str, account_id: str, partition: str) -> str:
-    """The text of a template in the neighbouring S3, its bucket in the path or in the host."""
+    """The text of a template in the neighbouring S3, its bucket in the path or in the host.
+
+    Raises ValidationError.
+    """
     parts = urlsplit(template_url)
     path, in_host = unquote(parts.path).lstrip("/"), _IN_HOST.fullmatch(parts.hostname or "")
     bucket, key = (in_host["bucket"], path) if in_host else path.partition("/")[::2]
@@ -63,7 +66,10 @@ def create_stack(
     on_failure: str = "ROLLBACK",
     **options: Any,
 ) -> DeployedStack:
-    """CreateStack: the stack as it is in the end. `on_failure` is ROLLBACK, DO_NOTHING or DELETE."""
+    """CreateStack: the stack as it is in the end. `on_failure` is ROLLBACK, DO_NOTHING or DELETE.
+
+    Raises AlreadyExistsException.
+    """
     if _live_stack(backend, name) is not None:
         raise AlreadyExistsException(f"Stack [{name}] already exists")
     options["timeout_in_mins"] = options.get("timeout_in_mins")
@@ -129,7 +135,7 @@ def create_change_set(
     change_set_type: str,
     **options: Any,
 ) -> tuple[str, str]:
-    """CreateChangeSet: its id, and that of its stack."""
+    """CreateChangeSet: its id, and that of its stack. Raises ValidationError and AlreadyExistsException."""
     validate_create_change_set(change_set_name)
     template_of(template, parameters, backend.region_name)
     stack = _live_stack(backend, stack_name)
@@ -203,7 +209,7 @@ def update_stack(
     parameters: list[dict[str, Any]],
     tags: dict[str, str] | None,
 ) -> DeployedStack:
-    """UpdateStack: the stack as it is in the end."""
+    """UpdateStack: the stack as it is in the end. Raises ValidationError."""
     stack = _live_stack(backend, name)
     if stack is None:
         raise ValidationError(message=f"Stack [{name}] does not exist")
@@ -223,7 +229,7 @@ def update_stack(
 
 
 def delete_stack(backend: CloudFormationBackend, name_or_stack_id: str) -> None:
-    """DeleteStack; to delete what is gone succeeds."""
+    """DeleteStack; to delete what is gone succeeds. Raises ValidationError."""
     stack = _live_stack(backend, name_or_stack_id)
     if stack is None:
         return

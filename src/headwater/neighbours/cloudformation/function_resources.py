@@ -217,7 +217,7 @@ def _change_concurrency(lambda_: Lambda, name: str, before: Properties, after: P
 
 
 def publish_version(lambda_: Lambda, _name: str, properties: Properties) -> Resource:
-    """A version of its own: one that was there before belongs to somebody else."""
+    """A version of its own: one that was there before belongs to somebody else. Raises CallRefused."""
     _refuse_not_offered(properties)
     function = properties["FunctionName"]
     lambda_.function(function)
@@ -332,7 +332,7 @@ def create_mapping(lambda_: Lambda, _name: str, properties: Properties) -> Resou
 
 
 def update_mapping(lambda_: Lambda, mapping: Resource, before: Properties, after: Properties) -> Resource:
-    """What differs; the mapping reads on where it is."""
+    """What differs; the mapping reads on where it is. Raises CallRefused."""
     uuid = mapping.identifier
     lambda_.mapping(uuid)
     for name in MAPPING_CHANGES_ELSEWHERE:

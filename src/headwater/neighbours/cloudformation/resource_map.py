@@ -39,7 +39,7 @@ class StackResourceMap(ResourceMap):
         self._delete_resource(resource, document)
 
     def parse_ssm_parameter(self, value: str, value_type: str) -> Any:
-        """The value of a parameter in the neighbouring SSM."""
+        """The value of a parameter in the neighbouring SSM. Raises ValidationError."""
         try:
             return super().parse_ssm_parameter(value, value_type)
         except Exception as error:

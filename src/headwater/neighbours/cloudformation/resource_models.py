@@ -118,7 +118,7 @@ class OwnResource:
         return attribute in cls.kind.attributes
 
     def get_cfn_attribute(self, attribute: str) -> Any:
-        """What `Fn::GetAtt` gives."""
+        """What `Fn::GetAtt` gives. Raises UnformattedGetAttTemplateException."""
         if attribute not in self.kind.attributes:
             raise UnformattedGetAttTemplateException
         return self.made.attributes.get(attribute, "")

@@ -81,7 +81,7 @@ class StackResponse(CloudFormationResponse):
         return EmptyResult()
 
     def execute_change_set(self) -> ActionResult:
-        """ExecuteChangeSet, to its end."""
+        """ExecuteChangeSet, to its end. Raises InvalidChangeSetStatusException."""
         backend, planned = self.cloudformation_backend, _planned(self)
         if planned.execution_status != "AVAILABLE":
             raise InvalidChangeSetStatusException(
@@ -100,7 +100,7 @@ class StackResponse(CloudFormationResponse):
         return EmptyResult()
 
     def list_imports(self) -> ActionResult:
-        """ListImports, of one export."""
+        """ListImports, of one export. Raises ValidationError."""
         name = self._get_param("ExportName")
         importers = importers_of(self.cloudformation_backend, name)
         if not importers:
@@ -131,7 +131,7 @@ class StackResponse(CloudFormationResponse):
         )
 
     def describe_stack_resource(self) -> ActionResult:
-        """DescribeStackResource."""
+        """DescribeStackResource. Raises ValidationError."""
         stack, name = _stack(self), self._get_param("LogicalResourceId")
         if name not in stack.deployed:
             raise ValidationError(message=f"Resource {name} does not exist for stack {stack.name}")
@@ -191,7 +191,7 @@ def _stack(response: CloudFormationResponse) -> DeployedStack:
 
 
 def summary_of_template(template_body: str) -> dict[str, Any]:
-    """GetTemplateSummary, and what ValidateTemplate says of parameters."""
+    """GetTemplateSummary, and what ValidateTemplate says of parameters. Raises ValidationError."""
     try:
         template = parse(template_body)
     except TemplateInvalid as error:

@@ -123,7 +123,10 @@ class Authentication:
 
 
 def presented_signature(request: HttpRequest) -> PresentedSignature:
-    """The signature that came with a request. Raises AWS's error for one that is absent or not whole."""
+    """The signature that came with a request. Raises AWS's error for one that is absent or not whole.
+
+    Raises InvalidSignatureException and MissingAuthenticationTokenException.
+    """
     header = request.headers.get(b"authorization")
     query = _query(request.target) if b"?" in request.target else {}
     if "X-Amz-Algorithm" in query:

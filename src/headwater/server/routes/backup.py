@@ -18,7 +18,10 @@ BINARY: Fields = (("Content-Type", "application/octet-stream"),)
 
 
 def backup_routes(begin_copy: Callable[[], StoreCopy] | None, note: Callable[[str], None]) -> RouteSet:
-    """The route for a backup. `begin_copy` gives a copy of all data, if it may be had; `note` logs."""
+    """The route for a backup. `begin_copy` gives a copy of all data, if it may be had; `note` logs.
+
+    Raises Refused.
+    """
 
     async def back_up(_query: bytes) -> Streamed:
         if begin_copy is None:

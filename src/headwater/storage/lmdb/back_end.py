@@ -46,7 +46,7 @@ class LmdbBackEnd:
         log_error: Callable[[str], None],
         post_from_thread: Post | None,
     ) -> OpenedStore:
-        """Open the store of a directory, or a temporary one."""
+        """Open the store of a directory, or a temporary one. Raises StoreUnreadable."""
         told: _Told = {"note": log_error, "post_from_thread": post_from_thread}
         if data_dir is None:
             return _open_temporary(post, told)

@@ -156,7 +156,7 @@ class LmdbStore:
         return self._enqueue(Group.trim, (log_id, position))
 
     async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> list[Run]:
-        """Records from `position` on. Never suspends."""
+        """Records from `position` on. Never suspends. Raises StoreUnavailable."""
         self._require_available()
         extent = self._extents.get(log_id)
         if extent is None:
@@ -190,7 +190,10 @@ class LmdbStore:
         return runs
 
     async def find(self, log_id: int, time_ms: int) -> int:
-        """Position of the first kept record that arrived at `time_ms` or later. Never suspends."""
+        """Position of the first kept record that arrived at `time_ms` or later. Never suspends.
+
+        Raises StoreUnavailable.
+        """
         self._require_available()
         low, high, last_time_ms, _ = self._extents.get(log_id, (0, 0, 0, False))
         if time_ms > last_time_ms:
