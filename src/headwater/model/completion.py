@@ -51,7 +51,7 @@ class Completion(Generic[T]):
             self._waiter = waiter
 
     def result(self) -> T:
-        """The value of a finished completion, or raises what it was failed with; RuntimeError before its end."""
+        """The value of a finished completion, or what it was failed with. Raises RuntimeError before that."""
         if not self._done:
             raise RuntimeError("the completion has no result yet")
         if self._error is not None:
