@@ -43,10 +43,10 @@ def test_nobody_sees_a_stream_as_it_was_once_its_transition_is_due(running: Runn
 
 def test_a_transition_that_nobody_asks_about_is_applied_by_the_tick(running: RunningEngine) -> None:
     running.clock.advance_ms(TRANSITION_MS)
-    assert running.engine.held(ORDERS).stream.status == "CREATING"
+    assert running.engine.live(ORDERS).stream.status == "CREATING"
     running.engine.tick()
     running.inbox.run_posted()
-    assert running.engine.held(ORDERS).stream.status == "ACTIVE"
+    assert running.engine.live(ORDERS).stream.status == "ACTIVE"
 
 
 @pytest.fixture

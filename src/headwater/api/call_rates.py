@@ -97,7 +97,7 @@ def _count_refused_subscription(engine: Engine, consumer_arn: str) -> None:
     if named is None:
         return
     with suppress(ResourceNotFoundException):
-        held = engine.held(named.stream)
+        held = engine.live(named.stream)
         if held.stream.consumer(named.name) is not None:
             held.metrics.subscription_refused(named.name)
 

@@ -24,7 +24,7 @@ _FAILURES_SHOWN_MAX = 10
 def require_partition_keys(engine: Engine, name: StreamName, missing_at: list[str]) -> None:
     """Raise ValidationException for missing keys, unless the stream distributes records itself (AUTO)."""
     try:
-        distribution = engine.held(name).stream.distribution
+        distribution = engine.live(name).stream.distribution
     except ResourceNotFoundException:
         distribution = "USER_PARTITION_KEY"
     if distribution == "AUTO":

@@ -120,7 +120,11 @@ class _HeldAccount(NamedTuple):
 
 
 class Engine:
-    """All streams of all accounts and regions."""
+    """All streams of all accounts and regions.
+
+    Four ways to a stream: `stream` for operations on it, in any state; `serving` for its records;
+    `settled` for the same on the hot path, when nothing is due; `live` for what must not wait.
+    """
 
     def __init__(
         self,
@@ -244,8 +248,8 @@ class Engine:
 
     # Finding streams
 
-    def held(self, name: StreamName) -> LiveStream:
-        """The stream as it is held now, due transitions or not.
+    def live(self, name: StreamName) -> LiveStream:
+        """The stream as it is now, due transitions or not.
 
         Raises ResourceNotFoundException.
         """
@@ -259,10 +263,10 @@ class Engine:
 
         Raises ResourceNotFoundException.
         """
-        held = self.held(name)
+        held = self.live(name)
         if held.due_ms <= self._clock.now_ms():
             await self._advance(held)
-            held = self.held(name)
+            held = self.live(name)
         return held.stream
 
     def settled(self, name: StreamName) -> LiveStream | None:
@@ -345,7 +349,7 @@ class Engine:
         """
         while True:
             await self.stream(name)
-            held = self.held(name)
+            held = self.live(name)
             if await self._commit(held, change(held.stream)):
                 return held.stream if name in self._streams else None
 

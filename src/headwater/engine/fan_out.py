@@ -132,7 +132,7 @@ class Subscription:
     def __init__(self, engine: Engine, key: SubscriptionKey, position: int) -> None:
         self._engine = engine
         self._key = key
-        self._metrics = engine.held(key.stream).metrics
+        self._metrics = engine.live(key.stream).metrics
         self._position = position
         self._sink: EventSink | None = None
         self._started_ms = engine.now_ms()
@@ -154,7 +154,7 @@ class Subscription:
         self._metrics.subscribed(key.consumer_name)
         self._sink = sink
         with suppress(ResourceNotFoundException):  # gone since it was subscribed to: the first push says so
-            shard = engine.held(key.stream).stream.shard(key.shard_index)
+            shard = engine.live(key.stream).stream.shard(key.shard_index)
             if shard is not None:
                 self._unwatch.append(engine.store.watch(shard.log_id, self._wake))
         self._unwatch.append(engine.watch_stream(key.stream, self._wake))
@@ -335,7 +335,7 @@ def require_free(engine: Engine, key: SubscriptionKey) -> None:
     """Raise ResourceInUseException within five seconds of a successful call, as the API model has it."""
     subscribed_ms = engine.subscribed_ms.get(key)
     if subscribed_ms is not None and _is_recent(subscribed_ms, engine.now_ms()):
-        engine.held(key.stream).metrics.subscription_refused(key.consumer_name)
+        engine.live(key.stream).metrics.subscription_refused(key.consumer_name)
         raise _in_use(key)
 
 

@@ -50,13 +50,13 @@ def test_the_tick_scales_a_stream_that_nobody_asks_about() -> None:
     put(running, 400)
     running.clock.advance_ms(WINDOW_MS - 1)
     tick(running)
-    assert running.engine.held(NAME).stream.status == "ACTIVE"
+    assert running.engine.live(NAME).stream.status == "ACTIVE"
     running.clock.advance_ms(1)
     tick(running)
-    assert running.engine.held(NAME).stream.status == "UPDATING"
+    assert running.engine.live(NAME).stream.status == "UPDATING"
     running.clock.advance_ms(TRANSITION_MS)
     tick(running)
-    held = running.engine.held(NAME)
+    held = running.engine.live(NAME)
     assert (held.stream.status, len(held.stream.open_shards)) == ("ACTIVE", 8)
     running.close()
 
@@ -67,7 +67,7 @@ def test_scaling_that_has_begun_is_completed_after_a_restart(tmp_path: Path) -> 
     running.clock.advance_ms(WINDOW_MS)
     tick(running)
     running.restart()
-    assert running.engine.held(NAME).stream.status == "UPDATING"
+    assert running.engine.live(NAME).stream.status == "UPDATING"
     running.clock.advance_ms(TRANSITION_MS)
     summary = running.call("DescribeStreamSummary", StreamName="orders")["StreamDescriptionSummary"]
     assert (summary["StreamStatus"], summary["OpenShardCount"]) == ("ACTIVE", 8)
@@ -80,7 +80,7 @@ def test_a_restart_forgets_rules_and_peaks(tmp_path: Path) -> None:
     put(running, 400)
     running.restart()
     assert running.engine.enforcement.own_rules() == []
-    assert running.engine.held(NAME).limits is None
+    assert running.engine.live(NAME).limits is None
     running.close()
 
 
@@ -102,11 +102,11 @@ def test_a_store_that_cannot_write_stops_scaling_and_nothing_else() -> None:
     put(running, 400)
     running.clock.advance_ms(WINDOW_MS)
     put(running, 400)
-    assert running.engine.held(NAME).stream.status == "ACTIVE"
+    assert running.engine.live(NAME).stream.status == "ACTIVE"
     store.is_full = False
     running.clock.advance_ms(WINDOW_MS)
     tick(running)
-    assert running.engine.held(NAME).stream.status == "UPDATING"
+    assert running.engine.live(NAME).stream.status == "UPDATING"
     running.close()
 
 
@@ -115,7 +115,7 @@ def test_a_stream_that_becomes_on_demand_is_judged_from_then_on() -> None:
     put(running, 400)
     running.clock.advance_ms(WINDOW_MS)
     tick(running)
-    stream = running.engine.held(NAME).stream
+    stream = running.engine.live(NAME).stream
     mode = {"StreamMode": "ON_DEMAND"}
     running.call("UpdateStreamMode", StreamARN=stream.arn, StreamModeDetails=mode)
     running.clock.advance_ms(TRANSITION_MS)
@@ -123,11 +123,11 @@ def test_a_stream_that_becomes_on_demand_is_judged_from_then_on() -> None:
     put(running, 1)
     running.clock.advance_ms(WINDOW_MS)
     tick(running)
-    assert running.engine.held(NAME).stream.status == "ACTIVE"
+    assert running.engine.live(NAME).stream.status == "ACTIVE"
     put(running, 400)
     running.clock.advance_ms(WINDOW_MS)
     tick(running)
-    assert running.engine.held(NAME).stream.status == "UPDATING"
+    assert running.engine.live(NAME).stream.status == "UPDATING"
     running.close()
 
 
@@ -145,10 +145,10 @@ def test_a_limited_stream_that_needs_nothing_is_not_looked_at(mode: str) -> None
 
 def test_a_log_that_is_gone_is_forgotten() -> None:
     running = created()
-    limits = running.engine.held(NAME).limits
+    limits = running.engine.live(NAME).limits
     assert limits is not None
     put(running, 40)
-    log_id = running.engine.held(NAME).stream.shards[0].log_id
+    log_id = running.engine.live(NAME).stream.shards[0].log_id
     now_ms = running.clock.now_ms()
     while limits.takes(log_id, 1, now_ms):
         pass

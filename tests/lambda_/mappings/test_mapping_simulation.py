@@ -96,7 +96,7 @@ class Run:
         await self.mapped.put_together(*pairs)
 
     async def reshard(self) -> None:
-        shards = self.mapped.engine.held(StreamName(*CALLER, STREAM)).stream.open_shards
+        shards = self.mapped.engine.live(StreamName(*CALLER, STREAM)).stream.open_shards
         shard = self.chance.choice(shards)
         low, high = int(shard.starting_hash_key), int(shard.ending_hash_key)
         try:

@@ -581,7 +581,7 @@ async def test_progress_of_shards_that_left_the_stream_is_forgotten() -> None:
         await mapped.tick(25 * 3_600_000)
         await mapped.call("ListShards", StreamName=STREAM)
         await mapped.tick(1_000)
-        shards = mapped.engine.held(StreamName(*CALLER, STREAM)).stream.shards
+        shards = mapped.engine.live(StreamName(*CALLER, STREAM)).stream.shards
         progress = [key for key in mapped.store.metadata() if key.startswith("lambda-progress/")]
         assert len(progress) == len(shards)
 

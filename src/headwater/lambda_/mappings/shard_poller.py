@@ -162,13 +162,13 @@ class ShardPoller:
     def _is_limited(self) -> bool:
         """Whether the next page may have to wait."""
         try:
-            return self._parts.engine.held(self._mapping.stream).limits is not None
+            return self._parts.engine.live(self._mapping.stream).limits is not None
         except ResourceNotFoundException:
             return False
 
     def _retention_ms(self) -> int:
         try:
-            return self._parts.engine.held(self._mapping.stream).stream.retention_hours * HOUR_MS
+            return self._parts.engine.live(self._mapping.stream).stream.retention_hours * HOUR_MS
         except ResourceNotFoundException:
             return 0  # with the stream, its records are gone
 
