@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -162,6 +163,17 @@ def test_the_account_has_a_limit_of_shards(
     assert f"Limit: {SHARD_LIMIT}" in text
     kinesis.create_stream(StreamName="invoices", ShardCount=3)
     client_of(account_id, "us-east-1").create_stream(StreamName="invoices", ShardCount=4)
+
+
+def test_shards_beyond_the_limit_are_refused_before_any_is_made(kinesis: Any) -> None:
+    tracemalloc.start()
+    try:
+        code, _ = refusal(kinesis.create_stream, StreamName="orders", ShardCount=2**31 - 1)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert code == "LimitExceededException"
+    assert peak_bytes < 50_000_000
 
 
 def test_the_account_has_a_limit_of_on_demand_streams(

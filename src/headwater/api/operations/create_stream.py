@@ -45,29 +45,35 @@ async def create_stream(engine: Engine, caller: Caller, request: requests.Create
             "with the ON_DEMAND capacity mode."
         )
     shard_count = _shard_count(engine, caller, mode, request)
-    _check_limits(engine, caller, streams, mode)
-    tags = add_tags({}, request.Tags or {}, f"stream {label}")
-    now_ms, first_s = engine.now_ms(), engine.past_streams.first_s(name)
-    created_ms = max(now_ms, first_s * 1000)
-    stream = Stream(
-        account_id=caller.account_id,
-        region=caller.region,
+    with engine.shard_budget.claim(caller) as claim:
+        # First of all: what is beyond a limit is not made, as a billion shards would take all memory.
+        _check_limits(engine, caller, streams, mode)
+        if mode == "PROVISIONED":
+            claim.take(streams, shard_count)
+        due_ms = engine.now_ms() + engine.settings.transition_ms
+        stream = _new_stream(engine, name, mode, shard_count, request)
+        await engine.create(begin(stream, "CREATING", Activate(), due_ms))
+
+
+def _new_stream(
+    engine: Engine, name: StreamName, mode: StreamMode, shard_count: int, request: requests.CreateStreamInput
+) -> Stream:
+    first_s = engine.past_streams.first_s(name)
+    created_ms = max(engine.now_ms(), first_s * 1000)
+    return Stream(
+        account_id=name.account_id,
+        region=name.region,
         name=name.name,
         created_ms=created_ms,
         status="CREATING",
         mode=mode,
         shards=first_shards(shard_count, created_ms, engine.new_log_id, first_s),
         next_shard_index=shard_count,
-        tags=tags,
+        tags=add_tags({}, request.Tags or {}, f"stream {name.name} under account {name.account_id}"),
         max_record_size_kib=request.MaxRecordSizeInKiB or 1024,
         warm_throughput_mibps=request.WarmThroughputMiBps,
         distribution=request.RecordDistributionStrategy or "USER_PARTITION_KEY",
     )
-    due_ms = now_ms + engine.settings.transition_ms
-    with engine.shard_budget.claim(caller) as claim:
-        if mode == "PROVISIONED":
-            claim.take(streams, shard_count)
-        await engine.create(begin(stream, "CREATING", Activate(), due_ms))
 
 
 def _shard_count(engine: Engine, caller: Caller, mode: str, request: requests.CreateStreamInput) -> int:
