@@ -41,8 +41,9 @@ class RunningServer:
 
 @contextmanager
 def started_server(log: Path, *options: str) -> Iterator[RunningServer]:
-    """A server on a free port, its streams ready almost at once, until the block is left."""
-    command = [sys.executable, "-m", "headwater", "start", "--port", "0", "--transition-ms", "20", *options]
+    """A server on a free port, until the block is left: streams are ready, and consumers may come back, at once."""
+    quick = ("--transition-ms", "20", "--resubscribe-at-once")
+    command = [sys.executable, "-m", "headwater", "start", "--port", "0", *quick, *options]
     with (
         log.open("wb") as output,
         subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process,
