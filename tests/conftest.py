@@ -41,7 +41,7 @@ class RunningServer:
 
 @contextmanager
 def started_server(log: Path, *options: str) -> Iterator[RunningServer]:
-    """A server on a free port, until the block is left: streams are ready, and consumers may come back, at once."""
+    """A server on a free port, until the block is left: streams are ready and consumers back at once."""
     quick = ("--transition-ms", "20", "--resubscribe-at-once")
     command = [sys.executable, "-m", "headwater", "start", "--port", "0", *quick, *options]
     with (
