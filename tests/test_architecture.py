@@ -391,7 +391,9 @@ def test_what_ruff_is_told_to_overlook_is_spelt_in_one_way() -> None:
     odd = []
     for folder in CHECKED_FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            text = path.read_text()
+            # What package managers install below the tests is not ours.
+            is_installed = {".packages", "node_modules"} & set(path.relative_to(ROOT).parts)
+            text = "" if is_installed else path.read_text()
             if "noqa" not in text:
                 continue
             for token in tokenize.generate_tokens(StringIO(text).readline):
