@@ -138,10 +138,10 @@ def test_a_long_body_takes_a_few_times_its_own_memory(bomb: Callable[[int], byte
 @each_bomb
 def test_a_long_body_takes_little_time(bomb: Callable[[int], bytes]) -> None:
     body = bomb(LONG_BODY_BYTES)
-    started_s = time.process_time()
+    started_s = time.thread_time()
     with suppress(SerializationException):
         decode(body)
-    assert time.process_time() - started_s < 1
+    assert time.thread_time() - started_s < 1
 
 
 def test_names_cannot_be_made_to_collide() -> None:
@@ -149,7 +149,7 @@ def test_names_cannot_be_made_to_collide() -> None:
     members = b"".join(
         b"\xc2\x4b" + (number * (2**61 - 1)).to_bytes(11, "big") + b"\0" for number in range(20_000)
     )
-    started_s = time.process_time()
+    started_s = time.thread_time()
     with pytest.raises(SerializationException):
         decode(b"\xbf" + members + b"\xff")
-    assert time.process_time() - started_s < 1
+    assert time.thread_time() - started_s < 1

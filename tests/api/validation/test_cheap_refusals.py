@@ -10,6 +10,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from functools import cache
+from operator import itemgetter
 from random import Random
 from types import FrameType
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 
 from headwater.api.operation import OPERATIONS
 from headwater.api.validation.api_model import api_model
-from headwater.server.http.exchange import HttpResponse
+from headwater.server.http.exchange import HttpRequest, HttpResponse
 from headwater.wire import cbor_format
 from tests.fuzz.twin_servers import CBOR, JSON, MemoryServer
 
@@ -106,6 +107,9 @@ CBOR_VALUES = (
 )
 
 
+TRIES = 3
+
+
 class Cost:
     """A server that is asked one thing, and what that cost."""
 
@@ -113,11 +117,18 @@ class Cost:
         self.server = MemoryServer(content_type, log_level="warning")
 
     def ask(self, operation: str, body: bytes, **headers: bytes) -> tuple[HttpResponse, int]:
-        """The answer, and the bytes that were allocated at the same time."""
+        """The answer, and the bytes that were allocated for it: the fewest of several tries.
+
+        What other threads of the tests allocate meanwhile is counted, too.
+        """
         request = self.server.request(operation, body)
         changed = {name.replace("_", "-").encode(): value for name, value in headers.items()}
         request = request._replace(headers={**request.headers, **changed})
         self.server.respond(request)  # what is made at the first request is not this one's
+        tries = [self._allocated_for(request) for _ in range(TRIES)]
+        return min(tries, key=itemgetter(1))
+
+    def _allocated_for(self, request: HttpRequest) -> tuple[HttpResponse, int]:
         tracemalloc.start()
         try:
             response = self.server.respond(request)
