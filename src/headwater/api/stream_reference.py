@@ -63,10 +63,9 @@ def stream_named(engine: Engine, caller: Caller, request: NamesStream) -> Stream
 def stream_of_arn(engine: Engine, caller: Caller, arn: str | None) -> StreamName:
     """The stream that an ARN names.
 
-    Raises ValidationException when there is none, ResourceNotFoundException for one of
-    another account or region, and UnrecognizedClientException for one of no account.
-
-    Raises InvalidArgumentException.
+    Raises ValidationException when there is none, InvalidArgumentException for text that is none,
+    ResourceNotFoundException for one of another account or region, and
+    UnrecognizedClientException for one of no account.
     """
     if arn is None:
         raise missing("streamARN")

@@ -53,9 +53,7 @@ async def append(engine: Engine, held: LiveStream, records: Sequence[NewRecord])
 
     `held` is the stream as it is served now. What fails after a reshard made a second commit
     necessary fails for its records alone. Raises ResourceNotFoundException when the stream is
-    served no longer, and StoreUnavailable, when nothing was stored.
-
-    Raises InternalFailureException.
+    served no longer, StoreUnavailable when nothing was stored, and InternalFailureException.
     """
     limits = held.limits
     placements: list[Placement] = [NOWHERE] * len(records)

@@ -51,7 +51,11 @@ async def read_shard(
     limit: int,
     max_bytes: int = READ_BYTES_MAX,
 ) -> ShardPage:
-    """The records of a shard from `position` on: at most `limit`, and `max_bytes` of data and keys."""
+    """The records of a shard from `position` on: at most `limit`, and `max_bytes` of data and keys.
+
+    Raises ResourceNotFoundException when the stream goes while it is read: to give nothing, and go on
+    behind the tip, would say that there was nothing.
+    """
     now_ms = engine.now_ms()
     # The tip is taken first: a record that arrives while the log is read must not be skipped.
     extent = engine.store.extent(shard.log_id)
@@ -60,6 +64,8 @@ async def read_shard(
     if position < tip:  # a reader that follows the log asks once more than there is to read
         horizon_ms = stream.trim_horizon_ms(now_ms)
         runs = await _read_kept(engine, shard, position, limit, max_bytes, horizon_ms)
+        if not runs and engine.store.extent(shard.log_id) is None:
+            raise shard_gone(stream.full_name, shard.shard_id)
     next_position = runs[-1].position + len(runs[-1].payloads) if runs else max(position, tip)
     caught_up = next_position >= tip
     ended = caught_up and not shard.is_open

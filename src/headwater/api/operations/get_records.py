@@ -8,7 +8,7 @@ from headwater.api.dry_run import stop_dry_run
 from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import RECORDS_PER_READ_MAX
 from headwater.engine.limits.throughput_limits import rate_exceeded
-from headwater.engine.reading import iterator_at, open_iterator, read_shard, shard_gone
+from headwater.engine.reading import iterator_at, open_iterator, read_shard
 from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException, ProvisionedThroughputExceededException
 
@@ -32,8 +32,6 @@ async def get_records(
     limit = request.Limit or RECORDS_PER_READ_MAX
     try:
         reading = await read_shard(engine, stream, shard, iterator.position, limit)
-        if not reading.records and engine.extent(shard.log_id) is None:
-            raise shard_gone(stream.full_name, shard.shard_id)  # deleted while it was read, and not empty
     except Exception:
         metrics.get_records_failed(engine.stopwatch() - started_s)
         raise

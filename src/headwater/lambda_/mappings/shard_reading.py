@@ -169,6 +169,8 @@ class LogReader:
             reading = await finished(
                 read_shard(engine, held.stream, shard, self._position, PAGE_RECORDS, PAGE_BYTES)
             )
+        except ResourceNotFoundException:
+            raise ShardGone from None
         except StoreError as error:
             held.metrics.get_records_failed(engine.stopwatch() - started_s)
             self._parts.note("error", f"{self._shard.shard_id} of {self._name.name} cannot be read: {error}")

@@ -123,9 +123,9 @@ class Authentication:
 
 
 def presented_signature(request: HttpRequest) -> PresentedSignature:
-    """The signature that came with a request. Raises AWS's error for one that is absent or not whole.
+    """The signature that came with a request.
 
-    Raises InvalidSignatureException and MissingAuthenticationTokenException.
+    Raises InvalidSignatureException, MissingAuthenticationTokenException and IncompleteSignatureException.
     """
     header = request.headers.get(b"authorization")
     query = _query(request.target) if b"?" in request.target else {}

@@ -90,9 +90,10 @@ class Verification(Authentication):
         return self.caller_of_neighbour(request, SERVICE)
 
     def caller_of_neighbour(self, request: HttpRequest, service: str) -> Caller:
-        """Who signed the request for a service. Raises the same.
+        """Who signed the request for a service.
 
-        Raises IncompleteSignatureException and UnrecognizedClientException.
+        Raises AWS's error, as `caller`: InvalidSignatureException, IncompleteSignatureException or
+        UnrecognizedClientException.
         """
         presented = presented_signature(request)
         timestamp = self._check_date(presented)
