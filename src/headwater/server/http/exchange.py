@@ -116,24 +116,6 @@ class BodySource(Protocol):
         """
 
 
-class Wait:
-    """An answer that is held back, as a front end keeps it. Calls `on_gone` if the client goes first."""
-
-    def __init__(self, on_gone: Callable[[], None]) -> None:
-        self._on_gone = on_gone
-        self.is_over = False
-
-    def end(self) -> None:
-        """It is waited for no longer."""
-        self.is_over = True
-
-    def stop(self) -> None:
-        """The client has gone."""
-        if not self.is_over:
-            self.is_over = True
-            self._on_gone()
-
-
 class HttpResponse(NamedTuple):
     """An answer ready to be sent."""
 

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from typing import cast
 
 from headwater.server.http.connections import GOODBYE_S, Buffered, OpenConnections
-from headwater.server.http.exchange import HEADERS_READ, HttpResponse, Refusal, RequestHandler, Wait
+from headwater.server.http.exchange import HEADERS_READ, HttpResponse, Refusal, RequestHandler
 from headwater.server.http.frame_meter import Flood
 from headwater.server.http.http2_frames import ErrorCode
 from headwater.server.http.http2_heads import CONTINUE_BLOCK, answer_block
@@ -33,7 +33,7 @@ from headwater.server.http.http2_outbox import Outbox
 from headwater.server.http.http2_protocol import ConnectionFault, Event, Happening, Http2Protocol
 from headwater.server.http.http2_respond import NobodyLeft, RespondOnStream
 from headwater.server.http.http2_states import Phase
-from headwater.server.http.http2_stream import Http2Stream
+from headwater.server.http.http2_stream import Hold, Http2Stream
 from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
 
 BODIES_BYTES = 64 * 1024 * 1024
@@ -355,10 +355,10 @@ class Http2Connection(asyncio.Protocol):
 
     def hold(self, stream: Http2Stream, on_gone: Callable[[], None]) -> Callable[[], None]:
         """The answer of a stream is held back."""
-        stream.wait = wait = Wait(on_gone)
+        stream.hold = hold = Hold(on_gone)
         if self._streams.get(stream.id) is not stream:
-            wait.stop()
-        return wait.end
+            hold.stop()
+        return hold.end
 
     def cut(self, stream: Http2Stream) -> None:
         """The request of a stream is never answered."""

@@ -6,9 +6,10 @@ Refuses to know frames and the other streams.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
-from headwater.server.http.exchange import BodySource, HttpRequest, Wait
+from headwater.server.http.exchange import BodySource, HttpRequest
 from headwater.server.http.http2_heads import ABSENT, RequestHead
 from headwater.server.http.http2_states import Phase
 
@@ -18,6 +19,24 @@ JOINED_PART_BYTES = 16 * 1024
 
 _new_request = tuple.__new__
 """A third of the time of `HttpRequest(...)`."""
+
+
+class Hold:
+    """An answer that is held back. Calls `on_gone` if the client goes first."""
+
+    def __init__(self, on_gone: Callable[[], None]) -> None:
+        self._on_gone = on_gone
+        self.is_over = False
+
+    def end(self) -> None:
+        """It is waited for no longer."""
+        self.is_over = True
+
+    def stop(self) -> None:
+        """The client has gone."""
+        if not self.is_over:
+            self.is_over = True
+            self._on_gone()
 
 
 class Sender(Protocol):
@@ -42,6 +61,7 @@ class Http2Stream:
         "ended",
         "head",
         "held_bytes",
+        "hold",
         "id",
         "is_whole",
         "kept_bytes",
@@ -53,7 +73,6 @@ class Http2Stream:
         "sender",
         "since_s",
         "source",
-        "wait",
         "was_reset",
     )
 
@@ -82,7 +101,7 @@ class Http2Stream:
         self.sender: Sender | None = None
         """Where a streamed answer is written to."""
         self.source: BodySource | None = None
-        self.wait: Wait | None = None
+        self.hold: Hold | None = None
         """What was said last about an answer that is held back."""
         self.paused = False
         """The source is."""
@@ -136,12 +155,12 @@ class Http2Stream:
     @property
     def needs_its_reader(self) -> bool:
         """Whether a client that says no more has left: the answer has no end of its own, or is held back."""
-        return self.source is not None or (self.wait is not None and not self.wait.is_over)
+        return self.source is not None or (self.hold is not None and not self.hold.is_over)
 
     def stop_source(self) -> None:
         """Nobody is left to write for."""
         source, self.source = self.source, None
         if source is not None:
             source.stop()
-        if self.wait is not None:
-            self.wait.stop()
+        if self.hold is not None:
+            self.hold.stop()
