@@ -70,6 +70,8 @@ OPEN_SHARDS_MAX = 6
 HASH_KEYS = 2**128
 BEYOND_RETENTION_MS = 25 * 3600 * 1000
 ROUNDS = 10
+# What a reader is told of a stream that is deleted, and of one that was.
+CODES_OF_LEAVING = frozenset({"ResourceInUseException", "ResourceNotFoundException"})
 
 
 class Placement(NamedTuple):
@@ -255,9 +257,7 @@ class History:
         """Whether what was read was on its way out: a stream, or the shards and iterators of an epoch."""
         if refused.code == "ExpiredIteratorException":
             return epoch != self._epoch
-        return refused.code == "ResourceNotFoundException" and (
-            stream in self._leaving or epoch != self._epoch
-        )
+        return refused.code in CODES_OF_LEAVING and (stream in self._leaving or epoch != self._epoch)
 
     def _read_events(self, connection: Connection, _name: str, chance: Random) -> None:
         """Let registered consumers be told of records, from the beginning of an open shard on."""
