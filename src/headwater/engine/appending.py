@@ -108,7 +108,7 @@ async def append_one(engine: Engine, held: LiveStream, record: NewRecord, size: 
     if position is None:
         appended = await append(engine, await engine.serving(stream.full_name), (record,))
         return appended.placements[0]
-    engine.log_sizes.latest[log_id][position] = size
+    engine.log_sizes.grew_by_one(log_id, position, size)
     if held.metrics.monitored:
         held.metrics.shard_put(shard_id, 1, size)
     return shard_id, record_sequence_number(base, epoch_s, position, arrival_ms)
@@ -143,10 +143,11 @@ def _share_out(
     for index in pending:
         record = records[index]
         data, partition_key, _ = record
+        size = record_size(data, partition_key)
         route_at = route_of(record, routes, by_turn=by_turn)
         if limits is not None:
             log_id, shard_id, _, _ = routes[route_at]
-            if not limits.takes(log_id, record_size(data, partition_key), now_ms):
+            if not limits.takes(log_id, size, now_ms):
                 placements[index] = (shard_id, None)
                 continue
         share = shares.get(route_at)
@@ -154,7 +155,7 @@ def _share_out(
             share = shares[route_at] = _RouteShare()
         share.indexes.append(index)
         share.payloads.append(encode_payload(data, partition_key, encrypted=encrypted))
-        share.size += len(data) if partition_key is None else len(data) + len(partition_key.encode())
+        share.size += size
     return shares
 
 

@@ -72,8 +72,12 @@ def is_large(payload: Payload) -> bool:
 
 
 def record_size(data: bytes, partition_key: str | None) -> int:
-    """The size of a record, data and key, in bytes, as the limits of the API count it."""
-    return len(data) + len((partition_key or "").encode())
+    """The size of a record, data and key, in bytes, as limits, metrics and `LogSizes` count it."""
+    if partition_key is None:
+        return len(data)
+    if partition_key.isascii():  # as nearly always: asking costs less than encoding
+        return len(data) + len(partition_key)
+    return len(data) + len(partition_key.encode())
 
 
 def size_of(payload: Payload) -> int:

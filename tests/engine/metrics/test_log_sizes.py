@@ -32,11 +32,11 @@ def payload(record: tuple[bytes, str | None, bool]) -> bytes:
 
 
 def filled(appended: list[list[tuple[bytes, str | None, bool]]]) -> LogSizes:
-    """Sizes as appending tells them: one record without a call, many with one."""
+    """Sizes as appending tells them: one record by itself, or many at once."""
     sizes, position = LogSizes(), FIRST
     for some in appended:
         if len(some) == 1:
-            sizes.latest[LOG][position] = size_of(some)
+            sizes.grew_by_one(LOG, position, size_of(some))
         else:
             sizes.grew(LOG, position, len(some), size_of(some))
         position += len(some)
@@ -70,7 +70,8 @@ def test_records_between_marks_are_not_looked_at() -> None:
 def test_a_gap_begins_the_log_anew() -> None:
     sizes = LogSizes()
     sizes.grew(LOG, 0, 100, 800)
-    sizes.latest[LOG] |= {200: 8, 201: 8, 300: 8}
+    for position in (200, 201, 300):
+        sizes.grew_by_one(LOG, position, 8)
     sizes.grew(LOG, 301, 100, 500)
     found = Run(300, 0, [payload((b"12345", "key", False))] * 101)
     assert sizes.size_of(LOG, [found]) == 508
@@ -87,7 +88,7 @@ def test_marks_grow_sparse_and_stay_true(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(log_sizes, "MARKS_MAX", 16)
     sizes = LogSizes()
     for position in range(5_000):
-        sizes.latest[LOG][position] = 8
+        sizes.grew_by_one(LOG, position, 8)
         if position % 100 == 0:
             sizes.gather()
     sizes.gather()

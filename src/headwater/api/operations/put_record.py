@@ -11,6 +11,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.limits.throughput_limits import rate_exceeded
 from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException, ProvisionedThroughputExceededException
+from headwater.model.record import record_size
 from headwater.model.sequence_number import parse_sequence_number
 from headwater.model.stream import Stream
 
@@ -31,8 +32,7 @@ async def put_record(
     if request.SequenceNumberForOrdering is not None:
         _check_ordering(held.stream, request.SequenceNumberForOrdering, engine.arrival_ms())
     stop_dry_run(request)
-    data, partition_key, _ = record
-    size = len(data) if partition_key is None else len(data) + len(partition_key.encode())
+    size = record_size(request.Data, request.PartitionKey)
     metrics = held.metrics
     started_s = engine.stopwatch()
     try:

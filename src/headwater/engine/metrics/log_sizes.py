@@ -69,9 +69,13 @@ class LogSizes:
     """The sizes of all logs."""
 
     def __init__(self) -> None:
-        self.latest: defaultdict[int, dict[int, int]] = defaultdict(dict)
-        """By log and position, the sizes of records that were appended alone; to add one needs no call."""
+        self._latest: defaultdict[int, dict[int, int]] = defaultdict(dict)
+        """By log and position, the sizes of records that were appended alone and are not in `_logs` yet."""
         self._logs: dict[int, _LogSize] = {}
+
+    def grew_by_one(self, log_id: int, position: int, size: int) -> None:
+        """A record of so many bytes was appended at a position."""
+        self._latest[log_id][position] = size
 
     def grew(self, log_id: int, position: int, count: int, size: int) -> None:
         """So many records of so many bytes in all were appended at a position."""
@@ -80,7 +84,7 @@ class LogSizes:
 
     def gather(self) -> None:
         """Take in the latest sizes. Called often, so that they do not pile up."""
-        for log_id in tuple(self.latest):
+        for log_id in tuple(self._latest):
             self._take_in(log_id)
 
     def size_of(self, log_id: int, runs: Sequence[Run]) -> int:
@@ -110,12 +114,12 @@ class LogSizes:
         """These logs are gone."""
         for log_id in log_ids:
             self._logs.pop(log_id, None)
-            self.latest.pop(log_id, None)
+            self._latest.pop(log_id, None)
 
     def _take_in(self, log_id: int) -> None:
-        if log_id not in self.latest:
+        if log_id not in self._latest:
             return
-        sizes = self.latest.pop(log_id)
+        sizes = self._latest.pop(log_id)
         positions = tuple(sizes)
         if positions[-1] - positions[0] == len(positions) - 1:
             log = self._log_at(log_id, positions[0])
