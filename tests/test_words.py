@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,8 +34,24 @@ REPLACED = {
     "SERVED": "CURRENT_SERVER",
     "Figures": "ThroughputSettings",
     "PollerParts": "PollerContext",
+    "_Happened": "_ProcessEvent",
 }
 """A name that was the project's own, and the field's for it."""
+
+REPLACED_NAMES = {
+    "note": "log, warn",
+    "Note": "Log",
+    "doorway": "factory",
+    "surroundings": "context",
+    "outgoing": "accumulator",
+    "hurry": "drain",
+    "pump": "send_due",
+    "is_draining": "is_urgent",
+    "happening": "next_event",
+    "retry_delay": "backoff",
+    "lease_state": "lease_store",
+}
+"""What no variable, parameter, attribute or function is called any more: these words have another sense in prose."""
 
 SHARED = {
     "Record": "a record of a stream, and as the client library gives it",
@@ -54,6 +71,27 @@ def test_no_word_comes_back_that_was_replaced() -> None:
         for word in words.findall(line)
     ]
     assert not found
+
+
+def test_nothing_has_a_name_again_that_was_replaced() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {name}, now {REPLACED_NAMES[name.strip('_')]}"
+        for path in MODULES
+        for name, line in _names_in(ast.parse(path.read_text()))
+        if name.strip("_") in REPLACED_NAMES
+    ]
+    assert not found
+
+
+def _names_in(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name):
+                yield name, node.lineno
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name, node.lineno
+            case _:
+                pass
 
 
 def test_a_class_name_stands_for_one_thing() -> None:

@@ -209,7 +209,7 @@ def converse(chance: Random, data: bytes) -> int:
         limits=limits,
         connections=connections,
         loop=some_loop,
-        note=lambda text: None,
+        warn=lambda text: None,
     )
     transport = Memory(chance)
     transport.protocol = doorway.connection()

@@ -201,7 +201,7 @@ class Loopback:
             limits=limits,
             connections=self.connections,
             loop=loop,
-            note=self.notes.append,
+            warn=self.notes.append,
         )
         self.listener = Listener("127.0.0.1", [0], doorway.connection, self.connections, 0.02)
         self.run(self.listener.open())

@@ -53,7 +53,7 @@ def bind_ports(
         limits=limits,
         connections=connections,
         loop=loop,
-        note=warn,
+        warn=warn,
     )
     scheme = "http" if tls is None else "https"
     return Listener(config.host, config.ports, factory.connection, connections, scheme=scheme)

@@ -114,19 +114,17 @@ def build_lambda(
     engine: Engine,
     settings: LambdaSettings,
     clock: Clock,
-    note: Callable[[str, str], None],
+    log: Callable[[str, str], None],
     new_uuid: Callable[[], str],
 ) -> LambdaService:
     """Lambda of a server, not open yet. `clock` is the machine's."""
     metrics = FunctionMetrics(engine.now_ms)
-    functions = Functions(engine, settings.functions, clock, note, new_uuid, metrics)
+    functions = Functions(engine, settings.functions, clock, log, new_uuid, metrics)
     sender = DestinationSender(engine, clock, settings.services_url, settings.key)
     source = CodeSource(clock, settings.services_url, settings.key)
-    later = AsynchronousInvocations(functions, sender, note, settings.retry_delay_ms)
+    later = AsynchronousInvocations(functions, sender, log, settings.retry_delay_ms)
     functions.at_close(later.close)
-    mappings = EventSourceMappings(
-        engine, functions, sender, note, metrics, new_uuid, settings.retry_delay_ms
-    )
+    mappings = EventSourceMappings(engine, functions, sender, log, metrics, new_uuid, settings.retry_delay_ms)
     operations = function_part_operations(functions, source, later)
     if settings.functions.callers_are_known:
         operations = guarded(operations, functions)

@@ -34,10 +34,10 @@ def completed(call: Coroutine[Any, Any, T]) -> Completion[T]:
     """A coroutine of asyncio's, begun now, for one of the engine's to wait for."""
     completion: Completion[T] = Completion()
     task = asyncio.get_running_loop().create_task(call)
-    _held.add(task)
+    _tasks.add(task)
 
     def settle(ended: asyncio.Task[T]) -> None:
-        _held.discard(ended)
+        _tasks.discard(ended)
         error = RuntimeError("the server stops") if ended.cancelled() else ended.exception()
         if error is not None:
             completion.fail(error)
@@ -48,5 +48,5 @@ def completed(call: Coroutine[Any, Any, T]) -> Completion[T]:
     return completion
 
 
-_held: set[asyncio.Task[Any]] = set()
+_tasks: set[asyncio.Task[Any]] = set()
 """Tasks under way; the loop itself does not hold on to them."""

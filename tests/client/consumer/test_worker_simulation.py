@@ -276,8 +276,8 @@ class Simulation:
     def counts(self) -> list[int]:
         """How many shards each living worker holds."""
         leases = self.state._leases
-        held = [lease.holder for lease in leases.values() if may_start(lease, leases)]
-        return [held.count(process.name) for process in self.processes if not process.is_killed]
+        owned = [lease.holder for lease in leases.values() if may_start(lease, leases)]
+        return [owned.count(process.name) for process in self.processes if not process.is_killed]
 
     async def wait_until(self, holds: Callable[[], bool], limit_s: float, what: str) -> None:
         end_s = self.now_s() + limit_s
@@ -318,7 +318,7 @@ async def history(seed: int) -> None:
     simulation.check_the_tree()
     await simulation.stop()
     assert simulation.violations == []
-    assert not any(process.worker.keeper.held for process in simulation.processes)
+    assert not any(process.worker.coordinator.owned for process in simulation.processes)
 
 
 @pytest.mark.parametrize("seed", [0, 103, 125])

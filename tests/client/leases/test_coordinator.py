@@ -20,7 +20,7 @@ from tests.client.virtual_time import run_in_virtual_time
 RULES = BalancingSettings(lease_duration_ms=10_000, hand_off_timeout_ms=30_000)
 
 
-def keeper_of(state: MemoryLeases, gained: list[OwnedLease], name: str = "me") -> LeaseCoordinator:
+def coordinator_of(state: MemoryLeases, gained: list[OwnedLease], name: str = "me") -> LeaseCoordinator:
     return LeaseCoordinator(name, state, RULES, Timing(now_s=asyncio.get_running_loop().time), gained.append)
 
 
@@ -29,8 +29,8 @@ async def with_leases(state: MemoryLeases, *keys: str) -> None:
         await state.create(Lease(key, Checkpoint(TRIM_HORIZON)))
 
 
-async def run_for(keeper: LeaseCoordinator, duration_s: float) -> None:
-    running = asyncio.create_task(keeper.run())
+async def run_for(coordinator: LeaseCoordinator, duration_s: float) -> None:
+    running = asyncio.create_task(coordinator.run())
     await asyncio.sleep(duration_s)
     if running.done():
         running.result()
@@ -53,11 +53,11 @@ def test_a_write_that_hangs_does_not_keep_others_from_being_renewed() -> None:
     async def test() -> None:
         await with_leases(state := Hanging(), "a", "b")
         gained: list[OwnedLease] = []
-        keeper = keeper_of(state, gained)
-        await keeper.balance()
+        coordinator = coordinator_of(state, gained)
+        await coordinator.balance()
         assert {held.key for held in gained} == {"a", "b"}
         state.hanging = "a"
-        await run_for(keeper, 60.0)
+        await run_for(coordinator, 60.0)
         by_key = {held.key: held for held in gained}
         assert by_key["b"].is_fresh
         assert not by_key["a"].is_fresh
@@ -68,12 +68,12 @@ def test_a_write_that_hangs_does_not_keep_others_from_being_renewed() -> None:
 def test_a_worker_that_comes_to_life_again_takes_what_others_do_not_hold() -> None:
     async def test() -> None:
         await with_leases(state := MemoryLeases(), "a", "b")
-        await keeper_of(state, [], "dead").balance()
+        await coordinator_of(state, [], "dead").balance()
         gained: list[OwnedLease] = []
-        keeper = keeper_of(state, gained)
-        await run_for(keeper, 8.0)
+        coordinator = coordinator_of(state, gained)
+        await run_for(coordinator, 8.0)
         assert gained == []
-        await run_for(keeper, 8.0)
+        await run_for(coordinator, 8.0)
         assert {held.key for held in gained} == {"a", "b"}
 
     run_in_virtual_time(test())
@@ -83,13 +83,13 @@ def test_a_lease_that_was_lost_is_not_taken_again_before_it_was_forgotten() -> N
     async def test() -> None:
         await with_leases(state := MemoryLeases(), "a")
         gained: list[OwnedLease] = []
-        keeper = keeper_of(state, gained)
-        await keeper.balance()
+        coordinator = coordinator_of(state, gained)
+        await coordinator.balance()
         await state.change(taking(gained[0].lease, "other"))
-        await run_for(keeper, 40.0)
+        await run_for(coordinator, 40.0)
         assert (len(gained), gained[0].lost.is_set()) == (1, True)
-        keeper.forget(gained[0])
-        await run_for(keeper, 40.0)
+        coordinator.forget(gained[0])
+        await run_for(coordinator, 40.0)
         assert len(gained) == 2
 
     run_in_virtual_time(test())
@@ -99,9 +99,9 @@ def test_a_worker_that_leaves_takes_nothing_more() -> None:
     async def test() -> None:
         await with_leases(state := MemoryLeases(), "a")
         gained: list[OwnedLease] = []
-        keeper = keeper_of(state, gained)
-        await keeper.leave()
-        await run_for(keeper, 40.0)
+        coordinator = coordinator_of(state, gained)
+        await coordinator.leave()
+        await run_for(coordinator, 40.0)
         assert gained == []
 
     run_in_virtual_time(test())
@@ -119,7 +119,7 @@ class Refusing(MemoryLeases):
 def test_what_will_not_pass_ends_the_passes() -> None:
     async def test() -> None:
         with pytest.raises(ExceptionGroup) as ended:
-            await run_for(keeper_of(Refusing(), []), 5.0)
+            await run_for(coordinator_of(Refusing(), []), 5.0)
         assert ended.group_contains(ServiceError, match="AccessDenied")
 
     run_in_virtual_time(test())
@@ -130,7 +130,7 @@ def test_what_may_pass_is_tried_again_and_logged(caplog: pytest.LogCaptureFixtur
         state = Refusing()
         state.code = "ProvisionedThroughputExceededException"
         with caplog.at_level(logging.WARNING, logger="headwater.client"):
-            await run_for(keeper_of(state, []), 10.0)
+            await run_for(coordinator_of(state, []), 10.0)
 
     run_in_virtual_time(test())
     assert len(caplog.records) > 1

@@ -40,7 +40,7 @@ def asked(
     limits.load.begin(NOW_MS)
     for shard, count in zip(stream.open_shards, records, strict=True):
         for at in range(count):
-            limits.load.note(shard.log_id, size, taken=at >= refused)
+            limits.load.count(shard.log_id, size, taken=at >= refused)
     return limits
 
 
@@ -123,7 +123,7 @@ def test_when_its_peak_is_thirty_days_old_a_stream_is_halved_as_far_as_the_next_
     assert next_look_ms(stream, limits.load) == LATER_MS + PEAK_LIFE_MS
     limits.load.begin(LATER_MS + 50_000)
     for _ in range(30):  # 6 shards
-        limits.load.note(stream.shards[0].log_id, 1, taken=True)
+        limits.load.count(stream.shards[0].log_id, 1, taken=True)
     assert scaling_step(stream, limits, ROOM, LATER_MS + 60_000) is None
     assert scaling_step(stream, limits, ROOM, NOW_MS + PEAK_LIFE_MS - 1) is None
     assert scaling_step(stream, limits, ROOM, LATER_MS + PEAK_LIFE_MS - 1) == Scale(16)

@@ -8,10 +8,10 @@ from headwater.engine.limits.write_load import PEAK_LIFE_MS, WINDOW_MS, WriteLoa
 def test_a_window_begins_with_the_first_record_and_is_over_ten_seconds_later() -> None:
     load = WriteLoad(0)
     assert load.begin(5_000) == 15_000
-    load.note(1, 100, taken=True)
+    load.count(1, 100, taken=True)
     assert load.begin(14_999) == 15_000
-    load.note(1, 50, taken=False)
-    load.note(2, 1, taken=True)
+    load.count(1, 50, taken=False)
+    load.count(2, 1, taken=True)
     assert load.finish(14_999) is None
     window = load.finish(15_000)
     assert window is not None
@@ -35,7 +35,7 @@ def test_nothing_is_gathered_between_windows() -> None:
 def test_a_clock_that_was_set_back_begins_a_window_anew() -> None:
     load = WriteLoad(100_000)
     load.begin(100_000)
-    load.note(1, 100, taken=True)
+    load.count(1, 100, taken=True)
     assert load.begin(1_000) == 11_000
     assert load.finish(11_000) == {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from headwater.engine.fan_out import SUBSCRIPTION_LIFE_MS
-from headwater.lambda_.mappings.shard_reading import PHASES, Phase
+from headwater.lambda_.mappings.shard_reading import LOG_PHASES, PHASES, LogPhase, Phase
 from tests.lambda_.mapped_stream import STREAM, STREAM_ARN, MappedStream, in_loop, mapped_stream
 from tests.lambda_.mappings.test_poller import Failing, retry
 from tests.phase_tables import never_left, reached_from
@@ -109,7 +109,13 @@ async def test_a_consumer_that_was_deregistered_is_a_problem_that_the_mapping_te
         assert (await mapped.state(uuid))["LastProcessingResult"].startswith("PROBLEM: Consumer")
 
 
-def test_every_phase_of_a_reader_is_reached_and_any_may_be_stopped() -> None:
+def test_every_phase_of_a_consumers_reader_is_reached_and_any_may_be_stopped() -> None:
     assert reached_from("unsubscribed", PHASES) == set(get_args(Phase))
     assert never_left(PHASES) == {"stopped"}
     assert set(PHASES["stop"]) == set(get_args(Phase))
+
+
+def test_a_reader_of_the_log_may_be_stopped_in_every_phase() -> None:
+    assert reached_from("reading", LOG_PHASES) == set(get_args(LogPhase))
+    assert never_left(LOG_PHASES) == {"stopped"}
+    assert set(LOG_PHASES["stop"]) == set(get_args(LogPhase))

@@ -27,7 +27,7 @@ class Waiting:
     def abort(self) -> None:
         self.is_open = False
 
-    def held(self) -> Buffered:
+    def buffered(self) -> Buffered:
         return self._held
 
 
@@ -42,7 +42,7 @@ def left_of(*waiting: Waiting) -> list[bool]:
 
 @pytest.fixture(autouse=True)
 def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HELD_BYTES", 100)
+    monkeypatch.setattr(connections, "BUFFERED_BYTES_MAX", 100)
 
 
 def test_nobody_is_closed_while_there_is_room() -> None:
@@ -59,6 +59,6 @@ def test_the_longest_waited_for_go_until_there_is_room() -> None:
 
 
 def test_whoever_has_had_little_time_is_left_alone() -> None:
-    recent = NOW_S - connections.HELD_S / 2
+    recent = NOW_S - connections.BUFFERED_S / 2
     assert left_of(Waiting(recent, 500), Waiting(recent, 500)) == [True, True]
     assert left_of(Waiting(recent, 500), Waiting(0, 10)) == [True, False]

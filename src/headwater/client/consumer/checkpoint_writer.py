@@ -22,10 +22,10 @@ _log = logging.getLogger("headwater.client")
 class CheckpointWriter:
     """Writes the checkpoints of one shard."""
 
-    def __init__(self, held: OwnedLease, interval_s: float, timing: Timing, stats: ShardStats) -> None:
+    def __init__(self, owned: OwnedLease, interval_s: float, timing: Timing, stats: ShardStats) -> None:
         self.last = Checkpoint(TRIM_HORIZON)
         """The last record that was handled, whether or not its checkpoint is to be written here."""
-        self._held = held
+        self._owned = owned
         self._interval_s = interval_s
         self._timing = timing
         self._stats = stats
@@ -55,12 +55,12 @@ class CheckpointWriter:
             due, self._due = self._due, None
             if due is not None:
                 try:
-                    await self._held.advance(due)
+                    await self._owned.advance(due)
                     self._stats.checkpoint = due.sequence_number
                 except LeaseLost:
                     return
                 except ClientError as error:
-                    _log.warning("the checkpoint of %s cannot be written: %s", self._held.key, error)
+                    _log.warning("the checkpoint of %s cannot be written: %s", self._owned.key, error)
             if self._is_stopping and self._due is None:
                 return
             if self._interval_s and not self._is_stopping:

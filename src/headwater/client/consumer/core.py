@@ -72,7 +72,7 @@ class ConsumerCore:
 
     def leases(self) -> list[Lease]:
         """The leases of all workers, as this one saw them last. May be called in any thread."""
-        return [] if self._worker is None else list(self._worker.keeper.seen.values())
+        return [] if self._worker is None else list(self._worker.coordinator.seen.values())
 
     async def handle(self, handle: Handle, call: Call) -> None:
         """Have batches handled until `stop`; `call` is how other plain functions of users' are called.
@@ -180,7 +180,9 @@ class ConsumerCore:
             await self._service.close()
 
     async def _work(self, leases: StreamLeases, delivery: Delivery) -> None:
-        self._worker = Worker(self._worker_rules(), self._calls, self._source, leases, delivery, self._timing)
+        self._worker = Worker(
+            self._worker_settings(), self._calls, self._source, leases, delivery, self._timing
+        )
         if not self._is_stopped:
             await self._worker.run()
 
@@ -195,7 +197,7 @@ class ConsumerCore:
     async def _open_state(self, stream: StreamIdentity) -> StreamLeases:
         return await self._state.open(stream, partial(list_shards, self._calls, self._stream))
 
-    def _worker_rules(self) -> WorkerSettings:
+    def _worker_settings(self) -> WorkerSettings:
         settings = self._settings
         start = settings.starting_position
         return WorkerSettings(

@@ -68,11 +68,11 @@ class ErrorSettings:
 class HandlerDelivery:
     """Has batches handled. A `Delivery`."""
 
-    def __init__(self, handle: Handle, call: Call, rules: ErrorSettings, timing: Timing) -> None:
+    def __init__(self, handle: Handle, call: Call, settings: ErrorSettings, timing: Timing) -> None:
         """`call` is how a plain function that takes dead letters is called."""
         self._handle = handle
         self._call = call
-        self._rules = rules
+        self._settings = settings
         self._timing = timing
 
     async def deliver(self, batch: Batch, turn: BatchContext) -> int:
@@ -93,7 +93,7 @@ class HandlerDelivery:
                 turn.progress(done)
                 backoff.reset()
             _log.warning("the handler failed on %s: %s", batch.shard_id, described(error))
-            if self._rules.retries is not None and tries >= self._rules.retries:
+            if self._settings.retries is not None and tries >= self._settings.retries:
                 given_up = records[done : done + 1] if failed_at is not None else records[done:]
                 if not await self._give_up(given_up, error, turn):
                     return done
@@ -108,7 +108,7 @@ class HandlerDelivery:
 
     async def _give_up(self, records: list[Record], error: BaseException, turn: BatchContext) -> bool:
         """Whether the records are out of the way."""
-        on_failure = self._rules.on_failure
+        on_failure = self._settings.on_failure
         if on_failure == "stop":
             raise HandlerFailed(
                 f"the handler failed on {len(records)} records of {turn.stats.shard_id}, the first of them "

@@ -63,10 +63,10 @@ class ShardReading:
 
     def __init__(
         self,
-        held: OwnedLease,
+        owned: OwnedLease,
         source: PageSource,
         delivery: Delivery,
-        rules: ShardReadingSettings,
+        settings: ShardReadingSettings,
         stats: ShardStats,
         bound: BufferBound,
         timing: Timing,
@@ -75,10 +75,10 @@ class ShardReading:
     ) -> None:
         """`on_end` makes the leases of the shard's children, and gives their ids."""
         self.stats = stats
-        self._held = held
+        self._owned = owned
         self._source = source
         self._delivery = delivery
-        self._rules = rules
+        self._settings = settings
         self._bound = bound
         self._timing = timing
         self._on_end = on_end
@@ -86,14 +86,14 @@ class ShardReading:
         self._in_hand: tuple[Record, ...] = ()
         self._woken = asyncio.Event()
         self._ending = asyncio.Event()
-        self._writer = CheckpointWriter(held, rules.checkpoint_interval_s, timing, stats)
+        self._writer = CheckpointWriter(owned, settings.checkpoint_interval_s, timing, stats)
         self._by_hand = asyncio.Event()
         self._misplaced = misplaced
         self._user_records = UserRecords(
-            held.lease,
-            rules.opens_aggregates,
-            rules.keeps_misplaced,
-            rules.adapt_checkpointer(self.checkpoint),
+            owned.lease,
+            settings.opens_aggregates,
+            settings.keeps_misplaced,
+            settings.adapt_checkpointer(self.checkpoint),
             self._found_misplaced,
         )
 
@@ -109,14 +109,14 @@ class ShardReading:
     @property
     def is_fresh(self) -> bool:
         """Whether the shard is surely this worker's at this moment; see `Turn`."""
-        return self._held.is_fresh
+        return self._owned.is_fresh
 
     def progress(self, count: int) -> None:
         """The first `count` records in hand are done; see `BatchContext`."""
         if not count:
             return
         done = position(self._in_hand[count - 1])
-        if self._rules.checkpoints_by_hand:
+        if self._settings.checkpoints_by_hand:
             self._writer.delivered(done)
         else:
             self._writer.mark(done)
@@ -156,14 +156,14 @@ class ShardReading:
         await asyncio.shield(self._advance(position(record)))
 
     async def _advance(self, checkpoint: Checkpoint) -> None:
-        await self._held.advance(checkpoint)
-        self.stats.checkpoint = self._held.lease.checkpoint.sequence_number
+        await self._owned.advance(checkpoint)
+        self.stats.checkpoint = self._owned.lease.checkpoint.sequence_number
         self._by_hand.set()
 
     async def _watch(self) -> None:
         """End when the lease is lost or asked for."""
-        lost = asyncio.ensure_future(self._held.lost.wait())
-        asked = asyncio.ensure_future(self._held.asked.wait())
+        lost = asyncio.ensure_future(self._owned.lost.wait())
+        asked = asyncio.ensure_future(self._owned.asked.wait())
         try:
             await asyncio.wait({lost, asked}, return_when=asyncio.FIRST_COMPLETED)
             self.end()
@@ -175,7 +175,7 @@ class ShardReading:
         """Fetch pages ahead of those that are delivered."""
         try:
             start = await self._start()
-            async with aclosing(self._source.pages(self._held.key, start, self.stats)) as pages:
+            async with aclosing(self._source.pages(self._owned.key, start, self.stats)) as pages:
                 async for page in pages:
                     self._pages.append(page)
                     self.stats.size_bytes += page.size_bytes
@@ -188,11 +188,11 @@ class ShardReading:
             self._woken.set()
 
     async def _start(self) -> ReadFrom:
-        lease = self._held.lease
+        lease = self._owned.lease
         since_ms = lease.latest_since_ms
         if lease.checkpoint.sequence_number == LATEST and since_ms is None:
-            await self._held.begin_at_latest()
-        return read_from(lease.checkpoint, self._rules.start_timestamp_s, since_ms)
+            await self._owned.begin_at_latest()
+        return read_from(lease.checkpoint, self._settings.start_timestamp_s, since_ms)
 
     async def _deliver_pages(self, fetching: asyncio.Task[None]) -> None:
         while not self.is_ending:
@@ -218,11 +218,11 @@ class ShardReading:
         left = self._user_records.prepared(page.records)
         self._misplaced.tell()
         while left and not self.is_ending:
-            if not self._held.is_fresh:
-                await self._held.renew()
+            if not self._owned.is_fresh:
+                await self._owned.renew()
             self.stats.lag_ms = page.millis_behind_latest
             self._in_hand = tuple(left)
-            done = await self._delivery.deliver(Batch(self._held.key, left, page.millis_behind_latest), self)
+            done = await self._delivery.deliver(Batch(self._owned.key, left, page.millis_behind_latest), self)
             self.progress(done)
             self.stats.records += done
             self.stats.batches += 1
@@ -230,8 +230,8 @@ class ShardReading:
 
     async def _finish(self, children: list[ShardNode]) -> None:
         """Mark the shard as done, once everything in it is."""
-        if self._rules.checkpoints_by_hand:
-            while self._held.lease.checkpoint.is_before(self._writer.last) and not self.is_ending:
+        if self._settings.checkpoints_by_hand:
+            while self._owned.lease.checkpoint.is_before(self._writer.last) and not self.is_ending:
                 self._by_hand.clear()
                 await self._by_hand.wait()
             if self.is_ending:
@@ -240,7 +240,7 @@ class ShardReading:
         while not self.is_ending:
             try:
                 child_ids = await self._on_end(children)
-                await self._held.complete(child_ids)
+                await self._owned.complete(child_ids)
             except LeaseLost:
                 raise
             except ClientError as error:
@@ -248,10 +248,10 @@ class ShardReading:
                     raise
                 await self._timing.sleep(backoff.delay_s())
             else:
-                _log.info("%s has been read to its end; it goes on in %s", self._held.key, child_ids)
+                _log.info("%s has been read to its end; it goes on in %s", self._owned.key, child_ids)
                 return
 
     async def _let_go(self) -> None:
         """Release the lease. A failure leaves it to expire."""
         with contextlib.suppress(ClientError):
-            await self._held.release()
+            await self._owned.release()

@@ -58,30 +58,32 @@ class Worker:
 
     def __init__(
         self,
-        rules: WorkerSettings,
+        settings: WorkerSettings,
         calls: KinesisCalls,
         source: PageSource,
         leases: StreamLeases,
         delivery: Delivery,
         timing: Timing,
     ) -> None:
-        self._rules = rules
+        self._settings = settings
         self._calls = calls
         self._source = source
         self._leases = leases
         self._delivery = delivery
         self._timing = timing
-        self._bound = BufferBound(rules.buffer_bytes)
-        self._misplaced = MisplacedRecords(rules.stream, is_kept=rules.reading.keeps_misplaced, timing=timing)
-        self._book = StatsBook(rules.worker_id)
+        self._bound = BufferBound(settings.buffer_bytes)
+        self._misplaced = MisplacedRecords(
+            settings.stream, is_kept=settings.reading.keeps_misplaced, timing=timing
+        )
+        self._book = StatsBook(settings.worker_id)
         self._readings: dict[str, ShardReading] = {}
         self._reading_tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._error: Exception | None = None
-        self.keeper = LeaseCoordinator(
-            rules.worker_id,
+        self.coordinator = LeaseCoordinator(
+            settings.worker_id,
             leases,
-            rules.balancing,
+            settings.balancing,
             timing,
             self._begin_reading,
             lambda shard_id: self._book.throughput_kbps(shard_id, timing.now_s()),
@@ -91,7 +93,7 @@ class Worker:
         """Work until `stop`. Raises the error that made it end otherwise."""
         await retry(self._sync, self._timing, START_PATIENCE_S)
         passes = [
-            asyncio.create_task(self._or_stop(self.keeper.run())),
+            asyncio.create_task(self._or_stop(self.coordinator.run())),
             asyncio.create_task(self._or_stop(self._sync_for_ever())),
         ]
         try:
@@ -115,7 +117,7 @@ class Worker:
         """Return when all shards are released, while what is in hand goes on being renewed."""
         for reading in self._readings.values():
             reading.end()
-        await self.keeper.leave()
+        await self.coordinator.leave()
         while self._reading_tasks:
             await asyncio.wait(self._reading_tasks)
 
@@ -145,48 +147,48 @@ class Worker:
             self.fail(error)
 
     async def _sync(self) -> None:
-        shards = await list_shards(self._calls, self._rules.stream)
-        await self.keeper.sync(shards, self._rules.start)
-        self.keeper.balance_soon()
+        shards = await list_shards(self._calls, self._settings.stream)
+        await self.coordinator.sync(shards, self._settings.start)
+        self.coordinator.balance_soon()
 
     async def _sync_for_ever(self) -> None:
         while True:
-            await self._timing.sleep(self._rules.sync_interval_s)
+            await self._timing.sleep(self._settings.sync_interval_s)
             try:
                 await self._sync()
             except ClientError as error:
                 if not is_transient(error):
                     raise
-                _log.warning("%s will list the shards again: %s", self._rules.worker_id, error)
+                _log.warning("%s will list the shards again: %s", self._settings.worker_id, error)
 
-    def _begin_reading(self, held: OwnedLease) -> None:
-        stats = self._book.begin(held.key, held.lease.checkpoint.sequence_number)
+    def _begin_reading(self, owned: OwnedLease) -> None:
+        stats = self._book.begin(owned.key, owned.lease.checkpoint.sequence_number)
         reading = ShardReading(
-            held,
+            owned,
             self._source,
             self._delivery,
-            self._rules.reading,
+            self._settings.reading,
             stats,
             self._bound,
             self._timing,
             self._end_of_shard,
             self._misplaced,
         )
-        self._readings[held.key] = reading
+        self._readings[owned.key] = reading
         if self._stopping.is_set():
             reading.end()
-        task = asyncio.create_task(self._or_stop(self._read(held, reading)))
+        task = asyncio.create_task(self._or_stop(self._read(owned, reading)))
         self._reading_tasks.add(task)
         task.add_done_callback(self._reading_tasks.discard)
 
-    async def _read(self, held: OwnedLease, reading: ShardReading) -> None:
+    async def _read(self, owned: OwnedLease, reading: ShardReading) -> None:
         try:
             await reading.run()
         finally:
             self._book.end(reading.stats)
-            del self._readings[held.key]
-            self.keeper.forget(held)
-            self.keeper.balance_soon()
+            del self._readings[owned.key]
+            self.coordinator.forget(owned)
+            self.coordinator.balance_soon()
 
     async def _end_of_shard(self, children: list[ShardNode]) -> list[str]:
         """Make the leases of what follows a shard; their ids.
@@ -196,5 +198,5 @@ class Worker:
         """
         if not children or any(len(child.parent_ids) > 1 for child in children):
             await self._sync()
-        await self.keeper.create_children(child_leases(children))
+        await self.coordinator.create_children(child_leases(children))
         return [child.shard_id for child in children]

@@ -88,48 +88,48 @@ def decide(
     worker: str,
     readable: Sequence[Lease],
     seen: Mapping[str, Observation],
-    rules: BalancingSettings,
+    settings: BalancingSettings,
     rng: random.Random,
 ) -> BalancingDecision:
     """What `worker` should do about the leases that may be read; `seen` says what it knows of each."""
-    available = [lease for lease in readable if _is_available(lease, seen[lease.key], worker, rules)]
+    available = [lease for lease in readable if _is_available(lease, seen[lease.key], worker, settings)]
     available_keys = {lease.key for lease in available}
     shares: dict[str, _WorkerShare] = {worker: _WorkerShare()}
     for lease in readable:
         if lease.key not in available_keys and lease.owner is not None:
             shares.setdefault(lease.owner, _WorkerShare()).leases.append(lease)
     mine = shares[worker]
-    target = min(ceil(len(readable) / len(shares)), rules.max_leases)
+    target = min(ceil(len(readable) / len(shares)), settings.max_leases)
     rng.shuffle(available)
     decision = BalancingDecision()
     for lease in available:
-        is_long_expired = seen[lease.key].age_ms > LONG_EXPIRED_PERIODS * rules.lease_duration_ms
-        limit = rules.max_leases if is_long_expired else target
+        is_long_expired = seen[lease.key].age_ms > LONG_EXPIRED_PERIODS * settings.lease_duration_ms
+        limit = settings.max_leases if is_long_expired else target
         if mine.count + len(decision.take) < limit:
             decision.take.append(lease)
     if not available:
-        decision.steals = _steals(worker, shares, len(readable), rules, rng)
+        decision.steals = _steals(worker, shares, len(readable), settings, rng)
     return decision
 
 
-def _is_available(lease: Lease, observation: Observation, worker: str, rules: BalancingSettings) -> bool:
+def _is_available(lease: Lease, observation: Observation, worker: str, settings: BalancingSettings) -> bool:
     if observation.is_read_here:
         return False
-    if lease.holder is None or observation.age_ms > rules.lease_duration_ms:
+    if lease.holder is None or observation.age_ms > settings.lease_duration_ms:
         return True
     if lease.owner != worker:
         return False
     # What was let go for this worker, or what its holder does not let go of.
-    return not lease.is_in_hand_off or observation.asked_ms > rules.hand_off_timeout_ms
+    return not lease.is_in_hand_off or observation.asked_ms > settings.hand_off_timeout_ms
 
 
 def _steals(
-    worker: str, shares: dict[str, _WorkerShare], leases: int, rules: BalancingSettings, rng: random.Random
+    worker: str, shares: dict[str, _WorkerShare], leases: int, settings: BalancingSettings, rng: random.Random
 ) -> list[Lease]:
     mine = shares[worker]
     under_way = sum(lease.is_in_hand_off for lease in mine.leases)
     asked: list[Lease] = []
-    while under_way + len(asked) < rules.max_steals and mine.count < rules.max_leases:
+    while under_way + len(asked) < settings.max_steals and mine.count < settings.max_leases:
         lease = _by_count(worker, shares, leases, rng) or _by_load(worker, shares, leases)
         if lease is None or lease.owner is None:
             break

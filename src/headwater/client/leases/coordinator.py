@@ -42,24 +42,24 @@ class LeaseCoordinator:
         self,
         worker: str,
         leases: StreamLeases,
-        rules: BalancingSettings,
+        settings: BalancingSettings,
         timing: Timing,
         on_gain: Callable[[OwnedLease], None],
         throughput_kbps: Callable[[str], float | None] = lambda _: None,
     ) -> None:
         """`worker` is unique among those who share the state; `throughput_kbps` is asked for a shard's."""
         self.worker = worker
-        self.held: dict[str, OwnedLease] = {}
+        self.owned: dict[str, OwnedLease] = {}
         self.seen: dict[str, Lease] = {}
         """All leases as the last pass saw them."""
         self._leases = leases
-        self._rules = rules
+        self._settings = settings
         self._timing = timing
         self._on_gain = on_gain
         self._throughput_kbps = throughput_kbps
         self._moved_at_s: dict[str, tuple[int, float]] = {}
         self._asked_at_s: dict[str, float] = {}
-        self._renewal_pause_s = rules.lease_duration_ms / 1000 / RENEWALS_PER_PERIOD
+        self._renewal_pause_s = settings.lease_duration_ms / 1000 / RENEWALS_PER_PERIOD
         self._renewing: dict[str, asyncio.Task[None]] = {}
         self._balance_soon = asyncio.Event()
         self._balancing = asyncio.Lock()
@@ -95,9 +95,9 @@ class LeaseCoordinator:
 
     async def renew(self) -> None:
         """Renew everything that is held; whose last renewal still waits for its answer is left to it."""
-        for key, held in self.held.items():
-            if key not in self._renewing and not held.lost.is_set():
-                self._renewing[key] = asyncio.create_task(self._renew_one(held))
+        for key, owned in self.owned.items():
+            if key not in self._renewing and not owned.lost.is_set():
+                self._renewing[key] = asyncio.create_task(self._renew_one(owned))
         if self._renewing:
             await asyncio.wait(self._renewing.values(), timeout=self._renewal_pause_s)
         for key, renewing in list(self._renewing.items()):
@@ -122,7 +122,7 @@ class LeaseCoordinator:
         self._observe(leases)
         readable = [lease for lease in leases.values() if may_start(lease, leases)]
         seen = {lease.key: self._observation(lease) for lease in readable}
-        decision = decide(self.worker, readable, seen, self._rules, self._timing.rng)
+        decision = decide(self.worker, readable, seen, self._settings, self._timing.rng)
         for lease in decision.take:
             await self._take(lease)
         for lease in decision.steals:
@@ -130,10 +130,10 @@ class LeaseCoordinator:
                 self._asked_at_s[lease.key] = self._timing.now_s()
                 _log.info("%s has asked %s to hand over %s", self.worker, lease.owner, lease.key)
 
-    def forget(self, held: OwnedLease) -> None:
+    def forget(self, owned: OwnedLease) -> None:
         """A lease is not worked with any more, and may be taken anew."""
-        if self.held.get(held.key) is held:
-            del self.held[held.key]
+        if self.owned.get(owned.key) is owned:
+            del self.owned[owned.key]
 
     def _observe(self, leases: Mapping[str, Lease]) -> None:
         now_s = self._timing.now_s()
@@ -154,7 +154,7 @@ class LeaseCoordinator:
         now_s = self._timing.now_s()
         age_ms = 1000 * (now_s - self._moved_at_s[lease.key][1])
         asked_at_s = self._asked_at_s.setdefault(lease.key, now_s) if self._waits_for(lease) else now_s
-        return Observation(age_ms, 1000 * (now_s - asked_at_s), lease.key in self.held)
+        return Observation(age_ms, 1000 * (now_s - asked_at_s), lease.key in self.owned)
 
     def _waits_for(self, lease: Lease) -> bool:
         return lease.owner == self.worker and lease.is_in_hand_off
@@ -165,16 +165,16 @@ class LeaseCoordinator:
         if taken is None:
             return
         _log.info("%s has taken %s, which is at %s", self.worker, lease.key, taken.checkpoint.sequence_number)
-        duration_s = self._rules.lease_duration_ms / 1000
-        held = OwnedLease(taken, self.worker, self._leases, self._timing, duration_s, taken_at_s)
-        self.held[lease.key] = held
-        self._on_gain(held)
+        duration_s = self._settings.lease_duration_ms / 1000
+        owned = OwnedLease(taken, self.worker, self._leases, self._timing, duration_s, taken_at_s)
+        self.owned[lease.key] = owned
+        self._on_gain(owned)
 
-    async def _renew_one(self, held: OwnedLease) -> None:
+    async def _renew_one(self, owned: OwnedLease) -> None:
         try:
-            await held.renew(self._throughput_kbps(held.key))
+            await owned.renew(self._throughput_kbps(owned.key))
         except LeaseLost:
-            _log.warning("%s has lost %s to another worker", self.worker, held.key)
+            _log.warning("%s has lost %s to another worker", self.worker, owned.key)
 
     async def _renew_for_ever(self) -> None:
         while True:
@@ -182,7 +182,7 @@ class LeaseCoordinator:
             await self._timing.sleep(self._renewal_pause_s)
 
     async def _balance_for_ever(self) -> None:
-        pause_s = self._rules.lease_duration_ms / 1000 / BALANCES_PER_PERIOD
+        pause_s = self._settings.lease_duration_ms / 1000 / BALANCES_PER_PERIOD
         while True:
             self._balance_soon.clear()
             await self._pass(self.balance)

@@ -42,7 +42,7 @@ from headwater.client.producer.put_queue import PutQueue
 from headwater.client.producer.settings import ProducerSettings
 from headwater.client.producer.shard_map import ShardMap
 
-RELEARN_AFTER_S = 5.0
+REFRESH_AFTER_S = 5.0
 """What is known of the stream is asked again when it gets in the way and is older."""
 DEFAULT_RECORD_KIB = 1024
 SHORTEST_WAIT_S = 0.001
@@ -79,7 +79,8 @@ class ProducerCore:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_s = UNLIMITED
         self._flushes = 0
-        self._is_draining = False
+        self._is_urgent = False
+        """What is ready goes at once, without waiting for a full batch or the buffer time."""
         self._is_closed = False
         self._refreshing: asyncio.Task[None] | None = None
         self._stream_info_s = NEVER
@@ -94,7 +95,7 @@ class ProducerCore:
         if self._stream_info_s == NEVER:
             self._refresh_stream_info()
         else:
-            self._pump()
+            self._send_due()
 
     async def flush(self) -> None:
         """Return when all that has been put by now has its outcome."""
@@ -141,7 +142,7 @@ class ProducerCore:
 
     def drain(self) -> None:
         """There is no room for more: send what there is."""
-        self._is_draining = True
+        self._is_urgent = True
         self.wake()
 
     def resume(self, puts: list[PutFuture]) -> None:
@@ -156,9 +157,9 @@ class ProducerCore:
     def unfinished(self) -> list[PutFuture]:
         """All user records without an outcome, each once."""
         self._taken += self._buffer.take()
-        held: list[Iterable[Put]] = [self._taken, self._accumulator.all()]
-        held += [*self._sending.values(), *self._checking.values(), *self._backing_off.values()]
-        members = (member for puts in held for put in puts for member in put.members())
+        sources: list[Iterable[Put]] = [self._taken, self._accumulator.all()]
+        sources += [*self._sending.values(), *self._checking.values(), *self._backing_off.values()]
+        members = (member for puts in sources for put in puts for member in put.members())
         return list({member: None for member in members if not member.done()})
 
     def _stop(self) -> None:
@@ -167,32 +168,35 @@ class ProducerCore:
         for timer in (*self._backing_off, *filter(None, (self._timer,))):
             timer.cancel()
 
-    def _pump(self) -> None:
-        """Make every call that is due, and see to it that this is done again in time."""
+    def _send_due(self) -> None:
+        """Make every call that is due, and set the timer for the next."""
         if self._is_closed:
             return
         now_s = time.monotonic()
-        outgoing, settings = self._accumulator, self._settings
+        accumulator, settings = self._accumulator, self._settings
+        # 1. Take what has arrived, if a record must go now or a batch is full.
         is_due = self._is_due(now_s)
         if is_due or self._buffer.has_batch:
-            outgoing.add(self._take(now_s), now_s)
+            accumulator.add(self._take(now_s), now_s)
         if is_due:
-            outgoing.close_aggregates(now_s)
-        rates_wait_s = outgoing.due_within_rates(now_s)
-        while len(self._sending) < settings.calls_in_flight and (is_due or outgoing.has_batch):
-            batch = outgoing.batch(now_s)
+            accumulator.close_aggregates(now_s)
+        # 2. Make calls of what the shards' rates let go, as many at a time as may be.
+        rates_wait_s = accumulator.due_within_rates(now_s)
+        while len(self._sending) < settings.calls_in_flight and (is_due or accumulator.has_batch):
+            batch = accumulator.batch(now_s)
             if not batch:
                 break
             self._start(self._sending, self._send(batch), batch)
-        if not outgoing.is_ready:
-            self._is_draining = False
-        if self._needs_shards and not self._shard_map and now_s >= self._stream_info_s + RELEARN_AFTER_S:
+        # 3. Ask for the stream's shards if they are missing, and come back for what waits.
+        if not accumulator.is_ready:
+            self._is_urgent = False
+        if self._needs_shards and not self._shard_map and now_s >= self._stream_info_s + REFRESH_AFTER_S:
             self._refresh_stream_info()
         self._set_timer(now_s, rates_wait_s)
 
     def _is_due(self, now_s: float) -> bool:
         """Whether there is a record that must not wait for others."""
-        if self._flushes or self._is_draining:
+        if self._flushes or self._is_urgent:
             return True
         return self._oldest_s() <= now_s - self._settings.buffer_time_ms / 1000
 
@@ -207,7 +211,7 @@ class ProducerCore:
         self._taken = []
         bytes_max = self._record_bytes_max
         if any([put.size_bytes > bytes_max for put in puts]):  # noqa: C419 - a list is faster
-            if now_s >= self._stream_info_s + RELEARN_AFTER_S:
+            if now_s >= self._stream_info_s + REFRESH_AFTER_S:
                 # The limit may be another by now; all wait, so that they stay in order.
                 self._taken = puts
                 self._refresh_stream_info()
@@ -242,7 +246,7 @@ class ProducerCore:
 
     def _timer_ended(self) -> None:
         self._timer = None
-        self._pump()
+        self._send_due()
 
     def _start(
         self,
@@ -264,7 +268,7 @@ class ProducerCore:
         if error is not None:  # not foreseen; the records must have an outcome nevertheless
             _log.error("a call of PutRecords ended in an unforeseen way", exc_info=error)
             self._fail([put for put in puts if not put.done()], type(error).__name__, str(error))
-        self._pump()
+        self._send_due()
 
     async def _send(self, batch: list[Put]) -> None:
         """Make one call, and see what became of its records."""
@@ -338,20 +342,20 @@ class ProducerCore:
             put.attempts += 1
         over = [put for put in puts if put.retry_until_s <= now_s]
         self._fail(over, code, text)
-        again = [put for put in puts if put.retry_until_s > now_s]
-        if not again:
+        retried = [put for put in puts if put.retry_until_s > now_s]
+        if not retried:
             return
-        self._counters.retries += len(again)
-        delay_s = RETRY_POLICIES["put"].delay_s(max(put.attempts for put in again), SYSTEM_RNG)
-        delay_s = min(delay_s, max(put.retry_until_s for put in again) - now_s)
+        self._counters.retries += len(retried)
+        delay_s = RETRY_POLICIES["put"].delay_s(max(put.attempts for put in retried), SYSTEM_RNG)
+        delay_s = min(delay_s, max(put.retry_until_s for put in retried) - now_s)
 
         def requeue() -> None:
             self._accumulator.requeue(self._backing_off.pop(timer), time.monotonic())
-            self._is_draining = True
-            self._pump()
+            self._is_urgent = True
+            self._send_due()
 
         timer = asyncio.get_running_loop().call_later(delay_s, requeue)
-        self._backing_off[timer] = again
+        self._backing_off[timer] = retried
 
     def _fail(self, puts: Sequence[Put], code: str, text: str) -> None:
         """Give records up."""
@@ -397,7 +401,7 @@ class ProducerCore:
             if pair not in in_place:
                 self._counters.wrong_shards += 1
                 self._accumulator.split_up(pair[0], now_s)
-        self._is_draining = True
+        self._is_urgent = True
 
     def _report(self, batch: list[Put], errors: dict[str, int], started_s: float) -> None:
         """Count one call, and tell the hook."""
@@ -425,7 +429,7 @@ class ProducerCore:
         if task.exception() is not None:
             _log.error("what %s is like could not be asked", self._stream, exc_info=task.exception())
         self._stream_info_s = time.monotonic()
-        self._pump()
+        self._send_due()
 
     async def _ask_stream_info(self) -> None:
         try:

@@ -73,7 +73,7 @@ class StreamLimits:
             rates.records_in.use(1)
             rates.bytes_in.use(size)
         if self.load.is_open:
-            self.load.note(log_id, size, taken=taken)
+            self.load.count(log_id, size, taken=taken)
         return taken
 
     def gives(self, log_id: int, now_ms: int) -> bool:

@@ -65,7 +65,7 @@ class WriteLoad:
             self._since_ms = min(self._since_ms, now_ms)
         return self._window_ends_ms
 
-    def note(self, log_id: int, size: int, *, taken: bool) -> None:
+    def count(self, log_id: int, size: int, *, taken: bool) -> None:
         """A record of so many bytes was asked of a shard, while there is a window."""
         shard = self._window.get(log_id)
         if shard is None:

@@ -47,13 +47,13 @@ class AsynchronousInvocations:
         self,
         functions: Functions,
         sender: MessageSender,
-        note: Callable[[str, str], None],
+        log: Callable[[str, str], None],
         retry_delay_ms: int,
     ) -> None:
         """`retry_delay_ms` is the delay before an event is tried a second time."""
         self._functions = functions
         self._sender = sender
-        self._note = note
+        self._log = log
         self._retry_delay_s = retry_delay_ms / 1000
         self._tasks: set[asyncio.Task[None]] = set()
         self._bytes = 0
@@ -116,11 +116,11 @@ class AsynchronousInvocations:
         metrics.event_dropped(target)
         name, arn = chosen.function.name, chosen.version.dead_letter_arn
         if arn is None:
-            self._note("warning", f"lambda {name}: the event {waiting.request_id} is given up")
+            self._log("warning", f"lambda {name}: the event {waiting.request_id} is given up")
             return
         message = DestinationMessage(arn, waiting.payload, waiting.request_id, waiting.request_id)
         try:
             await self._sender.send(message)
         except DestinationFailed as error:
             metrics.dead_letter_failed(target)
-            self._note("error", f"lambda {name}: the event {waiting.request_id} is lost: {error}")
+            self._log("error", f"lambda {name}: the event {waiting.request_id} is lost: {error}")

@@ -56,7 +56,7 @@ Kind = Literal[
 ]
 
 
-class _Happened(NamedTuple):
+class _ProcessEvent(NamedTuple):
     """What the process, or time, has done."""
 
     kind: Kind
@@ -78,7 +78,7 @@ class ExecutionEnvironment:
 
     def __init__(
         self,
-        surroundings: EnvironmentContext,
+        context: EnvironmentContext,
         version: Version,
         command: tuple[str, ...],
         variables: Mapping[str, str],
@@ -87,7 +87,7 @@ class ExecutionEnvironment:
         on_spent: Callable[[ExecutionEnvironment], None],
     ) -> None:
         """`on_spent` is called when the process ends while nothing is under way."""
-        self._surroundings = surroundings
+        self._context = context
         self._version = version
         self._command = command
         self._variables = variables
@@ -95,9 +95,9 @@ class ExecutionEnvironment:
         self._on_spent = on_spent
         self._output = Output(on_line)
         self._loop = asyncio.get_running_loop()
-        self._api = RuntimeApiServer(self, surroundings.clock)
+        self._api = RuntimeApiServer(self, context.clock)
         self._process: FunctionProcess | None = None
-        self._waiter: asyncio.Future[_Happened] | None = None
+        self._waiter: asyncio.Future[_ProcessEvent] | None = None
         self._init_ms: float | None = None
         self._is_started = False
         self._exit_text = ""
@@ -117,7 +117,7 @@ class ExecutionEnvironment:
         if not self._is_started:
             failure = await self._start(timeout_s)
         elif not self._api.is_asked:
-            await self._happening(timeout_s)
+            await self._next_event(timeout_s)
         if failure is None and (self._exit_text or not self._api.is_asked):
             self.is_spent = True
             return None
@@ -125,10 +125,10 @@ class ExecutionEnvironment:
         if failure is not None:
             return self._conclude(event, failure, 0.0)
         began_s = perf_counter()
-        deadline_ms = self._surroundings.clock.now_ms() + round(timeout_s * 1000)
+        deadline_ms = self._context.clock.now_ms() + round(timeout_s * 1000)
         self._api.give(event._replace(deadline_ms=deadline_ms))
-        happened = await self._happening(timeout_s)
-        return self._conclude(event, happened, (perf_counter() - began_s) * 1000)
+        outcome = await self._next_event(timeout_s)
+        return self._conclude(event, outcome, (perf_counter() - began_s) * 1000)
 
     async def end(self) -> None:
         """Kill the process and what it has started."""
@@ -145,24 +145,24 @@ class ExecutionEnvironment:
 
     # The init phase
 
-    async def _start(self, timeout_s: float) -> _Happened | None:
+    async def _start(self, timeout_s: float) -> _ProcessEvent | None:
         """Get the process to ask for its first event; what went wrong, if it does not."""
         await self._api.open()
         began_s = perf_counter()
-        happened = await self._launch(INIT_S)
-        if happened.kind == "timeout":
+        outcome = await self._launch(INIT_S)
+        if outcome.kind == "timeout":
             spent_ms = (perf_counter() - began_s) * 1000
             self._output.say(f"INIT_REPORT Init Duration: {spent_ms:.2f} ms\tPhase: init\tStatus: timeout")
             await self._stop_process()
-            happened = await self._launch(timeout_s)
-        if happened.kind == "ready":
+            outcome = await self._launch(timeout_s)
+        if outcome.kind == "ready":
             self._is_started = True
             self._init_ms = (perf_counter() - began_s) * 1000
             return None
         self.is_spent = True
-        return happened
+        return outcome
 
-    async def _launch(self, limit_s: float) -> _Happened:
+    async def _launch(self, limit_s: float) -> _ProcessEvent:
         self._exit_text = ""
         variables = {**self._variables, "AWS_LAMBDA_RUNTIME_API": self._api.address}
         try:
@@ -170,99 +170,99 @@ class ExecutionEnvironment:
                 self._command,
                 variables,
                 self._folder,
-                self._surroundings.keeper,
+                self._context.keeper,
                 self._output.write,
                 self._on_exit,
             )
         except OSError as error:
             text = f"fork/exec {self._command[0]}: {(error.strerror or str(error)).lower()}"
-            return _Happened("invalid", text=text)
-        return await self._happening(limit_s)
+            return _ProcessEvent("invalid", text=text)
+        return await self._next_event(limit_s)
 
     async def _stop_process(self) -> None:
         if self._process is not None:
             self._process.kill()
             await self._process.wait_exited()
 
-    # What happens
+    # What the process does
 
-    async def _happening(self, limit_s: float) -> _Happened:
-        """The next thing that happens, within `limit_s`."""
+    async def _next_event(self, limit_s: float) -> _ProcessEvent:
+        """The next thing that the process does, within `limit_s`."""
         if self._exit_text:
-            return _Happened("exit", text=self._exit_text)
+            return _ProcessEvent("exit", text=self._exit_text)
         self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(limit_s, self._happen, _Happened("timeout"))
+        timer = self._loop.call_later(limit_s, self._tell, _ProcessEvent("timeout"))
         try:
             return await self._waiter
         finally:
             timer.cancel()
             self._waiter = None
 
-    def _happen(self, happened: _Happened) -> None:
+    def _tell(self, outcome: _ProcessEvent) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(happened)
+            self._waiter.set_result(outcome)
 
     def on_ready(self) -> None:
         """The process asks for an event."""
-        self._happen(_Happened("ready"))
+        self._tell(_ProcessEvent("ready"))
 
     def on_response(self, payload: bytes) -> None:
         """The function has answered."""
-        self._happen(_Happened("response", payload))
+        self._tell(_ProcessEvent("response", payload))
 
     def on_error(self, document: bytes) -> None:
         """The function has failed."""
-        self._happen(_Happened("error", document))
+        self._tell(_ProcessEvent("error", document))
 
     def on_too_large(self, size: int) -> None:
         """The function has answered too much."""
-        self._happen(_Happened("too_large", text=str(size)))
+        self._tell(_ProcessEvent("too_large", text=str(size)))
 
     def on_init_error(self, document: bytes) -> None:
         """The function cannot start."""
-        self._happen(_Happened("init_error", document))
+        self._tell(_ProcessEvent("init_error", document))
 
     def _on_exit(self, text: str) -> None:
         self._exit_text = text
         if self._waiter is not None and not self._waiter.done():
-            self._happen(_Happened("exit", text=text))
+            self._tell(_ProcessEvent("exit", text=text))
         elif self._is_started and not self.is_spent:
             self.is_spent = True
             self._on_spent(self)
 
     # What is said of it
 
-    def _conclude(self, event: InvocationEvent, happened: _Happened, duration_ms: float) -> Ended:
+    def _conclude(self, event: InvocationEvent, outcome: _ProcessEvent, duration_ms: float) -> Ended:
         if self._process is not None:
             self._process.drain()
-        document, error_type = self._result_of(event, happened)
-        if happened.kind in ("exit", "timeout", "invalid"):
+        document, error_type = self._result_of(event, outcome)
+        if outcome.kind in ("exit", "timeout", "invalid"):
             self.is_spent = True
             if self._process is not None:
                 self._process.kill()
         self._output.say(f"END RequestId: {event.request_id}")
-        self._output.say(self._report(event.request_id, duration_ms, error_type, happened.kind))
+        self._output.say(self._report(event.request_id, duration_ms, error_type, outcome.kind))
         self._output.finish()
         if self._process is not None:
             self._process.pause_output()  # at AWS it would stand still; here it cannot flood the server
         return Ended(document, bool(error_type), self._output.tail, duration_ms)
 
-    def _result_of(self, event: InvocationEvent, happened: _Happened) -> tuple[bytes, str]:
+    def _result_of(self, event: InvocationEvent, outcome: _ProcessEvent) -> tuple[bytes, str]:
         """The document of an invocation, and the type of its error."""
         request_id = event.request_id
-        if happened.kind == "response":
-            return happened.data, ""
-        if happened.kind in ("error", "init_error"):
-            return _error_document(happened.data)
-        if happened.kind == "timeout":
+        if outcome.kind == "response":
+            return outcome.data, ""
+        if outcome.kind in ("error", "init_error"):
+            return _error_document(outcome.data)
+        if outcome.kind == "timeout":
             text = f"Task timed out after {self._version.timeout_s:.2f} seconds"
-            now = lambda_time(self._surroundings.clock.now_ms()).removesuffix("+0000")
+            now = lambda_time(self._context.clock.now_ms()).removesuffix("+0000")
             self._output.say(f"{now}Z {request_id} {text}")
             return _described("Sandbox.Timedout", f"RequestId: {request_id} Error: {text}")
-        if happened.kind == "too_large":
+        if outcome.kind == "too_large":
             return _described("Function.ResponseSizeTooLarge", TOO_LARGE)
-        error_type = "Runtime.InvalidEntrypoint" if happened.kind == "invalid" else "Runtime.ExitError"
-        text = f"RequestId: {request_id} Error: {happened.text}"
+        error_type = "Runtime.InvalidEntrypoint" if outcome.kind == "invalid" else "Runtime.ExitError"
+        text = f"RequestId: {request_id} Error: {outcome.text}"
         self._output.say(f"{text}\n{error_type}")
         return _described(error_type, text)
 

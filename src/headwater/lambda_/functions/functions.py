@@ -86,23 +86,23 @@ class Functions:
         engine: Engine,
         settings: FunctionSettings,
         clock: Clock,
-        note: Callable[[str, str], None],
+        log: Callable[[str, str], None],
         new_uuid: Callable[[], str],
         metrics: FunctionMetrics,
     ) -> None:
-        """`clock` is the machine's; `note` writes a line in the server's log, at a level."""
+        """`clock` is the machine's; `log` writes a line in the server's log, at a level."""
         self.engine = engine
         self.settings = settings
         self.new_uuid = new_uuid
-        self.note = note
+        self.log = log
         self.metrics = metrics
         self.store = FunctionStore(engine)
         self.code = CodeFolder(settings.code_folder)
         self.runtimes = Runtimes(settings.search_path, settings.home, settings.interpreters)
-        self.logs = FunctionLogs(note, clock.now_ms)
+        self.logs = FunctionLogs(log, clock.now_ms)
         self._clock = clock
         self._keeper = ProcessKeeper()
-        self._surroundings = EnvironmentContext(clock, self._keeper)
+        self._context = EnvironmentContext(clock, self._keeper)
         self._watch = CodeFolderWatch()
         self._random = Random()  # noqa: S311 - it chooses between versions
         self._environments = Environments(
@@ -272,7 +272,7 @@ class Functions:
             stream_id=self.new_uuid().replace("-", ""),
         )
         return ExecutionEnvironment(
-            self._surroundings,
+            self._context,
             version,
             command,
             variables,

@@ -44,9 +44,9 @@ class _Kept:
 class FunctionLogs:
     """The logs of all functions of a server."""
 
-    def __init__(self, note: Callable[[str, str], None], now_ms: Callable[[], int]) -> None:
-        """`note` writes a line in the server's log, at a level."""
-        self._note = note
+    def __init__(self, log: Callable[[str, str], None], now_ms: Callable[[], int]) -> None:
+        """`log` writes a line in the server's log, at a level."""
+        self._log = log
         self._now_ms = now_ms
         self._kept: dict[FunctionId, _Kept] = {}
         self._next_number = 1
@@ -63,7 +63,7 @@ class FunctionLogs:
         kept.size += len(text) + LINE_OVERHEAD_BYTES
         while kept.size > KEPT_BYTES_MAX and len(kept.lines) > 1:
             kept.size -= len(kept.lines.popleft().text) + LINE_OVERHEAD_BYTES
-        self._note("info", f"lambda {function.name}: {text}")
+        self._log("info", f"lambda {function.name}: {text}")
 
     def lines(self, name: str, after: int) -> list[LogLine]:
         """The lines that functions of this name have since the line `after`, in their order."""

@@ -250,7 +250,7 @@ async def check_runtime(functions: Functions, version: Version) -> None:
     launch = await asyncio.to_thread(functions.runtimes.launch, version.runtime)
     checked_handler(version, needs_handler=launch.needs_handler)
     if launch.warning:
-        functions.note("warning", launch.warning)
+        functions.log("warning", launch.warning)
 
 
 def _check_new(functions: Functions, key: Any, caller: Caller, name: str) -> None:

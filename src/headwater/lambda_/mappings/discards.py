@@ -22,8 +22,8 @@ DELIVERY_ATTEMPTS = 3
 class Discards:
     """What one lane gives up."""
 
-    def __init__(self, parts: PollerContext, mapping: Mapping, shard_id: str, counts: EventCounts) -> None:
-        self._parts = parts
+    def __init__(self, context: PollerContext, mapping: Mapping, shard_id: str, counts: EventCounts) -> None:
+        self._context = context
         self._mapping = mapping
         self._shard_id = shard_id
         self._counts = counts
@@ -41,21 +41,21 @@ class Discards:
         count = len(work.records)
         if self._mapping.on_failure_arn is None:
             self._counts.add("dropped", count)
-            self._note(discarded, "there is no on-failure destination")
+            self._log(discarded, "there is no on-failure destination")
             return
-        now_ms = self._parts.engine.now_ms()
-        message = write_message(self._mapping, discarded, now_ms, self._parts.new_uuid())
+        now_ms = self._context.engine.now_ms()
+        message = write_message(self._mapping, discarded, now_ms, self._context.new_uuid())
         failed = ""
         for _ in range(DELIVERY_ATTEMPTS):
             try:
-                await self._parts.sender.send(message)
+                await self._context.sender.send(message)
             except DestinationFailed as error:
                 failed = str(error)
             else:
                 self._counts.add("on_failure_destination_delivered", count)
                 return
         self._counts.add("dropped", count)
-        self._note(discarded, f"and {message.destination_arn} could not be told: {failed}")
+        self._log(discarded, f"and {message.destination_arn} could not be told: {failed}")
 
     def _described(
         self,
@@ -88,8 +88,8 @@ class Discards:
             event=event,
         )
 
-    def _note(self, discarded: Discarded, why: str) -> None:
-        self._parts.note(
+    def _log(self, discarded: Discarded, why: str) -> None:
+        self._context.log(
             "warning",
             f"mapping {self._mapping.uuid}: {discarded.batch_size} records of {discarded.stream_arn} "
             f"{self._shard_id} from {discarded.first_sequence_number} on are given up "

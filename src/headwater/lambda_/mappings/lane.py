@@ -63,7 +63,7 @@ class Lane:
 
     def __init__(
         self,
-        parts: PollerContext,
+        context: PollerContext,
         mapping: Mapping,
         shard_id: str,
         progress: LaneProgress,
@@ -74,7 +74,7 @@ class Lane:
         report: Callable[[str], None],
         counts: EventCounts,
     ) -> None:
-        self._parts = parts
+        self._context = context
         self._mapping = mapping
         self._shard_id = shard_id
         self._start = progress.position
@@ -84,7 +84,7 @@ class Lane:
         self._on_progress = on_progress
         self._report = report
         self._counts = counts
-        self._discarding = Discards(parts, mapping, shard_id, counts)
+        self._discarding = Discards(context, mapping, shard_id, counts)
         self._waiting: deque[EventRecord] = deque()
         self._waiting_since_ms = 0
         self._works: deque[BatchAttempt] = deque()
@@ -124,7 +124,7 @@ class Lane:
         if record.position < self._start:
             return
         if not self._waiting:
-            self._waiting_since_ms = self._parts.engine.now_ms()
+            self._waiting_since_ms = self._context.engine.now_ms()
         self._waiting.append(record)
         self.waiting_bytes += len(record.text)
 
@@ -165,7 +165,7 @@ class Lane:
     async def _rest(self) -> None:
         cancel = None
         if self._look_again_ms is not None:
-            cancel = self._parts.alarms.set(self._look_again_ms, self._wake.set)
+            cancel = self._context.alarms.set(self._look_again_ms, self._wake.set)
         try:
             await self._wake.wait()
         finally:
@@ -175,7 +175,7 @@ class Lane:
     # Choosing what to do
 
     def _next_work(self) -> BatchAttempt | None:
-        now_ms = self._parts.engine.now_ms()
+        now_ms = self._context.engine.now_ms()
         if self._works:
             if now_ms < self._not_before_ms:
                 self._look_again_ms = self._not_before_ms
@@ -288,7 +288,7 @@ class Lane:
         """What is left of the work when the records that are too old have been given up."""
         age_s = self._mapping.maximum_record_age_s
         age_ms = min(self._retention_ms(), age_s * 1000 if age_s >= 0 else self._retention_ms())
-        oldest_ms = self._parts.engine.now_ms() - age_ms
+        oldest_ms = self._context.engine.now_ms() - age_ms
         if not work.records:
             window = self._window
             if window is None or not window.last_sequence_number or window.last_arrival_ms >= oldest_ms:
@@ -308,7 +308,7 @@ class Lane:
 
     async def _invoke(self, work: BatchAttempt, event: bytes) -> InvocationResult | None:
         """What the function answered; `None`: it was not reached, and the work will be done again."""
-        mapping, invoker = self._mapping, self._parts.invoker
+        mapping, invoker = self._mapping, self._context.invoker
         try:
             function = invoker.resolve(Caller(mapping.account_id, mapping.region), mapping.function_arn)
             self._tell_sent(function, work)
@@ -318,7 +318,7 @@ class Lane:
         except InvocationRefused:
             self._report(NOT_INVOKED)
         except Exception as error:  # noqa: BLE001 - a fault of the invoker must not end the lane
-            self._parts.note("error", f"mapping {mapping.uuid}: a fault while invoking: {error!r}")
+            self._context.log("error", f"mapping {mapping.uuid}: a fault while invoking: {error!r}")
             self._report(NOT_INVOKED)
         self._counts.add("failed_invoke", len(work.records))
         self._works.appendleft(work)
@@ -328,8 +328,8 @@ class Lane:
     def _tell_sent(self, function: FunctionReference, work: BatchAttempt) -> None:
         self._counts.add("invoked", len(work.records))
         if work.records:
-            age_ms = max(0, self._parts.engine.now_ms() - work.records[-1].arrival_ms)
-            self._parts.metrics.sent(MetricTarget(function_id_of(function.arn), function.qualifier), age_ms)
+            age_ms = max(0, self._context.engine.now_ms() - work.records[-1].arrival_ms)
+            self._context.metrics.sent(MetricTarget(function_id_of(function.arn), function.qualifier), age_ms)
 
     def _failure_of(self, work: BatchAttempt, result: InvocationResult) -> Failure | None:
         numbers = [record.sequence_number for record in work.records]
@@ -385,5 +385,5 @@ class Lane:
 
     def _back_off(self) -> None:
         self._refusals += 1
-        delay_ms = backoff_ms(self._refusals, self._parts.retry_delay_ms)
-        self._not_before_ms = self._parts.engine.now_ms() + delay_ms
+        delay_ms = backoff_ms(self._refusals, self._context.retry_delay_ms)
+        self._not_before_ms = self._context.engine.now_ms() + delay_ms

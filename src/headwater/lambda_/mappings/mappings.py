@@ -21,7 +21,7 @@ from headwater.lambda_.mappings.alarms import Alarms
 from headwater.lambda_.mappings.event_counts import EventCounts
 from headwater.lambda_.mappings.mapping import EVENT_COUNT, Mapping, settled
 from headwater.lambda_.mappings.poller import MappingPoller
-from headwater.lambda_.mappings.poller_context import Note, PollerContext
+from headwater.lambda_.mappings.poller_context import Log, PollerContext
 from headwater.lambda_.mappings.store import MappingStore, ShardProgress
 from headwater.model.caller import Caller
 from headwater.server.admin import RouteSet
@@ -45,21 +45,21 @@ class EventSourceMappings:
         engine: Engine,
         invoker: Invoker,
         sender: MessageSender,
-        note: Note,
+        log: Log,
         metrics: FunctionMetrics,
         new_uuid: Callable[[], str],
         retry_delay_ms: int,
     ) -> None:
-        """`note` writes to the log; `retry_delay_ms` is the delay before a batch is tried a second time."""
+        """`log` writes to the log; `retry_delay_ms` is the delay before a batch is tried a second time."""
         self.engine = engine
         self.invoker = invoker
         self.new_uuid = new_uuid
-        self.store = MappingStore(engine, lambda error: note("error", f"progress is not written: {error}"))
-        self._note = note
+        self.store = MappingStore(engine, lambda error: log("error", f"progress is not written: {error}"))
+        self._log = log
         self._metrics = metrics
         self._alarms = Alarms()
-        self._parts = PollerContext(
-            engine, invoker, sender, self.store, self._alarms, metrics, note, new_uuid, retry_delay_ms
+        self._context = PollerContext(
+            engine, invoker, sender, self.store, self._alarms, metrics, log, new_uuid, retry_delay_ms
         )
         self._attended: dict[str, _Attended] = {}
         self._pollers: dict[str, MappingPoller] = {}
@@ -177,7 +177,7 @@ class EventSourceMappings:
                 await finished(self.store.remove(uuid))
                 return
             if mapping.state == "Enabled":
-                poller = MappingPoller(self._parts, mapping, counts, lambda said: self._report(uuid, said))
+                poller = MappingPoller(self._context, mapping, counts, lambda said: self._report(uuid, said))
                 self._pollers[uuid] = poller
                 try:
                     await poller.run()
@@ -203,7 +203,7 @@ class EventSourceMappings:
         self._attended.pop(uuid, None)
         error = None if task.cancelled() else task.exception()
         if error is not None and not self._closing:
-            self._note("error", f"mapping {uuid} is begun again after a fault: {error!r}")
+            self._log("error", f"mapping {uuid} is begun again after a fault: {error!r}")
             self._alarms.set(self.engine.now_ms() + 1_000, lambda: self._attend(uuid))
 
     def _report(self, uuid: str, result: str) -> None:
@@ -225,7 +225,7 @@ class EventSourceMappings:
         try:
             await finished(self.store.replace(after))
         except StoreUnavailable as error:
-            self._note("error", f"mapping {uuid} is not written: {error}")
+            self._log("error", f"mapping {uuid} is not written: {error}")
 
     # Time
 

@@ -31,9 +31,9 @@ class MappingPoller:
     """See the module's text. `report` is told what came of the last step."""
 
     def __init__(
-        self, parts: PollerContext, mapping: Mapping, counts: EventCounts, report: Callable[[str], None]
+        self, context: PollerContext, mapping: Mapping, counts: EventCounts, report: Callable[[str], None]
     ) -> None:
-        self._parts = parts
+        self._context = context
         self._mapping = mapping
         self._counts = counts
         self._report = report
@@ -50,14 +50,14 @@ class MappingPoller:
 
     async def run(self) -> None:
         """Work until `stop`."""
-        engine = self._parts.engine
+        engine = self._context.engine
         unwatch = engine.watch_stream(self._mapping.stream, self._wake.set)
         cancel = None
         try:
             while not self._stopping:
                 self._wake.clear()
                 if not await self._begin_shards():
-                    cancel = self._parts.alarms.set(engine.now_ms() + LOOK_AGAIN_MS, self._wake.set)
+                    cancel = self._context.alarms.set(engine.now_ms() + LOOK_AGAIN_MS, self._wake.set)
                 await self._wake.wait()
             await self._all_ended()
         finally:
@@ -73,7 +73,7 @@ class MappingPoller:
 
     async def _begin_shards(self) -> bool:
         """Begin with every shard whose turn it is; whether the stream is there."""
-        engine, uuid = self._parts.engine, self._mapping.uuid
+        engine, uuid = self._context.engine, self._mapping.uuid
         try:
             stream = (await finished(engine.serving(self._mapping.stream))).stream
         except ResourceNotFoundException:
@@ -82,7 +82,7 @@ class MappingPoller:
         if self._stopping:
             return True
         logs = {shard.log_id for shard in stream.shards}
-        self._parts.store.forget_shards(uuid, set(self._parts.store.known_logs(uuid)) - logs)
+        self._context.store.forget_shards(uuid, set(self._context.store.known_logs(uuid)) - logs)
         for shard in stream.shards:
             if shard.log_id not in self._shards and self._is_next(stream, shard):
                 self._begin(shard)
@@ -95,11 +95,11 @@ class MappingPoller:
         return all(parent is None or self._is_finished(parent) for parent in parents)
 
     def _is_finished(self, shard: Shard) -> bool:
-        progress = self._parts.store.progress(self._mapping.uuid, shard.log_id)
+        progress = self._context.store.progress(self._mapping.uuid, shard.log_id)
         return progress is not None and progress.is_finished
 
     def _begin(self, shard: Shard) -> None:
-        poller = ShardPoller(self._parts, self._mapping, shard, self._counts, self._report)
+        poller = ShardPoller(self._context, self._mapping, shard, self._counts, self._report)
         task = asyncio.ensure_future(poller.run())
         self._shards[shard.log_id] = (poller, task)
         task.add_done_callback(lambda ended: self._on_ended(shard, ended))
@@ -113,9 +113,9 @@ class MappingPoller:
             self._wake.set()  # its children may begin
             return
         causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-        self._parts.note(
+        self._context.log(
             "error",
             f"mapping {self._mapping.uuid}: a fault in the poller of {shard.shard_id}: "
             f"{', '.join(map(repr, causes))}",
         )
-        self._parts.alarms.set(self._parts.engine.now_ms() + LOOK_AGAIN_MS, self._wake.set)
+        self._context.alarms.set(self._context.engine.now_ms() + LOOK_AGAIN_MS, self._wake.set)

@@ -13,7 +13,7 @@ from headwater.lambda_.functions.metrics import FunctionMetrics
 from headwater.lambda_.mappings.alarms import Alarms
 from headwater.lambda_.mappings.store import MappingStore
 
-Note = Callable[[Literal["warning", "error"], str], None]
+Log = Callable[[Literal["warning", "error"], str], None]
 """Writes a line in the server's log."""
 
 
@@ -27,7 +27,7 @@ class PollerContext:
     store: MappingStore
     alarms: Alarms
     metrics: FunctionMetrics
-    note: Note
+    log: Log
     new_uuid: Callable[[], str]
     retry_delay_ms: int
     """Before the first retry; the following ones wait longer, see `failure_policy.backoff_ms`."""

@@ -40,17 +40,17 @@ class ShardPoller:
 
     def __init__(
         self,
-        parts: PollerContext,
+        context: PollerContext,
         mapping: Mapping,
         shard: Shard,
         counts: EventCounts,
         report: Callable[[str], None],
     ) -> None:
-        self._parts = parts
+        self._context = context
         self._mapping = mapping
         self._shard = shard
         self._counts = counts
-        kept = parts.store.progress(mapping.uuid, shard.log_id) or ShardProgress((LaneProgress(0),))
+        kept = context.store.progress(mapping.uuid, shard.log_id) or ShardProgress((LaneProgress(0),))
         self._read_to = kept.position
         self._ended = False
         self._stopping = False
@@ -58,7 +58,7 @@ class ShardPoller:
         self._records_max = max(WAITING_RECORDS_MIN, 2 * mapping.batch_size * mapping.parallelization_factor)
         self._lanes = [
             Lane(
-                parts,
+                context,
                 mapping,
                 shard.shard_id,
                 progress,
@@ -73,9 +73,9 @@ class ShardPoller:
         consumer = parse_consumer_arn(mapping.event_source_arn)
         self._reader: LogReader | FanOutReader
         if consumer is None:
-            self._reader = LogReader(parts, mapping.stream, shard, self._read_to, self)
+            self._reader = LogReader(context, mapping.stream, shard, self._read_to, self)
         else:
-            self._reader = FanOutReader(parts, consumer, shard, self._read_to, self, report)
+            self._reader = FanOutReader(context, consumer, shard, self._read_to, self, report)
 
     async def run(self) -> None:
         """Work until the shard has ended and all of it is done, it is gone, or `stop`."""
@@ -139,7 +139,7 @@ class ShardPoller:
         mapping = self._mapping
         caller = Caller(mapping.account_id, mapping.region)
         try:
-            return self._parts.invoker.resolve(caller, mapping.function_arn).role_arn
+            return self._context.invoker.resolve(caller, mapping.function_arn).role_arn
         except FunctionNotFound:
             return ""  # it will not be invoked either
 
@@ -151,24 +151,24 @@ class ShardPoller:
     def _keep_progress(self) -> None:
         lanes = tuple(lane.progress for lane in self._lanes)
         is_finished = self._ended and all(lane.is_done for lane in self._lanes)
-        self._parts.store.keep_progress(
+        self._context.store.keep_progress(
             self._mapping.uuid, self._shard.log_id, ShardProgress(lanes, is_finished)
         )
 
     def _is_caught_up(self) -> bool:
-        extent = self._parts.engine.extent(self._shard.log_id)
+        extent = self._context.engine.extent(self._shard.log_id)
         return extent is None or self._read_to >= extent.next
 
     def _is_limited(self) -> bool:
         """Whether the next page may have to wait."""
         try:
-            return self._parts.engine.live(self._mapping.stream).limits is not None
+            return self._context.engine.live(self._mapping.stream).limits is not None
         except ResourceNotFoundException:
             return False
 
     def _retention_ms(self) -> int:
         try:
-            return self._parts.engine.live(self._mapping.stream).stream.retention_hours * HOUR_MS
+            return self._context.engine.live(self._mapping.stream).stream.retention_hours * HOUR_MS
         except ResourceNotFoundException:
             return 0  # with the stream, its records are gone
 

@@ -9,6 +9,10 @@ Rules:
   second at most, out of the 5 reads and 2 MiB a second that all of them share. A
   consumer's ARN has the 2 MiB a second of the consumer.
 
+`LogReader` has one thing to wait for at a time:
+
+    reading ◄─ room, fill ─► full          both ─ stop ─► stopped
+
 `FanOutReader` has one subscription after another:
 
     unsubscribed ─ subscribe ─► reading ─ fill ─► full ─ room ─► reading
@@ -46,6 +50,19 @@ RETRY_MS = 1_000
 LIMITED_INTERVAL_MS = 1_000
 """Between two reads of one shard when the limits of AWS are enforced."""
 
+LogPhase = Literal[
+    "reading",
+    "full",  # the lanes have enough to do: it waits for room
+    "stopped",
+]
+
+LOG_PHASES: dict[str, dict[LogPhase, LogPhase]] = {
+    "fill": {"reading": "full", "full": "full"},
+    "room": {"full": "reading", "reading": "reading"},
+    "stop": {"reading": "stopped", "full": "stopped", "stopped": "stopped"},
+}
+"""Event → phase of a `LogReader` before → phase after. What is not here cannot happen."""
+
 Phase = Literal[
     "unsubscribed",  # a subscription is due
     "reading",
@@ -81,6 +98,7 @@ PHASES: dict[str, dict[Phase, Phase]] = {
 
 A reader that was stopped is still told of what its subscription has under way."""
 
+_log_phases = transitions(LOG_PHASES)
 _phases = transitions(PHASES)
 
 
@@ -116,40 +134,39 @@ class LogReader:
     """Reads a shard by asking the engine."""
 
     def __init__(
-        self, parts: PollerContext, name: StreamName, shard: Shard, position: int, target: ReadTarget
+        self, context: PollerContext, name: StreamName, shard: Shard, position: int, target: ReadTarget
     ) -> None:
-        self._parts = parts
+        self._context = context
         self._name = name
         self._shard = shard
         self._position = position
         self._target = target
         self._next_read_ms = 0
-        self._waits_for_room = False
+        self._phase: LogPhase = "reading"
         self._wake = asyncio.Event()
-        self._stopping = False
 
     def on_room(self) -> None:
         """There is room for records again."""
-        if self._waits_for_room:
+        if self._phase == "full":
             self._wake.set()
 
     def stop(self) -> None:
         """Let `run` end."""
-        self._stopping = True
+        self._phase = _log_phases["stop"][self._phase]
         self._wake.set()
 
     async def run(self) -> None:
         """Read to the end of the shard, or until `stop`. Raises `ShardGone`."""
-        engine = self._parts.engine
+        engine = self._context.engine
         unwatch = [
             engine.watch_log(self._shard.log_id, self._wake.set),
             engine.watch_stream(self._name, self._wake.set),
         ]
         try:
-            while not self._stopping:
+            while self._phase != "stopped":
                 self._wake.clear()
-                self._waits_for_room = not self._target.has_room()
-                if self._waits_for_room:
+                self._phase = _log_phases["room" if self._target.has_room() else "fill"][self._phase]
+                if self._phase == "full":
                     await self._wake.wait()
                 elif await self._read():
                     return
@@ -160,7 +177,7 @@ class LogReader:
 
     async def _read(self) -> bool:
         """Read a page, if the stream's limits allow it now; whether it was the last one."""
-        engine = self._parts.engine
+        engine = self._context.engine
         held, shard = await find_shard(engine, self._name, self._shard)
         if not self._may_read(held, shard):
             return False
@@ -173,7 +190,7 @@ class LogReader:
             raise ShardGone from None
         except StoreError as error:
             held.metrics.get_records_failed(engine.stopwatch() - started_s)
-            self._parts.note("error", f"{self._shard.shard_id} of {self._name.name} cannot be read: {error}")
+            self._context.log("error", f"{self._shard.shard_id} of {self._name.name} cannot be read: {error}")
             self._next_read_ms = engine.now_ms() + RETRY_MS
             return False
         self._count(held, reading, engine.stopwatch() - started_s)
@@ -189,7 +206,7 @@ class LogReader:
     def _may_read(self, held: LiveStream, shard: Shard) -> bool:
         if held.limits is None:
             return True
-        now_ms = self._parts.engine.now_ms()
+        now_ms = self._context.engine.now_ms()
         self._next_read_ms = now_ms + LIMITED_INTERVAL_MS
         if held.limits.gives(shard.log_id, now_ms):
             return True
@@ -199,7 +216,7 @@ class LogReader:
     def _count(self, held: LiveStream, reading: ShardPage, duration_s: float) -> None:
         """A page counts as one of GetRecords: towards the stream's limits, and in its metrics."""
         if held.limits is not None:
-            held.limits.gave(reading.shard.log_id, reading.size, self._parts.engine.now_ms())
+            held.limits.gave(reading.shard.log_id, reading.size, self._context.engine.now_ms())
         held.metrics.get_records(
             reading.shard.index,
             len(reading.records),
@@ -211,7 +228,7 @@ class LogReader:
 
     async def _pause(self) -> None:
         """Until the next read may be made; requests of others come in between at least."""
-        await _until(self._parts, self._next_read_ms, lambda: self._stopping, self._wake)
+        await _until(self._context, self._next_read_ms, lambda: self._phase == "stopped", self._wake)
         await asyncio.sleep(0)
 
 
@@ -220,14 +237,14 @@ class FanOutReader:
 
     def __init__(
         self,
-        parts: PollerContext,
+        context: PollerContext,
         consumer: ConsumerName,
         shard: Shard,
         position: int,
         target: ReadTarget,
         report: Callable[[str], None],
     ) -> None:
-        self._parts = parts
+        self._context = context
         self._consumer = consumer
         self._shard = shard
         self._position = position
@@ -251,17 +268,17 @@ class FanOutReader:
     async def run(self) -> None:
         """Read to the end of the shard, or until `stop`. Raises `ShardGone`."""
         while self._phase == "unsubscribed":
-            await find_shard(self._parts.engine, self._consumer.stream, self._shard)
+            await find_shard(self._context.engine, self._consumer.stream, self._shard)
             try:
                 await self._subscribe()
             except (KinesisError, StoreError) as error:
                 self._report(f"PROBLEM: {error}")
-                again_ms = self._parts.engine.now_ms() + RETRY_MS
-                await _until(self._parts, again_ms, lambda: self._phase == "stopped", self._wake)
+                again_ms = self._context.engine.now_ms() + RETRY_MS
+                await _until(self._context, again_ms, lambda: self._phase == "stopped", self._wake)
 
     async def _subscribe(self) -> None:
         """One subscription, from its start to its end."""
-        engine, consumer = self._parts.engine, self._consumer
+        engine, consumer = self._context.engine, self._consumer
         held, shard = await find_shard(engine, consumer.stream, self._shard)
         if self._phase == "stopped":
             return
@@ -308,11 +325,13 @@ class FanOutReader:
         self._wake.set()
 
 
-async def _until(parts: PollerContext, due_ms: int, is_over: Callable[[], bool], wake: asyncio.Event) -> None:
+async def _until(
+    context: PollerContext, due_ms: int, is_over: Callable[[], bool], wake: asyncio.Event
+) -> None:
     """Wait for a time of the engine's clock, or until it is over."""
-    cancel = parts.alarms.set(due_ms, wake.set)
+    cancel = context.alarms.set(due_ms, wake.set)
     try:
-        while parts.engine.now_ms() < due_ms and not is_over():
+        while context.engine.now_ms() < due_ms and not is_over():
             wake.clear()
             await wake.wait()
     finally:

@@ -35,7 +35,7 @@ GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "not found", "does 
 """How the neighbours say that a resource is not there any more."""
 RECORDED = "No service here makes this type: it is recorded, and nothing was made."
 
-Note = Callable[..., None]
+EventWriter = Callable[..., None]
 Check = Callable[[], None]
 
 
@@ -88,11 +88,11 @@ Deployed = dict[str, DeployedResource]
 class StackDeployment:
     """The steps of one stack. `deployed` is what it has, and is changed as the steps are done."""
 
-    def __init__(self, account_id: str, region: str, tags: dict[str, str], note: Note) -> None:
-        """`note` takes a resource, a status and a reason, and writes an event."""
+    def __init__(self, account_id: str, region: str, tags: dict[str, str], add_event: EventWriter) -> None:
+        """`add_event` takes a resource, a status and a reason."""
         self._where = {"account_id": account_id, "region_name": region}
         self._tags = tags
-        self._note = note
+        self._add_event = add_event
 
     def go(
         self, deployed: Deployed, template: Template, resources: StackResourceMap, check: Check = lambda: None
@@ -122,16 +122,16 @@ class StackDeployment:
         """Remove a resource, unless its policy is one of `kept`. Whether it is gone, or kept."""
         policy = present.document.get("DeletionPolicy", "Delete")
         if policy in kept:
-            self._note(present, "DELETE_SKIPPED")
+            self._add_event(present, "DELETE_SKIPPED")
             return True
-        self._note(present, "DELETE_IN_PROGRESS")
+        self._add_event(present, "DELETE_IN_PROGRESS")
         try:
             resources.remove(present.resource, {**present.document, "Properties": present.properties})
         except Exception as error:  # noqa: BLE001 - whatever a service says is the event's reason
             if not _is_gone(error):
-                self._note(present, "DELETE_FAILED", reason_of(error))
+                self._add_event(present, "DELETE_FAILED", reason_of(error))
                 return False
-        self._note(present, "DELETE_COMPLETE")
+        self._add_event(present, "DELETE_COMPLETE")
         return True
 
     def _step(
@@ -150,7 +150,7 @@ class StackDeployment:
             properties = clean_json(copy.deepcopy(document.get("Properties") or {}), resources)
             next_one.properties = self._with_tags(type_name, checked(type_name, properties))
         except Exception as error:
-            self._note(next_one, f"{verb.upper()}_FAILED", reason_of(error))
+            self._add_event(next_one, f"{verb.upper()}_FAILED", reason_of(error))
             raise StepFailed(name, verb) from error
         if old is not None and old.type_name == type_name and old.properties == next_one.properties:
             old.document = document
@@ -160,7 +160,9 @@ class StackDeployment:
             self._make(next_one, resources, "CREATE")
             undo.append(lambda: self._unmake(next_one, deployed, resources, None))
         elif old.type_name != type_name or _changed(old, next_one) & create_only(type_name):
-            self._note(next_one, "UPDATE_IN_PROGRESS", "Requested update requires the creation of a new one.")
+            self._add_event(
+                next_one, "UPDATE_IN_PROGRESS", "Requested update requires the creation of a new one."
+            )
             self._make(next_one, resources, "UPDATE")
             superseded.append(old)
             undo.append(lambda: self._unmake(next_one, deployed, resources, old))
@@ -171,32 +173,32 @@ class StackDeployment:
 
     def _make(self, made: DeployedResource, resources: StackResourceMap, verb: str) -> None:
         if verb == "CREATE":
-            self._note(made, "CREATE_IN_PROGRESS")
+            self._add_event(made, "CREATE_IN_PROGRESS")
         try:
             made.resource = parse_and_create_resource(made.logical_id, _given(made), resources, **self._where)
         except Exception as error:
             made.resource = None
-            self._note(made, f"{verb}_FAILED", reason_of(error))
+            self._add_event(made, f"{verb}_FAILED", reason_of(error))
             raise StepFailed(made.logical_id, verb.lower()) from error
         resources.put(made.logical_id, made.resource)
-        self._note(made, f"{verb}_COMPLETE", RECORDED if _is_recorded(made) else None)
+        self._add_event(made, f"{verb}_COMPLETE", RECORDED if _is_recorded(made) else None)
 
     def _change(
         self, old: DeployedResource, changed: DeployedResource, resources: StackResourceMap, verb: str
     ) -> None:
-        self._note(changed, "UPDATE_IN_PROGRESS")
+        self._add_event(changed, "UPDATE_IN_PROGRESS")
         resources.put(changed.logical_id, old.resource)
         try:
             resource = parse_and_update_resource(
                 changed.logical_id, _given(changed), resources, **self._where
             )
         except Exception as error:
-            self._note(changed, f"{verb}_FAILED", reason_of(error))
+            self._add_event(changed, f"{verb}_FAILED", reason_of(error))
             self._restore(old, changed, resources)
             raise StepFailed(changed.logical_id, verb.lower()) from error
         changed.resource = resource or old.resource
         resources.put(changed.logical_id, changed.resource)
-        self._note(changed, "UPDATE_COMPLETE")
+        self._add_event(changed, "UPDATE_COMPLETE")
 
     def _restore(self, old: DeployedResource, changed: DeployedResource, resources: StackResourceMap) -> None:
         """Some of a change may have been done before it failed: put back what was before."""
@@ -205,7 +207,7 @@ class StackDeployment:
         try:
             parse_and_update_resource(old.logical_id, _given(old), resources, **self._where)
         except Exception as error:  # noqa: BLE001 - it is told, and the other steps are undone all the same
-            self._note(old, "UPDATE_FAILED", reason_of(error))
+            self._add_event(old, "UPDATE_FAILED", reason_of(error))
 
     def _unmake(
         self,

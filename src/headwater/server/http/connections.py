@@ -6,8 +6,8 @@ answers until the next sweep.
 
 Each connection has bounds of its own. What all of them hold together, of requests that
 are not whole and answers that nobody takes, is looked at in the sweep, too: while it is
-more than `HELD_BYTES`, those that have been waited for longest are closed, but none that
-has had less than `HELD_S`, which is plenty for whoever means to go on.
+more than `BUFFERED_BYTES_MAX`, those that have been waited for longest are closed, but none that
+has had less than `BUFFERED_S`, which is plenty for whoever means to go on.
 
 Refuses to know what travels on a connection.
 """
@@ -25,8 +25,8 @@ GOODBYE_S = 0.1
 """How long an idle client has for answering TLS's goodbye; most never do."""
 
 
-HELD_BYTES = 512 * 1024 * 1024
-HELD_S = 3.0
+BUFFERED_BYTES_MAX = 512 * 1024 * 1024
+BUFFERED_S = 3.0
 
 
 class Buffered(NamedTuple):
@@ -48,7 +48,7 @@ class Connection(Protocol):
     def abort(self) -> None:
         """Close now."""
 
-    def held(self) -> Buffered:
+    def buffered(self) -> Buffered:
         """What it keeps for its client, and since when that is waited for."""
 
 
@@ -83,12 +83,12 @@ class OpenConnections:
         self._close_hoarders(now_s)
 
     def _close_hoarders(self, now_s: float) -> None:
-        held = [(*connection.held(), connection) for connection in self._open]
-        excess = sum(size for _, size, _ in held) - HELD_BYTES
+        buffered = [(*connection.buffered(), connection) for connection in self._open]
+        excess = sum(size for _, size, _ in buffered) - BUFFERED_BYTES_MAX
         if excess <= 0:
             return
-        for since_s, size, connection in sorted(held, key=itemgetter(0)):
-            if excess <= 0 or now_s - since_s < HELD_S:
+        for since_s, size, connection in sorted(buffered, key=itemgetter(0)):
+            if excess <= 0 or now_s - since_s < BUFFERED_S:
                 return
             if size > 0:
                 connection.abort()

@@ -171,7 +171,7 @@ class Http1Connection(asyncio.Protocol):
         if self._phase in phases.IDLE and not self._reader.ready and not self._reader.reading:
             self._leave()
 
-    def held(self) -> Buffered:
+    def buffered(self) -> Buffered:
         """Of a request that is not whole, and of answers that the client does not take."""
         untaken = 0
         if self._flow == "slow" and self._phase != "gone":

@@ -212,7 +212,7 @@ class Http2Connection(asyncio.Protocol):
                 self.send_end(stream)
         self._flush()
 
-    def held(self) -> Buffered:
+    def buffered(self) -> Buffered:
         """Of requests that are not whole or not handed over, and of answers that the client does not take."""
         untaken = self._outbox.waiting_bytes
         if self._transport is not None and self._outbox.is_full:

@@ -26,7 +26,7 @@ from headwater.server.http.limits import ConnectionLimits
 TLS_HANDSHAKE = 0x16
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HANDSHAKE_FAILURE_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"
-NOTE_INTERVAL_S = 10.0
+WARN_INTERVAL_S = 10.0
 """Clients try again and again; what is wrong with them needs to be told now and then only."""
 NO_TLS = "a client tried TLS, which this server was not started with: use http://, or start it with --tls"
 
@@ -43,7 +43,7 @@ class ConnectionFactory:
         limits: ConnectionLimits,
         connections: OpenConnections,
         loop: asyncio.AbstractEventLoop,
-        note: Callable[[str], None],
+        warn: Callable[[str], None],
     ) -> None:
         self.http1 = http1
         self.http2 = http2
@@ -51,26 +51,26 @@ class ConnectionFactory:
         self.limits = limits
         self.connections = connections
         self.loop = loop
-        self._note = note
-        self._noted_s = -NOTE_INTERVAL_S
+        self._warn = warn
+        self._warned_s = -WARN_INTERVAL_S
 
     def connection(self) -> ProtocolDetector:
         """A protocol for a new connection."""
         return ProtocolDetector(self)
 
-    def note(self, text: str) -> None:
+    def warn(self, text: str) -> None:
         """Tell what is wrong with a client, if nothing was told a moment ago."""
         now_s = self.loop.time()
-        if now_s - self._noted_s >= NOTE_INTERVAL_S:
-            self._noted_s = now_s
-            self._note(text)
+        if now_s - self._warned_s >= WARN_INTERVAL_S:
+            self._warned_s = now_s
+            self._warn(text)
 
 
 class ProtocolDetector(asyncio.Protocol):
     """A connection of which it is not known yet what it speaks."""
 
-    def __init__(self, doorway: ConnectionFactory) -> None:
-        self._doorway = doorway
+    def __init__(self, factory: ConnectionFactory) -> None:
+        self._factory = factory
         self._transport: asyncio.Transport | None = None
         self._read = b""
         self._handshake: asyncio.Task[None] | None = None
@@ -78,19 +78,19 @@ class ProtocolDetector(asyncio.Protocol):
         """The handshake is over; `_transport` is the encrypted one."""
         self._chose_http2 = False
         """By ALPN."""
-        self._since_s = doorway.loop.time()
+        self._since_s = factory.loop.time()
 
     # What the transport calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is open."""
         self._transport = cast("asyncio.Transport", transport)
-        self._doorway.connections.add(self)
+        self._factory.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The client has gone before it said enough."""
         self._transport = None
-        self._doorway.connections.remove(self)
+        self._factory.connections.remove(self)
 
     def data_received(self, data: bytes) -> None:
         """Look at what the client said so far."""
@@ -102,7 +102,7 @@ class ProtocolDetector(asyncio.Protocol):
 
     def sweep(self, now_s: float) -> None:
         """Give up a client that says nothing, or begins and does not go on."""
-        limits = self._doorway.limits
+        limits = self._factory.limits
         has_begun = self._read or self._handshake
         if now_s - self._since_s > (limits.request_timeout_s if has_begun else limits.idle_timeout_s):
             self.abort()
@@ -111,8 +111,8 @@ class ProtocolDetector(asyncio.Protocol):
         """Nothing was asked for, so nothing is owed."""
         self.abort()
 
-    def held(self) -> Buffered:
-        """Nothing worth the name."""
+    def buffered(self) -> Buffered:
+        """Counts nothing: a preface is buffered at most."""
         return Buffered(self._since_s, 0)
 
     def abort(self) -> None:
@@ -129,38 +129,38 @@ class ProtocolDetector(asyncio.Protocol):
         if read[0] == TLS_HANDSHAKE and not self._is_encrypted:
             self._begin_tls(transport)
         elif self._chose_http2 or read.startswith(HTTP2_PREFACE):
-            self._make_way(transport, self._doorway.http2())
+            self._make_way(transport, self._factory.http2())
         elif not HTTP2_PREFACE.startswith(read):
-            self._make_way(transport, self._doorway.http1())
+            self._make_way(transport, self._factory.http1())
 
     def _make_way(self, transport: asyncio.Transport, front_end: asyncio.Protocol) -> None:
         """Let the front end have the connection, and what was read of it."""
         self._transport = None
         transport.set_protocol(front_end)
         front_end.connection_made(transport)
-        self._doorway.connections.remove(self)
+        self._factory.connections.remove(self)
         front_end.data_received(self._read)
 
     def _begin_tls(self, transport: asyncio.Transport) -> None:
-        if self._doorway.tls is None:
-            self._doorway.note(NO_TLS)
+        if self._factory.tls is None:
+            self._factory.warn(NO_TLS)
             transport.write(HANDSHAKE_FAILURE_ALERT)
             transport.close()
             return
-        self._handshake = self._doorway.loop.create_task(self._shake_hands(transport, self._doorway.tls))
+        self._handshake = self._factory.loop.create_task(self._shake_hands(transport, self._factory.tls))
 
     async def _shake_hands(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
         # 1. Take back what was read: it belongs to the handshake.
         transport.pause_reading()
         hello, self._read = self._read, b""
-        loop = self._doorway.loop
+        loop = self._factory.loop
         upgrade = loop.create_task(
             loop.start_tls(
                 transport,
                 self,
                 context,
                 server_side=True,
-                ssl_handshake_timeout=self._doorway.limits.request_timeout_s,
+                ssl_handshake_timeout=self._factory.limits.request_timeout_s,
             )
         )
         # The loop's TLS takes the transport's place now, and is told so by a callback; only then
@@ -174,7 +174,7 @@ class ProtocolDetector(asyncio.Protocol):
         try:
             encrypted = await upgrade
         except OSError as error:  # of TLS, of the connection, or of time
-            self._doorway.note(f"a client's TLS handshake failed: {_reason(error)}")
+            self._factory.warn(f"a client's TLS handshake failed: {_reason(error)}")
         session = None if encrypted is None else encrypted.get_extra_info("ssl_object")
         if encrypted is None or session is None or self._transport is None:
             # A connection lost during the handshake is not told of by every loop.

@@ -17,8 +17,8 @@ from headwater.storage.interface import StoreCopy, StoreUnavailable
 BINARY: Fields = (("Content-Type", "application/octet-stream"),)
 
 
-def backup_routes(begin_copy: Callable[[], StoreCopy] | None, note: Callable[[str], None]) -> RouteSet:
-    """The route for a backup. `begin_copy` gives a copy of all data, if it may be had; `note` logs.
+def backup_routes(begin_copy: Callable[[], StoreCopy] | None, log_error: Callable[[str], None]) -> RouteSet:
+    """The route for a backup. `begin_copy` gives a copy of all data, if it may be had.
 
     Raises Refused.
     """
@@ -26,7 +26,7 @@ def backup_routes(begin_copy: Callable[[], StoreCopy] | None, note: Callable[[st
     async def back_up(_query: bytes) -> Streamed:
         if begin_copy is None:
             raise Refused(409, "This server keeps nothing that could be copied.")
-        return Streamed(BINARY, BackupSource(begin_copy(), note))
+        return Streamed(BINARY, BackupSource(begin_copy(), log_error))
 
     return RouteSet({b"backup": {b"GET": back_up}})
 
@@ -34,9 +34,9 @@ def backup_routes(begin_copy: Callable[[], StoreCopy] | None, note: Callable[[st
 class BackupSource:
     """A `BodySource`."""
 
-    def __init__(self, copy: StoreCopy, note: Callable[[str], None]) -> None:
+    def __init__(self, copy: StoreCopy, log_error: Callable[[str], None]) -> None:
         self._copy = copy
-        self._note = note
+        self._log_error = log_error
         self._loop = asyncio.get_running_loop()
         self._writer: BodyWriter | None = None
         self._paused = False
@@ -74,7 +74,7 @@ class BackupSource:
         try:
             part = self._copy.next_part()
         except StoreUnavailable as error:
-            self._note(f"a backup was cut short: {error}")
+            self._log_error(f"a backup was cut short: {error}")
             part = b""
         if part:
             writer.write(part)

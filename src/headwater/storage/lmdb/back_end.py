@@ -31,7 +31,7 @@ BEFORE_DATA = {LOCK_FILE, NEW_DATA_FILE, "tls"}
 class _Told(TypedDict):
     """What the store is given for itself."""
 
-    note: Callable[[str], None]
+    log_error: Callable[[str], None]
     post_from_thread: Post | None
 
 
@@ -47,7 +47,7 @@ class LmdbBackEnd:
         post_from_thread: Post | None,
     ) -> OpenedStore:
         """Open the store of a directory, or a temporary one. Raises StoreUnreadable."""
-        told: _Told = {"note": log_error, "post_from_thread": post_from_thread}
+        told: _Told = {"log_error": log_error, "post_from_thread": post_from_thread}
         if data_dir is None:
             return _open_temporary(post, told)
         try:

@@ -89,7 +89,7 @@ class LmdbStore:
         synced: bool,
         map_bytes: int = MAP_BYTES,
         on_close: Callable[[], None] = _nothing,
-        note: Callable[[str], None] = _unheard,
+        log_error: Callable[[str], None] = _unheard,
         post_from_thread: Post | None = None,
     ) -> None:
         """Open the data file in `folder`, making an empty one if there is none.
@@ -110,7 +110,7 @@ class LmdbStore:
         self.commit_times = CommitTimes()
         self._post = post
         self._on_close = on_close
-        self._note = note
+        self._log_error = log_error
         self._unavailable: str | None = None
         """Why every call fails, if so."""
         self._refusal: str | None = None
@@ -397,7 +397,7 @@ class LmdbStore:
         self._fail([completion for _, _, completion in self._pending], self._refusal)
         self._pending.clear()
         delay_s = self._reopening.schedule()
-        self._note(f"{self._file.path}: {error}; no writes until it is opened again, in {delay_s} s")
+        self._log_error(f"{self._file.path}: {error}; no writes until it is opened again, in {delay_s} s")
 
     def _reopen(self, disk_error: OSError | None) -> None:
         """Open the file again, and take what is in it for what was committed."""
@@ -411,14 +411,14 @@ class LmdbStore:
             self._prove()
         except (OSError, StoreUnreadable, *_WRITE_ERRORS) as error:
             delay_s = self._reopening.schedule()
-            self._note(f"{self._file.path} cannot be opened again: {error}; next attempt in {delay_s} s")
+            self._log_error(f"{self._file.path} cannot be opened again: {error}; next attempt in {delay_s} s")
             return
         before, self._state = self._state, found
         self._metadata, self._extents, self._backlog = found
         self._reopening.succeeded()
         self._refusal = None
         self._may_reclaim = True
-        self._note(f"{self._file.path} was opened again: it takes writes")
+        self._log_error(f"{self._file.path} was opened again: it takes writes")
         if found.metadata != before.metadata:
             self._news.append(iter(self._metadata_watchers))
         self._news.append(self._watchers.calls(_changed_logs(before.extents, found.extents)))
