@@ -43,15 +43,13 @@ REPLACED_NAMES = {
     "Note": "Log",
     "doorway": "factory",
     "surroundings": "context",
-    "outgoing": "accumulator",
     "hurry": "drain",
     "pump": "send_due",
     "is_draining": "is_urgent",
-    "happening": "next_event",
     "retry_delay": "backoff",
     "lease_state": "lease_store",
 }
-"""What no variable, parameter, attribute or function is called any more: these words have another sense in prose."""
+"""What nothing in code is called any more; in prose the words have other senses."""
 
 SHARED = {
     "Record": "a record of a stream, and as the client library gives it",

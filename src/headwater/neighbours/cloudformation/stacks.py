@@ -236,7 +236,7 @@ class DeployedStack(Stack):
         return sorted(present, key=lambda each: places.get(each.logical_id, len(places)), reverse=True)
 
     def _deployment(self) -> StackDeployment:
-        return StackDeployment(self.account_id, self.region_name, self.tags, self._note)
+        return StackDeployment(self.account_id, self.region_name, self.tags, self._add_event)
 
     def _map_of(self, template: Template, parameters: dict[str, Any]) -> StackResourceMap:
         resources = StackResourceMap(
@@ -259,7 +259,7 @@ class DeployedStack(Stack):
             self.last_updated_time = utcnow()
         self._add_stack_event(status, resource_status_reason=reason)
 
-    def _note(self, present: DeployedResource, status: str, reason: str | None = None) -> None:
+    def _add_event(self, present: DeployedResource, status: str, reason: str | None = None) -> None:
         present.status, present.reason, present.changed = status, reason, utcnow()
         event = Event(
             stack_id=self.stack_id,
