@@ -238,7 +238,13 @@ def _interpreter(text: str) -> tuple[str, Path]:
 SETTINGS = (
     Setting("host", "host", "ADDRESS", "Address to listen on; 0.0.0.0 is every IPv4 address.", _text),
     Setting("ports", "port", "PORT", "Port to listen on; 0 is a free one.", _whole_number(0, 65_535), True),
-    Setting("data_dir", "data-dir", "DIR", "Keep streams and records here, safe from a crash.", _path),
+    Setting(
+        "data_dir",
+        "data-dir",
+        "DIR",
+        "Directory of streams and records, which survive a restart and a crash. Default: memory only.",
+        _path,
+    ),
     Setting(
         "account_id",
         "account-id",
@@ -264,23 +270,29 @@ SETTINGS = (
         "transition_ms",
         "transition-ms",
         "MS",
-        "How long a stream is CREATING, UPDATING or DELETING.",
+        "Milliseconds that a stream stays CREATING, UPDATING or DELETING.",
         _whole_number(0, 86_400_000),
     ),
     Setting("test_clock", "test-clock", "", "Let /_headwater/clock move the time of streams.", _yes_or_no),
-    Setting("enforce_limits", "enforce-limits", "", "Refuse what is beyond AWS's rates.", _yes_or_no),
+    Setting(
+        "enforce_limits",
+        "enforce-limits",
+        "",
+        "Enforce AWS's rates: refuse calls, records and bytes beyond them.",
+        _yes_or_no,
+    ),
     Setting(
         "shard_limit",
         "shard-limit",
         "COUNT",
-        "Open shards of provisioned streams in one account and region.",
+        "Most open shards of provisioned streams in one account and region.",
         _whole_number(1, 10_000_000),
     ),
     Setting(
         "on_demand_stream_limit",
         "on-demand-stream-limit",
         "COUNT",
-        "On-demand streams in one account and region.",
+        "Most on-demand streams in one account and region.",
         _whole_number(1, 10_000_000),
     ),
     Setting(
@@ -294,7 +306,7 @@ SETTINGS = (
         "lambda_concurrency",
         "lambda-concurrency",
         "COUNT",
-        "Invocations of functions at once, each in its own process.",
+        "Most invocations of functions at a time, each in its own process.",
         _whole_number(1, 10_000),
     ),
     Setting(
@@ -309,14 +321,14 @@ SETTINGS = (
         "lambda_retry_delay_ms",
         "lambda-retry-delay-ms",
         "MS",
-        "Before a failed batch is tried again; doubled each time.",
+        "Milliseconds before a failed batch is retried; doubled each time.",
         _whole_number(0, 86_400_000),
     ),
     Setting(
         "lambda_destination_url",
         "lambda-destination-url",
         "URL",
-        "Where SQS, SNS and S3 of on-failure destinations are, if not here.",
+        "Endpoint of SQS, SNS and S3 for on-failure destinations, if not this server.",
         _matching(r"https?://[^\s/,]+/?", "a URL such as http://127.0.0.1:5000"),
     ),
     Setting(
@@ -335,38 +347,62 @@ SETTINGS = (
         _matching(r"\*|[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+", "a host name such as kinesis.example.com"),
         True,
     ),
-    Setting("tls", "tls", "", "Offer TLS too, on the same ports, with a certificate made here.", _yes_or_no),
+    Setting(
+        "tls", "tls", "", "Offer TLS on the same ports, with a certificate that the server makes.", _yes_or_no
+    ),
     Setting(
         "tls_names",
         "tls-name",
         "NAME",
-        "Name or address that this certificate is also for.",
+        "Further host name or address for the certificate that --tls makes.",
         _matching(r"(\*\.)?[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+", "a host name or an address"),
         True,
     ),
-    Setting("tls_cert", "tls-cert", "FILE", "Offer TLS too, with the certificate in this file.", _path),
-    Setting("tls_key", "tls-key", "FILE", "The key of that certificate.", _path),
+    Setting(
+        "tls_cert",
+        "tls-cert",
+        "FILE",
+        "Offer TLS on the same ports, with the certificate in this PEM file.",
+        _path,
+    ),
+    Setting("tls_key", "tls-key", "FILE", "PEM file with the private key of --tls-cert.", _path),
     Setting(
         "forward_to",
         "forward-to",
         "URL",
-        "Let this server answer for other services of AWS.",
+        "Endpoint that answers for the other services of AWS.",
         _matching(r"https?://[^\s/?#]+(/[^\s?#]*)?", "a URL such as http://localhost:4567"),
     ),
-    Setting("log_format", "log-format", "FORMAT", "text or json.", _choice("text", "json")),
+    Setting(
+        "log_format", "log-format", "FORMAT", "Format of the log: text or json.", _choice("text", "json")
+    ),
     Setting(
         "log_level",
         "log-level",
         "LEVEL",
-        "debug; info: every call; warning: calls that fail; error.",
+        "Least level of a line: debug, info (every call), warning (refused calls), error (faults of the server).",
         _choice("debug", "info", "warning", "error"),
     ),
-    Setting("idle_timeout_s", "idle-timeout-s", "SECONDS", "Close a connection idle for so long.", _seconds),
     Setting(
-        "request_timeout_s", "request-timeout-s", "SECONDS", "Time for a request to arrive whole.", _seconds
+        "idle_timeout_s",
+        "idle-timeout-s",
+        "SECONDS",
+        "Seconds without a request after which a connection is closed.",
+        _seconds,
     ),
     Setting(
-        "shutdown_grace_s", "shutdown-grace-s", "SECONDS", "Time for requests to finish at the end.", _seconds
+        "request_timeout_s",
+        "request-timeout-s",
+        "SECONDS",
+        "Seconds that a request may take to arrive.",
+        _seconds,
+    ),
+    Setting(
+        "shutdown_grace_s",
+        "shutdown-grace-s",
+        "SECONDS",
+        "Seconds that open requests may take to finish when the server stops.",
+        _seconds,
     ),
 )
 

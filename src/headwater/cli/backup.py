@@ -24,9 +24,9 @@ ROUTE = "/_headwater/backup"
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
-    help="Copy this directory, which no server has open, instead of asking a server.",
+    help="Data directory to copy instead of asking a server; no server may have it open.",
 )
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @with_connection
 def backup(connection: ServerConnection, *, path: Path, data_dir: Path | None, force: bool) -> None:
     """Copy every stream, record and setting of all accounts into FILE.

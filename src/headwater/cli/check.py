@@ -12,9 +12,14 @@ from headwater.cli.table import printable
 
 
 @click.command(short_help="Verify a data directory that no server has open.")
-@click.option("--data-dir", required=True, type=click.Path(path_type=Path), help="The directory.")
+@click.option(
+    "--data-dir",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Data directory to verify; no server may have it open.",
+)
 def check(data_dir: Path) -> None:
-    """Read every record, checksum, shard and stream in a data directory, and say what is wrong.
+    """Read every record, checksum, shard and stream in a data directory, and report what is wrong.
 
     Nothing is changed, but data of an older version is rewritten first. The exit code is 0 when
     all is well, 1 when not.

@@ -235,10 +235,12 @@ def with_connection(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--endpoint-url",
         metavar="URL",
-        help="Where the server is. Default: AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL, "
+        help="Endpoint of the server. Default: AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL, "
         "or http://127.0.0.1:4566.",
     )
-    @click.option("--region", help="Default: AWS_REGION, AWS_DEFAULT_REGION, or us-east-1.")
+    @click.option(
+        "--region", help="AWS region of the call. Default: AWS_REGION, AWS_DEFAULT_REGION, or us-east-1."
+    )
     @functools.wraps(command)
     def connected(*, endpoint_url: str | None, region: str | None, **arguments: Any) -> None:
         connection = ServerConnection(client_environment(endpoint_url, region))

@@ -37,14 +37,14 @@ COLUMNS = ("Shard", "Worker", "Records", "KiB/s", "Lag ms", "Checkpoint", "Throt
     default="headwater-consume",
     show_default=True,
     metavar="NAME",
-    help="The name of the workers that share shards and checkpoints; with dynamodb, the table's name.",
+    help="Name of the workers that share shards and checkpoints; with dynamodb, also of the table.",
 )
 @click.option(
     "--state",
     default="memory",
     show_default=True,
     metavar="memory|sqlite:PATH|dynamodb",
-    help="The store of leases and checkpoints: for this run, this machine, or any number of machines.",
+    help="Lease store, with the checkpoints. memory: this run; sqlite: this machine; dynamodb: any machines.",
 )
 @click.option(
     "--from",
@@ -52,21 +52,32 @@ COLUMNS = ("Shard", "Worker", "Records", "KiB/s", "Lag ms", "Checkpoint", "Throt
     default="latest",
     show_default=True,
     metavar="trim-horizon|latest|TIMESTAMP",
-    help="The position to read from without a checkpoint. TIMESTAMP is as for `headwater tail`.",
+    help="Starting position of a shard without a checkpoint. TIMESTAMP is as for `headwater tail`.",
 )
-@click.option("--fan-out", metavar="NAME", help="Read by enhanced fan-out, as this registered consumer.")
+@click.option(
+    "--fan-out",
+    metavar="NAME",
+    help="Read by enhanced fan-out, as this registered consumer; it is registered if missing.",
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End after N records.")
-@click.option("--worker-id", default="", metavar="NAME", help="The name of this worker. Default: made up.")
+@click.option(
+    "--worker-id",
+    default="",
+    metavar="NAME",
+    help="Name of this worker, unique in the group. Default: host, process and random digits.",
+)
 @click.option(
     "--lease-seconds",
     type=click.FloatRange(min=0, min_open=True),
     default=10.0,
     show_default=True,
-    help="A worker that was silent for so long has lost its shards.",
+    help="Time without a renewal after which a worker loses its shards.",
 )
 @json_option
-@click.option("--endpoint-url", metavar="URL", help="As for `headwater tail`, of Kinesis.")
-@click.option("--region", help="Default: AWS_REGION, AWS_DEFAULT_REGION, or us-east-1.")
+@click.option("--endpoint-url", metavar="URL", help="Endpoint of Kinesis. Default: as for `headwater tail`.")
+@click.option(
+    "--region", help="AWS region of the call. Default: AWS_REGION, AWS_DEFAULT_REGION, or us-east-1."
+)
 def consume(
     *,
     stream: str,

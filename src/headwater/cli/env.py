@@ -43,7 +43,7 @@ SHELLS: dict[str, Callable[[str, str], str]] = {"sh": _sh, "fish": _fish, "power
     type=click.Choice(list(SHELLS)),
     default="sh",
     show_default=True,
-    help="The shell that will read the exports; sh is bash and zsh too.",
+    help="Shell that reads the exports; sh is also for bash and zsh.",
 )
 @with_connection
 def env(connection: ServerConnection, shell: str) -> None:

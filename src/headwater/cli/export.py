@@ -25,7 +25,7 @@ from headwater.cli.tail import TRIM_HORIZON, Follower, write_json
     "--output",
     "path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file instead of standard output.",
+    help="File to write to. Default: standard output.",
 )
 @with_connection
 def export(connection: ServerConnection, *, stream: str, path: Path | None) -> None:

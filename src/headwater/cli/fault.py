@@ -16,31 +16,49 @@ from headwater.cli.connection import ServerConnection, with_connection
 from headwater.cli.table import draw_table, draws, json_line, json_option
 
 _OF_SUBSCRIPTIONS = (
-    click.option("--stream", help="A stream's name or ARN."),
-    click.option("--shard", help="A shard's id; its number will do."),
-    click.option("--consumer", help="A consumer's name."),
+    click.option("--stream", help="Only calls on this stream, by name or ARN."),
+    click.option("--shard", help="Only calls on this shard, by id or number."),
+    click.option("--consumer", help="Only calls of this registered consumer, by name."),
 )
 _OF_CALLS = (
-    click.option("--operation", multiple=True, help="PutRecord, GetRecords, …; may be given many times."),
+    click.option(
+        "--operation",
+        multiple=True,
+        help="Only calls of this operation, such as PutRecord; may be given many times.",
+    ),
     *_OF_SUBSCRIPTIONS,
-    click.option("--partition-key", help="The partition key of a record in a put."),
+    click.option("--partition-key", help="Only puts of a record with this partition key."),
 )
 _HOW_OFTEN = (
-    click.option("--times", type=click.IntRange(min=1), help="How often it happens in all."),
-    click.option("--skip", type=click.IntRange(min=0), help="Matching calls that are let through first."),
     click.option(
-        "--probability", type=click.FloatRange(0, 1, min_open=True), help="For each call that matches."
+        "--times",
+        type=click.IntRange(min=1),
+        help="Number of times that the fault happens. Default: no limit.",
     ),
-    click.option("--seed", type=int, help="The same seed and the same calls: the same faults."),
+    click.option(
+        "--skip",
+        type=click.IntRange(min=0),
+        help="Number of matching calls that are let through first. Default: 0.",
+    ),
+    click.option(
+        "--probability",
+        type=click.FloatRange(0, 1, min_open=True),
+        help="Probability of the fault for each matching call. Default: 1.",
+    ),
+    click.option(
+        "--seed", type=int, help="Seed of the probability: the same seed and calls give the same faults."
+    ),
 )
 _after_option = click.option(
-    "--after", is_flag=True, help="When the operation has done its work. Default: before it."
+    "--after", is_flag=True, help="After the operation has taken effect. Default: before."
 )
-_message_option = click.option("--message", help="The error's text.")
+_message_option = click.option("--message", help="Text of the error.")
 _after_events_option = click.option(
-    "--after-events", type=click.IntRange(min=0), help="The number of events that come first. Default: 0."
+    "--after-events", type=click.IntRange(min=0), help="Number of events that come first. Default: 0."
 )
-_cut_option = click.option("--cut", is_flag=True, help="End the connection in the middle instead.")
+_cut_option = click.option(
+    "--cut", is_flag=True, help="End the connection in the middle, instead of the events."
+)
 
 
 def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,7 +72,7 @@ def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(short_help="Make calls go wrong on purpose.")
 def fault() -> None:
-    """Make calls go wrong on purpose, to see what producers and consumers make of it.
+    """Make calls go wrong on purpose, to test how producers and consumers cope.
 
     \b
     headwater fault add error ProvisionedThroughputExceededException --operation PutRecord --times 3
@@ -66,7 +84,7 @@ def fault() -> None:
 
 @fault.group(short_help="Add a fault.")
 def add() -> None:
-    """Add a fault. It is there until it is removed, or the server stops."""
+    """Add a fault, which stays until it is removed or the server stops."""
 
 
 @add.command(short_help="Answer with an error of the API.")
@@ -75,32 +93,36 @@ def add() -> None:
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
 def error(connection: ServerConnection, **said: Any) -> None:
-    """Answer with ERROR, an error of the API by its name, in place of the operation."""
+    """Answer with ERROR, the name of an error of the API, instead of running the operation."""
     _add(connection, "error", said)
 
 
 @add.command(short_help="Refuse records of PutRecords calls.")
-@click.option("--records", type=click.IntRange(min=1), help="How many of a call. Default: all that match.")
+@click.option(
+    "--records",
+    type=click.IntRange(min=1),
+    help="Number of records refused in each call. Default: all that match.",
+)
 @click.option(
     "--error",
     type=click.Choice(["ProvisionedThroughputExceededException", "InternalFailure"]),
-    help="Default: ProvisionedThroughputExceededException.",
+    help="Error code of these records. Default: ProvisionedThroughputExceededException.",
 )
 @_message_option
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
 def throttle(connection: ServerConnection, **said: Any) -> None:
-    """Refuse records of PutRecords calls, and store the others."""
+    """Refuse matching records of PutRecords calls; the others are stored."""
     _add(connection, "throttle", said)
 
 
-@add.command(short_help="Begin, or answer, later.")
+@add.command(short_help="Delay an operation or its answer.")
 @click.argument("delay_ms", metavar="MILLISECONDS", type=click.IntRange(min=1))
 @_after_option
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
 def delay(connection: ServerConnection, **said: Any) -> None:
-    """Begin later; with --after, do it at once and answer later."""
+    """Delay the operation, or with --after its answer, by MILLISECONDS."""
     _add(connection, "delay", _with_moment(said))
 
 
@@ -109,7 +131,7 @@ def delay(connection: ServerConnection, **said: Any) -> None:
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
 def cut(connection: ServerConnection, **said: Any) -> None:
-    """End the connection without an answer; with --after, when the change took effect."""
+    """End the connection without an answer, before the operation or with --after it."""
     _add(connection, "cut", _with_moment(said))
 
 
@@ -117,13 +139,13 @@ def cut(connection: ServerConnection, **said: Any) -> None:
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
 def expire_iterator(connection: ServerConnection, **said: Any) -> None:
-    """Answer GetRecords as if the iterator were too old."""
+    """Answer GetRecords with ExpiredIteratorException, as if the iterator were too old."""
     _add(connection, "expire_iterator", said)
 
 
 @add.command("end-subscription")
 @_after_events_option
-@click.option("--error", help="The exception that the events end with. Default: they just end.")
+@click.option("--error", help="Exception that ends the events. Default: they end without one.")
 @_message_option
 @_cut_option
 @_with(*_OF_CALLS, *_HOW_OFTEN)
@@ -135,7 +157,7 @@ def end_subscription(connection: ServerConnection, **said: Any) -> None:
 
 @fault.command("end-subscriptions")
 @_after_events_option
-@click.option("--error", help="The exception that the events end with. Default: they just end.")
+@click.option("--error", help="Exception that ends the events. Default: they end without one.")
 @_message_option
 @_cut_option
 @_with(*_OF_SUBSCRIPTIONS, *_HOW_OFTEN)
@@ -150,7 +172,7 @@ def end_subscriptions(connection: ServerConnection, *, as_json: bool, **said: An
 @json_option
 @with_connection
 def list_faults(connection: ServerConnection, as_json: bool) -> None:
-    """List all faults, how many calls each matched, and how often it happened."""
+    """List all faults, with the number of calls that each matched and met."""
     rules = connection.ask_route("GET", "faults")["faults"]
     if not draws(as_json):
         sys.stdout.writelines(map(json_line, rules))
@@ -168,7 +190,7 @@ def list_faults(connection: ServerConnection, as_json: bool) -> None:
 @json_option
 @with_connection
 def remove(connection: ServerConnection, numbers: tuple[int, ...], as_json: bool) -> None:
-    """Remove faults."""
+    """Remove the faults with these IDs; `headwater fault list` shows them."""
     for number in numbers:
         rule = connection.ask_route("DELETE", f"faults/{number}")
         _tell(rule, f"fault {number} is removed; it happened {rule['fired']} times", as_json=as_json)

@@ -27,13 +27,29 @@ NODE_TIMEOUT_S = 20.0
 @click.command("deploy")
 @click.argument("name")
 @click.option(
-    "--path", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True
+    "--path",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="Folder with the code.",
 )
-@click.option("--handler", help="Such as app.handler. Not needed for a bootstrap.")
-@click.option("--runtime", help="Default: told by the files in the folder.")
-@click.option("--timeout-s", type=click.IntRange(1, 900), help="Default: 3.")
-@click.option("--memory-mb", type=click.IntRange(128, 10_240), help="Default: 128.")
-@click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="May be given several times.")
+@click.option(
+    "--handler", help="Handler, such as app.handler: file and function. Not needed with a bootstrap."
+)
+@click.option("--runtime", help="Runtime, such as python3.12. Default: found from the files in the folder.")
+@click.option(
+    "--timeout-s", type=click.IntRange(1, 900), help="Seconds that an invocation may take. Default: 3."
+)
+@click.option(
+    "--memory-mb", type=click.IntRange(128, 10_240), help="Memory of the function, in MiB. Default: 128."
+)
+@click.option(
+    "--env",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Environment variable of the function; may be given many times.",
+)
 @json_option
 @with_connection
 def deploy(
@@ -46,7 +62,10 @@ def deploy(
     as_json: bool,
     **limits: int | None,
 ) -> None:
-    """Run the code in a folder as the function NAME: where it lies, and anew when a file changes."""
+    """Run the code in a folder as the function NAME.
+
+    The code is not copied: a change of a file starts the function anew.
+    """
     deployment: dict[str, Any] = {
         "name": name,
         "path": str(folder.resolve()),
@@ -67,13 +86,21 @@ def deploy(
 @click.command("invoke")
 @click.argument("name")
 @click.argument("payload", default="{}")
-@click.option("--event", "is_event", is_flag=True, help="Leave it to the queue, and do not wait.")
-@click.option("--qualifier", help="A version or an alias.")
+@click.option(
+    "--event",
+    "is_event",
+    is_flag=True,
+    help="Invoke asynchronously: queue the event and do not wait for an answer.",
+)
+@click.option("--qualifier", help="Version or alias to invoke. Default: $LATEST.")
 @with_connection
 def invoke(
     connection: ServerConnection, name: str, payload: str, is_event: bool, qualifier: str | None
 ) -> None:
-    """Invoke a function with PAYLOAD, JSON, or - for standard input; its log goes to standard error."""
+    """Invoke the function NAME and print its answer; its log goes to standard error.
+
+    PAYLOAD is the event as JSON, or - for standard input. Default: {}.
+    """
     event = sys.stdin.buffer.read() if payload == "-" else payload.encode()
     place = f"{FUNCTIONS}/{quote(name, safe='')}/invocations"
     if qualifier:
@@ -123,11 +150,11 @@ def functions(connection: ServerConnection, as_json: bool) -> None:
 
 @click.command("logs")
 @click.argument("name")
-@click.option("--follow", is_flag=True, help="Go on with what is written from now on.")
+@click.option("--follow", is_flag=True, help="Show new lines as they are written, until Ctrl-C.")
 @json_option
 @with_connection
 def logs(connection: ServerConnection, name: str, follow: bool, as_json: bool) -> None:
-    """Show what a function has written, and what Lambda says of its invocations."""
+    """Show the log of the function NAME: its output, and a report of each invocation."""
     after = 0
     while True:
         query = urlencode({"name": name, "after": after})
@@ -150,7 +177,7 @@ def logs(connection: ServerConnection, name: str, follow: bool, as_json: bool) -
 @click.argument("name")
 @with_connection
 def delete(connection: ServerConnection, name: str) -> None:
-    """Delete a function, or with NAME:VERSION one of its versions. Code that runs in place is left alone."""
+    """Delete the function NAME, or NAME:VERSION only. The files of `headwater lambda deploy` stay."""
     connection.call_lambda("DELETE", f"{FUNCTIONS}/{quote(name, safe='')}")
 
 

@@ -23,25 +23,59 @@ WAIT_LIMIT_S = 60.0
 SETTLED = ("Enabled", "Disabled")
 
 _OPTIONS: tuple[Callable[..., Any], ...] = (
-    click.option("--batch-size", type=click.IntRange(1, 10_000), help="Default: 100."),
-    click.option("--batching-window-s", type=click.IntRange(0, 300), help="Default: 0."),
+    click.option(
+        "--batch-size", type=click.IntRange(1, 10_000), help="Most records of a batch. Default: 100."
+    ),
+    click.option(
+        "--batching-window-s",
+        type=click.IntRange(0, 300),
+        help="Seconds that a batch waits for more records. Default: 0.",
+    ),
     click.option(
         "--starting-position",
         default="TRIM_HORIZON",
         show_default=True,
-        help="TRIM_HORIZON, LATEST, or a time such as 2026-11-20T09:30:00Z.",
+        help="Position in each shard: TRIM_HORIZON, LATEST, or a time such as 2026-11-20T09:30:00Z.",
     ),
     click.option(
-        "--parallelization-factor", type=click.IntRange(1, 10), help="Batches of one shard at once."
+        "--parallelization-factor",
+        type=click.IntRange(1, 10),
+        help="Batches of one shard at a time. Default: 1.",
     ),
-    click.option("--maximum-record-age-s", type=click.IntRange(-1, 604_800), help="Default: no limit."),
-    click.option("--maximum-retry-attempts", type=click.IntRange(-1, 10_000), help="Default: no limit."),
-    click.option("--bisect", is_flag=True, help="Halve a batch that fails."),
-    click.option("--on-failure", metavar="ARN", help="Queue, topic, bucket or stream for what is given up."),
-    click.option("--filter", "filters", multiple=True, metavar="PATTERN", help="May be given up to 5 times."),
-    click.option("--tumbling-window-s", type=click.IntRange(0, 900), help="Default: none."),
-    click.option("--report-item-failures", is_flag=True, help="The function names the records that failed."),
-    click.option("--disabled", is_flag=True, help="Do not begin yet."),
+    click.option(
+        "--maximum-record-age-s",
+        type=click.IntRange(-1, 604_800),
+        help="Age at which a record is given up, in seconds. Default: -1, no limit.",
+    ),
+    click.option(
+        "--maximum-retry-attempts",
+        type=click.IntRange(-1, 10_000),
+        help="Retries before a failed batch is given up. Default: -1, no limit.",
+    ),
+    click.option("--bisect", is_flag=True, help="Retry a failed batch in two halves."),
+    click.option(
+        "--on-failure",
+        metavar="ARN",
+        help="Destination of batches that are given up: a queue, topic, bucket or stream.",
+    ),
+    click.option(
+        "--filter",
+        "filters",
+        multiple=True,
+        metavar="PATTERN",
+        help="Filter pattern of records, as JSON; may be given up to 5 times.",
+    ),
+    click.option(
+        "--tumbling-window-s",
+        type=click.IntRange(0, 900),
+        help="Seconds of a tumbling window. Default: no window.",
+    ),
+    click.option(
+        "--report-item-failures",
+        is_flag=True,
+        help="Retry only from the first record that the function reports as failed.",
+    ),
+    click.option("--disabled", is_flag=True, help="Create the mapping disabled: nothing is read yet."),
 )
 
 
@@ -60,7 +94,10 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
 def map_stream(
     connection: ServerConnection, stream: str, function: str, *, as_json: bool, **said: Any
 ) -> None:
-    """Invoke FUNCTION with the records of STREAM, a name or an ARN, also that of a consumer."""
+    """Invoke FUNCTION with the records of STREAM, by an event source mapping.
+
+    STREAM is a name or an ARN; the ARN of a registered consumer reads by enhanced fan-out.
+    """
     request = {
         "EventSourceArn": _arn_of(connection, stream),
         "FunctionName": function,
@@ -80,7 +117,7 @@ def map_stream(
 @json_option
 @with_connection
 def mappings(connection: ServerConnection, as_json: bool) -> None:
-    """List the mappings of every account: their lag, and what came of the last invocation."""
+    """List the event source mappings of every account, with their lag and last result."""
     found = connection.ask_route("GET", "event-source-mappings")["event_source_mappings"]
     if not draws(as_json):
         sys.stdout.writelines(map(json_line, found))
@@ -106,7 +143,7 @@ def mappings(connection: ServerConnection, as_json: bool) -> None:
 @json_option
 @with_connection
 def unmap(connection: ServerConnection, uuid: str, as_json: bool) -> None:
-    """Delete a mapping."""
+    """Delete the event source mapping with this ID."""
     mapping = connection.call_lambda("DELETE", f"{PLACE}/{uuid}")
     if draws(as_json):
         draw_properties([("Id", mapping["UUID"]), ("State", mapping["State"])])

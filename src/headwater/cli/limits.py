@@ -24,15 +24,17 @@ class FigureRow(NamedTuple):
 FIGURES = {
     "records_in_per_s": FigureRow("Records/s in", "Records that a shard takes in a second. AWS: 1000."),
     "bytes_in_per_s": FigureRow(
-        "Bytes/s in", "Bytes of data and keys that it takes in a second. AWS: 1048576."
+        "Bytes/s in", "Bytes of data and keys that a shard takes in a second. AWS: 1048576."
     ),
-    "reads_per_s": FigureRow("Reads/s", "GetRecords calls that it answers in a second. AWS: 5."),
-    "bytes_out_per_s": FigureRow("Bytes/s out", "Bytes that it gives to these in a second. AWS: 2097152."),
+    "reads_per_s": FigureRow("Reads/s", "GetRecords calls that a shard answers in a second. AWS: 5."),
+    "bytes_out_per_s": FigureRow(
+        "Bytes/s out", "Bytes that a shard gives to GetRecords in a second. AWS: 2097152."
+    ),
     "fan_out_bytes_per_s": FigureRow(
-        "Fan-out bytes/s", "Bytes that it pushes to each consumer in a second. AWS: 2097152."
+        "Fan-out bytes/s", "Bytes that a shard pushes to each consumer in a second. AWS: 2097152."
     ),
     "shards_max": FigureRow(
-        "Shards", "Open shards to which an on-demand stream scales. AWS: 200, or 10240 in some regions."
+        "Shards", "Most open shards to which an on-demand stream scales. AWS: 200, in some regions 10240."
     ),
 }
 _ACCOUNT_ID_DIGITS = 12
@@ -48,12 +50,12 @@ def figure_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group(short_help="Say which streams are limited as at AWS.")
+@click.group(short_help="Choose the streams that have AWS's limits, or others.")
 def limits() -> None:
-    """Say which streams of a running server are limited as at AWS, or to other figures.
+    """Choose the streams of a running server that have AWS's limits, or limits of your own.
 
-    STREAM is a name or an ARN. Without it, the rule for all streams is meant that have
-    none of their own. Rules are forgotten when the server ends; a stream's go with it.
+    STREAM is a name or an ARN and has a rule of its own; without STREAM the rule is for all
+    streams that have none. Rules end with the server, and a stream's rule with the stream.
     """
 
 
@@ -61,7 +63,7 @@ def limits() -> None:
 @json_option
 @with_connection
 def list_limits(connection: ServerConnection, as_json: bool) -> None:
-    """List the rule for all streams, and those of single streams."""
+    """List the rule for all streams, and the rules of single streams."""
     _show(connection.ask_route("GET", ROUTE), as_json=as_json)
 
 
@@ -71,7 +73,7 @@ def list_limits(connection: ServerConnection, as_json: bool) -> None:
 @json_option
 @with_connection
 def enforce(connection: ServerConnection, stream: str | None, as_json: bool, **figures: int | None) -> None:
-    """Refuse from now on what is beyond AWS's rates, or beyond other figures."""
+    """Enforce AWS's rates from now on, or the rates given here: refuse what is beyond them."""
     _change(connection, stream, as_json=as_json, enforce=True, **figures)
 
 
@@ -80,7 +82,7 @@ def enforce(connection: ServerConnection, stream: str | None, as_json: bool, **f
 @json_option
 @with_connection
 def exempt(connection: ServerConnection, stream: str | None, as_json: bool) -> None:
-    """Refuse nothing from now on."""
+    """Enforce no rate from now on."""
     _change(connection, stream, as_json=as_json, enforce=False)
 
 
@@ -89,7 +91,7 @@ def exempt(connection: ServerConnection, stream: str | None, as_json: bool) -> N
 @json_option
 @with_connection
 def remove(connection: ServerConnection, stream: str | None, as_json: bool) -> None:
-    """Take a rule away: the one for all streams holds, or the one that the server began with."""
+    """Remove a rule. A stream has then the rule for all; all streams have the one the server began with."""
     _change(connection, stream, as_json=as_json, remove=True)
 
 

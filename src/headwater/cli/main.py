@@ -33,7 +33,9 @@ COMMANDS = {
     "env": CommandRow("headwater.cli.env:env", "Print the exports that point AWS clients at the server."),
     "tls": CommandRow("headwater.cli.tls:tls", "Show the certificate authority that clients must trust."),
     "stream": CommandRow("headwater.cli.stream:stream", "List, describe, create and delete streams."),
-    "limits": CommandRow("headwater.cli.limits:limits", "Say which streams are limited as at AWS."),
+    "limits": CommandRow(
+        "headwater.cli.limits:limits", "Choose the streams that have AWS's limits, or others."
+    ),
     "put": CommandRow("headwater.cli.put:put", "Put records into a stream."),
     "tail": CommandRow("headwater.cli.tail:tail", "Follow the records of a stream."),
     "consume": CommandRow("headwater.cli.consume:consume", "Read a stream together with other workers."),

@@ -86,22 +86,22 @@ class PutTally:
     "--file",
     "path",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Put each line of a file.",
+    help="File of which each line is put.",
 )
 @click.option(
     "--partition-key",
     metavar="KEY",
-    help="Every record's partition key. Default: random.",
+    help="Partition key of every record. Default: a random one for each.",
 )
 @click.option(
     "--partition-key-field",
     metavar="NAME",
-    help="Take the partition key from this field of each JSON record.",
+    help="Field of each JSON record that has its partition key.",
 )
 @click.option(
     "--explicit-hash-key",
     metavar="NUMBER",
-    help="A hash key in place of the partition key's.",
+    help="Hash key of every record, in place of its partition key's: 0 to 2^128-1.",
 )
 @json_option
 @with_connection

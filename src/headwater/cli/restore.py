@@ -13,7 +13,12 @@ from headwater.cli.table import printable
 
 @click.command(short_help="Make a data directory from a backup.")
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--data-dir", required=True, type=click.Path(path_type=Path), help="The new directory.")
+@click.option(
+    "--data-dir",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Data directory to make; it must be empty or missing.",
+)
 def restore(path: Path, data_dir: Path) -> None:
     """Make a data directory from FILE, and check it as `headwater check` does.
 

@@ -36,7 +36,10 @@ LAST_POLL_S = 1.0
 WAIT_LIMIT_S = 300.0
 
 wait_option = click.option(
-    "--wait/--no-wait", default=True, show_default=True, help="End when the stream is ready, or gone."
+    "--wait/--no-wait",
+    default=True,
+    show_default=True,
+    help="Wait until the stream is ACTIVE, or gone; or return at once.",
 )
 
 
@@ -97,12 +100,18 @@ def describe(connection: ServerConnection, name: str, as_json: bool) -> None:
 
 @stream.command()
 @click.argument("name", metavar="STREAM")
-@click.option("--shards", "shard_count", type=click.IntRange(min=1), help="Open shards. Default: 1.")
-@click.option("--on-demand", is_flag=True, help="A stream that scales by itself, instead of --shards.")
 @click.option(
-    "--retention-hours", type=click.IntRange(24, 8760), help="How long records are kept. Default: 24."
+    "--shards", "shard_count", type=click.IntRange(min=1), help="Number of open shards. Default: 1."
 )
-@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="May be given many times.")
+@click.option(
+    "--on-demand", is_flag=True, help="Create an on-demand stream, which scales by itself; not with --shards."
+)
+@click.option(
+    "--retention-hours", type=click.IntRange(24, 8760), help="Hours that records are kept. Default: 24."
+)
+@click.option(
+    "--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Tag of the stream; may be given many times."
+)
 @wait_option
 @json_option
 @with_connection
@@ -141,8 +150,8 @@ def create(
 
 @stream.command()
 @click.argument("name", metavar="STREAM")
-@click.option("--yes", is_flag=True, help="Do not ask; in a pipe nothing is asked anyway.")
-@click.option("--force", is_flag=True, help="Delete a stream that has registered consumers, too.")
+@click.option("--yes", is_flag=True, help="Delete without asking; a pipe is never asked.")
+@click.option("--force", is_flag=True, help="Delete the stream even if it has registered consumers.")
 @wait_option
 @json_option
 @with_connection

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="JSON lines, as in a pipe, on a terminal too."
+    "--json", "as_json", is_flag=True, help="Write JSON lines on a terminal, too; a pipe always gets them."
 )
 
 

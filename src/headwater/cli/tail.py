@@ -97,12 +97,12 @@ def _start(_context: click.Context, _option: click.Parameter, text: str | None) 
     "start",
     callback=_start,
     metavar="trim-horizon|latest|TIMESTAMP",
-    help="Where to begin. TIMESTAMP is ISO 8601, epoch seconds, or an age such as -10m (s, m, h, d). "
+    help="Starting position. TIMESTAMP is ISO 8601, epoch seconds, or an age such as -10m (s, m, h, d). "
     "Default: latest; trim-horizon with --no-follow.",
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End after N records.")
 @click.option(
-    "--follow/--no-follow", default=True, help="Wait for more, or end when every shard has been read."
+    "--follow/--no-follow", default=True, help="Wait for more records, or end when every shard has been read."
 )
 @json_option
 @with_connection

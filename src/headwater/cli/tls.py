@@ -13,8 +13,10 @@ def tls() -> None:
 
 
 @tls.command(short_help="Print the path of the authority's certificate.")
-@click.option("--data-dir", metavar="DIR", help="The server's, if it has one.  [HEADWATER_DATA_DIR]")
-@click.option("--pem", is_flag=True, help="Print the certificate itself.")
+@click.option(
+    "--data-dir", metavar="DIR", help="Data directory of the server, if it has one.  [HEADWATER_DATA_DIR]"
+)
+@click.option("--pem", is_flag=True, help="Print the certificate in PEM instead of its path.")
 def ca(data_dir: str | None, pem: bool) -> None:
     """Print the path of the certificate that clients must trust, made now if there is none.
 
