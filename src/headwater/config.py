@@ -380,7 +380,7 @@ SETTINGS = (
         "log_level",
         "log-level",
         "LEVEL",
-        "Least level of a line: debug, info (every call), warning (refused calls), error (faults of the server).",
+        "Least level of a line: debug, info (every call), warning (refused calls), error (server faults).",
         _choice("debug", "info", "warning", "error"),
     ),
     Setting(

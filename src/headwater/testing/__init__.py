@@ -1,6 +1,6 @@
-"""For the tests of those who use Kinesis: a server in their own process, and fixtures for pytest.
+"""A server in the process of its users' tests, and fixtures for pytest.
 
-What is asked for is imported then: pytest loads the plugin for every suite, also for those
+A name is imported when it is asked for: pytest loads the plugin for every suite, also for those
 that use none of it, and a server takes a third of a second to import.
 """
 

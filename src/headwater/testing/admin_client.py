@@ -1,4 +1,4 @@
-"""Calls to the server's own routes."""
+"""The client of the server's own routes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TIMEOUT_S = 10.0
 
 
 class AdminFailure(Exception):
-    """The server refused; the message says why."""
+    """A refusal of the server; the message says why."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -19,21 +19,21 @@ class AdminFailure(Exception):
 
 
 class AdminClient:
-    """A caller of one server."""
+    """The client of one server."""
 
     def __init__(self, endpoint_url: str) -> None:
         self._address = urlsplit(endpoint_url).netloc
 
     def get(self, route: str) -> dict[str, Any]:
-        """What a route shows. Raises `AdminFailure`."""
+        """The answer of a GET. Raises `AdminFailure`."""
         return self._call("GET", route, None)
 
     def post(self, route: str, **members: Any) -> dict[str, Any]:
-        """What a route answers to a change. Raises `AdminFailure`."""
+        """The answer of a POST. Raises `AdminFailure`."""
         return self._call("POST", route, json.dumps(members))
 
     def delete(self, route: str) -> dict[str, Any]:
-        """What a route answers when something is taken away. Raises `AdminFailure`."""
+        """The answer of a DELETE. Raises `AdminFailure`."""
         return self._call("DELETE", route, None)
 
     def _call(self, method: str, route: str, body: str | None) -> dict[str, Any]:

@@ -33,11 +33,11 @@ from headwater.testing.server_settings import ServerSettings
 START_TIMEOUT_S = 30.0
 STOP_GRACE_S = 2.0
 ACCESS_KEY = "test"
-"""Any key will do; clients just want to have one."""
+"""The access key of clients: any will do."""
 
 
 class Headwater:
-    """One server. Use it in a `with` block, or call `start` and `stop`."""
+    """A server in this process. Use it in a `with` block, or call `start` and `stop`."""
 
     def __init__(self, **settings: Unpack[ServerSettings]) -> None:
         """`settings` are fields of `headwater.config.Config`, such as `region` or `transition_ms`.
@@ -58,7 +58,7 @@ class Headwater:
         self._clients: WeakSet[Any] = WeakSet()
 
     def start(self) -> Self:
-        """Return when it serves. Raises what is wrong with the settings."""
+        """Start the server, and wait until it serves. Raises the error of a wrong setting."""
         started: Future[str] = Future()
         self._thread = Thread(target=self._run, args=(started,), name="headwater", daemon=True)
         self._thread.start()
@@ -66,7 +66,7 @@ class Headwater:
         return self
 
     def stop(self) -> None:
-        """Return when it is gone, with all that it held in a temporary folder. Harmless when called again."""
+        """Stop the server, and remove its temporary folder. May be called again."""
         for client in tuple(self._clients):
             client.close()
         if self._thread is not None and self._loop is not None and self._told_to_stop is not None:
@@ -84,14 +84,14 @@ class Headwater:
 
     @property
     def endpoint_url(self) -> str:
-        """Where clients find it. Raises RuntimeError."""
+        """The URL of the server. Raises RuntimeError when it is not running."""
         if self._endpoint_url is None:
             raise RuntimeError("the server is not running")
         return self._endpoint_url
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables with which any SDK, here or in a child process, finds it."""
+        """The environment variables with which any AWS SDK finds the server, here or in a child process."""
         return {
             "AWS_ENDPOINT_URL_KINESIS": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
@@ -101,7 +101,7 @@ class Headwater:
         }
 
     def client(self, **options: Any) -> Any:
-        """A boto3 client for Kinesis; `options` are more of its arguments. Closed with the server."""
+        """A boto3 client for Kinesis, closed with the server; `options` are further arguments of boto3."""
         import boto3  # noqa: PLC0415 - it is the caller's, and takes longer to import than all the rest
 
         client = boto3.client("kinesis", **(self._client_arguments() | options))
@@ -112,7 +112,7 @@ class Headwater:
     async def async_client(self, **options: Any) -> AsyncIterator[Any]:
         """An aiobotocore client for Kinesis, open in the block: `async with headwater.async_client() as …`.
 
-        It belongs to the event loop that runs the block, whoever runs that.
+        It belongs to the event loop of the block; `options` are further arguments of aiobotocore.
         """
         from aiobotocore.session import get_session  # noqa: PLC0415 - it is the caller's
 
@@ -121,22 +121,22 @@ class Headwater:
             yield client
 
     def reset(self) -> None:
-        """Forget every stream, record, setting, limit and fault."""
+        """Remove every stream, record, setting, limit and fault, of all accounts and regions."""
         AdminClient(self.endpoint_url).post("reset")
 
     @property
     def clock(self) -> ServerClock:
-        """The time that its streams live in."""
+        """The clock of its streams."""
         return ServerClock(AdminClient(self.endpoint_url))
 
     @property
     def limits(self) -> ServerLimits:
-        """Which of its streams are limited as at AWS, or to less."""
+        """The limits of its streams: AWS's, others or none."""
         return ServerLimits(AdminClient(self.endpoint_url))
 
     @property
     def faults(self) -> ServerFaults:
-        """What goes wrong on purpose."""
+        """The faults that happen on purpose."""
         return ServerFaults(AdminClient(self.endpoint_url))
 
     def _client_arguments(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Fixtures for pytest. They are there as soon as Headwater is installed.
+"""The fixtures for pytest, available as soon as Headwater is installed.
 
-One server serves the whole session; each test that asks for `headwater` finds it empty, and
-the environment of the test points every AWS SDK at it.
+One server serves the whole session. Each test with the fixture `headwater` finds it empty, and
+its environment points every AWS SDK at it.
 
 All are plain fixtures, so that they serve asynchronous tests under any plugin, in any of its
 modes: a fixture that is itself asynchronous would have to be made for one of them.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def headwater_session() -> Iterator[Headwater]:
-    """The server of the session. Override it to give it other settings."""
+    """The server of the session; override the fixture for other settings."""
     from headwater.testing.in_process import Headwater  # noqa: PLC0415 - for those who use it
 
     with Headwater() as server:
@@ -31,7 +31,7 @@ def headwater_session() -> Iterator[Headwater]:
 
 @pytest.fixture
 def headwater(headwater_session: Headwater, monkeypatch: pytest.MonkeyPatch) -> Headwater:
-    """A server without streams and faults, whose clock shows the machine's time."""
+    """The server, without streams, limits and faults, at the machine's time."""
     headwater_session.reset()
     headwater_session.clock.restore()
     for name, value in headwater_session.environment.items():
@@ -41,7 +41,7 @@ def headwater(headwater_session: Headwater, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def kinesis(headwater: Headwater) -> Iterator[Any]:
-    """A boto3 client."""
+    """A boto3 client for Kinesis."""
     client = headwater.client()
     yield client
     client.close()
@@ -49,13 +49,13 @@ def kinesis(headwater: Headwater) -> Iterator[Any]:
 
 @pytest.fixture
 def async_kinesis(headwater: Headwater) -> AbstractAsyncContextManager[Any]:
-    """An aiobotocore client, open in `async with async_kinesis as kinesis:`."""
+    """An aiobotocore client for Kinesis, open in `async with async_kinesis as kinesis:`."""
     return headwater.async_client()
 
 
 @pytest.fixture
 def kinesis_stream(kinesis: Any) -> str:
-    """The name of a new stream that is ready, with one shard."""
+    """The name of a new ACTIVE stream with one shard."""
     name = f"stream-{uuid4().hex[:12]}"
     kinesis.create_stream(StreamName=name, ShardCount=1)
     kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})

@@ -1,10 +1,10 @@
-"""Faults on purpose, in a test's hands.
+"""The faults of a server, added by a test.
 
     with headwater.faults.error("PutRecord", "ProvisionedThroughputExceededException", times=2) as fault:
         place_order(...)
     assert fault.fired == 2
 
-Each call adds a rule; it is there until the block is left, or `remove`, `clear` or a reset.
+Each call adds a rule, which lasts until the block is left, or until `remove`, `clear` or a reset.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from typing import Any, Literal, Self, TypedDict, Unpack
 from headwater.testing.admin_client import AdminClient, AdminFailure
 
 Operations = str | Sequence[str]
-"""The name of an operation, or several; none is every operation that the fault can happen to."""
+"""The name of an operation, or several; empty: every operation that can have the fault."""
 
 
 class Matching(TypedDict, total=False):
-    """Which calls, and how often. What is left out does not narrow it."""
+    """The calls that a fault matches, and how often it happens. Each key narrows them."""
 
     stream: str
-    """A name or an ARN."""
+    """The stream, by name or ARN."""
     shard: str
     partition_key: str
     consumer: str
-    """The name of a consumer with enhanced fan-out."""
+    """The registered consumer, by name."""
     times: int
-    """How often it fires in all."""
+    """The number of times that it happens; without it, no limit."""
     skip: int
-    """So many calls that match are let through first."""
+    """The number of matching calls that are let through first."""
     probability: float
-    """Of firing for a call that matches; above 0, up to 1."""
+    """The probability for each matching call, above 0 and up to 1."""
     seed: int
-    """The same seed and the same calls give the same faults."""
+    """The seed of the probability: the same seed and calls give the same faults."""
 
 
 class ServerFault:
-    """One rule. As a context manager it is gone after the block."""
+    """A fault rule; as a context manager it is removed after the block."""
 
     def __init__(self, admin: AdminClient, document: dict[str, Any]) -> None:
         self._admin = admin
@@ -48,22 +48,22 @@ class ServerFault:
 
     @property
     def id(self) -> int:
-        """The rule's number."""
+        """The number of the rule."""
         number: int = self._document["id"]
         return number
 
     @property
     def matched(self) -> int:
-        """How many calls it has matched so far; after `remove`, in all."""
+        """The number of calls that it has matched."""
         return self._count("matched")
 
     @property
     def fired(self) -> int:
-        """How many of these it has happened to."""
+        """The number of calls that it has happened to."""
         return self._count("fired")
 
     def remove(self) -> None:
-        """Take the rule away. Harmless when it is gone."""
+        """Remove the rule. May be called again."""
         if not self._is_removed:
             self._is_removed = True
             try:
@@ -91,7 +91,7 @@ class ServerFault:
 
 
 class ServerFaults:
-    """The faults of one server: add one by its method, look at all by iterating."""
+    """The faults of one server: each method adds one; iteration lists all."""
 
     def __init__(self, admin: AdminClient) -> None:
         self._admin = admin
@@ -104,7 +104,7 @@ class ServerFaults:
         message: str | None = None,
         **matching: Unpack[Matching],
     ) -> ServerFault:
-        """Answer with an error of the API by its name, in place of the operation."""
+        """Answer with an error of the API, by name, instead of running the operation."""
         return self._add("error", matching, operation=operation, error=error, message=message)
 
     def throttle(
@@ -116,7 +116,7 @@ class ServerFaults:
         message: str | None = None,
         **matching: Unpack[Matching],
     ) -> ServerFault:
-        """Refuse the first `records` of a PutRecords call that match, or all of them; store the others."""
+        """Refuse matching records of PutRecords calls: the first `records`, or all. Others are stored."""
         return self._add(
             "throttle", matching, operation=operation, records=records, error=error, message=message
         )
@@ -129,7 +129,7 @@ class ServerFaults:
         when: Literal["before", "after"] = "before",
         **matching: Unpack[Matching],
     ) -> ServerFault:
-        """Begin later; or do it at once, and answer later."""
+        """Delay an operation by `delay_ms`, or only its answer."""
         return self._add("delay", matching, operation=operation, delay_ms=delay_ms, when=when)
 
     def cut(
@@ -139,13 +139,13 @@ class ServerFaults:
         when: Literal["before", "after"] = "before",
         **matching: Unpack[Matching],
     ) -> ServerFault:
-        """End the connection without an answer: nothing was done, or everything (a retry does it again)."""
+        """End the connection without an answer, before the operation or after it has taken effect."""
         return self._add("cut", matching, operation=operation, when=when)
 
     def expire_iterator(
         self, operation: Operations = "GetRecords", **matching: Unpack[Matching]
     ) -> ServerFault:
-        """Answer GetRecords as if the iterator were too old."""
+        """Answer GetRecords with ExpiredIteratorException, as if the iterator were too old."""
         return self._add("expire_iterator", matching, operation=operation)
 
     def end_subscription(
@@ -158,9 +158,9 @@ class ServerFaults:
         cut: bool = False,
         **matching: Unpack[Matching],
     ) -> ServerFault:
-        """End subscriptions that are opened from now on, after so many events.
+        """End subscriptions that are opened from now on, after `after_events` events.
 
-        They just end, or with `error` as the last thing they say, or with the connection `cut`.
+        They end plainly, with the exception `error`, or with the connection `cut`.
         """
         return self._add(
             "end_subscription",
@@ -181,7 +181,7 @@ class ServerFaults:
         cut: bool = False,
         **matching: Unpack[Matching],
     ) -> int:
-        """End subscriptions that are open, as `end_subscription` does: now, or after so many further events.
+        """End open subscriptions as `end_subscription` does, now or after `after_events` further events.
 
         Returns how many there were.
         """
@@ -190,7 +190,7 @@ class ServerFaults:
         return ended
 
     def clear(self) -> None:
-        """Take all rules away."""
+        """Remove all rules."""
         self._admin.delete("faults")
 
     def __iter__(self) -> Iterator[ServerFault]:

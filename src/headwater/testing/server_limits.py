@@ -1,4 +1,4 @@
-"""The limits of a server's streams, in a test's hands.
+"""The limits of a server's streams, set by a test.
 
 headwater.limits.enforce("orders", records_in_per_s=10)
 
@@ -17,14 +17,14 @@ ROUTE = "limits"
 
 
 class ChangedLimits:
-    """A change that has been made; as a context manager it is taken back at the end of the block."""
+    """A change of limits; as a context manager it is undone after the block."""
 
     def __init__(self, admin: AdminClient, before: dict[str, Any]) -> None:
         self._admin = admin
         self._before = before
 
     def undo(self) -> None:
-        """Let what was before hold again. Raises `AdminFailure` when the stream is gone."""
+        """Restore the rule from before the change. Raises `AdminFailure` when the stream is gone."""
         self._admin.post(ROUTE, **self._before)
 
     def __enter__(self) -> Self:
@@ -37,18 +37,18 @@ class ChangedLimits:
 
 
 class ServerLimits:
-    """Which streams of one server are limited, and to what.
+    """The limits of one server's streams.
 
-    A stream is named by its name or its ARN; `account_id` and `region` say whose it is when
-    it is not the server's own. Without a stream, the rule for all streams is meant that have
-    none of their own. Every method raises `AdminFailure` with the server's words.
+    A stream is given by name or ARN; `account_id` and `region` are those of the server unless
+    given. Without a stream the rule is for all streams that have none of their own. Every method
+    raises `AdminFailure` with the server's message.
     """
 
     def __init__(self, admin: AdminClient) -> None:
         self._admin = admin
 
     def shown(self) -> dict[str, Any]:
-        """Every rule: `default`, and `streams` with those that have one of their own."""
+        """All rules: `default`, and `streams` with the rules of single streams."""
         return self._admin.get(ROUTE)
 
     def enforce(
@@ -59,7 +59,7 @@ class ServerLimits:
         region: str | None = None,
         **figures: int,
     ) -> ChangedLimits:
-        """Refuse from now on what is beyond AWS's rates, or beyond other `figures` than AWS's.
+        """Enforce AWS's rates from now on, or other `figures`: refuse what is beyond them.
 
         The figures are `records_in_per_s`, `bytes_in_per_s`, `reads_per_s`, `bytes_out_per_s`,
         `fan_out_bytes_per_s` and, for an on-demand stream that scales, `shards_max`.
@@ -69,13 +69,13 @@ class ServerLimits:
     def exempt(
         self, stream: str | None = None, *, account_id: str | None = None, region: str | None = None
     ) -> ChangedLimits:
-        """Refuse nothing from now on, whatever holds for other streams."""
+        """Enforce no rate from now on, whatever the rule for other streams."""
         return self._change(stream, account_id, region, enforce=False)
 
     def remove(
         self, stream: str | None = None, *, account_id: str | None = None, region: str | None = None
     ) -> ChangedLimits:
-        """Take the rule away: the one for all streams holds, or the one that the server began with."""
+        """Remove the rule. A stream then has that for all; all streams, that of the server's start."""
         return self._change(stream, account_id, region, remove=True)
 
     def _change(

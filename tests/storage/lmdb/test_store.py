@@ -373,7 +373,7 @@ def test_a_failed_write_changes_nothing_and_the_store_goes_on(tmp_path: Path, is
     script = """
         import os
         notes = []
-        store = LmdbStore(folder, inbox, synced=sys.argv[2] == "True", map_bytes=1 << 20, note=notes.append)
+        store = LmdbStore(folder, inbox, synced=sys.argv[2] == "True", map_bytes=1 << 20, log_error=notes.append)
         inbox.run(store.commit(Change({"key": b"1"}, create_logs=[1, 2])))
         inbox.run(store.append([entry(1, 5, b"kept")]))
         before = store.extent(1)

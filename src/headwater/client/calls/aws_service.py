@@ -46,9 +46,9 @@ from headwater.wire.signature_v4 import Key, SignedRequest, sign
 CONNECT_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 60.0
 CONNECTIONS = 64
-"""At the same time, as many as there are calls; further calls wait."""
+"""The most connections at a time, each for one call; further calls wait."""
 IDLE_CONNECTION_S = 4.0
-"""A connection that was idle for longer is not used again: its other end may be closing it."""
+"""The longest time that an idle connection is kept: after it the other end may be closing."""
 READ_BUFFER_BYTES = 1024 * 1024
 LARGE_BODY_BYTES = 1024 * 1024
 
@@ -56,7 +56,7 @@ USER_AGENT = f"headwater-client/{headwater.__version__}"
 
 
 class Protocol(NamedTuple):
-    """How a service is spoken to."""
+    """The protocol of one service: content type, and prefix of its operations."""
 
     content_type: str
     target: str
@@ -72,7 +72,7 @@ _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class AwsService:
-    """Calls the operations of one service."""
+    """A client of one service: signs and sends calls, once each."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class AwsService:
         self._http: aiohttp.ClientSession | None = None
 
     async def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """An operation's answer. Raises `ClientError` and MalformedAnswer."""
+        """The decoded answer of an operation. Raises `ServiceError`, `ConnectionFailed`, MalformedAnswer."""
         answer = await self.call_bytes(operation, _encode(request))
         if not answer:
             return {}
@@ -114,7 +114,7 @@ class AwsService:
             raise MalformedAnswer(f"the answer of {operation} is not JSON: {error}") from None
 
     async def call_bytes(self, operation: str, body: bytes) -> bytes:
-        """An operation's answer as it came, to a request that is JSON already. Raises `ClientError`."""
+        """The bytes of an answer, to a body in JSON. Raises `ServiceError` and `ConnectionFailed`."""
         async with self._answering(operation, body, self._answer_timeout_s) as response:
             return await _whole(response)
 
@@ -122,9 +122,9 @@ class AwsService:
     async def call_streaming(
         self, operation: str, request: dict[str, Any], silence_timeout_s: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The body of an answer that does not end, piece after piece, for the length of the block.
+        """The body of an endless answer, piece after piece, until the block is left.
 
-        Raises `ClientError`, `ConnectionFailed` when nothing came for `silence_timeout_s` too.
+        Raises `ServiceError`, and `ConnectionFailed` also when nothing came for `silence_timeout_s` seconds.
         """
         async with self._answering(operation, _encode(request), None, silence_timeout_s) as response:
             yield response.content.iter_any()
@@ -219,7 +219,7 @@ class AwsService:
 
 
 def _has_port(url: SplitResult) -> bool:
-    """Whether the port, if there is one, can be one."""
+    """Whether the URL's port is a possible one, or absent."""
     try:
         return url.port is None or url.port > 0
     except ValueError:

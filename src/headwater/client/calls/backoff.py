@@ -14,7 +14,7 @@ import random
 from typing import Literal, NamedTuple
 
 DOUBLINGS_MAX = 16
-"""Past any policy's longest delay: keeps the power a small number."""
+"""More doublings than any policy has: they keep the power a small number."""
 
 Retried = Literal["command", "call", "put", "page", "lease write", "shard end", "handler", "dead letters"]
 """What is tried again."""
@@ -44,11 +44,11 @@ RETRY_POLICIES: dict[Retried, RetryPolicy] = {
 }
 
 SYSTEM_RNG = random.SystemRandom()
-"""Without a state, so that a forked process does not draw the same delays as its parent."""
+"""A source of random numbers without a state: a forked process draws other delays than its parent."""
 
 
 class Backoff:
-    """The delays of one thing that is tried again and again."""
+    """The delays of one retried call, each longer than the last."""
 
     def __init__(self, retried: Retried, rng: random.Random = SYSTEM_RNG) -> None:
         self._policy = RETRY_POLICIES[retried]
@@ -61,5 +61,5 @@ class Backoff:
         return self._policy.delay_s(self._attempts, self._rng)
 
     def reset(self) -> None:
-        """Begin again with the shortest delay: an attempt succeeded."""
+        """Start over with the shortest delay, after an attempt that succeeded."""
         self._attempts = 0

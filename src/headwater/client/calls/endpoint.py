@@ -1,4 +1,4 @@
-"""Where a service is and who calls it, as botocore finds it.
+"""The endpoint of a service, and the credentials to sign with, as botocore finds them.
 
 Endpoint, region, credentials and certificates come from the session's configuration:
 arguments, the environment (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_KINESIS`,
@@ -26,25 +26,25 @@ Session = Any
 
 
 class Endpoint(NamedTuple):
-    """Where requests go."""
+    """The endpoint of a service: URL, region, certificates and proxy."""
 
     url: str
     region: str
     ca_bundle: str | None
-    """A file of certificates to trust; None: those of the system."""
+    """The file of certificates to trust; None: those of the system."""
     proxy: str | None
-    """Through which it is reached, as in http://proxy:3128."""
+    """The URL of a proxy, as in http://proxy:3128; None: no proxy."""
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is on this machine."""
+        """Whether the endpoint is on this machine."""
         return _is_loopback(self.url)
 
 
 def resolve_endpoint(
     service: str, endpoint_url: str | None, region_name: str | None, session: Session | None
 ) -> tuple[Endpoint, Session]:
-    """Where a service is, and the botocore session that knows the credentials.
+    """The endpoint of a service, and the botocore session that knows the credentials.
 
     Reads files, calls nobody. Raises `ConfigurationError`.
     """
@@ -67,7 +67,7 @@ def resolve_endpoint(
 
 
 def _configured_url(core: Session, service: str, region: str) -> str:
-    """Where botocore's own client would call; the client is told keys, so that it does not look for any."""
+    """The URL that botocore's own client would call; it gets keys, so that it looks for none."""
     client = core.create_client(
         service,
         region_name=region,
@@ -99,7 +99,7 @@ def _is_loopback(url: str) -> bool:
 
 
 class Credentials:
-    """The keys to sign with, fresh at each call."""
+    """The keys to sign with, refreshed when they expire."""
 
     def __init__(self, session: Session, endpoint: Endpoint) -> None:
         self._session = session
@@ -108,14 +108,14 @@ class Credentials:
         self._last: tuple[Any, Key] = (None, LOOPBACK_KEY)
 
     def needs_waiting(self) -> bool:
-        """Whether `key` may take long, because it asks a service or a program."""
+        """Whether `key` may block, because it asks a service or runs a program."""
         if self._found is None:
             return True
         refresh_needed = getattr(self._found, "refresh_needed", None)
         return refresh_needed is not None and bool(refresh_needed())
 
     def key(self) -> Key:
-        """The key now. Raises `ConfigurationError` when there is none."""
+        """The present key. Raises `ConfigurationError` when there is none."""
         if self._found is None:
             self._found = self._find()
         frozen = self._found.get_frozen_credentials()

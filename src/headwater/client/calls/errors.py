@@ -1,4 +1,4 @@
-"""What can go wrong in the client library, by name.
+"""The errors of the client library.
 
 All have one base, so that an application can tell them from its own errors. The
 texts are for a person; a program asks the class, or `code`.
@@ -36,7 +36,7 @@ EXPIRED_CREDENTIALS_CODES = frozenset({"ExpiredToken", "ExpiredTokenException"})
 
 
 def says_not_now(code: str, status: int) -> bool:
-    """Whether an answer with this error and this status of HTTP may be another one in a moment."""
+    """Whether the error code and HTTP status of an answer are transient: a retry may succeed."""
     return status >= 500 or code in TRANSIENT_CODES
 
 
@@ -45,65 +45,65 @@ class ClientError(Exception):
 
 
 class ConfigurationError(ClientError):
-    """No endpoint, no region, no credentials, or a value that cannot be one."""
+    """A configuration without endpoint, region or credentials, or with an invalid value."""
 
 
 class ConnectionFailed(ClientError):
-    """There was no answer: no connection, a broken one, or none in time. The request may have been done."""
+    """A call without an answer: no connection, a broken one, a time-out. It may have taken effect."""
 
 
 class MalformedAnswer(ClientError):
-    """What answers is no service of AWS's, or does not keep to its protocol."""
+    """An answer that is not in AWS's protocol; a proxy's, perhaps."""
 
 
 class ServiceError(ClientError):
-    """The service answered with an error of its API."""
+    """An error of the API, as the service answered."""
 
     def __init__(
         self, code: str, message: str, status: int = 400, members: dict[str, Any] | None = None
     ) -> None:
         super().__init__(f"{code}: {message}" if message else code)
         self.code = code
-        """Its name, as in `ResourceNotFoundException`; `HTTP 503` when the answer had none."""
+        """The name of the error, such as `ResourceNotFoundException`; `HTTP 503` when the answer had none."""
         self.message = message
         self.status = status
-        """Of HTTP."""
+        """The HTTP status."""
         self.members = members or {}
-        """All that the answer held, such as a transaction's reasons."""
+        """All members of the answer, such as a transaction's reasons."""
 
     @property
     def is_transient(self) -> bool:
-        """Whether the same call may succeed in a moment."""
+        """Whether a retry of the same call may succeed."""
         return says_not_now(self.code, self.status) or self.code in EXPIRED_CREDENTIALS_CODES
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the call that failed so may succeed in a moment."""
+    """Whether a retry may succeed after this error."""
     return isinstance(error, ConnectionFailed) or (isinstance(error, ServiceError) and error.is_transient)
 
 
 class ProducerError(ClientError):
-    """Base of what a producer refuses, or gives up."""
+    """Base of the errors of a producer."""
 
 
 class BufferFull(ProducerError):
-    """There is no room for a record, and the producer was told not to wait, or not so long."""
+    """A full buffer: no room for a record within `put_timeout_s`."""
 
 
 class ProducerClosed(ProducerError):
-    """The producer takes no more records, or was closed before this one was put."""
+    """A closed producer: it takes no record, or was closed before this record was put."""
 
 
 class RecordTooLarge(ProducerError):
-    """The record is larger than the stream takes."""
+    """A record above the size limit of its stream."""
 
 
 class PutByParent(ProducerError):
-    """The record was given before this process was forked: its parent puts it."""
+    """A record from before the fork of this process: the parent process puts it."""
 
 
 class PutFailed(ProducerError):
-    """The service refused the record, until there was no more time to try; `code` is the last reason."""
+    """A record that the service refused for good, or for all of `retry_time_s`; `code` is the last error."""
 
     def __init__(self, code: str, message: str, attempts: int) -> None:
         super().__init__(f"{code}: {message} (attempts: {attempts})")

@@ -29,7 +29,7 @@ from headwater.wire.event_stream import (
 Answer = TypeVar("Answer")
 
 SUBSCRIPTION_SILENCE_S = 30.0
-"""A subscription sends an event every few seconds, even when there are no records."""
+"""The longest silence of a subscription: events come every few seconds, even without records."""
 
 
 class PutRecordsEntry(msgspec.Struct, gc=False, rename="pascal", omit_defaults=True):
@@ -41,7 +41,7 @@ class PutRecordsEntry(msgspec.Struct, gc=False, rename="pascal", omit_defaults=T
 
 
 class PutRecordsResult(msgspec.Struct, gc=False, rename="pascal"):
-    """What became of one record: either where it is, or why it is not."""
+    """The result of one record: shard and sequence number, or error code and message."""
 
     sequence_number: str | None = None
     shard_id: str | None = None
@@ -50,14 +50,14 @@ class PutRecordsResult(msgspec.Struct, gc=False, rename="pascal"):
 
 
 class HashKeyRange(msgspec.Struct, rename="pascal"):
-    """Ends inclusive, decimal digits."""
+    """A range of hash keys, ends inclusive, in decimal digits."""
 
     starting_hash_key: str
     ending_hash_key: str
 
 
 class ChildShard(msgspec.Struct, rename="pascal"):
-    """A shard in which a closed one goes on."""
+    """A child of a closed shard."""
 
     shard_id: str
     parent_shards: list[str]
@@ -65,14 +65,14 @@ class ChildShard(msgspec.Struct, rename="pascal"):
 
 
 class SequenceNumberRange(msgspec.Struct, rename="pascal"):
-    """The end is None as long as the shard is open."""
+    """The sequence numbers of a shard; the end is None while the shard is open."""
 
     starting_sequence_number: str
     ending_sequence_number: str | None = None
 
 
 class ListedShard(msgspec.Struct, rename="pascal"):
-    """One shard of a listing."""
+    """A shard as ListShards gives it."""
 
     shard_id: str
     hash_key_range: HashKeyRange
@@ -82,12 +82,12 @@ class ListedShard(msgspec.Struct, rename="pascal"):
 
     @property
     def is_open(self) -> bool:
-        """Whether it takes records."""
+        """Whether the shard is open: it takes records."""
         return self.sequence_number_range.ending_sequence_number is None
 
 
 class RecordsPage(msgspec.Struct, rename="pascal"):
-    """An answer of GetRecords. At the end of a closed shard there is no next iterator, but children."""
+    """An answer of GetRecords; at the end of a closed shard it has child shards and no next iterator."""
 
     records: list[Record]
     next_iterator: str | None = msgspec.field(name="NextShardIterator", default=None)
@@ -96,7 +96,7 @@ class RecordsPage(msgspec.Struct, rename="pascal"):
 
 
 class SubscriptionEvent(msgspec.Struct, rename="pascal"):
-    """One event. At the end of a closed shard there is nothing to continue at, but children."""
+    """An event of SubscribeToShard; at the end of a closed shard it has child shards and no continuation."""
 
     records: list[Record]
     continuation_sequence_number: str | None = None
@@ -128,18 +128,18 @@ _encode = msgspec.json.Encoder().encode
 
 
 def stream_reference(stream: str) -> dict[str, str]:
-    """The member that names a stream, given by its name or its ARN."""
+    """The member of a request that names a stream: StreamName, or StreamARN for an ARN."""
     return {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}
 
 
 class KinesisCalls:
-    """Calls Kinesis over a service that it does not own."""
+    """The operations of Kinesis, over a service that its owner closes."""
 
     def __init__(self, service: AwsService) -> None:
         self.service = service
 
     async def put_records(self, stream: str, records: Sequence[PutRecordsEntry]) -> list[PutRecordsResult]:
-        """One result for each record, in their order. Raises MalformedAnswer."""
+        """The results of PutRecords, in the records' order. Raises `ClientError` and MalformedAnswer."""
         by_arn = stream.startswith("arn:")
         request = _PutRecordsRequest(records, None if by_arn else stream, stream if by_arn else None)
         answer = await self.service.call_bytes("PutRecords", _encode_put_records(request))
@@ -151,7 +151,7 @@ class KinesisCalls:
     async def get_records(
         self, iterator: str, limit: int | None = None, stream_arn: str | None = None
     ) -> RecordsPage:
-        """A page of records, at most `limit`, up to 10,000."""
+        """A page of at most `limit` records, up to 10,000. Raises `ClientError`."""
         request: dict[str, Any] = {"ShardIterator": iterator}
         if limit is not None:
             request["Limit"] = limit
@@ -161,7 +161,7 @@ class KinesisCalls:
         return _decoded(_decode_records_page, "GetRecords", answer)
 
     async def list_shards(self, stream: str, shard_filter: dict[str, Any] | None = None) -> list[ListedShard]:
-        """All shards, open and closed, or those that the filter lets through."""
+        """All shards, open and closed, or those of the filter; every page. Raises `ClientError`."""
         request: dict[str, Any] = stream_reference(stream)
         if shard_filter is not None:
             request["ShardFilter"] = shard_filter
@@ -183,7 +183,7 @@ class KinesisCalls:
         sequence_number: str | None = None,
         timestamp_s: float | None = None,
     ) -> str:
-        """`iterator_type` is the API's; `timestamp_s` since the Unix epoch."""
+        """The iterator of a shard; `timestamp_s` is in epoch seconds. Raises `ClientError`."""
         request: dict[str, Any] = stream_reference(stream) | {
             "ShardId": shard_id,
             "ShardIteratorType": iterator_type,
@@ -196,19 +196,19 @@ class KinesisCalls:
         return str(answer["ShardIterator"])
 
     async def describe_stream_summary(self, stream: str) -> dict[str, Any]:
-        """The members of StreamDescriptionSummary."""
+        """The members of StreamDescriptionSummary. Raises `ClientError`."""
         answer = await self.service.call("DescribeStreamSummary", stream_reference(stream))
         summary: dict[str, Any] = answer["StreamDescriptionSummary"]
         return summary
 
     async def register_stream_consumer(self, stream_arn: str, name: str) -> dict[str, Any]:
-        """The consumer, which is CREATING: ConsumerARN, ConsumerStatus and so on."""
+        """The new consumer, which is CREATING: ConsumerARN and so on. Raises `ClientError`."""
         request = {"StreamARN": stream_arn, "ConsumerName": name}
         consumer: dict[str, Any] = (await self.service.call("RegisterStreamConsumer", request))["Consumer"]
         return consumer
 
     async def describe_stream_consumer(self, stream_arn: str, name: str) -> dict[str, Any]:
-        """The consumer: ConsumerARN, ConsumerStatus and so on."""
+        """The consumer: ConsumerARN, ConsumerStatus and so on. Raises `ClientError`."""
         request = {"StreamARN": stream_arn, "ConsumerName": name}
         answer = await self.service.call("DescribeStreamConsumer", request)
         consumer: dict[str, Any] = answer["ConsumerDescription"]
@@ -217,12 +217,12 @@ class KinesisCalls:
     async def subscribe_to_shard(
         self, consumer_arn: str, shard_id: str, starting_position: dict[str, Any]
     ) -> AsyncIterator[SubscriptionEvent]:
-        """Events as they arrive, until the service ends the subscription, after five minutes at most.
+        """The events of a subscription, until the service ends it: after five minutes at most.
 
         `starting_position` is the API's: Type, SequenceNumber, Timestamp in seconds. To unsubscribe,
         close the generator (`aclose`).
 
-        Raises MalformedAnswer and ConnectionFailed.
+        Raises `ServiceError`, `ConnectionFailed` and `MalformedAnswer`.
         """
         request = {"ConsumerARN": consumer_arn, "ShardId": shard_id, "StartingPosition": starting_position}
         decoder = EventStreamDecoder()
@@ -242,7 +242,7 @@ class KinesisCalls:
 
 
 def _event_of(message: EventStreamMessage) -> SubscriptionEvent | None:
-    """None for a message that carries no records. Raises `ServiceError` for the one that ends the stream."""
+    """The event of a message; None without records. Raises `ServiceError` for an exception message."""
     kind = message.headers.get(":message-type")
     if kind == "event":
         if message.headers.get(":event-type") == "SubscribeToShardEvent":

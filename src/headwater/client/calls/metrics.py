@@ -1,4 +1,4 @@
-"""What a producer or a consumer tells of itself, as numbers under names.
+"""The metrics of producers and consumers, as named numbers.
 
 A source gives its metrics as plain values, so that whatever watches an application can
 take them; `PrometheusCollector` gives them to prometheus_client, which is imported only
@@ -12,10 +12,10 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 
 class Metric(NamedTuple):
-    """One number."""
+    """A metric: name, type, description, labels and value."""
 
     name: str
-    """As in `headwater_producer_records_put_total`."""
+    """The name, such as `headwater_producer_records_put_total`."""
     kind: Literal["counter", "gauge"]
     documentation: str
     labels: dict[str, str]
@@ -23,20 +23,20 @@ class Metric(NamedTuple):
 
 
 class MetricSource(Protocol):
-    """What has metrics."""
+    """A source of metrics: a producer or a consumer."""
 
     def metrics(self) -> Iterable[Metric]:
-        """All of them, as they are now."""
+        """The present metrics."""
 
 
 class PrometheusCollector:
-    """Gives the metrics of sources to a registry: `REGISTRY.register(PrometheusCollector(producer))`."""
+    """A collector for prometheus_client: `REGISTRY.register(PrometheusCollector(producer))`."""
 
     def __init__(self, *sources: MetricSource) -> None:
         self._sources = sources
 
     def collect(self) -> Iterator[Any]:
-        """A family for each name, with a sample for each source that has it."""
+        """One metric family for each name, with a sample for each source."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415 - optional
 
         families: dict[str, Any] = {}

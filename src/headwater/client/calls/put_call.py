@@ -1,4 +1,4 @@
-"""What one PutRecords call may carry, and which of its refusals are a single record's fault.
+"""The limits of a PutRecords call, and the refusals that a single record causes.
 
 Source: the API model and the service's quotas; that a bad record is refused with its whole
 call is what AWS was seen to do.
@@ -13,17 +13,17 @@ Item = TypeVar("Item")
 
 CALL_RECORDS_MAX = 500
 CALL_BYTES_MAX = 10 * 1024 * 1024
-"""Of data and partition keys; base64 does not count."""
+"""The most bytes of data and partition keys in a call; base64 does not count."""
 RECORD_BYTES_MAX = 10 * 1024 * 1024
-"""No stream takes larger records."""
+"""The largest record that any stream takes, data and key."""
 
 REFUSALS_OF_A_RECORD = frozenset(
     {"ValidationException", "InvalidArgumentException", "SerializationException"}
 )
-"""Error codes that one bad record brings on its whole call, of which nothing is stored then."""
+"""Error codes of a whole call that one bad record causes; nothing of such a call is stored."""
 
 
 def halves(batch: Sequence[Item]) -> tuple[list[Item], list[Item]]:
-    """A refused batch in two, each to be put in a call of its own: so its bad record is found."""
+    """The two halves of a refused batch, for a call each: this finds the bad record."""
     middle = len(batch) // 2
     return list(batch[:middle]), list(batch[middle:])

@@ -1,4 +1,4 @@
-"""A record as an application gets it.
+"""A record as the application gets it.
 
 One object for each record, decoded from the answer in one step: there are many of them,
 so they are slots without a garbage collector's header, and what is not on the wire is
@@ -15,35 +15,35 @@ import msgspec
 
 
 class Record(msgspec.Struct, gc=False, eq=False, kw_only=True):
-    """A record of a stream, or one of the records that a producer aggregated into it."""
+    """A record of a stream, or a user record that a producer aggregated into one."""
 
     data: bytes = msgspec.field(name="Data")
     partition_key: str = msgspec.field(name="PartitionKey", default="")
-    """Empty when the record has none."""
+    """The partition key; empty when the record has none."""
     sequence_number: str = msgspec.field(name="SequenceNumber")
-    """Grows in its shard. The records of one aggregate share theirs."""
+    """The sequence number, which grows in its shard; the records of one aggregate share it."""
     approximate_arrival_timestamp: float = msgspec.field(name="ApproximateArrivalTimestamp", default=0.0)
-    """When the stream got it: seconds since the Unix epoch."""
+    """The time of arrival in the stream, in seconds since the Unix epoch."""
     encryption_type: str | None = msgspec.field(name="EncryptionType", default=None)
     shard_id: str = ""
     sub_sequence_number: int = 0
-    """Its place in its aggregate, from 0."""
+    """The place in its aggregate, from 0."""
     is_aggregated: bool = False
     explicit_hash_key: str | None = None
-    """Known for aggregated records only."""
+    """The explicit hash key; known for aggregated records only."""
     checkpointer: Callable[[Record], Awaitable[None]] | None = None
-    """Who writes its checkpoint; none outside of a consumer's own process."""
+    """The function that writes its checkpoint; None outside of the consumer's own process."""
 
     @property
     def arrived_at(self) -> datetime:
-        """When the stream got it, in UTC."""
+        """The time of arrival in the stream, in UTC."""
         return datetime.fromtimestamp(self.approximate_arrival_timestamp, UTC)
 
     def checkpoint(self) -> Awaitable[None]:
-        """Say that this record and all before it in its shard are done, and write that down.
+        """Write a checkpoint: this record and all before it in its shard are done.
 
-        With `KinesisConsumer` it is written when this returns; with `AsyncKinesisConsumer` when what
-        this returns was awaited. A checkpoint never goes back: an earlier record's changes nothing.
+        `KinesisConsumer` has written it when this returns; with `AsyncKinesisConsumer` await the result.
+        A checkpoint never goes back: that of an earlier record changes nothing.
         Raises `LeaseLost` when another worker has the shard now, and RuntimeError in a worker process.
         """
         if self.checkpointer is None:
@@ -51,7 +51,7 @@ class Record(msgspec.Struct, gc=False, eq=False, kw_only=True):
         return self.checkpointer(self)
 
     def fields(self) -> tuple[Any, ...]:
-        """All that is known of it, for another process."""
+        """The fields of the record as a tuple, for another process."""
         return (
             self.data,
             self.partition_key,

@@ -1,4 +1,4 @@
-"""The time that a consumer lives in: passed in, so that its rules run on a test's own clock."""
+"""The clock of a consumer: passed in, so that tests have their own."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Timing:
-    """A clock, a way to wait, and chance."""
+    """A clock, a way to sleep, and a source of random numbers."""
 
     now_s: Callable[[], float] = time.monotonic
-    """Only differences count."""
+    """Monotonic seconds: only differences count."""
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
-    """Since the Unix epoch."""
+    """Milliseconds since the Unix epoch."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     rng: random.Random = field(default_factory=random.Random)

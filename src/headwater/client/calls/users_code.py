@@ -1,4 +1,4 @@
-"""What the application's own code raises, told apart in one place.
+"""Calls of the application's own code, and what it may raise.
 
 Handlers, what takes dead letters, hooks and callbacks raise anything: errors, a
 StopIteration of a stray `next`, a CancelledError of some future of theirs, classes of
@@ -37,7 +37,7 @@ _log = logging.getLogger("headwater.client")
 
 
 class ProgramExit(Exception):
-    """Users' code raised SystemExit or KeyboardInterrupt."""
+    """A SystemExit or KeyboardInterrupt that users' code raised."""
 
     def __init__(self, asked_by: SystemExit | KeyboardInterrupt) -> None:
         super().__init__(described(asked_by))
@@ -45,29 +45,29 @@ class ProgramExit(Exception):
 
 
 class UnusualError(ClientError):
-    """The application's code raised what is no Exception, where none was expected. It is the cause."""
+    """An error of the application below BaseException alone; it is the cause."""
 
 
 class Outcome(NamedTuple):
-    """What a call of users' code came to: a value, or what it raised."""
+    """The outcome of a call of users' code: a value, or what it raised."""
 
     value: Any = None
     error: BaseException | None = None
 
     @property
     def failure(self) -> BaseException | None:
-        """What it raised. Raises `ProgramExit` when that asks for the end of the program."""
+        """The error, if any. Raises `ProgramExit` when it asks for the end of the program."""
         if isinstance(self.error, SystemExit | KeyboardInterrupt):
             raise ProgramExit(self.error)
         return self.error
 
 
 Call = Callable[..., Awaitable[Outcome]]
-"""A way to call a plain function of users'."""
+"""A way to call a plain function of users': here or in a thread."""
 
 
 def outcome_of(function: Callable[..., Any], *arguments: Any) -> Outcome:
-    """Call a function here and now."""
+    """The outcome of a function, called at once."""
     try:
         return Outcome(function(*arguments))
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is told
@@ -75,7 +75,7 @@ def outcome_of(function: Callable[..., Any], *arguments: Any) -> Outcome:
 
 
 def outcome_of_whole(function: Callable[..., Any], *arguments: Any) -> Outcome:
-    """The same in a thread without an event loop: a coroutine function is run to its end."""
+    """The outcome of a function in a thread without an event loop; a coroutine is run to its end."""
     outcome = outcome_of(function, *arguments)
     if asyncio.iscoroutine(outcome.value):
         return outcome_of(asyncio.run, outcome.value)
@@ -83,14 +83,14 @@ def outcome_of_whole(function: Callable[..., Any], *arguments: Any) -> Outcome:
 
 
 async def outcome_here(function: Callable[..., Any], *arguments: Any) -> Outcome:
-    """Call a function in the event loop's own thread. A `Call`."""
+    """The outcome of a function in the event loop's own thread. A `Call`."""
     return outcome_of(function, *arguments)
 
 
 async def outcome_in_thread(
     threads: Executor, call: Callable[..., Outcome], function: Callable[..., Any], *arguments: Any
 ) -> Outcome:
-    """Have `call`, one of those above, call a function in another thread."""
+    """The outcome of a function that `call`, one of those above, calls in another thread."""
     submitted = threads.submit(call, function, *arguments)
     waiting = asyncio.wrap_future(submitted)
     try:
@@ -103,7 +103,7 @@ async def outcome_in_thread(
 
 
 async def outcome_of_coroutine(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Outcome:
-    """Call a coroutine function, in a task of its own."""
+    """The outcome of a coroutine function, run in a task of its own."""
     task = asyncio.create_task(_awaited(function, arguments))
     try:
         await asyncio.wait({task})
@@ -115,7 +115,7 @@ async def outcome_of_coroutine(function: Callable[..., Awaitable[Any]], *argumen
 
 
 async def outcome_of_either(call: Call, function: Callable[..., Any], *arguments: Any) -> Outcome:
-    """Call what may be a plain function, as `call` does it, or a coroutine function."""
+    """The outcome of a coroutine function, or of a plain one that `call` calls."""
     outcome = await call(function, *arguments)
     if inspect.isawaitable(outcome.value):
         return await outcome_of_coroutine(_itself, outcome.value)
@@ -123,7 +123,7 @@ async def outcome_of_either(call: Call, function: Callable[..., Any], *arguments
 
 
 def listened(what: str, function: Callable[..., Any], *arguments: Any) -> None:
-    """Call what only listens: what it raises is logged, and changes nothing here.
+    """Call a hook or callback: an error of it is logged and changes nothing here.
 
     The end of the program, though, is the main thread's to decide: there SystemExit and
     KeyboardInterrupt are raised, in the event loop's next step if one runs, so that what calls the
@@ -144,7 +144,7 @@ def listened(what: str, function: Callable[..., Any], *arguments: Any) -> None:
 
 
 def translated(error: BaseException) -> Exception:
-    """What is to be raised for an error that came from nobody knows where."""
+    """The exception to raise for an error of unknown origin."""
     if isinstance(error, SystemExit | KeyboardInterrupt):
         return ProgramExit(error)
     if isinstance(error, Exception):
@@ -155,7 +155,7 @@ def translated(error: BaseException) -> Exception:
 
 
 def is_cancelled_itself() -> bool:
-    """Whether the task that asks was cancelled: its CancelledError is none that users' code made."""
+    """Whether the present task was cancelled: its CancelledError is not one of users' code."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
@@ -170,7 +170,7 @@ def exits_as_asked() -> Iterator[None]:
 
 
 def described(error: BaseException) -> str:
-    """Its `repr`, which is users' code as well."""
+    """The `repr` of an error, which is users' code as well."""
     shown = outcome_of(repr, error)
     return shown.value if shown.error is None else f"{type(error).__name__}()"
 

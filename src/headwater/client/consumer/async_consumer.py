@@ -23,14 +23,14 @@ from headwater.client.consumer.iterator_delivery import IteratorBatch
 
 
 class AsyncKinesisConsumer(ConsumerBase):
-    """A worker that reads a stream, alone or with others that share its state, on one event loop."""
+    """A consumer of one stream for asyncio: one worker, alone or with others on the same lease store."""
 
     async def run(self, handler: Callable[[Batch], Awaitable[Any]]) -> None:
-        """Have a handler called with batches, those of one shard in turn, until `stop`.
+        """Call a handler with batches, those of one shard one by one, until `stop`.
 
-        With `processes` the handler is called in those, and may be a plain function. Raises
-        `HandlerFailed`, `ClientError` for what trying again does not help, and the SystemExit or
-        KeyboardInterrupt of a handler. When it is cancelled, handlers in hand are cancelled too.
+        With `processes` the handler runs in those, and may be a plain function. Raises `HandlerFailed`,
+        `ClientError` unless it is transient, and the SystemExit or KeyboardInterrupt of a handler.
+        Cancelling it cancels the handlers that run.
         """
 
         async def handle(batch: Batch) -> Outcome:
@@ -43,11 +43,11 @@ class AsyncKinesisConsumer(ConsumerBase):
                 await self._core.handle(handle, outcome_here)
 
     def stop(self) -> None:
-        """Have `run` return, or the iteration end, when what is in hand is done."""
+        """End `run`, or the iteration, after the batches that are being handled."""
         self._core.stop()
 
     async def close(self) -> None:
-        """Stop: write the checkpoints, release the leases. Harmless when called again."""
+        """Stop, write the checkpoints, and release the leases. May be called again."""
         await self._core.close()
 
     async def __aenter__(self) -> Self:
@@ -59,9 +59,9 @@ class AsyncKinesisConsumer(ConsumerBase):
         await self.close()
 
     async def __aiter__(self) -> AsyncIterator[Record]:
-        """Records, until `stop` or `close`; a record is done when the next one is asked for.
+        """The records, until `stop` or `close`. A record is done when the next one is asked for.
 
-        Raises `ClientError` for what trying again does not help.
+        Raises `ClientError` unless it is transient.
         """
         core = self._core
         while (handed := await self._next()) is not None:

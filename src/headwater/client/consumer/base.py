@@ -1,4 +1,4 @@
-"""What the two consumers share: their settings, their core, and what can be seen of their work.
+"""The base of both consumers: settings, core and statistics.
 
 Refuses to know on which event loop, and in which thread, records are read.
 """
@@ -38,7 +38,7 @@ class ConsumerBase:
     ) -> None:
         """`stream` is a name or an ARN; `settings` are fields of `ConsumerSettings`.
 
-        `state` is the store of leases and checkpoints; without one they are forgotten with the consumer.
+        `state` is the lease store, with the checkpoints; without one they end with the consumer.
         `endpoint_url`, `region_name`, `session` and `verify` are as boto3's. Nothing is connected yet.
         Raises `ConfigurationError` for what botocore cannot use, `ValueError` for a setting out of range
         and `TypeError` for an unknown one.
@@ -57,11 +57,11 @@ class ConsumerBase:
 
     @property
     def worker_id(self) -> str:
-        """The name under which this worker holds leases."""
+        """The name of this worker in the lease store."""
         return self._core.worker_id
 
     def stats(self) -> ConsumerStats:
-        """Counts since the start, and the lag of each shard. May be called in any thread."""
+        """The counts since the start, and the lag of each shard. May be called in any thread."""
         return self._core.stats()
 
     def leases(self) -> list[Lease]:
@@ -69,9 +69,9 @@ class ConsumerBase:
         return self._core.leases()
 
     def metrics(self) -> Iterable[Metric]:
-        """The numbers of `stats` under names, for `PrometheusCollector`."""
+        """The numbers of `stats` as metrics, for `PrometheusCollector`."""
         return self.stats().metrics(self.stream)
 
     def _adapted_checkpointer(self, checkpointer: Checkpointer) -> Checkpointer:
-        """The function behind `record.checkpoint()`, made of a coroutine function: here that function."""
+        """The function behind `record.checkpoint()`; here the coroutine function itself."""
         return checkpointer

@@ -1,4 +1,4 @@
-"""Records of one shard that are delivered together."""
+"""A batch: records of one shard that are delivered together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from headwater.client.leases.checkpoint import Checkpoint
 
 
 class Batch:
-    """What a handler gets: some records of one shard, in its order, at least one."""
+    """A batch: one or more records of one shard, in its order."""
 
     __slots__ = ("millis_behind_latest", "records", "shard_id")
 
@@ -17,7 +17,7 @@ class Batch:
         self.shard_id = shard_id
         self.records = records
         self.millis_behind_latest = millis_behind_latest
-        """How far the last record was behind the newest of the shard when it was read."""
+        """The lag of its last record behind the newest of the shard, in ms, when it was read."""
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
@@ -27,5 +27,5 @@ class Batch:
 
 
 def position(record: Record) -> Checkpoint:
-    """The checkpoint that says that a record is done."""
+    """The checkpoint after a record."""
     return Checkpoint(record.sequence_number, record.sub_sequence_number)

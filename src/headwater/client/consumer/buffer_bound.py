@@ -6,7 +6,7 @@ import asyncio
 
 
 class BufferBound:
-    """Counts bytes. A shard without a page of its own may always read one, so each goes on."""
+    """The bytes that are read ahead. A shard without a page may always read one, so that each goes on."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
@@ -15,7 +15,7 @@ class BufferBound:
 
     @property
     def is_full(self) -> bool:
-        """Whether no shard should read ahead."""
+        """Whether the bound is reached: no shard should read ahead."""
         return self._bytes >= self._most_bytes
 
     def add(self, size_bytes: int) -> None:
@@ -29,5 +29,5 @@ class BufferBound:
         self._changed = asyncio.Event()
 
     async def change(self) -> None:
-        """Return when something was removed."""
+        """Wait until bytes are counted off."""
         await self._changed.wait()

@@ -1,4 +1,4 @@
-"""Writes the checkpoints of one shard behind its handler: the newest, as fast as the state takes them.
+"""The writer of one shard's checkpoints: always the newest, as fast as the lease store takes them.
 
 While a write is under way further progress gathers, and is the next write. With an
 interval there is one write in each, and a last one when the shard is given up.
@@ -20,11 +20,11 @@ _log = logging.getLogger("headwater.client")
 
 
 class CheckpointWriter:
-    """Writes the checkpoints of one shard."""
+    """The writer of one shard's checkpoints."""
 
     def __init__(self, owned: OwnedLease, interval_s: float, timing: Timing, stats: ShardStats) -> None:
         self.last = Checkpoint(TRIM_HORIZON)
-        """The last record that was handled, whether or not its checkpoint is to be written here."""
+        """The last record that was handled, whoever writes its checkpoint."""
         self._owned = owned
         self._interval_s = interval_s
         self._timing = timing
@@ -34,21 +34,21 @@ class CheckpointWriter:
         self._is_stopping = False
 
     def mark(self, checkpoint: Checkpoint) -> None:
-        """All up to here is done."""
+        """Write this checkpoint when it is due: all records up to it are done."""
         self.last = self._due = checkpoint
         self._woken.set()
 
     def delivered(self, checkpoint: Checkpoint) -> None:
-        """All up to here was delivered; the application makes the checkpoint."""
+        """Remember what was delivered; the application writes the checkpoint."""
         self.last = checkpoint
 
     def stop(self) -> None:
-        """Write what is due, and return from `run`."""
+        """End `run`, after a last write."""
         self._is_stopping = True
         self._woken.set()
 
     async def run(self) -> None:
-        """Write until stopped or the lease is lost. A checkpoint that cannot be written stays the old one."""
+        """Write checkpoints until `stop`, or until the lease is lost. A failed write leaves the old one."""
         while True:
             await self._woken.wait()
             self._woken.clear()
@@ -67,7 +67,7 @@ class CheckpointWriter:
                 await self._pause()
 
     async def _pause(self) -> None:
-        """Wait for the interval, or to be stopped."""
+        """Wait for the interval, or for `stop`."""
         pause = asyncio.ensure_future(self._timing.sleep(self._interval_s))
         try:
             while not pause.done() and not self._is_stopping:

@@ -44,7 +44,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class KinesisConsumer(ConsumerBase):
-    """A worker that reads a stream, alone or with others that share its state, for threads and scripts."""
+    """A consumer of one stream for threads: one worker, alone or with others on the same lease store."""
 
     def __init__(
         self,
@@ -61,8 +61,8 @@ class KinesisConsumer(ConsumerBase):
     ) -> None:
         """`threads` is the number of shards whose batches `run` handles at the same time.
 
-        `stream` is a name or an ARN; `settings` are fields of `ConsumerSettings`. `state` is the store of
-        leases and checkpoints; without one they are forgotten with the consumer. `endpoint_url`,
+        `stream` is a name or an ARN; `settings` are fields of `ConsumerSettings`. `state` is the lease
+        store, with the checkpoints; without one they end with the consumer. `endpoint_url`,
         `region_name`, `session` and `verify` are as boto3's. Nothing is connected yet. Raises
         `ConfigurationError` for what botocore cannot use, `ValueError` for a setting out of range and
         `TypeError` for an unknown one.
@@ -82,14 +82,14 @@ class KinesisConsumer(ConsumerBase):
         self._thread: threading.Thread | None = None
         self._is_run = False
         self._within: set[int] = set()
-        """The threads that must not wait for the consumer's end: those of its loop and its handlers."""
+        """The threads that cannot wait for the consumer's end: those of its loop and its handlers."""
 
     def run(self, handler: Callable[[Batch], Any], *, stop_signals: bool = True) -> None:
-        """Have a handler called with batches, those of one shard in turn, until `stop`.
+        """Call a handler with batches, those of one shard one by one, until `stop`.
 
         In the main thread SIGTERM and SIGINT stop it too, unless `stop_signals` is False. Raises
-        `HandlerFailed`, `ClientError` for what trying again does not help, and the SystemExit or
-        KeyboardInterrupt of a handler, when the other handlers are done with what is in hand.
+        `HandlerFailed`, `ClientError` unless it is transient, and the SystemExit or
+        KeyboardInterrupt of a handler, after the batches that are being handled.
         """
         with ThreadPoolExecutor(self._threads, "headwater-handler", self._is_within) as threads:
 
@@ -105,16 +105,16 @@ class KinesisConsumer(ConsumerBase):
                 self._run(self._core.handle(handle, call), stop_signals)
 
     def stop(self) -> None:
-        """Have `run` return, or the iteration end, when what is in hand is done. May be called anywhere."""
+        """End `run`, or the iteration, after the batches that are being handled. For any thread."""
         if self._loop is None or self._loop.is_closed():
             self._core.stop()
         else:
             self._loop.call_soon_threadsafe(self._core.stop)
 
     def close(self) -> None:
-        """Stop: write the checkpoints, release the leases. Harmless when called again.
+        """Stop, write the checkpoints, and release the leases. May be called again.
 
-        While a handler is in hand its consumer cannot end, so in one this is `stop`.
+        In a handler this is `stop`: the consumer cannot end while it runs.
         """
         if self._loop is None or self._thread is None:
             return
@@ -140,9 +140,9 @@ class KinesisConsumer(ConsumerBase):
         self.close()
 
     def __iter__(self) -> Iterator[Record]:
-        """Records, until `stop` or `close`; a record is done when the next one is asked for.
+        """The records, until `stop` or `close`. A record is done when the next one is asked for.
 
-        Raises `ClientError` for what trying again does not help.
+        Raises `ClientError` unless it is transient.
         """
         while (handed := self._next()) is not None:
             yield from handed.begin()
@@ -178,9 +178,9 @@ class KinesisConsumer(ConsumerBase):
             raise
 
     def _adapted_checkpointer(self, checkpointer: Checkpointer) -> Checkpointer:
-        """What `record.checkpoint()` calls: it returns when the checkpoint is written.
+        """The function behind `record.checkpoint()`: it returns when the checkpoint is written.
 
-        In the consumer's own event loop, where async dead letters are taken, it is to be awaited.
+        In the consumer's own event loop, where an async `on_failure` runs, its result is awaited.
         """
 
         async def written(record: Record) -> None:
@@ -227,14 +227,14 @@ class KinesisConsumer(ConsumerBase):
         self._within.add(threading.get_ident())
 
     def _stop_at_signals(self) -> dict[int, Any]:
-        """What the signals did before."""
+        """The handlers that the signals had before."""
         if threading.current_thread() is not threading.main_thread():
             return {}
         return {number: signal.signal(number, lambda *_: self.stop()) for number in STOP_SIGNALS}
 
 
 class _Written:
-    """Nothing is left to wait for."""
+    """The result of a written checkpoint: awaiting it returns at once."""
 
     def __await__(self) -> Generator[None, None, None]:
         yield from ()

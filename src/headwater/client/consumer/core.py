@@ -1,4 +1,4 @@
-"""A consumer's life on its event loop: both faces, plain and asyncio, are thin covers of this."""
+"""The core of both consumers, on one event loop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from headwater.client.consumer.settings import ConsumerSettings, new_worker_id
 from headwater.client.consumer.shard_reading import ShardReadingSettings
 from headwater.client.consumer.stats import ConsumerStats
 from headwater.client.consumer.user_records import Checkpointer
-from headwater.client.consumer.worker import START_PATIENCE_S, Worker, WorkerSettings
+from headwater.client.consumer.worker import START_RETRY_FOR_S, Worker, WorkerSettings
 from headwater.client.leases.checkpoint import AT_TIMESTAMP
 from headwater.client.leases.lease import Lease
 from headwater.client.leases.shard_listing import list_shards
@@ -36,7 +36,7 @@ CREATION_POLL_S = 0.25
 
 
 class ConsumerCore:
-    """One consumer. All but `stats`, `stop_soon` and the batches' own methods belong to one event loop."""
+    """The core of one consumer. All but `stats`, `leases` and batches belong to one event loop."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class ConsumerCore:
         timing: Timing,
         adapt_checkpointer: Callable[[Checkpointer], Checkpointer],
     ) -> None:
-        """`adapt_checkpointer` makes of a coroutine function what `record.checkpoint()` is to call."""
+        """`adapt_checkpointer` makes the function behind `record.checkpoint()` from a coroutine function."""
         self.worker_id = settings.worker_id or new_worker_id()
         self._stream = stream
         self._settings = settings
@@ -67,23 +67,23 @@ class ConsumerCore:
         self._in_hand: IteratorBatch | None = None
 
     def stats(self) -> ConsumerStats:
-        """What was done so far. May be called in any thread."""
+        """The statistics since the start. May be called in any thread."""
         return ConsumerStats(self.worker_id) if self._worker is None else self._worker.stats()
 
     def leases(self) -> list[Lease]:
-        """The leases of all workers, as this one saw them last. May be called in any thread."""
+        """The leases of all workers, as this one read them last. May be called in any thread."""
         return [] if self._worker is None else list(self._worker.coordinator.seen.values())
 
     async def handle(self, handle: Handle, call: Call) -> None:
-        """Have batches handled until `stop`; `call` is how other plain functions of users' are called.
+        """Have batches handled until `stop`; `call` calls other plain functions of users'.
 
-        Raises what stopped it otherwise; `ProgramExit` when a handler asked for the program's end.
+        Raises `HandlerFailed`, `ClientError`, and `ProgramExit` when a handler asked for the program's end.
         """
         self._running = asyncio.current_task()
         await self._run(HandlerDelivery(handle, call, self._settings.errors, self._timing))
 
     async def handle_in_processes(self, handler: Handler, call: Call) -> None:
-        """The same in processes."""
+        """Have batches handled in processes until `stop`. Raises the same as `handle`."""
         processes = HandlerProcesses(handler, self._settings.processes)
         try:
             await self.handle(processes.handle, call)
@@ -91,15 +91,15 @@ class ConsumerCore:
             await asyncio.to_thread(processes.close)
 
     def fail(self, error: BaseException) -> None:
-        """Something outside of all that is waited for has raised an error: stop, and raise it."""
+        """Stop, and raise an error that came from outside of the awaited tasks."""
         self._is_stopped = True
         if self._worker is not None:
             self._worker.fail(error)
 
     async def next_batch(self) -> IteratorBatch | None:
-        """The next batch for an iterator, first the one that an iterator has left; None at the end.
+        """The next batch for an iterator, first the one that an earlier iterator left; None at the end.
 
-        Raises what stopped the consumer.
+        Raises `ClientError` when that stopped the consumer.
         """
         if self._in_hand is None:
             if not self._taken:
@@ -108,24 +108,24 @@ class ConsumerCore:
         return self._in_hand
 
     def next_at_once(self) -> IteratorBatch | None:
-        """The same without waiting, from the thread that iterates; None when it must be waited for."""
+        """The next batch if there is one now, for the thread that iterates; None when it must wait."""
         if self._in_hand is None and self._taken:
             self._in_hand = self._taken.popleft()
         return self._in_hand
 
     def moved_on(self, handed: IteratorBatch) -> None:
-        """An iterator is through with a batch."""
+        """Take note that an iterator is through with a batch."""
         self._in_hand = None
         handed.finish()
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Stop: begin no further batch."""
         self._is_stopped = True
         if self._worker is not None:
             self._worker.stop()
 
     async def close(self) -> None:
-        """Stop, and return when the leases are released. Harmless when called again."""
+        """Stop, and wait until the leases are released. May be called again."""
         self.stop()
         if self._in_hand is not None:
             self._in_hand.leave()
@@ -137,12 +137,12 @@ class ConsumerCore:
         await self._service.close()
 
     async def ended(self) -> None:
-        """Return when nothing is handled any more, and the leases are released."""
+        """Wait until no batch is handled any more, and the leases are released."""
         if self._running is not None:
             await asyncio.wait({self._running})
 
     async def _take(self) -> list[IteratorBatch]:
-        """What waits to be iterated over; empty when nothing more will come."""
+        """The batches that wait for an iterator; empty at the end."""
         if self._iterator_delivery is None or self._working is None:
             self._iterator_delivery = IteratorDelivery()
             self._working = asyncio.create_task(self._run(self._iterator_delivery))
@@ -168,11 +168,11 @@ class ConsumerCore:
         if self._is_stopped:
             return
         try:
-            stream = await retry(self._created_stream, self._timing, START_PATIENCE_S)
-            leases = await retry(partial(self._open_state, stream), self._timing, START_PATIENCE_S)
+            stream = await retry(self._created_stream, self._timing, START_RETRY_FOR_S)
+            leases = await retry(partial(self._open_state, stream), self._timing, START_RETRY_FOR_S)
             try:
                 if isinstance(self._source, FanOut):
-                    await retry(self._source.open, self._timing, START_PATIENCE_S)
+                    await retry(self._source.open, self._timing, START_RETRY_FOR_S)
                 await self._work(leases, delivery)
             finally:
                 await leases.close()
@@ -187,7 +187,7 @@ class ConsumerCore:
             await self._worker.run()
 
     async def _created_stream(self) -> StreamIdentity:
-        """The stream, when it has been created."""
+        """The stream, after it has been created."""
         while True:
             summary = await self._calls.describe_stream_summary(self._stream)
             if summary["StreamStatus"] != "CREATING":

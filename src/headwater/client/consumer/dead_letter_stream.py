@@ -1,4 +1,4 @@
-"""A stream for the records that a handler could not handle."""
+"""A dead-letter stream: it takes the records that a handler could not handle."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from headwater.client.calls.record import Record
 
 BYTES_MAX = 4 * 1024 * 1024
 EMPTY_KEY = "-"
-"""For a record without a partition key: none can be put so."""
+"""The partition key of a record without one: a put needs a key."""
 
 
 class DeadLetterStream:
-    """Puts records into another stream, their data and partition keys unchanged. Give it as `on_failure`."""
+    """A dead-letter stream for `on_failure`: records are put there with their data and partition keys."""
 
     def __init__(
         self,
@@ -28,12 +28,12 @@ class DeadLetterStream:
         region_name: str | None = None,
         session: Session | None = None,
     ) -> None:
-        """`stream` is a name or an ARN; the rest is as boto3's."""
+        """`stream` is a name or an ARN; the rest is as boto3's. Raises `ConfigurationError`."""
         self._stream = stream
         self._arguments = (endpoint_url, region_name, session)
 
     async def __call__(self, records: list[Record], _error: Exception) -> None:
-        """Return when all are stored. Raises `ClientError` for what waiting does not help."""
+        """Put the records, and wait until all are stored. Raises `ClientError` unless it is transient."""
         service = AwsService("kinesis", *self._arguments)
         try:
             calls = KinesisCalls(service)

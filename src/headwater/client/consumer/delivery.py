@@ -1,4 +1,4 @@
-"""The seam between the reading of shards and what is done with their records.
+"""The delivery of batches: the protocol between the reading of shards and the application.
 
 Batches of one shard are delivered one after the other; those of different shards at the
 same time.
@@ -13,33 +13,33 @@ from headwater.client.consumer.stats import ShardStats
 
 
 class BatchContext(Protocol):
-    """What the shard of a batch says while the batch is in hand."""
+    """The state of a batch's shard while the batch is delivered."""
 
     @property
     def is_ending(self) -> bool:
-        """Whether the shard is to be given up: what was not begun must not be begun."""
+        """Whether the shard is being given up: no further record may be begun."""
 
     async def ending(self) -> None:
-        """Return when it is."""
+        """Wait until `is_ending`."""
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the shard is surely this worker's at this moment."""
+        """Whether the lease is known to be this worker's at this moment."""
 
     def progress(self, count: int) -> None:
-        """The first `count` records of the batch are done."""
+        """Count the first `count` records of the batch as done."""
 
     @property
     def stats(self) -> ShardStats:
-        """To be told of errors."""
+        """The statistics of the shard, which count errors."""
 
 
 class Delivery(Protocol):
-    """A way to have records handled."""
+    """The protocol of a delivery: to a handler or to an iterator."""
 
     async def deliver(self, batch: Batch, turn: BatchContext) -> int:
-        """How many of the first records are done, when no more will be.
+        """Deliver a batch, and return the number of its first records that are done.
 
-        When it is fewer than all, and the turn has not ended, the rest is delivered again.
+        When that is fewer than all, and the shard is not ending, the rest is delivered again.
         Raises what is to stop the consumer.
         """

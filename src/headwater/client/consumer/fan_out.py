@@ -1,4 +1,4 @@
-"""Reading shards by enhanced fan-out: a registered consumer, to which records are pushed.
+"""Reading by enhanced fan-out: records are pushed to a registered consumer.
 
 Rules:
 - a subscription ends after five minutes; the next begins where the last event said that
@@ -27,7 +27,7 @@ IN_USE = "ResourceInUseException"
 
 
 class FanOut:
-    """Reads the shards of a stream as one registered consumer."""
+    """A reader of shards as one registered consumer: a `PageSource`."""
 
     def __init__(self, calls: KinesisCalls, stream: str, consumer_name: str, timing: Timing) -> None:
         self._calls = calls
@@ -37,7 +37,7 @@ class FanOut:
         self._consumer_arn = ""
 
     async def open(self) -> None:
-        """Register the consumer, unless it is, and wait until it can be used. Raises `ClientError`."""
+        """Register the consumer if it is missing, and wait until it is ACTIVE. Raises `ClientError`."""
         stream_arn = (await self._calls.describe_stream_summary(self._stream))["StreamARN"]
         while True:
             try:
@@ -89,7 +89,7 @@ class FanOut:
             await self._timing.sleep(REGISTRATION_POLL_S)
 
     async def _is_gone(self, shard_id: str, error: ClientError) -> bool:
-        """Whether the shard has left retention. Raises the error when it will not pass."""
+        """Whether the shard has left retention. Raises the error unless it is transient."""
         if isinstance(error, ServiceError) and error.code == IN_USE:
             return False
         return await has_left_retention(self._calls, self._stream, shard_id, error)

@@ -1,4 +1,4 @@
-"""Giving batches to a handler, and what happens when it fails.
+"""The delivery of batches to a handler, with retries and dead letters.
 
 Rules:
 - a batch is done when the handler has returned;
@@ -32,13 +32,13 @@ from headwater.client.consumer.delivery import BatchContext
 _log = logging.getLogger("headwater.client")
 
 Handle = Callable[[Batch], Awaitable[Outcome]]
-"""Has users' code handle a batch."""
+"""A function that has users' code handle a batch."""
 DeadLetters = Callable[[list[Record], Any], Any]
-"""Takes what is given up, and the last error, whatever a handler raised; plain or async."""
+"""A function for records that are given up, and the last error of the handler; plain or async."""
 
 
 class RecordFailed(Exception):
-    """For handlers to raise: a record failed, and all before it in the batch are done."""
+    """An error for handlers to raise: this record failed, and all before it in the batch are done."""
 
     def __init__(self, record: Record, reason: object = "") -> None:
         super().__init__(str(reason))
@@ -53,23 +53,23 @@ class RecordFailed(Exception):
 
 
 class HandlerFailed(ClientError):
-    """A handler failed too often, and the consumer was told to stop then. The cause is its last error."""
+    """A handler that failed after all retries, with `on_failure="stop"`. The cause is its last error."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorSettings:
-    """What to do when a handler raises."""
+    """The settings for errors of a handler."""
 
     retries: int | None = 3
-    """How often it gets the same batch again; None for ever."""
+    """The number of retries of a batch; None: without end."""
     on_failure: Literal["stop", "skip"] | DeadLetters = "stop"
 
 
 class HandlerDelivery:
-    """Has batches handled. A `Delivery`."""
+    """The delivery to a handler: a `Delivery`."""
 
     def __init__(self, handle: Handle, call: Call, settings: ErrorSettings, timing: Timing) -> None:
-        """`call` is how a plain function that takes dead letters is called."""
+        """`call` calls a plain function that takes dead letters."""
         self._handle = handle
         self._call = call
         self._settings = settings
@@ -107,7 +107,7 @@ class HandlerDelivery:
         return done
 
     async def _give_up(self, records: list[Record], error: BaseException, turn: BatchContext) -> bool:
-        """Whether the records are out of the way."""
+        """Give records up; whether they are out of the way."""
         on_failure = self._settings.on_failure
         if on_failure == "stop":
             raise HandlerFailed(
@@ -126,7 +126,7 @@ class HandlerDelivery:
         return True
 
     async def _ends_within(self, delay_s: float, turn: BatchContext) -> bool:
-        """Wait, unless the turn ends meanwhile."""
+        """Wait; whether the shard is ending meanwhile."""
         pause = asyncio.ensure_future(self._timing.sleep(delay_s))
         ending = asyncio.ensure_future(turn.ending())
         try:
@@ -138,7 +138,7 @@ class HandlerDelivery:
 
 
 def _failed_at(error: BaseException, batch: Batch) -> int | None:
-    """Which record of the batch failed, if the handler said so."""
+    """The record of the batch that failed, if the handler said so."""
     if isinstance(error, RecordFailed):
         for index, record in enumerate(batch.records):
             if (record.sequence_number, record.sub_sequence_number) == (

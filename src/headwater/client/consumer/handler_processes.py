@@ -1,4 +1,4 @@
-"""Handlers in processes of their own, for work that needs more than one core.
+"""Worker processes for handlers that need more than one core.
 
 The records of a batch are dealt out by partition key, so that those of one key are
 handled in one process, in their order; a batch is done when every process is done with
@@ -43,11 +43,11 @@ STOP_TIMEOUT_S = 10.0
 
 
 class ProcessFailed(ClientError):
-    """A worker process died, or what its handler raised cannot be sent."""
+    """A worker process that died, or an error of its handler that cannot be sent."""
 
 
 class HandlerProcesses:
-    """A number of processes with one handler."""
+    """The worker processes of one handler."""
 
     def __init__(self, handler: Handler, count: int) -> None:
         """Raises `ConfigurationError` for a handler that another process cannot import."""
@@ -62,9 +62,9 @@ class HandlerProcesses:
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="headwater-process")
 
     async def handle(self, batch: Batch) -> Outcome:
-        """What it came to when every process is done with its part.
+        """The outcome of a batch, when every process is done with its part.
 
-        Of several errors it is one that asks for the program's end, or else the first. A `RecordFailed`
+        Of several errors it has one that asks for the program's end, or else the first. A `RecordFailed`
         becomes a `ProcessFailed`: other parts may hold records before that one which are not done.
         """
         parts: list[list[Record]] = [[] for _ in self._seats]
@@ -102,7 +102,7 @@ def _is_exit(error: BaseException) -> bool:
 
 
 class _Seat:
-    """One process, and the next one when it dies."""
+    """A worker process, replaced when it dies."""
 
     def __init__(self, context: multiprocessing.context.SpawnContext, handler: bytes) -> None:
         self.in_use = asyncio.Lock()
@@ -113,7 +113,7 @@ class _Seat:
         self._pipe: Connection | None = None
 
     def handle(self, batch: Batch) -> BaseException | None:
-        """What the handler raised, or why it could not be called. Blocks."""
+        """The outcome of the handler in the process, or why it could not be called. Blocks."""
         try:
             pipe = self._ready()
             fields = [record.fields() for record in batch.records]
@@ -150,7 +150,7 @@ class _Seat:
 
 
 def _work(pipe: Connection, pickled: bytes) -> None:
-    """The life of a process: batches in, nothing or an error out, until the pipe is closed."""
+    """The main function of a process: batches in, nothing or an error out, until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     handler: Handler = pickle.loads(pickled)  # noqa: S301 - from the consumer that started this process
     while True:
@@ -164,7 +164,7 @@ def _work(pipe: Connection, pickled: bytes) -> None:
 
 
 def _answer(error: BaseException | None) -> bytes:
-    """What a handler raised, for the other side: empty when it is done."""
+    """The pickled error of a handler; empty when it has none."""
     if error is None:
         return b""
     sent = outcome_of(pickle.dumps, error)
@@ -176,7 +176,7 @@ def _answer(error: BaseException | None) -> bytes:
 
 
 def _is_as_it_was(pickled: bytes, error: BaseException) -> bool:
-    """Whether the other side will be able to read an error: this one can."""
+    """Whether a pickled error can be read back as it was."""
     return type(outcome_of(pickle.loads, pickled).value) is type(error)
 
 

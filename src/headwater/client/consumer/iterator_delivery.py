@@ -1,4 +1,4 @@
-"""Handing batches to an iterator, which is in another thread, maybe.
+"""The delivery of batches to an iterator, perhaps in another thread.
 
 Whether a record is done shows in the iterator having moved on: how many have been taken
 from a list is what its iterator says of itself, so that nothing is counted for each
@@ -25,15 +25,15 @@ from headwater.client.consumer.batch import Batch
 from headwater.client.consumer.delivery import BatchContext
 
 PROGRESS_S = 1.0
-"""How often it is looked at how far a batch is."""
+"""The seconds between two looks at the progress of a batch."""
 
 
 class IteratorBatch:
-    """One batch on its way through an iterator. `begin` and `finish` may be called in any thread."""
+    """A batch in an iterator. `begin` and `finish` may be called in any thread."""
 
     def __init__(self, batch: Batch, turn: BatchContext) -> None:
         self.done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        """How many of its records are done, when no more will be."""
+        """The final number of records that are done."""
         self._records = batch.records
         self._iterator = iter(self._records)
         self._turn = turn
@@ -42,7 +42,7 @@ class IteratorBatch:
         self._is_called_back = False
 
     def begin(self) -> Iterator[Record]:
-        """The records, as far as they were not called back."""
+        """Begin the batch: its records; none if it was called back."""
         with self._lock:
             if not self._is_called_back and self._turn.is_fresh and not self._turn.is_ending:
                 self._is_begun = True
@@ -51,19 +51,19 @@ class IteratorBatch:
         return iter(())
 
     def moved_on(self) -> int:
-        """How many records are done: all before the one that was given last."""
+        """The number of records that are done: all before the one given last."""
         return max(0, len(self._records) - length_hint(self._iterator) - 1)
 
     def finish(self) -> None:
-        """The iterator asked for more than there is: all that it was given is done."""
+        """End the batch: all records that the iterator got are done."""
         self._set_done(0 if self._is_called_back else len(self._records))
 
     def leave(self) -> None:
-        """Nobody will ask for more."""
+        """End the batch when its iterator was left: the record given last is not done."""
         self._set_done(self.moved_on())
 
     def cut_short(self) -> None:
-        """Take back what was not given yet."""
+        """Call back the records that the iterator has not got yet."""
         with self._lock:
             if not self._is_begun:
                 self._is_called_back = True
@@ -84,14 +84,14 @@ def _resolve(done: asyncio.Future[int], count: int) -> None:
 
 
 class IteratorDelivery:
-    """The batches that wait for an iterator. A `Delivery`."""
+    """The delivery to an iterator: a `Delivery`."""
 
     def __init__(self) -> None:
         self._waiting: deque[IteratorBatch] = deque()
         self._arrived = asyncio.Event()
 
     async def deliver(self, batch: Batch, turn: BatchContext) -> int:
-        """Hand a batch to whoever iterates; see `Delivery`."""
+        """Deliver a batch to the iterator; see `Delivery`."""
         handed = IteratorBatch(batch, turn)
         self._waiting.append(handed)
         self._arrived.set()
@@ -110,7 +110,7 @@ class IteratorDelivery:
                 self._waiting.remove(handed)
 
     async def take(self) -> list[IteratorBatch]:
-        """All batches that wait; waits for one."""
+        """All waiting batches; waits for at least one."""
         while not self._waiting:
             self._arrived.clear()
             await self._arrived.wait()

@@ -1,4 +1,4 @@
-"""The user records of aggregates that lie in a shard which is not that of all their keys, in words.
+"""The log of misplaced records: user records of aggregates in a shard that is not that of all their keys.
 
 They are dropped by default, and whoever wonders where they are must find it in the log:
 the first are told at once, and later ones once a minute, with their number, and at the
@@ -19,10 +19,10 @@ TELL_EVERY_S = 60.0
 
 
 class MisplacedRecords:
-    """Those of one consumer."""
+    """The misplaced records of one consumer, counted and logged."""
 
     def __init__(self, stream: str, *, is_kept: bool, timing: Timing) -> None:
-        """`is_kept` says whether they are handed over."""
+        """`is_kept` says whether they are delivered."""
         self._stream = stream
         self._fate = "handed over" if is_kept else "dropped"
         self._timing = timing
@@ -30,11 +30,11 @@ class MisplacedRecords:
         self._tell_at_s: float | None = None
 
     def found(self, shard_id: str, count: int) -> None:
-        """An aggregate in a shard has so many user records, and one of them at least is another shard's."""
+        """Count the user records of an aggregate, of which at least one is another shard's."""
         self._untold[shard_id] = self._untold.get(shard_id, 0) + count
 
     def tell(self, *, at_once: bool = False) -> None:
-        """Log what was found, unless that was done a moment ago."""
+        """Log the count, unless that was done a moment ago."""
         if not self._untold:
             return
         now_s = self._timing.now_s()

@@ -1,4 +1,4 @@
-"""What is read at a time, and where reading begins: the seam between readers and what they feed."""
+"""Pages of a shard, and where reading begins: the protocol of readers."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ AFTER_SEQUENCE_NUMBER = "AFTER_SEQUENCE_NUMBER"
 
 @dataclass(slots=True)
 class Page:
-    """Some records of a shard, in its order."""
+    """A page: records of one shard, in its order."""
 
     records: list[Record]
     millis_behind_latest: int
     size_bytes: int
     children: list[ShardNode] | None = None
-    """Where the shard goes on, after its last record; None when it is not at its end."""
+    """The children of the shard, after its last record; None before its end."""
 
 
 class ReadFrom(NamedTuple):
-    """A place in a shard, in the API's words."""
+    """A position in a shard, in the API's words."""
 
     type: str
     sequence_number: str | None = None
@@ -36,7 +36,7 @@ class ReadFrom(NamedTuple):
 
     @property
     def position(self) -> dict[str, Any]:
-        """As SubscribeToShard takes it."""
+        """The StartingPosition of SubscribeToShard."""
         position: dict[str, Any] = {"Type": self.type}
         if self.sequence_number is not None:
             position["SequenceNumber"] = self.sequence_number
@@ -46,11 +46,11 @@ class ReadFrom(NamedTuple):
 
 
 def read_from(checkpoint: Checkpoint, timestamp_s: float | None, latest_since_ms: int | None) -> ReadFrom:
-    """Where to begin after a checkpoint.
+    """The position to read from after a checkpoint.
 
-    A record's own place, not the one after it: there may be more records in its aggregate.
-    `timestamp_s` is what AT_TIMESTAMP means; without it everything is read, rather than too little.
-    `latest_since_ms` is when somebody began to read at LATEST already, and may have read nothing.
+    It is at the record, not after it: its aggregate may have more user records. `timestamp_s` is
+    that of AT_TIMESTAMP; without it everything is read, rather than too little. `latest_since_ms`
+    is the time at which reading at LATEST first began, perhaps without a record.
     """
     if checkpoint.is_record:
         return ReadFrom(AT_SEQUENCE_NUMBER, checkpoint.sequence_number)
@@ -64,23 +64,23 @@ def read_from(checkpoint: Checkpoint, timestamp_s: float | None, latest_since_ms
 
 
 class PageSource(Protocol):
-    """A way to read shards."""
+    """The protocol of a reader of shards: polling or fan-out."""
 
     def pages(self, shard_id: str, start: ReadFrom, stats: ShardStats) -> AsyncGenerator[Page]:
-        """Pages without end, or up to the one that has `children`.
+        """The pages of a shard, without end or up to the one with `children`.
 
-        Who takes a page has its records for itself. `stats` is told what was refused. What may pass
-        is tried again inside. Raises `ClientError` for what does not.
+        The caller may change a page's records. `stats` counts failed reads. Transient errors are
+        retried inside; raises any other `ClientError`.
         """
 
 
 def size_bytes(records: Sequence[Record]) -> int:
-    """The data of some records, as read limits count it, keys left out."""
+    """The bytes of data of some records, without keys, as read limits count them."""
     return sum([len(record.data) for record in records])
 
 
 def shards_of(children: Sequence[ChildShard]) -> list[ShardNode]:
-    """The shards in which a closed one goes on."""
+    """The child shards of a closed shard."""
     return [
         ShardNode(
             child.shard_id,

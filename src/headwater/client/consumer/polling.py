@@ -1,4 +1,4 @@
-"""Reading a shard by GetRecords, at a pace that leaves room for other readers.
+"""Reading by GetRecords, at a pace that leaves room for other readers.
 
 Rules:
 - a shard allows 5 calls and 2 MiB a second, to all its readers together. The next call
@@ -30,33 +30,33 @@ EXPIRED = "ExpiredIteratorException"
 
 @dataclass(frozen=True, slots=True)
 class PollingPace:
-    """How often a shard is read."""
+    """The pace of GetRecords calls on one shard."""
 
     calls_per_s: float = 5.0
     bytes_per_s: float = 2.0 * MIB
     idle_s: float = 1.0
-    """Between two calls at most, while there is nothing new."""
+    """The longest pause between two calls without new records, in seconds."""
     max_records: int = 10_000
-    """In a page."""
+    """The most records of a page, up to 10,000."""
 
     @property
     def least_pause_s(self) -> float:
-        """Between the beginnings of two calls, whatever they bring."""
+        """The shortest time between the starts of two calls, in seconds."""
         return 1 / self.calls_per_s
 
     def pause_s(self, page_bytes: int) -> float:
-        """Between the beginnings of a call and of the next, after so many bytes."""
+        """The time from the start of a call to the next, in seconds, after a page of `page_bytes`."""
         return max(self.least_pause_s, page_bytes / self.bytes_per_s)
 
 
 LOCAL_PACE = PollingPace(calls_per_s=inf, bytes_per_s=inf, idle_s=0.25)
-"""For a server on this machine: it says itself when it is too much."""
+"""The pace for a server on this machine: unlimited, since the server itself throttles."""
 
 LEAST_IDLE_S = 0.05
 
 
 class Polling:
-    """Reads the shards of a stream."""
+    """A reader of shards by GetRecords: a `PageSource`."""
 
     def __init__(self, calls: KinesisCalls, stream: str, pace: PollingPace, timing: Timing) -> None:
         self._calls = calls

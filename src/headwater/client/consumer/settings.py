@@ -45,10 +45,10 @@ class ConsumerSettings:
     """
 
     start: Start = "LATEST"
-    """The position where a shard without a checkpoint is read from: TRIM_HORIZON, LATEST, a datetime with a
+    """The position in a shard without a checkpoint: TRIM_HORIZON, LATEST, a datetime with a
     time zone, seconds since the Unix epoch, or the last processed sequence number of each shard id."""
     fan_out: str | None = None
-    """The registered consumer for enhanced fan-out, by name, registered if missing; None: polling."""
+    """The name of the registered consumer for enhanced fan-out, registered if missing; None: polling."""
     polling: PollingPace | None = None
     """The pace of GetRecords calls without fan-out; None: within AWS's limits, and unlimited on loopback."""
     deaggregate: bool = True
@@ -59,29 +59,28 @@ class ConsumerSettings:
     """The moment of a checkpoint. auto: after the handler returned, or the iterator moved on. manual: when
     the application calls `record.checkpoint()`."""
     checkpoint_interval_s: float = 0
-    """The shortest time between two checkpoint writes of a shard, with auto."""
+    """The shortest time between two checkpoint writes of a shard, in seconds; for auto only."""
     retries: int | None = 3
-    """The number of times that a handler that failed gets the same batch again; None: without end."""
+    """The number of retries of a batch whose handler failed; None: without end."""
     on_failure: Literal["stop", "skip"] | DeadLetters = "stop"
     """The step after the last retry. stop: raise `HandlerFailed`. skip: go on after the failed records.
-    A function: have it take the failed records and the error, then go on."""
+    A function: call it with the failed records and the error, then go on."""
     processes: int = 0
     """The number of processes that run handlers; 0: handlers run in this process."""
     buffer_bytes: int = 64 * 1024 * 1024
-    """The most bytes that are read ahead of the handlers, beside one page for each shard."""
+    """The most bytes that are read ahead of the handlers; each shard may read one page in any case."""
     worker_id: str = ""
-    """The worker's name, unique among the workers that share a state; empty: a new one is made."""
+    """The worker's name, unique in its lease store; empty: host, process and random digits."""
     lease_duration_s: float = 10
-    """The time without a renewal after which a worker's leases expire and others take its shards."""
+    """The seconds without a renewal after which a lease expires and another worker may take the shard."""
     hand_over_timeout_s: float = 30
-    """The time that another worker gets to finish its batch and release a shard, when it is asked to."""
+    """The seconds that a worker has to finish its batch and hand a shard off, when another asks for it."""
     max_leases: int | None = None
     """The most shards that this worker holds; None: no limit."""
     max_steals: int = 2
-    """The most shards that this worker asks other workers for at a time."""
+    """The most shards that this worker steals from others at a time."""
     shard_sync_interval_s: float = 60
-    """The time between two listings of the stream's shards; the children of a shard that ends are known
-    without one."""
+    """The seconds between two listings of the shards; the end of a shard also tells its children."""
 
     def __post_init__(self) -> None:
         _require("checkpoint", self.checkpoint in ("auto", "manual"), "'auto' or 'manual'")
@@ -102,12 +101,12 @@ class ConsumerSettings:
 
     @property
     def starting_position(self) -> StartingPosition:
-        """What `start` means. Raises `ConfigurationError`."""
+        """The position that `start` stands for. Raises `ConfigurationError`."""
         return StartingPosition.of(self.start)
 
     @property
     def balancing(self) -> BalancingSettings:
-        """How leases are shared."""
+        """The settings of balancing."""
         return BalancingSettings(
             self.lease_duration_s * 1000,
             self.hand_over_timeout_s * 1000,
@@ -117,12 +116,12 @@ class ConsumerSettings:
 
     @property
     def errors(self) -> ErrorSettings:
-        """What follows when a handler raises."""
+        """The settings for errors of a handler."""
         return ErrorSettings(self.retries, self.on_failure)
 
 
 def new_worker_id() -> str:
-    """A name that no other worker has, and that tells where it is."""
+    """A unique worker name: host, process and random digits."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
 
 

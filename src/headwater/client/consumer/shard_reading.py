@@ -47,7 +47,7 @@ PAGES_AHEAD = 2
 
 @dataclass(frozen=True, slots=True)
 class ShardReadingSettings:
-    """What is the same for all shards of a consumer."""
+    """The settings that all shards of a consumer share."""
 
     opens_aggregates: bool
     keeps_misplaced: bool
@@ -55,11 +55,11 @@ class ShardReadingSettings:
     checkpoint_interval_s: float
     start_timestamp_s: float | None
     adapt_checkpointer: Callable[[Checkpointer], Checkpointer]
-    """Makes of a coroutine function what `record.checkpoint()` is to call."""
+    """The maker of the function behind `record.checkpoint()`, from a coroutine function."""
 
 
 class ShardReading:
-    """One shard's reading; see `run`."""
+    """The reading of one shard; see `run`."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class ShardReading:
         on_end: Callable[[list[ShardNode]], Awaitable[list[str]]],
         misplaced: MisplacedRecords,
     ) -> None:
-        """`on_end` makes the leases of the shard's children, and gives their ids."""
+        """`on_end` creates the leases of the shard's children, and returns their ids."""
         self.stats = stats
         self._owned = owned
         self._source = source
@@ -99,20 +99,20 @@ class ShardReading:
 
     @property
     def is_ending(self) -> bool:
-        """Whether nothing more may be begun; see `Turn`."""
+        """Whether no further record may be begun; see `BatchContext`."""
         return self._ending.is_set()
 
     async def ending(self) -> None:
-        """Return when nothing more may be begun; see `Turn`."""
+        """Wait until no further record may be begun; see `BatchContext`."""
         await self._ending.wait()
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the shard is surely this worker's at this moment; see `Turn`."""
+        """Whether the lease is known to be this worker's at this moment; see `BatchContext`."""
         return self._owned.is_fresh
 
     def progress(self, count: int) -> None:
-        """The first `count` records in hand are done; see `BatchContext`."""
+        """Count the first `count` records of the batch as done; see `BatchContext`."""
         if not count:
             return
         done = position(self._in_hand[count - 1])
@@ -122,13 +122,13 @@ class ShardReading:
             self._writer.mark(done)
 
     def end(self) -> None:
-        """Begin nothing more."""
+        """End the reading: begin no further batch."""
         self._ending.set()
         self._woken.set()
         self._by_hand.set()
 
     async def run(self) -> None:
-        """Read until the shard's end, or until told to end. Raises what is to stop the consumer."""
+        """Read until the shard's end, or until `end`. Raises what is to stop the consumer."""
         tasks = [asyncio.create_task(self._fetch()), asyncio.create_task(self._watch())]
         writing = asyncio.create_task(self._writer.run())
         try:
@@ -151,7 +151,7 @@ class ShardReading:
         self._misplaced.found(self.stats.shard_id, count)
 
     async def checkpoint(self, record: Record) -> None:
-        """Write that a record and all before it are done. Raises `LeaseLost`."""
+        """Write the checkpoint of a record. Raises `LeaseLost`."""
         # Shielded: a write whose outcome nobody saw would look like a lost lease to the next one.
         await asyncio.shield(self._advance(position(record)))
 
@@ -161,7 +161,7 @@ class ShardReading:
         self._by_hand.set()
 
     async def _watch(self) -> None:
-        """End when the lease is lost or asked for."""
+        """End the reading when the lease is lost, or another worker waits for it."""
         lost = asyncio.ensure_future(self._owned.lost.wait())
         asked = asyncio.ensure_future(self._owned.asked.wait())
         try:
@@ -229,7 +229,7 @@ class ShardReading:
             left = list(self._in_hand[done:])
 
     async def _finish(self, children: list[ShardNode]) -> None:
-        """Mark the shard as done, once everything in it is."""
+        """Mark the shard as done, once all its records are."""
         if self._settings.checkpoints_by_hand:
             while self._owned.lease.checkpoint.is_before(self._writer.last) and not self.is_ending:
                 self._by_hand.clear()

@@ -1,4 +1,4 @@
-"""What a consumer knows of its work: counts, and how far behind each shard is."""
+"""The statistics of a consumer: counts, and the lag of each shard."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ THROTTLED_CODES = frozenset(
     {"LimitExceededException", "ProvisionedThroughputExceededException", "ThrottlingException"}
 )
 SMOOTHING = 0.5
-"""How much of a throughput is its newest measurement."""
+"""The weight of the newest measurement in a throughput."""
 
 
 @dataclass(slots=True)
 class ShardStats:
-    """One shard, since this worker took it."""
+    """The statistics of one shard, since this worker took it."""
 
     shard_id: str
     records: int = 0
-    """Handled, those of aggregates counted one by one."""
+    """Records handled; user records of an aggregate count one by one."""
     size_bytes: int = 0
-    """Read."""
+    """Bytes read."""
     batches: int = 0
-    """Handled."""
+    """Batches handled."""
     lag_ms: int = 0
-    """How far what was handled last is behind the newest record; 0 when nothing is left to handle."""
+    """The lag of the last handled record behind the newest, in ms; 0 when none is left."""
     buffered_bytes: int = 0
-    """Read, and not handled yet."""
+    """Bytes read and not handled yet."""
     throttled: int = 0
-    """Reads that were refused because the shard is read too fast."""
+    """Reads that the service throttled."""
     failed_reads: int = 0
-    """Reads that failed otherwise, and were made again."""
+    """Reads that failed for another reason, and were retried."""
     handler_errors: int = 0
     skipped_records: int = 0
-    """Given up, after the handler had failed on them."""
+    """Records given up, after the last retry of the handler."""
     misplaced_records: int = 0
-    """In aggregates with user records of other shards: dropped, unless the setting says otherwise."""
+    """User records in misplaced aggregates: dropped, unless `misplaced_records` says otherwise."""
     checkpoint: str = ""
-    """The last sequence number that was written down, or a word such as TRIM_HORIZON."""
+    """The last checkpoint: a sequence number, or a word such as TRIM_HORIZON."""
     throughput_kbps: float = 0.0
-    """KiB a second lately."""
+    """The present throughput, in KiB a second."""
     _measured_at_s: float | None = field(default=None, repr=False)
     _measured_bytes: int = field(default=0, repr=False)
 
     def refused(self, error: Exception) -> None:
-        """A read failed, and will be made again."""
+        """Count a read that failed and will be retried."""
         if isinstance(error, ServiceError) and error.code in THROTTLED_CODES:
             self.throttled += 1
         else:
             self.failed_reads += 1
 
     def measured_kbps(self, now_s: float) -> float:
-        """The throughput now, smoothed over the times that it was asked for."""
+        """The throughput in KiB a second, smoothed over its measurements."""
         if self._measured_at_s is not None and now_s > self._measured_at_s:
             newest = (self.size_bytes - self._measured_bytes) / 1024 / (now_s - self._measured_at_s)
             self.throughput_kbps += SMOOTHING * (newest - self.throughput_kbps)
@@ -64,7 +64,7 @@ class ShardStats:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerStats:
-    """A consumer at one moment. The totals are since it started, the shards those that it reads now."""
+    """The statistics of a consumer: totals since its start, and the shards that it reads now."""
 
     worker_id: str
     records: int = 0
@@ -80,11 +80,11 @@ class ConsumerStats:
 
     @property
     def lag_ms(self) -> int:
-        """Of the shard that is furthest behind."""
+        """The lag of the shard that is furthest behind, in ms."""
         return max((shard.lag_ms for shard in self.shards.values()), default=0)
 
     def metrics(self, stream: str) -> Iterable[Metric]:
-        """The same as numbers under names."""
+        """The statistics as metrics."""
         labels = {"stream": stream, "worker": self.worker_id}
         for name, documentation in TOTALS.items():
             value = getattr(self, name)
@@ -117,11 +117,11 @@ TOTALS = {
     "skipped_records": "Records given up after the handler had failed",
     "misplaced_records": "Records of aggregates with keys of other shards, dropped by default",
 }
-"""The counters, by the field that each is in both `ShardStats` and `ConsumerStats`."""
+"""The counters, by the name of their field in `ShardStats` and `ConsumerStats`."""
 
 
 class StatsBook:
-    """Collects the statistics of one consumer, whose shards come and go."""
+    """The collector of one consumer's statistics, while shards come and go."""
 
     def __init__(self, worker_id: str) -> None:
         self._worker_id = worker_id
@@ -129,24 +129,24 @@ class StatsBook:
         self._totals = dict.fromkeys(TOTALS, 0)
 
     def begin(self, shard_id: str, checkpoint: str) -> ShardStats:
-        """A shard is read from now on."""
+        """Begin the statistics of a shard."""
         self._shards[shard_id] = shard = ShardStats(shard_id, checkpoint=checkpoint)
         return shard
 
     def end(self, shard: ShardStats) -> None:
-        """A shard is not read any more."""
+        """End the statistics of a shard; its totals stay."""
         if self._shards.get(shard.shard_id) is shard:
             del self._shards[shard.shard_id]
         for name in TOTALS:
             self._totals[name] += getattr(shard, name)
 
     def throughput_kbps(self, shard_id: str, now_s: float) -> float | None:
-        """What a shard's lease says of its load."""
+        """The throughput of a shard for its lease, in KiB a second."""
         shard = self._shards.get(shard_id)
         return None if shard is None else shard.measured_kbps(now_s)
 
     def stats(self) -> ConsumerStats:
-        """Everything as it is now."""
+        """The present statistics."""
         shards = {shard_id: self._shards[shard_id] for shard_id in sorted(self._shards)}
         totals = {
             name: total + sum(getattr(shard, name) for shard in shards.values())

@@ -1,4 +1,4 @@
-"""From the records of a page to those that an application gets.
+"""De-aggregation: from the records of a page to those that the application gets.
 
 Rules:
 - aggregates are opened, unless that was declined; what only looks like one is a record;
@@ -29,15 +29,15 @@ Checkpointer = Callable[[Record], Awaitable[None]]
 
 @dataclass
 class UserRecords:
-    """Prepares the records of one shard."""
+    """The preparation of one shard's records."""
 
     lease: Lease
     opens_aggregates: bool
     keeps_misplaced: bool
-    """Aggregates with user records of other shards are delivered like others."""
+    """Whether aggregates with user records of other shards are delivered."""
     checkpointer: Checkpointer
     misplaced: Callable[[int], None]
-    """Told how many user records an aggregate of that kind has."""
+    """The function that counts the user records of such an aggregate."""
 
     def __post_init__(self) -> None:
         self._shard_id = self.lease.key

@@ -1,4 +1,4 @@
-"""One worker: the leases that it holds, and a reading for each.
+"""A worker: the leases that it owns, and a reading for each.
 
 Rules:
 - when it stops it begins nothing more, lets what is in hand finish while it goes on
@@ -36,13 +36,13 @@ from headwater.client.leases.store import StreamLeases
 
 _log = logging.getLogger("headwater.client")
 
-START_PATIENCE_S = 30.0
-"""For so long a start goes on trying while the service says "not now", or cannot be reached."""
+START_RETRY_FOR_S = 30.0
+"""The seconds for which a start is retried after transient errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """What a consumer was told, as its parts need it."""
+    """The settings of a consumer, as its parts need them."""
 
     worker_id: str
     stream: str
@@ -54,7 +54,7 @@ class WorkerSettings:
 
 
 class Worker:
-    """Reads its share of a stream's shards until it is stopped."""
+    """A worker, which reads its share of a stream's shards until it is stopped."""
 
     def __init__(
         self,
@@ -90,8 +90,8 @@ class Worker:
         )
 
     async def run(self) -> None:
-        """Work until `stop`. Raises the error that made it end otherwise."""
-        await retry(self._sync, self._timing, START_PATIENCE_S)
+        """Work until `stop`. Raises the error that stopped it otherwise."""
+        await retry(self._sync, self._timing, START_RETRY_FOR_S)
         passes = [
             asyncio.create_task(self._or_stop(self.coordinator.run())),
             asyncio.create_task(self._or_stop(self._sync_for_ever())),
@@ -114,7 +114,7 @@ class Worker:
             raise self._error
 
     async def _end_readings(self) -> None:
-        """Return when all shards are released, while what is in hand goes on being renewed."""
+        """Wait until all shards are released; leases of running batches are still renewed."""
         for reading in self._readings.values():
             reading.end()
         await self.coordinator.leave()
@@ -122,15 +122,15 @@ class Worker:
             await asyncio.wait(self._reading_tasks)
 
     def stop(self) -> None:
-        """Have `run` return, when what is in hand is done."""
+        """End `run`, after the batches that are being handled."""
         self._stopping.set()
 
     def stats(self) -> ConsumerStats:
-        """What was done so far."""
+        """The statistics since the start."""
         return self._book.stats()
 
     def fail(self, error: BaseException) -> None:
-        """Have `run` raise this error, unless there is one already, when what is in hand is done."""
+        """End `run` with this error, unless it has one, after the batches that are being handled."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         if self._error is None:
@@ -138,7 +138,7 @@ class Worker:
         self._stopping.set()
 
     async def _or_stop(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something beside all else: no error of it goes unseen, whatever its class."""
+        """Run a background task; an error of any class stops the worker."""
         try:
             await work
         except BaseException as error:
@@ -191,7 +191,7 @@ class Worker:
             self.coordinator.balance_soon()
 
     async def _end_of_shard(self, children: list[ShardNode]) -> list[str]:
-        """Make the leases of what follows a shard; their ids.
+        """Create the leases of a shard's children; their ids.
 
         The child of a merge may have another parent, which has no lease yet because its own parents
         are still being read. It must get one first, or the child would not wait for it.

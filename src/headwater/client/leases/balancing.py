@@ -1,4 +1,4 @@
-"""Which leases a worker should take, and which it should ask others for: pure decisions.
+"""The balancing of leases: which ones a worker takes, and which it steals. Pure decisions.
 
 Every worker decides for itself, from the leases that it sees and from how long each has
 stood still by its own clock; the conditional writes settle who was first. Workers are
@@ -16,7 +16,7 @@ Rules, in their order:
    KiB read a second, closer together by more than `LOAD_TOLERANCE` of the mean. It is never
    one that rule 2 would give back.
 
-Never more than `max_steals` hand-overs at a time are under way towards one worker.
+At most `max_steals` hand-offs to one worker are under way at a time.
 
 Refuses to know how leases are written, and the time: `Observation` tells of it.
 """
@@ -34,44 +34,44 @@ from headwater.client.leases.lease import Lease
 LONG_EXPIRED_PERIODS = 3
 LOAD_TOLERANCE = 0.1
 LOAD_NEGLIGIBLE_KBPS = 1.0
-"""A mean load below which only counts matter."""
+"""The mean load below which only counts matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class BalancingSettings:
-    """What can be chosen."""
+    """The settings of balancing."""
 
     lease_duration_ms: float
     hand_off_timeout_ms: float
     max_leases: float = inf
-    """A worker never has more."""
+    """The most leases of one worker."""
     max_steals: int = 2
-    """Hand-overs to one worker that may be under way at the same time."""
+    """The most hand-offs to one worker at a time."""
 
 
 class Observation(NamedTuple):
     """What a worker knows about a lease beyond what is stored."""
 
     age_ms: float = 0.0
-    """For how long its counter has stood still."""
+    """The time for which its counter has stood still."""
     asked_ms: float = 0.0
-    """For how long its holder has been asked to hand it over to this worker."""
+    """The time for which its holder has been asked to hand it off to this worker."""
     is_read_here: bool = False
 
 
 @dataclass(slots=True)
 class BalancingDecision:
-    """What to do now."""
+    """The leases to take and to steal now."""
 
     take: list[Lease] = field(default_factory=list)
     """Leases that nobody holds any more."""
     steals: list[Lease] = field(default_factory=list)
-    """Leases to be handed over by those who hold them."""
+    """Leases that their holders are to hand off."""
 
 
 @dataclass(slots=True)
 class _WorkerShare:
-    """What one worker has, with what is on its way to it."""
+    """The leases of one worker, with those on their way to it."""
 
     leases: list[Lease] = field(default_factory=list)
 
@@ -91,7 +91,7 @@ def decide(
     settings: BalancingSettings,
     rng: random.Random,
 ) -> BalancingDecision:
-    """What `worker` should do about the leases that may be read; `seen` says what it knows of each."""
+    """The decision of `worker` about the readable leases; `seen` has its observation of each."""
     available = [lease for lease in readable if _is_available(lease, seen[lease.key], worker, settings)]
     available_keys = {lease.key for lease in available}
     shares: dict[str, _WorkerShare] = {worker: _WorkerShare()}
@@ -140,7 +140,7 @@ def _steals(
 
 
 def _by_count(worker: str, shares: dict[str, _WorkerShare], leases: int, rng: random.Random) -> Lease | None:
-    """The lease to ask for so that counts come out even: rule 2."""
+    """The lease to steal so that counts come out even: rule 2."""
     mine = shares[worker]
     even = leases / len(shares)
     # 1. The worker with the most leases gives, if it has two more than this one.
@@ -162,7 +162,7 @@ def _by_count(worker: str, shares: dict[str, _WorkerShare], leases: int, rng: ra
 
 
 def _by_load(worker: str, shares: dict[str, _WorkerShare], leases: int) -> Lease | None:
-    """The lease to ask for so that loads come out even: rule 3."""
+    """The lease to steal so that loads come out even: rule 3."""
     if _is_negligible(shares):
         return None
     mine = shares[worker]

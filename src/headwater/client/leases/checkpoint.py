@@ -1,4 +1,4 @@
-"""How far a shard has been read: a value with an order, and where reading begins from it.
+"""A checkpoint: how far a shard has been read, and where reading begins.
 
 A checkpoint is the last record that is done: its sequence number, and its place in its
 aggregate. Before the first record it is a word that says where to begin, and after the
@@ -24,7 +24,7 @@ WORDS = STARTS | {SHARD_END}
 
 
 class Checkpoint(NamedTuple):
-    """The last record of a shard that is done, or a word."""
+    """The last handled record of a shard, or a word such as TRIM_HORIZON."""
 
     sequence_number: str
     """Decimal digits, or one of `WORDS`."""
@@ -32,7 +32,7 @@ class Checkpoint(NamedTuple):
 
     @property
     def is_record(self) -> bool:
-        """Whether it names a record."""
+        """Whether the checkpoint names a record."""
         return self.sequence_number not in WORDS
 
     @property
@@ -41,7 +41,7 @@ class Checkpoint(NamedTuple):
         return self.sequence_number == SHARD_END
 
     def is_before(self, other: Checkpoint) -> bool:
-        """Whether a move from here to `other` is a step forward."""
+        """Whether `other` is further than this checkpoint."""
         return _rank(self) < _rank(other)
 
 
@@ -52,22 +52,22 @@ def _rank(checkpoint: Checkpoint) -> tuple[int, int, int]:
 
 
 Start = str | datetime | float | Mapping[str, str | tuple[str, int]]
-"""What a person may write: see `StartingPosition.of`."""
+"""The forms of a starting position: see `StartingPosition.of`."""
 
 
 class StartingPosition(NamedTuple):
-    """Where a stream is read from by who has no checkpoint yet."""
+    """The position where a shard without a checkpoint is read from."""
 
     word: str
     """One of `STARTS`."""
     timestamp_s: float | None = None
     """Seconds since the Unix epoch, with AT_TIMESTAMP."""
     done: Mapping[str, Checkpoint] = MappingProxyType({})
-    """How far some shards have been read already; what came before these shards has been, too."""
+    """The checkpoints of some shards; all their ancestors count as read."""
 
     @classmethod
     def of(cls, start: Start) -> StartingPosition:
-        """What a person wrote: a word, a time (a `datetime` with zone, or epoch seconds), or checkpoints.
+        """The position for a word, a time (a `datetime` with zone, or epoch seconds), or checkpoints.
 
         Raises `ConfigurationError` for anything else.
         """
@@ -88,12 +88,12 @@ class StartingPosition(NamedTuple):
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """What a new lease begins with."""
+        """The checkpoint of a new lease."""
         return Checkpoint(self.word)
 
 
 def _record_of(value: object) -> Checkpoint:
-    """A record that is done: its sequence number, or a pair of that and its place in its aggregate."""
+    """The checkpoint of a record: its sequence number, or a pair of that and its place in its aggregate."""
     number, sub_number = value if isinstance(value, tuple) else (value, 0)
     if not isinstance(number, str) or not number.isdecimal() or not isinstance(sub_number, int):
         raise ConfigurationError(f"{value!r} is no checkpoint: a sequence number, or one and a number")

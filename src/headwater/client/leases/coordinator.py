@@ -1,4 +1,4 @@
-"""One worker's part in sharing the leases of a stream: what it holds, renews, takes and asks for.
+"""The lease coordinator of one worker: it takes, renews and steals leases of a stream.
 
 It works in passes, each of which looks and acts once: `renew` for what it holds, `balance`
 for what others hold or nobody, `sync` for shards that have no lease yet. `run` makes the
@@ -47,11 +47,11 @@ class LeaseCoordinator:
         on_gain: Callable[[OwnedLease], None],
         throughput_kbps: Callable[[str], float | None] = lambda _: None,
     ) -> None:
-        """`worker` is unique among those who share the state; `throughput_kbps` is asked for a shard's."""
+        """`worker` is unique in the lease store; `throughput_kbps` gives a shard's, in KiB a second."""
         self.worker = worker
         self.owned: dict[str, OwnedLease] = {}
         self.seen: dict[str, Lease] = {}
-        """All leases as the last pass saw them."""
+        """All leases, as the last pass read them."""
         self._leases = leases
         self._settings = settings
         self._timing = timing
@@ -66,7 +66,7 @@ class LeaseCoordinator:
         self._is_leaving = False
 
     async def run(self) -> None:
-        """Make the passes for ever. Raises what cannot be helped by trying again."""
+        """Make the passes until cancelled. Raises `ClientError` when it is not transient."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew_for_ever())
@@ -76,11 +76,11 @@ class LeaseCoordinator:
                 renewing.cancel()
 
     def balance_soon(self) -> None:
-        """Something has changed: look again without waiting."""
+        """Balance without waiting for the next pass."""
         self._balance_soon.set()
 
     async def sync(self, shards: list[ShardNode], start: StartingPosition) -> None:
-        """Make the leases that are missing for what the stream has, and remove those that it has outlived."""
+        """Create the missing leases of the stream's shards, and remove the outlived ones."""
         leases = {lease.key: lease for lease in await self._leases.leases()}
         for lease in missing_leases(shards, leases, start):
             if await self._leases.create(lease):
@@ -89,12 +89,12 @@ class LeaseCoordinator:
             await self._leases.delete(lease)
 
     async def create_children(self, leases: list[Lease]) -> None:
-        """Make the leases of the shards in which a finished one goes on."""
+        """Create the leases of the children of a finished shard."""
         for lease in leases:
             await self._leases.create(lease)
 
     async def renew(self) -> None:
-        """Renew everything that is held; whose last renewal still waits for its answer is left to it."""
+        """Renew all owned leases. A lease whose last renewal is unanswered is skipped."""
         for key, owned in self.owned.items():
             if key not in self._renewing and not owned.lost.is_set():
                 self._renewing[key] = asyncio.create_task(self._renew_one(owned))
@@ -106,13 +106,13 @@ class LeaseCoordinator:
                 renewing.result()
 
     async def balance(self) -> None:
-        """Take what nobody holds, and ask for a fair share of the rest."""
+        """Take leases without a holder, and steal up to a fair share."""
         async with self._balancing:
             if not self._is_leaving:
                 await self._balance()
 
     async def leave(self) -> None:
-        """Take nothing more; return when nothing is being taken. What is held goes on being renewed."""
+        """Stop taking leases, and wait for writes under way. Owned leases are still renewed."""
         self._is_leaving = True
         async with self._balancing:
             pass
@@ -131,7 +131,7 @@ class LeaseCoordinator:
                 _log.info("%s has asked %s to hand over %s", self.worker, lease.owner, lease.key)
 
     def forget(self, owned: OwnedLease) -> None:
-        """A lease is not worked with any more, and may be taken anew."""
+        """Forget a lease whose reading has ended: it may be taken again."""
         if self.owned.get(owned.key) is owned:
             del self.owned[owned.key]
 

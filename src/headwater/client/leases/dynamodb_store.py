@@ -1,6 +1,6 @@
-"""Leases in a table of DynamoDB, for workers on any number of machines.
+"""A lease store in a table of DynamoDB, for workers on any number of machines.
 
-The table has the layout of the Kinesis Client Library (`lease_table`); every change is
+The table has the layout of the Kinesis Client Library (`kcl_table`); every change is
 one conditional UpdateItem.
 
 In that layout a table is for one stream. So each lease that is written names its stream
@@ -34,16 +34,16 @@ from headwater.client.leases.store import StateError
 from headwater.client.leases.stream_identity import ListShards, StreamIdentity, contradiction
 
 ANSWER_TIMEOUT_S = 5.0
-"""Less than a lease lasts: a write that got lost can be made again in time."""
+"""The time-out of a call, less than a lease lasts: a lost write can be retried in time."""
 CREATION_POLL_S = 0.5
 CREATION_TIMEOUT_S = 120.0
 REFUSED = "ConditionalCheckFailedException"
 NAMES_NO_OTHER = f"(attribute_not_exists({STREAM}) OR {STREAM} = :stream)"
-"""The condition of every write: the lease is this stream's, or says nothing."""
+"""The condition of every write: the lease names this stream, or none."""
 
 
 class DynamoDBState:
-    """Leases in one table, which is that of one stream and one group of workers."""
+    """A lease store in DynamoDB: one table for one stream and one group of workers."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class DynamoDBState:
     ) -> None:
         """`endpoint_url`, `region_name` and `session` are as boto3's, of DynamoDB.
 
-        A table that is missing is created, and paid by request, unless `create_table` is False.
+        A missing table is created, paid per request, unless `create_table` is False.
         Raises `ConfigurationError`.
         """
         self.table_name = table_name
@@ -120,7 +120,7 @@ class DynamoDBState:
 
 
 class DynamoDBLeases:
-    """The leases of a table. A `StreamLeases`."""
+    """The leases of one table: a `StreamLeases`."""
 
     def __init__(self, table_name: str, service: AwsService, stream: str) -> None:
         """`service` is its own from now on; `stream` is an identity's key."""
@@ -129,7 +129,7 @@ class DynamoDBLeases:
         self._stream = stream
 
     async def claim(self, list_shards: ListShards) -> None:
-        """Name this stream in the leases that name none. Raises `StateError` if they are another's."""
+        """Write this stream's name into leases without one. Raises `StateError` if they are another's."""
         unnamed: list[Lease] = []
         for item in await self._items():
             lease = self._own(item)
@@ -228,7 +228,7 @@ class DynamoDBLeases:
 
 
 def _update(change: LeaseChange, stream: str) -> dict[str, Any]:
-    """The members of UpdateItem that say what must be so, and what is set: the stream's name, too."""
+    """The members of UpdateItem for a change: its condition, and what is set with the stream's name."""
     values: Attributes = {":stream": {"S": stream}}
     conditions = [f"attribute_exists({KEY})", NAMES_NO_OTHER]
     sets, removes = [f"{STREAM} = :stream"], []

@@ -1,4 +1,4 @@
-"""How a lease lies in a table: the attributes of the Kinesis Client Library's, under its names.
+"""The layout of a lease in a DynamoDB table, with the Kinesis Client Library's names.
 
 So its tools and dashboards read ours, and ours read its. Two attributes of the library
 are left alone, the state of a checkpoint that is prepared and then made
@@ -26,15 +26,15 @@ CHECKPOINT = "checkpoint"
 SUB_SEQUENCE_NUMBER = "checkpointSubSequenceNumber"
 ENTITY_TYPE = "entityType"
 STREAM = "leasedStream"
-"""Not a field of `Lease`: to a consumer all leases are of its stream."""
+"""The attribute with the stream's identity; no field of `Lease`: a consumer has leases of one stream."""
 
 
 class Column(NamedTuple):
-    """Where a field of `Lease` lies."""
+    """The attribute of one field of `Lease`."""
 
     attribute: str
     type: str
-    """DynamoDB's: S, N or SS."""
+    """The type in DynamoDB: S, N or SS."""
 
 
 COLUMNS = {
@@ -50,7 +50,7 @@ COLUMNS = {
     "throughput_kbps": Column("throughputKBps", "N"),
     "latest_since_ms": Column("latestSinceMillis", "N"),
 }
-"""All fields but the checkpoint, which takes two attributes."""
+"""The columns of all fields but the checkpoint, which takes two attributes."""
 
 FLOATS = frozenset({"throughput_kbps"})
 
@@ -61,13 +61,13 @@ Attributes = dict[str, dict[str, Any]]
 
 
 def item_of(lease: Lease) -> Attributes:
-    """A whole lease."""
+    """The item of a whole lease."""
     written = attributes_of({field: getattr(lease, field) for field in FIELDS})
     return {name: value for name, value in written.items() if value is not None}
 
 
 def attributes_of(fields: Mapping[str, Any]) -> dict[str, dict[str, Any] | None]:
-    """Some fields of a lease as attributes; None for one that must not be there."""
+    """The attributes of some fields of a lease; None for one that must be absent."""
     written: dict[str, dict[str, Any] | None] = {}
     for field, value in fields.items():
         if field == "checkpoint":
@@ -91,7 +91,7 @@ def stream_of(item: Mapping[str, Mapping[str, Any]]) -> str | None:
 
 
 def lease_of(item: Mapping[str, Mapping[str, Any]]) -> Lease | None:
-    """The lease in an item; None when it is something else's."""
+    """The lease in an item; None when the item is no lease."""
     if CHECKPOINT not in item or KEY not in item:
         return None
     if item.get(ENTITY_TYPE, {}).get("S", "LEASE") != "LEASE":

@@ -1,4 +1,4 @@
-"""Leases in memory, for one process: the reference for every other state.
+"""A lease store in memory, for one process: the reference for every other store.
 
 Several consumers in one process share the leases by sharing the object; those of
 different streams do not see each other's.
@@ -11,7 +11,7 @@ from headwater.client.leases.stream_identity import ListShards, StreamIdentity
 
 
 class MemoryState:
-    """Forgets everything with the process."""
+    """A lease store in memory, which ends with the process."""
 
     def __init__(self) -> None:
         self._streams: dict[str, MemoryLeases] = {}
@@ -22,7 +22,7 @@ class MemoryState:
 
 
 class MemoryLeases:
-    """The leases of one stream. A `StreamLeases`."""
+    """The leases of one stream: a `StreamLeases`."""
 
     def __init__(self) -> None:
         self._leases: dict[str, Lease] = {}

@@ -1,4 +1,4 @@
-"""A lease in the hands of this worker: renewed, moved forward, let go.
+"""A lease of this worker: renewed, checkpointed, released.
 
 Rules:
 - writes follow one another, each knowing the counter that the one before it left;
@@ -32,7 +32,7 @@ from headwater.client.leases.store import LeaseLost, StreamLeases
 
 
 class OwnedLease:
-    """One lease and what this worker does with it."""
+    """One lease that this worker owns."""
 
     def __init__(
         self,
@@ -45,9 +45,9 @@ class OwnedLease:
     ) -> None:
         self.lease = lease
         self.lost = asyncio.Event()
-        """Another worker has it, or may have it: nothing more is to be done with it."""
+        """Set when another worker has the lease, or may have it: no more work on its shard."""
         self.asked = asyncio.Event()
-        """Somebody waits for it: finish what was begun and release it."""
+        """Set when another worker waits for the lease: finish the batch and release it."""
         self._worker = worker
         self._leases = leases
         self._timing = timing
@@ -62,16 +62,16 @@ class OwnedLease:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether nobody else can have taken it for want of renewals."""
+        """Whether the last renewal is recent enough that no other worker can have the lease."""
         return not self.lost.is_set() and self._timing.now_s() - self._renewed_at_s < self._duration_s
 
     async def renew(self, throughput_kbps: float | None = None) -> None:
-        """Show that the holder is alive, and see whether it is asked to let go. Raises `LeaseLost`."""
+        """Renew the lease, and see whether another worker waits for it. Raises `LeaseLost`."""
         async with self._writing:
             await self._write(renewal(self.lease, throughput_kbps))
 
     async def advance(self, checkpoint: Checkpoint) -> None:
-        """Move the checkpoint forward; one that is not further changes nothing. Raises `LeaseLost`."""
+        """Write a checkpoint; one that is no step forward changes nothing. Raises `LeaseLost`."""
         async with self._writing:
             if self.lease.checkpoint.is_before(checkpoint):
                 await self._write(progress(self.lease, checkpoint))
@@ -79,20 +79,20 @@ class OwnedLease:
                 raise LeaseLost(f"another worker has {self.key}")
 
     async def begin_at_latest(self) -> int:
-        """When reading from LATEST began, for the first time of all, in ms. Raises `LeaseLost`."""
+        """The time when reading from LATEST first began, in epoch ms. Raises `LeaseLost`."""
         async with self._writing:
             if self.lease.latest_since_ms is None:
                 await self._write(beginning(self.lease, self._timing.wall_ms()))
             return self.lease.latest_since_ms or 0
 
     async def complete(self, child_ids: Iterable[str]) -> None:
-        """Write that all has been read, and give the lease back. Raises `LeaseLost`."""
+        """Mark the shard as read to its end, and give the lease up. Raises `LeaseLost`."""
         async with self._writing:
             await self._write(completion(self.lease, Checkpoint(SHARD_END), child_ids))
             self.lost.set()
 
     async def release(self) -> None:
-        """Give the lease back, if it is still there to be given."""
+        """Release the lease, unless it is lost."""
         async with self._writing:
             if not self.lost.is_set():
                 try:
@@ -115,7 +115,7 @@ class OwnedLease:
             self.asked.set()
 
     async def _written(self, change: LeaseChange) -> Lease | None:
-        """The lease after a change, or None when it is lost."""
+        """The lease after a change; None when it is lost."""
         backoff = Backoff("lease write", self._timing.rng)
         while True:
             try:

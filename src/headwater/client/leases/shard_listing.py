@@ -1,4 +1,4 @@
-"""The shards of a stream as the tree of shards has them."""
+"""The listing of a stream's shards, for the tree of shards."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ NOT_FOUND = "ResourceNotFoundException"
 
 
 async def list_shards(calls: KinesisCalls, stream: str) -> list[ShardNode]:
-    """All shards that are listed, open and closed. Raises `ClientError`."""
+    """All listed shards, open and closed. Raises `ClientError`."""
     return [_shard_of(listed) for listed in await calls.list_shards(stream)]
 
 
 async def has_left_retention(calls: KinesisCalls, stream: str, shard_id: str, error: ClientError) -> bool:
-    """Whether a reading failed because its shard is gone, with all its records, while its stream is not.
+    """Whether an error of reading means that the shard has left retention, while its stream exists.
 
-    False when the call may succeed later, or when nobody can say so at this moment. Raises `ClientError` for
-    what will not pass.
+    False when the call may succeed later, or when this cannot be found out now. Raises `ClientError`
+    when it is not transient.
     """
     if _may_pass(error):
         return False
@@ -36,7 +36,7 @@ async def has_left_retention(calls: KinesisCalls, stream: str, shard_id: str, er
 
 
 def _may_pass(error: ClientError) -> bool:
-    """Whether a reading goes on after it. An answer that cannot be read may be a proxy's page."""
+    """Whether a retry of reading may succeed. A malformed answer counts: it may be a proxy's page."""
     return is_transient(error) or isinstance(error, MalformedAnswer)
 
 

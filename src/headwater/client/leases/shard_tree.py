@@ -1,4 +1,4 @@
-"""Which shards may be read now, and with what a new lease begins: pure decisions over the tree of shards.
+"""The tree of shards: which may be read now, and where a new lease begins. Pure decisions.
 
 Rules:
 - a shard is read when all its parents have been read to their end, so that the records of
@@ -23,7 +23,7 @@ from headwater.client.leases.lease import Lease
 
 
 class ShardNode(NamedTuple):
-    """What a listing, or the end of a parent, tells about a shard."""
+    """A shard in the tree, from a listing or from the end of its parent."""
 
     shard_id: str
     parent_ids: tuple[str, ...] = ()
@@ -31,10 +31,10 @@ class ShardNode(NamedTuple):
     starting_hash_key: str | None = None
     ending_hash_key: str | None = None
     first_sequence_number: str | None = None
-    """Below those of all its records; a listing tells it."""
+    """The start of its sequence numbers, from a listing."""
 
     def lease(self, checkpoint: Checkpoint) -> Lease:
-        """Its first lease."""
+        """The first lease of the shard."""
         return Lease(
             self.shard_id,
             checkpoint,
@@ -45,7 +45,7 @@ class ShardNode(NamedTuple):
 
 
 def may_start(lease: Lease, leases: Mapping[str, Lease]) -> bool:
-    """Whether a lease may be read from: it is not done, and its parents are."""
+    """Whether a shard may be read: it is not done, and its parents are."""
     if lease.is_complete:
         return False
     return all(leases[parent].is_complete for parent in lease.parent_ids if parent in leases)
@@ -54,7 +54,7 @@ def may_start(lease: Lease, leases: Mapping[str, Lease]) -> bool:
 def missing_leases(
     shards: Sequence[ShardNode], leased: Iterable[str], start: StartingPosition
 ) -> list[Lease]:
-    """The leases to make for the shards that are listed, parents first."""
+    """The leases to create for the listed shards, parents first."""
     by_id = {shard.shard_id: shard for shard in shards}
     known = set(leased)
     has_leased_child = _ancestors(known | set(start.done), by_id)
@@ -69,12 +69,12 @@ def missing_leases(
 
 
 def child_leases(children: Iterable[ShardNode]) -> list[Lease]:
-    """The leases to make at the end of a shard, before its own is marked as done."""
+    """The leases to create at the end of a shard, before its own is marked as done."""
     return [child.lease(Checkpoint(TRIM_HORIZON)) for child in children]
 
 
 def outlived_leases(shards: Iterable[ShardNode], leases: Iterable[Lease]) -> list[Lease]:
-    """The leases to remove: done, their shards gone from the stream, their children leased or gone too."""
+    """The leases to remove: done, with shards that left the stream, and children that are leased or gone."""
     listed = {shard.shard_id for shard in shards}
     everything = list(leases)
     known = {lease.key for lease in everything}
@@ -90,7 +90,7 @@ def outlived_leases(shards: Iterable[ShardNode], leases: Iterable[Lease]) -> lis
 def _first_checkpoint(
     shard: ShardNode, known: set[str], by_id: Mapping[str, ShardNode], start: StartingPosition
 ) -> Checkpoint | None:
-    """None for a shard that is not to be read."""
+    """The first checkpoint of a shard; None for a shard that is not to be read."""
     if shard.shard_id in start.done:
         return start.done[shard.shard_id]
     if start.word == LATEST:

@@ -1,4 +1,4 @@
-"""Leases in a file of SQLite, for several processes on one machine.
+"""A lease store in a file of SQLite, for several processes on one machine.
 
 The file holds the leases of any number of streams and groups. Every change is one
 transaction that takes the write lock first; SQLite is asked on a thread of its own, so
@@ -50,10 +50,10 @@ def _read(text: str) -> Lease:
 
 
 class SQLiteState:
-    """Leases of one group of workers in a file."""
+    """A lease store in a file of SQLite, for one group of workers."""
 
     def __init__(self, path: str | Path, *, group: str = "default") -> None:
-        """`path` is created with the first lease, but not its folder. `group` names who shares leases."""
+        """`path` is created with the first lease; its folder must exist. `group` names the workers."""
         self._path = Path(path)
         self._group = group
 
@@ -72,17 +72,17 @@ class SQLiteState:
 
 
 class SQLiteLeases:
-    """The leases of one stream and one group of workers. A `StreamLeases`."""
+    """The leases of one stream and one group of workers: a `StreamLeases`."""
 
     def __init__(self, path: Path, stream: str, group: str) -> None:
-        """To be opened."""
+        """The leases in a file that `open` opens."""
         self._path = path
         self._at = (stream, group)
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
 
     async def open(self, list_shards: ListShards) -> None:
-        """Open the file, and take over what is in it without a stream."""
+        """Open the file, and take over leases without a stream. Raises `ClientError`."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="headwater-sqlite")
         old = await self._on_thread(self._open)
         if old:
@@ -141,7 +141,7 @@ class SQLiteLeases:
         return self._connection
 
     def _open(self) -> dict[str, str]:
-        """What the older layout has of this group: leases as they are stored, by their keys."""
+        """The leases of this group in the older layout, by their keys."""
         self._connection = sqlite3.connect(
             self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
@@ -156,7 +156,7 @@ class SQLiteLeases:
             return dict(rows)
 
     def _take_over(self, leases: dict[str, str]) -> int:
-        """Move leases of the older layout, unless they have changed or there are newer ones; how many."""
+        """The number of leases moved from the older layout; changed and newer ones stay."""
         count = 0
         with self._open_connection as connection:
             connection.execute("BEGIN IMMEDIATE")

@@ -15,43 +15,43 @@ from headwater.client.leases.stream_identity import ListShards, StreamIdentity
 
 
 class StateError(ClientError):
-    """The leases cannot be read or written, and trying again will not help."""
+    """A lease store that cannot be read or written, for good."""
 
 
 class LeaseLost(ClientError):
-    """Another worker has the shard now: what was to be written about it was not."""
+    """A lease that another worker has now: what was to be written was not."""
 
 
 class StreamLeases(Protocol):
     """The leases of one stream and one group of workers. Failures are `ClientError`, transient or not."""
 
     async def close(self) -> None:
-        """Let go of what opening took; the leases stay."""
+        """Close files and connections; the leases stay."""
 
     async def leases(self) -> list[Lease]:
-        """All leases, as they are or were a moment ago, in no order."""
+        """All leases, in no order; some may be a moment old."""
 
     async def lease(self, key: str) -> Lease | None:
-        """One lease, as it is now; None when there is none."""
+        """The present lease with a key; None when there is none."""
 
     async def create(self, lease: Lease) -> bool:
-        """Add a lease. False when there is one under its key, which stays as it is."""
+        """Add a lease. False when its key has one, which stays."""
 
     async def change(self, change: LeaseChange) -> Lease | None:
-        """Apply a change in one step, and give the lease after it.
+        """Apply a change in one step; the lease after it.
 
-        None, and nothing is changed, when what must be so is not, or there is no such lease.
+        None, and nothing changed, when the condition is not met or there is no such lease.
         """
 
     async def delete(self, lease: Lease) -> bool:
-        """Remove a lease, unless it is gone or has changed."""
+        """Remove a lease, unless it has changed meanwhile."""
 
 
 class LeaseStore(Protocol):
-    """Where the leases of one group of workers are. One object may be opened by several consumers."""
+    """The lease store of one group of workers. Several consumers may open one object."""
 
     async def open(self, stream: StreamIdentity, list_shards: ListShards) -> StreamLeases:
-        """The leases of one stream, apart from those of others; what is missing is created.
+        """The leases of one stream; a missing file or table is created.
 
         `list_shards` is asked when there are leases that do not name their stream. Raises `StateError`
         when those that are there must be another stream's and cannot be kept apart, and other

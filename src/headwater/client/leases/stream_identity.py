@@ -1,4 +1,4 @@
-"""Which stream a lease is of, and whether a lease that does not say so can be this one's.
+"""The identity of a stream, and whether a lease without one can be of it.
 
 Shards of all streams have the same ids, so a lease without its stream's identity is any
 stream's. The identity is the ARN and the time of creation: a stream that was deleted and
@@ -33,27 +33,27 @@ _PRESENT_LAYOUT = 2
 
 
 class StreamIdentity(NamedTuple):
-    """One stream from its creation to its deletion."""
+    """The identity of a stream, from its creation to its deletion."""
 
     arn: str
     created_s: int | None
-    """Since the Unix epoch; None when the endpoint does not say."""
+    """The time of creation in epoch seconds; None when the endpoint does not say."""
 
     @classmethod
     def of(cls, summary: Mapping[str, Any]) -> StreamIdentity:
-        """From the members of a StreamDescriptionSummary."""
+        """The identity in a StreamDescriptionSummary."""
         arn = str(summary.get("StreamARN") or summary["StreamName"])
         created_s = summary.get("StreamCreationTimestamp")
         return cls(arn, int(created_s) if isinstance(created_s, int | float) else None)
 
     @property
     def key(self) -> str:
-        """The same as one text."""
+        """The identity as one text."""
         return self.arn if self.created_s is None else f"{self.arn}@{self.created_s}"
 
 
 def contradiction(lease: Lease, shards: Mapping[str, ShardNode]) -> str | None:
-    """Why a lease cannot be of the stream that has these shards, by their ids; None when it can."""
+    """The reason why a lease cannot be of the stream with these shards, by id; None when it can."""
     shard = shards.get(lease.key)
     if shard is None:
         return _unlisted(lease.key, shards)

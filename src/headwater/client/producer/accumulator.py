@@ -1,8 +1,8 @@
-"""What is to be sent, from the moment the loop takes it until its outcome is known.
+"""The records of a producer, from the moment the loop takes them until their outcome.
 
     taken ─► gathered into aggregates ─► in order ─► within the shards' rates ─► ready
 
-Each step is there only when it is wanted; a plain record is ready at once.
+Each step is there only if its setting asks for it; else a record is ready at once.
 
 Refuses to know calls, time-outs and event loops: it is told what time it is.
 """
@@ -23,7 +23,7 @@ UNLIMITED = float("inf")
 
 
 class RecordAccumulator:
-    """The records of one producer that the loop has taken."""
+    """The records of one producer that have no outcome yet."""
 
     def __init__(self, settings: ProducerSettings, shard_map: ShardMap) -> None:
         self._settings = settings
@@ -40,7 +40,7 @@ class RecordAccumulator:
         self._ready_bytes = 0
 
     def add(self, puts: list[PutFuture], now_s: float) -> None:
-        """Take records, in their order."""
+        """Add records, in their order."""
         if not puts:
             return
         if self._aggregator is None:
@@ -52,19 +52,19 @@ class RecordAccumulator:
         self._admit([full for put in puts for full in add(put)], now_s)
 
     def close_aggregates(self, now_s: float) -> None:
-        """Gather no longer: what there is, goes."""
+        """Close all open aggregates: their records are ready."""
         if self._aggregator is not None:
             self._gathering_since_s = None
             self._admit(self._aggregator.close(), now_s)
 
     def oldest_s(self) -> float:
-        """When the record was put that has been ready, or gathered, for longest."""
+        """The time at which the oldest record was put that is ready or in an open aggregate."""
         ready_s = self._ready[0].since_s if self._ready else UNLIMITED
         return min(ready_s, UNLIMITED if self._gathering_since_s is None else self._gathering_since_s)
 
     @property
     def has_batch(self) -> bool:
-        """Whether what is ready fills a call."""
+        """Whether the ready records fill a call."""
         return (
             len(self._ready) >= self._settings.batch_records
             or self._ready_bytes >= self._settings.batch_bytes
@@ -72,11 +72,11 @@ class RecordAccumulator:
 
     @property
     def is_ready(self) -> bool:
-        """Whether anything is ready."""
+        """Whether a record is ready."""
         return bool(self._ready)
 
     def batch(self, now_s: float) -> list[Put]:
-        """What one call carries; empty when nothing is ready."""
+        """The records of the next call; empty when none is ready."""
         ready = self._ready
         if self._aggregator is not None:
             self._regroup_stale(now_s)
@@ -96,18 +96,18 @@ class RecordAccumulator:
         return batch
 
     def requeue(self, puts: list[Put], now_s: float) -> None:
-        """Take back what was sent and is to be sent again: before all others."""
+        """Take back records for another attempt, before all others."""
         puts = self._within_rates(puts, now_s)
         self._ready.extendleft(reversed(puts))
         self._ready_bytes += sum(put.size_bytes for put in puts)
 
     def done(self, put: Put, now_s: float) -> None:
-        """Forget what has its outcome: what waited for it may be ready."""
+        """Forget a record that has its outcome; records behind it may be ready."""
         if self._order is not None:
             self._make_ready(self._order.leave(put), now_s)
 
     def split_up(self, put: AggregatedPut, now_s: float) -> None:
-        """Send an aggregate's user records again, in other aggregates: the shards are others now."""
+        """Regroup an aggregate's user records after a reshard, and send them again."""
         assert self._aggregator is not None
         puts = self._aggregator.group(put.members())
         if self._order is not None:
@@ -115,19 +115,19 @@ class RecordAccumulator:
         self.requeue(puts, now_s)
 
     def shards_changed(self, now_s: float) -> None:
-        """Gather anew what belongs to other shards now."""
+        """Regroup open aggregates after a reshard."""
         if self._aggregator is not None:
             self._admit(self._aggregator.regroup(), now_s)
 
     def due_within_rates(self, now_s: float) -> float | None:
-        """Make ready what the shards' rates let go now; gives how long until they let more go."""
+        """Make ready what the shards' rates allow now; the seconds until they allow more."""
         if self._rates is None:
             return None
         self._append(self._rates.due(now_s))
         return self._rates.next_s()
 
     def all(self) -> Iterator[Put | PutFuture]:
-        """Everything that is held here; a record may come more than once."""
+        """All records; one may come more than once."""
         yield from self._ready
         if self._aggregator is not None:
             yield from self._aggregator.members()
@@ -150,7 +150,7 @@ class RecordAccumulator:
         self._ready_bytes += sum([put.size_bytes for put in puts])
 
     def _within_rates(self, puts: Iterable[Put], now_s: float) -> list[Put]:
-        """Those that may go now; the others wait."""
+        """The records that the shards' rates allow now; the others wait."""
         if self._rates is None:
             return puts if isinstance(puts, list) else list(puts)
         rates = self._rates
@@ -164,7 +164,7 @@ class RecordAccumulator:
         return "" if shard is None else shard.shard_id
 
     def _regroup_stale(self, now_s: float) -> None:
-        """Split up what is ready for a shard that has been resharded away."""
+        """Regroup ready aggregates whose shard was closed by a reshard."""
         stale = [
             put
             for put in self._ready

@@ -1,4 +1,4 @@
-"""User records gathered into one record for each shard: the Kinesis Producer Library's aggregation.
+"""Aggregation in the Kinesis Producer Library's format: user records of a shard in one record.
 
 Rules:
 - all user records of an aggregate belong to one shard, as far as is known when it is
@@ -18,11 +18,11 @@ from headwater.client.producer.shard_map import OpenShard, ShardMap, hash_key_of
 from headwater.wire.aggregated_record import FRAME_BYTES, Aggregate, added_bytes_max
 
 PARTITION_KEY = "a"
-"""Of every aggregate: its explicit hash key decides."""
+"""The partition key of every aggregate: its explicit hash key decides the shard."""
 
 
 class AggregatedPut:
-    """User records that are put as one."""
+    """An aggregate: user records that are put as one."""
 
     __slots__ = (
         "_members", "_partition_keys", "attempts", "blocked_by", "entry", "hash_keys", "retry_until_s",
@@ -34,7 +34,7 @@ class AggregatedPut:
     ) -> None:
         self.shard = shard
         self.hash_keys = hash_keys
-        """The least and the greatest of its members."""
+        """The least and the greatest hash key of its members."""
         self.entry = entry
         self.size_bytes = len(entry.data) + len(entry.partition_key)
         self.since_s = members[0].since_s
@@ -45,15 +45,15 @@ class AggregatedPut:
         self._partition_keys = tuple({member.entry.partition_key for member in members})
 
     def fits(self, shard: OpenShard) -> bool:
-        """Whether all its members belong to a shard."""
+        """Whether all its members belong to the shard."""
         return shard.takes(self.hash_keys[0]) and shard.takes(self.hash_keys[1])
 
     def members(self) -> tuple[PutFuture, ...]:
-        """The user's records in this one."""
+        """The user records in it."""
         return self._members
 
     def partition_keys(self) -> tuple[str, ...]:
-        """Of the user's records in this one, each once."""
+        """The partition keys of its user records, each once."""
         return self._partition_keys
 
     def done(self) -> bool:
@@ -76,7 +76,7 @@ Put: TypeAlias = PutFuture | AggregatedPut
 
 
 class _OpenAggregate:
-    """What a shard's next aggregate has so far."""
+    """The open aggregate of one shard."""
 
     def __init__(self, shard: OpenShard, hash_key: int) -> None:
         self.shard = shard
@@ -109,7 +109,7 @@ class Aggregator:
         self._open: dict[str, _OpenAggregate] = {}
 
     def add(self, put: PutFuture) -> list[Put]:
-        """Take a record; gives what is full with it, or because of it."""
+        """Add a record; the aggregates that are full with it, or because of it."""
         entry = put.entry
         hash_key = hash_key_of_record(entry.partition_key, entry.explicit_hash_key)
         shard = self._shard_map.shard_of(hash_key)
@@ -131,22 +131,22 @@ class Aggregator:
         return full
 
     def close(self) -> list[Put]:
-        """All that was gathered."""
+        """Close all open aggregates and return them."""
         closed = [open_aggregate.close() for open_aggregate in self._open.values()]
         self._open.clear()
         return closed
 
     def group(self, puts: Iterable[PutFuture]) -> list[Put]:
-        """Aggregates of these records alone."""
+        """Aggregates of these records only."""
         apart = Aggregator(self._shard_map, self._bytes_max)
         return [done for put in puts for done in apart.add(put)] + apart.close()
 
     def members(self) -> list[PutFuture]:
-        """All that is gathered and not closed."""
+        """The user records in open aggregates."""
         return [put for open_aggregate in self._open.values() for put in open_aggregate.members]
 
     def regroup(self) -> list[Put]:
-        """Gather anew, because the shards have changed; gives what is full."""
+        """Regroup open aggregates after a reshard; those that are full now."""
         members = self.members()
         self._open.clear()
         return [done for put in members for done in self.add(put)]

@@ -33,10 +33,10 @@ class AsyncKinesisProducer(ProducerBase):
     async def put(
         self, data: Data, partition_key: str | None = None, explicit_hash_key: str | int | None = None
     ) -> PutFuture:
-        """Take a record; awaiting its future gives (shard id, sequence number), or raises why there are none.
+        """Take a record. Its future gives (shard id, sequence number), or raises `ProducerError`.
 
-        Without a key a random one spreads the load. Waits only when the buffer is full. Raises
-        `TypeError` and `ValueError` for what can be no record, `RecordTooLarge`, `BufferFull`,
+        Without a partition key it gets a random one. Waits only when the buffer is full. Raises
+        `TypeError` and `ValueError` for an invalid record, `RecordTooLarge`, `BufferFull` and
         `ProducerClosed`.
         """
         if self._is_closed:
@@ -47,12 +47,12 @@ class AsyncKinesisProducer(ProducerBase):
         return put
 
     async def flush(self) -> None:
-        """Return when all that has been put by now has its outcome."""
+        """Wait until every record that was put so far has its outcome."""
         if self._loop is not None:
             await self._core.flush()
 
     async def close(self, timeout: float | None = None) -> None:
-        """Take no more, flush for `timeout` s at most, then fail what is left. Harmless when called again."""
+        """Close: flush for `timeout` seconds at most, then fail the rest. May be called again."""
         if not self._is_closed:
             self._is_closed = True
             if self._loop is not None:
@@ -69,7 +69,7 @@ class AsyncKinesisProducer(ProducerBase):
         await self.close()
 
     def at_exit(self) -> None:
-        """Put what the loop has left, or flush while it still runs in another thread."""
+        """Put the records of a loop that has ended, or flush if it runs in another thread."""
         loop = self._loop
         if loop is None or self._is_closed:
             return
@@ -81,10 +81,10 @@ class AsyncKinesisProducer(ProducerBase):
             asyncio.run(self._put_left(left))
 
     def after_exit(self) -> None:
-        """There is nothing more to do."""
+        """Do nothing: `at_exit` has closed it."""
 
     def on_sigterm(self, then: Callable[[], object]) -> bool:
-        """Flush, beside what the loop does, when it is the loop of the thread that got the signal."""
+        """Flush on the loop of the thread that got the signal, if that is the producer's."""
         loop = self._loop
         if loop is None or self._is_closed or not loop.is_running():
             self.at_exit()
@@ -135,7 +135,7 @@ class AsyncKinesisProducer(ProducerBase):
         asyncio.run_coroutine_threadsafe(self._core.flush_within(timeout_s), loop).result()
 
     async def _put_left(self, left: list[PutFuture]) -> None:
-        """Put what the loop that has ended held."""
+        """Put the records of a loop that has ended."""
         self._service = self._service.twin()
         self._buffer, self._core = self._new_core()
         self._core.resume(left)

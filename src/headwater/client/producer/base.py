@@ -1,4 +1,4 @@
-"""What the two producers share: their settings, their core, and what a fork does to them.
+"""The base of both producers: settings, core, and the effect of a fork.
 
 Refuses to know on which event loop, and in which thread, records are sent.
 """
@@ -21,7 +21,7 @@ from headwater.client.producer.put_queue import PutQueue
 from headwater.client.producer.settings import ProducerOptions, ProducerSettings
 
 _left_to_parent: list[Any] = []
-"""What a forked child shares with its parent and must not close: it never lets go of it."""
+"""Objects that a forked child shares with its parent: kept here, so that they are never closed."""
 
 
 class ProducerBase(ABC):
@@ -59,11 +59,11 @@ class ProducerBase(ABC):
 
     @abstractmethod
     def at_exit(self) -> None:
-        """Flush: the program ends."""
+        """Flush, at the end of the program."""
 
     @abstractmethod
     def after_exit(self) -> None:
-        """Close: no thread can be started any more."""
+        """Close, when no thread can be started any more."""
 
     @abstractmethod
     def on_sigterm(self, then: Callable[[], object]) -> bool:
@@ -78,7 +78,7 @@ class ProducerBase(ABC):
         self._begin()
 
     def _begin(self) -> None:
-        """Be empty and open, without an event loop."""
+        """Set up: empty and open, without an event loop."""
         self._is_closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._buffer, self._core = self._new_core()

@@ -1,4 +1,4 @@
-"""What both producers are inside: takes records from a buffer and puts them, on one event loop.
+"""The core of both producers: it takes records from the put queue and puts them, on one event loop.
 
 Rules:
 - a call is made when it is full, when a record has waited for the buffer time, or when a
@@ -6,7 +6,7 @@ Rules:
 - a record that the answer refuses for the moment is tried again, alone, after a delay
   that grows; a call that fails for the moment likewise, with all its records;
 - a call that is refused because of one bad record is made in halves, down to that record;
-- every record gets an outcome, exactly one; what is given up is logged, too, because an
+- every record gets exactly one outcome; a record that is given up is logged, too, because an
   application may not look at its futures.
 """
 
@@ -43,7 +43,7 @@ from headwater.client.producer.settings import ProducerSettings
 from headwater.client.producer.shard_map import ShardMap
 
 REFRESH_AFTER_S = 5.0
-"""What is known of the stream is asked again when it gets in the way and is older."""
+"""The age at which limits and shards of the stream may be asked for again."""
 DEFAULT_RECORD_KIB = 1024
 SHORTEST_WAIT_S = 0.001
 NEVER = float("-inf")
@@ -52,7 +52,7 @@ _log = logging.getLogger("headwater.client")
 
 
 class ProducerCore:
-    """Sends on the event loop in which its methods are called."""
+    """The sender of one producer. Its methods belong to one event loop."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class ProducerCore:
         self._taken: list[PutFuture] = []
 
     def wake(self) -> None:
-        """Something was put: see what is due."""
+        """Look at the put queue, and send what is due."""
         self._buffer.is_batch_announced = False
         if self._is_closed:
             return
@@ -98,7 +98,7 @@ class ProducerCore:
             self._send_due()
 
     async def flush(self) -> None:
-        """Return when all that has been put by now has its outcome."""
+        """Wait until every record that was put so far has its outcome."""
         waiting = self.unfinished()
         if not waiting:
             return
@@ -127,7 +127,7 @@ class ProducerCore:
                 await self.flush()
 
     async def close(self) -> None:
-        """Give up what has no outcome yet, and end every connection."""
+        """Fail records without an outcome, and end every connection."""
         self._is_closed = True
         self._stop()
         left = self.unfinished()
@@ -141,21 +141,21 @@ class ProducerCore:
         await self._service.close()
 
     def drain(self) -> None:
-        """There is no room for more: send what there is."""
+        """Send everything now: the buffer is full."""
         self._is_urgent = True
         self.wake()
 
     def resume(self, puts: list[PutFuture]) -> None:
-        """Take over what another core held."""
+        """Take over the records of another core."""
         self._taken += puts
 
     def abandon(self, error: Exception) -> None:
-        """Fail all that is held, without a word to the loop."""
+        """Fail all records, without the event loop."""
         for put in self.unfinished():
             put.fail(error)
 
     def unfinished(self) -> list[PutFuture]:
-        """All user records without an outcome, each once."""
+        """The user records without an outcome, each once."""
         self._taken += self._buffer.take()
         sources: list[Iterable[Put]] = [self._taken, self._accumulator.all()]
         sources += [*self._sending.values(), *self._checking.values(), *self._backing_off.values()]
@@ -195,7 +195,7 @@ class ProducerCore:
         self._set_timer(now_s, rates_wait_s)
 
     def _is_due(self, now_s: float) -> bool:
-        """Whether there is a record that must not wait for others."""
+        """Whether a record must not wait for others any longer."""
         if self._flushes or self._is_urgent:
             return True
         return self._oldest_s() <= now_s - self._settings.buffer_time_ms / 1000
@@ -206,7 +206,7 @@ class ProducerCore:
         return min(first, self._accumulator.oldest_s())
 
     def _take(self, now_s: float) -> list[PutFuture]:
-        """What has arrived, without what the stream does not take."""
+        """The records that have arrived, without those that are too large for the stream."""
         puts = self._taken + self._buffer.take() if self._taken else self._buffer.take()
         self._taken = []
         bytes_max = self._record_bytes_max
@@ -224,7 +224,7 @@ class ProducerCore:
         return puts
 
     def _set_timer(self, now_s: float, rates_wait_s: float | None) -> None:
-        """Look again when the oldest record is due. While no call can be made, the end of one looks."""
+        """Set the timer for the oldest record. While no call can be made, the end of a call looks instead."""
         buffer = self._buffer
         if len(self._sending) >= self._settings.calls_in_flight or self._refreshing is not None:
             buffer.is_expected = True
@@ -254,7 +254,7 @@ class ProducerCore:
         work: Coroutine[Any, Any, None],
         puts: Sequence[Put],
     ) -> None:
-        """Do work on these records beside all else; they are held by `running` as long."""
+        """Run a task for these records; `running` has them until it ends."""
         task = asyncio.get_running_loop().create_task(work)
         running[task] = puts
         task.add_done_callback(functools.partial(self._ended, running))
@@ -271,7 +271,7 @@ class ProducerCore:
         self._send_due()
 
     async def _send(self, batch: list[Put]) -> None:
-        """Make one call, and see what became of its records."""
+        """Make one call, and settle its records."""
         started_s = time.monotonic()
         try:
             results = await self._calls.put_records(self._stream, [put.entry for put in batch])
@@ -283,7 +283,7 @@ class ProducerCore:
             self._settle(batch, results, started_s)
 
     async def _refused(self, batch: list[Put], error: ClientError, code: str, started_s: float) -> None:
-        """A whole call failed."""
+        """Deal with a call that failed as a whole: retry, halve or fail it."""
         if is_transient(error):
             self._retry(batch, code, str(error), started_s)
         elif code in REFUSALS_OF_A_RECORD and len(batch) > 1:
@@ -295,7 +295,7 @@ class ProducerCore:
             self._fail(batch, code, error.message if isinstance(error, ServiceError) else str(error))
 
     def _settle(self, batch: list[Put], results: list[PutRecordsResult], started_s: float) -> None:
-        """A call was answered: some of its records may be refused."""
+        """Deal with each result of a call: stored, misplaced, retried or failed."""
         refused: dict[tuple[str, str], list[Put]] = {}
         misplaced: list[tuple[AggregatedPut, PutRecordsResult]] = []
         done: list[tuple[Put, PutRecordsResult]] = []
@@ -334,7 +334,7 @@ class ProducerCore:
         self._buffer.release(records, size_bytes)
 
     def _retry(self, puts: list[Put], code: str, text: str, started_s: float) -> None:
-        """Send records again after a while, unless their time is over."""
+        """Retry records after a backoff, unless their `retry_time_s` is over."""
         now_s = time.monotonic()
         for put in puts:
             if put.attempts == 0:
@@ -358,7 +358,7 @@ class ProducerCore:
         self._backing_off[timer] = retried
 
     def _fail(self, puts: Sequence[Put], code: str, text: str) -> None:
-        """Give records up."""
+        """Fail records for good."""
         if not puts:
             return
         members = sum(len(put.members()) for put in puts)
@@ -376,14 +376,14 @@ class ProducerCore:
         self._buffer.release(len(members), sum(member.size_bytes for member in members))
 
     def _is_in_place(self, put: AggregatedPut, result: PutRecordsResult) -> bool:
-        """Whether all user records of an aggregate are in the shard that their keys belong to."""
+        """Whether all user records of an aggregate are in the shard of their hash keys."""
         if result.shard_id == put.shard.shard_id:
             return True
         shard = self._shard_map.shard_named(result.shard_id or "")
         return shard is not None and put.fits(shard)
 
     async def _put_in_place(self, misplaced: list[tuple[AggregatedPut, PutRecordsResult]]) -> None:
-        """The stream was resharded: what now has user records of other shards is sent again.
+        """Send aggregates again that have user records of other shards since a reshard.
 
         Consumers drop such an aggregate as a whole, as the Kinesis Client Library does.
         """
@@ -404,7 +404,7 @@ class ProducerCore:
         self._is_urgent = True
 
     def _report(self, batch: list[Put], errors: dict[str, int], started_s: float) -> None:
-        """Count one call, and tell the hook."""
+        """Count one call, and call the hook."""
         counters = self._counters
         counters.calls += 1
         counters.kinesis_records_sent += len(batch)
@@ -417,7 +417,7 @@ class ProducerCore:
         listened("the hook of a producer", self._on_call, report)
 
     def _refresh_stream_info(self) -> None:
-        """Ask for the stream's record limit, and its shards when they are needed; then go on."""
+        """Ask for the stream's record limit, and its shards if they are needed; then send."""
         if self._refreshing is None:
             self._refreshing = asyncio.get_running_loop().create_task(self._ask_stream_info())
             self._refreshing.add_done_callback(self._on_stream_info)

@@ -1,4 +1,4 @@
-"""What a producer has done so far, in numbers, and the report of one call."""
+"""The counters of a producer, and the report of one call."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from headwater.client.calls.metrics import Metric
 
 
 class CallReport(NamedTuple):
-    """One PutRecords call, as the hook `on_call` is told of it."""
+    """The report of one PutRecords call, for the hook `on_call`."""
 
     stream: str
     records: int
-    """Kinesis records: an aggregate counts as one."""
+    """The number of Kinesis records: an aggregate counts as one."""
     size_bytes: int
     duration_s: float
     errors: dict[str, int]
-    """By their codes, how many records were refused; all of them when the call was."""
+    """The number of refused records by error code; all of them if the call failed."""
 
 
 @dataclass
 class ProducerCounters:
-    """All numbers only grow. User records are what was put; aggregates of them are Kinesis records."""
+    """The counters of one producer. A user record is what was put; an aggregate is one Kinesis record."""
 
     user_records_done: int = 0
-    """In the stream, and their futures resolved."""
+    """User records in the stream."""
     user_records_failed: int = 0
-    """Given up, and their futures failed."""
+    """User records that were given up."""
     bytes_done: int = 0
-    """Data and keys of user records that are in the stream."""
+    """Bytes of data and keys of user records in the stream."""
     calls: int = 0
     kinesis_records_sent: int = 0
-    """With those that were sent again."""
+    """Kinesis records in all calls, each attempt counted."""
     retries: int = 0
-    """Kinesis records that were to be sent again."""
+    """Retries of Kinesis records."""
     wrong_shards: int = 0
-    """Aggregates that were sent again, because some of their user records belong to another shard."""
+    """Aggregates that were sent again, because a user record belongs to another shard."""
     errors: Counter[str] = field(default_factory=Counter)
-    """Refused Kinesis records, by the error's code."""
+    """Refused Kinesis records, by error code."""
 
     def metrics(self, stream: str, held_records: int, held_bytes: int) -> Iterator[Metric]:
-        """Them all, for one stream."""
+        """The counters as metrics of one stream."""
         labels = {"stream": stream}
         for name, documentation, value in (
             ("user_records_done", "User records that are in the stream.", self.user_records_done),

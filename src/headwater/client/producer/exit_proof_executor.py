@@ -1,4 +1,4 @@
-"""Threads for an event loop that still works while the program ends.
+"""An executor for an event loop that still works while the program ends.
 
 When the interpreter shuts down, its executors refuse work; but the last records may need
 credentials or an address, which event loops ask for in threads. Then that is done at
@@ -13,10 +13,10 @@ from typing import Any
 
 
 class ExitProofExecutor(ThreadPoolExecutor):
-    """An executor that does the work itself when there can be no threads."""
+    """An executor that runs work in the caller's thread when no thread can be started."""
 
     def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """A future of the work, which may be done already."""
+        """The future of the work, which may be done already."""
         try:
             return super().submit(work, *arguments, **named)
         except RuntimeError:

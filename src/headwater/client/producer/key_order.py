@@ -1,4 +1,4 @@
-"""Records of one partition key in the order in which they were put.
+"""The order of records by partition key: as they were put.
 
 Each key has a line. A record may go when it is the first in the line of its key; an
 aggregate, when it is the first in the lines of all its keys. It stays there until its
@@ -14,13 +14,13 @@ from headwater.client.producer.aggregation import Put
 
 
 class KeyOrder:
-    """The lines of all keys that have a record on its way."""
+    """The waiting lines of all keys that have a record under way."""
 
     def __init__(self) -> None:
         self._lines: dict[str, deque[Put]] = {}
 
     def enter(self, put: Put) -> bool:
-        """Whether it may go now; if not, `leave` gives it when it may."""
+        """Add a record to the lines of its keys; whether it may be sent now, or `leave` gives it later."""
         put.blocked_by = 0
         for key in put.partition_keys():
             line = self._lines.get(key)
@@ -32,7 +32,7 @@ class KeyOrder:
         return put.blocked_by == 0
 
     def leave(self, put: Put) -> list[Put]:
-        """What may go now that this has its outcome; it was the first in its lines."""
+        """Remove a record that has its outcome from its lines; the records that may be sent now."""
         freed: list[Put] = []
         for key in put.partition_keys():
             line = self._lines[key]
@@ -46,9 +46,9 @@ class KeyOrder:
         return freed
 
     def replace(self, put: Put, others: Sequence[Put]) -> list[Put]:
-        """Let others stand in its place: it is the first in its lines, and they have its user records.
+        """Replace an aggregate, first in its lines, by others with the same user records.
 
-        Gives those that may go now.
+        Returns those that may be sent now.
         """
         # 1. None of them waits for anybody yet.
         for other in others:
@@ -64,6 +64,6 @@ class KeyOrder:
         return [other for other in others if other.blocked_by == 0]
 
     def waiting(self) -> Iterator[Put]:
-        """All that stands in a line; what stands in several comes as often."""
+        """All records in lines; one that is in several comes several times."""
         for line in self._lines.values():
             yield from line

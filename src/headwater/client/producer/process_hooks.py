@@ -1,4 +1,4 @@
-"""The moments at which a process must see to its producers: its end, SIGTERM, a fork.
+"""Hooks of a process for its producers: at its end, at SIGTERM, at a fork.
 
 Rules:
 - at the end of the program all producers are flushed while threads can still be
@@ -26,24 +26,24 @@ assert concurrent.futures.thread
 
 
 class ProcessHooks(Protocol):
-    """A producer, as these moments see it."""
+    """The protocol of a producer for these hooks."""
 
     def at_exit(self) -> None:
-        """Flush; the program ends."""
+        """Flush, at the end of the program."""
 
     def after_exit(self) -> None:
-        """Close; no thread can be started any more."""
+        """Close, when no thread can be started any more."""
 
     def on_sigterm(self, then: Callable[[], object]) -> bool:
-        """Flush; False: it goes on, and calls `then` when that is done."""
+        """Flush; False: the flush goes on, and calls `then` at its end."""
 
     def after_fork(self) -> None:
-        """This is the child now."""
+        """Begin empty in a forked child."""
 
 
 _producers: WeakSet[Any] = WeakSet()
 _in_use: set[Any] = set()
-"""Those that have taken records and are not closed, even when the application has dropped them."""
+"""The producers that have taken records and are not closed; they live even if the application drops them."""
 _previous: Any = None
 _are_hooks_set = False
 _is_handler_set = False
@@ -51,7 +51,7 @@ _hooks_lock = threading.Lock()
 
 
 def watch(producer: ProcessHooks, *, sigterm: bool) -> None:
-    """See to a producer at those moments."""
+    """Call a producer's hooks from now on."""
     global _are_hooks_set  # noqa: PLW0603 - there is one process
     with _hooks_lock:
         if not _are_hooks_set:
@@ -67,12 +67,12 @@ def watch(producer: ProcessHooks, *, sigterm: bool) -> None:
 
 
 def keep(producer: ProcessHooks) -> None:
-    """It has taken a record."""
+    """Keep a producer alive that has taken a record."""
     _in_use.add(producer)
 
 
 def forget(producer: ProcessHooks) -> None:
-    """It is closed."""
+    """Let go of a closed producer."""
     _producers.discard(producer)
     _in_use.discard(producer)
 
@@ -105,7 +105,7 @@ def _set_handler() -> None:
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:
-    """In the main thread, between two steps of whatever it does."""
+    """The signal handler: it runs in the main thread, between any two steps."""
     waiting = 1
 
     def flushed() -> None:
@@ -122,7 +122,7 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
 
 
 def _go_on(number: int, frame: FrameType | None) -> None:
-    """Let happen what would have happened."""
+    """Let the signal have the effect that it had without the producer."""
     if callable(_previous):
         _previous(number, frame)
         return

@@ -35,10 +35,10 @@ class KinesisProducer(ProducerBase):
     def put(
         self, data: Data, partition_key: str | None = None, explicit_hash_key: str | int | None = None
     ) -> PutFuture:
-        """Take a record; its future gives (shard id, sequence number), or why it could not be put.
+        """Take a record. Its future gives (shard id, sequence number), or raises `ProducerError`.
 
-        Without a key a random one spreads the load. Waits only when the buffer is full. Raises
-        `TypeError` and `ValueError` for what can be no record, `RecordTooLarge`, `BufferFull`,
+        Without a partition key it gets a random one. Waits only when the buffer is full. Raises
+        `TypeError` and `ValueError` for an invalid record, `RecordTooLarge`, `BufferFull` and
         `ProducerClosed`.
         """
         if self._is_closed:
@@ -51,13 +51,13 @@ class KinesisProducer(ProducerBase):
         return put
 
     def flush(self, timeout: float | None = None) -> None:
-        """Return when all that has been put by now has its outcome. Raises `TimeoutError`."""
+        """Wait until every record that was put so far has its outcome. Raises `TimeoutError`."""
         loop = self._loop
         if loop is not None and not self._is_gone:
             asyncio.run_coroutine_threadsafe(self._core.flush(), loop).result(timeout)
 
     def close(self, timeout: float | None = None) -> None:
-        """Take no more, flush for `timeout` s at most, then fail what is left. Harmless when called again."""
+        """Close: flush for `timeout` seconds at most, then fail the rest. May be called again."""
         self._is_closed = True
         with self._lock:
             thread, self._thread = self._thread, None
@@ -76,18 +76,18 @@ class KinesisProducer(ProducerBase):
         self.close()
 
     def at_exit(self) -> None:
-        """Flush: the program ends."""
+        """Flush, at the end of the program."""
         try:
             self.flush(self.settings.close_timeout_s)
         except TimeoutError:
             _log.error("the program ends with %d records not put into %s", self._buffer.records, self.stream)
 
     def after_exit(self) -> None:
-        """Close: no thread can be started any more."""
+        """Close, when no thread can be started any more."""
         self.close(self.settings.close_timeout_s)
 
     def on_sigterm(self, then: Callable[[], object]) -> bool:  # noqa: ARG002 - it is done when this returns
-        """Flush."""
+        """Flush, on SIGTERM."""
         self.at_exit()
         return True
 
@@ -110,7 +110,7 @@ class KinesisProducer(ProducerBase):
                 raise
 
     def _start(self) -> asyncio.AbstractEventLoop:
-        """The loop, in a new thread unless another thread was faster."""
+        """Start the event loop in a thread, unless another thread did."""
         with self._lock:
             if self._loop is None:
                 process_hooks.keep(self)
@@ -156,7 +156,7 @@ class KinesisProducer(ProducerBase):
 
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:
-    """An event loop of uvloop's, where there is one."""
+    """An event loop of uvloop's if it is installed, else asyncio's."""
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:

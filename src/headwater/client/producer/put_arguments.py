@@ -1,4 +1,4 @@
-"""What an application puts, checked before it is taken."""
+"""The arguments of a put, checked before the record is taken."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from headwater.client.producer.put_future import PutFuture
 from headwater.model.hash_key import HASH_KEY_MAX
 
 PARTITION_KEY_MAX = 256
-"""Characters."""
+"""The longest partition key, in characters."""
 
 Data = bytes | bytearray | memoryview | str
 
@@ -19,9 +19,9 @@ Data = bytes | bytearray | memoryview | str
 def new_put(
     data: Data, partition_key: str | None, explicit_hash_key: str | int | None, since_s: float
 ) -> PutFuture:
-    """A record to put; a text is taken as its UTF-8, and without a key there is a random one.
+    """A record to put. A text becomes UTF-8; a record without a partition key gets a random one.
 
-    Raises `TypeError` and `ValueError` for what can be no record, `RecordTooLarge`.
+    Raises `TypeError` and `ValueError` for an invalid record, and `RecordTooLarge`.
     """
     if type(data) is not bytes:
         data = data.encode() if isinstance(data, str) else _copied(data)

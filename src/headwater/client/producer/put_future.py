@@ -1,4 +1,4 @@
-"""The promise of a record: where it is in the stream, or why it is not.
+"""The future of a record: its place in the stream, or the error.
 
 A `concurrent.futures.Future` takes 2 us to make and 2 more to complete, which is more
 than all the rest of a record's way. This one does the same for its readers, in any
@@ -26,18 +26,18 @@ from headwater.client.calls.kinesis_calls import PutRecordsEntry, PutRecordsResu
 from headwater.client.calls.users_code import listened
 
 _DONE = PutRecordsEntry(b"", "")
-"""In place of the record, when it is done: whoever keeps futures does not keep all data."""
+"""The mark in place of the record when it is done: futures that are kept do not keep data."""
 
 
 class PutResult(NamedTuple):
-    """Where a record is."""
+    """The place of a record: shard id and sequence number."""
 
     shard_id: str
     sequence_number: str
 
 
 class PutFuture:
-    """Of one record. `await` it, or ask for its `result`."""
+    """The future of one record. `await` it, or call `result`."""
 
     __slots__ = (
         "_callbacks", "_error", "_result", "attempts", "blocked_by", "entry", "retry_until_s", "since_s",
@@ -57,21 +57,21 @@ class PutFuture:
         self.blocked_by = 0
 
     def done(self) -> bool:
-        """Whether it is known what became of the record."""
+        """Whether the record has its outcome."""
         return self._result is not None or self._error is not None
 
     def result(self, timeout: float | None = None) -> PutResult:
-        """Where the record is, after waiting up to `timeout` s. Raises why it is not; `TimeoutError`."""
+        """The record's place, after at most `timeout` seconds. Raises `ProducerError` and `TimeoutError`."""
         self._wait(timeout)
         return self._outcome()
 
     def exception(self, timeout: float | None = None) -> Exception | None:
-        """Why the record is not in the stream; None when it is. Waits as `result` does."""
+        """The record's error; None when it is in the stream. Waits like `result`; raises `TimeoutError`."""
         self._wait(timeout)
         return self._error
 
     def add_done_callback(self, callback: Callable[[PutFuture], object]) -> None:
-        """Call `callback` with this future when it is done; now, if it is."""
+        """Call `callback` with this future when it is done; at once if it is."""
         self._callbacks.append(callback)
         if self.done():
             self._run_callbacks()
@@ -85,25 +85,25 @@ class PutFuture:
         return self._outcome()
 
     def succeed(self, result: PutRecordsResult) -> None:
-        """Complete it. The producer's."""
+        """Complete the future. For the producer only."""
         self.entry = _DONE
         self._result = result
         if self._callbacks:
             self._run_callbacks()
 
     def fail(self, error: Exception) -> None:
-        """Complete it with an error. The producer's."""
+        """Complete the future with an error. For the producer only."""
         self.entry = _DONE
         self._error = error
         if self._callbacks:
             self._run_callbacks()
 
     def members(self) -> tuple[PutFuture, ...]:
-        """The user's records in this one."""
+        """The user records in it: itself."""
         return (self,)
 
     def partition_keys(self) -> tuple[str, ...]:
-        """Of the user's records in this one, each once."""
+        """The partition keys of its user records, each once."""
         return (self.entry.partition_key,)
 
     def _outcome(self) -> PutResult:

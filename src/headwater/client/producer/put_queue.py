@@ -1,4 +1,4 @@
-"""Records between those who put them, in any thread, and the event loop that sends them.
+"""The queue of records from the threads that put them to the event loop that sends them.
 
 Bounded by records and bytes: what was taken in and has no outcome yet counts.
 
@@ -19,15 +19,15 @@ from headwater.client.producer.put_future import PutFuture
 
 
 class PutQueue:
-    """What was put and is not done with."""
+    """The put queue of one producer."""
 
     def __init__(self, records_max: int, bytes_max: int, batch_records: int, batch_bytes: int) -> None:
         self.arrived: deque[PutFuture] = deque()
-        """What the loop has not taken yet."""
+        """Records that the loop has not taken yet."""
         self.is_expected = False
-        """The loop will look again by itself: set by the one who wakes it, taken back by the loop."""
+        """Whether the loop will look without being woken: set when it is woken, cleared by the loop."""
         self.is_batch_announced = False
-        """The loop has been told of a full batch: taken back when it looks."""
+        """Whether the loop was woken for a full batch: cleared when it looks."""
         self._records_max = records_max
         self._bytes_max = bytes_max
         self._batch_records = batch_records
@@ -40,16 +40,16 @@ class PutQueue:
 
     @property
     def records(self) -> int:
-        """How many are held."""
+        """The number of records that the producer holds."""
         return self._records_in - self._records_out
 
     @property
     def bytes(self) -> int:
-        """How much data and keys are held."""
+        """The bytes of data and keys that the producer holds."""
         return self._bytes_in - self._bytes_out
 
     def offer(self, put: PutFuture, wake: Callable[[], object]) -> bool:
-        """Take a record in, unless there is no room; `wake` is called when the loop has to know."""
+        """Add a record if there is room; whether there was. `wake` is called if the loop must look."""
         size_bytes = put.size_bytes
         with self._lock:
             records = self._records_in - self._records_out
@@ -70,20 +70,20 @@ class PutQueue:
 
     @property
     def has_batch(self) -> bool:
-        """Whether what the loop has not taken yet fills a call."""
+        """Whether the records that the loop has not taken yet fill a call."""
         return (
             len(self.arrived) >= self._batch_records
             or self._bytes_in - self._bytes_at_look >= self._batch_bytes
         )
 
     def take(self) -> list[PutFuture]:
-        """All that has arrived. The loop's."""
+        """Take all records that have arrived. For the loop only."""
         self._bytes_at_look = self._bytes_in
         arrived = self.arrived
         return [arrived.popleft() for _ in range(len(arrived))]
 
     def release(self, records: int, size_bytes: int) -> None:
-        """Forget what is done with, and tell who waits for room. The loop's."""
+        """Count off records that have their outcome, and call those who wait for room. For the loop only."""
         self._records_out += records
         self._bytes_out += size_bytes
         waiting = self._waiting_for_room
@@ -91,7 +91,7 @@ class PutQueue:
             waiting.popleft()()
 
     def when_room(self, callback: Callable[[], object]) -> None:
-        """Call `callback` once, when there may be room; that may be at once."""
+        """Call `callback` once when there may be room, perhaps at once."""
         self._waiting_for_room.append(callback)
         if self.records < self._records_max and self.bytes < self._bytes_max:
             callback()

@@ -33,35 +33,35 @@ class ProducerSettings:
     """The settings of one producer. Raises `ValueError` for one that is out of range."""
 
     buffer_time_ms: float = 500
-    """The longest time that a record waits for others to fill its call."""
+    """The longest time that a record waits for others to fill its call, in milliseconds."""
     batch_records: int = CALL_RECORDS_MAX
-    """Records in one call; a full batch is sent at once."""
+    """The most records in one call, 1 to 500; a full batch is sent at once."""
     batch_bytes: int = CALL_BYTES_MAX
-    """Bytes of data and partition keys in one call; a full batch is sent at once, and no call is larger."""
+    """The most bytes of data and partition keys in one call; a full batch is sent at once."""
     buffer_records: int = 20_000
     """The most records that the producer holds, those in calls included."""
     buffer_bytes: int = 64 * 1024 * 1024
-    """The most bytes of data and keys that the producer holds; a larger record is taken alone."""
+    """The most bytes of data and partition keys that the producer holds; a larger record is taken alone."""
     put_timeout_s: float | None = None
-    """The time that `put` waits for room before it raises `BufferFull`; None: without end, 0: not at all."""
+    """The seconds that `put` waits for room before `BufferFull`. None: without end; 0: not at all."""
     calls_in_flight: int = 8
     """The most PutRecords calls that run at the same time."""
     retry_time_s: float = 30
-    """The time from a record's first attempt during which errors that may pass have it sent again."""
+    """The seconds from a record's first attempt during which it is retried after transient errors."""
     ordered: bool = False
-    """Order by key: the records of a partition key are stored in the order in which they were put."""
+    """Order by key: records of a partition key are stored in the order of their puts."""
     aggregate: bool = False
-    """Aggregation: many user records are put as one, in the format of the Kinesis Producer Library."""
+    """Aggregation: many user records are put as one, in the Kinesis Producer Library's format."""
     aggregate_bytes: int = 51_200
-    """The largest size of an aggregate."""
+    """The largest aggregate, in bytes."""
     shard_records_s: float | None = None
     """The most records that the producer sends to a shard in a second; None: no limit."""
     shard_bytes_s: float | None = None
     """The most bytes of data and keys that the producer sends to a shard in a second; None: no limit."""
     close_timeout_s: float = 30
-    """The time that the end of the program, or a SIGTERM, waits for records without an outcome."""
+    """The seconds that the end of the program, or SIGTERM, waits for records without an outcome."""
     flush_on_sigterm: bool = True
-    """A flush on SIGTERM, before the signal has the effect that it had without the producer."""
+    """A flush on SIGTERM, before the signal has its usual effect."""
 
     def __post_init__(self) -> None:
         _require("batch_records", 1 <= self.batch_records <= CALL_RECORDS_MAX, f"1 to {CALL_RECORDS_MAX}")
@@ -78,7 +78,7 @@ class ProducerSettings:
 
     @property
     def limits_shards(self) -> bool:
-        """Whether a shard has a limit."""
+        """Whether shards have a rate limit."""
         return self.shard_records_s is not None or self.shard_bytes_s is not None
 
 

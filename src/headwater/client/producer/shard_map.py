@@ -1,4 +1,4 @@
-"""Which open shard a hash key falls into, as far as is known.
+"""The map from hash keys to open shards, as last listed.
 
 Rules:
 - what is known may be old: a stream is resharded behind the map's back, and the one who
@@ -19,14 +19,14 @@ from headwater.model.hash_key import hash_key_of
 
 
 class OpenShard(NamedTuple):
-    """A shard that takes records; the ends are inclusive."""
+    """An open shard and its hash key range, ends inclusive."""
 
     shard_id: str
     first_hash_key: int
     last_hash_key: int
 
     def takes(self, hash_key: int) -> bool:
-        """Whether a hash key is in its range."""
+        """Whether a hash key is in the shard's range."""
         return self.first_hash_key <= hash_key <= self.last_hash_key
 
 
@@ -45,17 +45,17 @@ class ShardMap:
         return len(self._shards)
 
     def shard_of(self, hash_key: int) -> OpenShard | None:
-        """The shard that takes a hash key; None while nothing is known."""
+        """The open shard of a hash key; None before the first refresh."""
         if not self._shards:
             return None
         return self._shards[bisect_right(self._starts, hash_key) - 1]
 
     def shard_named(self, shard_id: str) -> OpenShard | None:
-        """The open shard with this id."""
+        """The open shard with this id; None if there is none."""
         return self._by_id.get(shard_id)
 
     async def refresh(self) -> None:
-        """Ask for the open shards. Raises `ClientError`."""
+        """List the open shards again. Raises `ClientError`."""
         if self._refreshing is None:
             self._refreshing = asyncio.ensure_future(self._refresh())
             self._refreshing.add_done_callback(self._refreshed)
@@ -70,7 +70,7 @@ class ShardMap:
             done.exception()  # it is told to those who wait, if any
 
     def replace(self, listed: Iterable[ListedShard]) -> None:
-        """Know these, of which the closed ones do not matter, in place of what was known."""
+        """Replace the map by the open ones of these shards."""
         shards = sorted(
             (
                 OpenShard(
@@ -91,5 +91,5 @@ class ShardMap:
 
 
 def hash_key_of_record(partition_key: str, explicit_hash_key: str | None) -> int:
-    """The number that decides which shard a record goes to."""
+    """The hash key that decides the shard of a record."""
     return hash_key_of(partition_key) if explicit_hash_key is None else int(explicit_hash_key)

@@ -1,4 +1,4 @@
-"""How fast records may go to each shard, so that none is refused for being too many.
+"""The rate limit of each shard, so that the service throttles none.
 
 A token bucket for each shard, of records and of bytes, that holds one second's worth.
 What finds it empty waits in line, for its shard alone.
@@ -12,7 +12,7 @@ from headwater.client.producer.aggregation import Put
 
 
 class _Bucket:
-    """What a shard may still get now."""
+    """The token bucket of one shard."""
 
     def __init__(self, now_s: float, records: float, size_bytes: float) -> None:
         self.records = records
@@ -22,7 +22,7 @@ class _Bucket:
 
 
 class ShardRates:
-    """The limits of every shard of a stream."""
+    """The rate limits of all shards of a stream."""
 
     def __init__(self, records_s: float, bytes_s: float) -> None:
         self._records_s = records_s
@@ -30,7 +30,7 @@ class ShardRates:
         self._buckets: dict[str, _Bucket] = {}
 
     def admit(self, put: Put, shard_id: str, now_s: float) -> bool:
-        """Whether it may go now; if not, it waits until `due` gives it."""
+        """Whether a record may be sent now; if not, it waits until `due` gives it."""
         bucket = self._buckets.get(shard_id)
         if bucket is None:
             bucket = self._buckets[shard_id] = _Bucket(now_s, self._records_s, self._bytes_s)
@@ -40,7 +40,7 @@ class ShardRates:
         return False
 
     def due(self, now_s: float) -> list[Put]:
-        """What waited and may go now, in the order in which it came."""
+        """The waiting records that may be sent now, in their order."""
         freed: list[Put] = []
         for bucket in self._buckets.values():
             waiting = bucket.waiting
@@ -49,7 +49,7 @@ class ShardRates:
         return freed
 
     def next_s(self) -> float | None:
-        """How long until `due` gives something; None when nothing waits."""
+        """The seconds until `due` gives a record; None when none waits."""
         delays = [
             max(
                 (1 - bucket.records) / self._records_s,
@@ -62,11 +62,11 @@ class ShardRates:
         return min(delays, default=None)
 
     def waiting(self) -> list[Put]:
-        """All that waits."""
+        """All waiting records."""
         return [put for bucket in self._buckets.values() for put in bucket.waiting]
 
     def clear(self) -> None:
-        """Forget every shard, and what waits."""
+        """Forget every shard, and all waiting records."""
         self._buckets.clear()
 
     def _takes(self, bucket: _Bucket, put: Put, now_s: float) -> bool:
@@ -81,5 +81,5 @@ class ShardRates:
         return True
 
     def _bytes_wanted(self, put: Put) -> float:
-        """A record of more than a second's worth goes when the bucket is full, and leaves a debt."""
+        """The bytes that a record needs. One larger than the bucket goes when it is full, with a debt."""
         return min(put.size_bytes, self._bytes_s)
