@@ -372,8 +372,9 @@ def run_script(script: str, *arguments: object) -> str:
 def test_a_failed_write_changes_nothing_and_the_store_goes_on(tmp_path: Path, is_synced: bool) -> None:
     script = """
         import os
-        log = []
-        store = LmdbStore(folder, inbox, synced=sys.argv[2] == "True", map_bytes=1 << 20, log_error=log.append)
+        errors = []
+        is_synced = sys.argv[2] == "True"
+        store = LmdbStore(folder, inbox, synced=is_synced, map_bytes=1 << 20, log_error=errors.append)
         inbox.run(store.commit(Change({"key": b"1"}, create_logs=[1, 2])))
         inbox.run(store.append([entry(1, 5, b"kept")]))
         before = store.extent(1)
@@ -388,8 +389,8 @@ def test_a_failed_write_changes_nothing_and_the_store_goes_on(tmp_path: Path, is
         assert store.metadata()["key"] == (1, b"1")
         assert payloads(inbox.run(store.read(1, 0, 10, 100))) == [b"kept"]
         assert store.check() == []
-        inbox.run_until(lambda: len(log) == 2)
-        assert log[1].endswith("was opened again: it takes writes"), log
+        inbox.run_until(lambda: len(errors) == 2)
+        assert errors[1].endswith("was opened again: it takes writes"), errors
         assert store.check() == []
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert inbox.run(store.append([entry(1, 7, b"y" * 3_000_000), entry(2, 7, b"z")])) == [1, 0]
