@@ -363,6 +363,7 @@ class Engine:
         """Whether the revision of what is held now was committed; if so, it is held."""
         if revision.stream == held.stream:
             return True
+        # 1. Write the next value, or in a removed stream's place the last second that it gave out.
         name, version = held.stream.full_name, held.version
         gone: dict[StreamName, int] = {}
         if revision.stream is None:
@@ -370,6 +371,7 @@ class Engine:
             writes = {_key(name): None, **self.past_streams.writes(gone)}
         else:
             writes = {_key(name): msgspec.msgpack.encode(revision.stream)}
+        # 2. Commit it with its logs, if the stored version is still the one that it was made from.
         change = Change(
             writes=writes,
             expected={_key(name): version},
@@ -379,6 +381,7 @@ class Engine:
         )
         if not await self.store.commit(change):
             return False
+        # 3. Only now let others see it.
         if held.limits is not None:
             held.limits.forget(revision.delete_logs)
         self.log_sizes.forget(revision.delete_logs)

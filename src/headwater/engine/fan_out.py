@@ -235,10 +235,12 @@ class Subscription:
     async def _push(self) -> bool:
         """Push until there is nothing more to push now; whether the consumer's rate is used up."""
         while self._sink is not None and self._reader == "follows":
+            # 1. Ask the consumer's rate; without any left a tick asks again.
             held, shard = await self._find_shard()
             rate, max_bytes = self._rate(held, shard)
             if rate is not None and not rate.has(1, self._engine.now_ms()):
                 return True
+            # 2. Read a page. The subscriber may have gone meanwhile; an event without records may not be due.
             reading = await read_shard(
                 self._engine, held.stream, shard, self._position, EVENT_RECORDS_MAX, max_bytes
             )
@@ -248,6 +250,7 @@ class Subscription:
             now_ms = self._engine.now_ms()
             if not reading.records and reading.next_position is not None and not self._is_event_due(now_ms):
                 return False
+            # 3. Count the page, then push it: as the last event at the shard's end, else with a continuation.
             self._last_event_ms = now_ms
             self._count(reading)
             if rate is not None:

@@ -81,10 +81,12 @@ class HandlerDelivery:
         backoff = Backoff("handler", self._timing.rng)
         records = batch.records
         while done < len(records):
+            # 1. Have the rest of the batch handled.
             rest = Batch(batch.shard_id, records[done:], batch.millis_behind_latest)
             error = (await self._handle(rest)).failure
             if error is None:
                 return len(records)
+            # 2. Count what the handler said is done: a failure further on has its own retries.
             turn.stats.handler_errors += 1
             failed_at = _failed_at(error, rest)
             if failed_at:
@@ -93,6 +95,7 @@ class HandlerDelivery:
                 turn.progress(done)
                 backoff.reset()
             _log.warning("the handler failed on %s: %s", batch.shard_id, described(error))
+            # 3. After the last retry give up the record that failed, or the whole rest.
             if self._settings.retries is not None and tries >= self._settings.retries:
                 given_up = records[done : done + 1] if failed_at is not None else records[done:]
                 if not await self._give_up(given_up, error, turn):
@@ -101,6 +104,7 @@ class HandlerDelivery:
                 tries = 0
                 backoff.reset()
                 continue
+            # 4. Else wait, and retry unless the shard is no longer this worker's to read.
             tries += 1
             if await self._ends_within(backoff.delay_s(), turn) or not turn.is_fresh:
                 return done

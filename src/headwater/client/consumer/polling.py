@@ -71,6 +71,7 @@ class Polling:
         idle_s = least_idle_s = max(self._pace.least_pause_s, LEAST_IDLE_S)
         backoff = Backoff("page", self._timing.rng)
         while True:
+            # 1. Get an iterator if there is none, and a page with it.
             began_at_s = self._timing.now_s()
             try:
                 if iterator is None:
@@ -79,6 +80,7 @@ class Polling:
                     if at.type == LATEST:  # a second LATEST would skip what arrives until then
                         at = ReadFrom(AT_TIMESTAMP, timestamp_s=asked_at_ms / 1000)
                 answer = await self._calls.get_records(iterator, self._pace.max_records)
+            # 2. After an error: a new iterator, the end of a shard that is gone, or a retry.
             except ClientError as error:
                 if isinstance(error, ServiceError) and error.code == EXPIRED:
                     iterator = None
@@ -89,6 +91,7 @@ class Polling:
                     stats.refused(error)
                     await self._timing.sleep(backoff.delay_s())
                 continue
+            # 3. Remember the position, and find the pause: the page's share of the limits, or the idle pause.
             backoff.reset()
             page = _page_of(answer)
             iterator = answer.next_iterator
@@ -99,6 +102,7 @@ class Polling:
             pause_s = self._pace.pause_s(page.size_bytes) if is_behind else idle_s
             if not page.records and not is_behind:
                 idle_s = min(idle_s * IDLE_GROWTH, max(self._pace.idle_s, least_idle_s))
+            # 4. Give the page away, and rest until the pause has passed since the call began.
             yield page  # whose records are the reader's from here on
             if iterator is None:
                 return

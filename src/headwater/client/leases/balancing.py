@@ -92,6 +92,7 @@ def decide(
     rng: random.Random,
 ) -> BalancingDecision:
     """The decision of `worker` about the readable leases; `seen` has its observation of each."""
+    # 1. Share out the leases that have a holder; this worker counts even without one.
     available = [lease for lease in readable if _is_available(lease, seen[lease.key], worker, settings)]
     available_keys = {lease.key for lease in available}
     shares: dict[str, _WorkerShare] = {worker: _WorkerShare()}
@@ -99,6 +100,7 @@ def decide(
         if lease.key not in available_keys and lease.owner is not None:
             shares.setdefault(lease.owner, _WorkerShare()).leases.append(lease)
     mine = shares[worker]
+    # 2. Take available leases up to the fair share, long expired ones beyond it: rule 1.
     target = min(ceil(len(readable) / len(shares)), settings.max_leases)
     rng.shuffle(available)
     decision = BalancingDecision()
@@ -107,6 +109,7 @@ def decide(
         limit = settings.max_leases if is_long_expired else target
         if mine.count + len(decision.take) < limit:
             decision.take.append(lease)
+    # 3. Steal only when nothing is to be had otherwise: rules 2 and 3.
     if not available:
         decision.steals = _steals(worker, shares, len(readable), settings, rng)
     return decision

@@ -50,17 +50,19 @@ class KeyOrder:
 
         Returns those that may be sent now.
         """
-        # 1. None of them waits for anybody yet.
+        # 1. The others wait for no record yet.
         for other in others:
             other.blocked_by = 0
         for key in put.partition_keys():
+            # 2. In each line of the aggregate they take its place, in their order.
             line = self._lines[key]
             line.popleft()
             first, *behind = [other for other in others if key in other.partition_keys()]
-            #    all but the first wait for the one before them.
+            # 3. In each line all but the first wait for the one before them.
             for other in behind:
                 other.blocked_by += 1
             line.extendleft((*reversed(behind), first))
+        # 4. Those that are first in all their lines may be sent.
         return [other for other in others if other.blocked_by == 0]
 
     def waiting(self) -> Iterator[Put]:

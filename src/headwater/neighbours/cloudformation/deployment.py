@@ -143,6 +143,7 @@ class StackDeployment:
         undo: list[Callable[[], None]],
         superseded: list[DeployedResource],
     ) -> None:
+        # 1. Compute the properties from the template; what they refer to is made already.
         type_name, old = document["Type"], deployed.get(name)
         next_one = DeployedResource(name, type_name, None if old is None else old.resource, document, {})
         verb = "create" if old is None else "update"
@@ -152,10 +153,12 @@ class StackDeployment:
         except Exception as error:
             self._add_event(next_one, f"{verb.upper()}_FAILED", reason_of(error))
             raise StepFailed(name, verb) from error
+        # 2. Leave alone what has not changed.
         if old is not None and old.type_name == type_name and old.properties == next_one.properties:
             old.document = document
             resources.put(name, old.resource)
             return
+        # 3. Create, replace or change the resource, and note how to undo that.
         if old is None:
             self._make(next_one, resources, "CREATE")
             undo.append(lambda: self._unmake(next_one, deployed, resources, None))

@@ -87,6 +87,7 @@ def read_backup(file: IO[bytes]) -> Iterator[BackupEntry]:
             raise BackupUnreadable("the backup is cut short")
         return data
 
+    # 1. The head: a name, and versions that this Headwater reads.
     head = file.read(len(_NAME) + _VERSIONS.size)
     if len(head) < len(_NAME) + _VERSIONS.size or not head.startswith(_NAME):
         raise BackupUnreadable("this is no backup of Headwater")
@@ -96,6 +97,7 @@ def read_backup(file: IO[bytes]) -> Iterator[BackupEntry]:
             f"the backup has format version {versions[0]} of data of version {versions[1]};"
             f" this Headwater reads {BACKUP_VERSION} of {FORMAT_VERSION}"
         )
+    # 2. The entries, each with its table, key and value; all go into the digest.
     digest.update(head)
     while True:
         entry_head = take(_ENTRY.size)
@@ -109,6 +111,7 @@ def read_backup(file: IO[bytes]) -> Iterator[BackupEntry]:
         digest.update(key)
         digest.update(value)
         yield _present(BackupEntry(table, key, value), versions)
+    # 3. The end: an entry with the digest, and nothing behind it.
     if (key_bytes, value_bytes) != (0, digest.digest_size) or take(value_bytes) != digest.digest():
         raise BackupUnreadable("the backup is damaged: it does not match its checksum")
     if file.read(1):

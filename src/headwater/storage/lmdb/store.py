@@ -158,6 +158,7 @@ class LmdbStore:
     async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> list[Run]:
         """Records from `position` on. Never suspends. Raises StoreUnavailable."""
         self._require_available()
+        # 1. Cut the request down to what the log has.
         extent = self._extents.get(log_id)
         if extent is None:
             return []
@@ -166,6 +167,7 @@ class LmdbStore:
         runs: list[Run] = []
         if position >= end:
             return runs
+        # 2. Find the block of the first record, and go from block to block.
         if self._under_way is None and self._refusal is None:
             self._forget_touched()
         try:
@@ -173,6 +175,7 @@ class LmdbStore:
             start = _find_block(cursor, log_id, position)
             for block in cursor.iternext(keys=False):
                 _, count, time_ms = block_head(block)
+                # 3. Take the records in range of each block, until the bytes are used up; at least one record.
                 payloads = payloads_of(
                     block, count, position - start, end - start, max_bytes, at_least=0 if runs else 1
                 )
