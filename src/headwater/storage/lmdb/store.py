@@ -175,7 +175,7 @@ class LmdbStore:
             start = _find_block(cursor, log_id, position)
             for block in cursor.iternext(keys=False):
                 _, count, time_ms = block_head(block)
-                # 3. Take the records in range of each block, until the bytes are used up; at least one record.
+                # 3. Take the records in range of each block, until the bytes are used up; one at least.
                 payloads = payloads_of(
                     block, count, position - start, end - start, max_bytes, at_least=0 if runs else 1
                 )
