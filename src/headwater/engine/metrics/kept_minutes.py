@@ -1,4 +1,4 @@
-"""The statistics of metrics, minute by minute, as CloudWatch keeps them: what all who count share.
+"""The statistics of metrics, minute by minute, as CloudWatch keeps them.
 
 Rules:
 - a minute is kept for three hours; when there are more than `DATAPOINTS_MAX` in all, those of the
@@ -11,7 +11,7 @@ Refuses to know what is counted, and what time it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from headwater.engine.metrics.tally import StatisticSet, merged
@@ -112,28 +112,84 @@ class KeptMinutes:
         self._datapoints -= len(self._minutes.pop(minute_ms))
 
 
+class MinuteMetrics:
+    """A `MetricReader` over the kept minutes and the one under way: what streams and functions share.
+
+    A counter that keeps its values only at the end of a minute overrides what is asked of the
+    minute under way.
+    """
+
+    def __init__(self, now_ms: Callable[[], int], dimension_names: Sequence[str]) -> None:
+        """`now_ms` is the streams' time; metrics have their dimensions in the order of `dimension_names`."""
+        self._now_ms = now_ms
+        self._dimension_names = dimension_names
+        self._kept = KeptMinutes()
+        self._under_way_ms = minute_of(now_ms())
+
+    def clear(self) -> None:
+        """Forget every minute."""
+        self._kept.clear()
+
+    def roll(self) -> None:
+        """Keep the minute that was under way, if it is over. Cheap when it is not."""
+        minute_ms = minute_of(self._now_ms())
+        if minute_ms == self._under_way_ms:
+            return
+        self._end_minute()
+        self._under_way_ms = minute_ms
+        self._kept.forget_around(minute_ms)
+
+    def series(self, caller: Caller, metric: str | None = None, dimensions: Dimensions = ()) -> list[Series]:
+        """See `MetricReader`."""
+        self.roll()
+        return sorted(
+            series
+            for series in self._kept.all_series().union(self._series_under_way(caller))
+            if series.caller == caller
+            and metric in (None, series.metric)
+            and set(dimensions) <= set(series.dimensions)
+        )
+
+    def statistics(
+        self,
+        caller: Caller,
+        metric: str,
+        dimensions: Dimensions,
+        start_ms: int,
+        end_ms: int,
+        period_s: int = 60,
+    ) -> list[Datapoint]:
+        """See `MetricReader`."""
+        self.roll()
+        wanted = sorted(dimensions, key=lambda dimension: self._dimension_names.index(dimension[0]))
+        series = Series(caller, metric, tuple(wanted))
+        minutes = [*self._kept.values_of(series)]
+        under_way = self._values_under_way(series)
+        if under_way is not None:
+            minutes.append((self._under_way_ms, under_way))
+        return _in_periods(minutes, start_ms, end_ms, period_s)
+
+    def _end_minute(self) -> None:
+        """Keep what the minute under way has: it is over."""
+
+    def _series_under_way(self, _caller: Caller) -> Iterable[Series]:
+        """The metrics that have values in the minute under way and are not kept yet."""
+        return ()
+
+    def _values_under_way(self, _series: Series) -> StatisticSet | None:
+        """The values of a metric in the minute under way that are not kept yet."""
+        return None
+
+
 def minute_of(time_ms: int) -> int:
     """When the minute of a moment began."""
     return time_ms - time_ms % MINUTE_MS
 
 
-def listed(
-    found: Iterable[Series], caller: Caller, metric: str | None, dimensions: Dimensions
-) -> list[Series]:
-    """Those that `MetricReader.series` gives of what was found."""
-    return sorted(
-        series
-        for series in found
-        if series.caller == caller
-        and metric in (None, series.metric)
-        and set(dimensions) <= set(series.dimensions)
-    )
-
-
-def in_periods(
+def _in_periods(
     minutes: Iterable[tuple[int, StatisticSet]], start_ms: int, end_ms: int, period_s: int
 ) -> list[Datapoint]:
-    """What `MetricReader.statistics` gives of a metric's minutes."""
+    """The datapoints of a metric's minutes; see `MetricReader.statistics`."""
     period_ms = period_s * 1000
     periods: dict[int, StatisticSet | None] = {}
     for minute_ms, values in minutes:

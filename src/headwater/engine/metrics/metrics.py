@@ -13,15 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headwater.engine.metrics.kept_minutes import (
-    Datapoint,
-    Dimensions,
-    KeptMinutes,
-    Series,
-    in_periods,
-    listed,
-    minute_of,
-)
+from headwater.engine.metrics.kept_minutes import MinuteMetrics, Series
+from headwater.engine.metrics.metric_names import KINESIS, NAMESPACES
 from headwater.engine.metrics.stream_metrics import StreamMetrics
 from headwater.engine.metrics.tally import StatisticSet
 from headwater.model.arn import StreamName
@@ -29,15 +22,12 @@ from headwater.model.caller import Caller
 from headwater.model.clock import Clock
 
 
-class Metrics:
-    """What is counted of every stream, and what was. A `MetricReader`."""
+class Metrics(MinuteMetrics):
+    """The counts of all streams, and their kept minutes. A `MetricReader`."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        super().__init__(clock.now_ms, NAMESPACES[KINESIS].dimensions)
         self._streams: dict[StreamName, StreamMetrics] = {}
-        self._kept = KeptMinutes()
-        """Those that are over."""
-        self._under_way_ms = minute_of(clock.now_ms())
 
     def stream(self, name: StreamName) -> StreamMetrics:
         """The counts of a stream."""
@@ -47,11 +37,11 @@ class Metrics:
         return counts
 
     def streams(self) -> dict[StreamName, StreamMetrics]:
-        """The counts of all streams that there are."""
+        """The counts of all present streams."""
         return dict(self._streams)
 
     def forget_stream(self, name: StreamName) -> None:
-        """The stream is deleted: keep only what was counted of it."""
+        """Drop the counts of a deleted stream; its minutes are kept."""
         self.roll()
         if name in self._streams:
             self._kept.keep(self._under_way_ms, dict(self._of_stream(name)))
@@ -60,54 +50,26 @@ class Metrics:
     def clear(self) -> None:
         """Forget every stream and every minute."""
         self._streams.clear()
-        self._kept.clear()
+        super().clear()
 
     def gather(self) -> None:
         """Tally what has piled up."""
         for counts in self._streams.values():
             counts.gather()
 
-    def roll(self) -> None:
-        """Keep the minute that was under way, if it is over. Cheap when it is not."""
-        minute_ms = minute_of(self._clock.now_ms())
-        if minute_ms == self._under_way_ms:
-            return
+    def _end_minute(self) -> None:
         for name, counts in self._streams.items():
             self._kept.keep(self._under_way_ms, dict(self._of_stream(name)))
             counts.end_minute()
-        self._under_way_ms = minute_ms
-        self._kept.forget_around(minute_ms)
 
-    def series(self, caller: Caller, metric: str | None = None, dimensions: Dimensions = ()) -> list[Series]:
-        """See `MetricReader`."""
-        self.roll()
-        found = self._kept.all_series()
+    def _series_under_way(self, caller: Caller) -> Iterator[Series]:
         for name in self._streams:
             if name[:2] == caller:
-                found.update(series for series, _ in self._of_stream(name))
-        return listed(found, caller, metric, dimensions)
+                yield from (series for series, _ in self._of_stream(name))
 
-    def statistics(
-        self,
-        caller: Caller,
-        metric: str,
-        dimensions: Dimensions,
-        start_ms: int,
-        end_ms: int,
-        period_s: int = 60,
-    ) -> list[Datapoint]:
-        """See `MetricReader`."""
-        self.roll()
-        wanted = sorted(dimensions, key=lambda dimension: dimension[0] != "StreamName")
-        series = Series(caller, metric, tuple(wanted))
-        return in_periods(self._values_of(series), start_ms, end_ms, period_s)
-
-    def _values_of(self, series: Series) -> Iterator[tuple[int, StatisticSet]]:
-        yield from self._kept.values_of(series)
+    def _values_under_way(self, series: Series) -> StatisticSet | None:
         name = StreamName(*series.caller, series.dimensions[0][1] if series.dimensions else "")
-        values = dict(self._of_stream(name)).get(series)
-        if values is not None:
-            yield self._under_way_ms, values
+        return dict(self._of_stream(name)).get(series)
 
     def _of_stream(self, name: StreamName) -> Iterator[tuple[Series, StatisticSet]]:
         """What the minute under way has of a stream."""

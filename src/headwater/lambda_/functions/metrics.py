@@ -14,22 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from headwater.engine.metrics.kept_minutes import (
-    Datapoint,
-    Dimensions,
-    KeptMinutes,
-    Series,
-    in_periods,
-    listed,
-    minute_of,
-)
+from headwater.engine.metrics.kept_minutes import Dimensions, MinuteMetrics, Series, minute_of
 from headwater.engine.metrics.metric_names import LAMBDA, NAMESPACES
 from headwater.engine.metrics.tally import StatisticSet
 from headwater.lambda_.functions.function import FunctionId
 from headwater.model.caller import Caller
 
 ALL: Dimensions = ()
-_ORDER = NAMESPACES[LAMBDA].dimensions
 
 
 class MetricTarget(NamedTuple):
@@ -53,16 +44,12 @@ class MetricTarget(NamedTuple):
         return found
 
 
-class FunctionMetrics:
-    """What is counted of all functions and mappings of a server. A `MetricReader`."""
+class FunctionMetrics(MinuteMetrics):
+    """The counts of all functions and mappings of a server, kept at once. A `MetricReader`."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         """`now_ms` is the streams' time."""
-        self._now_ms = now_ms
-        self._minutes = KeptMinutes()
-        self._under_way_ms = minute_of(now_ms())
-
-    # What is told
+        super().__init__(now_ms, NAMESPACES[LAMBDA].dimensions)
 
     def began(self, function: FunctionId, of_function: int, of_all: int) -> None:
         """An invocation began; so many are under way now, of the function and in its account and region."""
@@ -103,10 +90,6 @@ class FunctionMetrics:
         """A mapping has done something with so many records."""
         self._keep(caller, [(("EventSourceMappingUUID", uuid),)], {metric: records}, self._now_ms())
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._minutes.clear()
-
     def _count(
         self,
         function: FunctionId,
@@ -120,39 +103,11 @@ class FunctionMetrics:
     def _keep(
         self, caller: Caller, dimensions: list[Dimensions], values: Mapping[str, float], at_ms: int
     ) -> None:
-        self._roll()
+        self.roll()
         counted = {
             Series(caller, metric, of): StatisticSet(1, value, value, value)
             for metric, value in values.items()
             for of in dimensions
         }
         # The time may have been set back since.
-        self._minutes.keep(min(minute_of(at_ms), self._under_way_ms), counted)
-
-    def _roll(self) -> None:
-        minute_ms = minute_of(self._now_ms())
-        if minute_ms != self._under_way_ms:
-            self._under_way_ms = minute_ms
-            self._minutes.forget_around(minute_ms)
-
-    # What is asked
-
-    def series(self, caller: Caller, metric: str | None = None, dimensions: Dimensions = ()) -> list[Series]:
-        """See `MetricReader`."""
-        self._roll()
-        return listed(self._minutes.all_series(), caller, metric, dimensions)
-
-    def statistics(
-        self,
-        caller: Caller,
-        metric: str,
-        dimensions: Dimensions,
-        start_ms: int,
-        end_ms: int,
-        period_s: int = 60,
-    ) -> list[Datapoint]:
-        """See `MetricReader`."""
-        self._roll()
-        wanted = sorted(dimensions, key=lambda dimension: _ORDER.index(dimension[0]))
-        series = Series(caller, metric, tuple(wanted))
-        return in_periods(self._minutes.values_of(series), start_ms, end_ms, period_s)
+        self._kept.keep(min(minute_of(at_ms), self._under_way_ms), counted)
