@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -128,21 +129,21 @@ def scope(recorded: Facts, installed: Facts) -> str:
     )
 
 
-def main() -> int:
-    """Run the command line given in the module's text."""
-    parser = argparse.ArgumentParser(description="Write the facts of the Kinesis API model.")
+def run(description: str, target: Path, installed_facts: Callable[[], Facts], operations: str) -> int:
+    """Run the command line of a file of facts; `operations` says what it writes of them."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--check", action="store_true", help="compare with the written file, change nothing")
     arguments = parser.parse_args()
     installed = installed_facts()
     if not arguments.check:
-        TARGET.write_text(render(installed), encoding="utf-8")
-        print(f"{TARGET.name}: botocore {installed['botocore']}, {len(installed['operations'])} operations")
+        target.write_text(render(installed), encoding="utf-8")
+        print(f"{target.name}: botocore {installed['botocore']}, {operations}")
         return 0
-    recorded = json.loads(TARGET.read_text(encoding="utf-8"))
+    recorded: Facts = json.loads(target.read_text(encoding="utf-8"))
     found = disagreements(recorded, installed)
     print("\n".join([*found, scope(recorded, installed)]))
     return 1 if found else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("Write the facts of the Kinesis API model.", TARGET, installed_facts, "all operations"))

@@ -10,16 +10,13 @@ it from another one; of the shapes, those that the others need.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import botocore
 from botocore.loaders import Loader
 
-from generate_api_model import Facts, disagreements, render, scope, shape_facts
+from generate_api_model import Facts, run, shape_facts
 
 API_VERSION = "2015-03-31"
 TARGET = Path(__file__).resolve().parent.parent / "src/headwater/lambda_/api/lambda_model.json"
@@ -85,21 +82,6 @@ def _reachable(names: list[str], shapes: Facts) -> set[str]:
     return found
 
 
-def main() -> int:
-    """Run the command line given in the module's text."""
-    parser = argparse.ArgumentParser(description="Write the facts of the Lambda API model.")
-    parser.add_argument("--check", action="store_true", help="compare with the written file, change nothing")
-    arguments = parser.parse_args()
-    installed = installed_facts()
-    if not arguments.check:
-        TARGET.write_text(render(installed), encoding="utf-8")
-        print(f"{TARGET.name}: botocore {installed['botocore']}, {len(OFFERED)} operations offered")
-        return 0
-    recorded: dict[str, Any] = json.loads(TARGET.read_text(encoding="utf-8"))
-    found = disagreements(recorded, installed)
-    print("\n".join([*found, scope(recorded, installed)]))
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    offered = f"{len(OFFERED)} operations offered"
+    sys.exit(run("Write the facts of the Lambda API model.", TARGET, installed_facts, offered))

@@ -53,12 +53,15 @@ _after_option = click.option(
     "--after", is_flag=True, help="After the operation has taken effect. Default: before."
 )
 _message_option = click.option("--message", help="Text of the error.")
-_after_events_option = click.option(
-    "--after-events", type=click.IntRange(min=0), help="Number of events that come first. Default: 0."
+_ENDING = (
+    click.option(
+        "--after-events", type=click.IntRange(min=0), help="Number of events that come first. Default: 0."
+    ),
+    click.option("--error", help="Exception that ends the events. Default: they end without one."),
+    _message_option,
+    click.option("--cut", is_flag=True, help="End the connection in the middle, instead of the events."),
 )
-_cut_option = click.option(
-    "--cut", is_flag=True, help="End the connection in the middle, instead of the events."
-)
+"""How a subscription ends."""
 
 
 def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
@@ -144,11 +147,7 @@ def expire_iterator(connection: ServerConnection, **said: Any) -> None:
 
 
 @add.command("end-subscription")
-@_after_events_option
-@click.option("--error", help="Exception that ends the events. Default: they end without one.")
-@_message_option
-@_cut_option
-@_with(*_OF_CALLS, *_HOW_OFTEN)
+@_with(*_ENDING, *_OF_CALLS, *_HOW_OFTEN)
 @with_connection
 def end_subscription(connection: ServerConnection, **said: Any) -> None:
     """End subscriptions that are opened from now on."""
@@ -156,11 +155,7 @@ def end_subscription(connection: ServerConnection, **said: Any) -> None:
 
 
 @fault.command("end-subscriptions")
-@_after_events_option
-@click.option("--error", help="Exception that ends the events. Default: they end without one.")
-@_message_option
-@_cut_option
-@_with(*_OF_SUBSCRIPTIONS, *_HOW_OFTEN)
+@_with(*_ENDING, *_OF_SUBSCRIPTIONS, *_HOW_OFTEN)
 @with_connection
 def end_subscriptions(connection: ServerConnection, *, as_json: bool, **said: Any) -> None:
     """End subscriptions that are open now."""
