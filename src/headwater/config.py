@@ -59,7 +59,7 @@ class Config:
     lambda_retry_delay_ms: int = 1_000
     """How long an event source mapping waits before a failed batch is tried a second time."""
     lambda_destination_url: str | None = None
-    """Where SQS, SNS and S3 answer for on-failure destinations; `None`: beside Kinesis, in this server."""
+    """Where SQS, SNS and S3 answer for on-failure destinations; `None`: this server."""
     allow_origins: tuple[str, ...] = ()
     """Origins of web pages that may call the server, besides this machine's own; `*` is all."""
     allow_hosts: tuple[str, ...] = ()

@@ -69,7 +69,7 @@ def _behind_policy(operation_name: str, handler: Handler) -> Handler:
 async def acting_caller(
     engine: Engine, caller: Caller, operation_name: str, request: msgspec.Struct
 ) -> Caller:
-    """As whom a request is carried out: the caller, or the owner of what the caller may use.
+    """The account that a request acts in: the caller's, or that of an owner who allows the caller to.
 
     Raises AccessDeniedException.
     """

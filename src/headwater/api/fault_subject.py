@@ -28,7 +28,7 @@ _SHARD_MEMBERS = ("ShardId", "ShardToSplit", "ShardToMerge", "AdjacentShardToMer
 
 
 class HasKeys(Protocol):
-    """A record of a request, as far as it says where it goes."""
+    """The part of a request's record that decides its shard."""
 
     PartitionKey: str | None
     ExplicitHashKey: str | None

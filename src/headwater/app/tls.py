@@ -18,7 +18,7 @@ __all__ = ["TlsError", "ensure_ca", "open_tls", "own_names"]
 
 
 def open_tls(config: Config) -> tuple[Path | None, SSLContext | None]:
-    """The authority that clients must be told to trust, and the settings of TLS, as far as there are any."""
+    """The authority that clients must trust and the TLS settings, each None if there is none."""
     if config.tls_cert is not None and config.tls_key is not None:
         return None, server_context(config.tls_cert, config.tls_key)
     if not config.tls:

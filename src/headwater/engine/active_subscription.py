@@ -25,4 +25,4 @@ class ActiveSubscription(Protocol):
         """Another subscription with the same key begins: end this one."""
 
     def end_after(self, events: int, error: KinesisError | None) -> None:
-        """End this one on purpose, after so many further events."""
+        """End this subscription on purpose, after `events` further events."""

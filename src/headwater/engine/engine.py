@@ -58,7 +58,7 @@ _stream_decoder = msgspec.msgpack.Decoder(Stream)
 _account_decoder = msgspec.msgpack.Decoder(AccountSettings)
 
 RandomBytes = Callable[[int], bytes]
-"""Gives so many random bytes."""
+"""Returns the given number of random bytes."""
 
 Stopwatch = Callable[[], float]
 """Gives seconds, from any beginning: how long a call takes has nothing to do with the time of streams."""

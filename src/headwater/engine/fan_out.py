@@ -176,7 +176,7 @@ class Subscription:
         self._finish()
 
     def release(self) -> None:
-        """The reader has gone, and whoever comes next need not wait."""
+        """End it for a reader that has gone: the next one need not wait."""
         self._finish()
         self._forget_call()
 
@@ -185,7 +185,7 @@ class Subscription:
         self._fail(_in_use(self._key))
 
     def end_after(self, events: int, error: KinesisError | None) -> None:
-        """End on purpose after so many further events: cleanly, or with an error."""
+        """End on purpose after a number of further events: cleanly, or with an error."""
         self._ending = _EndReason(events, error)
         if self._sink is not None:
             self._end_if_asked()

@@ -48,7 +48,7 @@ class LambdaSettings:
 
     functions: FunctionSettings
     services_url: Callable[[], str]
-    """Where the SQS, SNS and S3 beside Headwater are."""
+    """The endpoint of the neighbouring SQS, SNS and S3."""
     key: Key
     """With which calls to these are signed."""
     retry_delay_ms: int

@@ -6,7 +6,7 @@ the record's place in the store. The rest is
     "Data":"ZGF0YQ==","PartitionKey":"key","EncryptionType":"KMS"
 
 without the key when the producer gave none, without the type when the record is not
-encrypted. It is ASCII. A record is written once and read by many, nearly all of whom
+encrypted. It is ASCII. A record is written once and read by many, and nearly all
 want just this text; so it is the payload of a small record: reading joins payloads and
 encodes nothing. A large record would take a third more space so. Its payload is
 

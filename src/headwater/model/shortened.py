@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def shortened(text: str, characters_max: int) -> str:
-    """The text, or so many characters of it and the number of all."""
+    """The text, or its first characters and the number of all."""
     if len(text) <= characters_max:
         return text
     return f"{text[:characters_max]}… ({len(text)} characters)"

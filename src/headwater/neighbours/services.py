@@ -1,4 +1,4 @@
-"""The neighbouring services as one `Neighbour` of the server, whoever it is that provides them.
+"""The neighbouring services as one `Neighbour` of the server, by moto or another server.
 
 Rules:
 - requests for services of Headwater's own never come here: their neighbours stand before this one;
@@ -57,7 +57,7 @@ class Services:
         self._is_provided = is_provided
 
     def takes(self, request: HttpRequest, service: str) -> bool:
-        """Whether a request is for a service beside Kinesis."""
+        """Whether a request is for a neighbouring service."""
         if self._is_provided or service or b"x-amz-target" in request.headers:
             return bool(service_for(request, service))
         return False

@@ -84,7 +84,7 @@ class Admin:
         clock: AdjustableClock | None = None,
         more: Sequence[RouteSet] = (),
     ) -> None:
-        """`clock` is the engine's, if it may be moved; `more` are routes beside those that are here."""
+        """`clock` is the engine's, if it may be moved; `more` are further routes."""
         self._engine = engine
         self._clock = clock
         self._more = more

@@ -1,4 +1,4 @@
-"""Where the engine's coroutines, which know no event loop, meet those of asyncio, each in the other."""
+"""Adapters between the engine's coroutines, which know no event loop, and asyncio's, both ways."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 async def finished(call: Coroutine[Any, None, T]) -> T:
     """The value of an engine's coroutine, or what it raises.
 
-    It is begun at once, and goes to its end even when whoever waits is cancelled.
+    It is begun at once, and goes to its end even when the waiting task is cancelled.
     """
     future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 

@@ -61,7 +61,7 @@ class FaultInjection:
         self._engine = engine
 
     async def run(self, name: str, handler: Handler, caller: Caller, request: Any, hold: Hold) -> Answered:
-        """The operation's answer, as far as the faults let it through.
+        """The operation's answer, if the faults let it through.
 
         Raises what the operation raises, an error that was asked for, and `Unanswered`.
         """

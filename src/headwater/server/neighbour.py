@@ -1,4 +1,4 @@
-"""The services beside Kinesis on the same port: how their requests are told, and what answers them.
+"""The protocol of neighbours: other services of AWS on the same port, and which requests are theirs.
 
 A request that names an operation of Kinesis never comes here, so neighbours cost it nothing.
 Every other one is offered to each neighbour in turn; what none takes is answered as Kinesis

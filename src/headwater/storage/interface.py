@@ -1,4 +1,4 @@
-"""The contract of a store: a log for each shard, and a small key-value space beside them.
+"""The contract of a store: a log for each shard, and a small key-value space.
 
 A store knows records and positions. It refuses to know Kinesis: no streams, no
 statuses, no iterators. Eleven methods; every implementation passes the one suite

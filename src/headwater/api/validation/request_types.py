@@ -90,7 +90,7 @@ class _Reader(NamedTuple):
     settle: Settle | None
     must_name_stream: bool
     has_small_items: bool
-    """Whether a value may be a few bytes of the body, and so many times as large in memory."""
+    """Whether a value may be a few bytes of the body, and many times as large in memory."""
 
     def settled(self, request: Any) -> Any | None:
         if self.must_name_stream and request.StreamName is None and request.StreamARN is None:

@@ -10,12 +10,12 @@ and travels as a value, an `Outcome`.
 Rules:
 - SystemExit and KeyboardInterrupt ask for the end of the program: as `ProgramExit` they
   stop what they were raised in like any error, and the faces raise them again, as they
-  were, in the thread or task of whoever runs the consumer;
+  were, in the thread or task that runs the consumer;
 - everything else is a failure like any other, whatever its class;
 - a coroutine of users' runs in a task of its own. Whoever waits for it and is cancelled
   passes that on, and is cancelled; a CancelledError of its own is a failure;
-- what runs in a thread cannot be cancelled: whoever waits for it is cancelled when it is
-  done, or at once if it has not begun.
+- what runs in a thread cannot be cancelled: the task that waits for it is cancelled when it
+  is done, or at once if it has not begun.
 
 Refuses to know what follows a failure.
 """

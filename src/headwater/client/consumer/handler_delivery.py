@@ -4,7 +4,7 @@ Rules:
 - a batch is done when the handler has returned;
 - a handler that raised gets the same batch again, later each time. `RecordFailed` says
   that what is before one record is done, so that only the rest comes again;
-- after so many failures on the same record or batch the consumer stops, or goes on
+- after `retries` more failures on the same record or batch the consumer stops, or goes on
   behind it: what is given up then goes to the dead letters first, and waits for as long
   as these cannot take it;
 - what a handler raises is an error whatever its class; only SystemExit and

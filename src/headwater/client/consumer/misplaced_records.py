@@ -1,6 +1,6 @@
 """The log of misplaced records: user records of aggregates in a shard that is not that of all their keys.
 
-They are dropped by default, and whoever wonders where they are must find it in the log:
+They are dropped by default, so the log must say where they are:
 the first are told at once, and later ones once a minute, with their number, and at the
 consumer's end.
 

@@ -4,8 +4,8 @@ The table has the layout of the Kinesis Client Library (`kcl_table`); every chan
 one conditional UpdateItem.
 
 In that layout a table is for one stream. So each lease that is written names its stream
-beside the library's attributes; a lease that names another one is never written, and whoever
-meets it ends with a `StateError`. Leases of the library's own name none: they get the
+besides the library's attributes. A lease that names another one is never written, and a worker
+that meets it ends with a `StateError`. Leases of the library's own name none: they get the
 name when the table is opened, unless it shows that they are another stream's.
 """
 

@@ -3,7 +3,7 @@
 A `concurrent.futures.Future` takes 2 us to make and 2 more to complete, which is more
 than all the rest of a record's way. This one does the same for its readers, in any
 thread or event loop, without a lock: to append to a list and to pop from it are each one
-step, and whoever pops a callback runs it. So a signal handler may wait for it, wherever
+step, and the one that pops a callback runs it. So a signal handler may wait for it, wherever
 it has interrupted a thread.
 
 It is also the record while it waits to be put: one object for each, not two.

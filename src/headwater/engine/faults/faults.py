@@ -106,11 +106,11 @@ class _Ending(FaultKind, frozen=True):
 
 
 class EndSubscription(_Ending, frozen=True, tag="end_subscription"):
-    """A subscription that is opened ends after so many events, and at once after none."""
+    """A subscription that is opened ends after `after_events` events, with 0 at once."""
 
 
 class EndOpenSubscriptions(_Ending, frozen=True, tag="end_open_subscriptions"):
-    """Those that are open now end after so many further events: done when it is said, and no rule."""
+    """Open subscriptions end after `after_events` further events: done at once, and no rule."""
 
 
 AnyFault: TypeAlias = (
@@ -128,7 +128,7 @@ class Piece(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What a call is about, as far as rules can ask."""
+    """The subject of a call: what rules can match."""
 
     operation: str
     stream: StreamName | None

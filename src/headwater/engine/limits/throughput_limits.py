@@ -66,7 +66,7 @@ class StreamLimits:
         self._shards: dict[int, _ShardRates] = {}
 
     def takes(self, log_id: int, size: int, now_ms: int) -> bool:
-        """Whether the shard takes a record of so many bytes now; if so, it counts."""
+        """Whether the shard takes a record of `size` bytes now; if so, it counts."""
         rates = self._shards.get(log_id) or self._rates(log_id, now_ms)
         taken = rates.records_in.has(1, now_ms) and rates.bytes_in.has(size, now_ms)
         if taken:

@@ -18,7 +18,7 @@ class TokenBucket:
         self._at_ms = now_ms
 
     def has(self, amount: int, now_ms: int) -> bool:
-        """Whether so many are there; of more than it can hold, all that it can."""
+        """Whether `amount` is there; of more than the bucket can hold, a full bucket."""
         if now_ms != self._at_ms:
             if now_ms > self._at_ms:
                 level, full = self._level_milli + (now_ms - self._at_ms) * self._rate, self._full_milli
@@ -28,7 +28,7 @@ class TokenBucket:
         return self._level_milli >= needed * 1000
 
     def use(self, amount: int) -> None:
-        """Take so many, there or not."""
+        """Take `amount`, there or not: the bucket may be left with a debt."""
         self._level_milli -= amount * 1000
 
     def drain(self) -> None:

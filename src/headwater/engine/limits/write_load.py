@@ -66,7 +66,7 @@ class WriteLoad:
         return self._window_ends_ms
 
     def count(self, log_id: int, size: int, *, taken: bool) -> None:
-        """A record of so many bytes was asked of a shard, while there is a window."""
+        """Count a record of `size` bytes that was put into a shard, while there is a window."""
         shard = self._window.get(log_id)
         if shard is None:
             shard = self._window[log_id] = ShardLoad()
@@ -83,7 +83,7 @@ class WriteLoad:
         return window
 
     def remember(self, shards_needed: int, now_ms: int) -> None:
-        """A window asked for so many shards."""
+        """Remember the shards that a window needed."""
         while self._peaks and self._peaks[-1][1] <= shards_needed:
             self._peaks.pop()
         self._peaks.append((now_ms, shards_needed))

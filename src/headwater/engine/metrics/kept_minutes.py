@@ -44,7 +44,7 @@ class Datapoint(NamedTuple):
 
 
 class MetricReader(Protocol):
-    """What CloudWatch asks of whoever counts."""
+    """The protocol of counters that CloudWatch reads."""
 
     def series(self, caller: Caller, metric: str | None = None, dimensions: Dimensions = ()) -> list[Series]:
         """The metrics of an account and region that have had values in the time that is kept.

@@ -5,7 +5,7 @@ all the rest of reading it. When it is appended its size is known. So there is a
 every few records: a position, and the size of all before it. What lies between two
 marks is a difference; only the records outside of them are looked at.
 
-Marks are kept in memory only, for what this process has appended, and so many for each
+Marks are kept in memory only, for what this process has appended, and `MARKS_MAX` for each
 log at most: then every second of the older half goes. What has no marks is looked at.
 """
 
@@ -21,7 +21,7 @@ from headwater.model.record import size_of
 from headwater.storage.interface import Run
 
 MARK_RECORDS = 8
-"""There is a mark after so many records, or after the append that went past them."""
+"""The number of records between two marks, or more after a larger append."""
 MARKS_MAX = 16_384
 """Of one log: 256 KiB."""
 
@@ -74,11 +74,11 @@ class LogSizes:
         self._logs: dict[int, _LogSize] = {}
 
     def grew_by_one(self, log_id: int, position: int, size: int) -> None:
-        """A record of so many bytes was appended at a position."""
+        """Count a record of `size` bytes that was appended at a position."""
         self._latest[log_id][position] = size
 
     def grew(self, log_id: int, position: int, count: int, size: int) -> None:
-        """So many records of so many bytes in all were appended at a position."""
+        """Count records of `size` bytes in all that were appended at a position."""
         self._take_in(log_id)
         self._log_at(log_id, position).grow_by(count, size)
 

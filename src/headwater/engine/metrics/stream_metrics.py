@@ -90,7 +90,7 @@ class StreamMetrics:
     def put_records(
         self, placements: Sequence[Placement], failed: int, size: int, duration_s: float, *, lost: int
     ) -> None:
-        """PutRecords has stored so many bytes.
+        """Count a PutRecords call that has stored `size` bytes.
 
         Of the `failed` records the store failed those that are `lost`; the others were beyond their
         shards' rates.
@@ -109,7 +109,7 @@ class StreamMetrics:
                 self._shard(shard_id).refused.add(without_place.count(shard_id))
 
     def put_records_failed(self, count: int, duration_s: float) -> None:
-        """PutRecords could not store any of so many records."""
+        """Count a PutRecords call that stored none of its records."""
         tallies = self._open
         tallies.puts_ms.add(duration_s * 1000)
         tallies.puts_total.add(count)
@@ -117,7 +117,7 @@ class StreamMetrics:
         tallies.puts_failed.add(count)
 
     def shard_put(self, shard_id: str, records: int, size: int) -> None:
-        """One call has stored so many records in a shard. Told only of `monitored` shards."""
+        """Count the records that one call has stored in a shard; for `monitored` shards only."""
         shard = self._shard(shard_id)
         shard.records_in.add(records)
         shard.bytes_in.add(size)
@@ -126,7 +126,7 @@ class StreamMetrics:
     def get_records(
         self, shard_index: int, records: int, size: int, behind_ms: int, duration_s: float, *, at_end: bool
     ) -> None:
-        """GetRecords has given so many records; `at_end` of a closed shard there will be no more."""
+        """Count the records of a GetRecords call; `at_end` of a closed shard there will be no more."""
         self._pages.append((records, size, behind_ms, duration_s))
         if at_end:
             self.iterator_age_ms.pop(shard_index, None)
@@ -160,7 +160,7 @@ class StreamMetrics:
         self._consumer(consumer_name).rate_exceeded += 1
 
     def event(self, consumer_name: str, shard_id: str, records: int, size: int, behind_ms: int) -> None:
-        """A subscription has pushed so many records."""
+        """Count the records that a subscription has pushed."""
         consumer = self._consumer(consumer_name)
         consumer.records.add(records)
         consumer.bytes.add(size)

@@ -63,10 +63,10 @@ def merged(*sets: StatisticSet | None) -> StatisticSet | None:
 
 
 def zeros(count: int) -> StatisticSet | None:
-    """The set of so many zeros."""
+    """The set of `count` zeros."""
     return StatisticSet(count, 0, 0, 0) if count else None
 
 
 def ones_and_zeros(ones: int, others: int) -> StatisticSet | None:
-    """The set of so many ones, and so many zeros."""
+    """The set of some ones and some zeros."""
     return merged(StatisticSet(ones, ones, 1, 1) if ones else None, zeros(others))

@@ -1,4 +1,4 @@
-"""The Lambda API over HTTP: one of the services beside Kinesis.
+"""The Lambda API over HTTP: a neighbouring service.
 
 Rules:
 - an operation is a coroutine function that takes the caller and the checked members, and gives

@@ -1,4 +1,4 @@
-"""Code from a bucket: an object of the S3 that answers beside Headwater.
+"""Code from a bucket: an object of the neighbouring S3.
 
 Refuses to know what an object is for.
 """

@@ -1,4 +1,4 @@
-"""Invoking a function: what event source mappings ask of whoever runs functions.
+"""The invocation of a function: the protocol between event source mappings and functions.
 
 Rules:
 - an invocation that reached the function has an `InvocationResult`, whether the

@@ -4,7 +4,7 @@ Rules:
 - of one invocation at most `INVOCATION_BYTES_MAX` are kept, of one line `LINE_BYTES_MAX`;
   what is left out is counted and told;
 - of one function the last `KEPT_BYTES_MAX` are kept, and of `FUNCTIONS_MAX` functions;
-- lines have numbers, by which whoever follows them goes on;
+- lines have numbers, by which a follower goes on;
 - what is written without a line break at its end is a line when something else follows.
 
 Refuses to know processes.

@@ -52,7 +52,7 @@ class FunctionMetrics(MinuteMetrics):
         super().__init__(now_ms, NAMESPACES[LAMBDA].dimensions)
 
     def began(self, function: FunctionId, of_function: int, of_all: int) -> None:
-        """An invocation began; so many are under way now, of the function and in its account and region."""
+        """Count an invocation that began, and those under way, of the function and of all."""
         of_name: Dimensions = (("FunctionName", function.name),)
         self._count(function, [of_name], {"ConcurrentExecutions": of_function})
         self._count(function, [ALL], {"ConcurrentExecutions": of_all})
@@ -67,7 +67,7 @@ class FunctionMetrics(MinuteMetrics):
         self._count(target.function, target.dimensions, {"Throttles": 1})
 
     def sent(self, target: MetricTarget, iterator_age_ms: int) -> None:
-        """A mapping sends a batch whose last record arrived so long ago."""
+        """Count a batch that a mapping sends, by the age of its last record."""
         self._count(target.function, target.dimensions, {"IteratorAge": iterator_age_ms})
 
     def event_received(self, target: MetricTarget) -> None:
@@ -75,7 +75,7 @@ class FunctionMetrics(MinuteMetrics):
         self._count(target.function, target.dimensions, {"AsyncEventsReceived": 1})
 
     def event_reached(self, target: MetricTarget, age_ms: int) -> None:
-        """An event of the queue is given to its function, so long after it was received."""
+        """Count an event of the queue that its function gets, by its age."""
         self._count(target.function, target.dimensions, {"AsyncEventAge": age_ms})
 
     def event_dropped(self, target: MetricTarget) -> None:
@@ -87,7 +87,7 @@ class FunctionMetrics(MinuteMetrics):
         self._count(target.function, target.dimensions, {"DeadLetterErrors": 1})
 
     def mapping_counted(self, caller: Caller, uuid: str, metric: str, records: int) -> None:
-        """A mapping has done something with so many records."""
+        """Count the records of a mapping's step."""
         self._keep(caller, [(("EventSourceMappingUUID", uuid),)], {metric: records}, self._now_ms())
 
     def _count(

@@ -130,7 +130,7 @@ class RuntimeApiServer:
     # What the connection calls.
 
     def handle(self, request: HttpRequest, respond: Respond) -> None:
-        """Answer a request of the process, or of whoever has found the port."""
+        """Answer a request of the process, or of another program that has found the port."""
         path = request.path.decode("latin-1")
         if not self._is_from_process(request):
             answer = _refused(403, "Forbidden", "This port is for the process of a function.")

@@ -1,8 +1,7 @@
 """Delivering messages to on-failure destinations.
 
 A stream of this server is written to as it is; queues, topics and buckets are in other
-services, which are called over HTTP at one endpoint: whatever answers for SQS, SNS and S3
-beside Headwater.
+services, which are called over HTTP at one endpoint: that of the neighbouring SQS, SNS and S3.
 
 The table `_REQUESTS` has the request that each service wants.
 """

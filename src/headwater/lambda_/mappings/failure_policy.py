@@ -119,6 +119,6 @@ def count_too_old(records: Sequence[EventRecord], oldest_ms: int) -> int:
 
 
 def backoff_ms(attempts: int, first_delay_ms: int) -> int:
-    """How long to wait after so many attempts in a row have failed: doubled each time, to a limit."""
+    """The delay after failed attempts in a row, in ms: doubled each time, up to a limit."""
     doublings = min(max(attempts - 1, 0), 30)
     return first_delay_ms * min(1 << doublings, BACKOFF_FACTOR_MAX)

@@ -6,7 +6,7 @@ Rules:
 - requests are checked as those of any client;
 - what an operation refuses is a `CallRefused`, whatever Lambda itself raises.
 
-Refuses to know who needs it, and how Lambda is made: whoever builds a server passes it in.
+Refuses to know who needs it, and how Lambda is made: the builder of a server passes it in.
 """
 
 from __future__ import annotations

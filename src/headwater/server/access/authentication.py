@@ -87,7 +87,7 @@ class Authentication:
         return self._caller_presented_by(request)
 
     def caller_of_neighbour(self, request: HttpRequest, service: str) -> Caller:  # noqa: ARG002 - others do
-        """Who calls another service; one that does not say is whom the server's settings name."""
+        """The caller of a neighbouring service; without credentials, that of the server's settings."""
         try:
             return self._caller_presented_by(request)
         except KinesisError:
@@ -102,7 +102,7 @@ class Authentication:
         return request.body
 
     def caller_of(self, credential: Credential, account_id: str | None = None) -> Caller:
-        """The caller whom a credential names, or one of `account_id`."""
+        """The caller that a credential names, or one of `account_id`."""
         access_key_id, region = credential.access_key_id, credential.region
         if account_id is None:
             account_id = access_key_id if ACCOUNT_ID.fullmatch(access_key_id) else self._account_id

@@ -1,6 +1,6 @@
 """The body of a backup: a copy of the store, a part for each turn of the loop, as fast as the client reads.
 
-When a part cannot be read the body ends without the copy's own end, so whoever reads it
+When a part cannot be read the body ends without the copy's own end, so its reader
 knows that it is not whole.
 """
 

@@ -137,7 +137,7 @@ class LmdbFile:
         self._map_bytes = size
 
     def touched(self, size: int) -> None:
-        """Note that so many bytes of the map were read, or written and will be looked at again."""
+        """Count bytes of the map that were read, or written and will be looked at again."""
         self._touched_bytes += size
 
     def forget_touched(self) -> None:

@@ -112,7 +112,7 @@ def payloads_of(
 ) -> Sequence[Payload]:
     """The payloads of records `begin` to `end` of a block's `count`.
 
-    Only as many as fit into `max_bytes`, but `at_least` so many.
+    Only as many as fit into `max_bytes`, but `at_least` that number.
     """
     lengths = unpack_from(f">{count}I", block, _HEAD.size)
     start = _HEAD.size + 4 * count + sum(lengths[:begin])

@@ -62,7 +62,7 @@ class Reopening:
         self._delay_s = FIRST_DELAY_S
 
     def schedule(self) -> float:
-        """Let the next attempt begin in so many seconds; each time it is twice as many."""
+        """The seconds until the next attempt, doubled each time."""
         delay_s, self._delay_s = self._delay_s, min(2 * self._delay_s, LONGEST_DELAY_S)
         self._timer = Timer(delay_s, self._look)
         self._timer.name, self._timer.daemon = "headwater-reopen", True

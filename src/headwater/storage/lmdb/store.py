@@ -362,7 +362,7 @@ class LmdbStore:
             self._post_start()
 
     def _settle(self, work: Group | ReclaimStep, error: _WriteError | None) -> None:
-        """Take over what was committed, or drop what was not, and note whom to tell."""
+        """Take over what was committed, or drop what was not, and collect the calls to answer."""
         # 1. A failure that may have left something on the disk suspends the store.
         if error is not None and not self._is_clean(error):
             self._suspend(work, error)
