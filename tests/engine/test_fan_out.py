@@ -53,7 +53,7 @@ class RecordingSink:
 
     @property
     def data(self) -> list[bytes]:
-        return [record["Data"] for event in self.events for record in event.reading.records.documents()]
+        return [record["Data"] for event in self.events for record in event.page.records.documents()]
 
 
 class Subscribed:
@@ -117,8 +117,8 @@ def subscribed() -> Subscribed:
 def test_the_first_event_comes_at_once_even_when_it_is_empty(subscribed: Subscribed) -> None:
     sink = subscribed.subscribe()
     (event,) = sink.events
-    assert len(event.reading.records) == 0
-    assert event.reading.millis_behind_latest == 0
+    assert len(event.page.records) == 0
+    assert event.page.millis_behind_latest == 0
     assert event.continuation_sequence_number
 
 
@@ -267,9 +267,9 @@ def test_the_last_event_of_a_closed_shard_has_the_children_and_no_continuation(
     assert sink.ended
     assert sink.error is None
     *earlier, last = sink.events
-    assert all(event.continuation_sequence_number and not event.reading.children for event in earlier)
+    assert all(event.continuation_sequence_number and not event.page.children for event in earlier)
     assert last.continuation_sequence_number is None
-    assert [child.index for child in last.reading.children] == [1, 2]
+    assert [child.index for child in last.page.children] == [1, 2]
 
 
 def test_a_closed_shard_gives_its_end_at_once_to_latest(subscribed: Subscribed) -> None:
@@ -280,7 +280,7 @@ def test_a_closed_shard_gives_its_end_at_once_to_latest(subscribed: Subscribed) 
     sink = subscribed.subscribe("LATEST")
     assert sink.ended
     assert len(sink.events) == 1
-    assert sink.events[0].reading.children
+    assert sink.events[0].page.children
 
 
 def test_nothing_is_pushed_to_a_slow_reader(subscribed: Subscribed) -> None:
@@ -298,8 +298,8 @@ def test_events_are_of_bounded_size_and_tell_how_far_behind_they_are(subscribed:
     subscribed.put(*[bytes(700_000)] * 3)
     subscribed.pass_time(1000)
     sink = subscribed.subscribe()
-    assert [len(event.reading.records) for event in sink.events] == [1, 1, 1]
-    assert [event.reading.millis_behind_latest for event in sink.events] == [1000, 1000, 0]
+    assert [len(event.page.records) for event in sink.events] == [1, 1, 1]
+    assert [event.page.millis_behind_latest for event in sink.events] == [1000, 1000, 0]
 
 
 def test_deregistering_the_consumer_ends_its_subscriptions(subscribed: Subscribed) -> None:

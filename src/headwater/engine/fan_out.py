@@ -98,7 +98,7 @@ _phases, _readers = transitions(PHASES), transitions(READERS)
 class FanOutEvent(NamedTuple):
     """What one push tells."""
 
-    reading: ShardPage
+    page: ShardPage
     continuation_sequence_number: str | None
     """Where to subscribe again; `None` at the end of a closed shard."""
 
@@ -241,43 +241,43 @@ class Subscription:
             if rate is not None and not rate.has(1, self._engine.now_ms()):
                 return True
             # 2. Read a page. The subscriber may have gone meanwhile; an event without records may not be due.
-            reading = await read_shard(
+            page = await read_shard(
                 self._engine, held.stream, shard, self._position, EVENT_RECORDS_MAX, max_bytes
             )
             sink = self._sink
             if sink is None:
                 return False
             now_ms = self._engine.now_ms()
-            if not reading.records and reading.next_position is not None and not self._is_event_due(now_ms):
+            if not page.records and page.next_position is not None and not self._is_event_due(now_ms):
                 return False
             # 3. Count the page, then push it: as the last event at the shard's end, else with a continuation.
             self._last_event_ms = now_ms
-            self._count(reading)
+            self._count(page)
             if rate is not None:
-                rate.use(reading.size)
-            if reading.next_position is None:
+                rate.use(page.size)
+            if page.next_position is None:
                 self._finish()
-                sink.event(FanOutEvent(reading, None))
+                sink.event(FanOutEvent(page, None))
                 sink.end()
                 return False
-            self._position = reading.next_position
+            self._position = page.next_position
             # As records arrive, so that it does not go back when the machine's clock does.
             arrival_ms = self._engine.arrival_ms()
-            sink.event(FanOutEvent(reading, _continuation(reading, reading.next_position, arrival_ms)))
+            sink.event(FanOutEvent(page, _continuation(page, page.next_position, arrival_ms)))
             if self._ending is not None:
                 self._ending = self._ending._replace(events=self._ending.events - 1)
                 self._end_if_asked()
-            if not reading.records:
+            if not page.records:
                 return False
         return False
 
-    def _count(self, reading: ShardPage) -> None:
+    def _count(self, page: ShardPage) -> None:
         self._metrics.event(
             self._key.consumer_name,
-            reading.shard.shard_id,
-            len(reading.records),
-            reading.size,
-            reading.millis_behind_latest,
+            page.shard.shard_id,
+            len(page.records),
+            page.size,
+            page.millis_behind_latest,
         )
 
     def _rate(self, held: LiveStream, shard: Shard) -> tuple[TokenBucket | None, int]:
@@ -364,12 +364,12 @@ def _in_use(key: SubscriptionKey) -> ResourceInUseException:
     )
 
 
-def _continuation(reading: ShardPage, next_position: int, arrival_ms: int) -> str:
+def _continuation(page: ShardPage, next_position: int, arrival_ms: int) -> str:
     """The number of the last record; without records, one that lies between it and the next record's.
 
     So it moves forward while nothing is written, and either way of subscribing with
     it, at it or after it, goes on with the next record when it is no record's own.
     """
-    base = sequence_base(reading.shard.epoch_s, reading.shard.index)
-    time_ms = reading.records.runs[-1].arrival_ms if reading.records else arrival_ms
-    return record_sequence_number(base, reading.shard.epoch_s, next_position - 1, time_ms)
+    base = sequence_base(page.shard.epoch_s, page.shard.index)
+    time_ms = page.records.runs[-1].arrival_ms if page.records else arrival_ms
+    return record_sequence_number(base, page.shard.epoch_s, next_position - 1, time_ms)

@@ -26,31 +26,31 @@ async def get_records(
         raise InvalidArgumentException(f"The ShardIterator is not one of {request.StreamARN}.")
     stop_dry_run(request)
     started_s = engine.stopwatch()
-    if limits is not None and not limits.gives(shard.log_id, engine.now_ms()):
+    if limits is not None and not limits.may_read(shard.log_id, engine.now_ms()):
         metrics.get_records_refused(shard.shard_id, engine.stopwatch() - started_s)
         raise ProvisionedThroughputExceededException(rate_exceeded(stream, shard.shard_id))
     limit = request.Limit or RECORDS_PER_READ_MAX
     try:
-        reading = await read_shard(engine, stream, shard, iterator.position, limit)
+        page = await read_shard(engine, stream, shard, iterator.position, limit)
     except Exception:
         metrics.get_records_failed(engine.stopwatch() - started_s)
         raise
     if limits is not None:
-        limits.gave(shard.log_id, reading.size, engine.now_ms())
+        limits.count_read(shard.log_id, page.size, engine.now_ms())
     metrics.get_records(
         shard.index,
-        len(reading.records),
-        reading.size,
-        reading.millis_behind_latest,
+        len(page.records),
+        page.size,
+        page.millis_behind_latest,
         engine.stopwatch() - started_s,
-        at_end=reading.next_position is None,
+        at_end=page.next_position is None,
     )
     answer: answers.GetRecordsOutput = {
-        "Records": reading.records,
-        "MillisBehindLatest": reading.millis_behind_latest,
+        "Records": page.records,
+        "MillisBehindLatest": page.millis_behind_latest,
     }
-    if reading.next_position is None:
-        answer["ChildShards"] = [describe_child_shard(child) for child in reading.children]
+    if page.next_position is None:
+        answer["ChildShards"] = [describe_child_shard(child) for child in page.children]
     else:
-        answer["NextShardIterator"] = iterator_at(engine, stream, shard, reading.next_position)
+        answer["NextShardIterator"] = iterator_at(engine, stream, shard, page.next_position)
     return answer

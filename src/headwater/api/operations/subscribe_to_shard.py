@@ -38,13 +38,13 @@ async def subscribe_to_shard(
 
 
 def _described(event: FanOutEvent) -> Mapping[str, object]:
-    reading = event.reading
+    page = event.page
     described: dict[str, object] = {
-        "Records": reading.records,
-        "MillisBehindLatest": reading.millis_behind_latest,
+        "Records": page.records,
+        "MillisBehindLatest": page.millis_behind_latest,
     }
     if event.continuation_sequence_number is None:
-        described["ChildShards"] = [describe_child_shard(child) for child in reading.children]
+        described["ChildShards"] = [describe_child_shard(child) for child in page.children]
     else:
         described["ContinuationSequenceNumber"] = event.continuation_sequence_number
     return described

@@ -76,7 +76,7 @@ class StreamLimits:
             self.load.count(log_id, size, taken=taken)
         return taken
 
-    def gives(self, log_id: int, now_ms: int) -> bool:
+    def may_read(self, log_id: int, now_ms: int) -> bool:
         """Whether the shard answers a read now; if so, the call counts."""
         rates = self._rates(log_id, now_ms)
         if not (rates.reads.has(1, now_ms) and rates.bytes_out.has(1, now_ms)):
@@ -84,7 +84,7 @@ class StreamLimits:
         rates.reads.use(1)
         return True
 
-    def gave(self, log_id: int, size: int, now_ms: int) -> None:
+    def count_read(self, log_id: int, size: int, now_ms: int) -> None:
         """Count the bytes of a page."""
         bytes_out = self._rates(log_id, now_ms).bytes_out
         if size > self.figures.bytes_out_per_s:

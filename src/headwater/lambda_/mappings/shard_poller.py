@@ -98,13 +98,13 @@ class ShardPoller:
         for lane in self._lanes:
             lane.stop()
 
-    def take(self, reading: ShardPage) -> None:
+    def take(self, page: ShardPage) -> None:
         """Take what the reader has read."""
         if self._stopping:
             return
         writer = RecordWriter(self._mapping, self._shard.shard_id, self._role_arn())
         position, filtered_out = self._read_to, 0
-        for run in reading.records.runs:
+        for run in page.records.runs:
             position = _position_of(run.sequence_numbers[0])
             for number, record in zip(run.sequence_numbers, decode_payloads(run.payloads), strict=True):
                 filtered_out += not self._offer(
@@ -112,10 +112,10 @@ class ShardPoller:
                     StreamRecord(position, str(number), run.arrival_ms, record.partition_key, record.data),
                 )
                 position += 1
-        self._counts.add("polled", len(reading.records))
+        self._counts.add("polled", len(page.records))
         self._counts.add("filtered_out", filtered_out)
-        self._ended = reading.next_position is None
-        self._read_to = position if reading.next_position is None else reading.next_position
+        self._ended = page.next_position is None
+        self._read_to = position if page.next_position is None else page.next_position
         more_follows = not (self._ended or self._is_caught_up() or self._is_limited()) and self.has_room()
         for lane in self._lanes:
             lane.advance(self._read_to, ended=self._ended, more_follows=more_follows)

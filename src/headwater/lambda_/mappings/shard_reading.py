@@ -109,7 +109,7 @@ class ShardGone(Exception):
 class ReadTarget(Protocol):
     """Who a reader reads for."""
 
-    def take(self, reading: ShardPage) -> None:
+    def take(self, page: ShardPage) -> None:
         """Take what was read."""
 
     def has_room(self) -> bool:
@@ -183,7 +183,7 @@ class LogReader:
             return False
         started_s = engine.stopwatch()
         try:
-            reading = await finished(
+            page = await finished(
                 read_shard(engine, held.stream, shard, self._position, PAGE_RECORDS, PAGE_BYTES)
             )
         except ResourceNotFoundException:
@@ -193,10 +193,10 @@ class LogReader:
             self._context.log("error", f"{self._shard.shard_id} of {self._name.name} cannot be read: {error}")
             self._next_read_ms = engine.now_ms() + RETRY_MS
             return False
-        self._count(held, reading, engine.stopwatch() - started_s)
-        self._position = self._position if reading.next_position is None else reading.next_position
-        self._target.take(reading)
-        if reading.next_position is None:
+        self._count(held, page, engine.stopwatch() - started_s)
+        self._position = self._position if page.next_position is None else page.next_position
+        self._target.take(page)
+        if page.next_position is None:
             return True
         extent = engine.extent(shard.log_id)
         if extent is None or self._position >= extent.next:
@@ -208,22 +208,22 @@ class LogReader:
             return True
         now_ms = self._context.engine.now_ms()
         self._next_read_ms = now_ms + LIMITED_INTERVAL_MS
-        if held.limits.gives(shard.log_id, now_ms):
+        if held.limits.may_read(shard.log_id, now_ms):
             return True
         held.metrics.get_records_refused(shard.shard_id, 0.0)
         return False
 
-    def _count(self, held: LiveStream, reading: ShardPage, duration_s: float) -> None:
+    def _count(self, held: LiveStream, page: ShardPage, duration_s: float) -> None:
         """A page counts as one of GetRecords: towards the stream's limits, and in its metrics."""
         if held.limits is not None:
-            held.limits.gave(reading.shard.log_id, reading.size, self._context.engine.now_ms())
+            held.limits.count_read(page.shard.log_id, page.size, self._context.engine.now_ms())
         held.metrics.get_records(
-            reading.shard.index,
-            len(reading.records),
-            reading.size,
-            reading.millis_behind_latest,
+            page.shard.index,
+            len(page.records),
+            page.size,
+            page.millis_behind_latest,
             duration_s,
-            at_end=reading.next_position is None,
+            at_end=page.next_position is None,
         )
 
     async def _pause(self) -> None:
@@ -304,12 +304,12 @@ class FanOutReader:
 
     def event(self, event: FanOutEvent) -> None:
         """Take a push of the subscription."""
-        reading = event.reading
-        if reading.next_position is None:
+        page = event.page
+        if page.next_position is None:
             self._phase = _phases["reach end"][self._phase]
         else:
-            self._position = reading.next_position
-        self._target.take(reading)
+            self._position = page.next_position
+        self._target.take(page)
         if self._phase == "reading" and not self._target.has_room() and self._subscription is not None:
             self._phase = _phases["fill"][self._phase]
             self._subscription.pause()
