@@ -24,6 +24,7 @@ from tests.conftest import RunningServer
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 METRICS = (ROOT / "docs" / "metrics.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
@@ -166,11 +167,26 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize(
-    "place", re.findall(r"`((?:\w+/)+\w+\.\w+)`", (ROOT / "ARCHITECTURE.md").read_text())
-)
+@pytest.mark.parametrize("place", re.findall(r"`((?:\w+/)+\w+\.\w+)`", ARCHITECTURE))
 def test_files_named_in_the_architecture_exist(place: str) -> None:
     assert any((root / place).exists() for root in (ROOT, ROOT / "src" / "headwater"))
+
+
+def test_what_the_architecture_says_is_decided_in_a_file_is_there() -> None:
+    table = ARCHITECTURE.partition("## Where is it decided")[2].partition("\n## ")[0]
+    places = re.findall(r"((?:`\w+`(?:, )?)+) in `([\w/]+\.py)`", table)
+    assert len(places) > 15
+    missing = [
+        f"{name} in {place}"
+        for names, place in places
+        for name in re.findall(r"\w+", names)
+        if not re.search(rf"^ *(async def|def|class) {name}\b|^ *{name}\b.* = ", _source(place), re.MULTILINE)
+    ]
+    assert not missing
+
+
+def _source(place: str) -> str:
+    return (ROOT / "src" / "headwater" / place).read_text()
 
 
 def test_the_changelog_has_the_present_version_or_what_is_not_released_yet() -> None:
