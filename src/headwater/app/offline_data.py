@@ -66,7 +66,10 @@ def functions_without_code(data_dir: Path) -> list[str]:
 
 
 def copy_data(data_dir: Path) -> Iterator[bytes]:
-    """The parts of a backup of a data directory that no server has open. Raises `StoreError`."""
+    """The parts of a backup of a data directory that no server has open.
+
+    Raises `StoreUnreadable`, `StoreLocked` and `StoreUnavailable`.
+    """
     opened = open_to_read(data_dir)
     try:
         if opened.begin_copy is None:

@@ -74,7 +74,10 @@ def aws(context: click.Context) -> None:
 
 
 def aws_command(path: str | None) -> list[str]:
-    """The command that starts the AWS CLI: the one on the path, or else this Python's own."""
+    """The command that starts the AWS CLI: the one on the path, or else this Python's own.
+
+    Raises `ClientFailure` when there is none.
+    """
     program = shutil.which("aws", path=path)
     if program is not None:
         return [program]

@@ -265,7 +265,8 @@ def _size_bytes(line: Line) -> int:
 def arriving_chunks(source: IO[bytes], linger_s: float = LINGER_S) -> Iterator[bytes | None]:
     """Chunks of bytes as they arrive, and a None whenever none came for a moment.
 
-    A thread reads, because a pipe cannot be asked on every system whether it has more.
+    A thread reads, because a pipe cannot be asked on every system whether it has more. Raises
+    `ClientFailure` when the input cannot be read.
     """
     arrived: queue.Queue[bytes | BaseException] = queue.Queue(CHUNKS_AHEAD)
 

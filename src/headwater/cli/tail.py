@@ -164,7 +164,10 @@ class Follower:
         self._finished: set[str] = set()
 
     def pages(self, follow: bool) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """Pages of records with the id of their shard: for ever, or to the present end of the stream."""
+        """Pages of records with the id of their shard: for ever, or to the present end of the stream.
+
+        Raises `ClientFailure`.
+        """
         self._begin()
         while waiting := [s for s in self._reading.values() if follow or not s.is_read_up]:
             _sleep_until(min(shard.due_at for shard in waiting))

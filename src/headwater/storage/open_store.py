@@ -31,7 +31,10 @@ def open_store(
 
 
 def open_to_read(data_dir: Path) -> OpenedStore:
-    """Open the store of a directory that has one; only an older format is changed. Raises `StoreError`."""
+    """Open the store of a directory that has one; only an older format is changed.
+
+    Raises `StoreUnreadable`, `StoreLocked` and `StoreUnavailable`.
+    """
     if not BACK_END.has_data(data_dir):
         raise StoreUnreadable(f"There is no data of Headwater in {data_dir}.")
     unheeded: list[Callable[[], None]] = []  # what the store would do next: give space back, commit
