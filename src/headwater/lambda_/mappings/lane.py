@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from itertools import takewhile
+from typing import Protocol
 
 import msgspec
 
@@ -58,47 +58,68 @@ FUNCTION_GONE = "PROBLEM: Function not found"
 NOT_INVOKED = "PROBLEM: Function could not be invoked"
 
 
+class LaneShard(Protocol):
+    """The shard of a lane: what its poller knows of it, and is told."""
+
+    def retention_ms(self) -> int:
+        """How long the stream keeps records; 0 when it is gone."""
+
+    def is_caught_up(self) -> bool:
+        """Whether all records of the shard have been read."""
+
+    def lane_advanced(self) -> None:
+        """Take note of a step of the lane: its progress, and its room."""
+
+    def report(self, text: str) -> None:
+        """Show the result of the last invocation, as LastProcessingResult."""
+
+
 class Lane:
-    """See the module's text. `on_progress` is called after each step, `report` with what came of it."""
+    """See the module's text."""
 
     def __init__(
         self,
         context: PollerContext,
         mapping: Mapping,
+        shard: LaneShard,
         shard_id: str,
         progress: LaneProgress,
-        *,
-        retention_ms: Callable[[], int],
-        is_caught_up: Callable[[], bool],
-        on_progress: Callable[[], None],
-        report: Callable[[str], None],
         counts: EventCounts,
     ) -> None:
         self._context = context
         self._mapping = mapping
+        self._shard = shard
         self._shard_id = shard_id
         self._start = progress.position
         self._window = progress.window
-        self._retention_ms = retention_ms
-        self._is_caught_up = is_caught_up
-        self._on_progress = on_progress
-        self._report = report
         self._counts = counts
-        self._discarding = Discards(context, mapping, shard_id, counts)
+        self._discards = Discards(context, mapping, shard_id, counts)
+        # Records, and what is done with them:
         self._waiting: deque[EventRecord] = deque()
         self._waiting_since_ms = 0
+        self.waiting_bytes = 0
+        """Of the records that wait for their first invocation."""
         self._works: deque[BatchAttempt] = deque()
+        """Batches to be tried again, before any record that waits."""
         self._current: BatchAttempt | None = None
+        # What the reader has told:
         self._read_to = progress.position
         self._ended = False
+        """The reader has reached the end of the shard."""
         self._more_follows = False
-        self._stopping = False
+        """The reader has more at once: a batch that is not full waits for it."""
+        # The tumbling window:
         self._is_early = False
+        """The window ends before its time, because its state has grown too large."""
+        # Times:
         self._refusals = 0
+        """Invocations in a row that were refused or failed."""
         self._not_before_ms = 0
+        """No batch is tried again before."""
         self._look_again_ms: int | None = None
+        """When a batch or a window may be due."""
+        self._stopping = False
         self._wake = asyncio.Event()
-        self.waiting_bytes = 0
 
     @property
     def waiting_count(self) -> int:
@@ -156,7 +177,7 @@ class Lane:
                     await self._do(work)
                 finally:
                     self._current = None
-                self._on_progress()
+                self._shard.lane_advanced()
             elif self.is_done:
                 return
             else:
@@ -217,7 +238,7 @@ class Lane:
         end_ms = self._window.start_ms + length_s * 1000
         # 2. Which of the waiting records belong to it, and can more of them come?
         inside = self._count_before(end_ms)
-        is_over = now_ms >= end_ms + END_GRACE_MS and self._is_caught_up()
+        is_over = now_ms >= end_ms + END_GRACE_MS and self._shard.is_caught_up()
         is_closed = inside < len(self._waiting) or self._ended or is_over
         # 3. Those make batches; a closed window need not wait for a full one.
         if inside:
@@ -269,7 +290,7 @@ class Lane:
         # 3. So is a record that no event can hold.
         if len(work.records) == 1 and is_too_large(len(work.records[0].text), len(members) + 1):
             # No attempt could succeed: as with attempts that are used up, the records are given up.
-            await self._discarding.discard("RetryAttemptsExhausted", work, None, event, self._window)
+            await self._discards.discard("RetryAttemptsExhausted", work, None, event, self._window)
             return
         # 4. The function is asked; without an answer (the mapping stops) all stays as it was.
         result = await self._invoke(work, event)
@@ -279,7 +300,7 @@ class Lane:
         failure = self._failure_of(work, result)
         if failure is None:
             self._refusals = 0
-            self._report(PROCESSED)
+            self._shard.report(PROCESSED)
             self._take_state(work, len(work.records), result)
         else:
             await self._fail(work, failure, result, event)
@@ -287,14 +308,14 @@ class Lane:
     async def _drop_too_old(self, work: BatchAttempt, members: bytes) -> BatchAttempt | None:
         """What is left of the work when the records that are too old have been given up."""
         age_s = self._mapping.maximum_record_age_s
-        age_ms = min(self._retention_ms(), age_s * 1000 if age_s >= 0 else self._retention_ms())
+        age_ms = min(self._shard.retention_ms(), age_s * 1000 if age_s >= 0 else self._shard.retention_ms())
         oldest_ms = self._context.engine.now_ms() - age_ms
         if not work.records:
             window = self._window
             if window is None or not window.last_sequence_number or window.last_arrival_ms >= oldest_ms:
                 return work
             event = write_event((), members)
-            await self._discarding.discard("RecordAgeExceeded", work, None, event, window)
+            await self._discards.discard("RecordAgeExceeded", work, None, event, window)
             self._close_window()
             return None
         count = count_too_old(work.records, oldest_ms)
@@ -302,7 +323,7 @@ class Lane:
             return work
         gone = work._replace(records=work.records[:count])
         event = write_event(gone.records, members)
-        await self._discarding.discard("RecordAgeExceeded", gone, None, event, self._window)
+        await self._discards.discard("RecordAgeExceeded", gone, None, event, self._window)
         rest = work.records[count:]
         return work._replace(records=rest) if rest else None
 
@@ -314,12 +335,12 @@ class Lane:
             self._tell_sent(function, work)
             return await invoker.invoke(function, event)
         except FunctionNotFound:
-            self._report(FUNCTION_GONE)
+            self._shard.report(FUNCTION_GONE)
         except InvocationRefused:
-            self._report(NOT_INVOKED)
+            self._shard.report(NOT_INVOKED)
         except Exception as error:  # noqa: BLE001 - a fault of the invoker must not end the lane
             self._context.log("error", f"mapping {mapping.uuid}: a fault while invoking: {error!r}")
-            self._report(NOT_INVOKED)
+            self._shard.report(NOT_INVOKED)
         self._counts.add("failed_invoke", len(work.records))
         self._works.appendleft(work)
         self._back_off()
@@ -341,7 +362,7 @@ class Lane:
     async def _fail(
         self, work: BatchAttempt, failure: Failure, result: InvocationResult, event: bytes
     ) -> None:
-        self._report(FUNCTION_FAILED)
+        self._shard.report(FUNCTION_FAILED)
         self._counts.add("failed_invoke", len(work.records) - failure.first_failed)
         decision = decide(work, failure, self._mapping)
         self._works.extendleft(reversed(decision.again))
@@ -354,7 +375,7 @@ class Lane:
         self._current = gone = decision.discarded or work
         if failure.first_failed:
             event = write_event(gone.records, self._members(is_final=False))
-        await self._discarding.discard("RetryAttemptsExhausted", gone, result, event, self._window)
+        await self._discards.discard("RetryAttemptsExhausted", gone, result, event, self._window)
         if not work.records:
             self._close_window()
 

@@ -36,7 +36,7 @@ WAITING_RECORDS_MIN = 2_000
 
 
 class ShardPoller:
-    """See the module's text. `counts` and `report` are the mapping's."""
+    """See the module's text. `counts` and `report` are the mapping's. A `LaneShard`, and a `ReadTarget`."""
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class ShardPoller:
         self._mapping = mapping
         self._shard = shard
         self._counts = counts
+        self.report = report
         kept = context.store.progress(mapping.uuid, shard.log_id) or ShardProgress((LaneProgress(0),))
         self._read_to = kept.position
         self._ended = False
@@ -60,13 +61,10 @@ class ShardPoller:
             Lane(
                 context,
                 mapping,
+                self,
                 shard.shard_id,
                 progress,
-                retention_ms=self._retention_ms,
-                is_caught_up=self._is_caught_up,
-                on_progress=self._on_progress,
-                report=report,
-                counts=counts,
+                counts,
             )
             for progress in _lanes_of(kept, mapping)
         ]
@@ -116,7 +114,7 @@ class ShardPoller:
         self._counts.add("filtered_out", filtered_out)
         self._ended = page.next_position is None
         self._read_to = position if page.next_position is None else page.next_position
-        more_follows = not (self._ended or self._is_caught_up() or self._is_limited()) and self.has_room()
+        more_follows = not (self._ended or self.is_caught_up() or self._is_limited()) and self.has_room()
         for lane in self._lanes:
             lane.advance(self._read_to, ended=self._ended, more_follows=more_follows)
         self._keep_progress()
@@ -143,7 +141,8 @@ class ShardPoller:
         except FunctionNotFound:
             return ""  # it will not be invoked either
 
-    def _on_progress(self) -> None:
+    def lane_advanced(self) -> None:
+        """Keep the progress of a lane, and let the reader go on if there is room."""
         self._keep_progress()
         if not self._ended:
             self._reader.on_room()
@@ -155,7 +154,8 @@ class ShardPoller:
             self._mapping.uuid, self._shard.log_id, ShardProgress(lanes, is_finished)
         )
 
-    def _is_caught_up(self) -> bool:
+    def is_caught_up(self) -> bool:
+        """Whether all records of the shard have been read."""
         extent = self._context.engine.extent(self._shard.log_id)
         return extent is None or self._read_to >= extent.next
 
@@ -166,7 +166,8 @@ class ShardPoller:
         except ResourceNotFoundException:
             return False
 
-    def _retention_ms(self) -> int:
+    def retention_ms(self) -> int:
+        """How long the stream keeps records; 0 when it is gone."""
         try:
             return self._context.engine.live(self._mapping.stream).stream.retention_hours * HOUR_MS
         except ResourceNotFoundException:
