@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,19 +37,6 @@ REPLACED = {
 }
 """A name that was the project's own, and the field's for it."""
 
-REPLACED_NAMES = {
-    "note": "log, warn",
-    "Note": "Log",
-    "doorway": "factory",
-    "surroundings": "context",
-    "hurry": "drain",
-    "pump": "send_due",
-    "is_draining": "is_urgent",
-    "retry_delay": "backoff",
-    "lease_state": "lease_store",
-}
-"""What nothing in code is called any more; in prose the words have other senses."""
-
 SHARED = {
     "Record": "a record of a stream, and as the client library gives it",
     "ResourceInUseException": "AWS's own, of Kinesis and of Lambda",
@@ -69,27 +55,6 @@ def test_no_word_comes_back_that_was_replaced() -> None:
         for word in words.findall(line)
     ]
     assert not found
-
-
-def test_nothing_has_a_name_again_that_was_replaced() -> None:
-    found = [
-        f"{path.relative_to(ROOT)}:{line}: {name}, now {REPLACED_NAMES[name.strip('_')]}"
-        for path in MODULES
-        for name, line in _names_in(ast.parse(path.read_text()))
-        if name.strip("_") in REPLACED_NAMES
-    ]
-    assert not found
-
-
-def _names_in(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name):
-                yield name, node.lineno
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                yield name, node.lineno
-            case _:
-                pass
 
 
 def test_a_class_name_stands_for_one_thing() -> None:
@@ -117,3 +82,44 @@ def test_no_folder_mixes_more_than_thirty_modules() -> None:
         if folder.is_dir() and folder.name != "operations" and len(list(folder.glob("*.py"))) > 32
     }
     assert not crowded
+
+
+REPLACED_NAMES = {
+    "note": "log, warn",
+    "Note": "Log",
+    "doorway": "factory",
+    "surroundings": "context",
+    "hurry": "drain",
+    "pump": "send_due",
+    "is_draining": "is_urgent",
+    "retry_delay": "backoff",
+    "lease_state": "lease_store",
+}
+"""What nothing in code is called any more; in prose the words have other senses."""
+
+
+def test_nothing_has_a_name_again_that_was_replaced() -> None:
+    word = re.compile(rf"\b_*(?:{'|'.join(REPLACED_NAMES)})\b")
+    texts = {path: path.read_text() for path in sorted(SOURCE.rglob("*.py"))}
+    found = [
+        f"{path.relative_to(SOURCE)}:{name}, now {REPLACED_NAMES[name.strip('_')]}"
+        for path, text in texts.items()
+        if word.search(text)
+        for name in names_in(ast.parse(text))
+        if name.strip("_") in REPLACED_NAMES
+    ]
+    assert not found
+
+
+def names_in(tree: ast.Module) -> set[str]:
+    """The variables, parameters, attributes and functions of a module, by their names."""
+    names = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name):
+                names.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                names.add(name)
+            case _:
+                pass
+    return names
