@@ -45,7 +45,7 @@ def clocked_server(start_ms: int = START_MS, **settings: Any) -> Iterator[Clocke
         idle_timeout_s=100 * YEAR_S,
         request_timeout_s=100 * YEAR_S,
     )
-    config = replace(config, **settings)
+    config = config._replace(**settings)
     ready = threading.Event()
     stopping: list[asyncio.Event] = []
     endpoints: list[str] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from ssl import SSLContext
+from typing import TYPE_CHECKING
 
 from headwater.app.neighbours import LARGE_BODIES, has_services
 from headwater.config import Config
@@ -20,6 +20,9 @@ from headwater.server.http.http1 import Http1Connection
 from headwater.server.http.limits import ConnectionLimits
 from headwater.server.http.listener import Listener
 from headwater.server.http.protocol_detector import ConnectionFactory
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 
 def bind_ports(
