@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-
 SECRETS = ("secret_access_key", "session_token")
 """Fields that nothing shows."""
 

@@ -31,11 +31,14 @@ class Operation:
     handler: Handler | None
     """`None` while the operation is not offered. Loaded when it is first asked for."""
 
-    def __init__(self, name: str, load: Callable[[], Handler] | None) -> None:
+    def __init__(
+        self, name: str, handler: Handler | None = None, load: Callable[[], Handler] | None = None
+    ) -> None:
+        """`load`, if there is one, gives the handler."""
         self.name = name
-        self.is_offered = load is not None
+        self.is_offered = handler is not None or load is not None
         if load is None:
-            self.handler = None
+            self.handler = handler
         else:
             self._load = load
 
@@ -53,7 +56,7 @@ class Operation:
             assert self.handler is not None
             return wrap(self.handler)
 
-        return Operation(self.name, load if self.is_offered else None)
+        return Operation(self.name, load=load if self.is_offered else None)
 
 
 def _offered(name: str, word: str) -> Operation:
@@ -61,26 +64,26 @@ def _offered(name: str, word: str) -> Operation:
         handler: Handler = getattr(import_module(f"headwater.api.operations.{word}"), word)
         return handler
 
-    return Operation(name, load)
+    return Operation(name, load=load)
 
 
 _TABLE = (
-    Operation("AcknowledgeDeadLetterQueueRecords", None),
-    Operation("AcknowledgeQueueRecords", None),
+    Operation("AcknowledgeDeadLetterQueueRecords"),
+    Operation("AcknowledgeQueueRecords"),
     _offered("AddTagsToStream", "add_tags_to_stream"),
-    Operation("CreateChannel", None),
-    Operation("CreateQueue", None),
+    Operation("CreateChannel"),
+    Operation("CreateQueue"),
     _offered("CreateStream", "create_stream"),
     _offered("DecreaseStreamRetentionPeriod", "decrease_stream_retention_period"),
-    Operation("DeleteChannel", None),
-    Operation("DeleteQueue", None),
+    Operation("DeleteChannel"),
+    Operation("DeleteQueue"),
     _offered("DeleteResourcePolicy", "delete_resource_policy"),
     _offered("DeleteStream", "delete_stream"),
     _offered("DeregisterStreamConsumer", "deregister_stream_consumer"),
     _offered("DescribeAccountSettings", "describe_account_settings"),
-    Operation("DescribeChannel", None),
+    Operation("DescribeChannel"),
     _offered("DescribeLimits", "describe_limits"),
-    Operation("DescribeQueue", None),
+    Operation("DescribeQueue"),
     _offered("DescribeStream", "describe_stream"),
     _offered("DescribeStreamConsumer", "describe_stream_consumer"),
     _offered("DescribeStreamSummary", "describe_stream_summary"),
@@ -90,8 +93,8 @@ _TABLE = (
     _offered("GetResourcePolicy", "get_resource_policy"),
     _offered("GetShardIterator", "get_shard_iterator"),
     _offered("IncreaseStreamRetentionPeriod", "increase_stream_retention_period"),
-    Operation("ListChannels", None),
-    Operation("ListQueues", None),
+    Operation("ListChannels"),
+    Operation("ListQueues"),
     _offered("ListShards", "list_shards"),
     _offered("ListStreamConsumers", "list_stream_consumers"),
     _offered("ListStreams", "list_streams"),
@@ -101,11 +104,11 @@ _TABLE = (
     _offered("PutRecord", "put_record"),
     _offered("PutRecords", "put_records"),
     _offered("PutResourcePolicy", "put_resource_policy"),
-    Operation("ReceiveDeadLetterQueueRecords", None),
-    Operation("ReceiveQueueRecords", None),
+    Operation("ReceiveDeadLetterQueueRecords"),
+    Operation("ReceiveQueueRecords"),
     _offered("RegisterStreamConsumer", "register_stream_consumer"),
     _offered("RemoveTagsFromStream", "remove_tags_from_stream"),
-    Operation("RestoreDeadLetterQueueRecords", None),
+    Operation("RestoreDeadLetterQueueRecords"),
     _offered("SplitShard", "split_shard"),
     _offered("StartStreamEncryption", "start_stream_encryption"),
     _offered("StopStreamEncryption", "stop_stream_encryption"),
@@ -113,11 +116,11 @@ _TABLE = (
     _offered("TagResource", "tag_resource"),
     _offered("UntagResource", "untag_resource"),
     _offered("UpdateAccountSettings", "update_account_settings"),
-    Operation("UpdateChannel", None),
-    Operation("UpdateDeadLetterQueueRecordsVisibility", None),
+    Operation("UpdateChannel"),
+    Operation("UpdateDeadLetterQueueRecordsVisibility"),
     _offered("UpdateMaxRecordSize", "update_max_record_size"),
-    Operation("UpdateQueue", None),
-    Operation("UpdateQueueRecordsVisibility", None),
+    Operation("UpdateQueue"),
+    Operation("UpdateQueueRecordsVisibility"),
     _offered("UpdateShardCount", "update_shard_count"),
     _offered("UpdateStreamMode", "update_stream_mode"),
     _offered("UpdateStreamRecordDistributionStrategy", "update_stream_record_distribution_strategy"),

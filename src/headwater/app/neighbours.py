@@ -21,7 +21,6 @@ from headwater.config import Config, environment
 from headwater.engine.engine import Engine
 from headwater.engine.metrics.kept_minutes import MetricReader
 from headwater.lambda_.lazy import LazyLambda
-from headwater.model.caller import Caller
 from headwater.model.clock import Clock
 from headwater.model.completion import Completion
 from headwater.neighbours.lazy import LazyServices

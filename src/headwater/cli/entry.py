@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from headwater.config import Config
+    from headwater.config import Config, Setting
 
 COMPLETION = "_HEADWATER_COMPLETE"
 """With this variable a shell asks click what could be typed."""
@@ -85,7 +85,10 @@ def plain_options(arguments: Sequence[str]) -> dict[str, str | tuple[str, ...] |
         if value.startswith("-"):
             return None  # a value is missing, or looks as if it were
         given[setting.field].append(value)
-    return {
-        setting.field: tuple(given[setting.field]) if setting.repeats else next(reversed(given[setting.field]), None)
-        for setting in SETTINGS
-    }
+    return {setting.field: _value(setting, given[setting.field]) for setting in SETTINGS}
+
+
+def _value(setting: Setting, values: list[str]) -> str | tuple[str, ...] | None:
+    if setting.repeats:
+        return tuple(values)
+    return values[-1] if values else None

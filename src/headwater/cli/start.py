@@ -12,7 +12,6 @@ import click
 
 from headwater.config import SETTINGS, Config, ConfigError, Setting
 
-
 DEFAULTS = Config()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-
 class Settings(NamedTuple):
     """The engine's settings; `headwater.config` has the same names."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LazyServices:
-    """A `Neighbour`. `build` makes what is behind, at the first request that names no operation of Kinesis."""
+    """A `Neighbour`. `build` makes what is behind, at the first request that is not for Kinesis."""
 
     def __init__(self, build: Callable[[], Services]) -> None:
         self._build = build
@@ -51,7 +51,7 @@ class LazyServices:
             await self._services.close()
 
     def key_state(self, caller: Caller, key_id: str) -> KeyState | None:
-        """How a key of the neighbouring KMS is; `None`: nobody has asked for a service, so there are no keys."""
+        """How a key of the neighbouring KMS is; `None`: it has none, as when nobody has asked it yet."""
         return None if self._services is None else self._services.key_state(caller, key_id)
 
     def _opened(self) -> Services:

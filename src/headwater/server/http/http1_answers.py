@@ -34,7 +34,8 @@ def head_of(response: HttpResponse, date: str, stays_open: bool, framing: str | 
 
 @lru_cache(maxsize=256)
 def _fixed_lines(status: int, fields: Fields) -> str:
-    lines = [f"HTTP/1.1 {status} {REASONS.get(status) or _reason(status)}", *(f"{name}: {value}" for name, value in fields)]
+    reason = REASONS.get(status) or _reason(status)
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields)]
     return "\r\n".join(lines) + "\r\n"
 
 
