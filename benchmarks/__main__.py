@@ -1,10 +1,11 @@
 """Headwater against its peers, and against what the machine can do: `make bench`, `python -m benchmarks`.
 
-Installs the peers into a scratch folder, starts each server on loopback in turn, and drives it with
-wrk. All that was measured is kept there as JSON; the report is made of that, now or later.
+Installs the peers into a scratch folder, starts each server in turn, and drives it with wrk, h2load and
+SDKs. All that was measured is kept there as JSON; the report is made of that, now or later.
 
-Only a run of everything, no shorter than the default, replaces RESULTS.md. A smaller one has its
-report in the scratch folder.
+A usual run measures what has a target, next to the fastest peer and, `--against` a commit, to what
+Headwater was then. With `--whole` it is everything, with slower peers, for an hour. Only a run that is no
+shorter than the usual one replaces RESULTS.md. A smaller one has its report in the scratch folder.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from benchmarks.h2load import check_installed as check_h2load
 from benchmarks.measurements import MEASUREMENTS, Measurement
 from benchmarks.results import Results
 from benchmarks.scenarios import SCENARIOS, Scenario
-from benchmarks.servers import HEADWATER, SERVERS, Role, Server
+from benchmarks.servers import HEADWATER, SERVERS, Role, Server, earlier
 from benchmarks.wrk import WrkFailed, check_installed
 
-ROUNDS, SECONDS, RECORDS_HELD = 3, 4, 5_000_000
+ROUNDS, SECONDS, RECORDS_HELD = 3, 2, 5_000_000
 """What RESULTS.md is made of, at least."""
 SCRATCH = HERE / ".scratch"
 COMPLETE, PARTIAL = "complete.json", "partial.json"
@@ -40,6 +41,8 @@ def main() -> None:
     else:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped, too
         results = measure(options)
+    for title, wanted, *found in report.target_rows(results):
+        print(f"{title}: {wanted}; {' '.join(found)}")
     output = options.output or (HERE if results.is_complete else options.scratch) / "RESULTS.md"
     report.write(results, output)
     say(f"the report is {output}")
@@ -56,10 +59,12 @@ def read_options() -> argparse.Namespace:
     peers = ", ".join(server.name for server in SERVERS if server.role is Role.PEER)
     add = parser.add_argument
     add("--rounds", type=int, default=ROUNDS)
-    add("--seconds", type=int, default=SECONDS, help="how long wrk runs, each time")
+    add("--seconds", type=int, default=SECONDS, help="how long a load lasts, each time")
     add("--records-held", type=int, default=RECORDS_HELD, metavar="COUNT", help="by a stream that is full")
     add("--only", action="append", metavar="NAME", help="this, and what is named NAME_…; may repeat")
     add("--peers", metavar="NAME,…", help=f"only these of {peers}; may be empty")
+    add("--against", metavar="COMMIT", help="what Headwater was at this commit takes part")
+    add("--whole", action="store_true", help="everything, with slower peers, for an hour")
     add("--headwater", default=shlex.join([sys.executable, "-m", "headwater"]), metavar="COMMAND")
     add("--scratch", type=Path, default=SCRATCH, metavar="DIR", help="for the peers and all files")
     add(
@@ -77,8 +82,8 @@ def measure(options: argparse.Namespace) -> Results:
         sys.exit(str(error))
     scratch = options.scratch.resolve()
     bench = Bench(scratch, options.headwater, options.rounds, options.seconds, options.records_held)
-    wanted = [row for row in SCENARIOS if is_wanted(row.name, options)]
-    versions, left_out = bench.install([server for server in SERVERS if is_wanted_server(server, options)])
+    wanted = [row for row in SCENARIOS if is_wanted(row, options)]
+    versions, left_out = bench.install(wanted_servers(options))
     if HEADWATER not in bench.servers:
         sys.exit(f"{HEADWATER.name}: {left_out[HEADWATER.name]}")
     results = Results(
@@ -98,7 +103,7 @@ def measure(options: argparse.Namespace) -> Results:
         say(str(error))
         wanted = [row for row in wanted if row.transport is None]
     measure_rates(bench, results, wanted, kept)
-    measure_figures(bench, results, [row for row in MEASUREMENTS if is_wanted(row.name, options)], kept)
+    measure_figures(bench, results, [row for row in MEASUREMENTS if is_wanted(row, options)], kept)
     results.is_complete = complete
     results.save(kept)
     return results
@@ -136,16 +141,22 @@ def measure_one(bench: Bench, results: Results, measurement: Measurement, server
         say(f"{measurement.name} of {server.name} failed: {error!r}")
 
 
-def is_wanted(name: str, options: argparse.Namespace) -> bool:
+def is_wanted(row: Scenario | Measurement, options: argparse.Namespace) -> bool:
     """Whether a scenario or a measurement was asked for."""
-    only = options.only
-    return only is None or any(name == wanted or name.startswith(f"{wanted}_") for wanted in only)
+    if options.only is None:
+        return row.is_usual or options.whole
+    return any(row.name == wanted or row.name.startswith(f"{wanted}_") for wanted in options.only)
 
 
-def is_wanted_server(server: Server, options: argparse.Namespace) -> bool:
-    """Whether a server was asked for: only peers are left out by an option."""
-    is_named = options.peers is None or server.name in options.peers.split(",")
-    return is_named or server.role is not Role.PEER
+def wanted_servers(options: argparse.Namespace) -> list[Server]:
+    """The servers that were asked for; Headwater always is."""
+    named = None if options.peers is None else options.peers.split(",")
+    servers = [HEADWATER, *([earlier(options.against)] if options.against else [])]
+    for server in SERVERS:
+        is_usual = options.whole or not (server.is_slow or server.role is Role.LIMIT)
+        if server is not HEADWATER and (is_usual if named is None else server.name in named):
+            servers.append(server)
+    return servers
 
 
 def is_complete(options: argparse.Namespace) -> bool:

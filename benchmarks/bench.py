@@ -58,15 +58,19 @@ class Bench:
         answer: Path | None = None,
         beside: bool = False,
         options: tuple[str, ...] = (),
+        on_one_core: bool = False,
     ) -> Iterator[ServerProcess]:
         """Run a server until the end of the block.
 
         It keeps its records in the folder `data`, if that is given. `answer` is for nginx.
         `beside`: another server goes on running meanwhile. `options` are added to its command.
+        `on_one_core`: it has the first core only.
         """
         port = free_port()
         places = self._places(server) | {"port": str(port), "data": str(data), "answer": str(answer)}
         command = [*server.fill_in(places, on_disk=data is not None), *options]
+        if on_one_core:
+            command = ["taskset", "--cpu-list", "0", *command]
         with started(command, port, self.scratch / ("run-beside" if beside else "run")) as process:
             yield process
 

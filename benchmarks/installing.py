@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
 OLD_PYTHON = "3.9"
 """The last one that has `collections.Mapping`, which packages of its time use."""
 
@@ -87,6 +88,31 @@ def _old_pip_install(folder: Path, package: str) -> None:
     )
 
 
+def _cargo_install(folder: Path, package: str) -> None:
+    output_of(["cargo", "install", "--quiet", "--root", str(folder), package])
+
+
+def _cargo_version(folder: Path, _package: str) -> str:
+    return f"{version_in(output_of(['cargo', 'install', '--list', '--root', str(folder)]))} of crates.io"
+
+
+def _commit_install(folder: Path, commit: str) -> None:
+    """An older Headwater, from this repository's history, with what it needs."""
+    source = folder / "source"
+    source.mkdir()
+    archive = folder / "source.tar"
+    output_of(["git", "-C", str(HERE.parent), "archive", "--output", str(archive), f"{commit}:"])
+    output_of(["tar", "--extract", "--file", str(archive), "--directory", str(source)])
+    archive.unlink()
+    output_of([sys.executable, "-m", "venv", "--without-pip", str(folder / "environment")])
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    output_of([*pip, "--python", str(_python(folder / "environment")), "install", f"{source}[tls]"])
+
+
+def _commit_version(_folder: Path, commit: str) -> str:
+    return output_of(["git", "-C", str(HERE), "log", "-1", "--format=%h of %cs", commit])
+
+
 def _interpreter(version: str) -> str:
     """A Python that runs: a shim of a version manager may exist and lead nowhere."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
@@ -112,6 +138,8 @@ def _python(folder: Path) -> Path:
 
 
 PACKAGE_MANAGERS = {
+    "cargo": PackageManager(_cargo_install, _cargo_version),
+    "commit": PackageManager(_commit_install, _commit_version),
     "npm": PackageManager(_npm_install, _npm_version),
     "pip": PackageManager(_pip_install, _pip_version),
     "pip with uvloop": PackageManager(_pip_install_with_loop, _pip_version),

@@ -43,18 +43,24 @@ class Kinesis:
 
     def send(self, operation: str, body: str) -> bytes:
         """The text of the answer to a body that is ready; that records failed is not a good answer."""
-        connection = self.connect()
-        try:
-            ask(connection, operation, body)
-            answer = connection.getresponse()
-            text = answer.read()
-        finally:
-            connection.close()
-        if answer.status != 200:
-            raise CallFailed(f"{operation}: {answer.status} {text[:200].decode(errors='replace')}")
+        text = self.send_bytes(operation, body.encode())
         if operation == "PutRecords" and json.loads(text).get("FailedRecordCount"):
             raise CallFailed(f"{operation}: records failed: {text[:200].decode(errors='replace')}")
         return text
+
+    def send_bytes(self, operation: str, body: bytes, content_type: str = HEADERS["Content-Type"]) -> bytes:
+        """The body of the answer to a body of any kind."""
+        connection = self.connect()
+        try:
+            fields = HEADERS | {"X-Amz-Target": f"Kinesis_20131202.{operation}", "Content-Type": content_type}
+            connection.request("POST", "/", body, fields)
+            answer = connection.getresponse()
+            content = answer.read()
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise CallFailed(f"{operation}: {answer.status} {content[:200].decode(errors='replace')}")
+        return content
 
     def connect(self) -> http.client.HTTPConnection:
         """A connection, for a caller who keeps it."""

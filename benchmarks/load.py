@@ -9,20 +9,23 @@ reading, and a run whose answers were shorter has no rate.
 
 from __future__ import annotations
 
-import base64
 import json
 import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from benchmarks import h2load
 from benchmarks.bench import Bench
 from benchmarks.kinesis import CallFailed, Kinesis
-from benchmarks.scenarios import GET, PUT, PUTS, STREAM, Scenario
+from benchmarks.scenarios import CBOR, GET, JSON, PUT, PUTS, STREAM, Form, Scenario
 from benchmarks.server_process import ServerProcess
 from benchmarks.wrk import Outcome, drive
+from headwater.wire import cbor_format
 
 WARM_UP_STREAM = "warm-up"
 """So that the first counted put meets an empty stream."""
@@ -68,7 +71,7 @@ class Load:
             page = Page(body, scenario.records, len(process.kinesis.send(GET, body)))
             return cls._of_pages(bench, scenario, process, [page])
         warm_up, bodies = (_put_file(bench, scenario, stream) for stream in (WARM_UP_STREAM, STREAM))
-        answer_bytes = len(process.kinesis.send(scenario.operation, _first_line(warm_up)))
+        answer_bytes = len(_send(process, scenario, _first_line(warm_up)))
         return cls(scenario, process, warm_up, bodies, scenario.records, answer_bytes)
 
     @classmethod
@@ -96,7 +99,7 @@ class Load:
 
     def check(self) -> bytes:
         """One answer, looked into. Raises one of CALL_ERRORS."""
-        return self.process.kinesis.send(self.scenario.operation, _first_line(self.warm_up_bodies))
+        return _send(self.process, self.scenario, _first_line(self.warm_up_bodies))
 
     def errors(self, outcome: Outcome) -> str:
         """Empty when every answer was good."""
@@ -123,7 +126,14 @@ class Load:
                 self.scenario.connections,
                 seconds,
             )
-        return drive(self.process.port, self.scenario.operation, bodies, self.scenario.connections, seconds)
+        return drive(
+            self.process.port,
+            self.scenario.operation,
+            bodies,
+            self.scenario.form.content_type,
+            self.scenario.connections,
+            seconds,
+        )
 
 
 @dataclass(frozen=True)
@@ -153,7 +163,10 @@ def _pages_of_new_stream(kinesis: Kinesis, scenario: Scenario) -> Iterator[Page]
         answer = json.loads(text)
         if not answer["Records"]:
             raise CallFailed(f"GetRecords: {missing:,} records did not come")
-        yield Page(body, len(answer["Records"]), len(text))
+        line = _written({"ShardIterator": iterator, "Limit": scenario.records}, scenario.form)
+        if scenario.form is CBOR:
+            text = kinesis.send_bytes(GET, bytes.fromhex(line), CBOR.content_type)
+        yield Page(line, len(answer["Records"]), len(text))
         missing -= len(answer["Records"])
         iterator = answer["NextShardIterator"]
 
@@ -166,26 +179,42 @@ def _put_file(bench: Bench, scenario: Scenario, stream: str) -> Path:
     """Bodies that put into a stream, one a line."""
     path = bench.folder("bodies") / f"{scenario.name}-{stream}"
     if not path.exists():
-        bodies = _put_bodies(scenario.operation, stream, scenario.records, scenario.record_bytes)
+        bodies = _put_bodies(
+            scenario.operation, stream, scenario.records, scenario.record_bytes, scenario.form
+        )
         path.write_text("".join(body + "\n" for body in bodies))
     return path
 
 
-def _put_bodies(operation: str, stream: str, records: int, record_bytes: int) -> list[str]:
+def _put_bodies(operation: str, stream: str, records: int, record_bytes: int, form: Form = JSON) -> list[str]:
     """No two records are alike; they are the same in every run."""
     seeded = random.Random(f"{operation} {records} {record_bytes}")
     bodies = []
     for _ in range(DIFFERENT_BODIES[operation]):
         entries = [
             {
-                "Data": base64.b64encode(seeded.randbytes(record_bytes)).decode(),
+                "Data": seeded.randbytes(record_bytes),
                 "PartitionKey": f"key-{seeded.randrange(10**6):06}",
             }
             for _ in range(records)
         ]
         members = {"Records": entries} if operation == PUTS else entries[0]
-        bodies.append(json.dumps({"StreamName": stream} | members, separators=(",", ":")))
+        bodies.append(_written({"StreamName": stream} | members, form))
     return bodies
+
+
+def _written(document: dict[str, Any], form: Form) -> str:
+    """A line of a file of bodies."""
+    if form is CBOR:
+        return cbor_format.encode(document).hex()
+    return msgspec.json.encode(document).decode()  # which writes bytes as base64
+
+
+def _send(process: ServerProcess, scenario: Scenario, line: str) -> bytes:
+    """The answer to a line of a file of bodies."""
+    if scenario.form is CBOR:
+        return process.kinesis.send_bytes(scenario.operation, bytes.fromhex(line), CBOR.content_type)
+    return process.kinesis.send(scenario.operation, line)
 
 
 def _first_line(path: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import client_libraries, filling, open_connections, pushing, starting
+from benchmarks import client_libraries, filling, open_connections, pushing, sdk_clients, starting
 from benchmarks.bench import Bench
 from benchmarks.results import Figure
 from benchmarks.servers import Role, Server
@@ -21,6 +21,8 @@ class Measurement:
     is_for: Callable[[Server], bool]
     in_rounds: bool = False
     """Whether it is measured once a round, with every server in turn, or once."""
+    is_usual: bool = False
+    """Part of a usual run; else only of one of everything."""
 
 
 def _speaks_kinesis(server: Server) -> bool:
@@ -35,8 +37,18 @@ def _is_ours(server: Server) -> bool:
     return server.role is Role.OURS
 
 
-MEASUREMENTS = (
-    Measurement("start", starting.start_and_idle, _speaks_kinesis, in_rounds=True),
+def _is_headwater(server: Server) -> bool:
+    return server.role in (Role.OURS, Role.EARLIER)
+
+
+MEASUREMENTS: tuple[Measurement, ...] = (
+    Measurement("start", starting.start_and_idle, _speaks_kinesis, in_rounds=True, is_usual=True),
+    *(
+        Measurement(
+            f"sdk_{sdk.name}", partial(sdk_clients.load, sdk), _is_headwater, in_rounds=True, is_usual=True
+        )
+        for sdk in sdk_clients.SDKS
+    ),
     Measurement("fill", filling.in_memory, _speaks_kinesis),
     Measurement("fill_on_disk", filling.on_disk, _keeps_on_disk),
     Measurement("put_to_push", pushing.put_to_push, _is_ours, in_rounds=True),

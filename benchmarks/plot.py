@@ -22,10 +22,12 @@ def draw(results: Results, path: Path) -> None:
     with mpl.rc_context():
         mpl.rcParams["svg.hashsalt"] = "headwater"  # the same results give the same file
         mpl.rcParams["svg.fonttype"] = "none"  # text stays text
-        drawing = Drawing(figsize=(10, 9), layout="constrained")
-        ratios, curves = drawing.subplots(2, 1)
+        has_curves = any(figure.name == "fill_rate" for figure in results.figures)
+        drawing = Drawing(figsize=(10, 9 if has_curves else 5), layout="constrained")
+        ratios, *curves = drawing.subplots(2 if has_curves else 1, 1, squeeze=False)[:, 0]
         _draw_ratios(ratios, results)
-        _draw_curves(curves, results)
+        for axes in curves:
+            _draw_curves(axes, results)
         drawing.savefig(path, format="svg", metadata=WITHOUT_DATE)
 
 

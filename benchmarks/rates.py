@@ -30,7 +30,7 @@ def measure(bench: Bench, scenario: Scenario, server: Server, turn: int) -> Rate
     answer = bench.folder("answers") / f"{scenario.name}.json"
     try:
         options = ("--tls",) if scenario.transport and scenario.transport.tls else ()
-        with bench.start(server, data, answer, options=options) as process:
+        with bench.start(server, data, answer, options=options, on_one_core=scenario.on_one_core) as process:
             value, cpu_us, errors = _drive(bench, scenario, process, server.role, answer)
     except FAILURES as error:
         value, cpu_us, errors = 0.0, 0.0, str(error) or repr(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
 from pathlib import Path
 
 from benchmarks import plot
@@ -12,11 +11,8 @@ from benchmarks.filling import PEER_LIMIT_S
 from benchmarks.results import Figure, Results
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.servers import NGINX, SERVERS
-from benchmarks.targets import TARGETS, Target, best_other_client, best_peer
+from benchmarks.targets import TARGETS, Target, best_other_client, best_peer, earlier_label
 
-LABELS = [server.name for server in SERVERS if server is not NGINX]
-LABELS += [server.label(on_disk=True) for server in SERVERS if server.on_disk]
-LABELS += [NGINX.name]
 HELD = (0, 100_000, 500_000, 1_000_000, 2_000_000, 5_000_000)
 """Where the table reads the curve of a stream that fills."""
 MEMORY = {
@@ -49,6 +45,20 @@ each shard; kinesis-python runs on the last Python that it knows. What is measur
 [client_libraries.py](client_libraries.py).
 """
 
+ABOUT_TARGETS = """\
+The earlier one is Headwater at the commit that the run was told (`--against`). On disk both Headwater and
+ferrokinesis answer a put when it is synced: ferrokinesis syncs for each call, Headwater once for all that
+came meanwhile. With one core the server has the machine's first to itself, as far as the load leaves it.
+"""
+NOT_MEASURED = "not measured"
+
+ABOUT_SDKS = """\
+Real SDKs with their defaults, as programs use them: JavaScript puts 100 records at once, both put batches
+of 500 (4 at once) and read 4 shards; Java is pushed 5,000 records/s of 4 shards while it puts them. Rates
+are calls, pushed records with fanout; CPU is the server's, for one of them. What is done how:
+[sdk_clients.py](sdk_clients.py).
+"""
+
 CLIENT_RATES = ("client_put_rate", "client_consume_rate")
 
 ABOUT_MEMORY = """\
@@ -62,6 +72,14 @@ is filled to the end, a peer for {limit_s:.0f} s.
 """
 
 
+def labels_of(results: Results) -> list[str]:
+    """All labels that servers of the run can have, in the order of the tables."""
+    ours, *others = (server.name for server in SERVERS if server is not NGINX)
+    before = earlier_label(results)
+    names = [ours, *([before] if before else []), *others]
+    return [*names, *(f"{name} on disk" for name in names), NGINX.name]
+
+
 def write(results: Results, path: Path) -> None:
     """The report, and its plot beside it."""
     drawing = path.with_suffix(".svg")
@@ -72,7 +90,8 @@ def write(results: Results, path: Path) -> None:
         table(("server", "version"), results.versions.items()),
         table(("left out", "why"), results.left_out.items()),
         "## Targets\n",
-        table(("target", "wanted", "measured", "met", ""), map(target_row, TARGETS, repeat(results))),
+        ABOUT_TARGETS,
+        table(("target", "wanted", "measured", "met", ""), target_rows(results)),
         "## Rates\n",
         f"![Ratios to the best peer, and rates as a stream fills]({drawing.name})\n",
         ABOUT_RATES,
@@ -92,10 +111,11 @@ def write(results: Results, path: Path) -> None:
             [
                 rate_row(results, scenario, server)
                 for scenario in SCENARIOS
-                for server in LABELS
+                for server in labels_of(results)
                 if results.rates_or_errors_of(scenario.name, server)
             ],
         ),
+        sdk_section(results),
         client_section(results),
         "## Start\n",
         "Milliseconds until the first answer: min / median / max.\n",
@@ -106,11 +126,27 @@ def write(results: Results, path: Path) -> None:
             ("server", "with", "RSS MiB", "PSS MiB", "anonymous MiB", "disk MiB"),
             [row for when, what in MEMORY.items() for row in memory_rows(results, when, what)],
         ),
-        "## As a stream fills\n",
-        ABOUT_FILLING.format(limit_s=PEER_LIMIT_S),
-        table(("server", *(f"{held:,}" if held else "at first" for held in HELD)), filling_rows(results)),
+        filling_section(results),
     ]
     path.write_text("\n".join(part for part in parts if part))
+
+
+def sdk_section(results: Results) -> str:
+    """What the calls of real SDKs take of the server; nothing when none was measured."""
+    names = dict.fromkeys(
+        figure.name.removesuffix("_rate")
+        for figure in results.figures
+        if figure.name.startswith("sdk_") and figure.name.endswith("_rate")
+    )
+    rows = [
+        [name.removeprefix("sdk_").replace("_", ": "), label, f"{rate:,.0f}", f"{cpu_us:,.0f}"]
+        for name in names
+        for label in labels_of(results)
+        if (rate := results.median_figure(f"{name}_rate", label))
+        and (cpu_us := results.median_figure(f"{name}_cpu_us", label))
+    ]
+    heads = ("SDK", "server", "rate", "server's CPU µs")
+    return "\n".join(("## SDKs\n", ABOUT_SDKS, table(heads, rows))) if rows else ""
 
 
 def client_section(results: Results) -> str:
@@ -142,12 +178,18 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads), *lines, ""]) if lines else ""
 
 
+def target_rows(results: Results) -> list[list[str]]:
+    """The targets of the run: what a usual run measures, and else what was measured."""
+    rows = [(target, target_row(target, results)) for target in TARGETS]
+    return [row for target, row in rows if target.is_usual or row[2] != NOT_MEASURED]
+
+
 def target_row(target: Target, results: Results) -> list[str]:
     """A target, and what came of it."""
     wanted = f"{'at most' if target.less_is_better else 'at least'} {target.bound:g} {target.unit}"
     measured = target.measured(results)
     if measured is None:
-        return [target.title, wanted, "not measured", "", ""]
+        return [target.title, wanted, NOT_MEASURED, "", ""]
     met = "yes" if target.is_met(measured.value) else "**no**"
     return [target.title, wanted, f"{measured.value:.3g} {target.unit}", met, measured.note]
 
@@ -187,7 +229,7 @@ def ratio(value: float, of: float | None) -> str:
 
 def start_rows(results: Results) -> Iterator[list[str]]:
     """How long each server took to start, without records and with them."""
-    for server in LABELS:
+    for server in labels_of(results):
         empty, full = results.figures_of("start_ms", server), results.figures_of("restart_ms", server)
         if empty or full:
             held = f"{full[0].held:,}" if full else ""
@@ -202,7 +244,7 @@ def spread(figures: list[Figure]) -> str:
 
 def memory_rows(results: Results, when: str, what: str) -> Iterator[list[str]]:
     """What each server held at one occasion: the median, for as many of `what`."""
-    for server in LABELS:
+    for server in labels_of(results):
         for count in sorted({figure.held for figure in results.figures_of(f"{when}_rss_mib", server)}):
             cells = []
             for kind in ("rss", "pss", "anonymous", "disk"):
@@ -212,9 +254,17 @@ def memory_rows(results: Results, when: str, what: str) -> Iterator[list[str]]:
             yield [server, what.format(count=f"{count:,}"), *cells]
 
 
+def filling_section(results: Results) -> str:
+    """The curves; nothing when none was measured."""
+    rows = list(filling_rows(results))
+    heads = ("server", *(f"{held:,}" if held else "at first" for held in HELD))
+    about = ABOUT_FILLING.format(limit_s=PEER_LIMIT_S)
+    return "\n".join(("## As a stream fills\n", about, table(heads, rows))) if rows else ""
+
+
 def filling_rows(results: Results) -> Iterator[list[str]]:
     """Where each server's curve passes the numbers of `HELD`."""
-    for server in LABELS:
+    for server in labels_of(results):
         curve = results.figures_of("fill_rate", server)
         if curve:
             passed = [next((point for point in curve if point.held >= held), None) for held in HELD]

@@ -7,11 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from benchmarks.h2load import Transport
-from benchmarks.servers import HEADWATER, Role, Server
+from benchmarks.servers import Role, Server
 
 STREAM = "bench"
+
+
+class Form(NamedTuple):
+    """How a body is written."""
+
+    content_type: str
+    file_ending: str
+
+
+JSON = Form("application/x-amz-json-1.1", "")
+CBOR = Form("application/x-amz-cbor-1.1", "-cbor")
 
 
 @dataclass(frozen=True)
@@ -29,15 +41,25 @@ class Scenario:
     """A key of `UNITS`."""
     shards: int = 4
     on_disk: bool = False
-    only: tuple[Server, ...] = ()
-    """The servers that take part; empty: all that can."""
+    only_headwater: bool = False
+    """No other server takes part."""
     transport: Transport | None = None
     """How h2load sends the requests; None: wrk does, on HTTP/1.1."""
+    form: Form = JSON
+    """Of the bodies."""
+    on_one_core: bool = False
+    """The server has the first core of the machine to itself, and no other."""
+    with_earlier: bool = True
+    """An earlier Headwater takes part, if there is one in the run."""
+    is_usual: bool = True
+    """Part of a usual run; else only of one of everything."""
 
     def is_for(self, server: Server) -> bool:
         """Whether this server takes part."""
-        if self.only:
-            return server in self.only
+        if server.role is Role.EARLIER and not self.with_earlier:
+            return False
+        if self.only_headwater:
+            return server.role in (Role.OURS, Role.EARLIER)
         return not self.on_disk or bool(server.on_disk) or server.role is Role.LIMIT
 
     def rate(self, records_per_s: float) -> float:
@@ -66,8 +88,41 @@ def _by_h2load(name: str, title: str, operation: str, connections: int, transpor
         records,
         100,
         unit,
-        only=(HEADWATER,),
+        only_headwater=True,
         transport=transport,
+        with_earlier=not transport.tls,
+    )
+
+
+def _on_one_core(connections: int) -> Scenario:
+    return Scenario(
+        f"one_core_put_record_{connections}",
+        f"PutRecord 100 B, {connections} connection{'s' if connections > 1 else ''}, server on one core",
+        PUT,
+        connections,
+        1,
+        100,
+        "requests/s",
+        on_one_core=True,
+        with_earlier=False,
+    )
+
+
+def _in_cbor(name: str, title: str, operation: str, connections: int, records: int) -> Scenario:
+    """The counterpart of the row of the same name without `_cbor`."""
+    unit = "requests/s" if operation == PUT else "records/s"
+    shards = 1 if operation == GET else 4
+    return Scenario(
+        name,
+        f"{title}, CBOR",
+        operation,
+        connections,
+        records,
+        100,
+        unit,
+        shards,
+        only_headwater=True,
+        form=CBOR,
     )
 
 
@@ -75,9 +130,11 @@ HTTP1, HTTP2 = Transport(http2=False), Transport(http2=True)
 HTTP1_TLS, HTTP2_TLS = Transport(http2=False, tls=True), Transport(http2=True, tls=True)
 
 SCENARIOS = (
-    Scenario("put_record_1", "PutRecord 100 B, 1 connection", PUT, 1, 1, 100, "requests/s"),
+    Scenario("put_record_1", "PutRecord 100 B, 1 connection", PUT, 1, 1, 100, "requests/s", is_usual=False),
     Scenario("put_record_16", "PutRecord 100 B, 16 connections", PUT, 16, 1, 100, "requests/s"),
-    Scenario("put_record_64", "PutRecord 100 B, 64 connections", PUT, 64, 1, 100, "requests/s"),
+    Scenario(
+        "put_record_64", "PutRecord 100 B, 64 connections", PUT, 64, 1, 100, "requests/s", is_usual=False
+    ),
     Scenario(
         "put_record_1000_shards",
         "PutRecord 100 B, 16 connections, 1,000 shards",
@@ -87,7 +144,8 @@ SCENARIOS = (
         100,
         "requests/s",
         shards=1000,
-        only=(HEADWATER,),
+        is_usual=False,
+        only_headwater=True,
     ),
     Scenario("put_records_100b", "PutRecords 500 x 100 B, 4 connections", PUTS, 4, 500, 100, "records/s"),
     Scenario("put_records_10kb", "PutRecords 100 x 10 KB, 4 connections", PUTS, 4, 100, 10_000, "MB/s"),
@@ -130,4 +188,8 @@ SCENARIOS = (
     _by_h2load("h2load_put_record_tls2", "PutRecord 100 B, 16 connections, HTTP/2, TLS", PUT, 16, HTTP2_TLS),
     _by_h2load("h2load_put_records_http1", "PutRecords 500 x 100 B, 4 connections, HTTP/1.1", PUTS, 4, HTTP1),
     _by_h2load("h2load_put_records_http2", "PutRecords 500 x 100 B, 4 connections, HTTP/2", PUTS, 4, HTTP2),
+    *map(_on_one_core, (1, 16, 64)),
+    _in_cbor("put_record_16_cbor", "PutRecord 100 B, 16 connections", PUT, 16, 1),
+    _in_cbor("put_records_100b_cbor", "PutRecords 500 x 100 B, 4 connections", PUTS, 4, 500),
+    _in_cbor("get_records_100b_cbor", "GetRecords 10,000 x 100 B, 1 connection", GET, 1, 10_000),
 )

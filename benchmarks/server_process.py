@@ -22,7 +22,7 @@ from benchmarks.kinesis import CALL_ERRORS, Kinesis
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
-POLL_S = 0.005
+POLL_S = 0.001
 TEMPORARY = "tmp"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 

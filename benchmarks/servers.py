@@ -21,6 +21,8 @@ class Role(Enum):
     """What a server is in the comparison."""
 
     OURS = "ours"
+    EARLIER = "earlier"
+    """Headwater as it was at a commit."""
     PEER = "peer"
     LIMIT = "limit"
     """Does nothing but answer: what the machine, the network and wrk leave to any server."""
@@ -43,6 +45,8 @@ class Server:
     package_manager: str = ""
     package: str = ""
     version_command: str = ""
+    is_slow: bool = False
+    """Takes so long that only a run of everything asks it."""
 
     def label(self, *, on_disk: bool) -> str:
         """Its name in the results."""
@@ -70,6 +74,16 @@ HEADWATER = Server(
     version_command="{headwater} --version",
 )
 
+FERROKINESIS = Server(
+    name="ferrokinesis",
+    role=Role.PEER,
+    command="{installed}/bin/ferrokinesis --port {port} --create-stream-ms 50 {storage}",
+    on_disk="--state-dir {data}",
+    package_manager="cargo",
+    package="ferrokinesis",
+)
+"""It has no option for the address: it listens on every one of the machine's."""
+
 KINESALITE = Server(
     name="kinesalite",
     role=Role.PEER,
@@ -78,6 +92,7 @@ KINESALITE = Server(
     on_disk="--path {data}",
     package_manager="npm",
     package="kinesalite",
+    is_slow=True,
 )
 
 KINESIS_LOCAL = Server(
@@ -90,6 +105,7 @@ KINESIS_LOCAL = Server(
     on_disk="SHOULD_PERSIST_DATA=true PERSIST_PATH={data}",
     package_manager="npm",
     package="kinesis-local",
+    is_slow=True,
 )
 
 MINISTACK = Server(
@@ -99,6 +115,7 @@ MINISTACK = Server(
     " {installed}/bin/ministack",
     package_manager="pip",
     package="ministack",
+    is_slow=True,
 )
 
 MOTO = Server(
@@ -107,6 +124,7 @@ MOTO = Server(
     command="{installed}/bin/moto_server -H 127.0.0.1 -p {port}",
     package_manager="pip",
     package="moto[server]",
+    is_slow=True,
 )
 
 NGINX = Server(
@@ -116,4 +134,17 @@ NGINX = Server(
     version_command="nginx -v",
 )
 
-SERVERS = (HEADWATER, KINESALITE, KINESIS_LOCAL, MINISTACK, MOTO, NGINX)
+SERVERS = (HEADWATER, FERROKINESIS, KINESALITE, KINESIS_LOCAL, MINISTACK, MOTO, NGINX)
+EARLIER_PREFIX = "headwater@"
+
+
+def earlier(commit: str) -> Server:
+    """Headwater as it was at a commit."""
+    return Server(
+        name=EARLIER_PREFIX + commit,
+        role=Role.EARLIER,
+        command="{installed}/environment/bin/headwater start --port {port} {storage}",
+        on_disk="--data-dir {data}",
+        package_manager="commit",
+        package=commit,
+    )

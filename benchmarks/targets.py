@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from benchmarks.client_libraries import is_ours
 from benchmarks.open_connections import IDLE_CONNECTIONS, SUBSCRIPTIONS
 from benchmarks.results import Results
-from benchmarks.servers import HEADWATER, KINESALITE, NGINX, SERVERS, Role
+from benchmarks.scenarios import SCENARIOS
+from benchmarks.sdk_clients import figure_name
+from benchmarks.servers import EARLIER_PREFIX, FERROKINESIS, HEADWATER, KINESALITE, NGINX, SERVERS, Role
 
 OURS = HEADWATER.name
 OURS_ON_DISK = HEADWATER.label(on_disk=True)
@@ -45,6 +47,8 @@ class Target:
     unit: str
     measured: Measure
     less_is_better: bool = False
+    is_usual: bool = False
+    """What decides it is part of a usual run; else only of one of everything."""
 
     def is_met(self, value: float) -> bool:
         """Whether a measured value is good enough."""
@@ -117,6 +121,61 @@ def figure(name: str, server: str = OURS) -> Measure:
     return measured
 
 
+def cpu_against_earlier(scenario: str) -> Measure:
+    """Headwater's CPU time for a request against that of an earlier one."""
+
+    def measured(results: Results) -> Measured | None:
+        ours = results.median_cpu_us(scenario, OURS)
+        before = results.median_cpu_us(scenario, earlier_label(results))
+        return Measured(ours / before, f"{ours:,.0f} against {before:,.0f} µs") if ours and before else None
+
+    return measured
+
+
+def rate_against_earlier(scenario: str) -> Measure:
+    """Headwater's rate against that of an earlier one."""
+
+    def measured(results: Results) -> Measured | None:
+        return against(scenario, earlier_label(results))(results)
+
+    return measured
+
+
+def figure_against_earlier(name: str, unit: str) -> Measure:
+    """Headwater's figure against that of an earlier one."""
+
+    def measured(results: Results) -> Measured | None:
+        ours, before = results.median_figure(name, OURS), results.median_figure(name, earlier_label(results))
+        return (
+            Measured(ours / before, f"{ours:,.1f} against {before:,.1f} {unit}") if ours and before else None
+        )
+
+    return measured
+
+
+def worst_against_earlier(besides: tuple[str, ...]) -> Measure:
+    """The least of all rates against those of an earlier Headwater, `besides` those that have a row."""
+
+    def measured(results: Results) -> Measured | None:
+        before = earlier_label(results)
+        ratios = [
+            (rate / other, scenario.title)
+            for scenario in SCENARIOS
+            if scenario.name not in besides
+            for ending in ("", " on disk")
+            if (rate := results.median_rate(scenario.name, OURS + ending))
+            and (other := results.median_rate(scenario.name, before + ending))
+        ]
+        return Measured(*min(ratios)) if ratios else None
+
+    return measured
+
+
+def earlier_label(results: Results) -> str:
+    """What the earlier Headwater of a run is called; empty without one."""
+    return next((name for name in results.versions if name.startswith(EARLIER_PREFIX)), "")
+
+
 def filled_memory(results: Results) -> Measured | None:
     """What Headwater holds with the most records."""
     return _memory(results, "filled")
@@ -158,7 +217,97 @@ def client_against_best_other(name: str) -> Measure:
     return measured
 
 
+RUST = FERROKINESIS.name
+RUST_ON_DISK = FERROKINESIS.label(on_disk=True)
+
+
+def _usual(title: str, bound: float, measured: Measure, *, less_is_better: bool = False) -> Target:
+    return Target(title, bound, "x", measured, less_is_better=less_is_better, is_usual=True)
+
+
+def _at_most(title: str, bound: float, measured: Measure) -> Target:
+    return _usual(title, bound, measured, less_is_better=True)
+
+
+USUAL_TARGETS = (
+    _at_most(
+        "PutRecord 100 B on HTTP/2, 16 connections, CPU a request, against the earlier one",
+        0.15,
+        cpu_against_earlier("h2load_put_record_http2"),
+    ),
+    _at_most(
+        "The same, against HTTP/1.1",
+        1.8,
+        cpu("h2load_put_record_http2", "h2load_put_record_http1"),
+    ),
+    _usual(
+        "PutRecord on HTTP/2, 1 connection of 32 streams, rate, against the earlier one",
+        6,
+        rate_against_earlier("h2load_put_record_streams"),
+    ),
+    _at_most(
+        "PutRecords 500 x 100 B on HTTP/2, CPU a request, against HTTP/1.1",
+        1.15,
+        cpu("h2load_put_records_http2", "h2load_put_records_http1"),
+    ),
+    _at_most(
+        "PutRecords 500 x 100 B in CBOR, CPU a request, against JSON",
+        1.2,
+        cpu("put_records_100b_cbor", "put_records_100b"),
+    ),
+    _at_most(
+        "GetRecords 10,000 x 100 B in CBOR, CPU a request, against JSON",
+        1.5,
+        cpu("get_records_100b_cbor", "get_records_100b"),
+    ),
+    _at_most(
+        "PutRecord 100 B on HTTP/1.1, 16 connections, CPU a request, against the earlier one",
+        0.65,
+        cpu_against_earlier("put_record_16"),
+    ),
+    *(
+        _usual(
+            f"PutRecord 100 B on HTTP/1.1, one core, {connections} connections, rate, against {RUST}",
+            bound,
+            against(f"one_core_put_record_{connections}", RUST),
+        )
+        for connections, bound in ((1, 0.8), (16, 1.0), (64, 1.3))
+    ),
+    _usual(f"PutRecords 500 x 100 B, against {RUST}", 4, against("put_records_100b", RUST)),
+    _usual(f"PutRecords 100 x 10 KB, against {RUST}", 2.5, against("put_records_10kb", RUST)),
+    _usual(f"GetRecords 10,000 x 100 B, against {RUST}", 6, against("get_records_100b", RUST)),
+    _usual(f"GetRecords 1,000 x 10 KB, against {RUST}", 3, against("get_records_10kb", RUST)),
+    _usual(
+        f"PutRecord on disk and synced, 64 connections, against {RUST} on disk and synced",
+        30,
+        against("durable_put_record", RUST_ON_DISK, OURS_ON_DISK),
+    ),
+    _usual(
+        "PutRecords 500 x 100 B, likewise",
+        20,
+        against("durable_put_records", RUST_ON_DISK, OURS_ON_DISK),
+    ),
+    _at_most("Start to first answer, against the earlier one", 0.5, figure_against_earlier("start_ms", "ms")),
+    _at_most("Idle memory (RSS), likewise", 0.8, figure_against_earlier("idle_rss_mib", "MiB")),
+    _at_most(
+        "SDK for JavaScript, 100 puts in flight, server's CPU a put, against the earlier one",
+        0.25,
+        figure_against_earlier(figure_name("javascript", "put", "cpu_us"), "µs"),
+    ),
+    _at_most(
+        "Fan-out to Java on HTTP/2, 4 shards, 5,000 records/s, server's CPU a record, likewise",
+        0.5,
+        figure_against_earlier(figure_name("java", "fanout", "cpu_us"), "µs"),
+    ),
+    _usual(
+        "The least of all other rates, against the earlier one",
+        1.0,
+        worst_against_earlier(besides=("h2load_put_record_streams",)),
+    ),
+)
+
 TARGETS = (
+    *USUAL_TARGETS,
     Target(
         "PutRecord 100 B, 16 connections, against the best peer", 5, "x", against_best_peer("put_record_16")
     ),
@@ -178,20 +327,6 @@ TARGETS = (
         8,
         "x",
         against("durable_put_records", KINESALITE.label(on_disk=True), OURS_ON_DISK),
-    ),
-    Target(
-        "PutRecord 100 B on HTTP/2, 16 connections, CPU against HTTP/1.1",
-        1.8,
-        "x",
-        cpu("h2load_put_record_http2", "h2load_put_record_http1"),
-        less_is_better=True,
-    ),
-    Target(
-        "PutRecords 500 x 100 B on HTTP/2, CPU against HTTP/1.1",
-        1.15,
-        "x",
-        cpu("h2load_put_records_http2", "h2load_put_records_http1"),
-        less_is_better=True,
     ),
     Target(
         "PutRecord with 5 million records held, against an empty stream",

@@ -41,11 +41,13 @@ class Outcome:
         return ", ".join(found)
 
 
-def drive(port: int, operation: str, bodies: Path, connections: int, seconds: int) -> Outcome:
+def drive(
+    port: int, operation: str, bodies: Path, content_type: str, connections: int, seconds: int
+) -> Outcome:
     """Keep so many connections busy for so long, from one thread, with the bodies of a file."""
     command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s"]
     command += ["--timeout", f"{ANSWER_TIMEOUT_S}s", "--script", str(SCRIPT), f"http://127.0.0.1:{port}/"]
-    command += ["--", operation, str(bodies)]
+    command += ["--", operation, str(bodies), content_type]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     for line in run.stdout.splitlines():
         if line.startswith("{"):

@@ -131,6 +131,8 @@ CALLED_FROM_OUTSIDE = {
     "SUCCESS": "functions that import cfnresponse",
     "Context.get_remaining_time_in_millis": "functions",
     "PrometheusCollector": "applications that use the client",
+    "PrometheusCollector.collect": "prometheus_client",
+    "_Server.collect": "prometheus_client",
     "Record.arrived_at": "applications that use the client",
     "ManualClock": "tests and simulations, for which time is a value",
     "MemoryStore": "tests and simulations, and it shows that the store can be another",

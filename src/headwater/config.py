@@ -12,17 +12,18 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+SECRETS = ("secret_access_key", "session_token")
+"""Fields that nothing shows."""
 
 
 class ConfigError(ValueError):
     """A setting has an impossible value. The message names it, for the person who gave it."""
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """The settings of one server."""
 
     host: str = "127.0.0.1"
@@ -38,8 +39,8 @@ class Config:
     """A file of access keys; with it, or with the key below, every signature is verified."""
     access_key_id: str | None = None
     """One more access key, for one who has no file."""
-    secret_access_key: str | None = field(default=None, repr=False)
-    session_token: str | None = field(default=None, repr=False)
+    secret_access_key: str | None = None
+    session_token: str | None = None
     transition_ms: int = 200
     """How long streams and consumers stay CREATING, UPDATING and DELETING."""
     test_clock: bool = False
@@ -87,6 +88,11 @@ class Config:
     """A request must arrive whole within this long of its first byte."""
     shutdown_grace_s: float = 10.0
     """How long requests in flight may take to finish at shutdown."""
+
+    def __repr__(self) -> str:
+        """Without secrets."""
+        shown = [f"{name}={value!r}" for name, value in self._asdict().items() if name not in SECRETS]
+        return f"Config({', '.join(shown)})"
 
     @classmethod
     def from_environment(
@@ -142,8 +148,7 @@ def _state_folder(variables: Mapping[str, str], platform: str) -> Path:
     return given if given.is_absolute() else home / ".local" / "state"
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """A field of `Config` that can be set from outside."""
 
     field: str

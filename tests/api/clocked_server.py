@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from headwater.app.server import Server
@@ -45,7 +45,7 @@ def clocked_server(start_ms: int = START_MS, **settings: Any) -> Iterator[Clocke
         idle_timeout_s=100 * YEAR_S,
         request_timeout_s=100 * YEAR_S,
     )
-    config = replace(config, **settings)
+    config = config._replace(**settings)
     ready = threading.Event()
     stopping: list[asyncio.Event] = []
     endpoints: list[str] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple, cast
 
 import msgspec
@@ -69,14 +70,12 @@ CALL_RATES = {
 def rated(operations: Mapping[str, Operation]) -> dict[str, Operation]:
     """The operations, each refusing calls beyond its rate where that holds."""
     return {
-        name: operation._replace(handler=_rated(name, operation.handler, CALL_RATES[name]))
-        if operation.handler is not None and name in CALL_RATES
-        else operation
+        name: operation.wrapped(partial(_rated, name, CALL_RATES[name])) if name in CALL_RATES else operation
         for name, operation in operations.items()
     }
 
 
-def _rated(name: str, handler: Handler, rate: CallRate) -> Handler:
+def _rated(name: str, rate: CallRate, handler: Handler) -> Handler:
     async def handle(engine: Engine, caller: Caller, request: msgspec.Struct) -> Answered:
         stream = _stream_of(caller, request) if rate.of_each else None
         if engine.enforcement.limits_calls(stream):

@@ -16,6 +16,7 @@ of operations `enforced`; elsewhere other accounts' resources do not exist.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -52,10 +53,7 @@ class _Resource(NamedTuple):
 
 def enforced(operations: Mapping[str, Operation]) -> dict[str, Operation]:
     """The operations, each behind the policies of the resources that it names."""
-    return {
-        name: row if row.handler is None else row._replace(handler=_behind_policy(name, row.handler))
-        for name, row in operations.items()
-    }
+    return {name: row.wrapped(partial(_behind_policy, name)) for name, row in operations.items()}
 
 
 def _behind_policy(operation_name: str, handler: Handler) -> Handler:

@@ -99,7 +99,7 @@ def checked(fault: AnyFault) -> tuple[AnyFault, frozenset[str]]:
 def _check_operation(name: str) -> None:
     if name not in OPERATIONS:
         raise WrongFault(f"There is no operation {name!r}.")
-    if OPERATIONS[name].handler is None:
+    if not OPERATIONS[name].is_offered:
         raise WrongFault(f"{name} is not offered yet.")
 
 

@@ -2,131 +2,129 @@
 
 An operation's name leads to its module, its test and its row in the
 documentation. One without a module is known to the API, but not offered yet.
+A module is imported by its operation's first call: most servers are asked for few.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from headwater.api.operations.add_tags_to_stream import add_tags_to_stream
-from headwater.api.operations.create_stream import create_stream
-from headwater.api.operations.decrease_stream_retention_period import decrease_stream_retention_period
-from headwater.api.operations.delete_resource_policy import delete_resource_policy
-from headwater.api.operations.delete_stream import delete_stream
-from headwater.api.operations.deregister_stream_consumer import deregister_stream_consumer
-from headwater.api.operations.describe_account_settings import describe_account_settings
-from headwater.api.operations.describe_limits import describe_limits
-from headwater.api.operations.describe_stream import describe_stream
-from headwater.api.operations.describe_stream_consumer import describe_stream_consumer
-from headwater.api.operations.describe_stream_summary import describe_stream_summary
-from headwater.api.operations.disable_enhanced_monitoring import disable_enhanced_monitoring
-from headwater.api.operations.enable_enhanced_monitoring import enable_enhanced_monitoring
-from headwater.api.operations.get_records import get_records
-from headwater.api.operations.get_resource_policy import get_resource_policy
-from headwater.api.operations.get_shard_iterator import get_shard_iterator
-from headwater.api.operations.increase_stream_retention_period import increase_stream_retention_period
-from headwater.api.operations.list_shards import list_shards
-from headwater.api.operations.list_stream_consumers import list_stream_consumers
-from headwater.api.operations.list_streams import list_streams
-from headwater.api.operations.list_tags_for_resource import list_tags_for_resource
-from headwater.api.operations.list_tags_for_stream import list_tags_for_stream
-from headwater.api.operations.merge_shards import merge_shards
-from headwater.api.operations.put_record import put_record
-from headwater.api.operations.put_records import put_records
-from headwater.api.operations.put_resource_policy import put_resource_policy
-from headwater.api.operations.register_stream_consumer import register_stream_consumer
-from headwater.api.operations.remove_tags_from_stream import remove_tags_from_stream
-from headwater.api.operations.split_shard import split_shard
-from headwater.api.operations.start_stream_encryption import start_stream_encryption
-from headwater.api.operations.stop_stream_encryption import stop_stream_encryption
-from headwater.api.operations.subscribe_to_shard import subscribe_to_shard
-from headwater.api.operations.tag_resource import tag_resource
-from headwater.api.operations.untag_resource import untag_resource
-from headwater.api.operations.update_account_settings import update_account_settings
-from headwater.api.operations.update_max_record_size import update_max_record_size
-from headwater.api.operations.update_shard_count import update_shard_count
-from headwater.api.operations.update_stream_mode import update_stream_mode
-from headwater.api.operations.update_stream_record_distribution_strategy import (
-    update_stream_record_distribution_strategy,
-)
-from headwater.api.operations.update_stream_warm_throughput import update_stream_warm_throughput
-from headwater.api.streamed_answer import StreamedAnswer
-from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
 
-Answered: TypeAlias = Mapping[str, object] | StreamedAnswer | None
+if TYPE_CHECKING:
+    from headwater.api.streamed_answer import StreamedAnswer
+    from headwater.engine.engine import Engine
+
+Answered: TypeAlias = "Mapping[str, object] | StreamedAnswer | None"
 """A document, a stream of events, or `None` for no output."""
-Handler: TypeAlias = Callable[[Engine, Caller, Any], Coroutine[Any, None, Answered]]
+Handler: TypeAlias = "Callable[[Engine, Caller, Any], Coroutine[Any, None, Answered]]"
 """Takes a checked request: the struct that the operation's own signature names."""
 
 
-class Operation(NamedTuple):
+class Operation:
     """One operation of the API."""
 
-    name: str
+    __slots__ = ("_load", "handler", "is_offered", "name")
+
     handler: Handler | None
-    """`None` while the operation is not offered."""
+    """`None` while the operation is not offered. Loaded when it is first asked for."""
+
+    def __init__(
+        self, name: str, handler: Handler | None = None, load: Callable[[], Handler] | None = None
+    ) -> None:
+        """`load`, if there is one, gives the handler."""
+        self.name = name
+        self.is_offered = handler is not None or load is not None
+        if load is None:
+            self.handler = handler
+        else:
+            self._load = load
+
+    def __getattr__(self, name: str) -> Any:
+        """The handler, the first time: from then on it is an attribute, and costs what one does."""
+        if name != "handler":
+            raise AttributeError(name)
+        self.handler = self._load()
+        return self.handler
+
+    def wrapped(self, wrap: Callable[[Handler], Handler]) -> Operation:
+        """The same operation with another handler around its own, if it is offered."""
+
+        def load() -> Handler:
+            assert self.handler is not None
+            return wrap(self.handler)
+
+        return Operation(self.name, load=load if self.is_offered else None)
+
+
+def _offered(name: str, word: str) -> Operation:
+    def load() -> Handler:
+        handler: Handler = getattr(import_module(f"headwater.api.operations.{word}"), word)
+        return handler
+
+    return Operation(name, load=load)
 
 
 _TABLE = (
-    Operation("AcknowledgeDeadLetterQueueRecords", None),
-    Operation("AcknowledgeQueueRecords", None),
-    Operation("AddTagsToStream", add_tags_to_stream),
-    Operation("CreateChannel", None),
-    Operation("CreateQueue", None),
-    Operation("CreateStream", create_stream),
-    Operation("DecreaseStreamRetentionPeriod", decrease_stream_retention_period),
-    Operation("DeleteChannel", None),
-    Operation("DeleteQueue", None),
-    Operation("DeleteResourcePolicy", delete_resource_policy),
-    Operation("DeleteStream", delete_stream),
-    Operation("DeregisterStreamConsumer", deregister_stream_consumer),
-    Operation("DescribeAccountSettings", describe_account_settings),
-    Operation("DescribeChannel", None),
-    Operation("DescribeLimits", describe_limits),
-    Operation("DescribeQueue", None),
-    Operation("DescribeStream", describe_stream),
-    Operation("DescribeStreamConsumer", describe_stream_consumer),
-    Operation("DescribeStreamSummary", describe_stream_summary),
-    Operation("DisableEnhancedMonitoring", disable_enhanced_monitoring),
-    Operation("EnableEnhancedMonitoring", enable_enhanced_monitoring),
-    Operation("GetRecords", get_records),
-    Operation("GetResourcePolicy", get_resource_policy),
-    Operation("GetShardIterator", get_shard_iterator),
-    Operation("IncreaseStreamRetentionPeriod", increase_stream_retention_period),
-    Operation("ListChannels", None),
-    Operation("ListQueues", None),
-    Operation("ListShards", list_shards),
-    Operation("ListStreamConsumers", list_stream_consumers),
-    Operation("ListStreams", list_streams),
-    Operation("ListTagsForResource", list_tags_for_resource),
-    Operation("ListTagsForStream", list_tags_for_stream),
-    Operation("MergeShards", merge_shards),
-    Operation("PutRecord", put_record),
-    Operation("PutRecords", put_records),
-    Operation("PutResourcePolicy", put_resource_policy),
-    Operation("ReceiveDeadLetterQueueRecords", None),
-    Operation("ReceiveQueueRecords", None),
-    Operation("RegisterStreamConsumer", register_stream_consumer),
-    Operation("RemoveTagsFromStream", remove_tags_from_stream),
-    Operation("RestoreDeadLetterQueueRecords", None),
-    Operation("SplitShard", split_shard),
-    Operation("StartStreamEncryption", start_stream_encryption),
-    Operation("StopStreamEncryption", stop_stream_encryption),
-    Operation("SubscribeToShard", subscribe_to_shard),
-    Operation("TagResource", tag_resource),
-    Operation("UntagResource", untag_resource),
-    Operation("UpdateAccountSettings", update_account_settings),
-    Operation("UpdateChannel", None),
-    Operation("UpdateDeadLetterQueueRecordsVisibility", None),
-    Operation("UpdateMaxRecordSize", update_max_record_size),
-    Operation("UpdateQueue", None),
-    Operation("UpdateQueueRecordsVisibility", None),
-    Operation("UpdateShardCount", update_shard_count),
-    Operation("UpdateStreamMode", update_stream_mode),
-    Operation("UpdateStreamRecordDistributionStrategy", update_stream_record_distribution_strategy),
-    Operation("UpdateStreamWarmThroughput", update_stream_warm_throughput),
+    Operation("AcknowledgeDeadLetterQueueRecords"),
+    Operation("AcknowledgeQueueRecords"),
+    _offered("AddTagsToStream", "add_tags_to_stream"),
+    Operation("CreateChannel"),
+    Operation("CreateQueue"),
+    _offered("CreateStream", "create_stream"),
+    _offered("DecreaseStreamRetentionPeriod", "decrease_stream_retention_period"),
+    Operation("DeleteChannel"),
+    Operation("DeleteQueue"),
+    _offered("DeleteResourcePolicy", "delete_resource_policy"),
+    _offered("DeleteStream", "delete_stream"),
+    _offered("DeregisterStreamConsumer", "deregister_stream_consumer"),
+    _offered("DescribeAccountSettings", "describe_account_settings"),
+    Operation("DescribeChannel"),
+    _offered("DescribeLimits", "describe_limits"),
+    Operation("DescribeQueue"),
+    _offered("DescribeStream", "describe_stream"),
+    _offered("DescribeStreamConsumer", "describe_stream_consumer"),
+    _offered("DescribeStreamSummary", "describe_stream_summary"),
+    _offered("DisableEnhancedMonitoring", "disable_enhanced_monitoring"),
+    _offered("EnableEnhancedMonitoring", "enable_enhanced_monitoring"),
+    _offered("GetRecords", "get_records"),
+    _offered("GetResourcePolicy", "get_resource_policy"),
+    _offered("GetShardIterator", "get_shard_iterator"),
+    _offered("IncreaseStreamRetentionPeriod", "increase_stream_retention_period"),
+    Operation("ListChannels"),
+    Operation("ListQueues"),
+    _offered("ListShards", "list_shards"),
+    _offered("ListStreamConsumers", "list_stream_consumers"),
+    _offered("ListStreams", "list_streams"),
+    _offered("ListTagsForResource", "list_tags_for_resource"),
+    _offered("ListTagsForStream", "list_tags_for_stream"),
+    _offered("MergeShards", "merge_shards"),
+    _offered("PutRecord", "put_record"),
+    _offered("PutRecords", "put_records"),
+    _offered("PutResourcePolicy", "put_resource_policy"),
+    Operation("ReceiveDeadLetterQueueRecords"),
+    Operation("ReceiveQueueRecords"),
+    _offered("RegisterStreamConsumer", "register_stream_consumer"),
+    _offered("RemoveTagsFromStream", "remove_tags_from_stream"),
+    Operation("RestoreDeadLetterQueueRecords"),
+    _offered("SplitShard", "split_shard"),
+    _offered("StartStreamEncryption", "start_stream_encryption"),
+    _offered("StopStreamEncryption", "stop_stream_encryption"),
+    _offered("SubscribeToShard", "subscribe_to_shard"),
+    _offered("TagResource", "tag_resource"),
+    _offered("UntagResource", "untag_resource"),
+    _offered("UpdateAccountSettings", "update_account_settings"),
+    Operation("UpdateChannel"),
+    Operation("UpdateDeadLetterQueueRecordsVisibility"),
+    _offered("UpdateMaxRecordSize", "update_max_record_size"),
+    Operation("UpdateQueue"),
+    Operation("UpdateQueueRecordsVisibility"),
+    _offered("UpdateShardCount", "update_shard_count"),
+    _offered("UpdateStreamMode", "update_stream_mode"),
+    _offered("UpdateStreamRecordDistributionStrategy", "update_stream_record_distribution_strategy"),
+    _offered("UpdateStreamWarmThroughput", "update_stream_warm_throughput"),
 )
 
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _TABLE}

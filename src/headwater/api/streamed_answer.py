@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from headwater.engine.fan_out import FanOutEvent, Subscription
+if TYPE_CHECKING:
+    from headwater.engine.fan_out import FanOutEvent, Subscription
 
 
 class StreamedAnswer(NamedTuple):

@@ -5,24 +5,18 @@ from __future__ import annotations
 from functools import partial
 
 from headwater.api.call_rates import rated
-from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
 from headwater.app.neighbours import Neighbourhood, ServerContext
 from headwater.app.tls import own_names
-from headwater.engine.faults.faults import Faults
 from headwater.model.clock import AdjustableClock
 from headwater.server.access.authentication import Authentication
 from headwater.server.access.cross_origin import OriginPolicy
 from headwater.server.access.host_names import HostPolicy
-from headwater.server.access.verification import Verification
 from headwater.server.admin import Admin, RouteSet
 from headwater.server.dispatch import Dispatch
-from headwater.server.fault_injection import FaultInjection
+from headwater.server.late_injection import LateInjection
+from headwater.server.late_routes import late_routes
 from headwater.server.request_counts import RequestCounts
-from headwater.server.routes.backup import backup_routes
-from headwater.server.routes.faults import fault_routes
-from headwater.server.routes.limits import limit_routes
-from headwater.server.routes.metrics import metric_routes
 from headwater.server.wire_formats import WIRE_FORMATS
 
 
@@ -33,15 +27,15 @@ def build_dispatch(
     config, engine = server.config, server.engine
     operations, authentication = rated(OPERATIONS), Authentication(config.account_id, config.region)
     if server.credentials:
+        from headwater.api.cross_account import enforced  # noqa: PLC0415 - most servers verify no signature
+        from headwater.server.access.verification import Verification  # noqa: PLC0415 - nor need this
+
         operations = enforced(operations)  # callers are who they say, so policies mean something
         authentication = Verification(config.account_id, config.region, server.credentials, server.clock)
     requests = RequestCounts(operations)
-    injection = FaultInjection(Faults(), engine)
+    injection = LateInjection(engine)
     routes = (
-        limit_routes(engine),
-        fault_routes(injection),
-        metric_routes(engine, requests, neighbourhood.function_metrics),
-        backup_routes(server.opened.begin_copy, partial(server.log.message, "error")),
+        *_late_routes(server, neighbourhood, requests, injection),
         neighbourhood.lambda_.routes,
         RouteSet({}, reset=neighbourhood.reset),
     )
@@ -57,4 +51,37 @@ def build_dispatch(
         neighbours=neighbourhood.neighbours,
         injection=injection,
         requests=requests,
+    )
+
+
+def _late_routes(
+    server: ServerContext, neighbourhood: Neighbourhood, requests: RequestCounts, injection: LateInjection
+) -> tuple[RouteSet, ...]:
+    """The routes that few servers are asked for, each with what it imports."""
+
+    def limits() -> RouteSet:
+        from headwater.server.routes.limits import limit_routes  # noqa: PLC0415 - see above
+
+        return limit_routes(server.engine)
+
+    def faults() -> RouteSet:
+        from headwater.server.routes.faults import fault_routes  # noqa: PLC0415 - see above
+
+        return fault_routes(injection.loaded())
+
+    def metrics() -> RouteSet:
+        from headwater.server.routes.metrics import metric_routes  # noqa: PLC0415 - see above
+
+        return metric_routes(server.engine, requests, neighbourhood.function_metrics)
+
+    def backup() -> RouteSet:
+        from headwater.server.routes.backup import backup_routes  # noqa: PLC0415 - see above
+
+        return backup_routes(server.opened.begin_copy, partial(server.log.message, "error"))
+
+    return (
+        late_routes(limits, (b"limits",)),
+        late_routes(faults, (b"faults",), (b"faults",), reset=injection.clear),
+        late_routes(metrics, (b"metrics", b"cloudwatch")),
+        late_routes(backup, (b"backup",)),
     )

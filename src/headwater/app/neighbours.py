@@ -11,37 +11,29 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from headwater.config import Config, environment
 from headwater.engine.engine import Engine
 from headwater.engine.metrics.kept_minutes import MetricReader
-from headwater.lambda_.api.errors import LambdaError
 from headwater.lambda_.lazy import LazyLambda
-from headwater.model.caller import Caller
 from headwater.model.clock import Clock
 from headwater.model.completion import Completion
-from headwater.model.errors import KinesisError
-from headwater.neighbours.calls.kinesis import StreamCalls
-from headwater.neighbours.calls.lambda_ import CallRefused, LambdaCalls
-from headwater.neighbours.missing import MissingServices
-from headwater.neighbours.moto import FunctionLine, LoadedMoto, MotoServices
-from headwater.neighbours.services import Services
+from headwater.neighbours.lazy import LazyServices
 from headwater.server.access.credentials import Credentials, KnownKey
 from headwater.server.asyncio_bridge import completed
 from headwater.server.http.listener import is_loopback
 from headwater.server.neighbour import Neighbour, reset_all
 from headwater.server.request_log import RequestLog
 from headwater.storage.interface import FUNCTIONS_FOLDER, OpenedStore
-from headwater.wire.signature_v4 import Key
 
 if TYPE_CHECKING:
     from headwater.lambda_.service import LambdaService
+    from headwater.neighbours.services import Services
 
 LARGE_BODIES = ((b"/2015-03-31/functions", 72 * 1024 * 1024),)
 """A function's code comes as a zip of up to 50 MiB in base64."""
@@ -49,8 +41,7 @@ FUNCTION_KEY = "headwater"
 """With what functions sign where signatures are not verified, and account ids are no access keys."""
 
 
-@dataclass(frozen=True)
-class ServerContext:
+class ServerContext(NamedTuple):
     """The parts of one server that its neighbours and its dispatch are made of."""
 
     config: Config
@@ -71,11 +62,11 @@ class Neighbourhood:
 
     def __init__(self, server: ServerContext) -> None:
         self._server = server
-        engine, loop = server.engine, server.loop
-        self.lambda_ = LazyLambda(engine, self._build_lambda)
-        self._kinesis_calls = StreamCalls(engine, loop)
-        self._lambda_calls = LambdaCalls(self._ask_lambda, self.function_metrics, loop)
-        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self._build_services())
+        self.lambda_ = LazyLambda(server.engine, self._build_lambda)
+        services = LazyServices(partial(_build_services, server, self.lambda_))
+        if server.config.forward_to is None and has_moto():
+            server.engine.key_directory = services
+        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, services)
         """In the order in which requests are offered to them."""
 
     def reset(self) -> Completion[None]:
@@ -86,40 +77,6 @@ class Neighbourhood:
         """What is counted of functions; `None` while there are none."""
         return self.lambda_.metrics()
 
-    def _build_services(self) -> Services:
-        config, known = self._server.config, bool(self._server.credentials)
-        if config.forward_to is not None:
-            from headwater.neighbours.forwarded import (  # noqa: PLC0415 - as asked for
-                ForwardedServices,
-            )
-
-            return Services(ForwardedServices(config.forward_to), callers_are_known=known)
-        if has_moto():
-            moto = MotoServices(self._load_moto)
-            self._server.engine.key_directory = moto
-            return Services(moto, callers_are_known=known)
-        return Services(MissingServices(), is_provided=False)
-
-    def _load_moto(self) -> LoadedMoto:
-        from headwater.neighbours.loaded_moto import Moto  # noqa: PLC0415 - a second, and what it imports
-
-        def lines_after(caller: Caller, after: int) -> list[FunctionLine]:
-            return self._kinesis_calls.on_loop(partial(self._function_lines, caller, after))
-
-        return Moto(self._kinesis_calls, self._lambda_calls, lines_after)
-
-    def _function_lines(self, caller: Caller, after: int) -> list[FunctionLine]:
-        """What functions have written since the line `after`."""
-        lines = self.lambda_.lines_in(caller, after)
-        return [FunctionLine(name, line.number, line.time_ms, line.text) for name, line in lines]
-
-    async def _ask_lambda(self, caller: Caller, operation: str, members: Mapping[str, Any]) -> dict[str, Any]:
-        """Lambda's answer to a neighbour, which knows none of its errors."""
-        try:
-            return await self.lambda_.call(caller, operation, members)
-        except (LambdaError, KinesisError) as error:
-            raise CallRefused(error.code, error.message or "") from error
-
     def _build_lambda(self) -> LambdaService:
         from uuid import uuid4  # noqa: PLC0415 - servers of streams alone do not pay for it
 
@@ -129,6 +86,7 @@ class Neighbourhood:
             LambdaSettings,
             build_lambda,
         )
+        from headwater.wire.signature_v4 import Key  # noqa: PLC0415 - nor for signing
 
         server, config = self._server, self._server.config
 
@@ -164,6 +122,12 @@ class Neighbourhood:
         keys = list(self._server.credentials.values())
         own_account_id = self._server.config.account_id
         return next((key for key in keys if (key.account_id or own_account_id) == account_id), keys[0])
+
+
+def _build_services(server: ServerContext, lambda_: LazyLambda) -> Services:
+    from headwater.app.services import build_services  # noqa: PLC0415 - as for Lambda
+
+    return build_services(server, lambda_, with_moto=has_moto())
 
 
 def has_services(config: Config) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from ssl import SSLContext
+from typing import TYPE_CHECKING
 
 from headwater.app.neighbours import LARGE_BODIES, has_services
 from headwater.config import Config
@@ -20,6 +20,9 @@ from headwater.server.http.http1 import Http1Connection
 from headwater.server.http.limits import ConnectionLimits
 from headwater.server.http.listener import Listener
 from headwater.server.http.protocol_detector import ConnectionFactory
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 
 def bind_ports(
@@ -33,9 +36,10 @@ def bind_ports(
 ) -> Listener:
     """Bind the ports; call in the running loop. `verifies`: signatures are. Raises `ListenError`."""
     loop, connections = asyncio.get_running_loop(), OpenConnections(clock)
-    limits = connection_limits(config)
+    has_neighbours = has_services(config)
+    limits = connection_limits(config, has_neighbours=has_neighbours)
     headers_kept = None if verifies else HEADERS_READ  # a signature may cover any header
-    if has_services(config) and not verifies:
+    if has_neighbours and not verifies:
         headers_kept = EVERY_HEADER
 
     def http1() -> asyncio.Protocol:
@@ -59,12 +63,12 @@ def bind_ports(
     return Listener(config.host, config.ports, factory.connection, connections, scheme=scheme)
 
 
-def connection_limits(config: Config) -> ConnectionLimits:
+def connection_limits(config: Config, *, has_neighbours: bool) -> ConnectionLimits:
     """What one connection may take."""
     return ConnectionLimits(
         header_bytes=config.header_limit_bytes,
         body_bytes=config.body_limit_bytes,
-        upload_bytes=config.upload_limit_bytes if has_services(config) else 0,
+        upload_bytes=config.upload_limit_bytes if has_neighbours else 0,
         large_bodies=LARGE_BODIES,
         idle_timeout_s=config.idle_timeout_s,
         request_timeout_s=config.request_timeout_s,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import shlex
 import signal
 import sys
 from contextlib import suppress
@@ -29,12 +28,13 @@ except ImportError:  # not made for this platform: asyncio's own loop serves
 
 GC_THRESHOLD = 20_000
 """What requests leave behind has no cycles: looking for some after every 700 objects is for nothing."""
+ALLOCATOR_DELAY_S = 0.5
+"""What tells the C library takes some milliseconds to load; the first client need not wait for it."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(config: Config) -> int:
     """Run a server from a command line; returns the exit code."""
-    keep_freed_memory()
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(serve(config))
@@ -69,10 +69,12 @@ async def serve(config: Config) -> None:
             with suppress(NotImplementedError):  # Windows: Ctrl-C cancels this coroutine instead
                 loop.add_signal_handler(number, on_signal)
         announce(config, server.endpoints, server.ca)
-        # What lives until the end need not be looked at by every collection.
-        gc.collect()
+        # What lives until the end need not be looked at by every collection. What is garbage of it is
+        # too little to be worth the time of the first requests, which a collection would take.
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
+        gc.enable()
+        loop.call_later(ALLOCATOR_DELAY_S, keep_freed_memory)
         await told_to_stop.wait()
     finally:
         await server.stop(config.shutdown_grace_s)
@@ -85,6 +87,12 @@ def announce(config: Config, endpoints: tuple[str, ...], ca: Path | None) -> Non
         sys.stdout.write(
             f"Headwater {__version__} is ready at {' and '.join(endpoints)} (data in {data})\n"
             f"  export AWS_ENDPOINT_URL_KINESIS={endpoints[0]}\n"
-            + (f"  export AWS_CA_BUNDLE={shlex.quote(str(ca))}\n" if ca else "")
+            + (f"  export AWS_CA_BUNDLE={_quoted(ca)}\n" if ca else "")
         )
         sys.stdout.flush()
+
+
+def _quoted(path: Path) -> str:
+    from shlex import quote  # noqa: PLC0415 - for a server with an authority of its own
+
+    return quote(str(path))

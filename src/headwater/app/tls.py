@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from ssl import SSLContext
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from headwater.config import Config, tls_folder
 from headwater.server.http.listener import WILDCARDS
 from headwater.server.http.tls import TlsError, server_context
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 __all__ = ["TlsError", "ensure_ca", "open_tls", "own_names"]
 

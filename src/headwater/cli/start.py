@@ -12,6 +12,8 @@ import click
 
 from headwater.config import SETTINGS, Config, ConfigError, Setting
 
+DEFAULTS = Config()
+
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     for setting in reversed(SETTINGS):
@@ -34,7 +36,7 @@ def _option(setting: Setting) -> Callable[[Callable[..., None]], Callable[..., N
 
 
 def _help(setting: Setting) -> str:
-    default = getattr(Config, setting.field)
+    default = getattr(DEFAULTS, setting.field)
     notes = [f"default: {', '.join(map(str, default)) if setting.repeats else default}"] if default else []
     notes += ["may repeat"] if setting.repeats else []
     return f"{setting.help}  [{'; '.join([*notes, setting.variable])}]"

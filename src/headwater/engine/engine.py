@@ -17,14 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from headwater.engine.account import AccountSettings
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
-from headwater.engine.checking import check_streams
-from headwater.engine.encryption_key import KeyDirectory
 from headwater.engine.limits.enforcement import Enforcement, Rule
 from headwater.engine.limits.on_demand_scaling import next_look_ms, scaling_step
 from headwater.engine.limits.shard_budget import ShardBudget, shards_spoken_for
@@ -46,6 +44,9 @@ from headwater.model.completion import Completion, drive
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
 from headwater.model.stream import SERVING, Stream
 from headwater.storage.interface import Change, Extent, Store, StoreUnavailable, StoreUnreadable
+
+if TYPE_CHECKING:
+    from headwater.engine.encryption_key import KeyDirectory
 
 _STREAM_KEY = "stream"
 _ACCOUNT_KEY = "account"
@@ -403,6 +404,8 @@ class Engine:
     def check(self) -> list[str]:
         """Every broken promise, the store's and the engine's own, in plain words; empty when all is well."""
         streams = [held.stream for held in self._streams.values()]
+        from headwater.engine.checking import check_streams  # noqa: PLC0415 - as asked for
+
         return [*self.store.check(), *check_streams(streams, self.store)]
 
     # Watching

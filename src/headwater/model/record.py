@@ -15,13 +15,19 @@ encodes nothing. A large record would take a third more space so. Its payload is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from json.encoder import encode_basestring_ascii as quoted
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from struct import Struct
 from typing import TypeAlias
 
 import msgspec
 from pybase64 import b64encode, b64encode_as_string
+
+# The package `json` compiles a dozen patterns when it is imported; not every Python has its inner part.
+quoted: Callable[[str], str] = import_module(
+    "_json" if find_spec("_json") else "json.encoder"
+).encode_basestring_ascii
 
 Payload: TypeAlias = bytes | memoryview
 """What a store gives back of a record."""

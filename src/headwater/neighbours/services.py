@@ -11,8 +11,9 @@ Refuses to know how the services are provided.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from headwater.engine.encryption_key import KeyState
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
 from headwater.neighbours.requests import changing_action, operation_of, refusal, service_for
@@ -40,6 +41,14 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """The server stops."""
+
+
+@runtime_checkable
+class KeyKeeper(Protocol):
+    """A provider that knows how the keys of its KMS are."""
+
+    def key_state(self, caller: Caller, key_id: str) -> KeyState | None:
+        """How a key is; `None`: it has no keys there."""
 
 
 class Services:
@@ -81,6 +90,11 @@ class Services:
         status, document = error_document(error)
         text = document.get("message") or document.get("Message") or "The neighbour failed."
         return refusal(request, _service(request), status, error.code, text)
+
+    def key_state(self, caller: Caller, key_id: str) -> KeyState | None:
+        """How a key of the provider's KMS is; `None`: it knows of none."""
+        keeper = self._provider
+        return keeper.key_state(caller, key_id) if isinstance(keeper, KeyKeeper) else None
 
     async def reset(self) -> None:
         """Forget everything."""

@@ -8,7 +8,6 @@ times as long. So a server tells it to keep what it had.
 
 from __future__ import annotations
 
-import ctypes
 import sys
 
 KEPT_BYTES = 64 * 1024 * 1024
@@ -23,6 +22,8 @@ def keep_freed_memory() -> None:
     """Do so for this process; where the C library is another one, nothing."""
     if sys.platform != "linux":
         return
+    import ctypes  # noqa: PLC0415 - it takes some milliseconds, and who calls this chooses when
+
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)

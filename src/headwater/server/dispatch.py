@@ -45,8 +45,6 @@ from headwater.server.access.cross_origin import OriginPolicy, Trust
 from headwater.server.access.host_names import HostPolicy
 from headwater.server.admin import PREFIX as OWN_ROUTES
 from headwater.server.admin import REVEALING, Admin, Streamed
-from headwater.server.event_source import EVENT_STREAM_FIELDS, EventSource
-from headwater.server.fault_injection import FaultInjection, Unanswered
 from headwater.server.http.exchange import (
     Answer,
     BodySource,
@@ -57,7 +55,9 @@ from headwater.server.http.exchange import (
     RequestIds,
     Respond,
 )
+from headwater.server.late_injection import LateInjection
 from headwater.server.neighbour import Neighbour, error_of, service_of
+from headwater.server.refused import Unanswered
 from headwater.server.request_counts import (
     OWN_ROUTE,
     UNKNOWN,
@@ -111,7 +111,7 @@ class Dispatch:
         log: RequestLog,
         admin: Admin,
         neighbours: Sequence[Neighbour] = (),
-        injection: FaultInjection | None = None,
+        injection: LateInjection | None = None,
         requests: RequestCounts | None = None,
     ) -> None:
         """`injection` makes the faults that were asked for; `requests` counts what was answered."""
@@ -136,7 +136,7 @@ class Dispatch:
         self._log = log
         self._admin = admin
         self._injection = injection
-        self._fault_rules = {} if injection is None else injection.faults.rules
+        self._fault_rules = {} if injection is None else injection.rules
         self._ids = RequestIds()
 
     def handle(self, request: HttpRequest, respond: Respond) -> None:
@@ -344,6 +344,11 @@ class DispatchedCall:
 
     def stream(self, document: StreamedAnswer) -> None:
         """Answer with a body that goes on; the call is logged as it begins."""
+        from headwater.server.event_source import (  # noqa: PLC0415 - for subscriptions only
+            EVENT_STREAM_FIELDS,
+            EventSource,
+        )
+
         answer = Answer(200, EVENT_STREAM_FIELDS, b"")
         source = EventSource(document, self.format)
         asyncio.get_running_loop().call_later(STREAM_DELAY_S, lambda: self.answer(answer, source=source))

@@ -43,14 +43,11 @@ from headwater.model.caller import Caller
 from headwater.model.completion import Completion
 from headwater.model.errors import KinesisError, NamedError, ProvisionedThroughputExceededException
 from headwater.model.shard import shard_id_of
+from headwater.server.refused import Unanswered
 from headwater.storage.interface import StoreError
 
 Hold = Callable[[Callable[[], None]], Callable[[], None]]
 """Tells a call's connection that its answer is held back: `Respond.hold`."""
-
-
-class Unanswered(Exception):
-    """A call that gets no answer; the message says why."""
 
 
 class FaultInjection:

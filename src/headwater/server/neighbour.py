@@ -21,9 +21,8 @@ from typing import Protocol
 
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
-from headwater.server.access.authentication import presented_credential
+from headwater.server.access.authentication import TERMINATOR, presented_credential
 from headwater.server.http.exchange import Answer, HttpRequest
-from headwater.wire.signature_v4 import TERMINATOR
 
 ERROR_STATUS = 400
 ERROR_TYPE = "x-amzn-errortype"

@@ -23,8 +23,8 @@ Rules that hold for every store:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, NamedTuple, Protocol
 
 from headwater.model.completion import Completion
@@ -89,13 +89,12 @@ class Extent(NamedTuple):
     sealed: bool
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """A change of metadata and of the set of logs, made in one commit or not at all."""
 
     writes: Mapping[str, bytes | None]
     """New values by key; `None` removes the key."""
-    expected: Mapping[str, int] = field(default_factory=dict)
+    expected: Mapping[str, int] = MappingProxyType({})
     """The version that each named key must have at the commit; 0 means: no such key."""
     create_logs: Sequence[int] = ()
     seal_logs: Sequence[int] = ()
@@ -199,8 +198,7 @@ class StoreCopy(Protocol):
         """No more is wanted. Harmless when called again."""
 
 
-@dataclass(frozen=True)
-class OpenedStore:
+class OpenedStore(NamedTuple):
     """An open store and what belongs to it. Whoever has it closes the `store`."""
 
     store: Store

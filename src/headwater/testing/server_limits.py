@@ -4,6 +4,8 @@
 
     with headwater.limits.enforce("orders"):
         ...
+
+At the end of the block the limits are as they were.
 """
 
 from __future__ import annotations

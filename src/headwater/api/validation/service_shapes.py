@@ -7,8 +7,7 @@ differs is here. Kinesis's own are made in `constraints`.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from headwater.api.validation.api_model import Shape
 
@@ -23,8 +22,7 @@ class NeededMembers(Protocol):
         """`present` holds the names that it has; `refused` tells whether the request is refused anyway."""
 
 
-@dataclass(frozen=True)
-class ServiceShapes:
+class ServiceShapes(NamedTuple):
     """One service's shapes by name."""
 
     shapes: Callable[[], Mapping[str, Shape]]

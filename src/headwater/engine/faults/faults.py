@@ -202,8 +202,9 @@ def _is_stream(wanted: str | None, stream: StreamName | None) -> bool:
 class Faults:
     """The rules of one server."""
 
-    def __init__(self) -> None:
-        self.rules: dict[int, Rule] = {}
+    def __init__(self, rules: dict[int, Rule] | None = None) -> None:
+        """`rules` is an empty table that somebody else looks at, too."""
+        self.rules: dict[int, Rule] = {} if rules is None else rules
         """By their numbers, in the order in which they were added. No number comes again."""
         self._last_number = 0
 

@@ -7,10 +7,15 @@ restart; a token of another server, or one that was tampered with, is refused.
 
 from __future__ import annotations
 
+from _operator import _compare_digest as compare_digest  # hmac's, which loads OpenSSL
 from base64 import b64decode, b64encode
 from binascii import Error as InvalidBase64
-from hashlib import blake2b
-from hmac import compare_digest
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+# The interpreter's own, without hashlib, which loads OpenSSL; not every Python has it.
+_blake2b: Any = import_module("_blake2" if find_spec("_blake2") else "hashlib").blake2b
 
 SEAL_BYTES = 16
 KEY_BYTES = 32
@@ -22,7 +27,7 @@ class Sealer:
     __slots__ = ("_empty",)
 
     def __init__(self, key: bytes, kind: bytes) -> None:
-        self._empty = blake2b(key=key, digest_size=SEAL_BYTES, person=kind)
+        self._empty = _blake2b(key=key, digest_size=SEAL_BYTES, person=kind)
 
     def seal(self, content: bytes) -> str:
         """The token that carries `content`."""
@@ -43,4 +48,5 @@ class Sealer:
     def _checksum(self, content: bytes) -> bytes:
         keyed = self._empty.copy()
         keyed.update(content)
-        return keyed.digest()
+        digest: bytes = keyed.digest()
+        return digest

@@ -29,6 +29,8 @@ from headwater.server.http.exchange import HttpRequest
 
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
 REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+TERMINATOR = "aws4_request"
+"""The last part of a credential's scope."""
 INVALID_REGION = "Credential should be scoped to a valid region."
 HEADER_PARTS = ("Credential", "Signature", "SignedHeaders")
 QUERY_PARTS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")

@@ -18,11 +18,12 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
-from configparser import ConfigParser, SectionProxy
-from configparser import Error as NotIni
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from configparser import SectionProxy
 
 READABLE_BY_OTHERS = stat.S_IRGRP | stat.S_IROTH
 
@@ -31,17 +32,20 @@ class CredentialsError(Exception):
     """The access keys cannot be used. The message is for the person who started the server."""
 
 
-@dataclass(frozen=True)
-class KnownKey:
+class KnownKey(NamedTuple):
     """One access key, and what is needed to verify its signatures."""
 
     access_key_id: str
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
+    secret_access_key: str
+    session_token: str | None = None
     account_id: str | None = None
     """The caller's account; `None`: as for a key that nobody knows."""
     expires_ms: int | None = None
     """When the session token ends, in milliseconds since the Unix epoch."""
+
+    def __repr__(self) -> str:
+        """Without its secrets."""
+        return f"KnownKey(access_key_id={self.access_key_id!r}, account_id={self.account_id!r})"
 
 
 Credentials = Mapping[str, KnownKey]
@@ -95,11 +99,14 @@ def load_credentials(path: Path) -> list[KnownKey]:
 
 def read_credentials(text: str, source: str) -> list[KnownKey]:
     """The keys of a file's text. Raises `CredentialsError` that begins with `source`."""
+    # A server without such a file does without its parser.
+    from configparser import ConfigParser, Error  # noqa: PLC0415 - see above
+
     # No section is special: AWS spells its default profile in small letters, and means nothing by it.
     parser = ConfigParser(interpolation=None, delimiters=("=",), default_section="\n")
     try:
         parser.read_string(text)
-    except NotIni as error:
+    except Error as error:
         # The error's own text would show the line, which may hold a secret.
         line = getattr(error, "lineno", None) or next(iter(getattr(error, "errors", [])), (None,))[0]
         where = "" if line is None else f" (line {line})"

@@ -19,7 +19,7 @@ Rules:
 
 from __future__ import annotations
 
-import secrets
+import os
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
@@ -181,10 +181,10 @@ class RequestIds:
     __slots__ = ("_count", "_extended_start", "_start")
 
     def __init__(self) -> None:
-        digits = secrets.token_hex(9)
+        digits = os.urandom(9).hex()
         self._start = f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-8{digits[15:18]}-"
-        self._extended_start = b64encode(secrets.token_bytes(63)).decode()
-        self._count = secrets.randbits(40)
+        self._extended_start = b64encode(os.urandom(63)).decode()
+        self._count = int.from_bytes(os.urandom(5), "big")
 
     def next(self) -> tuple[str, str]:
         """A new request id (a UUID's form) and extended id (96 characters of base64)."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import lru_cache
-from http import HTTPStatus
 
 from headwater.server.http.exchange import BodySource, Fields, HttpResponse
 
 NO_CONTENT = 204
 """An answer of this status has no body, and does not say how long that is."""
-REASONS = {status.value: status.phrase for status in HTTPStatus} | {413: "Content Too Large"}
-"""Python's own table, but for where it is older than the standard."""
+REASONS = {200: "OK", 413: "Content Too Large"}
+"""What needs no look into Python's own table, or is older there than in the standard."""
 CHUNKED = "Transfer-Encoding: chunked\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -35,9 +34,18 @@ def head_of(response: HttpResponse, date: str, stays_open: bool, framing: str | 
 
 @lru_cache(maxsize=256)
 def _fixed_lines(status: int, fields: Fields) -> str:
-    reason = REASONS.get(status, "Unknown")  # a status may be another server's own
+    reason = REASONS.get(status) or _reason(status)
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields)]
     return "\r\n".join(lines) + "\r\n"
+
+
+def _reason(status: int) -> str:
+    from http import HTTPStatus  # noqa: PLC0415 - a large table, for answers that are not the usual ones
+
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # a status may be another server's own
+        return "Unknown"
 
 
 class StreamedBody:

@@ -6,7 +6,7 @@ Refuses to know how a request travels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from headwater.server.http.exchange import Refusal
 
@@ -16,8 +16,7 @@ MALFORMED = Refusal(400, "MalformedHttpRequestException", "The request is not va
 TOO_SLOW = Refusal(408, "RequestTimeoutException", "The request did not arrive in time.")
 
 
-@dataclass(frozen=True)
-class ConnectionLimits:
+class ConnectionLimits(NamedTuple):
     """The limits of every connection of a server."""
 
     header_bytes: int = 32 * 1024

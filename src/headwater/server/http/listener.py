@@ -109,8 +109,10 @@ def bind_all(host: str, ports: Sequence[int]) -> list[socket.socket]:
 
 
 def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+    # As bytes where that is the same: a text goes through the codec of international names, which is large.
+    name = host.encode() if host.isascii() else host
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise ListenError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))  # type: ignore[misc]
@@ -145,7 +147,7 @@ def _endpoint(scheme: str, host: str, bound: socket.socket) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether what listens on this address can be reached from this machine only."""
-    if host == "localhost":
+    if host in ("localhost", "127.0.0.1", "::1"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -16,12 +16,14 @@ Refuses to know what the front ends do.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from headwater.server.http.connections import Buffered, OpenConnections
 from headwater.server.http.limits import ConnectionLimits
+
+if TYPE_CHECKING:
+    import ssl
 
 TLS_HANDSHAKE = 0x16
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -199,4 +201,5 @@ def _feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
 
 
 def _reason(error: OSError) -> str:
-    return (error.reason if isinstance(error, ssl.SSLError) else error.strerror) or str(error)
+    # Only an error of TLS has a `reason`, which says it better.
+    return getattr(error, "reason", None) or error.strerror or str(error)

@@ -5,8 +5,11 @@ Refuses to know where these come from: a user's own, or `local_ca`.
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ssl
 
 PROTOCOLS = ["h2", "http/1.1"]
 """What is offered by ALPN, the better one first."""
@@ -18,6 +21,8 @@ class TlsError(Exception):
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     """Load a certificate (and those that lead to its authority) and its key. Raises `TlsError`."""
+    import ssl  # noqa: PLC0415 - a tenth of a server's memory, which one without TLS does not need
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(PROTOCOLS)
     for path in (certificate, key):

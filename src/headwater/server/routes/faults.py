@@ -6,12 +6,11 @@ refused with the reason.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import msgspec
 
-from headwater.api.fault_checks import WrongFault, checked
 from headwater.engine.faults.faults import AnyFault, EndOpenSubscriptions, Rule
 from headwater.server.admin import Methods, RouteSet
 from headwater.server.fault_injection import FaultInjection
@@ -19,9 +18,6 @@ from headwater.server.refused import Refused
 from headwater.wire.json_format import UNREADABLE
 
 RULES_MAX = 1000
-_decoder: msgspec.json.Decoder[AnyFault] = msgspec.json.Decoder(AnyFault)
-
-
 _NUMBER_DIGITS_MAX = 18
 
 
@@ -35,6 +31,11 @@ def fault_routes(injection: FaultInjection) -> RouteSet:
     )
 
 
+@cache
+def _decoder() -> msgspec.json.Decoder[AnyFault]:
+    return msgspec.json.Decoder(AnyFault)
+
+
 class _FaultActions:
     def __init__(self, injection: FaultInjection) -> None:
         self._injection = injection
@@ -44,8 +45,10 @@ class _FaultActions:
         return {"faults": [rule.document() for rule in self._faults.rules.values()]}
 
     async def add(self, body: bytes) -> dict[str, Any]:
+        from headwater.api.fault_checks import WrongFault, checked  # noqa: PLC0415 - few servers are asked
+
         try:
-            fault, operations = checked(_decoder.decode(body))
+            fault, operations = checked(_decoder().decode(body))
         except (*UNREADABLE, WrongFault) as error:
             raise Refused(400, f"That is no fault: {error}") from None
         if isinstance(fault, EndOpenSubscriptions):

@@ -19,9 +19,7 @@ import lmdb
 from headwater.storage.directory_lock import LOCK_FILE, DirectoryLock
 from headwater.storage.interface import OpenedStore, Post, StoreUnavailable, StoreUnreadable
 from headwater.storage.lmdb import data_file, temporary_folder
-from headwater.storage.lmdb.backup_format import read_backup
 from headwater.storage.lmdb.data_file import DATA_FILE, NEW_DATA_FILE
-from headwater.storage.lmdb.restore import restore
 from headwater.storage.lmdb.store import LmdbStore
 
 BEFORE_DATA = {LOCK_FILE, NEW_DATA_FILE, "tls"}
@@ -63,11 +61,15 @@ class LmdbBackEnd:
 
     def require_whole_backup(self, backup: IO[bytes]) -> None:
         """Read a backup to its end."""
+        from headwater.storage.lmdb.backup_format import read_backup  # noqa: PLC0415 - as asked for
+
         for _ in read_backup(backup):
             pass
 
     def restore(self, backup: IO[bytes], data_dir: Path) -> None:
         """Make a directory's data from a backup."""
+        from headwater.storage.lmdb.restore import restore  # noqa: PLC0415 - as asked for
+
         restore(backup, data_dir)
 
     def remove(self, data_dir: Path) -> None:

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import lmdb
 
@@ -42,9 +42,7 @@ from headwater.storage.interface import (
     StoreUnreadable,
     metadata_key,
 )
-from headwater.storage.lmdb import check as lmdb_check
 from headwater.storage.lmdb import data_file
-from headwater.storage.lmdb.backup_copy import BackupCopy
 from headwater.storage.lmdb.commit_thread import CommitThread, try_commit
 from headwater.storage.lmdb.file import LmdbFile, MapCannotGrow
 from headwater.storage.lmdb.group import Group
@@ -58,6 +56,9 @@ from headwater.storage.lmdb.record_format import (
 )
 from headwater.storage.lmdb.reopening import Reopening, is_clean
 from headwater.storage.watchers import Watchers, deliver
+
+if TYPE_CHECKING:
+    from headwater.storage.lmdb.backup_copy import BackupCopy
 
 MAP_BYTES = 256 * 1024 * 1024
 """Room for data at first; it doubles by itself."""
@@ -226,12 +227,16 @@ class LmdbStore:
     def check(self) -> list[str]:
         """Every broken promise found. Reads every record."""
         self._require_available()
+        from headwater.storage.lmdb import check as lmdb_check  # noqa: PLC0415 - as asked for
+
         return lmdb_check.check(self._file, self._state)
 
     def begin_copy(self) -> BackupCopy:
         """A copy of what is committed now; no space is given back until it is closed."""
         self._require_available()
         self._copies += 1
+        from headwater.storage.lmdb.backup_copy import BackupCopy  # noqa: PLC0415 - as asked for
+
         return BackupCopy(self._file_to_read, self._metadata, self._extents, self._end_copy)
 
     def _file_to_read(self) -> LmdbFile:

@@ -1,0 +1,63 @@
+"""The services of AWS beside the streams, put together when the first request for one comes.
+
+Imported then: what it imports takes longer to load than a server of streams takes to start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from headwater.lambda_.api.errors import LambdaError
+from headwater.model.errors import KinesisError
+from headwater.neighbours.calls.kinesis import StreamCalls
+from headwater.neighbours.calls.lambda_ import CallRefused, LambdaCalls
+from headwater.neighbours.missing import MissingServices
+from headwater.neighbours.moto import FunctionLine, LoadedMoto, MotoServices
+from headwater.neighbours.services import Services
+
+if TYPE_CHECKING:
+    from headwater.app.neighbours import ServerContext
+    from headwater.lambda_.lazy import LazyLambda
+    from headwater.model.caller import Caller
+
+
+def build_services(server: ServerContext, lambda_: LazyLambda, *, with_moto: bool) -> Services:
+    """By another server, by moto, or by nobody."""
+    config, known = server.config, bool(server.credentials)
+    if config.forward_to is not None:
+        from headwater.neighbours.forwarded import ForwardedServices  # noqa: PLC0415 - as asked for
+
+        return Services(ForwardedServices(config.forward_to), callers_are_known=known)
+    if with_moto:
+        return Services(MotoServices(partial(_load_moto, server, lambda_)), callers_are_known=known)
+    return Services(MissingServices(), is_provided=False)
+
+
+def _load_moto(server: ServerContext, lambda_: LazyLambda) -> LoadedMoto:
+    from headwater.neighbours.loaded_moto import Moto  # noqa: PLC0415 - a second, and what it imports
+
+    kinesis_calls = StreamCalls(server.engine, server.loop)
+
+    def lines_after(caller: Caller, after: int) -> list[FunctionLine]:
+        return kinesis_calls.on_loop(partial(_function_lines, lambda_, caller, after))
+
+    lambda_calls = LambdaCalls(partial(_ask, lambda_), lambda_.metrics, server.loop)
+    return Moto(kinesis_calls, lambda_calls, lines_after)
+
+
+def _function_lines(lambda_: LazyLambda, caller: Caller, after: int) -> list[FunctionLine]:
+    """What functions have written since the line `after`."""
+    lines = lambda_.lines_in(caller, after)
+    return [FunctionLine(name, line.number, line.time_ms, line.text) for name, line in lines]
+
+
+async def _ask(
+    lambda_: LazyLambda, caller: Caller, operation: str, members: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Lambda's answer to a neighbour, which knows none of its errors."""
+    try:
+        return await lambda_.call(caller, operation, members)
+    except (LambdaError, KinesisError) as error:
+        raise CallRefused(error.code, error.message or "") from error
