@@ -42,6 +42,21 @@ def test_records(wire_format: Any, runs: list[NumberedRun], others: dict[str, in
     assert written == wire_format.decode(wire_format.encode(others | {"Records": documents}))
 
 
+plain_payloads = st.builds(
+    lambda data, key: encode_payload(data, key, encrypted=False),
+    data | st.binary(min_size=250, max_size=260),
+    st.text(min_size=1, max_size=10) | st.text("ä€", min_size=80, max_size=130),
+)
+
+
+@given(st.lists(plain_payloads, min_size=1, max_size=5))
+def test_plain_records_in_cbor_are_byte_for_byte_their_documents(payloads: list[bytes]) -> None:
+    records = RecordList(
+        [NumberedRun(range(2 << 184, (2 << 184) + len(payloads)), 1_700_000_000_123, payloads)]
+    )
+    assert cbor_format.encode({"Records": records}) == cbor_format.encode({"Records": records.documents()})
+
+
 @pytest.mark.parametrize("wire_format", [json_format, cbor_format])
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_placements(wire_format: Any, count: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from headwater.api.validation.constraints import accept, accept_document
+from headwater.api.validation.constraints import accept, accept_cbor
 from headwater.model.errors import KinesisError
 from headwater.server.http.exchange import Fields
 from headwater.wire import cbor_format, error_format, json_format
@@ -36,10 +36,6 @@ class WireFormat(NamedTuple):
         return status, self.encode(document)
 
 
-def _accept_cbor(operation_name: str, body: bytes) -> Any:
-    return accept_document(operation_name, cbor_format.decode(body))
-
-
 AMZ_JSON = WireFormat(
     accept=accept,
     decode=json_format.decode,
@@ -49,7 +45,7 @@ AMZ_JSON = WireFormat(
     event_content_type="application/json",
 )
 AMZ_CBOR = WireFormat(
-    accept=_accept_cbor,
+    accept=accept_cbor,
     decode=cbor_format.decode,
     check=cbor_format.check,
     encode=cbor_format.encode,

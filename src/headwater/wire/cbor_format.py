@@ -25,11 +25,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
-from headwater.model.record_list import PlacementList, RecordList
+from headwater.model.record import Record, decode_payloads
+from headwater.model.record_list import NumberedRun, PlacementList, RecordList
 
 DEEPEST_NESTING = 64
 """Maps, arrays and tags inside each other; requests of the API have five."""
@@ -428,11 +430,13 @@ def _write_float(number: float, write: _Write) -> None:
 
 
 def _write_instant(instant: Instant, write: _Write) -> None:
+    write(_instant_item(instant))
+
+
+def _instant_item(instant: Instant) -> bytes:
     if instant.ms < 0:
-        write(_ONE_BYTE[_TAG + _TAG_TIME])
-        _write_whole_number(instant.ms, write)
-    else:
-        write(_pack_time(_TAG + _TAG_TIME, _UNSIGNED + 27, instant.ms))
+        return _ONE_BYTE[_TAG + _TAG_TIME] + _head(_NEGATIVE, -1 - instant.ms)
+    return _pack_time(_TAG + _TAG_TIME, _UNSIGNED + 27, instant.ms)
 
 
 def _write_seconds(seconds: Seconds, write: _Write) -> None:
@@ -448,8 +452,56 @@ def _write_null(_value: None, write: _Write) -> None:
     write(_NULL)
 
 
-def _write_documents(items: RecordList | PlacementList, write: _Write) -> None:
-    _write_array(items.documents(), write)
+def _write_records(records: RecordList, write: _Write) -> None:
+    write(_head(_ARRAY, len(records)))
+    for run in records.runs:
+        kept = decode_payloads(run.payloads)
+        if all(record.partition_key is not None and record.encryption_type is None for record in kept):
+            write(_plain_records(run, kept))
+        else:
+            for document in RecordList((run,)).documents():
+                _write_map(document, write)
+
+
+def _plain_records(run: NumberedRun, kept: Sequence[Record]) -> bytes:
+    """Records that have a key and are not encrypted: what is the same in all is written once."""
+    numbers, arrival_ms, _ = run
+    digits = len(str(numbers[0]))  # of all numbers
+    start = b"%b%b%b" % (_head(_MAP, 4), _SEQUENCE_NUMBER, _head(_TEXT, digits))
+    rest = b"%b%b%b" % (_ARRIVAL, _instant_item(Instant(arrival_ms)), _DATA)
+    data = [record.data for record in kept]
+    keys = [record.partition_key.encode() for record in kept if record.partition_key is not None]
+    pieces = zip(
+        [b"%b%d%b" % (start, number, rest) for number in numbers],
+        [_BYTES_HEADS[length] if length < 256 else _head(_BYTES, length) for length in map(len, data)],
+        data,
+        [_KEY_HEADS[length] if length < 256 else _KEY + _head(_TEXT, length) for length in map(len, keys)],
+        keys,
+        strict=True,
+    )
+    return b"".join(chain.from_iterable(pieces))
+
+
+def _write_placements(records: PlacementList, write: _Write) -> None:
+    """A record's place is one text: bytes are written as characters, which costs half."""
+    write(_head(_ARRAY, len(records)))
+    start = (_head(_MAP, 2) + _SEQUENCE_NUMBER).decode("latin-1")
+    shard_ids = _ShardIds()
+    items = [
+        f"{start}{_NUMBER_HEADS[len(number)]}{number}{shard_ids[shard_id]}"
+        for shard_id, number in records.placements
+        if number is not None  # as all of them are
+    ]
+    write("".join(items).encode("latin-1"))
+
+
+class _ShardIds(dict[str, str]):
+    """The member that names a shard, as characters."""
+
+    def __missing__(self, shard_id: str) -> str:
+        text = shard_id.encode()
+        item = self[shard_id] = (_SHARD_ID + _head(_TEXT, len(text)) + text).decode("latin-1")
+        return item
 
 
 class _Writers(dict[type, Callable[[Any, _Write], None]]):
@@ -470,8 +522,8 @@ _WRITERS = _Writers(
         bool: _write_boolean,
         Instant: _write_instant,
         Seconds: _write_seconds,
-        RecordList: _write_documents,
-        PlacementList: _write_documents,
+        RecordList: _write_records,
+        PlacementList: _write_placements,
         type(None): _write_null,
     }
 )
@@ -504,3 +556,8 @@ _ONE_BYTE = tuple(bytes((first,)) for first in range(256))
 _FALSE, _TRUE, _NULL = _ONE_BYTE[_OTHER + 20 : _OTHER + 23]
 _TEXT_HEADS = tuple(_head(_TEXT, length) for length in range(256))
 _BYTES_HEADS = tuple(_head(_BYTES, length) for length in range(256))
+_NUMBER_HEADS = [head.decode("latin-1") for head in _TEXT_HEADS]
+_SEQUENCE_NUMBER, _SHARD_ID = _encoded_name("SequenceNumber"), _encoded_name("ShardId")
+_ARRIVAL, _DATA = _encoded_name("ApproximateArrivalTimestamp"), _encoded_name("Data")
+_KEY = _encoded_name("PartitionKey")
+_KEY_HEADS = [_KEY + head for head in _TEXT_HEADS]

@@ -2,22 +2,25 @@
 
 import json
 import string
+import struct
 from contextlib import suppress
 from functools import cache
 from itertools import product
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headwater.api.validation import request_types
 from headwater.api.validation.api_model import api_model
-from headwater.api.validation.constraints import accept, accept_document, explained
+from headwater.api.validation.constraints import accept, accept_cbor, accept_document, explained
 from headwater.api.validation.long_requests import beginning_of
 from headwater.model.errors import SerializationException, ValidationException
 from headwater.model.instant import Instant
-from headwater.wire import json_format
+from headwater.wire import cbor_format, json_format
+from headwater.wire.cbor_repacking import repack
 
 OPERATIONS = sorted(api_model().operations)
 
@@ -241,6 +244,20 @@ def check_both_ways_of_a_document(name: str, document: dict[str, Any]) -> None:
     slow = outcome(explained, name, document)
     assert fast is None or fast == slow
     assert outcome(accept_document, name, document) == slow
+    with suppress(TypeError, UnicodeEncodeError, OverflowError, struct.error):  # what CBOR has no form for
+        check_both_ways_of_cbor(name, cbor_format.encode(document))
+
+
+def the_slow_way_of_cbor(name: str, body: bytes) -> Any:
+    return explained(name, cbor_format.decode(body))
+
+
+def check_both_ways_of_cbor(name: str, body: bytes) -> None:
+    packed = repack(body)
+    fast = None if packed is None else request_types.read_packed(name, packed)
+    slow = outcome(the_slow_way_of_cbor, name, body)
+    assert fast is None or fast == slow
+    assert outcome(accept_cbor, name, body) == slow
 
 
 everyday = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -320,6 +337,62 @@ def test_the_fast_way_takes_usual_records_with_blobs() -> None:
     records = [{"Data": bytes([at]), "PartitionKey": f"key-{at}"} for at in range(200)]
     assert request_types.convert("PutRecords", {"StreamName": "orders", "Records": records}) is not None
     assert request_types.convert("PutRecord", {"StreamName": "orders", **records[0]}) is not None
+
+
+def usual_records(sizes: list[tuple[int, int]]) -> list[dict[str, Any]]:
+    return [{"Data": bytes(data), "PartitionKey": "k" * key} for data, key in sizes]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0, 1, 23, 24, 255, 256, 65_536]), st.integers(1, 30)), max_size=30)
+)
+def test_usual_records_in_cbor_are_repacked(sizes: list[tuple[int, int]]) -> None:
+    document = {"StreamName": "orders", "Records": usual_records(sizes)}
+    body = cbor_format.encode(document)
+    packed = repack(body)
+    assert packed is not None
+    assert msgspec.msgpack.decode(packed) == document
+    check_both_ways_of_cbor("PutRecords", body)
+
+
+def test_the_largest_request_in_cbor_is_repacked() -> None:
+    entry = {"Data": b"data", "PartitionKey": "key", "ExplicitHashKey": "1"}
+    body = cbor_format.encode(
+        {"StreamName": "a", "StreamARN": "b", "StreamId": "c", "Records": [entry] * 500}
+    )
+    assert repack(body) is not None
+
+
+@given(st.binary(max_size=60), st.data())
+def test_both_ways_agree_on_cbor_that_is_damaged(noise: bytes, data: st.DataObject) -> None:
+    body = cbor_format.encode({"StreamName": "orders", "Records": usual_records([(3, 3), (30, 30)])})
+    at = data.draw(st.integers(0, len(body)))
+    cut = data.draw(st.integers(0, 3))
+    check_both_ways_of_cbor("PutRecords", body[:at] + noise + body[at + cut :])
+    check_both_ways_of_cbor("PutRecords", noise)
+
+
+SPELLINGS_OF_CBOR = {
+    "repeated names": "a26a53747265616d4e616d6561626a53747265616d4e616d656161",
+    "a name that is spelled long": "a1780a53747265616d4e616d656161",
+    "a text that is spelled long": "a16a53747265616d4e616d65780161",
+    "an indefinite map": "bf6a53747265616d4e616d656161ff",
+    "a null": "a26a53747265616d4e616d656161654c696d6974f6",
+    "an undefined member": "a26a53747265616d4e616d656161654c696d6974f7",
+    "text beyond ASCII": "a16a53747265616d4e616d6562c3a4",
+    "a whole number in eight bytes": "a26a53747265616d4e616d656161654c696d69741b0000000000000007",
+    "a whole number with a sign": "a26a53747265616d4e616d656161654c696d697420",
+    "a tag": "a26a53747265616d4e616d656161654c696d6974c007",
+    "what is longer than the body": "a16a53747265616d4e616d657a7fffffff61",
+    "a list that says too much": "a26a53747265616d4e616d656161675265636f7264739a7fffffffa0",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("body", SPELLINGS_OF_CBOR.values(), ids=SPELLINGS_OF_CBOR.keys())
+@pytest.mark.parametrize("name", ["PutRecords", "ListShards", "DescribeStream"])
+def test_both_ways_agree_on_spellings_of_cbor(name: str, body: str) -> None:
+    check_both_ways_of_cbor(name, bytes.fromhex(body))
 
 
 @pytest.mark.long

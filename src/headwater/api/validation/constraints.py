@@ -24,7 +24,7 @@ from headwater.api.validation.needed_members import needed_members
 from headwater.api.validation.service_shapes import ServiceShapes
 from headwater.api.validation.type_checks import typed_structure
 from headwater.model.errors import ValidationException
-from headwater.wire import json_format
+from headwater.wire import cbor_format, cbor_repacking, json_format
 
 KINESIS = ServiceShapes(
     lambda: api_model().shapes,
@@ -47,6 +47,13 @@ def accept(operation_name: str, body: bytes) -> Any:
     if json_format.has_many_values(body):
         return explained(operation_name, beginning_of(api_model().input_shape_name(operation_name), body))
     return explained(operation_name, json_format.decode(body))
+
+
+def accept_cbor(operation_name: str, body: bytes) -> Any:
+    """The request in a CBOR body, as `accept`."""
+    packed = cbor_repacking.repack(body)
+    request = None if packed is None else request_types.read_packed(operation_name, packed)
+    return accept_document(operation_name, cbor_format.decode(body)) if request is None else request
 
 
 def accept_document(operation_name: str, document: dict[str, object]) -> Any:

@@ -70,6 +70,15 @@ def read(operation_name: str, body: bytes) -> msgspec.Struct | None:
     return reader.settled(request)
 
 
+def read_packed(operation_name: str, packed: bytearray) -> msgspec.Struct | None:
+    """The request in a document in MessagePack, or `None`, as `read`."""
+    try:
+        request = _packed_decoder(operation_name).decode(packed)
+    except UNREADABLE:
+        return None
+    return _reader(operation_name).settled(request)
+
+
 def convert(operation_name: str, document: dict[str, object]) -> msgspec.Struct | None:
     """The request in a document whose blobs are `bytes`, or `None`, as `read`."""
     if not _is_ascii(document):
@@ -226,6 +235,11 @@ def _reader(operation_name: str) -> _Reader:
         names_a_stream(shape_name),
         _has_small_items(shape_name),
     )
+
+
+@cache
+def _packed_decoder(operation_name: str) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(_reader(operation_name).type)
 
 
 def _has_small_items(shape_name: str) -> bool:

@@ -1,0 +1,220 @@
+"""AWS CBOR to MessagePack: the same document, in the form that msgspec reads and checks in one step.
+
+The two formats differ in little but an item's first byte. So a body is copied once and the
+first bytes of its items are rewritten where they stand; of the data in between nothing is
+looked at.
+
+Rules:
+- only what nearly all requests are made of is repacked: maps with short names, lists, text in
+  ASCII, blobs, whole numbers that need no sign, booleans and nulls, all of definite length;
+- everything else, valid or not, is left to `cbor_format`, which also words what is wrong;
+- what was repacked says the same as what `cbor_format` reads.
+
+Refuses to know operations and their shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+NESTING_MAX = 8
+"""Maps and lists inside each other; requests of the API have five."""
+ITEMS_MAX = 4_096
+"""Twice what the largest PutRecords has: members of maps, and items of lists."""
+MOVED_BYTES_MAX = 64 * 1024 * 1024
+"""Where MessagePack needs one byte more than CBOR, all that follows is moved: so much in all."""
+
+_BYTES, _TEXT, _LIST, _MAP = 0x40, 0x60, 0x80, 0xA0
+"""CBOR's first bytes of what has no items, or bytes, or characters."""
+_BYTES_8, _TEXT_8 = 0x58, 0x78
+"""The same where a byte follows that says how many there are."""
+_TEXT_ENDS = 0x78
+"""The first byte after those of short texts."""
+_PACKED_BYTES_8, _PACKED_LIST, _PACKED_LIST_16, _PACKED_MAP = 0xC4, 0x90, 0xDC, 0x80
+_PACKED_TEXT = 0xA0
+_TO_PACKED_TEXT = _PACKED_TEXT - _TEXT
+
+
+class _Unusual(Exception):
+    """The body is left to others."""
+
+
+class _Room:
+    """What is left of the bounds."""
+
+    __slots__ = ("items", "levels", "moved_bytes")
+
+    def __init__(self) -> None:
+        self.levels = NESTING_MAX
+        self.items = ITEMS_MAX
+        self.moved_bytes = MOVED_BYTES_MAX
+
+    def enter(self, count: int) -> None:
+        """Go one level down, to so many items."""
+        self.levels -= 1
+        self.items -= count
+        if self.levels < 0 or self.items < 0:
+            raise _Unusual
+
+
+_Repacker = Callable[[bytearray, int, _Room], int]
+"""Rewrites the item that begins at a position, with all in it; gives the position after it."""
+
+
+def repack(body: bytes) -> bytearray | None:
+    """The document in MessagePack, or `None`: then it is read otherwise."""
+    packed = bytearray(body)
+    try:
+        end = _REPACKERS[packed[0]](packed, 0, _Room())
+    except (_Unusual, IndexError):
+        return None
+    return packed if end == len(packed) else None
+
+
+def _refuse(_packed: bytearray, _at: int, _room: _Room) -> int:
+    raise _Unusual
+
+
+def _in_place(first: int, size: int) -> _Repacker:
+    """An item without content: its first byte becomes `first`, and as many as `size` follow."""
+
+    def repack_item(packed: bytearray, at: int, _room: _Room) -> int:
+        packed[at] = first
+        return at + 1 + size
+
+    return repack_item
+
+
+def _bytes(first: int, size: int) -> _Repacker:
+    """A blob whose length is in the bytes that follow, as many as `size`."""
+
+    def repack_bytes(packed: bytearray, at: int, _room: _Room) -> int:
+        packed[at] = first
+        begin = at + 1 + size
+        return begin + int.from_bytes(packed[at + 1 : begin])
+
+    return repack_bytes
+
+
+def _short_bytes(length: int) -> _Repacker:
+    """A blob whose first byte tells its length, for which MessagePack has a byte of its own."""
+
+    def repack_bytes(packed: bytearray, at: int, room: _Room) -> int:
+        _insert(packed, at, bytes((_PACKED_BYTES_8, length)), room)
+        return at + 2 + length
+
+    return repack_bytes
+
+
+def _text(first: int, size: int) -> _Repacker:
+    def repack_text(packed: bytearray, at: int, _room: _Room) -> int:
+        packed[at] = first
+        begin = at + 1 + size
+        end = begin + int.from_bytes(packed[at + 1 : begin]) if size else begin + first - _PACKED_TEXT
+        if not packed[begin:end].isascii():
+            raise _Unusual
+        return end
+
+    return repack_text
+
+
+def _list(first: int, size: int) -> _Repacker:
+    def repack_list(packed: bytearray, at: int, room: _Room) -> int:
+        packed[at] = first
+        begin = at + 1 + size
+        count = int.from_bytes(packed[at + 1 : begin]) if size else first - _PACKED_LIST
+        return _repack_items(packed, begin, count, room)
+
+    return repack_list
+
+
+def _longer_list(size: int) -> _Repacker:
+    """A list whose length takes more bytes in MessagePack: two."""
+
+    def repack_list(packed: bytearray, at: int, room: _Room) -> int:
+        count = packed[at + 1] if size else packed[at] - _LIST
+        head = bytes((_PACKED_LIST_16, 0, count))
+        _insert(packed, at + size, head, room)
+        packed[at] = _PACKED_LIST_16
+        return _repack_items(packed, at + len(head), count, room)
+
+    return repack_list
+
+
+def _insert(packed: bytearray, at: int, head: bytes, room: _Room) -> None:
+    """Put a longer head in the place of one byte."""
+    room.moved_bytes -= len(packed) - at
+    if room.moved_bytes < 0:
+        raise _Unusual
+    packed[at : at + 1] = head
+
+
+def _repack_items(packed: bytearray, at: int, count: int, room: _Room) -> int:
+    room.enter(count)
+    for _ in range(count):
+        at = _REPACKERS[packed[at]](packed, at, room)
+    room.levels += 1
+    return at
+
+
+def _repack_map(packed: bytearray, at: int, room: _Room) -> int:
+    """A map of up to fifteen members.
+
+    Where the time goes: hence what nearly all members have, a short name and a value
+    that is a short text or a blob of 24 to 255 bytes, is rewritten here, without a call.
+    """
+    left = packed[at] - _MAP
+    packed[at] = _PACKED_MAP + left
+    at += 1
+    room.levels -= 1  # `enter`, written out
+    room.items -= left
+    if room.levels < 0 or room.items < 0:
+        raise _Unusual
+    while left:
+        left -= 1
+        first = packed[at]
+        if _TEXT <= first < _TEXT_ENDS:
+            packed[at] = first + _TO_PACKED_TEXT
+            at += 1 + first - _TEXT
+        else:
+            at = _NAME_REPACKERS[first](packed, at, room)
+        first = packed[at]
+        if first == _BYTES_8:
+            packed[at] = _PACKED_BYTES_8
+            at += 2 + packed[at + 1]
+        elif _TEXT <= first < _TEXT_ENDS:
+            packed[at] = first + _TO_PACKED_TEXT
+            begin = at + 1
+            at = begin + first - _TEXT
+            if not packed[begin:at].isascii():
+                raise _Unusual
+        else:
+            at = _REPACKERS[first](packed, at, room)
+    room.levels += 1
+    return at
+
+
+def _table_of_repackers() -> tuple[_Repacker, ...]:
+    """For each first byte what rewrites the item."""
+    repackers: list[_Repacker] = [_refuse] * 256
+    for number in range(24):
+        repackers[number] = _in_place(number, 0)
+        repackers[0x20 + number] = _in_place(0xFF - number, 0)
+        repackers[_BYTES + number] = _short_bytes(number)
+        repackers[_TEXT + number] = _text(_PACKED_TEXT + number, 0)
+        repackers[_LIST + number] = _list(_PACKED_LIST + number, 0) if number < 16 else _longer_list(0)
+        repackers[_MAP + number] = _repack_map if number < 16 else _refuse
+    for place, size in enumerate((1, 2, 4)):
+        repackers[0x18 + place] = _in_place(0xCC + place, size)
+        repackers[_BYTES_8 + place] = _bytes(_PACKED_BYTES_8 + place, size)
+        repackers[_TEXT_8 + place] = _text(0xD9 + place, size)
+        repackers[_LIST + 24 + place] = _list(_PACKED_LIST_16 - 1 + place, size) if place else _longer_list(1)
+    repackers[0x1B] = _in_place(0xCF, 8)
+    repackers[0xF4:0xF8] = (_in_place(packed, 0) for packed in (0xC2, 0xC3, 0xC0, 0xC0))
+    return tuple(repackers)
+
+
+_REPACKERS = _table_of_repackers()
+_NAME_REPACKERS = tuple(
+    repacker if _TEXT <= first < _LIST else _refuse for first, repacker in enumerate(_REPACKERS)
+)
