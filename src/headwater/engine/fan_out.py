@@ -137,6 +137,8 @@ class Subscription:
         self._sink: EventSink | None = None
         self._started_ms = engine.now_ms()
         self._last_event_ms = 0
+        self._last_arrival_ms = 0
+        """Of the records that were pushed: the store's clock may be ahead of the engine's."""
         self._phase: Phase = "new"
         self._reader: Reader = "follows"
         self._unwatch: list[Callable[[], None]] = []
@@ -259,7 +261,7 @@ class Subscription:
                 return False
             self._position = reading.next_position
             # As records arrive, so that it does not go back when the machine's clock does.
-            arrival_ms = self._engine.arrival_ms()
+            arrival_ms = max(self._engine.arrival_ms(), self._last_arrival_ms)
             sink.event(FanOutEvent(reading, _continuation(reading, reading.next_position, arrival_ms)))
             if self._ending is not None:
                 self._ending = self._ending._replace(events=self._ending.events - 1)
@@ -269,6 +271,8 @@ class Subscription:
         return False
 
     def _count(self, reading: ShardPage) -> None:
+        if reading.records:
+            self._last_arrival_ms = reading.records.runs[-1].arrival_ms
         self._metrics.event(
             self._key.consumer_name,
             reading.shard.shard_id,
