@@ -8,7 +8,7 @@ import pytest
 
 from headwater.model.clock import ManualClock
 from headwater.model.completion import Completion
-from headwater.storage.interface import Entry, Post, StoreUnavailable
+from headwater.storage.interface import Entry, Outcome, Post, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
 from tests.engine.running_engine import RunningEngine
 
@@ -21,11 +21,11 @@ class TornStore(MemoryStore):
         self.is_torn = False
         self._appends = 0
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[int | None]]:
+    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
         if not self.is_torn:
             return super().append(entries)
         self._appends += 1
-        completion: Completion[list[int | None]] = Completion()
+        completion: Completion[list[Outcome]] = Completion()
         if self._appends > 1:
             self._post(lambda: completion.fail(StoreUnavailable("no space left on device")))
             return completion

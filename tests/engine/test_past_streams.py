@@ -215,7 +215,7 @@ def test_names_that_are_gone_take_a_bounded_place_and_lose_no_second() -> None:
     assert len(kept) == NAMES_MAX + 1
     loaded = PastStreams()
     for key, value in kept.items():
-        loaded.load(key, value)
+        loaded.take_over(key, value)
     for at, name in enumerate(names):
         assert loaded.first_s(name) == past.first_s(name) > at
     assert loaded.first_s(StreamName("123456789012", "eu-central-1", "new")) == NAMES_MAX

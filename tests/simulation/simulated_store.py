@@ -14,12 +14,21 @@ another one finds what was committed. In between,
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from headwater.model.completion import Completion
-from headwater.storage.interface import Change, CommitTimes, Entry, Extent, Metadata, Run, StoreUnavailable
+from headwater.storage.interface import (
+    Change,
+    CommitTimes,
+    Entry,
+    Extent,
+    Metadata,
+    Outcome,
+    Page,
+    StoreUnavailable,
+)
 from headwater.storage.memory_store import MemoryStore
 from tests.simulation.scheduler import Scheduler
 
@@ -53,6 +62,9 @@ class Disk:
 
 class SimulatedStore:
     """See `interface.Store`."""
+
+    is_shared = False
+    trims_itself = False
 
     def __init__(self, disk: Disk, scheduler: Scheduler, faults: Faults) -> None:
         self.commit_times = CommitTimes()
@@ -139,11 +151,18 @@ class SimulatedStore:
         self._require_open()
         return self._disk.store.metadata()
 
+    def metadata_of(self, key: str) -> Metadata | None:
+        self._require_open()
+        return self._disk.store.metadata_of(key)
+
+    async def catch_up(self) -> None:
+        """Nobody else changes anything."""
+
     def extent(self, log_id: int) -> Extent | None:
         self._require_open()
         return self._disk.store.extent(log_id)
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[int | None]]:
+    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
         entries = tuple(entries)
         return self._later(lambda: self._disk.store.append(entries))
 
@@ -153,7 +172,7 @@ class SimulatedStore:
     def trim(self, log_id: int, position: int) -> Completion[None]:
         return self._later(lambda: self._disk.store.trim(log_id, position))
 
-    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> list[Run]:
+    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> Page | None:
         return await self._now_or_late(
             lambda: self._disk.store.read(log_id, position, max_records, max_bytes)
         )
@@ -178,7 +197,7 @@ class SimulatedStore:
 
         return end
 
-    def watch_metadata(self, callback: Callable[[], None]) -> None:
+    def watch_metadata(self, callback: Callable[[Collection[str]], None]) -> None:
         """Nothing is ever in doubt here: a crash takes the engine along."""
 
     def check(self) -> list[str]:

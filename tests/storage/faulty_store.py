@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from headwater.model.completion import Completion
-from headwater.storage.interface import Change, Entry, Post, StoreUnavailable
+from headwater.storage.interface import Change, Entry, Outcome, Post, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
 
 
@@ -17,7 +17,7 @@ class FaultyStore(MemoryStore):
         super().__init__(post)
         self.is_full = False
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[int | None]]:
+    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
         """Refuse, or do as a store does."""
         return self._refused() if self.is_full else super().append(entries)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from headwater.storage.interface import Entry, Run
+from headwater.storage.interface import Entry, Outcome, Page, Placed, StoreUnavailable
 
 
 class StoredRecord(NamedTuple):
@@ -21,8 +21,20 @@ def entry(log_id: int, time_ms: int, *payloads: bytes) -> Entry:
     return Entry(log_id, time_ms, payloads)
 
 
-def records(runs: Sequence[Run]) -> list[StoredRecord]:
-    """The records of some runs: how a store parts them into runs is its own affair."""
+def positions(outcomes: Sequence[Outcome]) -> list[int | None]:
+    """Where entries were stored, or that they were not."""
+    return [_position(outcome) for outcome in outcomes]
+
+
+def _position(outcome: Outcome) -> int | None:
+    if isinstance(outcome, StoreUnavailable):
+        raise outcome
+    return outcome.position if isinstance(outcome, Placed) else None
+
+
+def records(page: Page | None) -> list[StoredRecord]:
+    """The records of a page: how a store parts them into runs is its own affair."""
+    runs = page.runs if page else []
     assert all(run.payloads for run in runs)
     return [
         StoredRecord(run.position + at, run.time_ms, bytes(payload))
@@ -31,6 +43,6 @@ def records(runs: Sequence[Run]) -> list[StoredRecord]:
     ]
 
 
-def payloads(runs: Sequence[Run]) -> list[bytes]:
-    """What is in the records of some runs."""
-    return [record.payload for record in records(runs)]
+def payloads(page: Page | None) -> list[bytes]:
+    """What is in the records of a page."""
+    return [record.payload for record in records(page)]

@@ -12,14 +12,17 @@ import pytest
 
 from headwater.model.completion import Completion
 from headwater.storage.interface import (
+    END_MS,
     Change,
     Extent,
     Metadata,
+    Outcome,
+    Placed,
     Store,
     StoreUnavailable,
 )
 from tests.storage.inbox import Inbox
-from tests.storage.records import StoredRecord, entry, payloads, records
+from tests.storage.records import StoredRecord, entry, payloads, positions, records
 
 
 class StoreContract:
@@ -54,7 +57,7 @@ class StoreContract:
         """Records `b"0"`, `b"1"`, … that arrived at 1000, 1010, …."""
         self.create(store, inbox, log_id)
         entries = [entry(log_id, 1000 + 10 * i, str(i).encode()) for i in range(count)]
-        assert inbox.run(store.append(entries)) == list(range(count))
+        assert positions(inbox.run(store.append(entries))) == list(range(count))
 
     # Logs
 
@@ -82,43 +85,50 @@ class StoreContract:
         self.create(store, inbox, 1)
         first = store.append([entry(1, 5, b"a"), entry(1, 5, b"b")])
         second = store.append([entry(1, 6, b"c")])
-        assert inbox.run(first) == [0, 1]
-        assert inbox.run(second) == [2]
+        assert positions(inbox.run(first)) == [0, 1]
+        assert positions(inbox.run(second)) == [2]
         assert store.extent(1) == Extent(0, 3, 6, sealed=False)
 
     def test_one_append_serves_many_logs(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1, 2)
         appended = store.append([entry(1, 5, b"a"), entry(2, 5, b"b"), entry(1, 6, b"c")])
-        assert inbox.run(appended) == [0, 0, 1]
+        assert positions(inbox.run(appended)) == [0, 0, 1]
         assert payloads(inbox.run(store.read(1, 0, 10, 1000))) == [b"a", b"c"]
         assert payloads(inbox.run(store.read(2, 0, 10, 1000))) == [b"b"]
 
     def test_an_entry_resolves_to_the_position_of_its_first_record(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1, 2)
         appended = store.append([entry(1, 5, b"a", b"b"), entry(2, 5, b"c", b"d", b"e"), entry(1, 6, b"f")])
-        assert inbox.run(appended) == [0, 0, 2]
-        assert inbox.run(store.append([entry(2, 6, b"g"), entry(1, 6, b"h", b"i")])) == [3, 3]
+        assert positions(inbox.run(appended)) == [0, 0, 2]
+        assert positions(inbox.run(store.append([entry(2, 6, b"g"), entry(1, 6, b"h", b"i")]))) == [3, 3]
         assert payloads(inbox.run(store.read(1, 0, 10, 1000))) == [b"a", b"b", b"f", b"h", b"i"]
         assert payloads(inbox.run(store.read(2, 0, 10, 1000))) == [b"c", b"d", b"e", b"g"]
+
+    def test_an_entry_resolves_to_the_arrival_that_is_read_back(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1)
+        outcomes = inbox.run(store.append([entry(1, 5, b"a", b"b"), entry(1, 7, b"c")]))
+        assert outcomes == [Placed(0, 5), Placed(2, 7)]
+        read = records(inbox.run(store.read(1, 0, 10, 1000)))
+        assert [record.time_ms for record in read] == [5, 5, 7]
 
     def test_a_sealed_log_refuses_all_records_of_an_entry(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1, 2)
         inbox.run(store.commit(Change({}, seal_logs=[1])))
-        assert inbox.run(store.append([entry(1, 5, b"a", b"b"), entry(2, 5, b"c")])) == [None, 0]
-        assert inbox.run(store.read(1, 0, 10, 1000)) == []
+        assert positions(inbox.run(store.append([entry(1, 5, b"a", b"b"), entry(2, 5, b"c")]))) == [None, 0]
+        assert payloads(inbox.run(store.read(1, 0, 10, 1000))) == []
 
     def test_an_append_of_nothing_resolves_to_nothing(self, store: Store, inbox: Inbox) -> None:
-        assert inbox.run(store.append([])) == []
+        assert positions(inbox.run(store.append([]))) == []
 
     def test_a_log_that_does_not_exist_takes_no_record(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
-        assert inbox.run(store.append([entry(2, 5, b"a"), entry(1, 5, b"b")])) == [None, 0]
+        assert positions(inbox.run(store.append([entry(2, 5, b"a"), entry(1, 5, b"b")]))) == [None, 0]
         assert store.extent(2) is None
 
     def test_a_sealed_log_takes_no_record_but_the_others_do(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1, 2)
         inbox.run(store.commit(Change({}, seal_logs=[1])))
-        assert inbox.run(store.append([entry(1, 5, b"a"), entry(2, 5, b"b")])) == [None, 0]
+        assert positions(inbox.run(store.append([entry(1, 5, b"a"), entry(2, 5, b"b")]))) == [None, 0]
         assert store.extent(1) == Extent(0, 0, 0, sealed=True)
 
     def test_changing_the_passed_list_afterwards_changes_nothing(self, store: Store, inbox: Inbox) -> None:
@@ -126,7 +136,7 @@ class StoreContract:
         entries = [entry(1, 5, b"a")]
         appended = store.append(entries)
         entries.append(entry(1, 5, b"b"))
-        assert inbox.run(appended) == [0]
+        assert positions(inbox.run(appended)) == [0]
 
     @pytest.mark.parametrize("size", [0, 1, 2000, 5000, 1_048_576])
     def test_a_payload_comes_back_as_it_was(self, store: Store, inbox: Inbox, size: int) -> None:
@@ -143,19 +153,21 @@ class StoreContract:
         before = store.append([entry(1, 5, b"before")])
         sealed = store.commit(Change({}, seal_logs=[1]))
         after = store.append([entry(1, 6, b"after")])
-        assert inbox.run(after) == [None]
-        assert (created.result(), before.result(), sealed.result()) == (True, [0], True)
+        assert positions(inbox.run(after)) == [None]
+        assert created.result()
+        assert sealed.result()
+        assert positions(before.result()) == [0]
         assert store.extent(1) == Extent(0, 1, 5, sealed=True)
 
     def test_an_append_before_its_log_is_created_finds_no_log(self, store: Store, inbox: Inbox) -> None:
         early = store.append([entry(1, 5, b"a")])
         self.create(store, inbox, 1)
-        assert early.result() == [None]
+        assert positions(early.result()) == [None]
 
     def test_completions_resolve_in_the_order_of_the_calls(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
         order: list[int] = []
-        calls: list[Completion[list[int | None]]] = [store.append([entry(1, 5, b"")]) for _ in range(20)]
+        calls: list[Completion[list[Outcome]]] = [store.append([entry(1, 5, b"")]) for _ in range(20)]
         for index, call in enumerate(calls):
             call.on_done(lambda index=index: order.append(index))  # type: ignore[misc]  # a default argument
         inbox.run_until(lambda: len(order) == 20)
@@ -172,9 +184,15 @@ class StoreContract:
         assert news == []
         assert store.extent(1) == Extent(0, 0, 0, sealed=False)
         assert store.metadata() == {}
-        assert inbox.run(store.read(1, 0, 10, 100)) == []
+        assert payloads(inbox.run(store.read(1, 0, 10, 100))) == []
         inbox.run_until(lambda: len(news) == 4)
         assert set(news) == {"append", "commit", "trim", "watcher"}
+
+    def test_one_key_can_be_looked_up(self, store: Store, inbox: Inbox) -> None:
+        inbox.run(store.commit(Change({"a": b"1", "b": b"2"})))
+        inbox.run(store.catch_up())
+        assert store.metadata_of("a") == Metadata(1, b"1")
+        assert store.metadata_of("c") is None
 
     def test_a_change_is_seen_as_soon_as_its_completion_resolves(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
@@ -187,13 +205,13 @@ class StoreContract:
     def test_a_waiter_may_call_the_store_again(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
 
-        async def three_in_a_row() -> list[int | None]:
-            positions: list[int | None] = []
+        async def three_in_a_row() -> list[Outcome]:
+            outcomes: list[Outcome] = []
             for _ in range(3):
-                positions += await store.append([entry(1, 5, b"a")])
-            return positions
+                outcomes += await store.append([entry(1, 5, b"a")])
+            return outcomes
 
-        assert inbox.run(three_in_a_row()) == [0, 1, 2]
+        assert positions(inbox.run(three_in_a_row())) == [0, 1, 2]
 
     def test_a_waiter_that_raises_does_not_harm_the_others(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
@@ -205,7 +223,7 @@ class StoreContract:
         bad.on_done(fail)
         with pytest.raises(KeyError, match="a mistake of the waiter"):
             inbox.run(good)
-        assert inbox.run(good) == [1]
+        assert positions(inbox.run(good)) == [1]
 
     # Metadata
 
@@ -286,15 +304,15 @@ class StoreContract:
         self.fill(store, inbox, 2, 3)
         assert inbox.run(store.commit(Change({}, delete_logs=[1, 5])))
         assert store.extent(1) is None
-        assert inbox.run(store.read(1, 0, 10, 100)) == []
-        assert inbox.run(store.append([entry(1, 2000, b"late")])) == [None]
+        assert payloads(inbox.run(store.read(1, 0, 10, 100))) == []
+        assert positions(inbox.run(store.append([entry(1, 2000, b"late")]))) == [None]
         assert payloads(inbox.run(store.read(2, 0, 10, 100))) == [b"0", b"1", b"2"]
 
     def test_a_log_may_come_and_go_in_one_commit(self, store: Store, inbox: Inbox) -> None:
         store.commit(Change({}, create_logs=[1]))
         appended = store.append([entry(1, 5, b"a")])
         inbox.run(store.commit(Change({}, delete_logs=[1])))
-        assert appended.result() == [0]
+        assert positions(appended.result()) == [0]
         assert store.extent(1) is None
 
     def test_logs_and_metadata_change_in_one_commit(self, store: Store, inbox: Inbox) -> None:
@@ -315,17 +333,17 @@ class StoreContract:
     def test_reading_at_or_past_the_end_finds_nothing(self, store: Store, inbox: Inbox) -> None:
         self.fill(store, inbox, 1, 5)
         self.fill(store, inbox, 2, 5)
-        assert inbox.run(store.read(1, 5, 10, 100)) == []
-        assert inbox.run(store.read(1, 2**40, 10, 100)) == []
+        assert payloads(inbox.run(store.read(1, 5, 10, 100))) == []
+        assert payloads(inbox.run(store.read(1, 2**40, 10, 100))) == []
 
     def test_reading_a_log_that_does_not_exist_finds_nothing(self, store: Store, inbox: Inbox) -> None:
         self.fill(store, inbox, 2, 5)
-        assert inbox.run(store.read(1, 0, 10, 100)) == []
+        assert payloads(inbox.run(store.read(1, 0, 10, 100))) == []
 
     def test_reading_stops_at_the_number_of_records(self, store: Store, inbox: Inbox) -> None:
         self.fill(store, inbox, 1, 5)
         assert payloads(inbox.run(store.read(1, 1, 2, 100))) == [b"1", b"2"]
-        assert inbox.run(store.read(1, 1, 0, 100)) == []
+        assert payloads(inbox.run(store.read(1, 1, 0, 100))) == []
 
     @pytest.mark.parametrize(("max_bytes", "count"), [(0, 1), (9, 1), (10, 1), (19, 1), (20, 2), (31, 3)])
     def test_reading_stops_at_the_number_of_bytes_but_gives_one_record(
@@ -359,6 +377,20 @@ class StoreContract:
         assert payloads(inbox.run(store.read(1, 2, 10, 5))) == [b"c" * 30]
         assert payloads(inbox.run(store.read(1, 2, 10, 31))) == [b"c" * 30, b"d"]
 
+    def test_a_page_says_where_its_log_began_and_ended(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 5)
+        inbox.run(store.trim(1, 2))
+        for position, count in ((0, 1), (3, 1), (5, 0), (9, 0)):
+            page = inbox.run(store.read(1, position, 1, 100))
+            assert page is not None
+            assert (len(payloads(page)), page.first, page.next) == (count, 2, 5)
+
+    def test_a_log_that_does_not_exist_has_no_page(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 1)
+        inbox.run(store.commit(Change({}, delete_logs=[1])))
+        assert inbox.run(store.read(1, 0, 1, 100)) is None
+        assert inbox.run(store.read(2, 0, 1, 100)) is None
+
     # Finding by time
 
     @pytest.mark.parametrize(
@@ -382,6 +414,13 @@ class StoreContract:
         inbox.run(store.trim(1, 3))
         assert inbox.run(store.find(1, 0)) == 3
         assert inbox.run(store.find(2, 0)) == 0
+
+    def test_the_end_of_a_log_is_where_its_next_record_goes(self, store: Store, inbox: Inbox) -> None:
+        self.fill(store, inbox, 1, 3)
+        assert inbox.run(store.find(1, END_MS)) == 3
+        inbox.run(store.trim(1, 3))
+        inbox.run(store.commit(Change({}, seal_logs=[1])))
+        assert inbox.run(store.find(1, END_MS)) == 3
 
     def test_finding_looks_into_what_was_appended_together(self, store: Store, inbox: Inbox) -> None:
         self.create(store, inbox, 1)
@@ -418,7 +457,7 @@ class StoreContract:
         self.fill(store, inbox, 1, 5)
         inbox.run(store.trim(1, 99))
         assert store.extent(1) == Extent(5, 5, 1040, sealed=False)
-        assert inbox.run(store.append([entry(1, 2000, b"on")])) == [5]
+        assert positions(inbox.run(store.append([entry(1, 2000, b"on")]))) == [5]
         assert payloads(inbox.run(store.read(1, 0, 10, 100))) == [b"on"]
 
     def test_trimming_less_than_before_or_a_missing_log_is_harmless(self, store: Store, inbox: Inbox) -> None:
@@ -448,10 +487,10 @@ class StoreContract:
         self.fill(store, inbox, 1, 12_000)
         self.fill(store, inbox, 2, 10)
         inbox.run(store.trim(1, 11_990))
-        assert inbox.run(store.append([entry(1, 999_999, b"on")])) == [12_000]
+        assert positions(inbox.run(store.append([entry(1, 999_999, b"on")]))) == [12_000]
         inbox.run_posted()
-        assert len(inbox.run(store.read(1, 0, 100, 1000))) == 11
-        assert len(inbox.run(store.read(2, 0, 100, 1000))) == 10
+        assert len(payloads(inbox.run(store.read(1, 0, 100, 1000)))) == 11
+        assert len(payloads(inbox.run(store.read(2, 0, 100, 1000)))) == 10
 
     # Watching
 
@@ -533,7 +572,7 @@ class StoreContract:
         appended.on_done(lambda: done.append("append"))
         store.close()
         assert done == []
-        assert inbox.run(appended) == [0]
+        assert positions(inbox.run(appended)) == [0]
         assert inbox.run(changed) is True
         inbox.run(trimmed)
 

@@ -12,7 +12,7 @@ import pytest
 from headwater.storage.interface import Change, Store, StoreLocked, StoreUnreadable
 from headwater.storage.open_store import open_store
 from tests.storage.inbox import Inbox
-from tests.storage.records import entry, payloads
+from tests.storage.records import entry, payloads, positions
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions and signals")
 
@@ -201,7 +201,7 @@ class TestTemporaryFolder:
         (folder,) = temporary.iterdir()
         assert folder.name.startswith("headwater-")
         inbox.run(store.commit(Change({}, create_logs=[1])))
-        assert inbox.run(store.append([entry(1, 5, b"a")])) == [0]
+        assert positions(inbox.run(store.append([entry(1, 5, b"a")]))) == [0]
         close(store, inbox)
         assert list(temporary.iterdir()) == []
 

@@ -26,7 +26,8 @@ from headwater.model.hash_key import HASH_KEY_MAX, digest_of
 from headwater.model.record import encode_payload, record_size
 from headwater.model.record_list import Placement
 from headwater.model.sequence_number import record_sequence_number, record_sequence_numbers
-from headwater.storage.interface import Entry, StoreUnavailable
+from headwater.model.stream import Stream
+from headwater.storage.interface import Entry, Placed, StoreUnavailable
 
 _REROUTES_MAX = 100
 """A record that finds its shard sealed this often has met a broken store, not a reshard."""
@@ -49,40 +50,43 @@ NOWHERE: Placement = ("", None)
 
 
 async def append(engine: Engine, held: LiveStream, records: Sequence[NewRecord]) -> Appended:
-    """Store the records in one commit, as far as the shards take them.
+    """Store the records with one call of the store, as far as the shards take them.
 
-    `held` is the stream as it is served now. What fails after a reshard made a second commit
-    necessary fails for its records alone. Raises ResourceNotFoundException when the stream is
-    served no longer, StoreUnavailable when nothing was stored, and InternalFailureException.
+    `held` is the stream as it is served now. What fails after a reshard made a second call necessary,
+    or in one shard of several, fails for its records alone. Raises ResourceNotFoundException when the
+    stream is served no longer, StoreUnavailable when nothing was stored, and InternalFailureException.
     """
     limits = held.limits
     placements: list[Placement] = [NOWHERE] * len(records)
     pending: Sequence[int] = range(len(records))
     stored = stored_bytes = 0
+    failure: StoreUnavailable | None = None
     try:
         for _ in range(_REROUTES_MAX):
             routes = held.routes
             arrival_ms = engine.arrival_ms()
             shares = _share_out(records, pending, held, limits, placements, engine.now_ms())
             entries = [Entry(routes[at].log_id, arrival_ms, share.payloads) for at, share in shares.items()]
-            positions = await engine.store.append(entries)
+            outcomes = await engine.store.append(entries)
             refused: list[int] = []
-            for (route_at, share), position in zip(shares.items(), positions, strict=True):
+            for (route_at, share), outcome in zip(shares.items(), outcomes, strict=True):
                 indexes, size = share.indexes, share.size
-                if position is None:
-                    refused += indexes
+                if not isinstance(outcome, Placed):
+                    refused += indexes if outcome is None else ()
+                    failure = outcome or failure
                     continue
+                position, time_ms = outcome
                 log_id, shard_id, base, epoch_s = routes[route_at]
                 engine.log_sizes.grew(log_id, position, len(indexes), size)
                 stored += len(indexes)
                 stored_bytes += size
                 if held.metrics.monitored:
                     held.metrics.shard_put(shard_id, len(indexes), size)
-                numbers = record_sequence_numbers(base, epoch_s, position, arrival_ms, len(indexes))
+                numbers = record_sequence_numbers(base, epoch_s, position, time_ms, len(indexes))
                 for index, number in zip(indexes, numbers, strict=True):
                     placements[index] = (shard_id, str(number))
             if not refused:
-                return Appended(placements, stored_bytes, is_whole=limits is None)
+                return _unless_failed(failure, stored, Appended(placements, stored_bytes, limits is None))
             pending = sorted(refused)
             held = await engine.serving(held.stream.full_name)
     except (ResourceNotFoundException, StoreUnavailable):
@@ -90,6 +94,15 @@ async def append(engine: Engine, held: LiveStream, records: Sequence[NewRecord])
             raise
         return Appended(placements, stored_bytes, is_whole=False)
     raise InternalFailureException("Internal Service Failure")
+
+
+def _unless_failed(failure: StoreUnavailable | None, stored: int, appended: Appended) -> Appended:
+    """What came of a call in which some shard may have failed. Raises its failure if nothing was stored."""
+    if failure is None:
+        return appended
+    if not stored:
+        raise failure
+    return appended._replace(is_whole=False)
 
 
 async def append_one(engine: Engine, held: LiveStream, record: NewRecord, size: int) -> Placement:
@@ -104,14 +117,24 @@ async def append_one(engine: Engine, held: LiveStream, record: NewRecord, size: 
             return shard_id, None
     arrival_ms = engine.arrival_ms()
     payload = encode_payload(data, partition_key, encrypted=stream.encryption_type == "KMS")
-    (position,) = await engine.store.append((Entry(log_id, arrival_ms, (payload,)),))
-    if position is None:
-        appended = await append(engine, await engine.serving(stream.full_name), (record,))
-        return appended.placements[0]
+    (outcome,) = await engine.store.append((Entry(log_id, arrival_ms, (payload,)),))
+    if not isinstance(outcome, Placed):
+        return await _append_again(engine, stream, record, outcome)
+    position, time_ms = outcome
     engine.log_sizes.grew_by_one(log_id, position, size)
     if held.metrics.monitored:
         held.metrics.shard_put(shard_id, 1, size)
-    return shard_id, record_sequence_number(base, epoch_s, position, arrival_ms)
+    return shard_id, record_sequence_number(base, epoch_s, position, time_ms)
+
+
+async def _append_again(
+    engine: Engine, stream: Stream, record: NewRecord, outcome: StoreUnavailable | None
+) -> Placement:
+    """Store a record that its shard did not take. Raises what `append` raises."""
+    if outcome is not None:
+        raise outcome
+    appended = await append(engine, await engine.serving(stream.full_name), (record,))
+    return appended.placements[0]
 
 
 class _RouteShare:

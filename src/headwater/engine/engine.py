@@ -15,7 +15,7 @@ than those passed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,8 +42,15 @@ from headwater.model.caller import Caller
 from headwater.model.clock import Clock
 from headwater.model.completion import Completion, drive
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
-from headwater.model.stream import SERVING, Stream
-from headwater.storage.interface import Change, Extent, Store, StoreUnavailable, StoreUnreadable
+from headwater.model.stream import HOUR_MS, SERVING, Stream
+from headwater.storage.interface import (
+    Change,
+    Extent,
+    Metadata,
+    Store,
+    StoreUnavailable,
+    StoreUnreadable,
+)
 
 if TYPE_CHECKING:
     from headwater.engine.encryption_key import KeyDirectory
@@ -167,63 +174,93 @@ class Engine:
 
         Raises `StoreUnreadable` for what nobody could have written.
         """
-        seal_key = self._load()
-        if seal_key is None:
+        metadata = self.store.metadata()
+        for key, found in metadata.items():
+            self._take_over(key, found)
+        if SEAL_KEY not in metadata:
             seal_key = self._random_bytes(KEY_BYTES)
             # Nobody waits for it: whatever is acknowledged later is committed after it. Should this
             # fail, the first stream brings it along, without which nothing is sealed.
             self._unsaved = {SEAL_KEY: seal_key}
-            self.store.commit(Change(writes=self._unsaved))
-        self.iterators = Sealer(seal_key, b"iterator")
-        self.pages = Sealer(seal_key, b"page")
+            saved = self.store.commit(Change(writes=self._unsaved, expected={SEAL_KEY: 0}))
+            saved.on_done(lambda: self._seal_key_saved(saved))
+            self._seal_with(seal_key)
         self.store.watch_metadata(self._reload)
 
-    def _load(self) -> bytes | None:
-        """Hold what the store has; returns its seal key."""
-        seal_key = None
-        for key, (version, value) in self.store.metadata().items():
-            try:
-                if self._load_value(key, version, value):
-                    seal_key = value
-            except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, ValueError) as error:
-                raise StoreUnreadable(f"The value of key {key!r} cannot be read: {error}") from error
-        return seal_key
+    def _seal_key_saved(self, saved: Completion[bool]) -> None:
+        with suppress(StoreUnavailable):
+            saved.result()  # if False, another engine was there first, and its key has been taken over
+            self._unsaved = {}
 
-    def _load_value(self, key: str, version: int, value: bytes) -> bool:
-        """Hold what one key has, if it is a key of ours; whether it is the seal's."""
+    def _seal_with(self, seal_key: bytes) -> None:
+        if len(seal_key) != KEY_BYTES:
+            raise ValueError(f"it has {len(seal_key)} bytes, not {KEY_BYTES}")
+        self.iterators = Sealer(seal_key, b"iterator")
+        self.pages = Sealer(seal_key, b"page")
+
+    def _reload(self, keys: Collection[str]) -> None:
+        """Hold what the store has now of keys that were not changed from here."""
+        for key in keys:
+            self._take_over(key, self.store.metadata_of(key))
+
+    def _take_over(self, key: str, found: Metadata | None) -> None:
+        """Hold what one key has, if it is a key of ours."""
         kind = key.partition("/")[0]
-        if kind == _STREAM_KEY:
-            stream = _stream_decoder.decode(value)
-            if _key(stream.full_name) != key:
-                raise ValueError(f"it is of stream {stream.label} in {stream.region}")
-            self._hold(stream, version)
-            self._note_arrivals(stream)
-        elif kind == _ACCOUNT_KEY:
-            account = _account_decoder.decode(value)
-            caller = Caller(account.account_id, account.region)
-            if _account_key(caller) != key:
-                raise ValueError(f"it is of account {account.account_id} in {account.region}")
-            self._accounts[caller] = _HeldAccount(account, version)
-        elif kind in (NAME_KEY, REST_KEY):
-            self.past_streams.load(key, value)
-        elif kind == SEAL_KEY and len(value) != KEY_BYTES:
-            raise ValueError(f"it has {len(value)} bytes, not {KEY_BYTES}")
-        return kind == SEAL_KEY
+        try:
+            if kind == _STREAM_KEY:
+                self._take_over_stream(key, found)
+            elif kind == _ACCOUNT_KEY:
+                self._take_over_account(key, found)
+            elif kind in (NAME_KEY, REST_KEY):
+                self.past_streams.take_over(key, found and found.value)
+            elif kind == SEAL_KEY and found is not None:
+                self._unsaved = {}
+                self._seal_with(found.value)
+        except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, ValueError) as error:
+            raise StoreUnreadable(f"The value of key {key!r} cannot be read: {error}") from error
 
-    def _reload(self) -> None:
-        """Hold what the store has found, opened again, in place of what was held."""
-        before = dict(self._streams)
-        self._streams.clear()
-        self._accounts.clear()
-        self.past_streams.clear()
-        self._load()
-        for name in before.keys() | self._streams.keys():
-            old, new = before.get(name), self._streams.get(name)
-            if old is not None and new is not None:  # others hold on to the old one
-                self._streams[name] = old
-                if old.version != new.version:
-                    old.hold(new.stream, new.version)
-            self._changed(name)
+    def _take_over_stream(self, key: str, found: Metadata | None) -> None:
+        name = StreamName(*key.split("/")[1:])
+        held = self._streams.get(name)
+        stream = None
+        if found is not None:
+            stream = _stream_decoder.decode(found.value)
+            if stream.full_name != name:
+                raise ValueError(f"it is of stream {stream.label} in {stream.region}")
+        if held is not None and (stream is None or held.stream.created_ms != stream.created_ms):
+            self._let_go(held)
+            held = None
+        if stream is None or found is None:
+            pass
+        elif held is None:
+            self._hold(stream, found.version)
+            self._note_arrivals(stream)
+        elif held.version != found.version:  # others hold on to the live stream
+            self._forget_logs(held, held.stream.log_ids - stream.log_ids)
+            held.hold(stream, found.version)
+        self._changed(name)
+
+    def _take_over_account(self, key: str, found: Metadata | None) -> None:
+        caller = Caller(*key.split("/")[1:])
+        if found is None:
+            self._accounts.pop(caller, None)
+            return
+        account = _account_decoder.decode(found.value)
+        if (account.account_id, account.region) != caller:
+            raise ValueError(f"it is of account {account.account_id} in {account.region}")
+        self._accounts[caller] = _HeldAccount(account, found.version)
+
+    def _forget_logs(self, held: LiveStream, log_ids: Collection[int]) -> None:
+        if held.limits is not None:
+            held.limits.forget(log_ids)
+        self.log_sizes.forget(log_ids)
+
+    def _let_go(self, held: LiveStream) -> None:
+        """The stream is gone."""
+        name = held.stream.full_name
+        self._forget_logs(held, held.stream.log_ids)
+        del self._streams[name]
+        self.metrics.forget_stream(name)
 
     def close(self) -> None:
         """Finish what was begun and release the store."""
@@ -323,17 +360,22 @@ class Engine:
         Raises ResourceInUseException when there is one of that name.
         """
         name = stream.full_name
-        change = Change(
-            writes={
-                **self._unsaved,
-                **self.past_streams.writes_to_forget(name),
-                _key(name): msgspec.msgpack.encode(stream),
-            },
-            expected={_key(name): 0},
-            create_logs=[shard.log_id for shard in stream.shards],
-        )
-        if not await self.store.commit(change):
-            raise ResourceInUseException(f"Stream {stream.label} already exists.")
+        log_ids = [shard.log_id for shard in stream.shards]
+        while True:
+            change = Change(
+                writes={
+                    **self._unsaved,
+                    **self.past_streams.writes_to_forget(name),
+                    _key(name): msgspec.msgpack.encode(stream),
+                },
+                expected={_key(name): 0, **dict.fromkeys(self._unsaved, 0)},
+                create_logs=log_ids,
+                keep_ms=dict.fromkeys(log_ids, stream.retention_hours * HOUR_MS),
+            )
+            if await self.store.commit(change):
+                break
+            if name in self._streams:
+                raise ResourceInUseException(f"Stream {stream.label} already exists.")
         self._unsaved = {}
         self.past_streams.forget(name)
         self._hold(stream, 1)
@@ -379,18 +421,16 @@ class Engine:
             create_logs=revision.create_logs,
             seal_logs=revision.seal_logs,
             delete_logs=revision.delete_logs,
+            keep_ms=_kept_ms(held.stream, revision),
         )
         if not await self.store.commit(change):
             return False
         # 3. Only now let others see it.
-        if held.limits is not None:
-            held.limits.forget(revision.delete_logs)
-        self.log_sizes.forget(revision.delete_logs)
         if revision.stream is None:
             self.past_streams.remember(gone)
-            del self._streams[name]
-            self.metrics.forget_stream(name)
+            self._let_go(held)
         else:
+            self._forget_logs(held, revision.delete_logs)
             held.hold(revision.stream, version + 1)
         self._changed(name)
         return True
@@ -563,7 +603,7 @@ class Engine:
 
     async def _expire(self, name: StreamName) -> None:
         held = self._streams.get(name)
-        if held is not None:
+        if held is not None and not self.store.trims_itself:
             await expire_records(self.store, held.stream, self._clock.now_ms())
 
     def _note_arrivals(self, stream: Stream) -> None:
@@ -571,6 +611,17 @@ class Engine:
             extent = self.store.extent(shard.log_id)
             if extent is not None:
                 self._last_arrival_ms = max(self._last_arrival_ms, extent.last_time_ms)
+
+
+def _kept_ms(stream: Stream, revision: Revision) -> dict[int, int]:
+    """For which logs a revision says how long their records are kept: for new ones, or for all."""
+    revised = revision.stream
+    if revised is None:
+        return {}
+    log_ids = set(revision.create_logs)
+    if revised.retention_hours != stream.retention_hours:
+        log_ids |= revised.log_ids
+    return dict.fromkeys(log_ids, revised.retention_hours * HOUR_MS)
 
 
 def not_found(name: StreamName) -> ResourceNotFoundException:

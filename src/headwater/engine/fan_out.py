@@ -137,6 +137,8 @@ class Subscription:
         self._sink: EventSink | None = None
         self._started_ms = engine.now_ms()
         self._last_event_ms = 0
+        self._last_arrival_ms = 0
+        """Of the records that were pushed: the store's clock may be ahead of the engine's."""
         self._phase: Phase = "new"
         self._reader: Reader = "follows"
         self._unwatch: list[Callable[[], None]] = []
@@ -262,7 +264,7 @@ class Subscription:
                 return False
             self._position = page.next_position
             # As records arrive, so that it does not go back when the machine's clock does.
-            arrival_ms = self._engine.arrival_ms()
+            arrival_ms = max(self._engine.arrival_ms(), self._last_arrival_ms)
             sink.event(FanOutEvent(page, _continuation(page, page.next_position, arrival_ms)))
             if self._ending is not None:
                 self._ending = self._ending._replace(events=self._ending.events - 1)
@@ -272,6 +274,8 @@ class Subscription:
         return False
 
     def _count(self, page: ShardPage) -> None:
+        if page.records:
+            self._last_arrival_ms = page.records.runs[-1].arrival_ms
         self._metrics.event(
             self._key.consumer_name,
             page.shard.shard_id,

@@ -19,6 +19,7 @@ from headwater.model.errors import InvalidArgumentException
 from headwater.model.sequence_number import SequenceNumber, parse_sequence_number
 from headwater.model.shard import Shard, encoded_shard_id
 from headwater.model.stream import Stream
+from headwater.storage.interface import END_MS
 
 
 class Start(NamedTuple):
@@ -52,14 +53,14 @@ async def _trim_horizon(engine: Engine, _stream: Stream, shard: Shard, _start: S
 
 
 async def _latest(engine: Engine, _stream: Stream, shard: Shard, _start: Start) -> int:
-    extent = engine.store.extent(shard.log_id)
-    return extent.next if extent else 0
+    return await engine.store.find(shard.log_id, END_MS)
 
 
 async def _at_sequence_number(engine: Engine, stream: Stream, shard: Shard, start: Start) -> int:
     number = _number_in_shard(stream, shard, start)
-    position = _clamp(engine, shard, number.record_index - 1)
-    stored = await engine.store.read(shard.log_id, position, 1, 1)
+    position = await _clamp(engine, shard, number.record_index - 1)
+    page = await engine.store.read(shard.log_id, position, 1, 1)
+    stored = page.runs if page else []
     # A continuation may lie between two records: it is above the first one's own number.
     between = stored and stored[0].position == number.record_index - 1
     if between and max(stored[0].time_ms // 1000, shard.epoch_s) < number.time_s:
@@ -68,7 +69,7 @@ async def _at_sequence_number(engine: Engine, stream: Stream, shard: Shard, star
 
 
 async def _after_sequence_number(engine: Engine, stream: Stream, shard: Shard, start: Start) -> int:
-    return _clamp(engine, shard, _number_in_shard(stream, shard, start).record_index)
+    return await _clamp(engine, shard, _number_in_shard(stream, shard, start).record_index)
 
 
 async def _at_timestamp(engine: Engine, stream: Stream, shard: Shard, start: Start) -> int:
@@ -116,7 +117,6 @@ def _number_in_shard(stream: Stream, shard: Shard, start: Start) -> SequenceNumb
     return number
 
 
-def _clamp(engine: Engine, shard: Shard, position: int) -> int:
+async def _clamp(engine: Engine, shard: Shard, position: int) -> int:
     """A shard's own ends are numbers without a record: its start is position 0, its end the tip."""
-    extent = engine.store.extent(shard.log_id)
-    return max(0, min(position, extent.next if extent else 0))
+    return max(0, min(position, await engine.store.find(shard.log_id, END_MS)))

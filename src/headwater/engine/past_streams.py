@@ -39,18 +39,18 @@ class PastStreams:
         self._rest_s = -1
         """The latest second of all names that are forgotten."""
 
-    def load(self, key: str, value: bytes) -> None:
-        """Take over what was written. Raises `msgspec.MsgspecError` and `TypeError` for what was not."""
-        kind, *name = key.split("/")
-        if kind == NAME_KEY:
-            self._latest_s[StreamName(*name)] = _decoder.decode(value)
-        else:
-            self._rest_s = _decoder.decode(value)
+    def take_over(self, key: str, value: bytes | None) -> None:
+        """Remember what a key has; `None`: it is gone.
 
-    def clear(self) -> None:
-        """Remember nothing, to load it anew."""
-        self._latest_s.clear()
-        self._rest_s = -1
+        Raises `msgspec.MsgspecError` and `TypeError` for what nobody has written.
+        """
+        kind, *name = key.split("/")
+        if kind == REST_KEY:
+            self._rest_s = -1 if value is None else _decoder.decode(value)
+        elif value is None:
+            self.forget(StreamName(*name))
+        else:
+            self._latest_s[StreamName(*name)] = _decoder.decode(value)
 
     def first_s(self, name: StreamName) -> int:
         """The first second that a new stream of this name may use."""

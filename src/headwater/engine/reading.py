@@ -57,15 +57,19 @@ async def read_shard(
     behind the tip, would say that there was nothing.
     """
     now_ms = engine.now_ms()
-    # The tip is taken first: a record that arrives while the log is read must not be skipped.
-    extent = engine.store.extent(shard.log_id)
-    tip = extent.next if extent else 0
-    runs: list[Run] = []
-    if position < tip:  # a reader that follows the log asks once more than there is to read
+    # The store counts payloads, AWS data and keys: ask for as much text as they may take.
+    payload_bytes = max_bytes * 4 // 3 + limit * PAYLOAD_TEXT_BYTES
+    page = await engine.store.read(shard.log_id, position, limit, payload_bytes)
+    if page is not None and page.runs:  # a reader that follows the log asks once more than there is to read
         horizon_ms = stream.trim_horizon_ms(now_ms)
-        runs = await _read_kept(engine, shard, position, limit, max_bytes, horizon_ms)
-        if not runs and engine.store.extent(shard.log_id) is None:
-            raise shard_gone(stream.full_name, shard.shard_id)
+        if page.runs[0].time_ms < horizon_ms:
+            position = await engine.store.find(shard.log_id, horizon_ms)
+            page = await engine.store.read(shard.log_id, position, limit, payload_bytes)
+    if page is None:
+        raise shard_gone(stream.full_name, shard.shard_id)
+    runs, _, tip = page
+    if runs:
+        runs = _within_a_page(runs, max_bytes)
     next_position = runs[-1].position + len(runs[-1].payloads) if runs else max(position, tip)
     caught_up = next_position >= tip
     ended = caught_up and not shard.is_open
@@ -128,18 +132,6 @@ def shard_gone(name: StreamName, shard_id: str) -> ResourceNotFoundException:
 
 def _shard_gone(iterator: IteratorToken) -> ResourceNotFoundException:
     return shard_gone(iterator.stream, shard_id_of(iterator.shard_index))
-
-
-async def _read_kept(
-    engine: Engine, shard: Shard, position: int, limit: int, max_bytes: int, horizon_ms: int
-) -> list[Run]:
-    # The store counts payloads, AWS data and keys: ask for as much text as they may take.
-    payload_bytes = max_bytes * 4 // 3 + limit * PAYLOAD_TEXT_BYTES
-    runs = await engine.store.read(shard.log_id, position, limit, payload_bytes)
-    if runs and runs[0].time_ms < horizon_ms:
-        position = await engine.store.find(shard.log_id, horizon_ms)
-        runs = await engine.store.read(shard.log_id, position, limit, payload_bytes)
-    return _within_a_page(runs, max_bytes)
 
 
 def _within_a_page(runs: list[Run], max_bytes: int) -> list[Run]:

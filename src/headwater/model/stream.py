@@ -131,6 +131,11 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
         """The shards that take records."""
         return [shard for shard in self.shards if shard.is_open]
 
+    @property
+    def log_ids(self) -> set[int]:
+        """The logs of its shards."""
+        return {shard.log_id for shard in self.shards}
+
     def shard(self, index: int) -> Shard | None:
         """The listed shard with this index."""
         for shard in self.shards:

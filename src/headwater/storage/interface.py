@@ -1,20 +1,27 @@
 """The contract of a store: a log for each shard, and a small key-value space.
 
 A store knows records and positions. It refuses to know Kinesis: no streams, no
-statuses, no iterators. Eleven methods; every implementation passes the one suite
-in `tests/storage/store_contract.py`. A `BackEnd` opens such a store, as one value with what belongs to it.
+statuses, no iterators. Every implementation passes the one suite in
+`tests/storage/store_contract.py`. A `BackEnd` opens such a store, as one value with what belongs to it.
+
+A store may be **shared**: several engines, each with a store of its own in front of the same data,
+append to the same logs and change the same keys. What only an unshared store promises says so.
 
 Rules that hold for every store:
 - A **log** is named by a number that the engine chose and never uses again. Its
-  records have the positions 0, 1, 2, … without a gap, in the order of commit.
-- `append` and `commit` take effect in the order in which they were called, each
-  wholly or not at all, and their completion resolves only after the change is as
-  safe as the store promises (on disk, for a synced one). Reads see committed
-  changes only.
+  records have growing positions, in the order in which they were stored. The records of
+  one entry follow one another without a gap; between entries a shared store may leave some.
+- Calls of `append` take effect in the order in which they were called, for each log,
+  and so do those of `commit`; their completion resolves only after the change is as
+  safe as the store promises (on disk, for a synced one). Each entry, and each change, is stored
+  wholly or not at all. Reads see what is safe only.
+- An unshared store makes one order of all calls, and all entries of one call are stored, or none.
 - Completions resolve, and watchers run, through the `post` function that the
   store was opened with, never inside the call that started them.
 - When a commit fails for want of room every completion in it fails with
   `StoreUnavailable` and nothing of it is visible, now or after a restart.
+- What makes a call come to nothing (an append no position, a commit False) is in
+  `metadata()`, and has been told to those who watch it, before the call resolves.
 - When the disk itself fails, completions fail with `StoreInDoubt`, and every later
   change is refused until the store has opened its file again, which it tries by
   itself. Reads go on. What the file then holds is what was committed.
@@ -22,7 +29,7 @@ Rules that hold for every store:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, NamedTuple, Protocol
@@ -35,6 +42,8 @@ Post = Callable[[Callable[[], None]], None]
 """Runs a callback soon, on the thread that runs the engine. Callable from any thread."""
 
 METADATA_KEY_BYTES_MAX = 511
+END_MS = 2**63 - 1
+"""For `find`: behind every record."""
 FUNCTIONS_FOLDER = "functions"
 """In an open store's folder and no concern of the store: the code of functions."""
 
@@ -62,12 +71,24 @@ class StoreUnreadable(StoreError):
 class Entry(NamedTuple):
     """Records to append to one log, one after another: one payload each, at least one.
 
-    `time_ms` must not be below that of an earlier record in the same log.
+    `time_ms` must not be below that of an earlier record in the same log. It is a wish: a shared
+    store has a clock of its own, and says what it has written.
     """
 
     log_id: int
     time_ms: int
     payloads: Sequence[bytes]
+
+
+class Placed(NamedTuple):
+    """Where an entry's first record is, and the arrival that is stored with all of them."""
+
+    position: int
+    time_ms: int
+
+
+Outcome = Placed | None | StoreUnavailable
+"""What became of an entry; see `Store.append`."""
 
 
 class Run(NamedTuple):
@@ -79,13 +100,23 @@ class Run(NamedTuple):
     payloads: Sequence[Payload]
 
 
+class Page(NamedTuple):
+    """What was read of a log, and where the log began and ended at that moment."""
+
+    runs: list[Run]
+    """In order, none of them empty."""
+    first: int
+    next: int
+    """Of a sealed log this is its end for good, from the seal on."""
+
+
 class Extent(NamedTuple):
     """What a log holds: positions `first` up to, not including, `next`."""
 
     first: int
     next: int
     last_time_ms: int
-    """Arrival of the newest record ever appended, trimmed or not; 0 when there was none."""
+    """Arrival of the newest record ever appended, trimmed or not; 0 when none is known."""
     sealed: bool
 
 
@@ -101,6 +132,8 @@ class Change(NamedTuple):
     """Logs closed for good: a later append gets no position. Sealing twice is harmless."""
     delete_logs: Sequence[int] = ()
     """Logs gone at once for readers; their space is given back in small steps afterwards."""
+    keep_ms: Mapping[int, int] = MappingProxyType({})
+    """How long the records of a log are needed at least: for a store that trims by itself."""
 
 
 class Metadata(NamedTuple):
@@ -134,33 +167,50 @@ class Store(Protocol):
 
     commit_times: CommitTimes
     """Every commit that was tried since the store was opened."""
+    is_shared: bool
+    """Whether others change the same data."""
+    trims_itself: bool
+    """Whether what is older than `Change.keep_ms` goes by itself, sooner or later."""
 
     def metadata(self) -> dict[str, Metadata]:
-        """Every committed key. Called when the engine starts."""
+        """Every committed key, as far as it is known here. Called when the engine starts."""
+
+    def metadata_of(self, key: str) -> Metadata | None:
+        """One of them."""
+
+    def catch_up(self) -> Awaitable[None]:
+        """Wait until `metadata()` has every change that anybody was told of before this call."""
 
     def extent(self, log_id: int) -> Extent | None:
-        """What the log holds now, committed changes only; `None` when there is no such log."""
+        """What the log is known to hold, committed changes only; `None` when there is no such log.
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[int | None]]:
-        """Append records to any number of logs in one commit.
+        Of a shared log, others may have appended more since: `find` and `read` know.
+        """
 
-        Resolves to the position of each entry's first record; `None` where the log is
-        sealed or gone: nothing of that entry was stored, the others were.
+    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
+        """Append records to any number of logs.
+
+        Resolves to where each entry is; `None` where the log is sealed or gone: nothing of that
+        entry was stored, the others were. In a shared store each entry can fail for itself: its
+        place has the error, a `StoreInDoubt` when it may still be stored.
         """
 
     def commit(self, change: Change) -> Completion[bool]:
         """Apply `change`, or resolve to False and change nothing when `expected` does not hold."""
 
-    def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> Awaitable[list[Run]]:
-        """Records from `position` (or the first one kept) on, in order; no run is empty.
+    def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> Awaitable[Page | None]:
+        """Records from `position` (or the first one kept) on; `None` for a log that does not exist.
 
         At most `max_records` of them, and at most `max_bytes` of payload, but the
         first one always: a record larger than `max_bytes` must not block its
-        readers. Empty at the end of a log and for a log that does not exist.
+        readers. None exactly at the end of a log.
         """
 
     def find(self, log_id: int, time_ms: int) -> Awaitable[int]:
-        """Position of the first kept record that arrived at `time_ms` or later; else the log's next."""
+        """Position of the first kept record that arrived at `time_ms` or later; else the log's next.
+
+        The one for `END_MS` is where the next record goes, as of now, whoever appends.
+        """
 
     def trim(self, log_id: int, position: int) -> Completion[None]:
         """Forget the records before `position` (never past the end).
@@ -175,10 +225,11 @@ class Store(Protocol):
         Returns the function that ends the watch.
         """
 
-    def watch_metadata(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when keys are found changed after the file was opened again.
+    def watch_metadata(self, callback: Callable[[Collection[str]], None]) -> None:
+        """Call `callback` with the keys that have changed otherwise than by a commit that resolved here.
 
-        That is a commit whose completion had failed with `StoreInDoubt`, and no other.
+        That is what others have changed, and what a commit has that failed with `StoreInDoubt`.
+        Changes are told in the order in which they were made, those of commits by resolving these.
         """
 
     def check(self) -> list[str]:

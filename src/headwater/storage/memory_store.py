@@ -8,7 +8,7 @@ makes them take effect in order: that is its commit.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -23,6 +23,9 @@ from headwater.storage.interface import (
     Entry,
     Extent,
     Metadata,
+    Outcome,
+    Page,
+    Placed,
     Post,
     Run,
     StoreUnavailable,
@@ -49,6 +52,9 @@ class _Log:
 class MemoryStore:
     """See `interface.Store`."""
 
+    is_shared = False
+    trims_itself = False
+
     def __init__(self, post: Post) -> None:
         self.commit_times = CommitTimes()
         self._post = post
@@ -64,13 +70,21 @@ class MemoryStore:
         self._require_open()
         return dict(self._metadata)
 
+    def metadata_of(self, key: str) -> Metadata | None:
+        """One committed key."""
+        self._require_open()
+        return self._metadata.get(key)
+
+    async def catch_up(self) -> None:
+        """Nobody else changes anything."""
+
     def extent(self, log_id: int) -> Extent | None:
         """What the log holds now."""
         self._require_open()
         log = self._logs.get(log_id)
         return None if log is None else Extent(log.first, log.next, log.last_time_ms, log.sealed)
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[int | None]]:
+    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
         """Append in one commit; where each entry begins, or `None` where the log is sealed or gone."""
         return self._later(partial(self._append, tuple(entries)))
 
@@ -84,12 +98,12 @@ class MemoryStore:
         """Forget the records before `position`."""
         return self._later(partial(self._trim, log_id, position))
 
-    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> list[Run]:
+    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> Page | None:
         """Records from `position` on."""
         self._require_open()
         log = self._logs.get(log_id)
         if log is None:
-            return []
+            return None
         start = max(position, log.first)
         size = 0
         found: list[tuple[int, bytes]] = []
@@ -104,7 +118,7 @@ class MemoryStore:
             run = Run(start, time_ms, [payload for _, payload in records])
             start += len(run.payloads)
             runs.append(run)
-        return runs
+        return Page(runs, log.first, log.next)
 
     async def find(self, log_id: int, time_ms: int) -> int:
         """Position of the first kept record that arrived at `time_ms` or later."""
@@ -119,8 +133,8 @@ class MemoryStore:
         self._require_open()
         return self._watchers.add(log_id, callback)
 
-    def watch_metadata(self, callback: Callable[[], None]) -> None:
-        """There is no file that could be opened again."""
+    def watch_metadata(self, callback: Callable[[Collection[str]], None]) -> None:
+        """Nobody else changes anything, and there is no file that could be opened again."""
 
     def check(self) -> list[str]:
         """Every broken promise found."""
@@ -175,18 +189,18 @@ class MemoryStore:
 
         return calls()
 
-    def _append(self, entries: Sequence[Entry]) -> list[int | None]:
-        positions: list[int | None] = []
+    def _append(self, entries: Sequence[Entry]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
         for log_id, time_ms, payloads in entries:
             log = self._logs.get(log_id)
             if log is None or log.sealed:
-                positions.append(None)
+                outcomes.append(None)
                 continue
-            positions.append(log.next)
+            outcomes.append(Placed(log.next, time_ms))
             log.records.extend((time_ms, payload) for payload in payloads)
             log.last_time_ms = time_ms
             self._touched[log_id] = None
-        return positions
+        return outcomes
 
     def _commit(self, change: Change) -> bool:
         for key, version in change.expected.items():

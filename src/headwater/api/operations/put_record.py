@@ -15,6 +15,9 @@ from headwater.model.record import record_size
 from headwater.model.sequence_number import parse_sequence_number
 from headwater.model.stream import Stream
 
+CLOCKS_APART_MS = 300_000
+"""So far a shared store's clock, which numbers come from, may be ahead of this machine's."""
+
 
 async def put_record(
     engine: Engine, caller: Caller, request: requests.PutRecordInput
@@ -54,7 +57,7 @@ async def put_record(
 def _check_ordering(stream: Stream, text: str, arrival_ms: int) -> None:
     """Records are stored in the order of arrival, so the number only has to be one that was given."""
     number = parse_sequence_number(text)
-    newest_s = max(arrival_ms // 1000, *(shard.epoch_s for shard in stream.shards))
+    newest_s = max((arrival_ms + CLOCKS_APART_MS) // 1000, *(shard.epoch_s for shard in stream.shards))
     if number is None or number.time_s > newest_s:
         raise InvalidArgumentException(
             f"ExclusiveMinimumSequenceNumber {text} used in PutRecord on stream {stream.label} is invalid."

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from headwater.model.completion import Completion
-from headwater.storage.interface import Change, Entry, Extent, Metadata, metadata_key
+from headwater.storage.interface import Change, Entry, Extent, Metadata, Outcome, Placed, metadata_key
 from headwater.storage.lmdb.file import Tables, Transaction
 from headwater.storage.lmdb.record_format import (
     BLOCK_BYTES,
@@ -27,8 +27,8 @@ from headwater.storage.lmdb.record_format import (
     record_key,
 )
 
-_new_extent = tuple.__new__
-"""A third of the time of `Extent(...)`, once for each entry."""
+_new_tuple = tuple.__new__
+"""A third of the time of `Extent(...)` and `Placed(...)`, once for each entry."""
 
 
 class Group:
@@ -53,26 +53,26 @@ class Group:
         self.results: list[tuple[Completion[Any], Any]] = []
         """What each call resolves to once the commit is safe."""
 
-    def append(self, entries: Sequence[Entry]) -> list[int | None]:
+    def append(self, entries: Sequence[Entry]) -> list[Outcome]:
         """See `Store.append`."""
         extents, runs, touched = self.extents, self._runs, self.touched
-        positions: list[int | None] = []
+        outcomes: list[Outcome] = []
         for log_id, time_ms, payloads in entries:
             extent = extents[log_id] if log_id in extents else self._extents_before.get(log_id)
             if extent is None or extent[3]:
-                positions.append(None)
+                outcomes.append(None)
                 continue
             position = extent[1]
-            extents[log_id] = _new_extent(Extent, (extent[0], position + len(payloads), time_ms, False))
+            extents[log_id] = _new_tuple(Extent, (extent[0], position + len(payloads), time_ms, False))
             run = runs.get((log_id, time_ms))
             if run is None:
                 runs[log_id, time_ms] = (position, list(payloads))
             else:
                 run[1].extend(payloads)
-            positions.append(position)
+            outcomes.append(_new_tuple(Placed, (position, time_ms)))
             touched[log_id] = None
             self.payload_bytes += sum(map(len, payloads))
-        return positions
+        return outcomes
 
     def commit(self, change: Change) -> bool:
         """See `Store.commit`."""

@@ -20,11 +20,11 @@ Rules:
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import lmdb
 
@@ -35,6 +35,8 @@ from headwater.storage.interface import (
     Entry,
     Extent,
     Metadata,
+    Outcome,
+    Page,
     Post,
     Run,
     StoreInDoubt,
@@ -60,6 +62,8 @@ from headwater.storage.watchers import Watchers, deliver
 if TYPE_CHECKING:
     from headwater.storage.lmdb.backup_copy import BackupCopy
 
+K = TypeVar("K")
+
 MAP_BYTES = 256 * 1024 * 1024
 """Room for data at first; it doubles by itself."""
 GROUP_BYTES = 32 * 1024 * 1024
@@ -81,6 +85,9 @@ def _unheard(_text: str) -> None:
 
 class LmdbStore:
     """See `interface.Store`."""
+
+    is_shared = False
+    trims_itself = False
 
     def __init__(
         self,
@@ -118,7 +125,7 @@ class LmdbStore:
         """Why every change fails, if so."""
         self._reopening = Reopening(self._file.path, post_from_thread or post, self._reopen)
         self._watchers = Watchers()
-        self._metadata_watchers: list[Callable[[], None]] = []
+        self._metadata_watchers: list[Callable[[Collection[str]], None]] = []
         self._pending: list[tuple[Callable[[Group, Any], Any], Any, Completion[Any]]] = []
         self._start_is_posted = False
         self._under_way: Group | ReclaimStep | None = None
@@ -137,12 +144,20 @@ class LmdbStore:
         self._require_available()
         return dict(self._metadata)
 
+    def metadata_of(self, key: str) -> Metadata | None:
+        """One committed key."""
+        self._require_available()
+        return self._metadata.get(key)
+
+    async def catch_up(self) -> None:
+        """Nobody else changes anything."""
+
     def extent(self, log_id: int) -> Extent | None:
         """What the log holds now."""
         self._require_available()
         return self._extents.get(log_id)
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[int | None]]:
+    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
         """Append in one commit; where each entry begins, or `None` where the log is sealed or gone."""
         return self._enqueue(Group.append, tuple(entries))
 
@@ -156,18 +171,18 @@ class LmdbStore:
         """Forget the records before `position`."""
         return self._enqueue(Group.trim, (log_id, position))
 
-    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> list[Run]:
+    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> Page | None:
         """Records from `position` on. Never suspends. Raises StoreUnavailable."""
         self._require_available()
         # 1. Cut the request down to what the log has.
         extent = self._extents.get(log_id)
         if extent is None:
-            return []
+            return None
         position = max(position, extent.first)
         end = min(position + max_records, extent.next)
         runs: list[Run] = []
         if position >= end:
-            return runs
+            return Page(runs, extent.first, extent.next)
         # 2. Find the block of the first record, and go from block to block.
         if self._under_way is None and self._refusal is None:
             self._forget_touched()
@@ -191,7 +206,7 @@ class LmdbStore:
                     break
         except _READ_ERRORS as error:
             raise StoreUnavailable(f"Records could not be read: {error}") from error
-        return runs
+        return Page(runs, extent.first, extent.next)
 
     async def find(self, log_id: int, time_ms: int) -> int:
         """Position of the first kept record that arrived at `time_ms` or later. Never suspends.
@@ -220,7 +235,7 @@ class LmdbStore:
         self._require_available()
         return self._watchers.add(log_id, callback)
 
-    def watch_metadata(self, callback: Callable[[], None]) -> None:
+    def watch_metadata(self, callback: Callable[[Collection[str]], None]) -> None:
         """Call `callback` when keys are found changed after the file was opened again."""
         self._metadata_watchers.append(callback)
 
@@ -427,9 +442,10 @@ class LmdbStore:
         self._refusal = None
         self._may_reclaim = True
         self._log_error(f"{self._file.path} was opened again: it takes writes")
-        if found.metadata != before.metadata:
-            self._news.append(iter(self._metadata_watchers))
-        self._news.append(self._watchers.calls(_changed_logs(before.extents, found.extents)))
+        keys = _changed(before.metadata, found.metadata)
+        if keys:
+            self._news.append(partial(watcher, keys) for watcher in self._metadata_watchers)
+        self._news.append(self._watchers.calls(_changed(before.extents, found.extents)))
         self._tell()
         if self._backlog:
             self._post_start()
@@ -495,8 +511,8 @@ class LmdbStore:
         self._on_close()
 
 
-def _changed_logs(before: Mapping[int, Extent], after: Mapping[int, Extent]) -> list[int]:
-    return [log_id for log_id in {**before, **after} if before.get(log_id) != after.get(log_id)]
+def _changed(before: Mapping[K, object], after: Mapping[K, object]) -> list[K]:
+    return [key for key in {**before, **after} if before.get(key) != after.get(key)]
 
 
 def _find_block(cursor: lmdb.Cursor[bytes], log_id: int, position: int) -> int:

@@ -1,0 +1,40 @@
+"""Several stores in front of the same data, as several engines have them, with a clock of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from headwater.storage.interface import Change, Entry, Outcome, Post
+from headwater.storage.memory_store import MemoryStore
+
+
+class SharedMemoryStore(MemoryStore):
+    """A store over the data of `other`, or data of its own. What one changes, the others are told."""
+
+    is_shared = True
+
+    def __init__(self, post: Post, other: SharedMemoryStore | None = None, *, ahead_ms: int = 0) -> None:
+        """`ahead_ms`: how far the clock of the data is ahead of the engine's."""
+        super().__init__(post)
+        self._ahead_ms = ahead_ms
+        self._all: list[SharedMemoryStore] = other._all if other else []
+        self._all.append(self)
+        self._metadata_watchers: list[Callable[[Collection[str]], None]] = []
+        if other is not None:
+            self._logs, self._metadata, self._watchers = other._logs, other._metadata, other._watchers
+
+    def watch_metadata(self, callback: Callable[[Collection[str]], None]) -> None:
+        """Call `callback` with what the others have changed."""
+        self._metadata_watchers.append(callback)
+
+    def _append(self, entries: Sequence[Entry]) -> list[Outcome]:
+        return super()._append([entry._replace(time_ms=entry.time_ms + self._ahead_ms) for entry in entries])
+
+    def _commit(self, change: Change) -> bool:
+        if not super()._commit(change):
+            return False
+        for store in self._all:
+            if store is not self and not store._closed:
+                for callback in store._metadata_watchers:
+                    callback(tuple(change.writes))
+        return True
