@@ -132,6 +132,7 @@ CALLED_FROM_OUTSIDE = {
     "Context.get_remaining_time_in_millis": "functions",
     "PrometheusCollector": "applications that use the client",
     "Record.arrived_at": "applications that use the client",
+    "QueueRecord.arrived_at": "applications that use the client",
     "ManualClock": "tests and simulations, for which time is a value",
     "MemoryStore": "tests and simulations, and it shows that the store can be another",
     "_START_GROUP": "nobody: a number of a closed set that is written down whole",
