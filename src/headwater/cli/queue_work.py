@@ -6,7 +6,6 @@ code 0 acknowledges the record; any other gives it back, to be handed out again 
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from headwater import config
 from headwater.cli.connection import ClientFailure, ServerConnection, with_connection
 from headwater.cli.queue_lookup import queue_arn
 from headwater.cli.table import printable
@@ -142,7 +142,7 @@ def _run(command: tuple[str, ...], record: QueueRecord) -> None:
     }
     try:
         ended = subprocess.run(  # noqa: S603 - the command that the user gave
-            command, input=record.data, env={**os.environ, **said}, check=False
+            command, input=record.data, env={**config.environment(), **said}, check=False
         )
     except OSError as error:
         print(f"headwater: {command[0]}: {error.strerror}", file=sys.stderr)
