@@ -14,7 +14,9 @@ from headwater.model.stream import Delete, Stream
 
 
 async def delete_stream(engine: Engine, caller: Caller, request: requests.DeleteStreamInput) -> None:
-    """A stream may still be CREATING; with consumers `EnforceConsumerDeletion` is needed; with queues it stays.
+    """A stream may still be CREATING; one with consumers needs `EnforceConsumerDeletion`.
+
+    One with queues is never deleted.
 
     Raises ResourceInUseException.
     """
