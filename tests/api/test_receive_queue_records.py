@@ -123,7 +123,8 @@ def test_a_record_that_was_received_as_often_as_it_may_be_is_not_given_again(
 ) -> None:
     arn = active_queue(kinesis, settle, on_demand_arn, QueueAttributes=attributes(10, 2))
     put(kinesis, ["poison", "good"])
-    (good, poison) = (all_received(kinesis, arn, 2)[text] for text in ("good", "poison"))
+    found = all_received(kinesis, arn, 2)
+    good, poison = found["good"], found["poison"]
     kinesis.acknowledge_queue_records(QueueARN=arn, Entries=[{"ReceiptHandle": good["ReceiptHandle"]}])
     clock.advance_ms(10_000)
     (again,) = received(kinesis, arn)
