@@ -33,6 +33,9 @@ from headwater.engine.metrics.log_sizes import LogSizes
 from headwater.engine.metrics.metrics import Metrics
 from headwater.engine.metrics.stream_metrics import StreamMetrics
 from headwater.engine.past_streams import NAME_KEY, REST_KEY, PastStreams
+from headwater.engine.queues.checking import check_queues
+from headwater.engine.queues.progress import KIND as QUEUE_KEY
+from headwater.engine.queues.queues import Queues
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
 from headwater.engine.routing import Routes
@@ -50,7 +53,7 @@ from headwater.storage.interface import Change, Extent, Store, StoreUnavailable,
 _STREAM_KEY = "stream"
 _ACCOUNT_KEY = "account"
 SEAL_KEY = "seal-key"
-KINDS = (_STREAM_KEY, _ACCOUNT_KEY, SEAL_KEY, NAME_KEY, REST_KEY)
+KINDS = (_STREAM_KEY, _ACCOUNT_KEY, SEAL_KEY, NAME_KEY, REST_KEY, QUEUE_KEY)
 """How the keys of an engine begin; those of others begin with something else."""
 _RETENTION_SWEEP_MS = 10_000
 
@@ -144,6 +147,7 @@ class Engine:
         self.key_directory: KeyDirectory | None = None
         """Who knows KMS keys, if anybody does."""
         self.log_sizes = LogSizes()
+        self.queues = Queues(store, clock.now_ms, random_bytes)
         self._streams: dict[StreamName, LiveStream] = {}
         self._accounts: dict[Caller, _HeldAccount] = {}
         self.past_streams = PastStreams()
@@ -175,6 +179,7 @@ class Engine:
             self.store.commit(Change(writes=self._unsaved))
         self.iterators = Sealer(seal_key, b"iterator")
         self.pages = Sealer(seal_key, b"page")
+        self.queues.receipts = Sealer(seal_key, b"receipt")
         self.store.watch_metadata(self._reload)
 
     def _load(self) -> bytes | None:
@@ -205,6 +210,8 @@ class Engine:
             self._accounts[caller] = _HeldAccount(account, version)
         elif kind in (NAME_KEY, REST_KEY):
             self.past_streams.load(key, value)
+        elif kind == QUEUE_KEY:
+            self.queues.load(key, value)
         elif kind == SEAL_KEY and len(value) != KEY_BYTES:
             raise ValueError(f"it has {len(value)} bytes, not {KEY_BYTES}")
         return kind == SEAL_KEY
@@ -215,7 +222,9 @@ class Engine:
         self._streams.clear()
         self._accounts.clear()
         self.past_streams.clear()
+        self.queues.begin_reload()
         self._load()
+        self.queues.end_reload(held.stream for held in self._streams.values())
         for name in before.keys() | self._streams.keys():
             old, new = before.get(name), self._streams.get(name)
             if old is not None and new is not None:  # others hold on to the old one
@@ -341,6 +350,7 @@ class Engine:
         name = stream.full_name
         held = self._streams[name] = LiveStream(stream, version, self.metrics.stream(name))
         self.enforcement.begin(held)
+        self.queues.follow(name, stream)
 
     async def revise(self, name: StreamName, change: Callable[[Stream], Revision]) -> Stream | None:
         """Commit what `change` makes of the stream; it may be called more than once.
@@ -370,6 +380,7 @@ class Engine:
             writes = {_key(name): None, **self.past_streams.writes(gone)}
         else:
             writes = {_key(name): msgspec.msgpack.encode(revision.stream)}
+        writes |= self.queues.writes_to_forget(held.stream, revision.stream)
         change = Change(
             writes=writes,
             expected={_key(name): version},
@@ -388,6 +399,7 @@ class Engine:
             self.metrics.forget_stream(name)
         else:
             held.hold(revision.stream, version + 1)
+        self.queues.follow(name, revision.stream)
         self._changed(name)
         return True
 
@@ -400,7 +412,8 @@ class Engine:
     def check(self) -> list[str]:
         """Every broken promise, the store's and the engine's own, in plain words; empty when all is well."""
         streams = [held.stream for held in self._streams.values()]
-        return [*self.store.check(), *check_streams(streams, self.store)]
+        queues = check_queues(streams, self.queues.progress(), self.store)
+        return [*self.store.check(), *check_streams(streams, self.store), *queues]
 
     # Watching
 
@@ -474,10 +487,13 @@ class Engine:
         """Forget every stream, record and setting of every account; not which seconds the streams had."""
         log_ids = [shard.log_id for held in self._streams.values() for shard in held.stream.shards]
         keys = [_key(name) for name in self._streams] + [_account_key(caller) for caller in self._accounts]
+        keys += self.queues.keys()
         gone = {name: self._latest_s(held.stream) for name, held in self._streams.items()}
         writes = {**dict.fromkeys(keys), **self.past_streams.writes(gone)}
         await self.store.commit(Change(writes=writes, delete_logs=log_ids))
         self.past_streams.remember(gone)
+        for name in gone:
+            self.queues.follow(name, None)
         self._streams.clear()
         self._accounts.clear()
         self.enforcement.reset()
@@ -495,6 +511,7 @@ class Engine:
         self.metrics.gather()
         self.metrics.roll()
         self.log_sizes.gather()
+        self.queues.tick(now_ms)
         for callback in tuple(self._time_watchers):
             callback(now_ms)
         due = any(held.due_ms <= now_ms for held in self._streams.values())

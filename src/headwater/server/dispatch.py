@@ -28,6 +28,7 @@ from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
+from headwater.api.held_answer import HeldAnswer, Unanswered
 from headwater.api.operation import Answered, Handler, Operation
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.engine import Engine
@@ -46,7 +47,7 @@ from headwater.server.access.host_names import HostPolicy
 from headwater.server.admin import PREFIX as OWN_ROUTES
 from headwater.server.admin import REVEALING, Admin, Streamed
 from headwater.server.event_source import EVENT_STREAM_FIELDS, EventSource
-from headwater.server.fault_injection import FaultInjection, Unanswered
+from headwater.server.fault_injection import FaultInjection
 from headwater.server.http.exchange import (
     Answer,
     BodySource,
@@ -334,6 +335,10 @@ class DispatchedCall:
             return
         if isinstance(document, StreamedAnswer):
             self.stream(document)
+            return
+        if isinstance(document, HeldAnswer):
+            self.hold(document.leave)
+            drive(document.answered, self.finish)
             return
         try:
             body = self.format.encode(document)

@@ -190,6 +190,7 @@ class QueueConsumerCore:
             receiving.result()
         finally:
             # 3. Leave nothing running, and nothing held.
+            await receiver.stop(grace_s=0)
             ending = {receiving, extending, stopping, *self._tasks}
             for task in ending:
                 task.cancel()

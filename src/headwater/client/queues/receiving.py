@@ -97,12 +97,12 @@ class Receiver:
         if not self._lead.cancelled():
             self._lead.result()
 
-    async def stop(self) -> None:
-        """Return when no call is made any more."""
+    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        """Return when no call is made any more: those that wait get `grace_s` for their answers."""
         self._is_stopped = True
         tasks = {task for task in (self._lead, *self._helpers) if task is not None and not task.done()}
         if tasks:
-            _, waiting = await asyncio.wait(tasks, timeout=STOP_GRACE_S)
+            _, waiting = await asyncio.wait(tasks, timeout=grace_s)
             for task in waiting:
                 task.cancel()
             if waiting:
