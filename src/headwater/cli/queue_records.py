@@ -132,17 +132,25 @@ def _received(
     wait_s: int,
     visibility_timeout_s: int | None,
 ) -> Iterator[dict[str, Any]]:
-    """Records until there are `limit`, or no more to be had; only the first call waits long."""
-    while limit:
+    """Records until there are `limit`, or no more to be had; only the first call waits long.
+
+    A record that comes a second time has become visible meanwhile: everything else was there before it.
+    """
+    seen: set[str] = set()
+    while len(seen) < limit:
         page = connection.call_retrying(
             operation,
             QueueARN=arn,
-            Limit=min(limit, ENTRIES_MAX),
+            Limit=min(limit - len(seen), ENTRIES_MAX),
             WaitTimeSeconds=wait_s,
             VisibilityTimeoutSeconds=visibility_timeout_s,
         )["QueueRecords"]
-        yield from page
-        limit, wait_s = limit - len(page), 1
+        wait_s = 1
+        for record in page:
+            if record["RecordId"] in seen:
+                return
+            seen.add(record["RecordId"])
+            yield record
         if not page:
             return
 
