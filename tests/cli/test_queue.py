@@ -84,7 +84,7 @@ def test_records_are_acknowledged_by_their_receipts(headwater: Headwater, kinesi
 def test_dead_letters_are_shown_and_restored(headwater: Headwater, kinesis: Any, arn: str) -> None:
     put(kinesis, arn, "ab")
     kinesis.receive_queue_records(QueueARN=arn, WaitTimeSeconds=1, VisibilityTimeoutSeconds=0)
-    shown = lines_of(headwater("queue", "dead-letters", arn, "--visibility-timeout", "1"))
+    shown = lines_of(headwater("queue", "dead-letters", arn))
     assert sorted(line["Data"] for line in shown) == ["a", "b"]
     for line in shown:
         lines_of(headwater("queue", "restore", arn, line["ReceiptHandle"]))
