@@ -134,6 +134,7 @@ CALLED_FROM_OUTSIDE = {
     "PrometheusCollector.collect": "prometheus_client",
     "_Server.collect": "prometheus_client",
     "Record.arrived_at": "applications that use the client",
+    "QueueRecord.arrived_at": "applications that use the client",
     "ManualClock": "tests and simulations, for which time is a value",
     "MemoryStore": "tests and simulations, and it shows that the store can be another",
     "_START_GROUP": "nobody: a number of a closed set that is written down whole",

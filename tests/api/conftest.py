@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from headwater.model.clock import ManualClock
 from tests.api.clocked_server import TRANSITION_MS, ClockedServer, clocked_server
+from tests.api.queues import active_queue, on_demand_stream
 
 REGION = "eu-west-1"
 _account_numbers = count(100_000_000_001)
@@ -77,3 +78,15 @@ def stream_arn(kinesis: Any, settle: Callable[[], None]) -> str:
     settle()
     arn: str = kinesis.describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]["StreamARN"]
     return arn
+
+
+@pytest.fixture
+def on_demand_arn(kinesis: Any, settle: Callable[[], None]) -> str:
+    """An ACTIVE on-demand stream named `orders`, of four shards; its ARN."""
+    return on_demand_stream(kinesis, settle)
+
+
+@pytest.fixture
+def queue_arn(kinesis: Any, settle: Callable[[], None], on_demand_arn: str) -> str:
+    """An ACTIVE queue named `work` on that stream; its ARN."""
+    return active_queue(kinesis, settle, on_demand_arn)

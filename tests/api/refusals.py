@@ -190,7 +190,7 @@ WRONG_RESOURCE_ARN = [
         lambda arn: arn.replace("stream/", "queue/"),
         lambda arn: (
             "ResourceNotFoundException",
-            f"Resource {arn.replace('stream/', 'queue/')} not found.",
+            f"Queue {arn.replace('stream/', 'queue/')} not found.",
         ),
         id="no queue",
     ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+from headwater.api.held_answer import HeldAnswer
 from headwater.api.operation import OPERATIONS
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.api.validation.constraints import accept
@@ -13,6 +14,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.model.caller import Caller
 from headwater.model.clock import ManualClock
+from headwater.model.completion import drive
 from headwater.storage.interface import Post, Store
 from headwater.wire.json_format import encode
 from tests.storage.inbox import Inbox
@@ -52,8 +54,24 @@ class RunningEngine:
         assert handler is not None
         request = accept(operation, encode(members))
         answer = self.inbox.run(handler(self.engine, caller, request))
+        if isinstance(answer, HeldAnswer):
+            answer = self._waited(answer)
         assert not isinstance(answer, StreamedAnswer), "a stream of events is the test's own to start"
         return dict(answer or {})
+
+    def _waited(self, held: HeldAnswer) -> Mapping[str, object]:
+        """The answer of a call that waits; time passes until it is there."""
+        outcome: list[tuple[Mapping[str, object] | None, BaseException | None]] = []
+        drive(held.answered, lambda *ended: outcome.append(ended))
+        while not outcome:
+            self.clock.advance_ms(1000)
+            self.engine.tick()
+            self.inbox.run_posted()
+        answer, error = outcome[0]
+        if error is not None:
+            raise error
+        assert answer is not None
+        return answer
 
     def restart(self) -> None:
         """Close the engine and its store, and open them again."""

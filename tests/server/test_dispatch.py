@@ -4,11 +4,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import pytest
 
-from headwater.api.operation import Handler, Operation
+from headwater.api.operation import Operation
 from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
 from headwater.model.clock import ManualClock
@@ -116,7 +117,10 @@ class Api:
         self.engine = TinyEngine()
         self.dispatch = Dispatch(
             cast("Engine", self.engine),
-            {name: Operation(name, cast("Handler | None", handler)) for name, handler in ROWS.items()},
+            {
+                name: Operation(name, handler and partial(cast, "Handler", handler))
+                for name, handler in ROWS.items()
+            },
             {content_type: form._replace(accept=accept) for content_type, form in WIRE_FORMATS.items()},
             authentication=Authentication("000000000000", "us-east-1"),
             hosts=HostPolicy((), ()),

@@ -8,17 +8,18 @@ A module is imported by its operation's first call: most servers are asked for f
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from headwater.api import offered
 from headwater.model.caller import Caller
 
 if TYPE_CHECKING:
+    from headwater.api.held_answer import HeldAnswer
     from headwater.api.streamed_answer import StreamedAnswer
     from headwater.engine.engine import Engine
 
-Answered: TypeAlias = "Mapping[str, object] | StreamedAnswer | None"
-"""A document, a stream of events, or `None` for no output."""
+Answered: TypeAlias = "Mapping[str, object] | HeldAnswer | StreamedAnswer | None"
+"""A document, one that comes later, a stream of events, or `None` for no output."""
 Handler: TypeAlias = "Callable[[Engine, Caller, Any], Coroutine[Any, None, Answered]]"
 """Takes a checked request: the struct that the operation's own signature names."""
 
@@ -31,14 +32,12 @@ class Operation:
     handler: Handler | None
     """`None` while the operation is not offered. Loaded when it is first asked for."""
 
-    def __init__(
-        self, name: str, handler: Handler | None = None, load: Callable[[], Handler] | None = None
-    ) -> None:
-        """`load`, if there is one, gives the handler."""
+    def __init__(self, name: str, load: Callable[[], Handler] | None = None) -> None:
+        """`load` gives the handler, when it is first asked for; `None`: it is not offered."""
         self.name = name
-        self.is_offered = handler is not None or load is not None
+        self.is_offered = load is not None
         if load is None:
-            self.handler = handler
+            self.handler = None
         else:
             self._load = load
 
@@ -56,75 +55,71 @@ class Operation:
             assert self.handler is not None
             return wrap(self.handler)
 
-        return Operation(self.name, load=load if self.is_offered else None)
-
-
-def _offered(name: str, word: str) -> Operation:
-    def load() -> Handler:
-        handler: Handler = getattr(import_module(f"headwater.api.operations.{word}"), word)
-        return handler
-
-    return Operation(name, load=load)
+        return Operation(self.name, load if self.is_offered else None)
 
 
 _TABLE = (
-    Operation("AcknowledgeDeadLetterQueueRecords"),
-    Operation("AcknowledgeQueueRecords"),
-    _offered("AddTagsToStream", "add_tags_to_stream"),
+    Operation("AcknowledgeDeadLetterQueueRecords", lambda: offered.acknowledge_dead_letter_queue_records),
+    Operation("AcknowledgeQueueRecords", lambda: offered.acknowledge_queue_records),
+    Operation("AddTagsToStream", lambda: offered.add_tags_to_stream),
     Operation("CreateChannel"),
-    Operation("CreateQueue"),
-    _offered("CreateStream", "create_stream"),
-    _offered("DecreaseStreamRetentionPeriod", "decrease_stream_retention_period"),
+    Operation("CreateQueue", lambda: offered.create_queue),
+    Operation("CreateStream", lambda: offered.create_stream),
+    Operation("DecreaseStreamRetentionPeriod", lambda: offered.decrease_stream_retention_period),
     Operation("DeleteChannel"),
-    Operation("DeleteQueue"),
-    _offered("DeleteResourcePolicy", "delete_resource_policy"),
-    _offered("DeleteStream", "delete_stream"),
-    _offered("DeregisterStreamConsumer", "deregister_stream_consumer"),
-    _offered("DescribeAccountSettings", "describe_account_settings"),
+    Operation("DeleteQueue", lambda: offered.delete_queue),
+    Operation("DeleteResourcePolicy", lambda: offered.delete_resource_policy),
+    Operation("DeleteStream", lambda: offered.delete_stream),
+    Operation("DeregisterStreamConsumer", lambda: offered.deregister_stream_consumer),
+    Operation("DescribeAccountSettings", lambda: offered.describe_account_settings),
     Operation("DescribeChannel"),
-    _offered("DescribeLimits", "describe_limits"),
-    Operation("DescribeQueue"),
-    _offered("DescribeStream", "describe_stream"),
-    _offered("DescribeStreamConsumer", "describe_stream_consumer"),
-    _offered("DescribeStreamSummary", "describe_stream_summary"),
-    _offered("DisableEnhancedMonitoring", "disable_enhanced_monitoring"),
-    _offered("EnableEnhancedMonitoring", "enable_enhanced_monitoring"),
-    _offered("GetRecords", "get_records"),
-    _offered("GetResourcePolicy", "get_resource_policy"),
-    _offered("GetShardIterator", "get_shard_iterator"),
-    _offered("IncreaseStreamRetentionPeriod", "increase_stream_retention_period"),
+    Operation("DescribeLimits", lambda: offered.describe_limits),
+    Operation("DescribeQueue", lambda: offered.describe_queue),
+    Operation("DescribeStream", lambda: offered.describe_stream),
+    Operation("DescribeStreamConsumer", lambda: offered.describe_stream_consumer),
+    Operation("DescribeStreamSummary", lambda: offered.describe_stream_summary),
+    Operation("DisableEnhancedMonitoring", lambda: offered.disable_enhanced_monitoring),
+    Operation("EnableEnhancedMonitoring", lambda: offered.enable_enhanced_monitoring),
+    Operation("GetRecords", lambda: offered.get_records),
+    Operation("GetResourcePolicy", lambda: offered.get_resource_policy),
+    Operation("GetShardIterator", lambda: offered.get_shard_iterator),
+    Operation("IncreaseStreamRetentionPeriod", lambda: offered.increase_stream_retention_period),
     Operation("ListChannels"),
-    Operation("ListQueues"),
-    _offered("ListShards", "list_shards"),
-    _offered("ListStreamConsumers", "list_stream_consumers"),
-    _offered("ListStreams", "list_streams"),
-    _offered("ListTagsForResource", "list_tags_for_resource"),
-    _offered("ListTagsForStream", "list_tags_for_stream"),
-    _offered("MergeShards", "merge_shards"),
-    _offered("PutRecord", "put_record"),
-    _offered("PutRecords", "put_records"),
-    _offered("PutResourcePolicy", "put_resource_policy"),
-    Operation("ReceiveDeadLetterQueueRecords"),
-    Operation("ReceiveQueueRecords"),
-    _offered("RegisterStreamConsumer", "register_stream_consumer"),
-    _offered("RemoveTagsFromStream", "remove_tags_from_stream"),
-    Operation("RestoreDeadLetterQueueRecords"),
-    _offered("SplitShard", "split_shard"),
-    _offered("StartStreamEncryption", "start_stream_encryption"),
-    _offered("StopStreamEncryption", "stop_stream_encryption"),
-    _offered("SubscribeToShard", "subscribe_to_shard"),
-    _offered("TagResource", "tag_resource"),
-    _offered("UntagResource", "untag_resource"),
-    _offered("UpdateAccountSettings", "update_account_settings"),
+    Operation("ListQueues", lambda: offered.list_queues),
+    Operation("ListShards", lambda: offered.list_shards),
+    Operation("ListStreamConsumers", lambda: offered.list_stream_consumers),
+    Operation("ListStreams", lambda: offered.list_streams),
+    Operation("ListTagsForResource", lambda: offered.list_tags_for_resource),
+    Operation("ListTagsForStream", lambda: offered.list_tags_for_stream),
+    Operation("MergeShards", lambda: offered.merge_shards),
+    Operation("PutRecord", lambda: offered.put_record),
+    Operation("PutRecords", lambda: offered.put_records),
+    Operation("PutResourcePolicy", lambda: offered.put_resource_policy),
+    Operation("ReceiveDeadLetterQueueRecords", lambda: offered.receive_dead_letter_queue_records),
+    Operation("ReceiveQueueRecords", lambda: offered.receive_queue_records),
+    Operation("RegisterStreamConsumer", lambda: offered.register_stream_consumer),
+    Operation("RemoveTagsFromStream", lambda: offered.remove_tags_from_stream),
+    Operation("RestoreDeadLetterQueueRecords", lambda: offered.restore_dead_letter_queue_records),
+    Operation("SplitShard", lambda: offered.split_shard),
+    Operation("StartStreamEncryption", lambda: offered.start_stream_encryption),
+    Operation("StopStreamEncryption", lambda: offered.stop_stream_encryption),
+    Operation("SubscribeToShard", lambda: offered.subscribe_to_shard),
+    Operation("TagResource", lambda: offered.tag_resource),
+    Operation("UntagResource", lambda: offered.untag_resource),
+    Operation("UpdateAccountSettings", lambda: offered.update_account_settings),
     Operation("UpdateChannel"),
-    Operation("UpdateDeadLetterQueueRecordsVisibility"),
-    _offered("UpdateMaxRecordSize", "update_max_record_size"),
-    Operation("UpdateQueue"),
-    Operation("UpdateQueueRecordsVisibility"),
-    _offered("UpdateShardCount", "update_shard_count"),
-    _offered("UpdateStreamMode", "update_stream_mode"),
-    _offered("UpdateStreamRecordDistributionStrategy", "update_stream_record_distribution_strategy"),
-    _offered("UpdateStreamWarmThroughput", "update_stream_warm_throughput"),
+    Operation(
+        "UpdateDeadLetterQueueRecordsVisibility", lambda: offered.update_dead_letter_queue_records_visibility
+    ),
+    Operation("UpdateMaxRecordSize", lambda: offered.update_max_record_size),
+    Operation("UpdateQueue", lambda: offered.update_queue),
+    Operation("UpdateQueueRecordsVisibility", lambda: offered.update_queue_records_visibility),
+    Operation("UpdateShardCount", lambda: offered.update_shard_count),
+    Operation("UpdateStreamMode", lambda: offered.update_stream_mode),
+    Operation(
+        "UpdateStreamRecordDistributionStrategy", lambda: offered.update_stream_record_distribution_strategy
+    ),
+    Operation("UpdateStreamWarmThroughput", lambda: offered.update_stream_warm_throughput),
 )
 
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _TABLE}

@@ -1,4 +1,4 @@
-"""How a request names its stream, consumer or resource: by name, by ARN, or by both.
+"""How a request names its stream or consumer: by name, by ARN, or by both.
 
 Streams of other accounts and regions are never seen: an ARN that names one is
 answered as if it did not exist, and one of an account that nobody has heard of says so.
@@ -18,7 +18,6 @@ from headwater.model.consumer import Consumer
 from headwater.model.errors import (
     InvalidArgumentException,
     KinesisError,
-    ResourceNotFoundException,
     UnrecognizedClientException,
     ValidationException,
 )
@@ -118,21 +117,6 @@ async def consumer_of_arn(engine: Engine, caller: Caller, arn: str) -> tuple[Str
         raise elsewhere(engine, caller, named.stream)
     stream = await engine.stream(named.stream)
     return stream, find_by_arn(stream, named, arn)
-
-
-async def resource_of_arn(engine: Engine, caller: Caller, arn: str) -> tuple[Stream, Consumer | None]:
-    """The stream, or the stream and its consumer, that a resource's ARN names.
-
-    Raises ResourceNotFoundException, for channels and queues too: there are none.
-    """
-    if "/consumer/" in arn:
-        return await consumer_of_arn(engine, caller, arn)
-    named = parse_stream_arn(arn)
-    if named is None:
-        raise ResourceNotFoundException(f"Resource {arn} not found.")
-    if named[:2] != caller:
-        raise elsewhere(engine, caller, named)
-    return await engine.stream(named), None
 
 
 def elsewhere(engine: Engine, caller: Caller, named: StreamName) -> KinesisError:

@@ -39,6 +39,7 @@ COMMANDS = {
     "put": CommandRow("headwater.cli.put:put", "Put records into a stream."),
     "tail": CommandRow("headwater.cli.tail:tail", "Follow the records of a stream."),
     "consume": CommandRow("headwater.cli.consume:consume", "Read a stream together with other workers."),
+    "queue": CommandRow("headwater.cli.queue:queue", "Share a stream's records among workers."),
     "lambda": CommandRow("headwater.cli.lambda_:lambda_", "Run Lambda functions, and map streams to them."),
     "fault": CommandRow("headwater.cli.fault:fault", "Make calls go wrong on purpose."),
 }

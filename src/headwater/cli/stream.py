@@ -136,7 +136,7 @@ def create(
         StreamName=name,
         ShardCount=None if on_demand else shard_count or 1,
         StreamModeDetails={"StreamMode": "ON_DEMAND"} if on_demand else None,
-        Tags=_tags(tags),
+        Tags=tags_of(tags),
     )
     if wait:
         wait_until_active(connection, name)
@@ -163,7 +163,7 @@ def delete(
         click.confirm(f"Delete {name} and all of its records?", abort=True)
     connection.call("DeleteStream", **stream_reference(name), EnforceConsumerDeletion=force or None)
     if wait:
-        _poll(lambda: _status(connection, name) is None, f"{name} is still being deleted")
+        poll_until(lambda: _status(connection, name) is None, f"{name} is still being deleted")
     if draws(as_json):
         click.echo(f"{name} is deleted." if wait else f"{name} is being deleted.")
     else:
@@ -179,7 +179,7 @@ def stream_summary(connection: ServerConnection, name: str) -> dict[str, Any]:
 
 def wait_until_active(connection: ServerConnection, name: str) -> None:
     """Return when the stream is ACTIVE; raises `ApiError` when it does not exist."""
-    _poll(
+    poll_until(
         lambda: stream_summary(connection, name)["StreamStatus"] == "ACTIVE",
         f"{name} is still not ACTIVE",
     )
@@ -187,13 +187,14 @@ def wait_until_active(connection: ServerConnection, name: str) -> None:
 
 def wait_until_created(connection: ServerConnection, name: str) -> None:
     """Return when the stream is not CREATING any more; raises `ApiError` when it does not exist."""
-    _poll(
+    poll_until(
         lambda: stream_summary(connection, name)["StreamStatus"] != "CREATING",
         f"{name} is still CREATING",
     )
 
 
-def _poll(is_done: Callable[[], bool], complaint: str) -> None:
+def poll_until(is_done: Callable[[], bool], complaint: str) -> None:
+    """Return when something is done; raises `ClientFailure` with a complaint when that takes too long."""
     poll_s = FIRST_POLL_S
     give_up_at = time.monotonic() + WAIT_LIMIT_S
     while not is_done():
@@ -305,7 +306,8 @@ def _with_iso_times(summary: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tags(tags: tuple[str, ...]) -> dict[str, str] | None:
+def tags_of(tags: tuple[str, ...]) -> dict[str, str] | None:
+    """The tags of `--tag` options; None for none. Raises `click.BadParameter`."""
     split: dict[str, str] = {}
     for tag in tags:
         key, equals, value = tag.partition("=")

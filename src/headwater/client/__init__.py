@@ -21,19 +21,29 @@ if TYPE_CHECKING:
     from headwater.client.leases.store import LeaseLost, StateError
     from headwater.client.producer.async_producer import AsyncKinesisProducer
     from headwater.client.producer.producer import KinesisProducer
+    from headwater.client.queues.async_queue_consumer import AsyncQueueConsumer
+    from headwater.client.queues.core import GiveBack
+    from headwater.client.queues.entry_batches import ReceiptLost
+    from headwater.client.queues.queue_consumer import QueueConsumer
+    from headwater.client.queues.queue_record import QueueRecord
 
 __all__ = [
     "AsyncKinesisConsumer",
     "AsyncKinesisProducer",
+    "AsyncQueueConsumer",
     "Batch",
     "DeadLetterStream",
     "DynamoDBState",
+    "GiveBack",
     "HandlerFailed",
     "KinesisConsumer",
     "KinesisProducer",
     "LeaseLost",
     "MemoryState",
     "PollingPace",
+    "QueueConsumer",
+    "QueueRecord",
+    "ReceiptLost",
     "Record",
     "RecordFailed",
     "SQLiteState",
@@ -43,15 +53,20 @@ __all__ = [
 _MODULES = {
     "AsyncKinesisConsumer": "consumer.async_consumer",
     "AsyncKinesisProducer": "producer.async_producer",
+    "AsyncQueueConsumer": "queues.async_queue_consumer",
     "Batch": "consumer.batch",
     "DeadLetterStream": "consumer.dead_letter_stream",
     "DynamoDBState": "leases.dynamodb_store",
+    "GiveBack": "queues.core",
     "HandlerFailed": "consumer.handler_delivery",
     "KinesisConsumer": "consumer.consumer",
     "KinesisProducer": "producer.producer",
     "LeaseLost": "leases.store",
     "MemoryState": "leases.memory_store",
     "PollingPace": "consumer.polling",
+    "QueueConsumer": "queues.queue_consumer",
+    "QueueRecord": "queues.queue_record",
+    "ReceiptLost": "queues.entry_batches",
     "Record": "calls.record",
     "RecordFailed": "consumer.handler_delivery",
     "SQLiteState": "leases.sqlite_store",

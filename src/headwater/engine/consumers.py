@@ -50,22 +50,27 @@ def register(stream: Stream, consumer: Consumer, consumers_max: int) -> Stream:
     """The stream with one more consumer.
 
     Raises ResourceInUseException when the name is taken and LimitExceededException
-    when the stream has `consumers_max` of them, or five that are CREATING.
+    when the stream has `consumers_max` of them, its queues counted with them, or five that are CREATING.
     """
     if stream.consumer(consumer.name):
         raise ResourceInUseException(
             f"Consumer under stream {stream.arn} with name {consumer.name} already exists."
         )
-    if len(stream.consumers) >= consumers_max:
-        raise LimitExceededException(
-            f"Stream {stream.label} has reached its limit of {consumers_max} registered consumers."
-        )
+    require_room_for_consumer(stream, consumers_max)
     if sum(other.status == "CREATING" for other in stream.consumers) >= CREATING_CONSUMERS_MAX:
         raise LimitExceededException(
             f"Stream {stream.label} has {CREATING_CONSUMERS_MAX} consumers in state CREATING, "
             "which is the most that can be created simultaneously."
         )
     return msgspec.structs.replace(stream, consumers=(*stream.consumers, consumer))
+
+
+def require_room_for_consumer(stream: Stream, consumers_max: int) -> None:
+    """Raise LimitExceededException when the stream has so many consumers: queues are counted with them."""
+    if len(stream.consumers) + len(stream.queues) >= consumers_max:
+        raise LimitExceededException(
+            f"Stream {stream.label} has reached its limit of {consumers_max} registered consumers."
+        )
 
 
 def find_by_name(stream: Stream, name: str) -> Consumer:

@@ -31,6 +31,9 @@ from headwater.engine.metrics.log_sizes import LogSizes
 from headwater.engine.metrics.metrics import Metrics
 from headwater.engine.metrics.stream_metrics import StreamMetrics
 from headwater.engine.past_streams import NAME_KEY, REST_KEY, PastStreams
+from headwater.engine.queues.checking import check_queues
+from headwater.engine.queues.progress import KIND as QUEUE_KEY
+from headwater.engine.queues.queues import Queues
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
 from headwater.engine.routing import Routes
@@ -58,7 +61,7 @@ if TYPE_CHECKING:
 _STREAM_KEY = "stream"
 _ACCOUNT_KEY = "account"
 SEAL_KEY = "seal-key"
-KINDS = (_STREAM_KEY, _ACCOUNT_KEY, SEAL_KEY, NAME_KEY, REST_KEY)
+KINDS = (_STREAM_KEY, _ACCOUNT_KEY, SEAL_KEY, NAME_KEY, REST_KEY, QUEUE_KEY)
 """How the keys of an engine begin; those of others begin with something else."""
 _RETENTION_SWEEP_MS = 10_000
 
@@ -152,6 +155,7 @@ class Engine:
         self.key_directory: KeyDirectory | None = None
         """Who knows KMS keys, if anybody does."""
         self.log_sizes = LogSizes()
+        self.queues = Queues(store, clock.now_ms, random_bytes)
         self._streams: dict[StreamName, LiveStream] = {}
         self._accounts: dict[Caller, _HeldAccount] = {}
         self.past_streams = PastStreams()
@@ -197,11 +201,13 @@ class Engine:
             raise ValueError(f"it has {len(seal_key)} bytes, not {KEY_BYTES}")
         self.iterators = Sealer(seal_key, b"iterator")
         self.pages = Sealer(seal_key, b"page")
+        self.queues.receipts = Sealer(seal_key, b"receipt")
 
     def _reload(self, keys: Collection[str]) -> None:
         """Hold what the store has now of keys that were not changed from here."""
         for key in keys:
             self._take_over(key, self.store.metadata_of(key))
+        self.queues.taken_over(keys)
 
     def _take_over(self, key: str, found: Metadata | None) -> None:
         """Hold what one key has, if it is a key of ours."""
@@ -213,6 +219,8 @@ class Engine:
                 self._take_over_account(key, found)
             elif kind in (NAME_KEY, REST_KEY):
                 self.past_streams.take_over(key, found and found.value)
+            elif kind == QUEUE_KEY:
+                self.queues.take_over(key, found and found.value)
             elif kind == SEAL_KEY and found is not None:
                 self._unsaved = {}
                 self._seal_with(found.value)
@@ -238,6 +246,7 @@ class Engine:
         elif held.version != found.version:  # others hold on to the live stream
             self._forget_logs(held, held.stream.log_ids - stream.log_ids)
             held.hold(stream, found.version)
+        self.queues.follow(name, stream)
         self._changed(name)
 
     def _take_over_account(self, key: str, found: Metadata | None) -> None:
@@ -384,6 +393,7 @@ class Engine:
         name = stream.full_name
         held = self._streams[name] = LiveStream(stream, version, self.metrics.stream(name))
         self.enforcement.begin(held)
+        self.queues.follow(name, stream)
 
     async def revise(self, name: StreamName, change: Callable[[Stream], Revision]) -> Stream | None:
         """Commit what `change` makes of the stream; it may be called more than once.
@@ -414,6 +424,7 @@ class Engine:
             writes = {_key(name): None, **self.past_streams.writes(gone)}
         else:
             writes = {_key(name): msgspec.msgpack.encode(revision.stream)}
+        writes |= self.queues.writes_to_forget(held.stream, revision.stream)
         # 2. Commit it with its logs, if the stored version is still the one that it was made from.
         change = Change(
             writes=writes,
@@ -432,6 +443,7 @@ class Engine:
         else:
             self._forget_logs(held, revision.delete_logs)
             held.hold(revision.stream, version + 1)
+        self.queues.follow(name, revision.stream)
         self._changed(name)
         return True
 
@@ -446,7 +458,8 @@ class Engine:
         streams = [held.stream for held in self._streams.values()]
         from headwater.engine.checking import check_streams  # noqa: PLC0415 - as asked for
 
-        return [*self.store.check(), *check_streams(streams, self.store)]
+        queues = check_queues(streams, self.queues.progress(), self.store)
+        return [*self.store.check(), *check_streams(streams, self.store), *queues]
 
     # Watching
 
@@ -520,10 +533,13 @@ class Engine:
         """Forget every stream, record and setting of every account; not which seconds the streams had."""
         log_ids = [shard.log_id for held in self._streams.values() for shard in held.stream.shards]
         keys = [_key(name) for name in self._streams] + [_account_key(caller) for caller in self._accounts]
+        keys += self.queues.keys()
         gone = {name: self._latest_s(held.stream) for name, held in self._streams.items()}
         writes = {**dict.fromkeys(keys), **self.past_streams.writes(gone)}
         await self.store.commit(Change(writes=writes, delete_logs=log_ids))
         self.past_streams.remember(gone)
+        for name in gone:
+            self.queues.follow(name, None)
         self._streams.clear()
         self._accounts.clear()
         self.enforcement.reset()
@@ -541,6 +557,7 @@ class Engine:
         self.metrics.gather()
         self.metrics.roll()
         self.log_sizes.gather()
+        self.queues.tick(now_ms)
         for callback in tuple(self._time_watchers):
             callback(now_ms)
         due = any(held.due_ms <= now_ms for held in self._streams.values())

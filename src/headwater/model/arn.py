@@ -1,4 +1,4 @@
-"""Amazon Resource Names of streams and of their consumers.
+"""Amazon Resource Names of streams, of their consumers and of queues.
 
 The partition follows the region, as at AWS. Parsing accepts what the patterns of
 the API model accept and tells the parts; whether the resource exists is not
@@ -17,6 +17,7 @@ _CONSUMER = re.compile(
     r"(arn:aws[\w-]*:kinesis:[^:]*:\d{12}:stream/[a-zA-Z0-9_.-]{1,128})/consumer/([a-zA-Z0-9_.-]{1,128}):(\d+)",
     re.ASCII,
 )
+_QUEUE = re.compile(r"arn:(aws[\w-]*):kinesis:([^:]*):(\d{12}):queue/([a-z0-9]{1,64})", re.ASCII)
 
 
 class StreamName(NamedTuple):
@@ -35,6 +36,14 @@ class ConsumerName(NamedTuple):
     created_s: int
 
 
+class QueueId(NamedTuple):
+    """The parts of a queue's ARN. The id was generated: the queue's name is not in it."""
+
+    account_id: str
+    region: str
+    queue_id: str
+
+
 def stream_arn(stream: StreamName) -> str:
     """The ARN of a stream."""
     return (
@@ -45,6 +54,12 @@ def stream_arn(stream: StreamName) -> str:
 def consumer_arn(stream: StreamName, name: str, created_s: int) -> str:
     """The ARN of a consumer; it holds the consumer's creation time in seconds."""
     return f"{stream_arn(stream)}/consumer/{name}:{created_s}"
+
+
+def queue_arn(queue: QueueId) -> str:
+    """The ARN of a queue."""
+    partition = partition_of(queue.region)
+    return f"arn:{partition}:kinesis:{queue.region}:{queue.account_id}:queue/{queue.queue_id}"
 
 
 def parse_stream_arn(arn: str) -> StreamName | None:
@@ -60,3 +75,9 @@ def parse_consumer_arn(arn: str) -> ConsumerName | None:
         return None
     stream = parse_stream_arn(match[1])
     return ConsumerName(stream, match[2], int(match[3])) if stream else None
+
+
+def parse_queue_arn(arn: str) -> QueueId | None:
+    """The queue that an ARN names; `None` when it names no queue."""
+    match = _QUEUE.fullmatch(arn)
+    return QueueId(match[3], match[2], match[4]) if match else None

@@ -13,6 +13,7 @@ import msgspec
 
 from headwater.model.arn import StreamName, stream_arn
 from headwater.model.consumer import Consumer
+from headwater.model.queue import Queue
 from headwater.model.shard import Shard
 
 HOUR_MS = 3_600_000
@@ -97,6 +98,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     warm_throughput_mibps: int | None = None
     distribution: Distribution = "USER_PARTITION_KEY"
     consumers: tuple[Consumer, ...] = ()
+    queues: tuple[Queue, ...] = ()
     past_consumers_s: dict[str, int] = {}
     """When those that are gone were created, by name: the next one of a name is of a later second."""
     past_consumers_rest_s: int = -1
@@ -156,4 +158,11 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
         for consumer in self.consumers:
             if consumer.name == name:
                 return consumer
+        return None
+
+    def queue(self, queue_id: str) -> Queue | None:
+        """The queue of this id."""
+        for queue in self.queues:
+            if queue.queue_id == queue_id:
+                return queue
         return None

@@ -28,6 +28,7 @@ from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
+from headwater.api.held_answer import HeldAnswer, Unanswered
 from headwater.api.operation import Answered, Handler, Operation
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.engine import Engine
@@ -57,7 +58,6 @@ from headwater.server.http.exchange import (
 )
 from headwater.server.late_injection import LateInjection
 from headwater.server.neighbour import Neighbour, error_of, service_of
-from headwater.server.refused import Unanswered
 from headwater.server.request_counts import (
     OWN_ROUTE,
     UNKNOWN,
@@ -334,6 +334,10 @@ class DispatchedCall:
             return
         if isinstance(document, StreamedAnswer):
             self.stream(document)
+            return
+        if isinstance(document, HeldAnswer):
+            self.hold(document.leave)
+            drive(document.answered, self.finish)
             return
         try:
             body = self.format.encode(document)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from headwater.api.fault_subject import subject_of
+from headwater.api.held_answer import HeldAnswer, Unanswered
 from headwater.api.operation import Answered, Handler
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.api.throttled_records import put_unless_throttled
@@ -43,7 +44,6 @@ from headwater.model.caller import Caller
 from headwater.model.completion import Completion
 from headwater.model.errors import KinesisError, NamedError, ProvisionedThroughputExceededException
 from headwater.model.shard import shard_id_of
-from headwater.server.refused import Unanswered
 from headwater.storage.interface import StoreError
 
 Hold = Callable[[Callable[[], None]], Callable[[], None]]
@@ -76,6 +76,8 @@ class FaultInjection:
             for fired in met:
                 self._stop_before(fired, subject)
             answer = await self._carry_out(handler, caller, request, subject, met)
+            if isinstance(answer, HeldAnswer):
+                answer = await _awaited(answer, hold)
         except (KinesisError, StoreError, Unanswered) as refusal:
             error = refusal  # what is to come late, or never, may be an error, too
         if late_ms:
@@ -129,6 +131,15 @@ class FaultInjection:
                 if isinstance(fault, EndSubscription):
                     answer.subscription.end_after(fault.after_events, _ending_error(fault))
         return answer
+
+
+async def _awaited(answer: HeldAnswer, hold: Hold) -> Answered:
+    """What an answer comes to that waits, while the client does."""
+    release = hold(answer.leave)
+    try:
+        return await answer.answered
+    finally:
+        release()
 
 
 def held_back(hold: Hold, delay_ms: int) -> Completion[None]:

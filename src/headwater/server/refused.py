@@ -1,4 +1,4 @@
-"""What is raised when a request cannot have what it asked for: by the server's own routes, and on purpose."""
+"""The error of a request that cannot have what it asked for, of the server's own routes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,3 @@ class Refused(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
-
-
-class Unanswered(Exception):
-    """A call that gets no answer; the message says why."""

@@ -1,4 +1,4 @@
-"""DeleteResourcePolicy: take the policy of a stream or consumer away."""
+"""DeleteResourcePolicy: take the policy of a stream, consumer or queue away."""
 
 from __future__ import annotations
 

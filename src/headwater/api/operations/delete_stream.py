@@ -5,6 +5,7 @@ from __future__ import annotations
 from headwater.api import requests
 from headwater.api.stream_reference import stream_named
 from headwater.engine.engine import Engine
+from headwater.engine.queue_lifecycle import require_no_queues
 from headwater.engine.stream_checks import require_active
 from headwater.engine.stream_lifecycle import begin
 from headwater.model.caller import Caller
@@ -13,7 +14,9 @@ from headwater.model.stream import Delete, Stream
 
 
 async def delete_stream(engine: Engine, caller: Caller, request: requests.DeleteStreamInput) -> None:
-    """A stream may still be CREATING; one with consumers goes only with `EnforceConsumerDeletion`.
+    """A stream may still be CREATING; one with consumers needs `EnforceConsumerDeletion`.
+
+    One with queues is never deleted.
 
     Raises ResourceInUseException.
     """
@@ -28,6 +31,7 @@ async def delete_stream(engine: Engine, caller: Caller, request: requests.Delete
                 f"data stream. To delete {stream.name} anyway, set the EnforceConsumerDeletion parameter to "
                 "true to force the deletion of all the consumers that are associated with it."
             )
+        require_no_queues(stream, "DeleteStream")
         return begin(stream, "DELETING", Delete(), due_ms)
 
     await engine.replace(stream_named(engine, caller, request), change)

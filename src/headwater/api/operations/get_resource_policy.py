@@ -1,4 +1,4 @@
-"""GetResourcePolicy: the policy of a stream or consumer, as it was put; `{}` when there is none."""
+"""GetResourcePolicy: the policy of a stream, consumer or queue, as it was put; `{}` when there is none."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ async def get_resource_policy(
     engine: Engine, caller: Caller, request: requests.GetResourcePolicyInput
 ) -> answers.GetResourcePolicyOutput:
     """The resource is named by its ARN."""
-    stream, consumer = await policy_holder(engine, caller, request.ResourceARN)
-    policy = stream.policy if consumer is None else consumer.policy
+    stream, part = await policy_holder(engine, caller, request.ResourceARN)
+    policy = stream.policy if part is None else part.policy
     return {"Policy": policy or _NO_POLICY}

@@ -1,4 +1,4 @@
-"""PutResourcePolicy: attach a policy to a stream or consumer, in place of the one before."""
+"""PutResourcePolicy: attach a policy to a stream, consumer or queue, in place of the one before."""
 
 from __future__ import annotations
 

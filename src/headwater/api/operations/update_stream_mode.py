@@ -10,6 +10,7 @@ from headwater.api.warm_throughput import check_warm_throughput
 from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import MODE_CHANGES_PER_DAY, recent
 from headwater.engine.limits.on_demand_scaling import shards_for
+from headwater.engine.queue_lifecycle import require_no_queues
 from headwater.engine.stream_checks import (
     require_active,
     require_on_demand_stream_limit,
@@ -25,7 +26,8 @@ async def update_stream_mode(engine: Engine, caller: Caller, request: requests.U
 
     The present mode, without warm throughput, changes nothing and succeeds.
 
-    Raises InvalidArgumentException and LimitExceededException.
+    Raises InvalidArgumentException, LimitExceededException, and ResourceInUseException for a stream that
+    has queues and would be provisioned.
     """
     mode = request.StreamModeDetails.StreamMode
     warm_mibps = request.WarmThroughputMiBps
@@ -42,6 +44,8 @@ async def update_stream_mode(engine: Engine, caller: Caller, request: requests.U
         require_active(stream)
         if stream.mode == mode and warm_mibps is None:
             return stream
+        if mode == "PROVISIONED":
+            require_no_queues(stream, "A switch to the PROVISIONED capacity mode")
         changes_ms = recent(stream.mode_changes_ms, now_ms)
         if len(changes_ms) >= MODE_CHANGES_PER_DAY:
             raise LimitExceededException(

@@ -4,7 +4,7 @@ Rules:
 - for one member the order is: missing, pattern, least, greatest, enum, then what is inside;
 - paths start in lower case, items count from 1;
 - values are printed as Java prints them, the first 4,096 characters of each; only lists of
-  structures, which print no contents, may be longer, up to their greatest length and one.
+  structures, which print no contents, may be longer, up to 501 items: one more than PutRecords takes.
 
 The texts were recorded from AWS. Takes members whose types have been checked; rules across
 members are not its business.
@@ -27,6 +27,7 @@ from headwater.model.shortened import shortened
 from headwater.wire.json_format import utf16_length
 
 REPORTED_FAILURES = 10
+STRUCTURES_SHOWN_MAX = 501
 
 LEAST_LENGTH = "Member must have length greater than or equal to {}"
 GREATEST_LENGTH = "Member must have length less than or equal to {}"
@@ -180,7 +181,7 @@ def _printed(service: ServiceShapes, shape_name: str, value: object) -> str:
         case "list":
             items = (_printed(service, shape.member, item) for item in cast("list[object]", value))
             has_structures = service.shapes()[shape.member].type == "structure"
-            return f"[{', '.join(items) if has_structures else _joined(items)}]"
+            return f"[{_listed(items) if has_structures else _joined(items)}]"
         case "map":
             return f"{{{_joined(f'{key}={item}' for key, item in cast('Structure', value).items())}}}"
         case "structure":
@@ -190,6 +191,12 @@ def _printed(service: ServiceShapes, shape_name: str, value: object) -> str:
             return f"java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]"
         case _:
             return shortened(str(value), VALUE_SHOWN_MAX)
+
+
+def _listed(items: Iterable[str]) -> str:
+    """The structures of a list, as many as may be shown."""
+    shown = list(islice(items, STRUCTURES_SHOWN_MAX + 1))
+    return ", ".join(shown if len(shown) <= STRUCTURES_SHOWN_MAX else (*shown[:-1], "…"))
 
 
 def _joined(items: Iterable[str]) -> str:

@@ -9,11 +9,11 @@ CREATING_STREAMS_MAX = 5
 CREATING_CONSUMERS_MAX = 5
 """Consumers of one stream in the state CREATING."""
 CONSUMERS_MAX = 20
-"""Consumers of one stream."""
+"""Consumers and queues of one stream."""
 CONSUMERS_ADVANTAGE_MAX = 50
-"""Consumers of one on-demand stream of an account with the throughput commitment."""
+"""Consumers and queues of one on-demand stream of an account with the throughput commitment."""
 TAGS_MAX = 50
-"""Tags of one stream or consumer."""
+"""Tags of one stream, consumer or queue."""
 SHARDS_PER_STREAM_MAX = 10_000
 """Shards that UpdateShardCount scales a stream to."""
 SHARD_COUNT_UPDATES_PER_DAY = 10
@@ -36,6 +36,10 @@ READ_BYTES_MAX = 10 * 1024 * 1024
 """Data and partition keys that one GetRecords call returns."""
 PUT_BYTES_MAX = 10 * 1024 * 1024
 """Data and partition keys that one PutRecords call takes."""
+QUEUE_RECORDS_PER_RECEIVE_MAX = 10
+"""Records that one receive from a queue returns."""
+QUEUE_WAIT_S = 9
+"""How long a receive waits that does not say how long."""
 ITERATOR_LIFE_MS = 300_000
 PAGING_TOKEN_LIFE_MS = 300_000
 POLICY_BYTES_MAX = 20 * 1024

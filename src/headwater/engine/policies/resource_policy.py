@@ -1,4 +1,4 @@
-"""Resource policies: whether a text is a policy for a stream or consumer.
+"""Resource policies: whether a text is a policy for a stream, consumer or queue.
 
 Checked: JSON, the version, the statements with their effect, principals, actions
 and resources. An action must be one that a policy can share for the kind of
@@ -50,6 +50,17 @@ CONSUMER_ACTIONS = (
     "kinesis:SubscribeToShard",
     "kinesis:DeregisterStreamConsumer",
 )
+QUEUE_ACTIONS = (
+    "kinesis:AcknowledgeDeadLetterQueueRecords",
+    "kinesis:AcknowledgeQueueRecords",
+    "kinesis:DescribeQueue",
+    "kinesis:ReceiveDeadLetterQueueRecords",
+    "kinesis:ReceiveQueueRecords",
+    "kinesis:RestoreDeadLetterQueueRecords",
+    "kinesis:UpdateDeadLetterQueueRecordsVisibility",
+    "kinesis:UpdateQueueRecordsVisibility",
+)
+"""Nothing published says so: as with a stream, what is done with its records, and looking at it."""
 
 
 def check_policy(text: str, resource_arn: str) -> None:
@@ -75,7 +86,9 @@ def check_policy(text: str, resource_arn: str) -> None:
 
 
 def shared_actions(resource_arn: str) -> tuple[str, ...]:
-    """What a policy of this stream or consumer can let other accounts do."""
+    """What a policy of this stream, consumer or queue can let other accounts do."""
+    if ":queue/" in resource_arn:
+        return QUEUE_ACTIONS
     return CONSUMER_ACTIONS if "/consumer/" in resource_arn else STREAM_ACTIONS
 
 

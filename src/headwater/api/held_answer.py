@@ -1,0 +1,19 @@
+"""An answer that may come later: the operation waits for something, as long as its client does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, NamedTuple
+
+
+class Unanswered(Exception):
+    """A call that gets no answer; the message says why."""
+
+
+class HeldAnswer(NamedTuple):
+    """What an operation gives that waits."""
+
+    answered: Coroutine[Any, None, Mapping[str, object]]
+    """Gives the answer. It is to be driven, whoever waits."""
+    leave: Callable[[], None]
+    """The client has gone: `answered` raises `Unanswered`, and nothing is done for the client any more."""

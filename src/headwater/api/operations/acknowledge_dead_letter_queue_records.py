@@ -1,0 +1,19 @@
+"""AcknowledgeDeadLetterQueueRecords: dead letters are done with, and never handed out again."""
+
+from __future__ import annotations
+
+from headwater.api import answers, requests
+from headwater.api.queue_descriptions import failed, successful
+from headwater.api.queue_reference import live_queue_of_arn
+from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
+
+
+async def acknowledge_dead_letter_queue_records(
+    engine: Engine, caller: Caller, request: requests.AcknowledgeDeadLetterQueueRecordsInput
+) -> answers.AcknowledgeDeadLetterQueueRecordsOutput:
+    """The store has it when the answer comes."""
+    queue = await live_queue_of_arn(engine, caller, request.QueueARN)
+    handles = [entry.ReceiptHandle for entry in request.Entries]
+    outcomes = await queue.acknowledge(handles, is_dead=True)
+    return {"Successful": successful(handles, outcomes), "Failed": failed(handles, outcomes)}

@@ -1,0 +1,20 @@
+"""UpdateQueueRecordsVisibility: how long from now on records stay in flight."""
+
+from __future__ import annotations
+
+from headwater.api import answers, requests
+from headwater.api.queue_descriptions import failed, successful
+from headwater.api.queue_reference import live_queue_of_arn
+from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
+
+
+async def update_queue_records_visibility(
+    engine: Engine, caller: Caller, request: requests.UpdateQueueRecordsVisibilityInput
+) -> answers.UpdateQueueRecordsVisibilityOutput:
+    """0 ends it at once. Of a handle that is there twice the last entry counts."""
+    queue = await live_queue_of_arn(engine, caller, request.QueueARN)
+    timeouts_s = {entry.ReceiptHandle: entry.VisibilityTimeoutSeconds for entry in request.Entries}
+    outcomes = queue.change_visibility(timeouts_s, is_dead=False)
+    handles = [entry.ReceiptHandle for entry in request.Entries]
+    return {"Successful": successful(handles, outcomes), "Failed": failed(handles, outcomes)}

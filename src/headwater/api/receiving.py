@@ -1,0 +1,53 @@
+"""Receiving from a queue: what ReceiveQueueRecords and ReceiveDeadLetterQueueRecords share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from headwater.api.held_answer import HeldAnswer, Unanswered
+from headwater.api.queue_descriptions import describe_handed_out
+from headwater.api.queue_reference import live_queue_of_arn
+from headwater.engine.engine import Engine
+from headwater.engine.limits.limits import QUEUE_RECORDS_PER_RECEIVE_MAX, QUEUE_WAIT_S
+from headwater.engine.queues.live_queue import HandedOut
+from headwater.engine.queues.waiting_line import Waiter
+from headwater.model.caller import Caller
+
+
+class ReceivesRecords(Protocol):
+    """The request of either operation."""
+
+    QueueARN: str
+    Limit: int | None
+    WaitTimeSeconds: int | None
+    VisibilityTimeoutSeconds: int | None
+
+
+async def receive(
+    engine: Engine, caller: Caller, request: ReceivesRecords, *, is_dead: bool
+) -> Mapping[str, object] | HeldAnswer:
+    """The records that there are; without any, an answer that waits for some.
+
+    Raises what `live_queue_of_arn` raises, and `StoreUnavailable`.
+    """
+    queue = await live_queue_of_arn(engine, caller, request.QueueARN)
+    wait_s = QUEUE_WAIT_S if request.WaitTimeSeconds is None else request.WaitTimeSeconds
+    waiter = queue.receive(
+        request.Limit or QUEUE_RECORDS_PER_RECEIVE_MAX,
+        1000 * wait_s,
+        request.VisibilityTimeoutSeconds,
+        is_dead=is_dead,
+    )
+    if waiter.is_waiting:
+        return HeldAnswer(_answer(waiter), lambda: _leave(waiter))
+    return await _answer(waiter)
+
+
+async def _answer(waiter: Waiter[HandedOut]) -> Mapping[str, object]:
+    return {"QueueRecords": describe_handed_out(await waiter.answer)}
+
+
+def _leave(waiter: Waiter[HandedOut]) -> None:
+    if waiter.leave():
+        waiter.answer.fail(Unanswered("the client went while it waited for records"))

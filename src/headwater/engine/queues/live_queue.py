@@ -1,0 +1,540 @@
+"""One queue at work: records out, receipts in.
+
+Rules:
+- a record is handed out to one receiver at a time, until its visibility timeout ends;
+- who receives gets what has become visible again before what is new, and what is new from each shard in
+  turn; all shards are read at once, parents and children alike;
+- when a visibility ends, the rules of that moment decide whether the record is visible again or has been
+  received often enough; a record that waits to be handed out again is looked at once more then;
+- a dead letter that is received is counted, too, and stays one;
+- nothing is handed out or restored that is past the stream's retention.
+
+What a handle can still do, as SQS has it: the latest one acknowledges, even when its visibility has ended; an
+older one is answered with success and does nothing; to change a visibility takes a record in flight.
+After a restart, which forgets deliveries, any handle counts as the latest until the record is handed out.
+
+Refuses to know requests and answers, and how the queue itself changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from headwater.engine.limits.limits import READ_BYTES_MAX
+from headwater.engine.queues.progress import DeadLetter, ShardProgress
+from headwater.engine.queues.receipts import Receipt, issue_receipt, read_receipt
+from headwater.engine.queues.settling import Sentence, Settling, Verdict
+from headwater.engine.queues.tracking import (
+    NOT_DELIVERED,
+    ShardTracking,
+    TrackedRecord,
+    Tracking,
+)
+from headwater.engine.queues.waiting_line import Waiter, WaitingLine, Wanted
+from headwater.engine.tokens.sealed_token import Sealer
+from headwater.model.errors import KinesisError, ResourceNotFoundException
+from headwater.model.queue import Queue
+from headwater.model.record import PAYLOAD_TEXT_BYTES, Payload
+from headwater.model.shard import Shard
+from headwater.model.stream import Stream
+from headwater.storage.interface import Run, Store
+
+_PAGE_BYTES = READ_BYTES_MAX * 4 // 3
+_TRIMMED_MS = -1
+"""In place of the arrival of a record that the store has no more."""
+
+
+class HandedOut(NamedTuple):
+    """A record as a receiver gets it."""
+
+    receipt_handle: str
+    record_id: str
+    payload: Payload
+    arrival_ms: int
+    first_receive_ms: int
+    receives: int
+
+
+class Refused(NamedTuple):
+    """Why a handle did nothing."""
+
+    code: str
+    message: str
+
+
+Outcome = Refused | None
+"""Of one handle; `None` is success."""
+
+INVALID_HANDLE = Refused("InvalidArgumentException", "The receipt handle is not valid for this queue.")
+_WRONG_KIND = {
+    True: Refused(
+        "InvalidArgumentException",
+        "The receipt handle is not one of ReceiveDeadLetterQueueRecords.",
+    ),
+    False: Refused("InvalidArgumentException", "The receipt handle is not one of ReceiveQueueRecords."),
+}
+_NOT_IN_FLIGHT = Refused(
+    "InvalidArgumentException", "The record is not in flight, or has been received again since."
+)
+_GONE = Refused("ResourceNotFoundException", "The queue has the record no longer.")
+_IS_DEAD = Refused("ResourceNotFoundException", "The record has become a dead-letter record.")
+_NOT_DEAD = Refused("ResourceNotFoundException", "The record is no dead-letter record any more.")
+
+
+class QueueContext(Protocol):
+    """What a queue needs of the engine."""
+
+    store: Store
+    receipts: Sealer
+
+    def now_ms(self) -> int:
+        """The time now."""
+
+    def random_number(self) -> int:
+        """63 random bits."""
+
+    def progress_of(self, queue_id: str, log_id: int, first: int) -> ShardProgress:
+        """What the store has of a queue's shard; one that begins at `first` if it has nothing."""
+
+
+class _Found(NamedTuple):
+    record: TrackedRecord
+    payload: Payload
+
+
+class LiveQueue:
+    """A queue in memory: its committed value, and what is on its way."""
+
+    def __init__(self, context: QueueContext, stream: Stream, queue: Queue) -> None:
+        self._context = context
+        self._store = context.store
+        self._tracking = Tracking()
+        self._settling = Settling(context.store, self._tracking, self._wake)
+        self._living = WaitingLine(self._take)
+        self._dead = WaitingLine(self._take_dead)
+        self._delivery = context.random_number()
+        """The number of the latest delivery. It begins anywhere: no handle from before a restart fits."""
+        self._turn = 0
+        """Which shard gives new records first."""
+        self._watched: dict[int, Callable[[], None]] = {}
+        """By log: what ends its watch."""
+        self._stream = stream
+        self._queue = queue
+        self._find_shards()
+
+    def follow(self, stream: Stream, queue: Queue) -> None:
+        """Take over a newly committed value."""
+        before, self._queue = self._queue, queue
+        self._stream = stream
+        if not queue.is_delivering:
+            self.close(queue_gone(stream, queue))
+            return
+        self._find_shards()
+        if before.rules != queue.rules:
+            self._judge_visible()
+        self._wake()
+
+    def close(self, error: KinesisError) -> None:
+        """Nothing is handed out or settled any more; who waits is told why."""
+        self._unwatch()
+        self._settling.close(error)
+        self._living.fail(error)
+        self._dead.fail(error)
+
+    # Receiving
+
+    def receive(
+        self, limit: int, wait_ms: int, visibility_s: int | None, *, is_dead: bool
+    ) -> Waiter[HandedOut]:
+        """Stand in line for records, or dead letters; the answer may be there at once."""
+        line = self._dead if is_dead else self._living
+        waiter = line.join(Wanted(limit, visibility_s, self._context.now_ms() + wait_ms))
+        if waiter.is_waiting and not is_dead:
+            self._watch()
+        return waiter
+
+    def end_waits(self, now_ms: int) -> None:
+        """Answer those whose time is over."""
+        self._living.end_waits(now_ms)
+        self._dead.end_waits(now_ms)
+
+    async def _take(self, waiter: Waiter[HandedOut]) -> list[HandedOut]:
+        self._release()
+        limit = waiter.wanted.limit
+        found: list[_Found] = []
+        try:
+            await self._find_visible(found, limit, is_dead=False)
+            if len(found) < limit:
+                await self._find_new(found, limit)
+        except BaseException:
+            self._put_back(found)
+            raise
+        return self._hand_out(found, waiter)
+
+    async def _take_dead(self, waiter: Waiter[HandedOut]) -> list[HandedOut]:
+        self._release()
+        found: list[_Found] = []
+        try:
+            await self._find_visible(found, waiter.wanted.limit, is_dead=True)
+        except BaseException:
+            self._put_back(found)
+            raise
+        return self._hand_out(found, waiter)
+
+    async def _find_visible(self, found: list[_Found], limit: int, *, is_dead: bool) -> None:
+        """Claim what is visible again, as far as there is any and it fits."""
+        rules = self._queue.rules
+        while len(found) < limit and _size(found) < _PAGE_BYTES:
+            record = self._tracking.next_visible(is_dead=is_dead)
+            if record is None:
+                return
+            if not is_dead and rules.is_exhausted(record.receives):
+                self._settle_quietly([Sentence(record, "die")])
+                continue
+            try:
+                runs = await self._read(record.shard.log_id, record.position, 1, _PAGE_BYTES)
+            except BaseException:
+                self._put_back([_Found(record, b"")])
+                raise
+            if record.phase != "visible":  # acknowledged meanwhile
+                continue
+            if not runs or runs[0].position != record.position or runs[0].time_ms < self._horizon_ms():
+                self._tracking.end(record)
+                continue
+            record.arrival_ms = runs[0].time_ms
+            found.append(_Found(record, runs[0].payloads[0]))
+
+    async def _find_new(self, found: list[_Found], limit: int) -> None:
+        """Claim what was never handed out, from one shard after the other."""
+        shards = list(self._tracking.shards.values())
+        self._turn += 1
+        for at in range(len(shards)):
+            shard = shards[(self._turn + at) % len(shards)]
+            while len(found) < limit and _size(found) < _PAGE_BYTES:
+                if not await self._read_on(shard, found, limit):
+                    break
+
+    async def _read_on(self, shard: ShardTracking, found: list[_Found], limit: int) -> bool:
+        """Claim what comes next in a shard; whether there may be more."""
+        extent = self._store.extent(shard.log_id)
+        position = shard.progress.next_open(shard.cursor)
+        if extent is None or position >= extent.next:
+            return False
+        room = max(_PAGE_BYTES - _size(found), 1)
+        runs = await self._read(shard.log_id, position, limit - len(found), room + PAYLOAD_TEXT_BYTES)
+        horizon_ms = self._horizon_ms()
+        if runs and runs[0].time_ms < horizon_ms:
+            kept = await self._store.find(shard.log_id, horizon_ms)
+            shard.cursor = max(shard.cursor, kept)
+            return kept > position
+        if found and runs and _size(found) + len(runs[0].payloads[0]) > _PAGE_BYTES:
+            return False
+        found += self._claim(shard, runs)
+        return bool(runs)
+
+    async def _read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> list[Run]:
+        """What a log has from a position on; nothing when it is gone."""
+        page = await self._store.read(log_id, position, max_records, max_bytes)
+        return [] if page is None else page.runs
+
+    def _claim(self, shard: ShardTracking, runs: Sequence[Run]) -> Iterable[_Found]:
+        claimed = []
+        for run in runs:
+            for position, payload in enumerate(run.payloads, run.position):
+                is_new = position >= shard.cursor and position not in shard.records
+                if is_new and not shard.progress.is_done(position):
+                    claimed.append(_Found(shard.track(position, run.time_ms), payload))
+                shard.cursor = max(shard.cursor, position + 1)
+        return claimed
+
+    def _hand_out(self, found: Sequence[_Found], waiter: Waiter[HandedOut]) -> list[HandedOut]:
+        if not waiter.is_waiting:
+            self._put_back(found)
+            return []
+        now_ms = self._context.now_ms()
+        timeout_s = waiter.wanted.visibility_timeout_s
+        if timeout_s is None:
+            timeout_s = self._queue.rules.visibility_timeout_s
+        visible_ms = now_ms + 1000 * timeout_s
+        handed_out = []
+        for record, payload in found:
+            if record.phase != "visible":  # acknowledged meanwhile
+                continue
+            self._delivery += 1
+            self._tracking.hand_out(record, self._delivery, now_ms, visible_ms)
+            handed_out.append(self._handed_out(record, payload))
+        if visible_ms <= now_ms:
+            self._release()
+        return handed_out
+
+    def _handed_out(self, record: TrackedRecord, payload: Payload) -> HandedOut:
+        log_id, position = record.shard.log_id, record.position
+        receipt = Receipt(log_id, position, record.delivery, record.is_dead)
+        return HandedOut(
+            issue_receipt(self._context.receipts, self._queue.queue_id, receipt),
+            f"{log_id:016x}{position:016x}",
+            payload,
+            record.arrival_ms or 0,
+            record.first_receive_ms or 0,
+            record.receives,
+        )
+
+    def _put_back(self, found: Iterable[_Found]) -> None:
+        for record, _ in found:
+            if record.phase == "visible":
+                self._tracking.show(record)
+
+    # Receipts
+
+    async def acknowledge(self, handles: Iterable[str], *, is_dead: bool) -> dict[str, Outcome]:
+        """The records are done with. What came of each handle. Raises `StoreUnavailable`."""
+        return await self._settle_handles(handles, "acknowledge", is_dead=is_dead)
+
+    async def restore(self, handles: Iterable[str]) -> dict[str, Outcome]:
+        """The dead letters are none any more. What came of each handle. Raises `StoreUnavailable`."""
+        return await self._settle_handles(handles, "restore", is_dead=True)
+
+    def change_visibility(self, timeouts_s: dict[str, int], *, is_dead: bool) -> dict[str, Outcome]:
+        """The records stay in flight for so long from now on, by handle. What came of each."""
+        self._release()
+        now_ms = self._context.now_ms()
+        outcomes: dict[str, Outcome] = {}
+        for handle, timeout_s in timeouts_s.items():
+            receipt = self._receipt(handle, is_dead=is_dead)
+            if isinstance(receipt, Refused):
+                outcomes[handle] = receipt
+                continue
+            record = self._tracked(receipt)
+            if record is None:
+                outcomes[handle] = _GONE if self._is_over(receipt) else _NOT_IN_FLIGHT
+            elif record.is_dead is not is_dead:
+                outcomes[handle] = _NOT_DEAD if is_dead else _IS_DEAD
+            elif record.phase != "in flight" or record.delivery != receipt.delivery:
+                outcomes[handle] = _NOT_IN_FLIGHT
+            elif self._is_past_retention(record):
+                outcomes[handle] = _GONE
+            else:
+                outcomes[handle] = None
+                self._tracking.hide_until(record, now_ms + 1000 * timeout_s)
+        self._release()
+        return outcomes
+
+    async def _settle_handles(
+        self, handles: Iterable[str], verdict: Verdict, *, is_dead: bool
+    ) -> dict[str, Outcome]:
+        self._release()
+        outcomes: dict[str, Outcome] = {}
+        sentences: dict[TrackedRecord, Sentence] = {}
+        for handle in handles:
+            receipt = self._receipt(handle, is_dead=is_dead)
+            if isinstance(receipt, Refused):
+                outcomes[handle] = receipt
+                continue
+            record = self._tracked(receipt) or await self._waiting(receipt)
+            if record is not None and record.arrival_ms is None:
+                await self._learn_arrival(record)
+            outcome = self._judge(record, receipt, verdict)
+            if isinstance(outcome, Sentence):
+                sentences[outcome.record] = outcome
+            outcomes[handle] = outcome if isinstance(outcome, Refused) else None
+        if sentences:
+            await self._settling.settle(list(sentences.values()))
+        return outcomes
+
+    def _judge(self, record: TrackedRecord | None, receipt: Receipt, verdict: Verdict) -> Sentence | Outcome:
+        """What a handle does: it settles a record, or nothing, or is refused."""
+        is_kept = record is not None and not self._is_past_retention(record)
+        if record is None or not is_kept:
+            return _GONE if verdict == "restore" else None
+        pending = self._settling.verdict_on(record)
+        is_dead = record.is_dead if pending in (None, "acknowledge") else pending == "die"
+        if is_dead is not receipt.is_dead:
+            if verdict == "restore":
+                return _NOT_DEAD
+            return None if receipt.is_dead else _IS_DEAD
+        if record.delivery not in (NOT_DELIVERED, receipt.delivery):
+            return _NOT_IN_FLIGHT if verdict == "restore" else None
+        if pending is not None and pending != verdict:
+            return _GONE if pending == "acknowledge" else _NOT_IN_FLIGHT
+        return Sentence(record, verdict)
+
+    def _receipt(self, handle: str, *, is_dead: bool) -> Receipt | Refused:
+        receipt = read_receipt(self._context.receipts, self._queue.queue_id, handle)
+        if receipt is None:
+            return INVALID_HANDLE
+        return receipt if receipt.is_dead is is_dead else _WRONG_KIND[is_dead]
+
+    def _tracked(self, receipt: Receipt) -> TrackedRecord | None:
+        shard = self._tracking.shards.get(receipt.log_id)
+        return None if shard is None else shard.records.get(receipt.position)
+
+    def _is_over(self, receipt: Receipt) -> bool:
+        """Whether a record that is not tracked waits no more either."""
+        shard = self._tracking.shards.get(receipt.log_id)
+        return shard is None or receipt.position < shard.cursor or shard.progress.is_done(receipt.position)
+
+    async def _waiting(self, receipt: Receipt) -> TrackedRecord | None:
+        """A record that was handed out before a restart, and not since; it is tracked from now on."""
+        if receipt.is_dead or self._is_over(receipt):
+            return None
+        runs = await self._read(receipt.log_id, receipt.position, 1, 1)
+        tracked = self._tracked(receipt)
+        if tracked is not None or self._is_over(receipt):
+            return tracked
+        if not runs or runs[0].position != receipt.position:
+            return None
+        record = self._tracking.shards[receipt.log_id].track(receipt.position, runs[0].time_ms)
+        self._tracking.show(record)
+        return record
+
+    async def _learn_arrival(self, record: TrackedRecord) -> None:
+        """Of a dead letter from before a restart: whether it is past retention."""
+        runs = await self._read(record.shard.log_id, record.position, 1, 1)
+        is_there = bool(runs) and runs[0].position == record.position
+        record.arrival_ms = runs[0].time_ms if is_there else _TRIMMED_MS
+
+    # Time
+
+    def tick(self, now_ms: int) -> None:
+        """Do what has become due."""
+        self._release()
+        self.end_waits(now_ms)
+        if not len(self._living):
+            self._unwatch()
+
+    def sweep(self) -> None:
+        """Forget what is past retention."""
+        for record in tuple(self._tracking.records()):
+            if record.phase != "settling" and self._is_past_retention(record):
+                self._tracking.end(record)
+        shards = self._tracking.shards.values()
+        for shard in shards:
+            shard.raise_first()
+        if any(shard.progress.has_stale_pages() for shard in shards):
+            self._settle_quietly([])
+
+    def _release(self) -> None:
+        """Show what is in flight no more, or set it aside."""
+        rules, has_shown = self._queue.rules, False
+        exhausted: list[Sentence] = []
+        for record in self._tracking.due(self._context.now_ms()):
+            if not record.is_dead and rules.is_exhausted(record.receives):
+                exhausted.append(Sentence(record, "die"))
+            else:
+                self._tracking.show(record)
+                has_shown = True
+        if exhausted:
+            self._settle_quietly(exhausted)
+        if has_shown:
+            self._wake()
+
+    def _judge_visible(self) -> None:
+        """Set aside what waits to be handed out again, and may not be by the rules of now."""
+        rules = self._queue.rules
+        exhausted = [
+            Sentence(record, "die")
+            for record in self._tracking.records()
+            if record.phase == "visible" and not record.is_dead and rules.is_exhausted(record.receives)
+        ]
+        if exhausted:
+            self._settle_quietly(exhausted)
+
+    def _settle_quietly(self, sentences: Sequence[Sentence]) -> None:
+        """Nobody waits for it. What the store cannot take now is in flight again, and due at once."""
+        self._settling.settle(sentences)
+
+    def _wake(self) -> None:
+        self._living.wake()
+        self._dead.wake()
+
+    def _horizon_ms(self) -> int:
+        """Records that arrived before this are not handed out."""
+        start = self._queue.start
+        asked_ms = (start.timestamp_ms or 0) if start.type == "AT_TIMESTAMP" else 0
+        return max(self._stream.trim_horizon_ms(self._context.now_ms()), asked_ms)
+
+    def _is_past_retention(self, record: TrackedRecord) -> bool:
+        if record.arrival_ms is not None:
+            return record.arrival_ms < self._horizon_ms()
+        extent = self._store.extent(record.shard.log_id)
+        return extent is None or record.position < extent.first
+
+    # Shards
+
+    def reload(self) -> None:
+        """The store was opened again: take what it has for what was settled."""
+        for shard in self._tracking.shards.values():
+            shard.progress = self._context.progress_of(
+                self._queue.queue_id, shard.log_id, shard.progress.first
+            )
+            dead = {letter.position: letter for letter in shard.progress.dead_letters()}
+            for record in tuple(shard.records.values()):
+                if shard.progress.is_done(record.position):
+                    self._tracking.end(record)
+                elif record.is_dead is not (record.position in dead):
+                    record.is_dead = not record.is_dead
+                    self._tracking.show(record)
+            for position in dead.keys() - shard.records.keys():
+                self._track_dead(shard, dead[position])
+
+    def _find_shards(self) -> None:
+        """Begin with shards that are new, forget those that are gone."""
+        present = {shard.log_id for shard in self._stream.shards}
+        for log_id in self._tracking.shards.keys() - present:
+            self._tracking.drop_shard(log_id)
+            self._watched.pop(log_id, _nothing)()
+        for shard in self._stream.shards:
+            first = first_position(self._queue, shard)
+            if first is not None and shard.log_id not in self._tracking.shards:
+                self._begin(shard, first)
+        if self._watched:
+            self._watch()
+
+    def _begin(self, shard: Shard, first: int) -> None:
+        progress = self._context.progress_of(self._queue.queue_id, shard.log_id, first)
+        tracked = self._tracking.shards[shard.log_id] = ShardTracking(shard.index, shard.log_id, progress)
+        for letter in progress.dead_letters():
+            self._track_dead(tracked, letter)
+
+    def _track_dead(self, shard: ShardTracking, letter: DeadLetter) -> None:
+        """A dead letter from before, which nobody has received since."""
+        if letter.position < shard.progress.first:  # past retention
+            return
+        record = shard.track(letter.position, None)
+        record.is_dead = True
+        record.receives, record.first_receive_ms = letter.receives, letter.first_receive_ms
+        self._tracking.show(record)
+
+    def _watch(self) -> None:
+        """Hear of what arrives."""
+        for log_id in self._tracking.shards.keys() - self._watched.keys():
+            self._watched[log_id] = self._store.watch(log_id, self._living.wake)
+
+    def _unwatch(self) -> None:
+        for unwatch in self._watched.values():
+            unwatch()
+        self._watched.clear()
+
+
+def first_position(queue: Queue, shard: Shard) -> int | None:
+    """Where a queue begins in a shard; `None` when nothing of it belongs to the queue."""
+    start = queue.start
+    if start.type == "LATEST" and shard.index < start.next_shard_index:
+        return start.tips.get(shard.index)
+    return 0
+
+
+def queue_gone(stream: Stream, queue: Queue) -> ResourceNotFoundException:
+    """The answer for a queue that hands out nothing: it is CREATING, DELETING or gone."""
+    return ResourceNotFoundException(
+        f"Queue {queue.name} of stream {stream.label} does not deliver records: it is {queue.status}."
+    )
+
+
+def _size(found: Sequence[_Found]) -> int:
+    return sum([len(payload) for _, payload in found])
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,175 @@
+"""Every queue by its id, and what the store has of each.
+
+A queue is found by its id, which leads to its stream; its value is part of that stream's. What is at
+work on it in memory (`live_queue`) is made when somebody first receives or acknowledges: a queue that
+nobody uses costs its value and what was acknowledged, and no time.
+
+Refuses to know requests, and how a stream's value is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+
+from headwater.engine.queues.live_queue import LiveQueue, queue_gone
+from headwater.engine.queues.progress import KIND, ProgressKey, ShardProgress, Writes
+from headwater.engine.tokens.sealed_token import Sealer
+from headwater.model.arn import QueueId, StreamName
+from headwater.model.caller import Caller
+from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
+from headwater.model.queue import Queue
+from headwater.model.stream import Stream
+from headwater.storage.interface import Store
+
+_SWEEP_MS = 10_000
+
+
+class Queues:
+    """Those of all accounts and regions."""
+
+    receipts: Sealer
+    """Set when the engine has its key."""
+
+    def __init__(self, store: Store, now_ms: Callable[[], int], random_bytes: Callable[[int], bytes]) -> None:
+        self.store = store
+        self.now_ms = now_ms
+        self._random_bytes = random_bytes
+        self._streams: dict[str, StreamName] = {}
+        """By the ids of their queues."""
+        self._ids: dict[StreamName, frozenset[str]] = {}
+        self._live: dict[str, LiveQueue] = {}
+        self._progress: dict[str, dict[int, ShardProgress]] = {}
+        """By queue and log."""
+        self._claimed_names: set[tuple[Caller, str]] = set()
+        self._next_sweep_ms = 0
+
+    def new_id(self) -> str:
+        """An id that no queue has had."""
+        return self._random_bytes(16).hex()
+
+    def random_number(self) -> int:
+        """63 random bits."""
+        return int.from_bytes(self._random_bytes(8), "big") >> 1
+
+    @contextmanager
+    def claim_name(self, caller: Caller, name: str) -> Iterator[None]:
+        """While a queue of this name is being created, nobody else creates one.
+
+        Raises ResourceInUseException.
+        """
+        claim = (caller, name)
+        if claim in self._claimed_names:
+            raise ResourceInUseException(f"Queue {name} is being created.")
+        self._claimed_names.add(claim)
+        try:
+            yield
+        finally:
+            self._claimed_names.discard(claim)
+
+    # What streams say
+
+    def follow(self, name: StreamName, stream: Stream | None) -> None:
+        """Take over a committed value; `None`: the stream is gone."""
+        before = self._ids.pop(name, frozenset())
+        queues = stream.queues if stream is not None else ()
+        ids = frozenset([queue.queue_id for queue in queues])
+        for queue_id in before - ids:
+            del self._streams[queue_id]
+            self._progress.pop(queue_id, None)
+            live = self._live.pop(queue_id, None)
+            if live is not None:
+                live.close(ResourceNotFoundException("The queue is gone."))
+        if stream is None or not ids:
+            return
+        self._ids[name] = ids
+        for queue in queues:
+            self._streams[queue.queue_id] = name
+            self._tell(stream, queue)
+            if before:
+                shards = self._progress.get(queue.queue_id, {})
+                for log_id in shards.keys() - {shard.log_id for shard in stream.shards}:
+                    del shards[log_id]
+
+    def _tell(self, stream: Stream, queue: Queue) -> None:
+        """Let a queue at work know its new value."""
+        live = self._live.get(queue.queue_id)
+        if live is not None:
+            live.follow(stream, queue)
+            if not queue.is_delivering:
+                del self._live[queue.queue_id]
+
+    def writes_to_forget(self, before: Stream, after: Stream | None) -> Writes:
+        """What to write when a stream's next value has fewer queues or shards."""
+        kept = {queue.queue_id for queue in after.queues} if after is not None else set()
+        logs = {shard.log_id for shard in after.shards} if after is not None else set()
+        gone: Writes = {}
+        for queue in before.queues:
+            for log_id, progress in self._progress.get(queue.queue_id, {}).items():
+                if queue.queue_id not in kept or log_id not in logs:
+                    gone.update(dict.fromkeys(progress.keys))
+        return gone
+
+    def stream_of(self, queue: QueueId) -> StreamName | None:
+        """The stream of a queue; `None` when there is no such queue in this account and region."""
+        name = self._streams.get(queue.queue_id)
+        return name if name is not None and name[:2] == queue[:2] else None
+
+    def live(self, stream: Stream, queue: Queue) -> LiveQueue:
+        """The queue at work. Raises ResourceNotFoundException for one that does not deliver."""
+        live = self._live.get(queue.queue_id)
+        if live is None:
+            if not queue.is_delivering:
+                raise queue_gone(stream, queue)
+            live = self._live[queue.queue_id] = LiveQueue(self, stream, queue)
+        return live
+
+    # What the store has
+
+    def take_over(self, key: str, value: bytes | None) -> None:
+        """Hold what a key has; `None`: it is gone. Raises `msgspec.MsgspecError`, `ValueError`."""
+        parsed = ProgressKey.parse(key)
+        if value is not None:
+            self.progress_of(parsed.queue_id, parsed.log_id, 0).load(parsed, value)
+        elif (progress := self._progress.get(parsed.queue_id, {}).get(parsed.log_id)) is not None:
+            progress.unload(parsed)
+
+    def taken_over(self, keys: Collection[str]) -> None:
+        """All of these keys have been taken over: let the queues at work go by them."""
+        changed = {ProgressKey.parse(key).queue_id for key in keys if key.partition("/")[0] == KIND}
+        for queue_id in changed & self._live.keys():
+            self._live[queue_id].reload()
+
+    def progress_of(self, queue_id: str, log_id: int, first: int) -> ShardProgress:
+        """What the store has of a queue's shard; one that begins at `first` if it has nothing."""
+        shards = self._progress.setdefault(queue_id, {})
+        progress = shards.get(log_id)
+        if progress is None:
+            progress = shards[log_id] = ShardProgress(queue_id, log_id)
+        progress.first = max(progress.first, first)
+        return progress
+
+    def keys(self) -> list[str]:
+        """Every key that the store may have."""
+        return [key for shards in self._progress.values() for one in shards.values() for key in one.keys]
+
+    def progress(self) -> Iterable[tuple[str, int, ShardProgress]]:
+        """Queue, log and what the store has of it."""
+        return [
+            (queue_id, log_id, progress)
+            for queue_id, shards in self._progress.items()
+            for log_id, progress in shards.items()
+        ]
+
+    # Time
+
+    def tick(self, now_ms: int) -> None:
+        """Do what has become due."""
+        if not self._live:
+            return
+        for live in tuple(self._live.values()):
+            live.tick(now_ms)
+        if now_ms >= self._next_sweep_ms or now_ms < self._next_sweep_ms - _SWEEP_MS:
+            self._next_sweep_ms = now_ms + _SWEEP_MS
+            for live in tuple(self._live.values()):
+                live.sweep()

@@ -1,0 +1,164 @@
+"""Acknowledgements, dead letters and restores on their way to the store.
+
+What comes while a commit is under way gathers for the next one, so a queue has one commit at a time,
+and each page of its progress is written from what is committed and nothing else.
+
+Rules:
+- nobody hears of a settlement before its commit is done;
+- when a commit fails, each record is as it was: in flight, until its visibility ends.
+
+Refuses to know receipts, and who may settle what.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+from headwater.engine.queues.progress import DeadLetter, Settlement, Writes
+from headwater.engine.queues.tracking import ShardTracking, TrackedRecord, Tracking
+from headwater.model.completion import Completion, drive
+from headwater.model.errors import KinesisError
+from headwater.storage.interface import Change, Store, StoreUnavailable
+
+Verdict = Literal["acknowledge", "die", "restore"]
+
+
+class Sentence(NamedTuple):
+    """What is to become of a record."""
+
+    record: TrackedRecord
+    verdict: Verdict
+
+
+class _Batch:
+    """What goes into one commit, and who waits for it."""
+
+    def __init__(self) -> None:
+        self.sentences: dict[TrackedRecord, Verdict] = {}
+        self.waiting: list[Completion[None]] = []
+
+
+class Settling:
+    """The settlements of one queue."""
+
+    def __init__(self, store: Store, tracking: Tracking, on_shown: Callable[[], None]) -> None:
+        """`on_shown` is told when records have become visible by being settled."""
+        self._store = store
+        self._tracking = tracking
+        self._on_shown = on_shown
+        self._gathering: _Batch | None = None
+        self._under_way: _Batch | None = None
+        self._closed: KinesisError | None = None
+
+    def close(self, error: KinesisError) -> None:
+        """Commit nothing any more: what the store does not have yet fails."""
+        self._closed = error
+        batch, self._gathering = self._gathering, None
+        for waiting in batch.waiting if batch else ():
+            waiting.fail(error)
+
+    def verdict_on(self, record: TrackedRecord) -> Verdict | None:
+        """What is about to become of a record."""
+        for batch in (self._under_way, self._gathering):
+            if batch is not None and record in batch.sentences:
+                return batch.sentences[record]
+        return None
+
+    def settle(self, sentences: Sequence[Sentence]) -> Completion[None]:
+        """Commit these. Records that are being settled to the same end are waited for.
+
+        Fails with `StoreUnavailable`: then nothing is settled, or with `StoreInDoubt` perhaps all;
+        and with what it was closed with.
+        """
+        done = Completion[None]()
+        if self._closed is not None:
+            done.fail(self._closed)
+            return done
+        batch = self._gathering = self._gathering or _Batch()
+        for record, verdict in sentences:
+            if record.phase != "settling":
+                record.settle()
+            batch.sentences[record] = verdict
+        batch.waiting.append(done)
+        if self._under_way is None:
+            drive(self._work(), _raise)
+        return done
+
+    async def _work(self) -> None:
+        while self._gathering is not None:
+            batch, self._gathering = self._gathering, None
+            self._under_way = batch
+            for record in batch.sentences:
+                if record.phase in ("visible", "in flight"):  # the commit before failed, which had it, too
+                    record.settle()
+            try:
+                await self._commit(batch)
+            except StoreUnavailable as error:
+                self._under_way = None
+                for record in batch.sentences:
+                    if record.phase == "settling":
+                        self._tracking.give_back(record)
+                for waiting in batch.waiting:
+                    waiting.fail(error)
+            else:
+                self._under_way = None
+                self._carry_out(batch)
+                for waiting in batch.waiting:
+                    waiting.resolve(None)
+
+    async def _commit(self, batch: _Batch) -> None:
+        settlements = _by_shard(batch)
+        if not settlements:
+            return
+        written: list[tuple[ShardTracking, Settlement, Writes]] = []
+        writes: Writes = {}
+        for shard, settlement in settlements.items():
+            shard.raise_first()
+            of_shard = shard.progress.writes_of(settlement)
+            written.append((shard, settlement, of_shard))
+            writes |= of_shard
+        await self._store.commit(Change(writes=writes))
+        for shard, settlement, of_shard in written:
+            shard.progress.apply(settlement, of_shard)
+
+    def _carry_out(self, batch: _Batch) -> None:
+        """What was committed holds."""
+        has_shown = False
+        for record, verdict in batch.sentences.items():
+            if record.phase != "settling":  # its shard has gone meanwhile
+                continue
+            if verdict == "acknowledge":
+                self._tracking.end(record)
+                continue
+            record.is_dead = verdict == "die"
+            if verdict == "restore":
+                record.receives = 0
+            self._tracking.show(record)
+            has_shown = True
+        if has_shown:
+            self._on_shown()
+
+
+def _by_shard(batch: _Batch) -> dict[ShardTracking, Settlement]:
+    sorted_out: dict[ShardTracking, dict[Verdict, list[TrackedRecord]]] = {}
+    for record, verdict in batch.sentences.items():
+        if record.phase == "settling":
+            sorted_out.setdefault(record.shard, defaultdict(list))[verdict].append(record)
+    return {
+        shard: Settlement(
+            [record.position for record in verdicts["acknowledge"]],
+            [
+                DeadLetter(record.position, record.first_receive_ms or 0, record.receives)
+                for record in verdicts["die"]
+            ],
+            [record.position for record in verdicts["restore"]],
+        )
+        for shard, verdicts in sorted_out.items()
+    }
+
+
+def _raise(_value: None, error: BaseException | None) -> None:
+    if error is not None:
+        raise error

@@ -1,0 +1,190 @@
+"""The records of a queue that are on their way: handed out, visible again, or set aside.
+
+A record is tracked from the moment it is handed out until it is acknowledged or past retention; a
+dead letter as long as it is one. What only waits is not tracked: it lies behind its shard's cursor. So
+memory follows what is in flight.
+
+    visible ─ receive ─► in flight ─ show ─► visible       visible, in flight ─ settle ─► settling
+    settling ─ show ─► visible (a dead letter now, or no more)    settling ─ give back ─► in flight
+    every phase ─ end ─► over
+
+Rules:
+- a tracked record is handed out by who takes it from `next_visible`, and by nobody else;
+- when a visibility ends is found in a heap, in which a record has an entry for each time it was given;
+  an entry that is not the record's present one says nothing.
+
+Refuses to know stores, requests, and why a record is settled.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from itertools import count
+from typing import Literal
+
+from headwater.engine.queues.progress import ShardProgress
+from headwater.model.transitions import transitions
+
+Phase = Literal[
+    "visible",  # whoever receives next may get it
+    "in flight",  # handed out, and its visibility timeout runs
+    "settling",  # a commit is to make it acknowledged, a dead letter, or none
+    "over",
+]
+
+PHASES: dict[str, dict[Phase, Phase]] = {
+    "receive": {"visible": "in flight"},
+    "show": {"in flight": "visible", "settling": "visible", "visible": "visible"},
+    "settle": {"in flight": "settling", "visible": "settling"},
+    "give back": {"settling": "in flight"},
+    "end": {"visible": "over", "in flight": "over", "settling": "over"},
+}
+"""Event → phase before → phase after. What is not here cannot happen."""
+
+_phases = transitions(PHASES)
+
+NOT_DELIVERED = 0
+"""In place of a delivery's number: the record was not handed out since the server started."""
+
+
+class TrackedRecord:
+    """One record of a queue."""
+
+    __slots__ = (
+        "arrival_ms",
+        "delivery",
+        "first_receive_ms",
+        "is_dead",
+        "phase",
+        "position",
+        "receives",
+        "shard",
+        "visible_ms",
+    )
+
+    def __init__(self, shard: ShardTracking, position: int, arrival_ms: int | None) -> None:
+        self.shard = shard
+        self.position = position
+        self.arrival_ms = arrival_ms
+        """`None` for one that was not read since the server started."""
+        self.delivery = NOT_DELIVERED
+        """The number of the latest delivery."""
+        self.receives = 0
+        self.first_receive_ms: int | None = None
+        self.visible_ms = 0
+        """When its visibility timeout ends, while it is in flight."""
+        self.is_dead = False
+        """Whether it is a dead letter."""
+        self.phase: Phase = "visible"
+
+    def settle(self) -> None:
+        """A commit is to decide about it."""
+        self.phase = _phases["settle"][self.phase]
+
+
+class ShardTracking:
+    """What one shard has on its way, and where its waiting records begin."""
+
+    __slots__ = ("_lowest", "cursor", "index", "log_id", "progress", "records")
+
+    def __init__(self, index: int, log_id: int, progress: ShardProgress) -> None:
+        self.index = index
+        self.log_id = log_id
+        self.progress = progress
+        self.cursor = progress.first
+        """No record before it waits, but for the tracked ones."""
+        self.records: dict[int, TrackedRecord] = {}
+        self._lowest: list[int] = []
+        """A heap of the tracked positions, and of some that are tracked no more."""
+
+    def track(self, position: int, arrival_ms: int | None) -> TrackedRecord:
+        """Track one more record, which nobody can receive until it is shown."""
+        record = self.records[position] = TrackedRecord(self, position, arrival_ms)
+        heappush(self._lowest, position)
+        return record
+
+    def forget(self, record: TrackedRecord) -> None:
+        """Track it no more."""
+        if self.records.get(record.position) is record:
+            del self.records[record.position]
+
+    def raise_first(self) -> None:
+        """Let the progress begin at the first record that is tracked or waits."""
+        lowest = self._lowest
+        while lowest and lowest[0] not in self.records:
+            heappop(lowest)
+        first = min(lowest[0], self.cursor) if lowest else self.cursor
+        self.progress.first = max(self.progress.first, first)
+
+
+class Tracking:
+    """The records of all shards of a queue."""
+
+    def __init__(self) -> None:
+        self.shards: dict[int, ShardTracking] = {}
+        """By log."""
+        self._visible: tuple[deque[TrackedRecord], deque[TrackedRecord]] = (deque(), deque())
+        """Who may be received, and dead letters that may; and some of which that is true no more."""
+        self._ends: list[tuple[int, int, int, TrackedRecord]] = []
+        """A heap: when a visibility ends, a number that tells entries apart, the delivery, the record."""
+        self._entries = count()
+
+    def records(self) -> Iterator[TrackedRecord]:
+        """Everything that is tracked."""
+        for shard in self.shards.values():
+            yield from shard.records.values()
+
+    def next_visible(self, *, is_dead: bool) -> TrackedRecord | None:
+        """The record that became visible first, for the caller to hand out, to show again, or to end."""
+        visible = self._visible[is_dead]
+        while visible:
+            record = visible.popleft()
+            if record.phase == "visible" and record.is_dead is is_dead:
+                return record
+        return None
+
+    def hand_out(self, record: TrackedRecord, delivery: int, now_ms: int, visible_ms: int) -> None:
+        """It was received."""
+        record.phase = _phases["receive"][record.phase]
+        record.delivery = delivery
+        record.receives += 1
+        if record.first_receive_ms is None:
+            record.first_receive_ms = now_ms
+        self.hide_until(record, visible_ms)
+
+    def hide_until(self, record: TrackedRecord, visible_ms: int) -> None:
+        """While it is in flight: its visibility timeout ends then."""
+        record.visible_ms = visible_ms
+        heappush(self._ends, (visible_ms, next(self._entries), record.delivery, record))
+
+    def due(self, now_ms: int) -> Iterator[TrackedRecord]:
+        """The records in flight whose visibility has ended, for the caller to show or to settle."""
+        ends = self._ends
+        while ends and ends[0][0] <= now_ms:
+            visible_ms, _, delivery, record = heappop(ends)
+            is_present = record.delivery == delivery and record.visible_ms == visible_ms
+            if is_present and record.phase == "in flight":
+                yield record
+
+    def show(self, record: TrackedRecord) -> None:
+        """Whoever receives next may have it, as a dead letter if it is one."""
+        record.phase = _phases["show"][record.phase]
+        self._visible[record.is_dead].append(record)
+
+    def give_back(self, record: TrackedRecord) -> None:
+        """It was not settled: it is as it was, in flight until its visibility ends."""
+        record.phase = _phases["give back"][record.phase]
+        self.hide_until(record, record.visible_ms)
+
+    def end(self, record: TrackedRecord) -> None:
+        """It is acknowledged, or past retention."""
+        record.phase = _phases["end"][record.phase]
+        record.shard.forget(record)
+
+    def drop_shard(self, log_id: int) -> None:
+        """The shard is gone with its records."""
+        shard = self.shards.pop(log_id)
+        for record in tuple(shard.records.values()):
+            self.end(record)
