@@ -145,7 +145,7 @@ def _line(program: subprocess.Popen[str], word: str, log: Path) -> list[str]:
         first, *rest = line.split() or [""]
         if first == word:
             return rest
-    raise CallFailed(f"{log.stem}: {log.read_text(errors=\'replace\').strip()[-300:]}")
+    raise CallFailed(f"{log.stem}: {log.read_text(errors='replace').strip()[-300:]}")
 
 
 def _fill(server: ServerProcess, stream: str) -> None:
