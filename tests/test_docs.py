@@ -120,7 +120,7 @@ def test_the_table_of_settings_is_the_one_in_the_code() -> None:
     )
     assert [row[:2] for row in rows] == [(setting.option, setting.variable) for setting in SETTINGS]
     for setting, (_, _, default, text) in zip(SETTINGS, rows, strict=True):
-        value = getattr(Config, setting.field)
+        value = getattr(Config(), setting.field)
         assert default.strip().strip("`") == shown(value)
         assert text.startswith(setting.help)
 

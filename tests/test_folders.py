@@ -138,11 +138,11 @@ def test_every_folder_of_a_layer_with_folders_is_in_the_table() -> None:
     assert {folder for folder in folders if folder.split("/")[0] in split} == set(FOLDER_EDGES)
 
 
-def test_lambda_and_the_neighbours_meet_in_one_module_and_data_at_rest_is_checked_in_another() -> None:
+def test_lambda_and_the_neighbours_meet_before_and_after_a_first_request_and_for_data_at_rest() -> None:
     meeting = {
         path.name
         for path in MODULES
         if layer_of(path) == "app"
         and any(re.match(r"headwater\.(lambda_|neighbours)", m) for m in imported(path))
     }
-    assert meeting == {"neighbours.py", "offline_data.py"}
+    assert meeting == {"neighbours.py", "services.py", "offline_data.py"}

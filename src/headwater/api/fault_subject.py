@@ -14,8 +14,9 @@ import msgspec
 from headwater.api import requests
 from headwater.api.stream_reference import stream_name_in
 from headwater.engine.appending import NewRecord, route_of
-from headwater.engine.engine import Engine, LiveStream
+from headwater.engine.engine import Engine
 from headwater.engine.faults.faults import Piece, Subject
+from headwater.engine.live_stream import LiveStream
 from headwater.engine.tokens.iterator_token import read_iterator
 from headwater.engine.tokens.paging_token import read_page
 from headwater.model.arn import StreamName, parse_consumer_arn, parse_stream_arn

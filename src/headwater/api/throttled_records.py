@@ -13,9 +13,10 @@ import msgspec
 
 from headwater.api import answers, requests
 from headwater.api.operation import Handler
-from headwater.engine.engine import Engine, LiveStream
+from headwater.engine.engine import Engine
 from headwater.engine.faults.faults import Subject, Throttle
 from headwater.engine.limits.throughput_limits import rate_exceeded
+from headwater.engine.live_stream import LiveStream
 from headwater.model.caller import Caller
 from headwater.model.errors import DryRunOperationException, ProvisionedThroughputExceededException
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from headwater.engine.engine import Engine, LiveStream
+from headwater.engine.engine import Engine
 from headwater.engine.limits.throughput_limits import StreamLimits
+from headwater.engine.live_stream import LiveStream
 from headwater.engine.routing import Routes
 from headwater.model.errors import (
     InternalFailureException,

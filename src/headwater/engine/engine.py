@@ -23,29 +23,27 @@ import msgspec
 
 from headwater.engine.account import AccountSettings
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
-from headwater.engine.limits.enforcement import Enforcement, Rule
-from headwater.engine.limits.on_demand_scaling import next_look_ms, scaling_step
+from headwater.engine.limits.enforcement import Enforcement
+from headwater.engine.limits.on_demand_scaling import scaling_step
 from headwater.engine.limits.shard_budget import ShardBudget, shards_spoken_for
-from headwater.engine.limits.throughput_limits import StreamLimits
+from headwater.engine.live_stream import LiveStream
 from headwater.engine.metrics.log_sizes import LogSizes
 from headwater.engine.metrics.metrics import Metrics
-from headwater.engine.metrics.stream_metrics import StreamMetrics
 from headwater.engine.past_streams import NAME_KEY, REST_KEY, PastStreams
 from headwater.engine.queues.checking import check_queues
 from headwater.engine.queues.progress import KIND as QUEUE_KEY
 from headwater.engine.queues.queues import Queues
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
-from headwater.engine.routing import Routes
 from headwater.engine.settings import Settings
-from headwater.engine.stream_lifecycle import advance, begin, latest_second, next_due_ms
+from headwater.engine.stream_lifecycle import advance, begin, latest_second
 from headwater.engine.tokens.sealed_token import KEY_BYTES, Sealer
 from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
 from headwater.model.clock import Clock
 from headwater.model.completion import Completion, drive
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
-from headwater.model.stream import HOUR_MS, SERVING, Stream
+from headwater.model.stream import HOUR_MS, Stream
 from headwater.storage.interface import (
     Change,
     Extent,
@@ -77,52 +75,6 @@ Stopwatch = Callable[[], float]
 
 def _stands_still() -> float:
     return 0.0
-
-
-class LiveStream:
-    """A stream in memory: its committed value, and what the hot paths derive from it."""
-
-    __slots__ = (
-        "awaiting_move",
-        "due_ms",
-        "limits",
-        "metrics",
-        "own_rule",
-        "routes",
-        "serving",
-        "stream",
-        "version",
-    )
-
-    def __init__(self, stream: Stream, version: int, metrics: StreamMetrics) -> None:
-        self.metrics = metrics
-        self.awaiting_move: list[Completion[None]] | None = None
-        """Who waits for the due transition that is being committed; `None` when none is."""
-        self.limits: StreamLimits | None = None
-        """The rates of its shards, if they are limited."""
-        self.own_rule: Rule | None = None
-        """How it is limited, if it is not as all streams are."""
-        self.hold(stream, version)
-
-    def hold(self, stream: Stream, version: int) -> None:
-        """Take over a newly committed value."""
-        self.stream = stream
-        self.version = version
-        self.routes = Routes(stream)
-        self.serving = stream.status in SERVING
-        self.metrics.take_over(stream)
-        self.await_next()
-
-    def await_next(self) -> None:
-        """Find out when there is something to do about it."""
-        self.due_ms = next_due_ms(self.stream)
-        if self.limits is not None:
-            self.due_ms = min(self.due_ms, next_look_ms(self.stream, self.limits.load))
-
-    def limit(self, limits: StreamLimits | None) -> None:
-        """Refuse from now on what is beyond these rates; `None`: nothing."""
-        self.limits = limits
-        self.await_next()
 
 
 class _HeldAccount(NamedTuple):
@@ -432,7 +384,7 @@ class Engine:
             create_logs=revision.create_logs,
             seal_logs=revision.seal_logs,
             delete_logs=revision.delete_logs,
-            keep_ms=_kept_ms(held.stream, revision),
+            keep_ms=revision.kept_ms(held.stream),
         )
         if not await self.store.commit(change):
             return False
@@ -628,17 +580,6 @@ class Engine:
             extent = self.store.extent(shard.log_id)
             if extent is not None:
                 self._last_arrival_ms = max(self._last_arrival_ms, extent.last_time_ms)
-
-
-def _kept_ms(stream: Stream, revision: Revision) -> dict[int, int]:
-    """For which logs a revision says how long their records are kept: for new ones, or for all."""
-    revised = revision.stream
-    if revised is None:
-        return {}
-    log_ids = set(revision.create_logs)
-    if revised.retention_hours != stream.retention_hours:
-        log_ids |= revised.log_ids
-    return dict.fromkeys(log_ids, revised.retention_hours * HOUR_MS)
 
 
 def not_found(name: StreamName) -> ResourceNotFoundException:

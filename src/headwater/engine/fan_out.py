@@ -34,8 +34,9 @@ from contextlib import suppress
 from typing import Literal, NamedTuple, Protocol
 
 from headwater.engine.active_subscription import SubscriptionKey
-from headwater.engine.engine import Engine, LiveStream
+from headwater.engine.engine import Engine
 from headwater.engine.limits.token_bucket import TokenBucket
+from headwater.engine.live_stream import LiveStream
 from headwater.engine.reading import ShardPage, read_shard
 from headwater.model.completion import drive
 from headwater.model.errors import (

@@ -12,8 +12,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from headwater.engine.engine import Engine, LiveStream
+from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import ITERATOR_LIFE_MS, READ_BYTES_MAX
+from headwater.engine.live_stream import LiveStream
 from headwater.engine.tokens.iterator_token import IteratorToken, issue_iterator, read_iterator
 from headwater.model.arn import StreamName
 from headwater.model.errors import (

@@ -93,7 +93,10 @@ class QueueCalls:
     async def receive(
         self, operation: str, queue_arn: str, limit: int, wait_s: int, visibility_timeout_s: int
     ) -> list[QueueRecord]:
-        """Up to `limit` records, from 1 to 10, after waiting `wait_s` at most, from 1 to 20."""
+        """Up to `limit` records, from 1 to 10, after waiting `wait_s` at most, from 1 to 20.
+
+        Raises `MalformedAnswer`.
+        """
         request = {
             "QueueARN": queue_arn,
             "Limit": limit,
@@ -109,7 +112,7 @@ class QueueCalls:
     async def send(
         self, operation: str, queue_arn: str, entries: Sequence[dict[str, Any]]
     ) -> list[EntryFailure]:
-        """The entries that an operation on up to ten records did not take."""
+        """The entries that an operation on up to ten records did not take. Raises `MalformedAnswer`."""
         request = {"QueueARN": queue_arn, "Entries": entries}
         answer = await self.service.call_bytes(operation, _encode(request))
         try:

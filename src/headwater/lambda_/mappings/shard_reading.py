@@ -32,8 +32,9 @@ from typing import Literal, Protocol
 
 from headwater.engine.active_subscription import SubscriptionKey
 from headwater.engine.consumers import require_active_consumer
-from headwater.engine.engine import Engine, LiveStream
+from headwater.engine.engine import Engine
 from headwater.engine.fan_out import FanOutEvent, Subscription, subscribe
+from headwater.engine.live_stream import LiveStream
 from headwater.engine.reading import ShardPage, read_shard
 from headwater.lambda_.mappings.poller_context import PollerContext
 from headwater.model.arn import ConsumerName, StreamName

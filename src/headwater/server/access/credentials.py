@@ -45,7 +45,10 @@ class KnownKey(NamedTuple):
 
     def __repr__(self) -> str:
         """Without its secrets."""
-        return f"KnownKey(access_key_id={self.access_key_id!r}, account_id={self.account_id!r})"
+        return (
+            f"KnownKey(access_key_id={self.access_key_id!r}, account_id={self.account_id!r}, "
+            f"expires_ms={self.expires_ms!r})"
+        )
 
 
 Credentials = Mapping[str, KnownKey]
