@@ -242,7 +242,7 @@ SETTINGS = (
         "data_dir",
         "data-dir",
         "DIR",
-        "Directory of streams and records, which survive a restart and a crash. Default: memory only.",
+        "Directory of streams and records. Without it they end with the server.",
         _path,
     ),
     Setting(
@@ -285,14 +285,14 @@ SETTINGS = (
         "shard_limit",
         "shard-limit",
         "COUNT",
-        "Most open shards of provisioned streams in one account and region.",
+        "Maximum number of open shards of provisioned streams in one account and region.",
         _whole_number(1, 10_000_000),
     ),
     Setting(
         "on_demand_stream_limit",
         "on-demand-stream-limit",
         "COUNT",
-        "Most on-demand streams in one account and region.",
+        "Maximum number of on-demand streams in one account and region.",
         _whole_number(1, 10_000_000),
     ),
     Setting(
@@ -306,7 +306,7 @@ SETTINGS = (
         "lambda_concurrency",
         "lambda-concurrency",
         "COUNT",
-        "Most invocations of functions at a time, each in its own process.",
+        "Maximum number of invocations at a time, each in its own process.",
         _whole_number(1, 10_000),
     ),
     Setting(
@@ -380,7 +380,7 @@ SETTINGS = (
         "log_level",
         "log-level",
         "LEVEL",
-        "Least level of a line: debug, info (every call), warning (refused calls), error (server faults).",
+        "Lowest level to log: debug, info (every call), warning (refused calls), error (server faults).",
         _choice("debug", "info", "warning", "error"),
     ),
     Setting(

@@ -24,7 +24,9 @@ SETTLED = ("Enabled", "Disabled")
 
 _OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option(
-        "--batch-size", type=click.IntRange(1, 10_000), help="Most records of a batch. Default: 100."
+        "--batch-size",
+        type=click.IntRange(1, 10_000),
+        help="Maximum number of records in a batch. Default: 100.",
     ),
     click.option(
         "--batching-window-s",

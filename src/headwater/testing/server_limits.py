@@ -1,9 +1,9 @@
 """The limits of a server's streams, set by a test.
 
-    headwater.limits.enforce("orders", records_in_per_s=10)
+headwater.limits.enforce("orders", records_in_per_s=10)
 
-    with headwater.limits.enforce("orders"):
-        ...
+with headwater.limits.enforce("orders"):
+    ...
 """
 
 from __future__ import annotations
