@@ -1,9 +1,11 @@
 """The limits of a server's streams, set by a test.
 
-headwater.limits.enforce("orders", records_in_per_s=10)
+    headwater.limits.enforce("orders", records_in_per_s=10)
 
-with headwater.limits.enforce("orders"):
-    ...
+    with headwater.limits.enforce("orders"):
+        ...
+
+A change is undone when its block is left.
 """
 
 from __future__ import annotations
