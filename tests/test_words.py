@@ -94,6 +94,7 @@ REPLACED_NAMES = {
     "is_draining": "is_urgent",
     "retry_delay": "backoff",
     "lease_state": "lease_store",
+    "heard": "answer",
 }
 """What nothing in code is called any more; in prose the words have other senses."""
 

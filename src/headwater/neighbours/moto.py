@@ -150,10 +150,10 @@ def _answered_in_protocol(loaded: LoadedMoto, request: HttpRequest, service: str
 
 
 def _answered(loaded: LoadedMoto, request: HttpRequest, service: str, caller: Caller) -> Answer:
-    said: list[tuple[int, list[tuple[str, str]]]] = []
+    responses: list[tuple[int, list[tuple[str, str]]]] = []
 
     def start_response(status: str, fields: list[tuple[str, str]], *_: object) -> None:
-        said.append((int(status.split(maxsplit=1)[0]), fields))
+        responses.append((int(status.split(maxsplit=1)[0]), fields))
 
     environ = environ_of(request, service, _in_account_of_key(loaded, request, caller))
     try:
@@ -168,7 +168,7 @@ def _answered(loaded: LoadedMoto, request: HttpRequest, service: str, caller: Ca
     except Exception as error:  # noqa: BLE001 - moto checks little, and fails on what it does not expect
         text = f"The neighbouring {service} cannot read this request: {type(error).__name__}: {error}"
         return refusal(request, service, 400, "InvalidRequest", text)
-    status, fields = said[-1]
+    status, fields = responses[-1]
     return Answer(status, tuple(fields), body)
 
 

@@ -105,8 +105,8 @@ class Admin:
             answer = _say(405, {"message": f"Use {allowed}."})
             return answer._replace(fields=(*JSON, ("Allow", allowed)))
         try:
-            said = await action(asked)
-            return _say(200, said) if isinstance(said, dict) else said
+            result = await action(asked)
+            return _say(200, result) if isinstance(result, dict) else result
         except Refused as refused:
             return _say(refused.status, {"message": str(refused)})
 

@@ -204,5 +204,5 @@ class ServerFaults:
         return ServerFault(self._admin, self._post(action, matching, **members))
 
     def _post(self, action: str, matching: Matching, **members: Any) -> dict[str, Any]:
-        said = {name: value for name, value in members.items() if value is not None}
-        return self._admin.post("faults", action=action, **said, **matching)
+        given = {name: value for name, value in members.items() if value is not None}
+        return self._admin.post("faults", action=action, **given, **matching)

@@ -139,14 +139,14 @@ def canonical_request(
 
 def payload_hash(message: SignedRequest) -> str:
     """The last line of the canonical request: what is computed, whatever the request says its hash is."""
-    said = payload_form(message.headers)
-    return sha256(message.body).hexdigest() if said is None else said
+    named = payload_form(message.headers)
+    return sha256(message.body).hexdigest() if named is None else named
 
 
 def payload_form(headers: Mapping[bytes, bytes]) -> str | None:
     """The one of `PAYLOAD_FORMS` that the request names."""
-    said = headers.get(CONTENT_HASH, b"").strip().decode("latin-1")
-    return said if said in PAYLOAD_FORMS else None
+    named = headers.get(CONTENT_HASH, b"").strip().decode("latin-1")
+    return named if named in PAYLOAD_FORMS else None
 
 
 def string_to_sign(timestamp: str, scope: Scope, canonical: bytes) -> bytes:

@@ -56,6 +56,6 @@ def folder_state(folder: Path) -> str:
                 status = path.stat()
             except OSError:
                 continue  # gone since its folder was read
-            said = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n"
-            digest.update(said.encode("utf-8", "surrogateescape"))
+            line = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n"
+            digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

@@ -280,5 +280,5 @@ def _is_recorded(made: DeployedResource) -> bool:
 
 def _is_gone(error: Exception) -> bool:
     """Whether there is nothing to delete. Moto's types raise all kinds of errors: their words tell."""
-    said = f"{type(error).__name__} {getattr(error, 'code', '')} {error}"
-    return any(word in said for word in GONE)
+    words = f"{type(error).__name__} {getattr(error, 'code', '')} {error}"
+    return any(word in words for word in GONE)

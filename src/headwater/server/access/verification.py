@@ -210,8 +210,8 @@ def _check_signature(request: HttpRequest, presented: str, signed: Signed, key: 
 
 def _chunked_body(request: HttpRequest) -> ChunkedBody | None:
     """The body of a request that says it has signed chunks. Raises SerializationException."""
-    said = payload_form(request.headers)
-    form = None if said is None else PAYLOAD_FORMS[said]
+    named = payload_form(request.headers)
+    form = None if named is None else PAYLOAD_FORMS[named]
     if form is None:
         return None
     chunked = read_chunks(request.body, form)
