@@ -91,7 +91,10 @@ class ServerFault:
 
 
 class ServerFaults:
-    """The faults of one server: each method adds one; iteration lists all."""
+    """The faults of one server: each method adds one; iteration lists all.
+
+    Every method raises `AdminFailure` with the server's message for a fault that makes no sense.
+    """
 
     def __init__(self, admin: AdminClient) -> None:
         self._admin = admin
