@@ -25,7 +25,9 @@ class Matching(TypedDict, total=False):
     stream: str
     """The stream, by name or ARN."""
     shard: str
+    """The shard, by id or number."""
     partition_key: str
+    """The partition key of a record that is put."""
     consumer: str
     """The registered consumer, by name."""
     times: int
