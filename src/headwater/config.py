@@ -237,7 +237,9 @@ def _interpreter(text: str) -> tuple[str, Path]:
 
 SETTINGS = (
     Setting("host", "host", "ADDRESS", "Address to listen on; 0.0.0.0 is every IPv4 address.", _text),
-    Setting("ports", "port", "PORT", "Port to listen on; 0 is a free one.", _whole_number(0, 65_535), True),
+    Setting(
+        "ports", "port", "PORT", "Port to listen on; 0 is a free one.", _whole_number(0, 65_535), repeats=True
+    ),
     Setting(
         "data_dir",
         "data-dir",
@@ -315,7 +317,7 @@ SETTINGS = (
         "RUNTIME=PATH",
         "Run functions of this runtime with this interpreter.",
         _interpreter,
-        True,
+        repeats=True,
     ),
     Setting(
         "lambda_retry_delay_ms",
@@ -337,7 +339,7 @@ SETTINGS = (
         "ORIGIN",
         "Let web pages of this origin call the server; * is every page.",
         _matching(r"\*|null|[a-z][a-z0-9+.-]*://[^\s/,]+/?", "an origin such as https://example.com"),
-        True,
+        repeats=True,
     ),
     Setting(
         "allow_hosts",
@@ -345,7 +347,7 @@ SETTINGS = (
         "NAME",
         "Answer requests to this host name too; * is every name.",
         _matching(r"\*|[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+", "a host name such as kinesis.example.com"),
-        True,
+        repeats=True,
     ),
     Setting(
         "tls", "tls", "", "Offer TLS on the same ports, with a certificate that the server makes.", _yes_or_no
@@ -356,7 +358,7 @@ SETTINGS = (
         "NAME",
         "Further host name or address for the certificate that --tls makes.",
         _matching(r"(\*\.)?[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+", "a host name or an address"),
-        True,
+        repeats=True,
     ),
     Setting(
         "tls_cert",
