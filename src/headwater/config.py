@@ -67,7 +67,7 @@ class Config:
     tls: bool = False
     """Offer TLS, on the same ports, with a certificate of the server's own making."""
     tls_names: tuple[str, ...] = ()
-    """What that certificate is also for."""
+    """Further names and addresses for that certificate."""
     tls_cert: Path | None = None
     """Offer TLS with this certificate, whose key is `tls_key`."""
     tls_key: Path | None = None
@@ -150,7 +150,7 @@ class Setting:
     name: str
     """As an option has it, without the dashes in front."""
     kind: str
-    """What a value is, in one word, for the help text; none for a switch."""
+    """The kind of value, in one word, for the help text; empty for a switch."""
     help: str
     parse: Callable[[str], Any]
     """Raises ValueError with what a value must be."""

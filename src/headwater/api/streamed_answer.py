@@ -9,7 +9,7 @@ from headwater.engine.fan_out import FanOutEvent, Subscription
 
 
 class StreamedAnswer(NamedTuple):
-    """What an operation gives that pushes events."""
+    """The answer of an operation that pushes events."""
 
     event_type: str
     """The name of each event, as the API model has it."""

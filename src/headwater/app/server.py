@@ -40,7 +40,7 @@ LOG_DELAY_S = 0.02
 """Lines of the log gather for so long: a system call for each would be a tenth of a small request."""
 OPEN_TO_ALL = "may read and change everything: listen on 127.0.0.1, or let --credentials say who may call"
 START_ERRORS = (CredentialsError, ListenError, StoreError, TlsError)
-"""What can be wrong with what a server was given; the message is for the person who gave it."""
+"""The errors of wrong settings; their messages are for the person who set them."""
 
 
 class Server:

@@ -74,7 +74,7 @@ class ApiError(ClientFailure):
 
 
 class HttpAnswer(NamedTuple):
-    """What came back over HTTP."""
+    """An HTTP answer."""
 
     status: int
     body: bytes
@@ -253,7 +253,7 @@ def with_connection(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def client_environment(endpoint_url: str | None, region: str | None) -> ClientEnvironment:
-    """What the environment says, with the options given on the command line in their place."""
+    """The environment's endpoint and region, or those of the command line."""
     default = ClientEnvironment.of(config.environment())
     chosen = replace(
         default, endpoint_url=endpoint_url or default.endpoint_url, region=region or default.region
@@ -302,7 +302,7 @@ def _parsed(status: int, answer: bytes, endpoint_url: str) -> dict[str, Any]:
 
 
 def _route_answer(status: int, answer: bytes, endpoint_url: str) -> dict[str, Any]:
-    """What one of the server's own routes answers, or why it refuses."""
+    """The answer of one of the server's own routes. Raises `ClientFailure`."""
     try:
         members = json.loads(answer)
     except ValueError:

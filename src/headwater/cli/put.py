@@ -65,7 +65,7 @@ class RefusedRecord(NamedTuple):
 
 @dataclass
 class PutTally:
-    """What became of the lines so far."""
+    """The outcome of the lines so far."""
 
     records: int = 0
     data_bytes: int = 0
@@ -257,7 +257,7 @@ def batches(lines: Iterable[Line | None]) -> Iterator[list[Line]]:
 
 
 def _size_bytes(line: Line) -> int:
-    """What a record counts for in the limit of a batch."""
+    """The size of a record in the limit of a batch."""
     # surrogatepass: a key that is not Unicode is the server's to refuse
     return len(line.data) + len(line.partition_key.encode(errors="surrogatepass"))
 

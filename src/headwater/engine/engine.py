@@ -86,7 +86,7 @@ class LiveStream:
     def __init__(self, stream: Stream, version: int, metrics: StreamMetrics) -> None:
         self.metrics = metrics
         self.awaiting_move: list[Completion[None]] | None = None
-        """Who waits for the due transition that is being committed; `None` when none is."""
+        """Calls that wait for the due transition under way; `None` when none is."""
         self.limits: StreamLimits | None = None
         """The rates of its shards, if they are limited."""
         self.own_rule: Rule | None = None
@@ -142,7 +142,7 @@ class Engine:
         self.metrics = Metrics(clock)
         self.shard_budget = ShardBudget(settings.shard_limit)
         self.key_directory: KeyDirectory | None = None
-        """Who knows KMS keys, if anybody does."""
+        """The directory of KMS keys, if there is one."""
         self.log_sizes = LogSizes()
         self._streams: dict[StreamName, LiveStream] = {}
         self._accounts: dict[Caller, _HeldAccount] = {}

@@ -22,7 +22,7 @@ from headwater.model.stream import Stream
 
 
 class Start(NamedTuple):
-    """What a request says about where to start."""
+    """The start of an iterator, as a request has it."""
 
     iterator_type: str
     sequence_number: str | None

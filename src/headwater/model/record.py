@@ -24,7 +24,7 @@ import msgspec
 from pybase64 import b64encode, b64encode_as_string
 
 Payload: TypeAlias = bytes | memoryview
-"""What a store gives back of a record."""
+"""The payload of a record, as a store returns it."""
 
 LARGE_BYTES = 1024
 """Data of more bytes than this is kept as it is."""

@@ -65,7 +65,7 @@ class LoadedMoto(Protocol):
         """The WSGI application of all its services."""
 
     def output_shape(self, service: str, operation: str) -> ModelShape | None:
-        """What an operation answers, in the service's model; `None` for nothing."""
+        """The answer of an operation, in the service's model; `None` for nothing."""
 
     def error_shape(self, service: str, operation: str, name: str) -> ModelShape | None:
         """The error of an operation that has a name, or a code; `None` when the model has no such error."""
@@ -93,7 +93,7 @@ class MotoServices:
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def answer(self, request: HttpRequest, service: str, caller: Caller) -> Answer:
-        """What the service says."""
+        """The answer of the service."""
         if service in TARGETED and b"." not in request.headers.get(b"x-amz-target", b""):
             return refusal(request, service, 400, "UnknownOperationException", "The request has no target.")
         loaded = await self._moto()

@@ -74,13 +74,13 @@ class Run(NamedTuple):
     """Records read back that follow one another and arrived at the same time."""
 
     position: int
-    """Of the first; the others have the positions after it."""
+    """The position of the first record; the others follow it."""
     time_ms: int
     payloads: Sequence[Payload]
 
 
 class Extent(NamedTuple):
-    """What a log holds: positions `first` up to, not including, `next`."""
+    """The extent of a log: positions `first` up to, not including, `next`."""
 
     first: int
     next: int
@@ -140,7 +140,7 @@ class Store(Protocol):
         """Every committed key. Called when the engine starts."""
 
     def extent(self, log_id: int) -> Extent | None:
-        """What the log holds now, committed changes only; `None` when there is no such log."""
+        """The extent of the log, committed changes only; `None` when there is no such log."""
 
     def append(self, entries: Sequence[Entry]) -> Completion[list[int | None]]:
         """Append records to any number of logs in one commit.
@@ -193,7 +193,7 @@ class StoreCopy(Protocol):
     """A consistent copy of an open store, of the moment when it began, taken in small parts."""
 
     def next_part(self) -> bytes:
-        """What comes next; empty at the end. Raises `StoreUnavailable`."""
+        """The next part; empty at the end. Raises `StoreUnavailable`."""
 
     def close(self) -> None:
         """No more is wanted. Harmless when called again."""

@@ -65,7 +65,7 @@ class SignedRequest(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """What a signature is good for."""
+    """The scope of a signature."""
 
     date: str
     """As in 20261120."""
@@ -78,7 +78,7 @@ class Scope(NamedTuple):
 
 
 class Key(NamedTuple):
-    """What a caller signs with."""
+    """The key that a caller signs with."""
 
     access_key_id: str
     secret_access_key: str
@@ -150,7 +150,7 @@ def payload_form(headers: Mapping[bytes, bytes]) -> str | None:
 
 
 def string_to_sign(timestamp: str, scope: Scope, canonical: bytes) -> bytes:
-    """What the HMAC is computed over."""
+    """The text that the HMAC is computed over."""
     return f"{ALGORITHM}\n{timestamp}\n{scope}\n{sha256(canonical).hexdigest()}".encode("latin-1")
 
 

@@ -25,7 +25,7 @@ class CodeFolderWatch:
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[float, str]] = {}
-        """What was seen of a folder, and until when that will do."""
+        """The last look at a folder, and until when it will do."""
 
     async def state(self, folder: str) -> str:
         """A text that is another one when a file of `folder` has changed."""
@@ -38,7 +38,7 @@ class CodeFolderWatch:
         return text
 
     def last_state(self, folder: str) -> str:
-        """What `state` said last."""
+        """The last result of `state`."""
         return self._seen.get(folder, (0.0, ""))[1]
 
 

@@ -35,7 +35,7 @@ DOCUMENT_BYTES_MAX = 256 * 1024
 
 
 class Ended(NamedTuple):
-    """What came of an invocation."""
+    """The outcome of an invocation."""
 
     payload: bytes
     is_error: bool
@@ -57,7 +57,7 @@ Kind = Literal[
 
 
 class _ProcessEvent(NamedTuple):
-    """What the process, or time, has done."""
+    """An event of the process, or a time-out."""
 
     kind: Kind
     data: bytes = b""
@@ -66,7 +66,7 @@ class _ProcessEvent(NamedTuple):
 
 @dataclass(frozen=True)
 class EnvironmentContext:
-    """What all environments of a server share."""
+    """The context that all environments of a server share."""
 
     clock: Clock
     """The machine's: deadlines are for the function's eyes."""

@@ -49,7 +49,7 @@ TOO_LARGE_TEXT = f"Exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} b
 
 
 class InvocationEvent(NamedTuple):
-    """What a process is given to do."""
+    """The event that a process is given."""
 
     request_id: str
     payload: bytes

@@ -47,7 +47,7 @@ class Launch(NamedTuple):
     takes_handler: bool = False
     """The command ends in the name of the handler."""
     warning: str = ""
-    """What is not as it would be at AWS."""
+    """The difference from AWS, for a warning."""
 
 
 class Runtimes:
@@ -163,7 +163,7 @@ def _missing(runtime: str, why: str) -> InvalidParameterValueException:
 
 
 def _ask(command: Path, *arguments: str) -> str:
-    """What a command prints; nothing when it does not run."""
+    """The output of a command; empty when it does not run."""
     try:
         done = subprocess.run(  # noqa: S603 - an interpreter that was looked for by its name
             (command, *arguments), capture_output=True, timeout=PROBE_TIMEOUT_S, check=True, text=True

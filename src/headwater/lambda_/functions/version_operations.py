@@ -93,7 +93,7 @@ def published(functions: Functions, function: Function, description: str) -> tup
 
 
 def _substance(version: Version) -> Version:
-    """What counts as a change between two versions."""
+    """The parts of a version whose change makes a new one."""
     return msgspec.structs.replace(
         version,
         version="",

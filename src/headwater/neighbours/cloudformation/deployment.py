@@ -57,7 +57,7 @@ class DeployedResource:
 
     @property
     def physical_id(self) -> str:
-        """What `Ref` gives."""
+        """The value of `Ref`."""
         return str(getattr(self.resource, "physical_resource_id", "") or self.logical_id)
 
 
@@ -246,7 +246,7 @@ class StackDeployment:
 
 
 def reason_of(error: BaseException) -> str:
-    """What an event says of an error."""
+    """The reason that an event gives for an error."""
     text = getattr(error, "message", None) or getattr(error, "description", None) or str(error)
     if isinstance(error, KeyError | TypeError | AttributeError):
         text = f"{type(error).__name__}: {error}"

@@ -137,7 +137,7 @@ class LmdbStore:
         return dict(self._metadata)
 
     def extent(self, log_id: int) -> Extent | None:
-        """What the log holds now."""
+        """The present extent of the log."""
         self._require_available()
         return self._extents.get(log_id)
 
