@@ -85,7 +85,6 @@ def test_no_folder_mixes_more_than_thirty_modules() -> None:
 
 
 REPLACED_NAMES = {
-    "note": "log, warn",
     "Note": "Log",
     "doorway": "factory",
     "surroundings": "context",

@@ -41,7 +41,7 @@ def build_dispatch(
         limit_routes(engine),
         fault_routes(injection),
         metric_routes(engine, requests, neighbourhood.function_metrics),
-        backup_routes(server.opened.begin_copy, partial(server.log.message, "error")),
+        backup_routes(server.opened.begin_copy, partial(server.log.note, "error")),
         neighbourhood.lambda_.routes,
         RouteSet({}, reset=neighbourhood.reset),
     )

@@ -60,7 +60,7 @@ def bind_ports(
 
 
 def connection_limits(config: Config) -> ConnectionLimits:
-    """The limits of one connection."""
+    """What one connection may take."""
     return ConnectionLimits(
         header_bytes=config.header_limit_bytes,
         body_bytes=config.body_limit_bytes,
