@@ -85,7 +85,6 @@ def test_no_folder_mixes_more_than_thirty_modules() -> None:
 
 
 REPLACED_NAMES = {
-    "note": "log, warn",
     "Note": "Log",
     "doorway": "factory",
     "surroundings": "context",
@@ -94,6 +93,7 @@ REPLACED_NAMES = {
     "is_draining": "is_urgent",
     "retry_delay": "backoff",
     "lease_state": "lease_store",
+    "heard": "answer",
 }
 """What nothing in code is called any more; in prose the words have other senses."""
 

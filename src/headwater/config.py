@@ -68,7 +68,7 @@ class Config(NamedTuple):
     tls: bool = False
     """Offer TLS, on the same ports, with a certificate of the server's own making."""
     tls_names: tuple[str, ...] = ()
-    """What that certificate is also for."""
+    """Further names and addresses for that certificate."""
     tls_cert: Path | None = None
     """Offer TLS with this certificate, whose key is `tls_key`."""
     tls_key: Path | None = None
@@ -155,7 +155,7 @@ class Setting(NamedTuple):
     name: str
     """As an option has it, without the dashes in front."""
     kind: str
-    """What a value is, in one word, for the help text; none for a switch."""
+    """The kind of value, in one word, for the help text; empty for a switch."""
     help: str
     parse: Callable[[str], Any]
     """Raises ValueError with what a value must be."""
@@ -242,12 +242,14 @@ def _interpreter(text: str) -> tuple[str, Path]:
 
 SETTINGS = (
     Setting("host", "host", "ADDRESS", "Address to listen on; 0.0.0.0 is every IPv4 address.", _text),
-    Setting("ports", "port", "PORT", "Port to listen on; 0 is a free one.", _whole_number(0, 65_535), True),
+    Setting(
+        "ports", "port", "PORT", "Port to listen on; 0 is a free one.", _whole_number(0, 65_535), repeats=True
+    ),
     Setting(
         "data_dir",
         "data-dir",
         "DIR",
-        "Directory of streams and records, which survive a restart and a crash. Default: memory only.",
+        "Directory of streams and records. Without it they end with the server.",
         _path,
     ),
     Setting(
@@ -290,14 +292,14 @@ SETTINGS = (
         "shard_limit",
         "shard-limit",
         "COUNT",
-        "Most open shards of provisioned streams in one account and region.",
+        "Maximum number of open shards of provisioned streams in one account and region.",
         _whole_number(1, 10_000_000),
     ),
     Setting(
         "on_demand_stream_limit",
         "on-demand-stream-limit",
         "COUNT",
-        "Most on-demand streams in one account and region.",
+        "Maximum number of on-demand streams in one account and region.",
         _whole_number(1, 10_000_000),
     ),
     Setting(
@@ -311,7 +313,7 @@ SETTINGS = (
         "lambda_concurrency",
         "lambda-concurrency",
         "COUNT",
-        "Most invocations of functions at a time, each in its own process.",
+        "Maximum number of invocations at a time, each in its own process.",
         _whole_number(1, 10_000),
     ),
     Setting(
@@ -320,7 +322,7 @@ SETTINGS = (
         "RUNTIME=PATH",
         "Run functions of this runtime with this interpreter.",
         _interpreter,
-        True,
+        repeats=True,
     ),
     Setting(
         "lambda_retry_delay_ms",
@@ -342,7 +344,7 @@ SETTINGS = (
         "ORIGIN",
         "Let web pages of this origin call the server; * is every page.",
         _matching(r"\*|null|[a-z][a-z0-9+.-]*://[^\s/,]+/?", "an origin such as https://example.com"),
-        True,
+        repeats=True,
     ),
     Setting(
         "allow_hosts",
@@ -350,7 +352,7 @@ SETTINGS = (
         "NAME",
         "Answer requests to this host name too; * is every name.",
         _matching(r"\*|[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+", "a host name such as kinesis.example.com"),
-        True,
+        repeats=True,
     ),
     Setting(
         "tls", "tls", "", "Offer TLS on the same ports, with a certificate that the server makes.", _yes_or_no
@@ -361,7 +363,7 @@ SETTINGS = (
         "NAME",
         "Further host name or address for the certificate that --tls makes.",
         _matching(r"(\*\.)?[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+", "a host name or an address"),
-        True,
+        repeats=True,
     ),
     Setting(
         "tls_cert",
@@ -385,7 +387,7 @@ SETTINGS = (
         "log_level",
         "log-level",
         "LEVEL",
-        "Least level of a line: debug, info (every call), warning (refused calls), error (server faults).",
+        "Lowest level to log: debug, info (every call), warning (refused calls), error (server faults).",
         _choice("debug", "info", "warning", "error"),
     ),
     Setting(

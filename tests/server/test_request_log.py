@@ -114,7 +114,7 @@ def test_what_came_from_outside_cannot_break_a_line(text: str) -> None:
     log = Log()
     log.log.call("GET /" + text, 200, 0, "i")
     log.log.call("GET /", 400, 0, "i", error_code="E", error_message=text)
-    log.log.message("error", text)
+    log.log.note("error", text)
     lines = log.lines()
     assert len(lines) == 3
     assert all(line.isprintable() for line in lines)
@@ -126,7 +126,7 @@ def test_a_fault_is_told_with_its_traceback(log_format: str) -> None:
     try:
         raise ZeroDivisionError("a fault")
     except ZeroDivisionError as error:
-        log.log.message("error", "it broke", error)
+        log.log.note("error", "it broke", error)
     text = "".join(log.lines())
     assert "it broke" in text
     assert "Traceback (most recent call last)" in text

@@ -14,7 +14,7 @@ from headwater.model.stream import Scale, SplitEvenly, Stream
 
 
 class StreamHead(TypedDict):
-    """What the shapes `StreamDescription` and `StreamDescriptionSummary` share."""
+    """The members that `StreamDescription` and `StreamDescriptionSummary` share."""
 
     StreamName: str
     StreamARN: str

@@ -36,7 +36,7 @@ class HasKeys(Protocol):
 
 
 async def subject_of(engine: Engine, caller: Caller, operation: str, request: msgspec.Struct) -> Subject:
-    """What the call is about. An AUTO stream's records have no shard until they are stored."""
+    """The subject of a call. An AUTO stream's records have no shard until they are stored."""
     if operation == "GetRecords":
         return _of_iterator(engine, operation, cast("requests.GetRecordsInput", request).ShardIterator)
     consumer = parse_consumer_arn(getattr(request, "ConsumerARN", None) or "")

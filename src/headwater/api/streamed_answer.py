@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class StreamedAnswer(NamedTuple):
-    """What an operation gives that pushes events."""
+    """The answer of an operation that pushes events."""
 
     event_type: str
     """The name of each event, as the API model has it."""

@@ -77,7 +77,7 @@ def _late_routes(
     def backup() -> RouteSet:
         from headwater.server.routes.backup import backup_routes  # noqa: PLC0415 - see above
 
-        return backup_routes(server.opened.begin_copy, partial(server.log.message, "error"))
+        return backup_routes(server.opened.begin_copy, partial(server.log.note, "error"))
 
     return (
         late_routes(limits, (b"limits",)),

@@ -115,7 +115,7 @@ class Neighbourhood:
             retry_delay_ms=config.lambda_retry_delay_ms,
             shutdown_grace_s=config.shutdown_grace_s,
         )
-        return build_lambda(server.engine, settings, server.clock, server.log.message, lambda: str(uuid4()))
+        return build_lambda(server.engine, settings, server.clock, server.log.note, lambda: str(uuid4()))
 
     def _key_of(self, account_id: str) -> KnownKey:
         """A key of the account, or any, if it has none."""

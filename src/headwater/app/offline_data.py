@@ -36,7 +36,7 @@ def check_data(data_dir: Path) -> list[str]:
 
 
 def _check_stored(data_dir: Path) -> list[str]:
-    """What is wrong in the data file."""
+    """The faults of the data file."""
     store = open_to_read(data_dir).store
     try:
         metadata = store.metadata()

@@ -40,7 +40,7 @@ LOG_DELAY_S = 0.02
 """Lines of the log gather for so long: a system call for each would be a tenth of a small request."""
 OPEN_TO_ALL = "may read and change everything: listen on 127.0.0.1, or let --credentials say who may call"
 START_ERRORS = (CredentialsError, ListenError, StoreError, TlsError)
-"""What can be wrong with what a server was given; the message is for the person who gave it."""
+"""The errors of wrong settings; their messages are for the person who set them."""
 
 
 class Server:
@@ -78,7 +78,7 @@ class Server:
 
     async def start(self) -> None:
         """Open everything. On one of `START_ERRORS` nothing is left open."""
-        config, warn = self._config, partial(self._log.message, "warning")
+        config, warn = self._config, partial(self._log.note, "warning")
         credentials = configured_credentials(config, warn)
         self._ca, tls = open_tls(config)
         self._listener = bind_ports(
@@ -119,7 +119,7 @@ class Server:
 
     def on_loop_fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log what a callback of the loop raised: a fault of the server, outside of any call."""
-        self._log.message("error", str(context.get("message")), context.get("exception"))
+        self._log.note("error", str(context.get("message")), context.get("exception"))
 
     def _open_store(self) -> OpenedStore:
         config, loop = self._config, self._loop
@@ -129,7 +129,7 @@ class Server:
         return open_store(
             config.data_dir,
             cast("Post", post),  # a `Post` whose result nobody looks at
-            log_error=partial(self._log.message, "error"),
+            log_error=partial(self._log.note, "error"),
             post_from_thread=cast("Post", loop.call_soon_threadsafe),
         )
 

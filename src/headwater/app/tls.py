@@ -32,7 +32,7 @@ def open_tls(config: Config) -> tuple[Path | None, SSLContext | None]:
 
 
 def own_names(config: Config) -> tuple[str, ...]:
-    """What this machine and the address that is listened on are called."""
+    """The names of this machine and of the address that is listened on."""
     bound = () if config.host in ("", *WILDCARDS) else (config.host,)
     return (*bound, socket.gethostname())
 

@@ -88,8 +88,8 @@ def aws_command(path: str | None) -> list[str]:
 
 def aws_environment(variables: Mapping[str, str], arguments: Sequence[str] = ()) -> dict[str, str]:
     """The AWS CLI's environment: what is set now, and the endpoint, key and region that are missing."""
-    said = ClientEnvironment.of(variables)
-    missing = {"AWS_ENDPOINT_URL": said.endpoint_url}
+    client = ClientEnvironment.of(variables)
+    missing = {"AWS_ENDPOINT_URL": client.endpoint_url}
     settings = _profile_settings(variables, _chosen_profile(variables, arguments))
     if not _credentials_chosen(variables, arguments, settings):
         missing |= {
@@ -97,7 +97,7 @@ def aws_environment(variables: Mapping[str, str], arguments: Sequence[str] = ())
             "AWS_SECRET_ACCESS_KEY": DUMMY_SECRET_ACCESS_KEY,
         }
     if variables.get("AWS_REGION") or "region" not in settings:
-        missing["AWS_DEFAULT_REGION"] = said.region  # the one of the two names that every version reads
+        missing["AWS_DEFAULT_REGION"] = client.region  # the one of the two names that every version reads
     kept = {name: value for name, value in variables.items() if value or name not in missing}
     # Were the endpoint ignored, the call would go to the user's account at AWS.
     return missing | kept | {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false"}

@@ -74,7 +74,7 @@ class ApiError(ClientFailure):
 
 
 class HttpAnswer(NamedTuple):
-    """What came back over HTTP."""
+    """An HTTP answer."""
 
     status: int
     body: bytes
@@ -152,10 +152,10 @@ class ServerConnection:
         """
         named = {b"content-type": b"application/json"}
         named |= {name.lower().encode(): value.encode() for name, value in headers.items()}
-        heard = self._ask("POST", place, named, payload, LAMBDA)
-        if heard.status >= 300:
-            _lambda_answer(heard, self.environment.endpoint_url)
-        return heard
+        http_answer = self._ask("POST", place, named, payload, LAMBDA)
+        if http_answer.status >= 300:
+            _lambda_answer(http_answer, self.environment.endpoint_url)
+        return http_answer
 
     def call_retrying(self, operation: str, **members: Any) -> dict[str, Any]:
         """Like `call`, but wait out transient errors for up to `RETRY_FOR_S`."""
@@ -253,9 +253,11 @@ def with_connection(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def client_environment(endpoint_url: str | None, region: str | None) -> ClientEnvironment:
-    """What the environment says, with the options given on the command line in their place."""
-    said = ClientEnvironment.of(config.environment())
-    chosen = replace(said, endpoint_url=endpoint_url or said.endpoint_url, region=region or said.region)
+    """The environment's endpoint and region, or those of the command line."""
+    default = ClientEnvironment.of(config.environment())
+    chosen = replace(
+        default, endpoint_url=endpoint_url or default.endpoint_url, region=region or default.region
+    )
     _unconnected(chosen)  # a URL that cannot be used is refused before anything is done
     return chosen
 
@@ -300,7 +302,7 @@ def _parsed(status: int, answer: bytes, endpoint_url: str) -> dict[str, Any]:
 
 
 def _route_answer(status: int, answer: bytes, endpoint_url: str) -> dict[str, Any]:
-    """What one of the server's own routes answers, or why it refuses."""
+    """The answer of one of the server's own routes. Raises `ClientFailure`."""
     try:
         members = json.loads(answer)
     except ValueError:
@@ -312,15 +314,17 @@ def _route_answer(status: int, answer: bytes, endpoint_url: str) -> dict[str, An
     return members
 
 
-def _lambda_answer(heard: HttpAnswer, endpoint_url: str) -> dict[str, Any]:
+def _lambda_answer(http_answer: HttpAnswer, endpoint_url: str) -> dict[str, Any]:
     """The answer of a call to Lambda, or the error that it carries."""
     try:
-        members = json.loads(heard.body) if heard.body else {}
+        members = json.loads(http_answer.body) if http_answer.body else {}
     except ValueError:
         members = None
-    if not isinstance(members, dict) or (heard.status >= 400 and not heard.error_name):
-        raise NoServer(f"what answers at {endpoint_url} does not offer Lambda (HTTP status {heard.status})")
-    if heard.status >= 400:
+    if not isinstance(members, dict) or (http_answer.status >= 400 and not http_answer.error_name):
+        raise NoServer(
+            f"what answers at {endpoint_url} does not offer Lambda (HTTP status {http_answer.status})"
+        )
+    if http_answer.status >= 400:
         text = str(members.get("message") or members.get("Message") or "")
-        raise ApiError(heard.error_name, text, heard.status)
+        raise ApiError(http_answer.error_name, text, http_answer.status)
     return members

@@ -95,9 +95,9 @@ def add() -> None:
 @_message_option
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
-def error(connection: ServerConnection, **said: Any) -> None:
+def error(connection: ServerConnection, **arguments: Any) -> None:
     """Answer with ERROR, the name of an error of the API, instead of running the operation."""
-    _add(connection, "error", said)
+    _add(connection, "error", arguments)
 
 
 @add.command(short_help="Refuse records of PutRecords calls.")
@@ -114,9 +114,9 @@ def error(connection: ServerConnection, **said: Any) -> None:
 @_message_option
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
-def throttle(connection: ServerConnection, **said: Any) -> None:
+def throttle(connection: ServerConnection, **arguments: Any) -> None:
     """Refuse matching records of PutRecords calls; the others are stored."""
-    _add(connection, "throttle", said)
+    _add(connection, "throttle", arguments)
 
 
 @add.command(short_help="Delay an operation or its answer.")
@@ -124,42 +124,42 @@ def throttle(connection: ServerConnection, **said: Any) -> None:
 @_after_option
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
-def delay(connection: ServerConnection, **said: Any) -> None:
+def delay(connection: ServerConnection, **arguments: Any) -> None:
     """Delay the operation, or with --after its answer, by MILLISECONDS."""
-    _add(connection, "delay", _with_moment(said))
+    _add(connection, "delay", _with_moment(arguments))
 
 
 @add.command(short_help="End the connection without an answer.")
 @_after_option
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
-def cut(connection: ServerConnection, **said: Any) -> None:
+def cut(connection: ServerConnection, **arguments: Any) -> None:
     """End the connection without an answer, before the operation or with --after it."""
-    _add(connection, "cut", _with_moment(said))
+    _add(connection, "cut", _with_moment(arguments))
 
 
 @add.command("expire-iterator", short_help="Answer that an iterator is too old.")
 @_with(*_OF_CALLS, *_HOW_OFTEN)
 @with_connection
-def expire_iterator(connection: ServerConnection, **said: Any) -> None:
+def expire_iterator(connection: ServerConnection, **arguments: Any) -> None:
     """Answer GetRecords with ExpiredIteratorException, as if the iterator were too old."""
-    _add(connection, "expire_iterator", said)
+    _add(connection, "expire_iterator", arguments)
 
 
 @add.command("end-subscription")
 @_with(*_ENDING, *_OF_CALLS, *_HOW_OFTEN)
 @with_connection
-def end_subscription(connection: ServerConnection, **said: Any) -> None:
+def end_subscription(connection: ServerConnection, **arguments: Any) -> None:
     """End subscriptions that are opened from now on."""
-    _add(connection, "end_subscription", said)
+    _add(connection, "end_subscription", arguments)
 
 
 @fault.command("end-subscriptions")
 @_with(*_ENDING, *_OF_SUBSCRIPTIONS, *_HOW_OFTEN)
 @with_connection
-def end_subscriptions(connection: ServerConnection, *, as_json: bool, **said: Any) -> None:
+def end_subscriptions(connection: ServerConnection, *, as_json: bool, **arguments: Any) -> None:
     """End subscriptions that are open now."""
-    answer = connection.ask_route("POST", "faults", _document("end_open_subscriptions", said))
+    answer = connection.ask_route("POST", "faults", _document("end_open_subscriptions", arguments))
     _tell(answer, f"{answer['ended']} ended", as_json=as_json)
 
 
@@ -200,25 +200,25 @@ def clear(connection: ServerConnection, as_json: bool) -> None:
     _tell(answer, f"{answer['removed']} removed", as_json=as_json)
 
 
-def _add(connection: ServerConnection, action: str, said: dict[str, Any]) -> None:
-    as_json = said.pop("as_json")
-    rule = connection.ask_route("POST", "faults", _document(action, said))
+def _add(connection: ServerConnection, action: str, arguments: dict[str, Any]) -> None:
+    as_json = arguments.pop("as_json")
+    rule = connection.ask_route("POST", "faults", _document(action, arguments))
     _tell(rule, f"fault {rule['id']}: {action}, {_details(rule) or 'of every call'}", as_json=as_json)
 
 
-def _document(action: str, said: dict[str, Any]) -> dict[str, Any]:
+def _document(action: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The fault as the server reads it; what was not said is left out."""
     members = {
         name: value
-        for name, value in said.items()
+        for name, value in arguments.items()
         if value is not None and value is not False and value != ()
     }
     return {"action": action, **members}
 
 
-def _with_moment(said: dict[str, Any]) -> dict[str, Any]:
-    is_after = said.pop("after")
-    return {**said, "when": "after" if is_after else "before"}
+def _with_moment(arguments: dict[str, Any]) -> dict[str, Any]:
+    is_after = arguments.pop("after")
+    return {**arguments, "when": "after" if is_after else "before"}
 
 
 def _details(rule: dict[str, Any]) -> str:

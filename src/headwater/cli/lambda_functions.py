@@ -106,13 +106,13 @@ def invoke(
     if qualifier:
         place += "?" + urlencode({"Qualifier": qualifier})
     headers = {"X-Amz-Invocation-Type": "Event"} if is_event else {"X-Amz-Log-Type": "Tail"}
-    heard = connection.invoke(place, event, headers)
-    log = base64.b64decode(heard.fields.get("x-amz-log-result", "")).decode("utf-8", "replace")
+    http_answer = connection.invoke(place, event, headers)
+    log = base64.b64decode(http_answer.fields.get("x-amz-log-result", "")).decode("utf-8", "replace")
     for line in log.splitlines():
         click.echo(printable(line), err=True)
-    if heard.body:
-        sys.stdout.write(heard.body.decode("utf-8", "replace") + "\n")
-    error = heard.fields.get("x-amz-function-error")
+    if http_answer.body:
+        sys.stdout.write(http_answer.body.decode("utf-8", "replace") + "\n")
+    error = http_answer.fields.get("x-amz-function-error")
     if error:
         raise ClientFailure(f"the function failed ({error})")
 
@@ -206,7 +206,7 @@ def _has(folder: Path, module: str, endings: tuple[str, ...]) -> bool:
 
 def _node_runtime() -> str | None:
     try:
-        said = subprocess.run(
+        process = subprocess.run(
             ("node", "--version"),  # noqa: S607 - the user's own, on the path
             capture_output=True,
             text=True,
@@ -215,4 +215,4 @@ def _node_runtime() -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return f"nodejs{said.stdout.strip().removeprefix('v').partition('.')[0]}.x"
+    return f"nodejs{process.stdout.strip().removeprefix('v').partition('.')[0]}.x"

@@ -24,7 +24,9 @@ SETTLED = ("Enabled", "Disabled")
 
 _OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option(
-        "--batch-size", type=click.IntRange(1, 10_000), help="Most records of a batch. Default: 100."
+        "--batch-size",
+        type=click.IntRange(1, 10_000),
+        help="Maximum number of records in a batch. Default: 100.",
     ),
     click.option(
         "--batching-window-s",
@@ -92,7 +94,7 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
 @json_option
 @with_connection
 def map_stream(
-    connection: ServerConnection, stream: str, function: str, *, as_json: bool, **said: Any
+    connection: ServerConnection, stream: str, function: str, *, as_json: bool, **arguments: Any
 ) -> None:
     """Invoke FUNCTION with the records of STREAM, by an event source mapping.
 
@@ -101,7 +103,7 @@ def map_stream(
     request = {
         "EventSourceArn": _arn_of(connection, stream),
         "FunctionName": function,
-        **_members(said),
+        **_members(arguments),
     }
     mapping = connection.call_lambda("POST", PLACE, request)
     mapping = _settled(connection, mapping["UUID"])
@@ -159,25 +161,25 @@ def _arn_of(connection: ServerConnection, stream: str) -> str:
     return arn
 
 
-def _members(said: dict[str, Any]) -> dict[str, Any]:
+def _members(arguments: dict[str, Any]) -> dict[str, Any]:
     """The members of the request; what was not said is left out."""
     members = {
-        "BatchSize": said["batch_size"],
-        "MaximumBatchingWindowInSeconds": said["batching_window_s"],
-        "ParallelizationFactor": said["parallelization_factor"],
-        "MaximumRecordAgeInSeconds": said["maximum_record_age_s"],
-        "MaximumRetryAttempts": said["maximum_retry_attempts"],
-        "BisectBatchOnFunctionError": said["bisect"] or None,
-        "TumblingWindowInSeconds": said["tumbling_window_s"],
-        "Enabled": False if said["disabled"] else None,
+        "BatchSize": arguments["batch_size"],
+        "MaximumBatchingWindowInSeconds": arguments["batching_window_s"],
+        "ParallelizationFactor": arguments["parallelization_factor"],
+        "MaximumRecordAgeInSeconds": arguments["maximum_record_age_s"],
+        "MaximumRetryAttempts": arguments["maximum_retry_attempts"],
+        "BisectBatchOnFunctionError": arguments["bisect"] or None,
+        "TumblingWindowInSeconds": arguments["tumbling_window_s"],
+        "Enabled": False if arguments["disabled"] else None,
     }
-    if said["on_failure"]:
-        members["DestinationConfig"] = {"OnFailure": {"Destination": said["on_failure"]}}
-    if said["filters"]:
-        members["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in said["filters"]]}
-    if said["report_item_failures"]:
+    if arguments["on_failure"]:
+        members["DestinationConfig"] = {"OnFailure": {"Destination": arguments["on_failure"]}}
+    if arguments["filters"]:
+        members["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in arguments["filters"]]}
+    if arguments["report_item_failures"]:
         members["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
-    members |= _start(said["starting_position"])
+    members |= _start(arguments["starting_position"])
     return {name: value for name, value in members.items() if value is not None}
 
 

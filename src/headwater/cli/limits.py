@@ -34,7 +34,7 @@ FIGURES = {
         "Fan-out bytes/s", "Bytes that a shard pushes to each consumer in a second. AWS: 2097152."
     ),
     "shards_max": FigureRow(
-        "Shards", "Most open shards to which an on-demand stream scales. AWS: 200, in some regions 10240."
+        "Shards", "Maximum number of open shards of an on-demand stream. AWS: 200, in some regions 10240."
     ),
 }
 _ACCOUNT_ID_DIGITS = 12
@@ -91,7 +91,7 @@ def exempt(connection: ServerConnection, stream: str | None, as_json: bool) -> N
 @json_option
 @with_connection
 def remove(connection: ServerConnection, stream: str | None, as_json: bool) -> None:
-    """Remove a rule. A stream has then the rule for all; all streams have the one the server began with."""
+    """Remove a rule: a stream has then the rule for all, and all streams the one the server began with."""
     _change(connection, stream, as_json=as_json, remove=True)
 
 

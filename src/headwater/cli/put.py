@@ -65,7 +65,7 @@ class RefusedRecord(NamedTuple):
 
 @dataclass
 class PutTally:
-    """What became of the lines so far."""
+    """The outcome of the lines so far."""
 
     records: int = 0
     data_bytes: int = 0
@@ -86,7 +86,7 @@ class PutTally:
     "--file",
     "path",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of which each line is put.",
+    help="File to put line by line.",
 )
 @click.option(
     "--partition-key",
@@ -126,7 +126,7 @@ def put(
     STREAM is a name or an ARN. A record is the bytes of a line up to, not including, its line
     feed: a carriage return before it is kept, and an empty line is an empty record.
 
-    Records that the server refuses for the moment are sent again. Lines that could not be stored
+    Records that the server throttles are sent again. Lines that could not be stored
     are named on standard error, and the exit code is 1.
     """  # noqa: D301 - click keeps the lines of a paragraph that begins with a backspace
     if partition_key is not None and partition_key_field is not None:
@@ -257,7 +257,7 @@ def batches(lines: Iterable[Line | None]) -> Iterator[list[Line]]:
 
 
 def _size_bytes(line: Line) -> int:
-    """What a record counts for in the limit of a batch."""
+    """The size of a record in the limit of a batch."""
     # surrogatepass: a key that is not Unicode is the server's to refuse
     return len(line.data) + len(line.partition_key.encode(errors="surrogatepass"))
 

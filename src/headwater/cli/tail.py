@@ -118,9 +118,9 @@ def tail(
     """Show the records of a stream as they arrive, from every shard, through splits and merges.
 
     STREAM is a name or an ARN. On a terminal each line shows arrival time, shard, partition key
-    and data, what does not print as escapes, and data that is not UTF-8 in base64. In a pipe, or
-    with --json, each line is a JSON object, whose data is in `Data` as text when it is UTF-8, and
-    in `DataBase64` otherwise. Ctrl-C ends.
+    and data: unprintable characters as escapes, data that is not UTF-8 in base64. In a pipe, or
+    with --json, each line is a JSON object; its data is in `Data` as text if it is UTF-8, else in
+    `DataBase64`. Ctrl-C ends.
     """
     if start is None:
         start = LATEST if follow else TRIM_HORIZON

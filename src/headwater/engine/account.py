@@ -16,7 +16,7 @@ CommitmentStatus = Literal["ENABLED", "DISABLED", "ENABLED_UNTIL_EARLIEST_ALLOWE
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What one account has chosen in one region."""
+    """The settings of one account in one region."""
 
     account_id: str
     region: str

@@ -9,7 +9,7 @@ from headwater.model.errors import KinesisError
 
 
 class SubscriptionKey(NamedTuple):
-    """What only one subscription may be active for."""
+    """The consumer and shard of a subscription: only one may be active."""
 
     stream: StreamName
     stream_created_ms: int

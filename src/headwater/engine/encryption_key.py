@@ -23,7 +23,7 @@ _OWN_ALIAS = "alias/aws/kinesis"
 
 
 class KeyDirectory(Protocol):
-    """Who knows keys."""
+    """A directory of KMS keys."""
 
     def key_state(self, caller: Caller, key_id: str) -> KeyState | None:
         """How a key of an account and region is; `None`: nothing is known of keys there."""

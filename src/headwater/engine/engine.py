@@ -105,7 +105,7 @@ class Engine:
         self.metrics = Metrics(clock)
         self.shard_budget = ShardBudget(settings.shard_limit)
         self.key_directory: KeyDirectory | None = None
-        """Who knows KMS keys, if anybody does."""
+        """The directory of KMS keys, if there is one."""
         self.log_sizes = LogSizes()
         self.queues = Queues(store, clock.now_ms, random_bytes)
         self._streams: dict[StreamName, LiveStream] = {}

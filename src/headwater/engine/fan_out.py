@@ -97,7 +97,7 @@ _phases, _readers = transitions(PHASES), transitions(READERS)
 
 
 class FanOutEvent(NamedTuple):
-    """What one push tells."""
+    """The event of one push."""
 
     page: ShardPage
     continuation_sequence_number: str | None
@@ -123,7 +123,7 @@ class EventSink(Protocol):
 
 class _EndReason(NamedTuple):
     events: int
-    """So many are still sent."""
+    """The number of events that are still sent."""
     error: KinesisError | None
 
 
@@ -286,7 +286,7 @@ class Subscription:
         )
 
     def _rate(self, held: LiveStream, shard: Shard) -> tuple[TokenBucket | None, int]:
-        """What the consumer may be pushed, if the stream is limited, and the bytes of one event."""
+        """The consumer's rate, if the stream is limited, and the most bytes of one event."""
         limits = held.limits
         if limits is None:
             return None, EVENT_BYTES_MAX

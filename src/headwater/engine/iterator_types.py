@@ -23,7 +23,7 @@ from headwater.storage.interface import END_MS
 
 
 class Start(NamedTuple):
-    """What a request says about where to start."""
+    """The start of an iterator, as a request has it."""
 
     iterator_type: str
     sequence_number: str | None

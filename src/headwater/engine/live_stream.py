@@ -33,7 +33,7 @@ class LiveStream:
     def __init__(self, stream: Stream, version: int, metrics: StreamMetrics) -> None:
         self.metrics = metrics
         self.awaiting_move: list[Completion[None]] | None = None
-        """Who waits for the due transition that is being committed; `None` when none is."""
+        """Calls that wait for the due transition under way; `None` when none is."""
         self.limits: StreamLimits | None = None
         """The rates of its shards, if they are limited."""
         self.own_rule: Rule | None = None

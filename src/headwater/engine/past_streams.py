@@ -32,7 +32,7 @@ _decoder = msgspec.msgpack.Decoder(int)
 
 
 class PastStreams:
-    """What is remembered of all accounts and regions."""
+    """The memory of removed streams, in all accounts and regions."""
 
     def __init__(self) -> None:
         self._latest_s: dict[StreamName, int] = {}
@@ -57,7 +57,7 @@ class PastStreams:
         return self._latest_s.get(name, self._rest_s) + 1
 
     def writes(self, gone: Mapping[StreamName, int]) -> dict[str, bytes | None]:
-        """What to write when these streams go; each with the latest second that it has given out."""
+        """The writes when these streams go; each with the latest second that it has given out."""
         kept, rest_s = self._with(gone)
         writes: dict[str, bytes | None] = {
             _key(name): None for name in self._latest_s.keys() | gone.keys() if name not in kept
@@ -72,7 +72,7 @@ class PastStreams:
         self._latest_s, self._rest_s = self._with(gone)
 
     def writes_to_forget(self, name: StreamName) -> dict[str, bytes | None]:
-        """What to write when there is a stream of this name again."""
+        """The writes when there is a stream of this name again."""
         return {_key(name): None} if name in self._latest_s else {}
 
     def forget(self, name: StreamName) -> None:

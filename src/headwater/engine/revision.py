@@ -8,7 +8,7 @@ from headwater.model.stream import HOUR_MS, Stream
 
 
 class Revision(NamedTuple):
-    """What one commit does to a stream."""
+    """A revision: the next value of a stream, and its logs that come and go."""
 
     stream: Stream | None
     """The new value; `None` removes the stream."""

@@ -15,7 +15,7 @@ from headwater.model.stream import Stream
 
 
 class Route(NamedTuple):
-    """What appending to one open shard needs."""
+    """The route to one open shard, as appending needs it."""
 
     log_id: int
     shard_id: str

@@ -1,4 +1,4 @@
-"""What the engine can be told to do differently."""
+"""The settings of the engine."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ _MAPPING = ":event-source-mapping:"
 
 @dataclass(frozen=True)
 class LambdaSettings:
-    """What the server says of Lambda."""
+    """The settings of Lambda."""
 
     functions: FunctionSettings
     services_url: Callable[[], str]

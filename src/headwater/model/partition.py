@@ -39,7 +39,7 @@ def partition_of(region: str) -> str:
 
 @lru_cache(maxsize=REMEMBERED_REGIONS_MAX)
 def url_suffix_of(region: str) -> str:
-    """What the host names of a region's services end with."""
+    """The suffix of the host names of a region's services."""
     return _found(region).url_suffix
 
 

@@ -30,7 +30,7 @@ quoted: Callable[[str], str] = import_module(
 ).encode_basestring_ascii
 
 Payload: TypeAlias = bytes | memoryview
-"""What a store gives back of a record."""
+"""The payload of a record, as a store returns it."""
 
 LARGE_BYTES = 1024
 """Data of more bytes than this is kept as it is."""

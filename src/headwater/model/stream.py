@@ -70,7 +70,7 @@ Step = Activate | Delete | Split | Merge | Scale | SplitEvenly | Encrypt
 
 
 class Transition(msgspec.Struct, frozen=True):
-    """What happens to a stream when `due_ms` has come."""
+    """A transition of a stream: its step, and the time at which it is due."""
 
     due_ms: int
     step: Step

@@ -45,7 +45,7 @@ class ForwardedServices:
         self._idle: SimpleQueue[http.client.HTTPConnection] = SimpleQueue()
 
     async def answer(self, request: HttpRequest, service: str, caller: Caller) -> Answer:  # noqa: ARG002
-        """What the other server says."""
+        """The answer of the other server."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(THREADS_MAX, "forward")
         loop = asyncio.get_running_loop()

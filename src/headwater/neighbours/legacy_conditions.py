@@ -34,7 +34,7 @@ _EVERY_TYPE = frozenset({"S", "N", "B", "SS", "NS", "BS", "BOOL", "NULL", "L", "
 
 
 class RequestInvalid(Exception):
-    """What DynamoDB says of a request that cannot be one."""
+    """DynamoDB's refusal of an invalid request."""
 
 
 class _Operator(NamedTuple):
@@ -146,11 +146,11 @@ class _Names:
         self._values: dict[str, Value] = {}
 
     def name(self, attribute: str) -> str:
-        """What stands for an attribute."""
+        """The placeholder of an attribute."""
         return self._names.setdefault(attribute, f"#legacy{len(self._names)}")
 
     def value(self, value: Value) -> str:
-        """What stands for a value."""
+        """The placeholder of a value."""
         placeholder = f":legacy{len(self._values)}"
         self._values[placeholder] = value
         return placeholder

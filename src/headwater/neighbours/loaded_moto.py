@@ -96,7 +96,7 @@ class Moto:
         self._groups.show(caller)
 
     def output_shape(self, service: str, operation: str) -> ModelShape | None:
-        """What an operation answers, in the service's model; `None` for nothing."""
+        """The answer of an operation, in the service's model; `None` for nothing."""
         model = get_service_model(MODEL_NAMES.get(service, service))
         found: ModelShape | None = model.operation_model(operation).output_shape
         return found

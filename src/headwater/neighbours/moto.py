@@ -65,7 +65,7 @@ class LoadedMoto(Protocol):
         """The WSGI application of all its services."""
 
     def output_shape(self, service: str, operation: str) -> ModelShape | None:
-        """What an operation answers, in the service's model; `None` for nothing."""
+        """The answer of an operation, in the service's model; `None` for nothing."""
 
     def error_shape(self, service: str, operation: str, name: str) -> ModelShape | None:
         """The error of an operation that has a name, or a code; `None` when the model has no such error."""
@@ -93,7 +93,7 @@ class MotoServices:
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def answer(self, request: HttpRequest, service: str, caller: Caller) -> Answer:
-        """What the service says."""
+        """The answer of the service."""
         if service in TARGETED and b"." not in request.headers.get(b"x-amz-target", b""):
             return refusal(request, service, 400, "UnknownOperationException", "The request has no target.")
         loaded = await self._moto()
@@ -150,10 +150,10 @@ def _answered_in_protocol(loaded: LoadedMoto, request: HttpRequest, service: str
 
 
 def _answered(loaded: LoadedMoto, request: HttpRequest, service: str, caller: Caller) -> Answer:
-    said: list[tuple[int, list[tuple[str, str]]]] = []
+    responses: list[tuple[int, list[tuple[str, str]]]] = []
 
     def start_response(status: str, fields: list[tuple[str, str]], *_: object) -> None:
-        said.append((int(status.split(maxsplit=1)[0]), fields))
+        responses.append((int(status.split(maxsplit=1)[0]), fields))
 
     environ = environ_of(request, service, _in_account_of_key(loaded, request, caller))
     try:
@@ -168,7 +168,7 @@ def _answered(loaded: LoadedMoto, request: HttpRequest, service: str, caller: Ca
     except Exception as error:  # noqa: BLE001 - moto checks little, and fails on what it does not expect
         text = f"The neighbouring {service} cannot read this request: {type(error).__name__}: {error}"
         return refusal(request, service, 400, "InvalidRequest", text)
-    status, fields = said[-1]
+    status, fields = responses[-1]
     return Answer(status, tuple(fields), body)
 
 

@@ -95,7 +95,7 @@ def operation_of(request: HttpRequest) -> str:
 
 
 def form_action(request: HttpRequest) -> str:
-    """What a form asks for; empty without one."""
+    """The action of a form; empty without one."""
     if not request.headers.get(b"content-type", b"").startswith(FORM):
         return ""
     action = _FORM_ACTION.search(request.body)

@@ -105,12 +105,12 @@ def answer_of(answer: Answer, shape: ModelShape | None) -> Answer:
     `shape` is that of the operation's output, or of the error; without one only what every error
     has is told.
     """
-    said = _document(answer)
+    content = _document(answer)
     if answer.status >= 400:
-        document = _error(said, shape.name if shape else error_name(answer), shape)
+        document = _error(content, shape.name if shape else error_name(answer), shape)
         query_error = tuple(field for field in answer.fields if field[0].lower() == QUERY_ERROR)
         return Answer(answer.status, FIELDS + query_error, cbor_format.encode(document))
-    return Answer(answer.status, FIELDS, cbor_format.encode(_typed(said, shape) if shape else {}))
+    return Answer(answer.status, FIELDS, cbor_format.encode(_typed(content, shape) if shape else {}))
 
 
 def error_name(answer: Answer) -> str:
@@ -132,10 +132,10 @@ def _document(answer: Answer) -> Document:
     return document if isinstance(document, dict) else {"message": answer.body.decode("utf-8", "replace")}
 
 
-def _error(said: Document, name: str, shape: ModelShape | None) -> Document:
+def _error(content: Document, name: str, shape: ModelShape | None) -> Document:
     """With the message under the name that the model has for it, and under the usual one."""
-    message = str(said.get("message") or said.get("Message") or "")
-    members = {} if shape is None else _typed({**said, "Message": message, "message": message}, shape)
+    message = str(content.get("message") or content.get("Message") or "")
+    members = {} if shape is None else _typed({**content, "Message": message, "message": message}, shape)
     return {"__type": f"{ERROR_NAMESPACE}#{name}", "message": message, **members}
 
 

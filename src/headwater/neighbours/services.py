@@ -31,7 +31,7 @@ CROSS_ORIGIN = "access-control-"
 
 
 class Provider(Protocol):
-    """What answers for all services."""
+    """The provider of all services."""
 
     async def answer(self, request: HttpRequest, service: str, caller: Caller) -> Answer:
         """Answer a request for a service."""
@@ -76,7 +76,7 @@ class Services:
         return f"AWS {_service(request)}.{operation_of(request)}"
 
     async def answer(self, request: HttpRequest, caller: Caller) -> Answer:
-        """What the provider says."""
+        """The answer of the provider."""
         service = _service(request)
         action = "" if self._callers_are_known else changing_action(request, service)
         if action:

@@ -52,7 +52,7 @@ class RouteSet(NamedTuple):
 
 
 class AdminEngine(Protocol):
-    """What the routes need from the engine."""
+    """The part of the engine that the routes use."""
 
     def stream_count(self) -> int:
         """How many streams there are."""
@@ -95,7 +95,7 @@ class Admin:
         }
 
     async def answer(self, method: bytes, path: bytes, asked: bytes) -> Answer | Streamed:
-        """What the route says to the body or the query, at once or as a stream. HEAD is answered as GET."""
+        """The answer of a route to the body or the query, at once or as a stream; HEAD is answered as GET."""
         methods = self._routes.get(path) or self._methods_of_more(path)
         if methods is None:
             return _say(404, {"message": f"There is no {path.decode('latin-1')}."})
@@ -105,8 +105,8 @@ class Admin:
             answer = _say(405, {"message": f"Use {allowed}."})
             return answer._replace(fields=(*JSON, ("Allow", allowed)))
         try:
-            said = await action(asked)
-            return _say(200, said) if isinstance(said, dict) else said
+            result = await action(asked)
+            return _say(200, result) if isinstance(result, dict) else result
         except Refused as refused:
             return _say(refused.status, {"message": str(refused)})
 

@@ -364,7 +364,7 @@ class DispatchedCall:
     def leave(self, reason: Unanswered) -> None:
         """Give no answer: the connection ends, if it has not."""
         self._respond.cut()
-        self._log.message("warning", f"{self.name} => no answer: {reason} {self.request_id}")
+        self._log.note("warning", f"{self.name} => no answer: {reason} {self.request_id}")
 
     def finish_admin(self, answer: Answer | Streamed | None, error: BaseException | None) -> None:
         """A route of the server's own has ended, or goes on by itself."""
@@ -441,11 +441,11 @@ class DispatchedCall:
         if isinstance(error, KinesisError):
             return error
         if isinstance(error, StoreUnavailable):
-            self._log.message("error", f"{self.name}: the store is unavailable: {error}")
+            self._log.note("error", f"{self.name}: the store is unavailable: {error}")
             if isinstance(error, StoreInDoubt):
                 return KinesisError("The disk has failed: whether the change was made is not known.")
             return KinesisError("The store is unavailable: nothing was changed.")
-        self._log.message("error", f"{self.name}: a fault of the server", error)
+        self._log.note("error", f"{self.name}: a fault of the server", error)
         return KinesisError()
 
 

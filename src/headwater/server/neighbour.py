@@ -40,7 +40,7 @@ class Neighbour(Protocol):
         """Whether the request is for it. `service` is that of the signature; empty without one."""
 
     def call_name(self, request: HttpRequest) -> str:
-        """What the log calls the request: `AWS lambda.Invoke`."""
+        """The name of the request in the log: `AWS lambda.Invoke`."""
 
     async def answer(self, request: HttpRequest, caller: Caller) -> Answer:
         """Answer a request that it takes. A coroutine of asyncio's."""

@@ -98,7 +98,7 @@ class RequestLog:
             what = _one_line(what + _reason(error_code, error_message))
         self._add(f"{self._time()} {MARKS[level]} {what} {duration_s * 1000:.1f} ms {request_id}\n")
 
-    def message(self, level: str, text: str, error: BaseException | None = None) -> None:
+    def note(self, level: str, text: str, error: BaseException | None = None) -> None:
         """Something else worth telling; `error` adds its traceback."""
         if LEVELS[level] < self._threshold:
             return

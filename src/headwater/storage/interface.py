@@ -95,7 +95,7 @@ class Run(NamedTuple):
     """Records read back that follow one another and arrived at the same time."""
 
     position: int
-    """Of the first; the others have the positions after it."""
+    """The position of the first record; the others follow it."""
     time_ms: int
     payloads: Sequence[Payload]
 
@@ -111,7 +111,7 @@ class Page(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """What a log holds: positions `first` up to, not including, `next`."""
+    """The extent of a log: positions `first` up to, not including, `next`."""
 
     first: int
     next: int
@@ -182,7 +182,7 @@ class Store(Protocol):
         """Wait until `metadata()` has every change that anybody was told of before this call."""
 
     def extent(self, log_id: int) -> Extent | None:
-        """What the log is known to hold, committed changes only; `None` when there is no such log.
+        """The extent of the log as far as it is known, committed changes only; `None`: there is no such log.
 
         Of a shared log, others may have appended more since: `find` and `read` know.
         """
@@ -243,7 +243,7 @@ class StoreCopy(Protocol):
     """A consistent copy of an open store, of the moment when it began, taken in small parts."""
 
     def next_part(self) -> bytes:
-        """What comes next; empty at the end. Raises `StoreUnavailable`."""
+        """The next part; empty at the end. Raises `StoreUnavailable`."""
 
     def close(self) -> None:
         """No more is wanted. Harmless when called again."""

@@ -79,7 +79,7 @@ class MemoryStore:
         """Nobody else changes anything."""
 
     def extent(self, log_id: int) -> Extent | None:
-        """What the log holds now."""
+        """The present extent of the log."""
         self._require_open()
         log = self._logs.get(log_id)
         return None if log is None else Extent(log.first, log.next, log.last_time_ms, log.sealed)

@@ -58,7 +58,10 @@ class Headwater:
         self._clients: WeakSet[Any] = WeakSet()
 
     def start(self) -> Self:
-        """Start the server, and wait until it serves. Raises the error of a wrong setting."""
+        """Start the server, and wait until it serves.
+
+        Raises what a setting makes impossible: `ListenError`, `StoreError`, `TlsError`, `CredentialsError`.
+        """
         started: Future[str] = Future()
         self._thread = Thread(target=self._run, args=(started,), name="headwater", daemon=True)
         self._thread.start()

@@ -11,7 +11,11 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 class ServerClock:
-    """The clock of one server's streams. Every later request finds done what the new time makes due."""
+    """The clock of one server's streams.
+
+    When a method returns, everything has happened that is due by the new time. Every method raises
+    `AdminFailure` with the server's message, such as for a server without `test_clock`.
+    """
 
     def __init__(self, admin: AdminClient) -> None:
         self._admin = admin
@@ -26,7 +30,7 @@ class ServerClock:
         self._admin.post("clock", advance_ms=round((delta + timedelta(**units)) / _MILLISECOND))
 
     def set(self, moment: datetime) -> None:
-        """Set the clock to a moment with a time zone, forward or back."""
+        """Set the clock to a moment, forward or back. Raises `TypeError` without a time zone."""
         self._admin.post("clock", set_ms=round((moment - _EPOCH) / _MILLISECOND))
 
     def restore(self) -> None:

@@ -25,7 +25,9 @@ class Matching(TypedDict, total=False):
     stream: str
     """The stream, by name or ARN."""
     shard: str
+    """The shard, by id or number."""
     partition_key: str
+    """The partition key of a record that is put."""
     consumer: str
     """The registered consumer, by name."""
     times: int
@@ -91,7 +93,10 @@ class ServerFault:
 
 
 class ServerFaults:
-    """The faults of one server: each method adds one; iteration lists all."""
+    """The faults of one server: each method adds one; iteration lists all.
+
+    Every method raises `AdminFailure` with the server's message for a fault that makes no sense.
+    """
 
     def __init__(self, admin: AdminClient) -> None:
         self._admin = admin
@@ -204,5 +209,5 @@ class ServerFaults:
         return ServerFault(self._admin, self._post(action, matching, **members))
 
     def _post(self, action: str, matching: Matching, **members: Any) -> dict[str, Any]:
-        said = {name: value for name, value in members.items() if value is not None}
-        return self._admin.post("faults", action=action, **said, **matching)
+        given = {name: value for name, value in members.items() if value is not None}
+        return self._admin.post("faults", action=action, **given, **matching)

@@ -5,7 +5,7 @@
     with headwater.limits.enforce("orders"):
         ...
 
-At the end of the block the limits are as they were.
+A change is undone when its block is left.
 """
 
 from __future__ import annotations

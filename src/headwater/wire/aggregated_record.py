@@ -71,7 +71,7 @@ class Aggregate:
 
     def __init__(self) -> None:
         self.size_bytes = FRAME_BYTES
-        """Of what `encode` would give now."""
+        """The size of what `encode` would return now."""
         self.record_count = 0
         self._partition_keys: dict[str, int] = {}
         self._explicit_hash_keys: dict[str, int] = {}

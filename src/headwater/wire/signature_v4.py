@@ -65,7 +65,7 @@ class SignedRequest(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """What a signature is good for."""
+    """The scope of a signature."""
 
     date: str
     """As in 20261120."""
@@ -78,7 +78,7 @@ class Scope(NamedTuple):
 
 
 class Key(NamedTuple):
-    """What a caller signs with."""
+    """The key that a caller signs with."""
 
     access_key_id: str
     secret_access_key: str
@@ -139,18 +139,18 @@ def canonical_request(
 
 def payload_hash(message: SignedRequest) -> str:
     """The last line of the canonical request: what is computed, whatever the request says its hash is."""
-    said = payload_form(message.headers)
-    return sha256(message.body).hexdigest() if said is None else said
+    named = payload_form(message.headers)
+    return sha256(message.body).hexdigest() if named is None else named
 
 
 def payload_form(headers: Mapping[bytes, bytes]) -> str | None:
     """The one of `PAYLOAD_FORMS` that the request names."""
-    said = headers.get(CONTENT_HASH, b"").strip().decode("latin-1")
-    return said if said in PAYLOAD_FORMS else None
+    named = headers.get(CONTENT_HASH, b"").strip().decode("latin-1")
+    return named if named in PAYLOAD_FORMS else None
 
 
 def string_to_sign(timestamp: str, scope: Scope, canonical: bytes) -> bytes:
-    """What the HMAC is computed over."""
+    """The text that the HMAC is computed over."""
     return f"{ALGORITHM}\n{timestamp}\n{scope}\n{sha256(canonical).hexdigest()}".encode("latin-1")
 
 

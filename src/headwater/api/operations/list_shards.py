@@ -22,7 +22,7 @@ _PAGE_MAX = 1000
 
 
 class _Listing(NamedTuple):
-    """What is listed: as the first request said it, or as its token remembers it."""
+    """The stream and filter of a listing, from its first request or its token."""
 
     stream: StreamName
     created_ms: int | None

@@ -42,7 +42,7 @@ It breaks the pattern's own greatest length, 2,048 at most, in any case.
 
 
 def validation_text(service: ServiceShapes, shape_name: str, members: Structure) -> str | None:
-    """What is wrong in a request's structure, ten failures at most; `None` when nothing is."""
+    """The failures of a request's structure, at most ten; `None` without any."""
     if next(_structure_failures(service, shape_name, members, "", refused=False), None) is None:
         return None
     every = _structure_failures(service, shape_name, members, "", refused=True)
@@ -105,7 +105,7 @@ def _broken_constraints(service: ServiceShapes, shape_name: str, value: object) 
 
 
 def _measured(shape: Shape, value: object) -> tuple[float, str, str]:
-    """What `min` and `max` bound in the value, and the texts for either bound."""
+    """The part of a value that `min` and `max` bound, and the texts for either bound."""
     match shape.type:
         case "integer" | "long" | "double":
             return cast("float", value), LEAST_VALUE, GREATEST_VALUE

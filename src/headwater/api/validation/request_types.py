@@ -92,7 +92,7 @@ def convert(operation_name: str, document: dict[str, object]) -> msgspec.Struct 
 
 
 class _Reader(NamedTuple):
-    """What reads the requests of an operation."""
+    """The decoder of an operation's requests."""
 
     type: type[msgspec.Struct]
     decoder: msgspec.json.Decoder[Any]

@@ -108,5 +108,7 @@ class PutFailed(ProducerError):
     def __init__(self, code: str, message: str, attempts: int) -> None:
         super().__init__(f"{code}: {message} (attempts: {attempts})")
         self.code = code
+        """The name of the last error."""
         self.message = message
         self.attempts = attempts
+        """The number of calls that had the record."""

@@ -19,6 +19,7 @@ class Metric(NamedTuple):
     kind: Literal["counter", "gauge"]
     documentation: str
     labels: dict[str, str]
+    """The labels by name, such as the stream."""
     value: float
 
 

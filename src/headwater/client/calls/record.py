@@ -26,9 +26,11 @@ class Record(msgspec.Struct, gc=False, eq=False, kw_only=True):
     """The time of arrival in the stream, in seconds since the Unix epoch."""
     encryption_type: str | None = msgspec.field(name="EncryptionType", default=None)
     shard_id: str = ""
+    """The shard that it was read from."""
     sub_sequence_number: int = 0
     """The place in its aggregate, from 0."""
     is_aggregated: bool = False
+    """Whether it is a user record from an aggregate."""
     explicit_hash_key: str | None = None
     """The explicit hash key; known for aggregated records only."""
     checkpointer: Callable[[Record], Awaitable[None]] | None = None

@@ -57,8 +57,8 @@ class HandlerProcesses:
 
     async def _handle_part(self, process: HandlerProcess, part: Batch) -> Outcome:
         async with process.in_use:
-            told = await outcome_in_thread(self._threads, outcome_of, process.handle, _fields_of(part))
-        error = told.value if told.error is None else told.error
+            outcome = await outcome_in_thread(self._threads, outcome_of, process.handle, _fields_of(part))
+        error = outcome.value if outcome.error is None else outcome.error
         if isinstance(error, RecordFailed):
             failed = ProcessFailed(str(error))
             failed.__cause__ = error

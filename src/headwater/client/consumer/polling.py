@@ -33,7 +33,9 @@ class PollingPace:
     """The pace of GetRecords calls on one shard."""
 
     calls_per_s: float = 5.0
+    """The most calls in a second; AWS allows a shard 5, for all its readers together."""
     bytes_per_s: float = 2.0 * MIB
+    """The most bytes in a second; AWS allows a shard 2 MiB, for all its readers together."""
     idle_s: float = 1.0
     """The longest pause between two calls without new records, in seconds."""
     max_records: int = 10_000

@@ -35,6 +35,7 @@ class ShardStats:
     failed_reads: int = 0
     """Reads that failed for another reason, and were retried."""
     handler_errors: int = 0
+    """Errors that the handler raised."""
     skipped_records: int = 0
     """Records given up, after the last retry of the handler."""
     misplaced_records: int = 0
@@ -64,7 +65,7 @@ class ShardStats:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerStats:
-    """The statistics of a consumer: totals since its start, and the shards that it reads now."""
+    """The statistics of a consumer: totals since its start, as in `ShardStats`, and its present shards."""
 
     worker_id: str
     records: int = 0

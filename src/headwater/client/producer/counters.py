@@ -17,7 +17,9 @@ class CallReport(NamedTuple):
     records: int
     """The number of Kinesis records: an aggregate counts as one."""
     size_bytes: int
+    """The bytes of data and partition keys in the call."""
     duration_s: float
+    """The seconds from the call to its answer."""
     errors: dict[str, int]
     """The number of refused records by error code; all of them if the call failed."""
 
@@ -33,6 +35,7 @@ class ProducerCounters:
     bytes_done: int = 0
     """Bytes of data and keys of user records in the stream."""
     calls: int = 0
+    """PutRecords calls, failed ones included."""
     kinesis_records_sent: int = 0
     """Kinesis records in all calls, each attempt counted."""
     retries: int = 0

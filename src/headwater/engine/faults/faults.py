@@ -55,9 +55,9 @@ class FaultKind(
     times: _Count | None = None
     """How often it fires in all."""
     skip: _CountOrNone = 0
-    """So many calls that match are let through first."""
+    """The number of matching calls that are let through first."""
     probability: _Probability = 1.0
-    """Of firing for a call that matches, drawn by the seed."""
+    """The probability for a matching call, drawn by the seed."""
     seed: int = 0
 
 
@@ -229,7 +229,7 @@ class Faults:
         return any(operation in rule.operations for rule in self.rules.values())
 
     def met_by(self, subject: Subject) -> list[Fired]:
-        """What a call meets, in the order of the rules."""
+        """The faults that a call meets, in the order of the rules."""
         met: list[Fired] = []
         is_ended = False
         for rule in self.rules.values():

@@ -20,7 +20,7 @@ _CALL_BUCKETS_MAX = 100_000
 
 
 class LimitedStream(Protocol):
-    """What is needed of a stream in memory."""
+    """The part of a live stream that limits need."""
 
     stream: Stream
     own_rule: Rule | None

@@ -45,7 +45,7 @@ def next_look_ms(stream: Stream, load: WriteLoad) -> int:
 
 
 def scaling_step(stream: Stream, limits: StreamLimits, room: int, now_ms: int) -> SplitEvenly | Scale | None:
-    """What an on-demand stream shall do now, if anything; it gets `room` more shards at most."""
+    """The scaling step that an on-demand stream takes now, if any; `room` limits its new shards."""
     load = limits.load
     window = load.finish(now_ms)
     needed = shards_needed(window, limits.figures) if window else 0

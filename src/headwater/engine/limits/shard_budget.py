@@ -34,7 +34,7 @@ def shards_spoken_for(stream: Stream) -> int:
 
 
 class ShardClaim:
-    """What one call that is under way will add."""
+    """The shards that a call under way will add."""
 
     def __init__(self, budget: ShardBudget, caller: Caller) -> None:
         self._budget = budget

@@ -92,7 +92,7 @@ class StreamLimits:
         bytes_out.use(size)
 
     def fan_out(self, log_id: int, consumer_name: str, now_ms: int) -> TokenBucket:
-        """What a consumer may be pushed from the shard. It outlives the consumer's subscriptions."""
+        """The fan-out rate of a consumer on the shard; it outlives the consumer's subscriptions."""
         buckets = self._rates(log_id, now_ms).fan_out
         bucket = buckets.get(consumer_name)
         if bucket is None:

@@ -21,7 +21,7 @@ _NEVER_MS = 2**63
 
 
 class ShardLoad:
-    """What was asked of one shard in a window."""
+    """The load of one shard in a window: all puts, with those refused."""
 
     __slots__ = ("bytes", "records", "refused")
 

@@ -89,7 +89,7 @@ class KeptMinutes:
             self._drop(min(self._minutes))
 
     def forget_around(self, minute_ms: int) -> None:
-        """That minute is under way: forget what is too old by now, and what is not yet."""
+        """Forget minutes that are too old, or later than the one under way."""
         for kept_ms in [kept for kept in self._minutes if not minute_ms - KEPT_MS < kept <= minute_ms]:
             self._drop(kept_ms)
 

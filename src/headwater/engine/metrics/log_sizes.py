@@ -131,7 +131,7 @@ class LogSizes:
             self._log_at(log_id, position).grow_by(1, size)
 
     def _log_at(self, log_id: int, position: int) -> _LogSize:
-        """What is known of a log that ends at a position; nothing, if other records came in between."""
+        """The sizes of a log that ends at a position; new ones, if other records came in between."""
         log = self._logs.get(log_id)
         if log is None or log.next != position:
             log = self._logs[log_id] = _LogSize(position)
@@ -147,7 +147,7 @@ def _size(runs: Iterable[Run]) -> int:
 
 
 def _before(runs: Sequence[Run], end: int) -> list[Run]:
-    """What of the runs lies before a position."""
+    """The part of the runs before a position."""
     found = []
     for run in runs:
         if run.position >= end:
@@ -157,7 +157,7 @@ def _before(runs: Sequence[Run], end: int) -> list[Run]:
 
 
 def _from(runs: Sequence[Run], begin: int) -> list[Run]:
-    """What of the runs lies at a position or after it; the last run first."""
+    """The part of the runs from a position on; the last run first."""
     found = []
     for run in reversed(runs):
         if run.position + len(run.payloads) <= begin:

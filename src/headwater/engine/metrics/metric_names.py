@@ -76,10 +76,10 @@ MAPPING_METRICS = {
 
 
 class Namespace(NamedTuple):
-    """What CloudWatch knows of one service."""
+    """The metrics and dimensions of one service in CloudWatch."""
 
     units: dict[str, str]
-    """Of each metric."""
+    """The unit of each metric."""
     dimensions: tuple[str, ...]
 
 

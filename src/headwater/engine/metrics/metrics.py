@@ -72,7 +72,7 @@ class Metrics(MinuteMetrics):
         return dict(self._of_stream(name)).get(series)
 
     def _of_stream(self, name: StreamName) -> Iterator[tuple[Series, StatisticSet]]:
-        """What the minute under way has of a stream."""
+        """The values of a stream in the minute under way."""
         counts = self._streams.get(name)
         if counts is not None:
             caller = Caller(name.account_id, name.region)

@@ -114,7 +114,7 @@ class ConsumerTallies:
 
 
 class ShardTallies:
-    """What went into one shard and out of it."""
+    """The tallies of one shard."""
 
     __slots__ = ("age_ms", "bytes_in", "bytes_out", "reads_refused", "records_in", "records_out", "refused")
 

@@ -22,7 +22,7 @@ from headwater.model.stream import Stream
 
 
 class Totals(NamedTuple):
-    """What went into a stream and out of it, and what its rates refused."""
+    """The totals of a stream: records and bytes in and out, and refusals."""
 
     records_in: int = 0
     bytes_in: int = 0
@@ -188,7 +188,7 @@ class StreamMetrics:
             self._open.get_ms.add_all([duration_s * 1000 for duration_s in durations_s])
 
     def totals(self) -> Totals:
-        """What has gone in and out until now."""
+        """The totals up to now."""
         self.gather()
         tallies, consumers = self._open, self._consumers.values()
         records_out = tallies.get_records.total + sum(consumer.records.total for consumer in consumers)

@@ -49,7 +49,7 @@ class Tally:
         self.most = max(self.most, *values)
 
     def statistics(self) -> StatisticSet | None:
-        """What there was; `None` when there was nothing."""
+        """The statistics; `None` without a value."""
         return StatisticSet(self.count, self.total, self.least, self.most) if self.count else None
 
 

@@ -26,7 +26,7 @@ POLICIES_REMEMBERED = 256
 
 
 class PolicyDecision(Enum):
-    """What becomes of an access."""
+    """The decision of a policy on an access."""
 
     ALLOWED = "allowed"
     NOT_ALLOWED = "no statement allows it"
@@ -34,7 +34,7 @@ class PolicyDecision(Enum):
 
 
 class Access(NamedTuple):
-    """Who wants to do what, with which resource."""
+    """An access: caller, action and resource."""
 
     account_id: str
     action: str

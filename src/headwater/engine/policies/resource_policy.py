@@ -86,7 +86,7 @@ def check_policy(text: str, resource_arn: str) -> None:
 
 
 def shared_actions(resource_arn: str) -> tuple[str, ...]:
-    """What a policy of this stream, consumer or queue can let other accounts do."""
+    """The actions that a policy of this stream, consumer or queue can allow to other accounts."""
     if ":queue/" in resource_arn:
         return QUEUE_ACTIONS
     return CONSUMER_ACTIONS if "/consumer/" in resource_arn else STREAM_ACTIONS
@@ -103,7 +103,7 @@ def _read(text: str) -> dict[str, Any]:
 
 
 def _wrong_in(statement: object, resource_arn: str) -> str | None:
-    """What is wrong in a statement, except for the names of its actions."""
+    """The faults of a statement, except for the names of its actions."""
     if not isinstance(statement, dict):
         return "The statement is not a JSON object."
     missing = [name for name in _NEEDED if not statement.get(name) and not statement.get(f"Not{name}")]

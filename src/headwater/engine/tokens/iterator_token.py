@@ -20,7 +20,7 @@ _AWS_BLOCK_BYTES = 16
 
 
 class IteratorToken(NamedTuple):
-    """What a shard iterator says."""
+    """The content of a shard iterator."""
 
     issued_ms: int
     stream: StreamName

@@ -16,7 +16,7 @@ from headwater.model.errors import ExpiredNextTokenException, InvalidArgumentExc
 
 
 class PagingToken(msgspec.Struct, frozen=True, array_like=True):
-    """What a paging token says."""
+    """The content of a `NextToken`."""
 
     issued_ms: int
     listing: tuple[str, ...]

@@ -16,7 +16,7 @@ class LambdaError(Exception):
     fault = "Service"
     """Whose fault it is, as the answer's member `Type` says: `User` or `Service`."""
     message_member = "message"
-    """What the answer calls the text: the model spells it in two ways."""
+    """The name of the text in the answer: the model spells it in two ways."""
 
     def __init__(self, message: str, reason: str | None = None) -> None:
         """`reason` is a member of some errors' documents: which of several causes it was."""

@@ -44,7 +44,7 @@ async def create_alias(functions: Functions, caller: Caller, request: dict[str, 
 
 
 async def get_alias(functions: Functions, caller: Caller, request: dict[str, Any]) -> dict[str, Any]:
-    """What a name stands for."""
+    """The description of an alias."""
     function = _function(functions, caller, request)
     return _described(function, _found(function, request["Name"]))
 

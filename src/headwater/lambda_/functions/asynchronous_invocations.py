@@ -94,7 +94,7 @@ class AsynchronousInvocations:
             self._bytes -= len(waiting.payload)
 
     async def _reach(self, waiting: _Waiting) -> tuple[Chosen | None, InvocationResult | None]:
-        """What came of one attempt; no result when the function was not reached for too long."""
+        """The outcome of one attempt; without result when the function was not reached for too long."""
         loop = asyncio.get_running_loop()
         began_s, delay_s = loop.time(), REFUSED_DELAY_S
         while True:

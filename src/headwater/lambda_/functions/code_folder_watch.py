@@ -25,7 +25,7 @@ class CodeFolderWatch:
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[float, str]] = {}
-        """What was seen of a folder, and until when that will do."""
+        """The last look at a folder, and until when it will do."""
 
     async def state(self, folder: str) -> str:
         """A text that is another one when a file of `folder` has changed."""
@@ -38,7 +38,7 @@ class CodeFolderWatch:
         return text
 
     def last_state(self, folder: str) -> str:
-        """What `state` said last."""
+        """The last result of `state`."""
         return self._seen.get(folder, (0.0, ""))[1]
 
 
@@ -56,6 +56,6 @@ def folder_state(folder: Path) -> str:
                 status = path.stat()
             except OSError:
                 continue  # gone since its folder was read
-            said = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n"
-            digest.update(said.encode("utf-8", "surrogateescape"))
+            line = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n"
+            digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 
 class DestinationMessage(NamedTuple):
-    """What goes to a destination."""
+    """A message for a destination."""
 
     destination_arn: str
     body: bytes

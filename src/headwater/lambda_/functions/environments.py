@@ -33,7 +33,7 @@ class ReservedConcurrencyReached(FunctionThrottled):
 
 
 class Place(NamedTuple):
-    """What an environment is for."""
+    """The key of an environment: the version that it runs."""
 
     function: FunctionId
     version: str

@@ -35,7 +35,7 @@ DOCUMENT_BYTES_MAX = 256 * 1024
 
 
 class Ended(NamedTuple):
-    """What came of an invocation."""
+    """The outcome of an invocation."""
 
     payload: bytes
     is_error: bool
@@ -57,7 +57,7 @@ Kind = Literal[
 
 
 class _ProcessEvent(NamedTuple):
-    """What the process, or time, has done."""
+    """An event of the process, or a time-out."""
 
     kind: Kind
     data: bytes = b""
@@ -66,7 +66,7 @@ class _ProcessEvent(NamedTuple):
 
 @dataclass(frozen=True)
 class EnvironmentContext:
-    """What all environments of a server share."""
+    """The context that all environments of a server share."""
 
     clock: Clock
     """The machine's: deadlines are for the function's eyes."""
@@ -286,15 +286,15 @@ class ExecutionEnvironment:
         return "\t".join(parts)
 
 
-def _error_document(said: bytes) -> tuple[bytes, str]:
+def _error_document(document_bytes: bytes) -> tuple[bytes, str]:
     """What a function says of its error, as it is when it is a document, and the type of the error."""
     try:
-        document: Any = msgspec.json.decode(said)
+        document: Any = msgspec.json.decode(document_bytes)
     except UNREADABLE:
         document = None
-    if not isinstance(document, dict) or len(said) > DOCUMENT_BYTES_MAX:
-        return _described("Runtime.Unknown", said[:DOCUMENT_BYTES_MAX].decode("utf-8", "replace"))
-    return said, str(document.get("errorType") or "Unhandled")
+    if not isinstance(document, dict) or len(document_bytes) > DOCUMENT_BYTES_MAX:
+        return _described("Runtime.Unknown", document_bytes[:DOCUMENT_BYTES_MAX].decode("utf-8", "replace"))
+    return document_bytes, str(document.get("errorType") or "Unhandled")
 
 
 def _described(error_type: str, text: str) -> tuple[bytes, str]:

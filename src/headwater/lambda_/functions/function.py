@@ -41,16 +41,16 @@ def function_id_of(arn: str) -> FunctionId:
 
 
 class Code(msgspec.Struct, frozen=True):
-    """What a version runs."""
+    """The code of a version."""
 
     sha256: str
-    """Of the zip, in base64; of code that is run in place, of its path."""
+    """The SHA-256 of the zip, in base64; of code that is run in place, of its path."""
     size: int
-    """Of the zip, in bytes."""
+    """The size of the zip, in bytes."""
     digest: str = ""
     """The same hash in hexadecimal: the name under which the code is kept."""
     folder: str = ""
-    """Of code that is run in place; empty when it was given as a zip."""
+    """The folder of code that is run in place; empty for a zip."""
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +100,7 @@ class Alias(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """Who else may invoke a function: recorded, and shown."""
+    """The policy of a function: recorded, and shown."""
 
     statements: dict[str, dict[str, Any]]
     revision_id: str

@@ -46,7 +46,7 @@ from headwater.model.clock import Clock
 
 @dataclass(frozen=True)
 class FunctionSettings:
-    """What the server says of functions."""
+    """The settings of functions."""
 
     concurrency: int
     """How many invocations may be under way at once."""
@@ -283,7 +283,7 @@ class Functions:
 
 
 def target_of(chosen: Chosen, executed: Version) -> MetricTarget:
-    """What metrics call an invocation that runs this version."""
+    """The metric target of an invocation that runs this version."""
     function, _, arn = chosen
     qualifier = arn.removeprefix(function.arn).removeprefix(":") or None
     return MetricTarget(function.id, qualifier, executed.version if qualifier in function.aliases else None)

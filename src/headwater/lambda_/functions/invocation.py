@@ -33,10 +33,10 @@ class FunctionReference:
 
 @dataclass(frozen=True)
 class InvocationResult:
-    """What came of an invocation that reached the function."""
+    """The result of an invocation that reached the function."""
 
     payload: bytes
-    """What the function returned, as JSON; with an error, the document that describes it."""
+    """The returned document, as JSON; with an error, the one that describes it."""
     function_error: FunctionError | None
     executed_version: str
     request_id: str

@@ -24,7 +24,7 @@ ALL: Dimensions = ()
 
 
 class MetricTarget(NamedTuple):
-    """What was invoked."""
+    """The function, version or alias that was invoked."""
 
     function: FunctionId
     qualifier: str | None = None

@@ -118,14 +118,14 @@ def _statement(function: Function, qualifier: str, request: dict[str, Any]) -> d
     return statement
 
 
-def _principal(said: str, region: str) -> Any:
-    if said == "*":
-        return said
-    if said.endswith((".amazonaws.com", ".amazon.com", f".{url_suffix_of(region)}")):
-        return {"Service": said}
-    if said.isdigit():
-        return {"AWS": f"arn:{partition_of(region)}:iam::{said}:root"}
-    return {"AWS": said}
+def _principal(principal: str, region: str) -> Any:
+    if principal == "*":
+        return principal
+    if principal.endswith((".amazonaws.com", ".amazon.com", f".{url_suffix_of(region)}")):
+        return {"Service": principal}
+    if principal.isdigit():
+        return {"AWS": f"arn:{partition_of(region)}:iam::{principal}:root"}
+    return {"AWS": principal}
 
 
 def _text(document: Any) -> str:

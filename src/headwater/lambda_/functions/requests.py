@@ -123,9 +123,9 @@ def checked_handler(version: Version, *, needs_handler: bool) -> None:
         )
 
 
-def check_revision(said: str | None, revision_id: str) -> None:
+def check_revision(expected: str | None, revision_id: str) -> None:
     """Raise PreconditionFailedException when the caller knows an older revision."""
-    if said and said != revision_id:
+    if expected and expected != revision_id:
         raise PreconditionFailedException(STALE)
 
 

@@ -49,7 +49,7 @@ TOO_LARGE_TEXT = f"Exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} b
 
 
 class InvocationEvent(NamedTuple):
-    """What a process is given to do."""
+    """The event that a process is given."""
 
     request_id: str
     payload: bytes
@@ -80,8 +80,8 @@ class RuntimeListener(Protocol):
 class RuntimeApiServer:
     """The port of one process. `open` it, `close` it."""
 
-    def __init__(self, told: RuntimeListener, clock: Clock) -> None:
-        self._told = told
+    def __init__(self, listener: RuntimeListener, clock: Clock) -> None:
+        self._runtime_listener = listener
         self._connections = OpenConnections(clock)
         self._listener: Listener | None = None
         self._asking: Respond | None = None
@@ -150,7 +150,7 @@ class RuntimeApiServer:
     def refuse(self, refusal: Refusal, respond: Respond) -> None:
         """Answer what is no request, or a far too large one."""
         if refusal.status == 413 and self._current is not None:
-            self._end_current(lambda: self._told.on_too_large(0))
+            self._end_current(lambda: self._runtime_listener.on_too_large(0))
             refusal = Refusal(413, "RequestEntityTooLarge", TOO_LARGE_TEXT)
         respond.answer(HttpResponse(*_refused(*refusal), "", None))
 
@@ -172,11 +172,11 @@ class RuntimeApiServer:
         self._current = None
         self._asking = respond
         respond.hold(gone)
-        self._told.on_ready()
+        self._runtime_listener.on_ready()
 
     def _posted(self, place: str, body: bytes) -> Answer:
         if place == "init/error":
-            self._told.on_init_error(body)
+            self._runtime_listener.on_init_error(body)
             return ACCEPTED
         kind, _, rest = place.partition("/")
         request_id, _, what = rest.partition("/")
@@ -185,9 +185,9 @@ class RuntimeApiServer:
         if self._current is None or request_id != self._current.request_id:
             return _refused(400, "InvalidRequestID", "Invalid request ID")
         if len(body) > RESPONSE_BYTES_MAX:
-            self._end_current(lambda: self._told.on_too_large(len(body)))
+            self._end_current(lambda: self._runtime_listener.on_too_large(len(body)))
             return _refused(413, "RequestEntityTooLarge", TOO_LARGE_TEXT)
-        tell = self._told.on_response if what == "response" else self._told.on_error
+        tell = self._runtime_listener.on_response if what == "response" else self._runtime_listener.on_error
         self._end_current(lambda: tell(body))
         return ACCEPTED
 

@@ -47,7 +47,7 @@ class Launch(NamedTuple):
     takes_handler: bool = False
     """The command ends in the name of the handler."""
     warning: str = ""
-    """What is not as it would be at AWS."""
+    """The difference from AWS, for a warning."""
 
 
 class Runtimes:
@@ -109,10 +109,10 @@ def _python(runtimes: Runtimes, runtime: str, version: str) -> Launch:
     )
     names = (f"python{version}", "python3")
     for candidate in runtimes.candidates(runtime, names, patterns):
-        said = _ask(candidate, "-c", PYTHON_PROBE).split()
-        if len(said) != 2 or (said[0] != version and not runtimes.is_named(runtime)):
+        output = _ask(candidate, "-c", PYTHON_PROBE).split()
+        if len(output) != 2 or (output[0] != version and not runtimes.is_named(runtime)):
             continue
-        if said[1] == "True":
+        if output[1] == "True":
             return Launch((str(candidate), "-m", "awslambdaric"), takes_handler=True)
         return Launch((str(candidate), str(PYTHON_CLIENT)))
     raise _missing(runtime, f"no Python {version} was found")
@@ -123,13 +123,13 @@ def _node(runtimes: Runtimes, runtime: str, version: str) -> Launch:
     patterns = (f".nvm/versions/node/v{version}.*/bin/node", f".nodenv/versions/{version}.*/bin/node")
     other: tuple[Path, str] | None = None
     for candidate in runtimes.candidates(runtime, ("node", "nodejs"), patterns):
-        said = _ask(candidate, "--version")
-        found = re.match(r"v([0-9]+)\.", said)
+        output = _ask(candidate, "--version")
+        found = re.match(r"v([0-9]+)\.", output)
         if found is None:
             continue
         if found[1] == version or runtimes.is_named(runtime):
             return Launch((str(candidate), str(NODE_CLIENT)))
-        other = other or (candidate, said)
+        other = other or (candidate, output)
     if other is None:
         raise _missing(runtime, "no Node was found")
     warning = f"{runtime} functions run with Node {other[1]}, which is what this machine has"
@@ -163,7 +163,7 @@ def _missing(runtime: str, why: str) -> InvalidParameterValueException:
 
 
 def _ask(command: Path, *arguments: str) -> str:
-    """What a command prints; nothing when it does not run."""
+    """The output of a command; empty when it does not run."""
     try:
         done = subprocess.run(  # noqa: S603 - an interpreter that was looked for by its name
             (command, *arguments), capture_output=True, timeout=PROBE_TIMEOUT_S, check=True, text=True

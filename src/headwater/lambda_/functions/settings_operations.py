@@ -69,7 +69,7 @@ async def put_function_concurrency(
 async def get_function_concurrency(
     functions: Functions, caller: Caller, request: dict[str, Any]
 ) -> dict[str, Any]:
-    """What is reserved for a function; nothing is said when nothing is."""
+    """The reserved concurrency of a function; empty without any."""
     count = _named(functions, caller, request).reserved_concurrency
     return {} if count is None else {"ReservedConcurrentExecutions": count}
 

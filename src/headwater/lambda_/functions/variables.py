@@ -47,7 +47,7 @@ def variables_of(
     now_ms: int,
     stream_id: str,
 ) -> dict[str, str]:
-    """What a process of the version finds in its environment. `stream_id` is that of its log stream."""
+    """The environment variables of a version's process. `stream_id` is that of its log stream."""
     day = datetime.fromtimestamp(now_ms / 1000, UTC)
     lambdas = {
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,

@@ -41,10 +41,11 @@ async def publish_version(functions: Functions, caller: Caller, request: dict[st
     latest = function.latest
     check_revision(request.get("RevisionId"), latest.revision_id)
     refuse_during_update(function, functions.now_ms())
-    said = request.get("CodeSha256")
-    if said and said != latest.code.sha256:
+    expected = request.get("CodeSha256")
+    if expected and expected != latest.code.sha256:
         raise InvalidParameterValueException(
-            f"CodeSHA256 ({said}) is different from current CodeSHA256 in $LATEST ({latest.code.sha256}). "
+            f"CodeSHA256 ({expected}) is different from current CodeSHA256 in $LATEST "
+            f"({latest.code.sha256}). "
             "Please try again with the CodeSHA256 in $LATEST."
         )
     description = request.get("Description")
@@ -92,7 +93,7 @@ def published(functions: Functions, function: Function, description: str) -> tup
 
 
 def _substance(version: Version) -> Version:
-    """What counts as a change between two versions."""
+    """The parts of a version whose change makes a new one."""
     return msgspec.structs.replace(
         version,
         version="",

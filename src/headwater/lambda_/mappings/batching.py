@@ -21,13 +21,13 @@ PAYLOAD_BYTES_MAX = 6 * 1024 * 1024
 
 
 class Gathered(NamedTuple):
-    """What waits for an invocation."""
+    """The records that wait for an invocation."""
 
     sizes: Iterable[int]
     """The bytes of each record's JSON, in order; looked at only when a batch may be due."""
     length: int
     bytes_at_most: int
-    """Of all of them."""
+    """The bytes of all of them."""
     since_ms: int
     """When the first of them began to wait."""
     is_closed: bool
@@ -35,7 +35,7 @@ class Gathered(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What to do with it: invoke the first `size` records now, or look again at `look_again_ms`."""
+    """The plan: invoke the first `size` records now, or look again at `look_again_ms`."""
 
     size: int
     look_again_ms: int = 0

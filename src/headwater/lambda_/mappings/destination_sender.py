@@ -34,7 +34,7 @@ TIMEOUT_S = 10.0
 
 
 class Request(NamedTuple):
-    """What goes to a service."""
+    """The request for a service."""
 
     service: str
     method: str

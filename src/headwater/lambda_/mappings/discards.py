@@ -20,7 +20,7 @@ DELIVERY_ATTEMPTS = 3
 
 
 class Discards:
-    """What one lane gives up."""
+    """The discards of one lane."""
 
     def __init__(self, context: PollerContext, mapping: Mapping, shard_id: str, counts: EventCounts) -> None:
         self._context = context

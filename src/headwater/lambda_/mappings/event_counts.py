@@ -29,7 +29,7 @@ class EventCounts:
         self.totals: dict[Done, int] = dict.fromkeys(METRICS, 0)
 
     def add(self, done: Done, records: int) -> None:
-        """So many records were dealt with at once. None are no value."""
+        """Count records; none are no value."""
         if records:
             self.totals[done] += records
             self._tell(METRICS[done], records)

@@ -38,9 +38,9 @@ class BatchAttempt(NamedTuple):
 
     records: Sequence[EventRecord]
     retries: int = 0
-    """Of `MaximumRetryAttempts`."""
+    """The attempts that count for `MaximumRetryAttempts`."""
     invocations: int = 0
-    """That reached the function."""
+    """The attempts that reached the function."""
 
 
 class Failure(NamedTuple):
@@ -53,7 +53,7 @@ class Failure(NamedTuple):
 
 
 class FailureDecision(NamedTuple):
-    """What becomes of a failed batch, apart from its first records that succeeded."""
+    """The decision on a failed batch, apart from its first records that succeeded."""
 
     again: tuple[BatchAttempt, ...]
     """To be invoked in this order, before anything that comes after the batch."""
@@ -62,7 +62,7 @@ class FailureDecision(NamedTuple):
 
 
 def judge(result: InvocationResult, sequence_numbers: Sequence[str], *, reports: bool) -> Failure | None:
-    """What failed of a batch; `None` when nothing did. `reports`: the function may name what failed."""
+    """The failure of a batch; `None` without one. `reports`: the function may name the failed records."""
     if result.function_error is not None:
         return Failure(0, is_partial=False)
     if not reports:
@@ -96,7 +96,7 @@ def _judge_report(answer: Any, sequence_numbers: Sequence[str]) -> Failure | Non
 
 
 def decide(work: BatchAttempt, failure: Failure, mapping: Mapping) -> FailureDecision:
-    """What becomes of a batch that failed. `work` is as it was before the invocation."""
+    """The decision on a batch that failed. `work` is as it was before the invocation."""
     invocations = work.invocations + 1
     rest = BatchAttempt(work.records[failure.first_failed :], work.retries, invocations)
     if mapping.bisect_batch and failure.is_partial and failure.first_failed > 0:

@@ -48,7 +48,7 @@ _MISSING = _Missing()
 
 
 def compile_pattern(text: str) -> Pattern:
-    """What matches the events that the pattern describes. Raises `InvalidPattern`."""
+    """The matcher of a pattern. Raises `InvalidPattern`."""
     try:
         written = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

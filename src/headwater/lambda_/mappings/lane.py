@@ -98,7 +98,7 @@ class Lane:
         self._waiting: deque[EventRecord] = deque()
         self._waiting_since_ms = 0
         self.waiting_bytes = 0
-        """Of the records that wait for their first invocation."""
+        """The bytes of records that wait for their first invocation."""
         self._works: deque[BatchAttempt] = deque()
         """Batches to be tried again, before any record that waits."""
         self._current: BatchAttempt | None = None
@@ -306,7 +306,7 @@ class Lane:
             await self._fail(work, failure, result, event)
 
     async def _drop_too_old(self, work: BatchAttempt, members: bytes) -> BatchAttempt | None:
-        """What is left of the work when the records that are too old have been given up."""
+        """The rest of a batch, after its records that are too old have been given up."""
         age_s = self._mapping.maximum_record_age_s
         age_ms = min(self._shard.retention_ms(), age_s * 1000 if age_s >= 0 else self._shard.retention_ms())
         oldest_ms = self._context.engine.now_ms() - age_ms
@@ -328,7 +328,7 @@ class Lane:
         return work._replace(records=rest) if rest else None
 
     async def _invoke(self, work: BatchAttempt, event: bytes) -> InvocationResult | None:
-        """What the function answered; `None`: it was not reached, and the work will be done again."""
+        """The function's answer; `None` when it was not reached, and the batch will be tried again."""
         mapping, invoker = self._mapping, self._context.invoker
         try:
             function = invoker.resolve(Caller(mapping.account_id, mapping.region), mapping.function_arn)

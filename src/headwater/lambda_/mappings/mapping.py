@@ -40,14 +40,14 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str
     region: str
     event_source_arn: str
-    """Of a stream, or of a consumer with enhanced fan-out."""
+    """The ARN of a stream, or of a consumer with enhanced fan-out."""
     function_arn: str
     """With a qualifier exactly when the mapping was given one."""
     starting_position: StartingPosition
     starting_timestamp_ms: int | None = None
     state: State = "Creating"
     enabled: bool = True
-    """What the mapping is, or becomes at the end of its transition."""
+    """Whether the mapping is enabled, or will be at the end of its transition."""
     due_ms: int | None = None
     """When the present transition ends; `None` when there is none."""
     last_modified_ms: int

@@ -36,11 +36,11 @@ class Discarded(NamedTuple):
     last_arrival_ms: int
     batch_size: int
     invocations: int
-    """That reached the function."""
+    """The invocations that reached the function."""
     result: InvocationResult | None
-    """Of the last invocation that reached the function, if one did; never with `RecordAgeExceeded`."""
+    """The result of the last invocation, if one reached the function; never with `RecordAgeExceeded`."""
     event: bytes
-    """What the function got, or would have got."""
+    """The event that the function got, or would have got."""
 
 
 def write_message(

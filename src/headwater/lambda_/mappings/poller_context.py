@@ -19,7 +19,7 @@ Log = Callable[[Literal["warning", "error"], str], None]
 
 @dataclass(frozen=True)
 class PollerContext:
-    """What all pollers of a server share."""
+    """The context that all pollers of a server share."""
 
     engine: Engine
     invoker: Invoker

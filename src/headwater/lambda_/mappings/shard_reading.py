@@ -108,7 +108,7 @@ class ShardGone(Exception):
 
 
 class ReadTarget(Protocol):
-    """Who a reader reads for."""
+    """The target of a reader."""
 
     def take(self, page: ShardPage) -> None:
         """Take what was read."""

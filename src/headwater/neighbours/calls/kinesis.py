@@ -44,11 +44,11 @@ class StreamCalls:
         return answer.result(ANSWER_TIMEOUT_S)
 
     def ask(self, question: Callable[[Engine], T]) -> T:
-        """What the engine says to a question that takes it no time."""
+        """The engine's answer to a quick question."""
         return self.on_loop(lambda: question(self._engine))
 
     def on_loop(self, question: Callable[[], T]) -> T:
-        """What is found out on the loop's thread, in no time."""
+        """The answer of a quick question, asked on the loop's thread."""
         answer: Future[T] = Future()
 
         def find_out() -> None:

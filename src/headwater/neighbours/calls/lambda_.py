@@ -55,7 +55,7 @@ class LambdaCalls:
         return answer.result(ANSWER_TIMEOUT_S)
 
     def ask_metrics(self, question: Callable[[MetricReader], T]) -> T | None:
-        """What a question about the metrics finds, which takes no time; `None` without functions."""
+        """The answer of a quick question about the metrics; `None` without functions."""
 
         async def find_out() -> T | None:
             reader = self._metrics()

@@ -57,7 +57,7 @@ class DeployedResource:
 
     @property
     def physical_id(self) -> str:
-        """What `Ref` gives."""
+        """The value of `Ref`."""
         return str(getattr(self.resource, "physical_resource_id", "") or self.logical_id)
 
 
@@ -246,7 +246,7 @@ class StackDeployment:
 
 
 def reason_of(error: BaseException) -> str:
-    """What an event says of an error."""
+    """The reason that an event gives for an error."""
     text = getattr(error, "message", None) or getattr(error, "description", None) or str(error)
     if isinstance(error, KeyError | TypeError | AttributeError):
         text = f"{type(error).__name__}: {error}"
@@ -280,5 +280,5 @@ def _is_recorded(made: DeployedResource) -> bool:
 
 def _is_gone(error: Exception) -> bool:
     """Whether there is nothing to delete. Moto's types raise all kinds of errors: their words tell."""
-    said = f"{type(error).__name__} {getattr(error, 'code', '')} {error}"
-    return any(word in said for word in GONE)
+    words = f"{type(error).__name__} {getattr(error, 'code', '')} {error}"
+    return any(word in words for word in GONE)

@@ -142,7 +142,7 @@ def current_lambda(caller: Caller) -> Lambda:
 
 
 def create_function(lambda_: Lambda, name: str, properties: Properties) -> Resource:
-    """What CreateFunction cannot be told is done once it is there; if that fails, it goes again."""
+    """Create the function, then do what CreateFunction cannot; if that fails, it is deleted."""
     _refuse_not_offered(properties)
     name = properties.get("FunctionName") or _shortened(name, NAME_LENGTH_MAX)
     members = {key: properties[key] for key in (*CONFIGURATION, *ONLY_AT_CREATION) if key in properties}

@@ -26,7 +26,7 @@ Schema = Mapping[str, Any]
 
 
 class PropertiesInvalid(Exception):
-    """What is wrong, a line for each fault, as CloudFormation words it."""
+    """The faults of a resource's properties, a line each, as CloudFormation words it."""
 
 
 def is_known(type_name: str) -> bool:

@@ -100,7 +100,7 @@ class OwnResource:
 
     @property
     def physical_resource_id(self) -> str:
-        """What `Ref` gives."""
+        """The value of `Ref`."""
         return self.made.identifier
 
     def with_properties(self, properties: Mapping[str, Any]) -> Self:
@@ -118,7 +118,7 @@ class OwnResource:
         return attribute in cls.kind.attributes
 
     def get_cfn_attribute(self, attribute: str) -> Any:
-        """What `Fn::GetAtt` gives. Raises UnformattedGetAttTemplateException."""
+        """The value of `Fn::GetAtt`. Raises UnformattedGetAttTemplateException."""
         if attribute not in self.kind.attributes:
             raise UnformattedGetAttTemplateException
         return self.made.attributes.get(attribute, "")

@@ -128,7 +128,7 @@ class DeployedStack(Stack):
 
     @property
     def stack_resources(self) -> Iterable[Any]:
-        """What is deployed, in moto's form."""
+        """The deployed resources, in moto's form."""
         return [each.resource for each in self.deployed.values() if each.resource is not None]
 
     def begin(
@@ -298,7 +298,7 @@ class PlannedChanges(ChangeSet):
         self.template_dict = template_of(self.template, self.parameters, self.stack.region_name)
 
     def diff(self) -> list[Change]:
-        """What would be done: `Replacement` is said for the properties that the template changes itself."""
+        """The changes of an update; `Replacement` is of properties that the template changes itself."""
         old = self.stack.resource_map._resource_json_map  # noqa: SLF001 - the template's part as it is deployed
         new = self.template_dict["Resources"]
         given = _with_defaults(self.template_dict, self.parameters)

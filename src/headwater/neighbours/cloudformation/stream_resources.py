@@ -39,7 +39,7 @@ SHARD_FACTOR_MAX = 2
 
 
 class Resource(NamedTuple):
-    """What a stack has made."""
+    """A resource that a stack has made."""
 
     identifier: str
     attributes: Mapping[str, Any]
@@ -86,7 +86,7 @@ def _tags(properties: Properties) -> dict[str, str] | None:
 
 
 def create_stream(kinesis: Kinesis, name: str, properties: Properties) -> Resource:
-    """What CreateStream cannot be told is done once the stream is there; if that fails, it goes again."""
+    """Create the stream, then do what CreateStream cannot; if that fails, the stream is deleted."""
     _check_shard_count(properties)
     kinesis(
         "CreateStream",
@@ -262,7 +262,7 @@ def _described_consumer(kinesis: Kinesis, consumer_arn: str) -> Resource:
 
 
 def keep(_kinesis: Kinesis, resource: Resource, _before: Properties, _after: Properties) -> Resource:
-    """Of a type whose properties are all create-only: there is nothing to update."""
+    """The update of a type whose properties are all create-only: nothing."""
     return resource
 
 

@@ -44,7 +44,7 @@ Template = dict[str, Any]
 
 
 class TemplateInvalid(Exception):
-    """What is wrong with a template, as CloudFormation words it."""
+    """A fault of a template, as CloudFormation words it."""
 
 
 class _TemplateLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
@@ -130,7 +130,7 @@ def read(text: str, parameters: Mapping[str, Any], region: str) -> Template:
 
 
 def dependencies(template: Template) -> dict[str, set[str]]:
-    """What each resource needs to be there before it."""
+    """The resources that must be made before each resource."""
     resources = template["Resources"]
     needs = {}
     for name, resource in resources.items():

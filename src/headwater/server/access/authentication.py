@@ -53,7 +53,7 @@ class PresentedSignature(NamedTuple):
 
 
 class Credential(NamedTuple):
-    """What the credential of a signature says: the key, and what the signature is good for."""
+    """The credential of a signature: its access key, and its scope."""
 
     access_key_id: str
     date: str
@@ -75,7 +75,7 @@ class Authentication:
         """By the header up to its signature: all that does not change from request to request."""
 
     def caller(self, request: HttpRequest) -> Caller:
-        """Who signed the request. Raises AWS's error for a signature that is absent or not whole."""
+        """The caller who signed the request. Raises AWS's error for an absent or partial signature."""
         header = request.headers.get(b"authorization")
         if header and b"?" not in request.target and b"x-amz-date" in request.headers:
             unchanging, _, signature = header.rpartition(b"Signature=")
@@ -100,7 +100,7 @@ class Authentication:
         return caller.account_id == self._account_id
 
     def payload(self, request: HttpRequest) -> bytes:
-        """What the request says to the operation. Raises SerializationException."""
+        """The body of the request for the operation. Raises SerializationException."""
         return request.body
 
     def caller_of(self, credential: Credential, account_id: str | None = None) -> Caller:

@@ -49,7 +49,7 @@ _PAGE = re.compile(rb"[a-z]+://[^/?#]*")
 
 
 class Trust(Enum):
-    """What the page behind a request may do."""
+    """The trust in the page behind a request."""
 
     WHOLE = "everything: it is the server's own, or there is none"
     NAMED = "everything, from another origin"

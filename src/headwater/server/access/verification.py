@@ -67,7 +67,7 @@ MISMATCH = (
 
 
 class Signed(NamedTuple):
-    """What a signature covers, beside the message."""
+    """The parts of a signature, besides the message."""
 
     timestamp: str
     scope: Scope
@@ -86,11 +86,11 @@ class Verification(Authentication):
         self._clock = clock
 
     def caller(self, request: HttpRequest) -> Caller:
-        """Who signed the request. Raises AWS's error for a signature that is not right in every respect."""
+        """The caller who signed the request. Raises AWS's error for a wrong signature."""
         return self.caller_of_neighbour(request, SERVICE)
 
     def caller_of_neighbour(self, request: HttpRequest, service: str) -> Caller:
-        """Who signed the request for a service.
+        """The caller who signed a request for a neighbouring service.
 
         Raises AWS's error, as `caller`: InvalidSignatureException, IncompleteSignatureException or
         UnrecognizedClientException.
@@ -210,8 +210,8 @@ def _check_signature(request: HttpRequest, presented: str, signed: Signed, key: 
 
 def _chunked_body(request: HttpRequest) -> ChunkedBody | None:
     """The body of a request that says it has signed chunks. Raises SerializationException."""
-    said = payload_form(request.headers)
-    form = None if said is None else PAYLOAD_FORMS[said]
+    named = payload_form(request.headers)
+    form = None if named is None else PAYLOAD_FORMS[named]
     if form is None:
         return None
     chunked = read_chunks(request.body, form)

@@ -26,12 +26,12 @@ AccountId = Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")]
 
 
 class LimitsChange(msgspec.Struct, forbid_unknown_fields=True):
-    """What can be asked."""
+    """The body of a request for the route."""
 
     stream: str | None = None
     """A name or an ARN."""
     account_id: AccountId | None = None
-    """Of a stream that is named by its name; the server's own when it is left out."""
+    """The account of a stream that is given by name; the server's own when left out."""
     region: str | None = None
     enforce: bool | None = None
     remove: bool = False
@@ -44,7 +44,7 @@ class LimitsChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class LimitedEngine(Protocol):
-    """What the route needs from the engine."""
+    """The part of the engine that the route uses."""
 
     @property
     def enforcement(self) -> Enforcement:

@@ -26,7 +26,7 @@ BEFORE_DATA = {LOCK_FILE, NEW_DATA_FILE, "tls"}
 """What a directory may hold before it holds data: the certificates of `--tls` are made first."""
 
 
-class _Told(TypedDict):
+class _Callbacks(TypedDict):
     """What the store is given for itself."""
 
     log_error: Callable[[str], None]
@@ -45,11 +45,11 @@ class LmdbBackEnd:
         post_from_thread: Post | None,
     ) -> OpenedStore:
         """Open the store of a directory, or a temporary one. Raises StoreUnreadable."""
-        told: _Told = {"log_error": log_error, "post_from_thread": post_from_thread}
+        callbacks: _Callbacks = {"log_error": log_error, "post_from_thread": post_from_thread}
         if data_dir is None:
-            return _open_temporary(post, told)
+            return _open_temporary(post, callbacks)
         try:
-            return _open_directory(data_dir, post, told)
+            return _open_directory(data_dir, post, callbacks)
         except FileExistsError as error:
             raise StoreUnreadable(f"The data directory {data_dir} is not a directory.") from error
         except (OSError, lmdb.Error) as error:
@@ -77,26 +77,26 @@ class LmdbBackEnd:
         (data_dir / DATA_FILE).unlink()
 
 
-def _open_temporary(post: Post, told: _Told) -> OpenedStore:
+def _open_temporary(post: Post, callbacks: _Callbacks) -> OpenedStore:
     temporary_folder.remove_abandoned()
     try:
         folder, remove = temporary_folder.make()
     except OSError as error:
         raise StoreUnavailable(f"There is no place for temporary data: {error}") from error
     try:
-        store = LmdbStore(folder, post, synced=False, on_close=remove, **told)
+        store = LmdbStore(folder, post, synced=False, on_close=remove, **callbacks)
     except (OSError, lmdb.Error) as error:
         remove()
         raise StoreUnavailable(f"There is no place for temporary data in {folder}: {error}") from error
     return OpenedStore(store, folder, store.begin_copy)
 
 
-def _open_directory(data_dir: Path, post: Post, told: _Told) -> OpenedStore:
+def _open_directory(data_dir: Path, post: Post, callbacks: _Callbacks) -> OpenedStore:
     folder = data_dir.absolute()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = _take_over(folder)
     try:
-        store = LmdbStore(folder, post, synced=True, on_close=lock.release, **told)
+        store = LmdbStore(folder, post, synced=True, on_close=lock.release, **callbacks)
     except BaseException:
         lock.release()
         raise

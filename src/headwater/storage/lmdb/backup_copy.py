@@ -54,7 +54,7 @@ class BackupCopy:
         self._begun = self._ended = self._closed = False
 
     def next_part(self) -> bytes:
-        """What comes next; empty at the end. Raises `StoreUnavailable`."""
+        """The next part; empty at the end. Raises `StoreUnavailable`."""
         if not self._begun:
             self._begun = True
             first, self._first = self._first, []

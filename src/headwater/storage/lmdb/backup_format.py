@@ -40,7 +40,7 @@ _END = 255
 
 
 class BackupUnreadable(StoreUnreadable):
-    """What should be a backup is none, of an unknown version, damaged, or cut short."""
+    """A file that is no backup, of an unknown version, damaged, or cut short."""
 
 
 class BackupEntry(NamedTuple):

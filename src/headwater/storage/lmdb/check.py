@@ -24,7 +24,7 @@ from headwater.storage.lmdb.record_format import (
 
 
 class _Block(NamedTuple):
-    """What of a block the checks look at."""
+    """The part of a block that the checks look at."""
 
     log_id: int
     start: int

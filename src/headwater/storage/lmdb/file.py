@@ -41,7 +41,7 @@ class Tables(NamedTuple):
 
 
 class PendingWrite(Protocol):
-    """What goes into one commit."""
+    """The content of one commit."""
 
     def write(self, transaction: Transaction, tables: Tables) -> None:
         """Put it into the transaction; called again with another one if it did not fit."""

@@ -69,7 +69,7 @@ _SEALED, _DELETED = 1, 2
 
 
 class LogRow(NamedTuple):
-    """What the file says about a log."""
+    """The header of a log in the file."""
 
     first: int
     next: int
@@ -79,7 +79,7 @@ class LogRow(NamedTuple):
 
 
 class BlockHead(NamedTuple):
-    """What a block says about all of its records."""
+    """The header of a block, for all of its records."""
 
     checksum: int
     size: int
@@ -145,7 +145,7 @@ def with_checksum(key: bytes, value: bytes) -> bytes:
 
 
 def without_checksum(key: bytes, stored: bytes) -> bytes:
-    """What was given to `with_checksum`. Raises `Damaged`."""
+    """The value that `with_checksum` was given. Raises `Damaged`."""
     value, checksum = stored[: -_CHECKSUM.size], stored[-_CHECKSUM.size :]
     if checksum != _pack_checksum(crc32(value, crc32(key))):
         raise Damaged("it does not match its checksum")

@@ -153,7 +153,7 @@ class LmdbStore:
         """Nobody else changes anything."""
 
     def extent(self, log_id: int) -> Extent | None:
-        """What the log holds now."""
+        """The present extent of the log."""
         self._require_available()
         return self._extents.get(log_id)
 
