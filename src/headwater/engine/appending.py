@@ -31,6 +31,9 @@ from headwater.storage.interface import Entry, StoreUnavailable
 _REROUTES_MAX = 100
 """A record that finds its shard sealed this often has met a broken store, not a reshard."""
 
+_new_entry = tuple.__new__
+"""A third of the time of `Entry(...)`."""
+
 NewRecord: TypeAlias = tuple[bytes, str | None, str | None]
 """What a producer gives: data, partition key, explicit hash key."""
 
@@ -104,7 +107,7 @@ async def append_one(engine: Engine, held: LiveStream, record: NewRecord, size: 
             return shard_id, None
     arrival_ms = engine.arrival_ms()
     payload = encode_payload(data, partition_key, encrypted=stream.encryption_type == "KMS")
-    (position,) = await engine.store.append((Entry(log_id, arrival_ms, (payload,)),))
+    (position,) = await engine.store.append((_new_entry(Entry, (log_id, arrival_ms, (payload,))),))
     if position is None:
         appended = await append(engine, await engine.serving(stream.full_name), (record,))
         return appended.placements[0]

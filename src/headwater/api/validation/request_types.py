@@ -44,6 +44,8 @@ _ESCAPES_MAX = 4_096
 """Escapes in a large body; the pattern for the unusual ones would take a good part of a second for more."""
 _LARGE_BYTES = 128 * 1024
 """A body of more bytes has large records, and so few pads that looking for each is the faster way."""
+_SHORT_BYTES = 1024
+"""A body of no more bytes has few, too."""
 _CATEGORIES = {
     "L": r"\w",
     "N": r"\w",
@@ -128,17 +130,19 @@ def _is_unusual(body: bytes) -> bool:
     they are ASCII spelled as escapes; no client spells base64 so, hence any such
     escape makes a body unusual.
     """
-    return _has_unusual_text(body) or (b"=" in body and _has_loose_padding(body))
+    if (not body.isascii() or b"\\" in body) and _has_unusual_text(body):
+        return True
+    return b"=" in body and _has_loose_padding(body)
 
 
 def _has_unusual_text(body: bytes) -> bool:
     if len(body) > _LARGE_BYTES and body.count(b"\\") > _ESCAPES_MAX:
         return True
-    return (not body.isascii() or b"\\" in body) and _UNUSUAL_TEXT.search(body) is not None
+    return _UNUSUAL_TEXT.search(body) is not None
 
 
 def _has_loose_padding(body: bytes) -> bool:
-    if len(body) < _LARGE_BYTES:
+    if _SHORT_BYTES < len(body) < _LARGE_BYTES:
         return _LOOSE_PADDING.search(body) is not None
     # A pattern looks at every byte; finding one byte is done by the machine's own instructions.
     at = body.find(b"=")
