@@ -36,6 +36,10 @@ WHOLE_NUMBERS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)
 
 _UNUSUAL_TEXT = re.compile(rb"[\xf0-\xff]|\\u[dD][89a-bA-B]|\\u00[0-7]")
 _LOOSE_PADDING = re.compile(rb'=(?:(?<=[^AEIMQUYcgkosw048=]=)|=(?<=[^AQgw]==))"')
+_PAD = ord("=")
+_LAST_BEFORE_ONE_PAD = b"AEIMQUYcgkosw048"
+_LAST_BEFORE_TWO_PADS = b"AQgw"
+"""What may stand there: as in the pattern."""
 _SMALL_BYTES = 64 * 1024
 """The objects of a body of this size are few enough, however small they are."""
 _PADS_MAX = 4_096
@@ -144,14 +148,18 @@ def _has_unusual_text(body: bytes) -> bool:
 def _has_loose_padding(body: bytes) -> bool:
     if _SHORT_BYTES < len(body) < _LARGE_BYTES:
         return _LOOSE_PADDING.search(body) is not None
-    # A pattern looks at every byte; finding one byte is done by the machine's own instructions.
-    at = body.find(b"=")
+    # A pattern looks at every byte; finding two is done by the machine's own instructions.
+    at = body.find(b'="')
     for _ in range(_PADS_MAX):
         if at < 0:
             return False
-        if _LOOSE_PADDING.match(body, at):
+        last = body[at - 1]
+        if last == _PAD:
+            if body[at - 2] not in _LAST_BEFORE_TWO_PADS:
+                return True
+        elif last not in _LAST_BEFORE_ONE_PAD:
             return True
-        at = body.find(b"=", at + 1)
+        at = body.find(b'="', at + 2)
     return True  # so many pads are unusual themselves
 
 
