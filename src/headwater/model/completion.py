@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+_RESOLVED_ONCE = "a completion is resolved once"
 
 
 class Completion(Generic[T]):
@@ -35,13 +36,24 @@ class Completion(Generic[T]):
 
     def resolve(self, value: T) -> None:
         """Give the value and run the waiter."""
+        if self._done:
+            raise RuntimeError(_RESOLVED_ONCE)
         self._value = value
-        self._finish()
+        self._done = True
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            waiter()
 
     def fail(self, error: BaseException) -> None:
         """Give the exception that the waiter shall see, and run the waiter."""
+        if self._done:
+            raise RuntimeError(_RESOLVED_ONCE)
         self._error = error
-        self._finish()
+        self._done = True
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter()
 
     def on_done(self, waiter: Callable[[], None]) -> None:
         """Run `waiter` once the result is known: now, if it already is."""
@@ -58,18 +70,12 @@ class Completion(Generic[T]):
             raise self._error
         return self._value  # type: ignore[return-value]  # resolved: the value is a T
 
-    def _finish(self) -> None:
-        if self._done:
-            raise RuntimeError("a completion is resolved once")
-        self._done = True
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None:
-            waiter()
-
     def __await__(self) -> Generator[Completion[T], None, T]:
         if not self._done:
             yield self
-        return self.result()
+        if self._error is not None:
+            raise self._error
+        return self._value  # type: ignore[return-value]  # resolved: the value is a T
 
 
 def drive(

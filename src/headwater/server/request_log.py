@@ -96,7 +96,12 @@ class RequestLog:
         what = f"{name} => {status}"
         if status >= 400 or not name.isprintable():
             what = _one_line(what + _reason(error_code, error_message))
-        self._add(f"{self._time()} {MARKS[level]} {what} {duration_s * 1000:.1f} ms {request_id}\n")
+        now_ms = self._clock.now_ms()
+        time_text = self._now_text if now_ms == self._now_ms else self._time()
+        lines = self._lines  # `_add`, written out
+        if not lines:
+            self._schedule(self.flush)
+        lines.append(f"{time_text} {MARKS[level]} {what} {duration_s * 1000:.1f} ms {request_id}\n")
 
     def note(self, level: str, text: str, error: BaseException | None = None) -> None:
         """Something else worth telling; `error` adds its traceback."""

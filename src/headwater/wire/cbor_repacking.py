@@ -134,7 +134,7 @@ def _longer_list(size: int) -> _Repacker:
     def repack_list(packed: bytearray, at: int, room: _Room) -> int:
         count = packed[at + 1] if size else packed[at] - _LIST
         head = bytes((_PACKED_LIST_16, 0, count))
-        _insert(packed, at + size, head, room)
+        _insert(packed, at + size, head[size:], room)
         packed[at] = _PACKED_LIST_16
         return _repack_items(packed, at + len(head), count, room)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from headwater.server.http import limits
+from headwater.server.http.exchange import HEADERS_READ
 from headwater.server.http.http1_requests import RequestReader
 from headwater.server.http.limits import ConnectionLimits
 
@@ -148,3 +151,55 @@ def test_a_body_may_be_larger_where_that_is_said() -> None:
         reader = RequestReader(limits)
         reader.feed(chunked % path)
         assert (reader.refusal and reader.refusal.status) == status
+
+
+HEADS = (
+    b"POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: B\r\nContent-Length: %d\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: %d\r\nConnection: close\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: %d\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+    b"POST / HTTP/1.0\r\nContent-Length: %d\r\nConnection: keep-alive\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: 0%d\r\n\r\n",
+    b"POST / HTTP/1.1\r\nX-Long: %b\r\nContent-Length: %%d\r\n\r\n" % (b"x" * 2000),
+    b"\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n",
+)
+BODIES = (b"", b"{}", b"\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"x" * 99, b"x" * 999, b"x" * 9999)
+OTHERS = (
+    GET,
+    b"\r\n\r\n",
+    b"\r\n",
+    b"POST / HTTP/1.1\nContent-Length: 6\n\n{}\r\n\r\n",
+    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n{}",
+    b"nonsense\r\n\r\n",
+)
+reads = st.builds(lambda head, body: head % len(body) + body, st.sampled_from(HEADS), st.sampled_from(BODIES))
+
+
+@given(
+    st.lists(reads | st.sampled_from(OTHERS), min_size=1, max_size=4).flatmap(
+        lambda pool: st.lists(st.sampled_from(pool), max_size=12)
+    ),
+    st.booleans(),
+)
+def test_a_remembered_head_says_what_the_parser_says(sent: list[bytes], keeps_all: bool) -> None:
+    kept = None if keeps_all else HEADERS_READ
+    limits = ConnectionLimits(body_bytes=5000, header_bytes=3000)
+    remembering, parsing = RequestReader(limits, kept), RequestReader(limits, kept)
+    for data in sent:
+        remembering.feed(data)
+        parsing.feed(data[:1])
+        parsing.feed(data[1:])  # what comes in pieces is parsed
+        assert list(remembering.ready) == list(parsing.ready)
+        assert remembering.refusal == parsing.refusal
+        assert remembering.reading == parsing.reading
+
+
+def test_a_head_that_comes_again_is_not_parsed_again() -> None:
+    reader = RequestReader(ConnectionLimits())
+    for body in (b"1", b"2", b"3", b"4"):
+        reader.feed(post(body))
+    assert [request.body for request, _ in reader.ready] == [b"1", b"2", b"3", b"4"]
+    heads = [request.headers for request, _ in reader.ready]
+    assert heads[2] is heads[3]
+    assert heads[0] == heads[3]

@@ -36,6 +36,10 @@ WHOLE_NUMBERS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)
 
 _UNUSUAL_TEXT = re.compile(rb"[\xf0-\xff]|\\u[dD][89a-bA-B]|\\u00[0-7]")
 _LOOSE_PADDING = re.compile(rb'=(?:(?<=[^AEIMQUYcgkosw048=]=)|=(?<=[^AQgw]==))"')
+_PAD = ord("=")
+_LAST_BEFORE_ONE_PAD = b"AEIMQUYcgkosw048"
+_LAST_BEFORE_TWO_PADS = b"AQgw"
+"""What may stand there: as in the pattern."""
 _SMALL_BYTES = 64 * 1024
 """The objects of a body of this size are few enough, however small they are."""
 _PADS_MAX = 4_096
@@ -44,6 +48,8 @@ _ESCAPES_MAX = 4_096
 """Escapes in a large body; the pattern for the unusual ones would take a good part of a second for more."""
 _LARGE_BYTES = 128 * 1024
 """A body of more bytes has large records, and so few pads that looking for each is the faster way."""
+_SHORT_BYTES = 1024
+"""A body of no more bytes has few, too."""
 _CATEGORIES = {
     "L": r"\w",
     "N": r"\w",
@@ -128,26 +134,32 @@ def _is_unusual(body: bytes) -> bool:
     they are ASCII spelled as escapes; no client spells base64 so, hence any such
     escape makes a body unusual.
     """
-    return _has_unusual_text(body) or (b"=" in body and _has_loose_padding(body))
+    if (not body.isascii() or b"\\" in body) and _has_unusual_text(body):
+        return True
+    return b"=" in body and _has_loose_padding(body)
 
 
 def _has_unusual_text(body: bytes) -> bool:
     if len(body) > _LARGE_BYTES and body.count(b"\\") > _ESCAPES_MAX:
         return True
-    return (not body.isascii() or b"\\" in body) and _UNUSUAL_TEXT.search(body) is not None
+    return _UNUSUAL_TEXT.search(body) is not None
 
 
 def _has_loose_padding(body: bytes) -> bool:
-    if len(body) < _LARGE_BYTES:
+    if _SHORT_BYTES < len(body) < _LARGE_BYTES:
         return _LOOSE_PADDING.search(body) is not None
-    # A pattern looks at every byte; finding one byte is done by the machine's own instructions.
-    at = body.find(b"=")
+    # A pattern looks at every byte; finding two is done by the machine's own instructions.
+    at = body.find(b'="')
     for _ in range(_PADS_MAX):
         if at < 0:
             return False
-        if _LOOSE_PADDING.match(body, at):
+        last = body[at - 1]
+        if last == _PAD:
+            if body[at - 2] not in _LAST_BEFORE_TWO_PADS:
+                return True
+        elif last not in _LAST_BEFORE_ONE_PAD:
             return True
-        at = body.find(b"=", at + 1)
+        at = body.find(b'="', at + 2)
     return True  # so many pads are unusual themselves
 
 

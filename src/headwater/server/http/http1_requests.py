@@ -5,6 +5,8 @@ Rules:
   before it are still in `ready`;
 - a limit is held while a request arrives, not once it is whole: nothing too large is ever kept;
 - a body's pieces are put together after every read;
+- a head that came twice in a row is remembered by its bytes: what it says is not parsed again when it
+  comes with all of its body in one read, as from a client that sends the same head again and again;
 - an offer of another protocol is not taken up.
 
 Refuses to know connections, time and answers.
@@ -13,8 +15,9 @@ Refuses to know connections, time and answers.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import httptools
 
@@ -25,6 +28,11 @@ from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, Connecti
 NAMES_REMEMBERED = 256
 NAMES_REMEMBERED_BYTES = 2048
 FEED_BYTES = 256 * 1024  # so much is parsed at once; then the body's pieces are gathered
+HEADS_REMEMBERED = 8
+HEAD_BYTES_MAX = 1024
+"""A longer head is parsed each time."""
+END_OF_HEAD = b"\r\n\r\n"
+VERSION_1_1 = b" HTTP/1.1\r\n"
 UNREAD = b""
 """Stands for the name of a header that nobody reads."""
 UPGRADE_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
@@ -32,6 +40,18 @@ UPGRADE_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
 
 _new_request = tuple.__new__
 """A third of the time of `HttpRequest(...)`."""
+
+
+class RememberedHead(NamedTuple):
+    """What a head of HTTP/1.1 says, after which the connection stays open.
+
+    One value serves many requests: it is only read.
+    """
+
+    method: bytes
+    target: bytes
+    headers: Mapping[bytes, bytes]
+    body_bytes: int
 
 
 class RequestReader:
@@ -62,6 +82,10 @@ class RequestReader:
         """As they come; after the head, those that follow the body."""
         self._target = bytearray()
         self._body = BodyBuffer()
+        self._is_between_requests = True
+        """The parser has nothing of a request, and takes another one."""
+        self._heads: dict[bytes, RememberedHead] = {}
+        self._last_head = b""
         # What the parser calls; it looks once, when it is made.
         self.on_url = self._target.extend
         self.on_header = self._sent_headers.__setitem__ if headers_kept is not None else self._join_header
@@ -70,8 +94,38 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
+        body_at = data.find(END_OF_HEAD, 0, HEAD_BYTES_MAX) + len(END_OF_HEAD)
+        if not self._is_between_requests or body_at < len(END_OF_HEAD):
+            self._parse(data)
+            return
+        head = data[:body_at]
+        known = self._heads.get(head)
+        if known is not None and len(data) - body_at == known[3]:
+            method, target, headers, _ = known
+            request = _new_request(HttpRequest, (method, target, headers, data[body_at:]))
+            self.ready.append((request, True))
+            return
+        waiting = len(self.ready)
+        self._parse(data)
+        if head == self._last_head and len(self.ready) == waiting + 1 and self._is_between_requests:
+            self._remember(head, len(data) - body_at)
+        self._last_head = head
+
+    def _parse(self, data: bytes) -> None:
         for start in range(0, len(data), FEED_BYTES):
             self._feed(data[start : start + FEED_BYTES])
+
+    def _remember(self, head: bytes, body_bytes: int) -> None:
+        """Remember a head, if it and so many bytes are the request that was read last, and nothing else.
+
+        When the parser took as many bytes for the body, it saw the same head.
+        """
+        method, target, headers, body = self.ready[-1][0]
+        announced = headers.get(b"content-length", b"0")
+        if len(body) == body_bytes and announced == b"%d" % body_bytes and VERSION_1_1 in head:
+            if len(self._heads) >= HEADS_REMEMBERED:
+                self._heads.clear()
+            self._heads[head] = RememberedHead(method, target, headers, body_bytes)
 
     def _feed(self, data: bytes) -> None:
         if self.refusal is not None:
@@ -101,7 +155,7 @@ class RequestReader:
     def give_up(self, refusal: Refusal) -> None:
         """Read nothing more."""
         self.refusal = refusal
-        self.reading = self.continue_wanted = False
+        self.reading = self.continue_wanted = self._is_between_requests = False
 
     def _without_upgrade(self) -> bytes:
         """The head of the request that offers another protocol, as if it did not.
@@ -126,6 +180,7 @@ class RequestReader:
         self._sent_headers.clear()
         self._body.clear()
         self.reading = self._in_head = True
+        self._is_between_requests = False
 
     def on_headers_complete(self) -> None:
         """The head is whole: refuse what is too large before its body is read."""
@@ -160,7 +215,7 @@ class RequestReader:
             self._refuse(self._body_too_large())
         method = parser.get_method()
         # After CONNECT a client believes itself in a tunnel.
-        stays_open = parser.should_keep_alive() and method != b"CONNECT"
+        stays_open = self._is_between_requests = parser.should_keep_alive() and method != b"CONNECT"
         request = _new_request(HttpRequest, (method, bytes(self._target), self._headers, self._body.take()))
         self.ready.append((request, stays_open))
 
