@@ -123,6 +123,8 @@ CALLED_FROM_OUTSIDE = {
     "OwnResource.get_cfn_attribute": "moto",
     "OwnResource.create_from_cloudformation_json": "moto",
     "OwnResource.update_from_cloudformation_json": "moto",
+    "_Pickler.reducer_override": "pickle",
+    "_Unpickler.find_class": "pickle",
     "DeployedStack.stack_status": "moto",
     "DeployedStack.parameter_list": "moto",
     "DeployedStack.is_created": "moto",

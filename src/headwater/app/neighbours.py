@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from headwater.model.completion import Completion
 from headwater.model.errors import KinesisError
 from headwater.neighbours.calls.kinesis import StreamCalls
 from headwater.neighbours.calls.lambda_ import CallRefused, LambdaCalls
+from headwater.neighbours.keeping.kept_state import KeptState
 from headwater.neighbours.missing import MissingServices
 from headwater.neighbours.moto import FunctionLine, LoadedMoto, MotoServices
 from headwater.neighbours.services import Services
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 LARGE_BODIES = ((b"/2015-03-31/functions", 72 * 1024 * 1024),)
 """A function's code comes as a zip of up to 50 MiB in base64."""
+NEIGHBOURS_FOLDER = "neighbours"
 FUNCTION_KEY = "headwater"
 """With what functions sign where signatures are not verified, and account ids are no access keys."""
 
@@ -75,8 +78,15 @@ class Neighbourhood:
         self.lambda_ = LazyLambda(engine, self._build_lambda)
         self._kinesis_calls = StreamCalls(engine, loop)
         self._lambda_calls = LambdaCalls(self._ask_lambda, self.function_metrics, loop)
+        self._open_services: Callable[[], None] | None = None
         self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self._build_services())
         """In the order in which requests are offered to them."""
+
+    def open_if_kept(self) -> None:
+        """Let those that have something kept be there at once. Call in the running loop."""
+        self.lambda_.open_if_kept()
+        if self._open_services is not None:
+            self._open_services()
 
     def reset(self) -> Completion[None]:
         """Let all forget."""
@@ -95,8 +105,10 @@ class Neighbourhood:
 
             return Services(ForwardedServices(config.forward_to), callers_are_known=known)
         if has_moto():
-            moto = MotoServices(self._load_moto)
+            warn = partial(self._server.log.note, "warning")
+            moto = MotoServices(self._load_moto, kept_neighbours(config, warn), warn)
             self._server.engine.key_directory = moto
+            self._open_services = moto.open_if_kept
             return Services(moto, callers_are_known=known)
         return Services(MissingServices(), is_provided=False)
 
@@ -164,6 +176,13 @@ class Neighbourhood:
         keys = list(self._server.credentials.values())
         own_account_id = self._server.config.account_id
         return next((key for key in keys if (key.account_id or own_account_id) == account_id), keys[0])
+
+
+def kept_neighbours(config: Config, warn: Callable[[str], None]) -> KeptState | None:
+    """Where moto's state is kept, if it is. Raises OSError."""
+    if config.data_dir is None or config.no_keep_neighbours:
+        return None
+    return KeptState(config.data_dir / NEIGHBOURS_FOLDER, version("moto"), warn)
 
 
 def has_services(config: Config) -> bool:

@@ -23,7 +23,9 @@ from headwater.neighbours import moto_partitions
 from headwater.neighbours.calls.current import CURRENT_SERVER, ServerCalls
 from headwater.neighbours.calls.kinesis import StreamCalls
 from headwater.neighbours.calls.lambda_ import LambdaCalls
-from headwater.neighbours.moto import SERVICE_KEY, Application, Environ, LinesAfter
+from headwater.neighbours.keeping import moto_pickle
+from headwater.neighbours.keeping.bodies import Bodies
+from headwater.neighbours.moto import MOMENT_KEY, SERVICE_KEY, Application, Environ, LinesAfter
 from headwater.neighbours.rpc_v2_cbor import ModelShape
 
 STATES: dict[str, KeyState] = {"Disabled": "Disabled", "PendingDeletion": "PendingDeletion"}
@@ -63,7 +65,15 @@ def _app_of(service: Any) -> Any:
         from headwater.neighbours.metrics import install as install_metrics  # noqa: PLC0415
 
         install_metrics()
+    if service == "dynamodb":
+        from headwater.neighbours.dynamodb.moments import install as install_moments  # noqa: PLC0415 - as above
+
+        install_moments()
     return create_backend_app(service)
+
+
+_RUNNING: set[Moto] = set()
+"""Those of servers that run in this process: moto has one state for all."""
 
 
 class Moto:
@@ -76,6 +86,8 @@ class Moto:
         self._lines_after = lines_after
         self._groups: Any = None
         self._dispatcher: Application = _Dispatcher(_app_of)
+        self.is_kept = False
+        _RUNNING.add(self)
 
     def application(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI application of all services."""
@@ -84,6 +96,11 @@ class Moto:
             service, region = environ[SERVICE_KEY]
             if service == "logs":
                 self._show_function_logs(Caller(environ["HTTP_X_MOTO_ACCOUNT_ID"], region))
+            if service == "dynamodb":
+                from headwater.neighbours.dynamodb.moments import at_moment  # noqa: PLC0415 - as all of moto
+
+                with at_moment(*environ[MOMENT_KEY]):
+                    return self._dispatcher(environ, start_response)
             return self._dispatcher(environ, start_response)
         finally:
             CURRENT_SERVER.reset(token)
@@ -134,3 +151,28 @@ class Moto:
         """Forget everything."""
         BackendDict.reset()
         reset_model_data()
+
+    def take_for_itself(self, warn: Callable[[str], None]) -> bool:
+        """Forget what earlier servers of the process left; a no, with a warning, while one still runs."""
+        if _RUNNING - {self}:
+            warn("The neighbours are not kept: another server in this process shares them.")
+            return False
+        self.reset()
+        self.is_kept = True
+        return True
+
+    def dump(self, bodies: Bodies, warn: Callable[[str], None]) -> bytes:
+        """All that the services keep; warns of one whose state cannot be written."""
+
+        def left_out(service: str, error: Exception) -> None:
+            warn(f"The state of the neighbouring {service} cannot be kept: {error}")
+
+        return moto_pickle.dump({}, bodies, left_out)
+
+    def restore(self, state: bytes, bodies: Bodies) -> None:
+        """Have what was dumped. Raises `StateRefused`."""
+        moto_pickle.load(state, bodies)
+
+    def close(self) -> None:
+        """The server that it belongs to ends."""
+        _RUNNING.discard(self)
