@@ -118,7 +118,8 @@ class Neighbourhood:
         def lines_after(caller: Caller, after: int) -> list[FunctionLine]:
             return self._kinesis_calls.on_loop(partial(self._function_lines, caller, after))
 
-        return Moto(self._kinesis_calls, self._lambda_calls, lines_after)
+        warn = partial(self._server.log.note, "warning")
+        return Moto(self._kinesis_calls, self._lambda_calls, lines_after, warn)
 
     def _function_lines(self, caller: Caller, after: int) -> list[FunctionLine]:
         """What functions have written since the line `after`."""

@@ -23,11 +23,13 @@ from headwater.neighbours import moto_partitions
 from headwater.neighbours.calls.current import CURRENT_SERVER, ServerCalls
 from headwater.neighbours.calls.kinesis import StreamCalls
 from headwater.neighbours.calls.lambda_ import LambdaCalls
+from headwater.neighbours.delivery.outbox import RecordOutbox
 from headwater.neighbours.keeping import moto_pickle
 from headwater.neighbours.keeping.bodies import Bodies
 from headwater.neighbours.moto import MOMENT_KEY, SERVICE_KEY, Application, Environ, LinesAfter
 from headwater.neighbours.rpc_v2_cbor import ModelShape
 
+OUTBOX = "outbox"
 STATES: dict[str, KeyState] = {"Disabled": "Disabled", "PendingDeletion": "PendingDeletion"}
 """Of a key, by KMS's name for it; with any other it is usable."""
 
@@ -66,9 +68,9 @@ def _app_of(service: Any) -> Any:
 
         install_metrics()
     if service == "dynamodb":
-        from headwater.neighbours.dynamodb.moments import install as install_moments  # noqa: PLC0415 - as above
+        from headwater.neighbours.dynamodb.requests import install as install_tables  # noqa: PLC0415 - as above
 
-        install_moments()
+        install_tables()
     return create_backend_app(service)
 
 
@@ -79,10 +81,17 @@ _RUNNING: set[Moto] = set()
 class Moto:
     """All of moto's services."""
 
-    def __init__(self, kinesis: StreamCalls, lambda_: LambdaCalls, lines_after: LinesAfter) -> None:
+    def __init__(
+        self,
+        kinesis: StreamCalls,
+        lambda_: LambdaCalls,
+        lines_after: LinesAfter,
+        warn: Callable[[str], None],
+    ) -> None:
         """The calls are those to the server that it is a neighbour of; `lines_after` are of its functions."""
         moto_partitions.install()
-        self._server = ServerCalls(kinesis, lambda_)
+        self.outbox = RecordOutbox(kinesis, warn)
+        self._server = ServerCalls(kinesis, lambda_, self.outbox)
         self._lines_after = lines_after
         self._groups: Any = None
         self._dispatcher: Application = _Dispatcher(_app_of)
@@ -97,10 +106,10 @@ class Moto:
             if service == "logs":
                 self._show_function_logs(Caller(environ["HTTP_X_MOTO_ACCOUNT_ID"], region))
             if service == "dynamodb":
-                from headwater.neighbours.dynamodb.moments import at_moment  # noqa: PLC0415 - as all of moto
+                from headwater.neighbours.dynamodb.requests import answered  # noqa: PLC0415 - as all of moto
 
-                with at_moment(*environ[MOMENT_KEY]):
-                    return self._dispatcher(environ, start_response)
+                moment = environ[MOMENT_KEY]
+                return answered(self._dispatcher, environ, start_response, moment, self.outbox)
             return self._dispatcher(environ, start_response)
         finally:
             CURRENT_SERVER.reset(token)
@@ -149,6 +158,7 @@ class Moto:
 
     def reset(self) -> None:
         """Forget everything."""
+        self.outbox.clear()
         BackendDict.reset()
         reset_model_data()
 
@@ -167,11 +177,11 @@ class Moto:
         def left_out(service: str, error: Exception) -> None:
             warn(f"The state of the neighbouring {service} cannot be kept: {error}")
 
-        return moto_pickle.dump({}, bodies, left_out)
+        return moto_pickle.dump({OUTBOX: self.outbox.state()}, bodies, left_out)
 
     def restore(self, state: bytes, bodies: Bodies) -> None:
         """Have what was dumped. Raises `StateRefused`."""
-        moto_pickle.load(state, bodies)
+        self.outbox.restore(moto_pickle.load(state, bodies)[OUTBOX])
 
     def close(self) -> None:
         """The server that it belongs to ends."""

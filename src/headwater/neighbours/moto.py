@@ -19,14 +19,19 @@ import asyncio
 import io
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from random import getrandbits
 from time import time
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes
 
+import msgspec
+
 from headwater.engine.encryption_key import KeyState
 from headwater.model.caller import Caller
 from headwater.model.errors import SerializationException
+from headwater.neighbours.delivery.outbox import RecordOutbox
 from headwater.neighbours.keeping.bodies import Bodies
 from headwater.neighbours.keeping.kept_state import KeptState, Warn
 from headwater.neighbours.keeping.snapshots import Snapshots, restore
@@ -51,10 +56,12 @@ SAFE_AT_ONCE = ("cloudformation",)
 SERVICE_KEY = "headwater.service"
 MOMENT_KEY = "headwater.moment"
 ERROR_STATUS = 400
+NO_TARGET = b""
+"""Of a note in the log that is no call."""
 JSON_1_0 = b"application/x-amz-json-1.0"
 
-Moment = tuple[float, int]
-"""When a request is made, in seconds, and the seed of its random values."""
+Moment = tuple[float, int, bool]
+"""When a request is made, in seconds; the seed of its random values; whether it was made before."""
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -93,6 +100,10 @@ class LoadedMoto(Protocol):
 
     def reset(self) -> None:
         """Forget everything."""
+
+    @property
+    def outbox(self) -> RecordOutbox:
+        """What is on its way to the server's streams."""
 
     @property
     def is_kept(self) -> bool:
@@ -185,6 +196,8 @@ class MotoServices:
         """Keep what there is, and wait for no answer any more."""
         if self._opening is not None:
             await asyncio.wait([self._opening])
+        if self._loaded is not None:
+            await asyncio.to_thread(self._loaded.outbox.close)
         if self._snapshots is not None:
             await self._snapshots.close()
         if self._loaded is not None:
@@ -206,7 +219,10 @@ class MotoServices:
         """In a thread: moto, with what was kept."""
         loaded = self._load()
         if self._kept is not None and loaded.take_for_itself(self._warn):
+            loaded.outbox.hold()
             restore(self._kept, loaded, lambda call: _made_again(loaded, call))
+            loaded.outbox.note = partial(_note_delivery, self._kept)
+            loaded.outbox.release()
         return loaded
 
 
@@ -224,7 +240,7 @@ def _done(
 ) -> Done:
     """In a thread: the answer; what changes tables is also written down, in the order of the changes."""
     target = request.headers.get(b"x-amz-target", b"")
-    moment = (time(), getrandbits(64))
+    moment = (time(), getrandbits(63), False)
     if kept is None or service != DYNAMODB or not target or not changes_something(request, service):
         return Done(_answered_in_protocol(loaded, request, service, caller, moment))
     try:
@@ -234,16 +250,26 @@ def _done(
     owner = _in_account_of_key(loaded, request, caller)
     answer = _answered_in_protocol(loaded, request, service, caller, moment)
     try:
-        return Done(answer, kept.append(WriteCall(*owner, target, request.body, *moment)))
+        return Done(answer, kept.append(WriteCall(*owner, target, request.body, *moment[:2])))
     except LogBroken:
         return Done(answer, is_unwritten=True)
 
 
+def _note_delivery(kept: KeptState, sender: str, done: int) -> None:
+    """Not synced: at worst it is delivered again."""
+    body = msgspec.json.encode((sender, done))
+    with suppress(LogBroken):
+        kept.append(WriteCall("", "", NO_TARGET, body, 0.0, 0))
+
+
 def _made_again(loaded: LoadedMoto, call: WriteCall) -> None:
-    """In a thread: a write that was made before, at the moment at which it was."""
+    """In a thread: a write that was made before, at its moment; or a note of what was delivered."""
+    if call.target == NO_TARGET:
+        loaded.outbox.delivered_before(*msgspec.json.decode(call.body, type=tuple[str, int]))
+        return
     request = HttpRequest(b"POST", b"/", {b"x-amz-target": call.target, b"content-type": JSON_1_0}, call.body)
     caller = Caller(call.account_id, call.region)
-    _answered_in_protocol(loaded, request, DYNAMODB, caller, (call.time_s, call.seed))
+    _answered_in_protocol(loaded, request, DYNAMODB, caller, (call.time_s, call.seed, True))
 
 
 def _answered_in_protocol(

@@ -22,15 +22,35 @@ _TIME_S: ContextVar[float | None] = ContextVar("_TIME_S", default=None)
 _RANDOM: ContextVar[MotoRandom | None] = ContextVar("_RANDOM", default=None)
 
 
+_IS_AGAIN: ContextVar[bool] = ContextVar("_IS_AGAIN", default=False)
+
+
 @contextmanager
-def at_moment(time_s: float, seed: int) -> Iterator[None]:
-    """What happens within has this time, and random values of this seed."""
-    time, random = _TIME_S.set(time_s), _RANDOM.set(MotoRandom(seed))
+def at_moment(time_s: float, seed: int, is_again: bool) -> Iterator[None]:
+    """What happens within has this time, and random values of this seed; it may have happened before."""
+    time, random, again = _TIME_S.set(time_s), _RANDOM.set(MotoRandom(seed)), _IS_AGAIN.set(is_again)
     try:
         yield
     finally:
         _TIME_S.reset(time)
         _RANDOM.reset(random)
+        _IS_AGAIN.reset(again)
+
+
+def is_again() -> bool:
+    """Whether the request was made, and answered, before."""
+    return _IS_AGAIN.get()
+
+
+def now_s() -> float:
+    """The time in seconds since 1970."""
+    time_s = _TIME_S.get()
+    return utils.unix_time() if time_s is None else time_s
+
+
+def random_uuid() -> str:
+    """A random id."""
+    return str((_RANDOM.get() or mock_random).uuid4())
 
 
 def now() -> datetime:
