@@ -71,6 +71,14 @@ def _app_of(service: Any) -> Any:
         from headwater.neighbours.dynamodb.requests import install as install_tables  # noqa: PLC0415 - as above
 
         install_tables()
+    if service in ("logs", "events", "cloudformation"):
+        from headwater.neighbours.logs.subscription_filters import install as install_filters  # noqa: PLC0415 - as above
+
+        install_filters()
+    if service in ("events", "cloudformation"):
+        from headwater.neighbours.events.rule_targets import install as install_targets  # noqa: PLC0415 - as above
+
+        install_targets()
     return create_backend_app(service)
 
 
@@ -120,6 +128,21 @@ class Moto:
 
             self._groups = FunctionLogGroups(self._lines_after)
         self._groups.show(caller)
+
+    def show_followed_functions(self) -> bool:
+        """Let subscription filters have what functions wrote; whether there are any such filters."""
+        if self._groups is None:
+            return False
+        from headwater.neighbours.logs.subscription_filters import followed_callers  # noqa: PLC0415 - as all of moto
+
+        token = CURRENT_SERVER.set(self._server)
+        try:
+            callers = followed_callers()
+            for caller in callers:
+                self._groups.show(caller)
+        finally:
+            CURRENT_SERVER.reset(token)
+        return bool(callers)
 
     def output_shape(self, service: str, operation: str) -> ModelShape | None:
         """What an operation answers, in the service's model; `None` for nothing."""

@@ -48,6 +48,9 @@ POLLING_THREADS_MAX = 64
 """A long poll of SQS holds a thread for up to 20 s."""
 POLLED = "sqs"
 DYNAMODB = "dynamodb"
+LOGS = "logs"
+FOLLOW_AGAIN_S = 0.5
+"""After so long filters on functions' logs have what functions wrote."""
 TARGETED = (DYNAMODB,)
 """Services whose requests moto cannot tell without a target."""
 SAME_STATE = {"streams.dynamodb": "dynamodb", "s3-object-lambda": "s3"}
@@ -101,6 +104,9 @@ class LoadedMoto(Protocol):
     def reset(self) -> None:
         """Forget everything."""
 
+    def show_followed_functions(self) -> bool:
+        """Let subscription filters have what functions wrote; whether there are any such filters."""
+
     @property
     def outbox(self) -> RecordOutbox:
         """What is on its way to the server's streams."""
@@ -138,6 +144,7 @@ class MotoServices:
         self._kept = kept
         self._warn = warn
         self._snapshots: Snapshots | None = None
+        self._following: asyncio.Task[None] | None = None
 
     def open_if_kept(self) -> None:
         """Load what is kept at once, as others ask for it without a request. Call in the running loop."""
@@ -157,6 +164,8 @@ class MotoServices:
         else:
             async with self._turns.of(state):
                 done = await run(self._threads, _done, loaded, writes, request, service, caller)
+        if service == LOGS and self._following is None and done.answer.status < ERROR_STATUS:
+            self._following = asyncio.create_task(self._follow_functions(loaded))
         if self._snapshots is not None and changes_something(request, service):
             try:
                 await self._keep(self._snapshots, done, service)
@@ -178,6 +187,16 @@ class MotoServices:
         if done.written is not None:
             await asyncio.get_running_loop().run_in_executor(self._syncing, done.written.sync)
 
+    async def _follow_functions(self, loaded: LoadedMoto) -> None:
+        """Let filters have the lines of functions while there are filters on some."""
+        run = asyncio.get_running_loop().run_in_executor
+        while True:
+            async with self._turns.of(LOGS):
+                if not await run(self._threads, loaded.show_followed_functions):
+                    self._following = None
+                    return
+            await asyncio.sleep(FOLLOW_AGAIN_S)
+
     def key_state(self, caller: Caller, key_id: str) -> KeyState | None:
         """How a key of the neighbouring KMS is, by a look into a table; `None`: it has no keys there."""
         return None if self._loaded is None else self._loaded.key_state(caller, key_id)
@@ -196,6 +215,8 @@ class MotoServices:
         """Keep what there is, and wait for no answer any more."""
         if self._opening is not None:
             await asyncio.wait([self._opening])
+        if self._following is not None:
+            self._following.cancel()
         if self._loaded is not None:
             await asyncio.to_thread(self._loaded.outbox.close)
         if self._snapshots is not None:
