@@ -79,6 +79,10 @@ def _app_of(service: Any) -> Any:
         from headwater.neighbours.events.rule_targets import install as install_targets  # noqa: PLC0415 - as above
 
         install_targets()
+    if service == "resourcegroupstaggingapi":
+        from headwater.neighbours.tagged_streams import install as install_tagged_streams  # noqa: PLC0415 - as above
+
+        install_tagged_streams()
     return create_backend_app(service)
 
 

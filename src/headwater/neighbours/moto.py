@@ -38,6 +38,7 @@ from headwater.neighbours.keeping.snapshots import Snapshots, restore
 from headwater.neighbours.keeping.turns import Turns
 from headwater.neighbours.keeping.write_log import LogBroken, WriteCall, Written
 from headwater.neighbours.legacy_conditions import RequestInvalid, with_expressions
+from headwater.neighbours.refused_calls import refused_reason
 from headwater.neighbours.request_bodies import BodyUnreadable, inflated
 from headwater.neighbours.requests import FORM, S3, changes_something, operation_of, refusal
 from headwater.neighbours.rpc_v2_cbor import ModelShape, answer_of, as_json, error_name, operation_name
@@ -326,6 +327,9 @@ def _answered(
     def start_response(status: str, fields: list[tuple[str, str]], *_: object) -> None:
         said.append((int(status.split(maxsplit=1)[0]), fields))
 
+    reason = refused_reason(request, service)
+    if reason:
+        return refusal(request, service, 501, "NotImplemented", f"Not done here: {reason}")
     environ = environ_of(request, service, _in_account_of_key(loaded, request, caller))
     environ[MOMENT_KEY] = moment
     try:

@@ -16,9 +16,9 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from time import time
-from typing import Any
+from typing import Any, cast
 
-from moto.events.models import EventsBackend, Rule
+from moto.events.models import EventMessageType, EventsBackend, Rule
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
@@ -61,7 +61,11 @@ def put_targets(
 def send_to_targets(rule: Rule, original_event: Document, transform_input: bool = True) -> None:
     """Send an event to the targets of a rule that matches it."""
     pattern = rule.event_pattern
-    if rule.state == DISABLED or not pattern.get_pattern() or not pattern.matches_event(original_event):
+    if (
+        rule.state == DISABLED
+        or not pattern.get_pattern()
+        or not pattern.matches_event(cast("EventMessageType", original_event))
+    ):
         return
     others = [target for target in rule.targets if _service(target["Arn"]) not in DELIVERIES]
     if others:

@@ -22,7 +22,7 @@ import sys
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GeneratorType, MethodType
 from typing import Any
 
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
@@ -278,6 +278,10 @@ def set_up_table(table: dict[Any, Any], state: tuple[Any, dict[str, Any], list[t
         dict.__setitem__(table, key, value)
 
 
+def forgotten() -> None:
+    """In place of the rest of a list that somebody pages through."""
+
+
 def bound_method(owner: Any, name: str) -> Any:
     """A method of an object. Raises `StateRefused`."""
     found = getattr(owner, name, None)
@@ -355,6 +359,7 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
     threading.Condition: lambda _: (new_condition, ()),
     threading.Event: lambda _: (new_event, ()),
     FunctionType: _function,
+    GeneratorType: lambda _: (forgotten, ()),
     MethodType: lambda method: (bound_method, (method.__self__, method.__name__)),
     BackendDict: _backends,
     AccountSpecificBackend: _regions,
