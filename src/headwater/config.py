@@ -77,6 +77,8 @@ class Config(NamedTuple):
     log_level: str = "info"
     forward_to: str | None = None
     """The URL of a server that has the neighbouring services, in place of those of `headwater[aws]`."""
+    no_keep_neighbours: bool = False
+    """With a `data_dir` too, what the services of `headwater[aws]` have is in memory only."""
     header_limit_bytes: int = 32 * 1024
     body_limit_bytes: int = 16 * 1024 * 1024
     """The largest request of the API is 10 MiB of records: 14 MiB in base64, and its keys."""
@@ -379,6 +381,13 @@ SETTINGS = (
         "URL",
         "Endpoint that answers for the other services of AWS.",
         _matching(r"https?://[^\s/?#]+(/[^\s?#]*)?", "a URL such as http://localhost:4567"),
+    ),
+    Setting(
+        "no_keep_neighbours",
+        "no-keep-neighbours",
+        "",
+        "Let tables, buckets, queues and stacks be gone when the server stops.",
+        _yes_or_no,
     ),
     Setting(
         "log_format", "log-format", "FORMAT", "Format of the log: text or json.", _choice("text", "json")

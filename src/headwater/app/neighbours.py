@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 LARGE_BODIES = ((b"/2015-03-31/functions", 72 * 1024 * 1024),)
 """A function's code comes as a zip of up to 50 MiB in base64."""
+NEIGHBOURS_FOLDER = "neighbours"
 FUNCTION_KEY = "headwater"
 """With what functions sign where signatures are not verified, and account ids are no access keys."""
 
@@ -63,11 +64,18 @@ class Neighbourhood:
     def __init__(self, server: ServerContext) -> None:
         self._server = server
         self.lambda_ = LazyLambda(server.engine, self._build_lambda)
-        services = LazyServices(partial(_build_services, server, self.lambda_))
+        self._services = LazyServices(partial(_build_services, server, self.lambda_))
         if server.config.forward_to is None and has_moto():
-            server.engine.key_directory = services
-        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, services)
+            server.engine.key_directory = self._services
+        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self._services)
         """In the order in which requests are offered to them."""
+
+    def open_if_kept(self) -> None:
+        """Let those that have something kept be there at once. Call in the running loop."""
+        self.lambda_.open_if_kept()
+        folder = kept_folder(self._server.config)
+        if folder is not None and folder.exists() and has_moto():
+            self._services.open_if_kept()
 
     def reset(self) -> Completion[None]:
         """Let all forget."""
@@ -128,6 +136,13 @@ def _build_services(server: ServerContext, lambda_: LazyLambda) -> Services:
     from headwater.app.services import build_services  # noqa: PLC0415 - as for Lambda
 
     return build_services(server, lambda_, with_moto=has_moto())
+
+
+def kept_folder(config: Config) -> Path | None:
+    """The folder of the neighbours' state, if it is kept."""
+    if config.data_dir is None or config.no_keep_neighbours or config.forward_to is not None:
+        return None
+    return config.data_dir / NEIGHBOURS_FOLDER
 
 
 def has_services(config: Config) -> bool:

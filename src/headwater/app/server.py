@@ -91,7 +91,7 @@ class Server:
             neighbourhood = self._neighbourhood = Neighbourhood(context)
             self._dispatch = build_dispatch(context, neighbourhood, self._test_clock)
             await self._listener.open()
-            neighbourhood.lambda_.open_if_kept()
+            neighbourhood.open_if_kept()
         except BaseException:
             await self.stop(0)
             raise

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from headwater.app.neighbours import kept_folder
 from headwater.lambda_.api.errors import LambdaError
 from headwater.model.errors import KinesisError
 from headwater.neighbours.calls.kinesis import StreamCalls
 from headwater.neighbours.calls.lambda_ import CallRefused, LambdaCalls
+from headwater.neighbours.keeping.kept_state import KeptState
 from headwater.neighbours.missing import MissingServices
 from headwater.neighbours.moto import FunctionLine, LoadedMoto, MotoServices
 from headwater.neighbours.services import Services
@@ -31,7 +34,11 @@ def build_services(server: ServerContext, lambda_: LazyLambda, *, with_moto: boo
 
         return Services(ForwardedServices(config.forward_to), callers_are_known=known)
     if with_moto:
-        return Services(MotoServices(partial(_load_moto, server, lambda_)), callers_are_known=known)
+        warn = partial(server.log.note, "warning")
+        folder = kept_folder(config)
+        kept = None if folder is None else KeptState(folder, version("moto"), warn)
+        moto = MotoServices(partial(_load_moto, server, lambda_), kept, warn)
+        return Services(moto, callers_are_known=known)
     return Services(MissingServices(), is_provided=False)
 
 
@@ -44,7 +51,7 @@ def _load_moto(server: ServerContext, lambda_: LazyLambda) -> LoadedMoto:
         return kinesis_calls.on_loop(partial(_function_lines, lambda_, caller, after))
 
     lambda_calls = LambdaCalls(partial(_ask, lambda_), lambda_.metrics, server.loop)
-    return Moto(kinesis_calls, lambda_calls, lines_after)
+    return Moto(kinesis_calls, lambda_calls, lines_after, partial(server.log.note, "warning"))
 
 
 def _function_lines(lambda_: LazyLambda, caller: Caller, after: int) -> list[FunctionLine]:

@@ -24,6 +24,10 @@ class LazyServices:
         self._build = build
         self._services: Services | None = None
 
+    def open_if_kept(self) -> None:
+        """Have what is kept of them at once. Call in the running loop."""
+        self._opened().open_if_kept()
+
     def takes(self, request: HttpRequest, service: str) -> bool:
         """Whether the request is for one of the services."""
         return self._opened().takes(request, service)

@@ -23,9 +23,13 @@ from headwater.neighbours import moto_partitions
 from headwater.neighbours.calls.current import CURRENT_SERVER, ServerCalls
 from headwater.neighbours.calls.kinesis import StreamCalls
 from headwater.neighbours.calls.lambda_ import LambdaCalls
-from headwater.neighbours.moto import SERVICE_KEY, Application, Environ, LinesAfter
+from headwater.neighbours.delivery.outbox import RecordOutbox
+from headwater.neighbours.keeping import moto_pickle
+from headwater.neighbours.keeping.bodies import Bodies
+from headwater.neighbours.moto import MOMENT_KEY, SERVICE_KEY, Application, Environ, LinesAfter
 from headwater.neighbours.rpc_v2_cbor import ModelShape
 
+OUTBOX = "outbox"
 STATES: dict[str, KeyState] = {"Disabled": "Disabled", "PendingDeletion": "PendingDeletion"}
 """Of a key, by KMS's name for it; with any other it is usable."""
 
@@ -63,19 +67,48 @@ def _app_of(service: Any) -> Any:
         from headwater.neighbours.metrics import install as install_metrics  # noqa: PLC0415
 
         install_metrics()
+    if service == "dynamodb":
+        from headwater.neighbours.dynamodb.requests import install as install_tables  # noqa: PLC0415 - as above
+
+        install_tables()
+    if service in ("logs", "events", "cloudformation"):
+        from headwater.neighbours.logs.subscription_filters import install as install_filters  # noqa: PLC0415 - as above
+
+        install_filters()
+    if service in ("events", "cloudformation"):
+        from headwater.neighbours.events.rule_targets import install as install_targets  # noqa: PLC0415 - as above
+
+        install_targets()
+    if service == "resourcegroupstaggingapi":
+        from headwater.neighbours.tagged_streams import install as install_tagged_streams  # noqa: PLC0415 - as above
+
+        install_tagged_streams()
     return create_backend_app(service)
+
+
+_RUNNING: set[Moto] = set()
+"""Those of servers that run in this process: moto has one state for all."""
 
 
 class Moto:
     """All of moto's services."""
 
-    def __init__(self, kinesis: StreamCalls, lambda_: LambdaCalls, lines_after: LinesAfter) -> None:
+    def __init__(
+        self,
+        kinesis: StreamCalls,
+        lambda_: LambdaCalls,
+        lines_after: LinesAfter,
+        warn: Callable[[str], None],
+    ) -> None:
         """The calls are those to the server that it is a neighbour of; `lines_after` are of its functions."""
         moto_partitions.install()
-        self._server = ServerCalls(kinesis, lambda_)
+        self.outbox = RecordOutbox(kinesis, warn)
+        self._server = ServerCalls(kinesis, lambda_, self.outbox)
         self._lines_after = lines_after
         self._groups: Any = None
         self._dispatcher: Application = _Dispatcher(_app_of)
+        self.is_kept = False
+        _RUNNING.add(self)
 
     def application(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI application of all services."""
@@ -84,6 +117,11 @@ class Moto:
             service, region = environ[SERVICE_KEY]
             if service == "logs":
                 self._show_function_logs(Caller(environ["HTTP_X_MOTO_ACCOUNT_ID"], region))
+            if service == "dynamodb":
+                from headwater.neighbours.dynamodb.requests import answered  # noqa: PLC0415 - as all of moto
+
+                moment = environ[MOMENT_KEY]
+                return answered(self._dispatcher, environ, start_response, moment, self.outbox)
             return self._dispatcher(environ, start_response)
         finally:
             CURRENT_SERVER.reset(token)
@@ -94,6 +132,21 @@ class Moto:
 
             self._groups = FunctionLogGroups(self._lines_after)
         self._groups.show(caller)
+
+    def show_followed_functions(self) -> bool:
+        """Let subscription filters have what functions wrote; whether there are any such filters."""
+        if self._groups is None:
+            return False
+        from headwater.neighbours.logs.subscription_filters import followed_callers  # noqa: PLC0415 - as all of moto
+
+        token = CURRENT_SERVER.set(self._server)
+        try:
+            callers = followed_callers()
+            for caller in callers:
+                self._groups.show(caller)
+        finally:
+            CURRENT_SERVER.reset(token)
+        return bool(callers)
 
     def output_shape(self, service: str, operation: str) -> ModelShape | None:
         """The answer of an operation, in the service's model; `None` for nothing."""
@@ -132,5 +185,31 @@ class Moto:
 
     def reset(self) -> None:
         """Forget everything."""
+        self.outbox.clear()
         BackendDict.reset()
         reset_model_data()
+
+    def take_for_itself(self, warn: Callable[[str], None]) -> bool:
+        """Forget what earlier servers of the process left; a no, with a warning, while one still runs."""
+        if _RUNNING - {self}:
+            warn("The neighbours are not kept: another server in this process shares them.")
+            return False
+        self.reset()
+        self.is_kept = True
+        return True
+
+    def dump(self, bodies: Bodies, warn: Callable[[str], None]) -> bytes:
+        """All that the services keep; warns of one whose state cannot be written."""
+
+        def left_out(service: str, error: Exception) -> None:
+            warn(f"The state of the neighbouring {service} cannot be kept: {error}")
+
+        return moto_pickle.dump({OUTBOX: self.outbox.state()}, bodies, left_out)
+
+    def restore(self, state: bytes, bodies: Bodies) -> None:
+        """Have what was dumped. Raises `StateRefused`."""
+        self.outbox.restore(moto_pickle.load(state, bodies)[OUTBOX])
+
+    def close(self) -> None:
+        """The server that it belongs to ends."""
+        _RUNNING.discard(self)

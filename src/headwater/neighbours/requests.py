@@ -47,6 +47,8 @@ SAFE_METHODS = (b"GET", b"HEAD", b"OPTIONS")
 """Those of HTTP that change nothing."""
 READING_ACTIONS = ("BatchGet", "Describe", "Get", "List", "Lookup", "Search", "Validate")
 """How the names of actions begin that change nothing."""
+READING_TARGETS = (*READING_ACTIONS, "Query", "Scan", "TransactGet", "Filter")
+"""The same for the names of targets."""
 
 UNSIGNED_ACTIONS = {"AssumeRoleWithSAML": "sts", "AssumeRoleWithWebIdentity": "sts"}
 """What AWS lets be asked without a signature, in a form."""
@@ -82,6 +84,16 @@ def changing_action(request: HttpRequest, service: str) -> str:
     named = [*parse_qsl(query), *parse_qsl(request.body.decode("latin-1"))]
     actions = (value for name, value in named if name == "Action")
     return next((action for action in actions if not action.startswith(READING_ACTIONS)), "")
+
+
+def changes_something(request: HttpRequest, service: str) -> bool:
+    """Whether a request may change what a service keeps; one that is not known to read may."""
+    operation = operation_of(request)
+    if " " in operation:
+        return request.method not in SAFE_METHODS
+    if b"x-amz-target" in request.headers or operation_name(request) is not None:
+        return not operation.startswith(READING_TARGETS)
+    return service == S3 or not operation.startswith(READING_ACTIONS)
 
 
 def operation_of(request: HttpRequest) -> str:

@@ -51,6 +51,14 @@ class KeyKeeper(Protocol):
         """How a key is; `None`: it has no keys there."""
 
 
+@runtime_checkable
+class StateKeeper(Protocol):
+    """A provider whose state outlives the server."""
+
+    def open_if_kept(self) -> None:
+        """Have what is kept at once. Call in the running loop."""
+
+
 class Services:
     """Everything that is neither Kinesis nor another neighbour's."""
 
@@ -64,6 +72,11 @@ class Services:
         self._provider = provider
         self._callers_are_known = callers_are_known
         self._is_provided = is_provided
+
+    def open_if_kept(self) -> None:
+        """Have what is kept of the services at once, without a request. Call in the running loop."""
+        if isinstance(self._provider, StateKeeper):
+            self._provider.open_if_kept()
 
     def takes(self, request: HttpRequest, service: str) -> bool:
         """Whether a request is for a neighbouring service."""

@@ -40,6 +40,7 @@ class ServerSettings(TypedDict, total=False):
     log_format: str
     log_level: str
     forward_to: str | None
+    no_keep_neighbours: bool
     header_limit_bytes: int
     body_limit_bytes: int
     upload_limit_bytes: int

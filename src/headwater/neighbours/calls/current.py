@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from headwater.neighbours.calls.kinesis import StreamCalls
 from headwater.neighbours.calls.lambda_ import LambdaCalls
+from headwater.neighbours.delivery.outbox import RecordOutbox
 
 
 class ServerCalls(NamedTuple):
@@ -14,6 +15,8 @@ class ServerCalls(NamedTuple):
 
     kinesis: StreamCalls
     lambda_: LambdaCalls
+    outbox: RecordOutbox
+    """What is on its way to its streams."""
 
 
 CURRENT_SERVER: ContextVar[ServerCalls] = ContextVar("CURRENT_SERVER")

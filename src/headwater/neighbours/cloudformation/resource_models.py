@@ -155,11 +155,16 @@ class OwnResource:
         return cls.kind.service(Caller(account_id, region))
 
 
+OWN_CLASSES = {
+    name: type(name.replace("::", ""), (OwnResource,), {"kind": kind, "__module__": __name__})
+    for name, kind in OWN_TYPES.items()
+}
+globals().update({made.__name__: made for made in OWN_CLASSES.values()})
+"""A resource that is kept names its class by this module."""
+
+
 def install() -> None:
     """Let moto find Headwater's types before its own, and something for every type that AWS has."""
-    own = {
-        name: type(name.replace("::", ""), (OwnResource,), {"kind": kind}) for name, kind in OWN_TYPES.items()
-    }
     of_moto = {
         name: model
         for name, model in parsing.get_model_map().items()
@@ -167,7 +172,7 @@ def install() -> None:
     }
 
     def class_of(type_name: str) -> Any:
-        return own.get(type_name) or of_moto.get(type_name) or RecordedResource
+        return OWN_CLASSES.get(type_name) or of_moto.get(type_name) or RecordedResource
 
     def name_property_of(type_name: str) -> str:
         return str(class_of(type_name).cloudformation_name_type() or "")

@@ -1,0 +1,183 @@
+"""Targets of EventBridge's rules: streams and functions of Headwater's, queues and topics beside them.
+
+Mended in moto's:
+- a stream or function was accepted as a target, and then every matching event failed; a target that nothing
+  here delivers to is refused when it is put;
+- `Input` and `InputPath` were overlooked, an event's time was a number, its account missing;
+- a disabled rule, and one that has a schedule only, took every event.
+
+Refuses to know how records reach a stream.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import time
+from typing import Any, cast
+
+from moto.events.models import EventsBackend, Rule
+from moto.events.utils import EventMessageType
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
+
+from headwater.model.caller import Caller
+from headwater.neighbours.calls.current import CURRENT_SERVER
+from headwater.neighbours.calls.lambda_ import CallRefused
+from headwater.neighbours.delivery.json_path import MISSING, PathInvalid, steps_of, value_at
+from headwater.neighbours.delivery.outbox import OutgoingRecord
+from headwater.neighbours.events.target_input import input_of
+
+DISABLED = "DISABLED"
+PARTITION_KEY_CHARACTERS_MAX = 256
+OF_MOTO = ("logs", "events")
+"""Services that moto delivers to."""
+
+Document = dict[str, Any]
+
+_send: Callable[..., Any] = Rule.send_to_targets
+_put: Callable[..., Any] = EventsBackend.put_targets
+
+
+class TargetRefused(NotImplementedError):
+    """Nothing here delivers to a target."""
+
+
+def put_targets(
+    backend: EventsBackend, name: str, event_bus_arn: str | None, targets: list[Document]
+) -> None:
+    """PutTargets, of those that can be delivered to. Raises `TargetRefused`."""
+    for target in targets:
+        service = _service(target["Arn"])
+        if service and service not in (*OF_MOTO, *DELIVERIES):
+            known = ", ".join(sorted((*OF_MOTO, *DELIVERIES)))
+            raise TargetRefused(
+                f"nothing delivers events to {service} ({target['Arn']}); targets are {known}"
+            )
+    _put(backend, name, event_bus_arn, targets)
+
+
+def send_to_targets(rule: Rule, original_event: Document, transform_input: bool = True) -> None:
+    """Send an event to the targets of a rule that matches it."""
+    pattern = rule.event_pattern
+    if (
+        rule.state == DISABLED
+        or not pattern.get_pattern()
+        or not pattern.matches_event(cast("EventMessageType", original_event))
+    ):
+        return
+    others = [target for target in rule.targets if _service(target["Arn"]) not in DELIVERIES]
+    if others:
+        rest = copy.copy(rule)
+        rest.targets = others
+        _send(rest, original_event, transform_input)
+    event = _as_sent(original_event)
+    for target in rule.targets:
+        deliver = DELIVERIES.get(_service(target["Arn"]))
+        if deliver is None:
+            continue
+        try:
+            deliver(rule, target, event, input_of(target, event, _built_in(rule, event)))
+        except Exception as error:  # noqa: BLE001 - an event is accepted, whatever becomes of it at a target
+            _to_dead_letters(rule, target, json.dumps(event), type(error).__name__, str(error))
+
+
+def _service(arn: str) -> str:
+    return (arn.split(":") + [""] * 3)[2]
+
+
+def _as_sent(event: Document) -> Document:
+    """An event as its targets see it."""
+    when = event["time"]
+    if isinstance(when, int | float):
+        when = datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    known = ("id", "detail-type", "source", "account")
+    return {
+        "version": "0",
+        **{name: event[name] for name in known},
+        "time": when,
+        **{name: event[name] for name in ("region", "resources", "detail")},
+    }
+
+
+def _built_in(rule: Rule, event: Document) -> Document:
+    return {
+        "aws.events.rule-arn": rule.arn,
+        "aws.events.rule-name": rule.name,
+        "aws.events.event.ingestion-time": event["time"],
+        "aws.events.event": {name: value for name, value in event.items() if name != "detail"},
+        "aws.events.event.json": event,
+    }
+
+
+def _to_stream(rule: Rule, target: Document, event: Document, text: str) -> None:
+    key = event["id"]
+    path = (target.get("KinesisParameters") or {}).get("PartitionKeyPath")
+    if path:
+        found = value_at(event, steps_of(path))
+        if found is MISSING or found == "":
+            raise PathInvalid(f"the event has no {path}")
+        key = found if isinstance(found, str) else json.dumps(found)
+    record = OutgoingRecord(
+        target["Arn"], key[:PARTITION_KEY_CHARACTERS_MAX], text.encode(), int(time() * 1000)
+    )
+
+    def given_up(lost: OutgoingRecord, error: str) -> None:
+        _to_dead_letters(rule, target, lost.data.decode(), error, "The stream did not take it.")
+
+    CURRENT_SERVER.get().outbox.put(f"{rule.arn} target {target['Id']}", [record], given_up)
+
+
+def _to_function(rule: Rule, target: Document, _event: Document, text: str) -> None:
+    caller = Caller(rule.account_id, rule.region_name)
+    members = {"FunctionName": target["Arn"], "InvocationType": "Event", "Payload": text.encode()}
+    try:
+        CURRENT_SERVER.get().lambda_.call(caller, "Invoke", members)
+    except CallRefused as error:
+        _to_dead_letters(rule, target, text, error.code, error.message)
+
+
+def _to_queue(_rule: Rule, target: Document, event: Document, text: str) -> None:
+    _, _, _, region, account_id, name = target["Arn"].split(":", 5)
+    group_id = (target.get("SqsParameters") or {}).get("MessageGroupId")
+    in_order = {} if group_id is None else {"group_id": group_id, "deduplication_id": event["id"]}
+    sqs_backends[account_id][region].send_message(name, text, **in_order)
+
+
+def _to_topic(_rule: Rule, target: Document, _event: Document, text: str) -> None:
+    _, _, _, region, account_id, _ = target["Arn"].split(":", 5)
+    sns_backends[account_id][region].publish(message=text, arn=target["Arn"])
+
+
+def _to_dead_letters(rule: Rule, target: Document, text: str, code: str, message: str) -> None:
+    """What a target did not get, for the queue that it names, if it names one."""
+    queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if queue is None:
+        return
+    told = {"RULE_ARN": rule.arn, "TARGET_ARN": target["Arn"], "ERROR_CODE": code, "ERROR_MESSAGE": message}
+    _, _, _, region, account_id, name = queue.split(":", 5)
+    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in told.items() if value}
+    sqs_backends[account_id][region].send_message(name, text, message_attributes=attributes)
+
+
+DELIVERIES: dict[str, Callable[[Rule, Document, Document, str], None]] = {
+    "kinesis": _to_stream,
+    "lambda": _to_function,
+    "sns": _to_topic,
+    "sqs": _to_queue,
+}
+"""For a service: what delivers to it."""
+
+MENDED: tuple[tuple[Any, str, Any], ...] = (
+    (EventsBackend, "put_targets", put_targets),
+    (Rule, "send_to_targets", send_to_targets),
+)
+"""Where, what, and what takes its place."""
+
+
+def install() -> None:
+    """Put it in."""
+    for owner, name, replacement in MENDED:
+        setattr(owner, name, replacement)
