@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
+from typing import Any
 
+import headwater
 from headwater.api.call_rates import rated
 from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
-from headwater.app.neighbours import Neighbourhood, ServerContext
+from headwater.app.neighbours import Neighbourhood, ServerContext, has_moto
 from headwater.app.tls import own_names
 from headwater.engine.faults.faults import Faults
 from headwater.model.clock import AdjustableClock
@@ -19,11 +22,18 @@ from headwater.server.admin import Admin, RouteSet
 from headwater.server.dispatch import Dispatch
 from headwater.server.fault_injection import FaultInjection
 from headwater.server.request_counts import RequestCounts
+from headwater.server.request_feed import RequestFeed
 from headwater.server.routes.backup import backup_routes
+from headwater.server.routes.console import console_routes
 from headwater.server.routes.faults import fault_routes
 from headwater.server.routes.limits import limit_routes
 from headwater.server.routes.metrics import metric_routes
+from headwater.server.routes.record_feed import record_routes
+from headwater.server.routes.stream_views import stream_view_routes
 from headwater.server.wire_formats import WIRE_FORMATS
+
+CONSOLE_FOLDER = Path(headwater.__file__).parent / "console"
+"""Built files, which a checkout does not have before `make console`."""
 
 
 def build_dispatch(
@@ -37,7 +47,9 @@ def build_dispatch(
         authentication = Verification(config.account_id, config.region, server.credentials, server.clock)
     requests = RequestCounts(operations)
     injection = FaultInjection(Faults(), engine)
+    feed = RequestFeed()
     routes = (
+        *_console_routes(server, test_clock, feed),
         limit_routes(engine),
         fault_routes(injection),
         metric_routes(engine, requests, neighbourhood.function_metrics),
@@ -57,4 +69,33 @@ def build_dispatch(
         neighbours=neighbourhood.neighbours,
         injection=injection,
         requests=requests,
+        feed=feed,
+        pages_only_read=config.has_console and config.console == "read-only",
+    )
+
+
+def _console_routes(
+    server: ServerContext, test_clock: AdjustableClock | None, feed: RequestFeed
+) -> tuple[RouteSet, ...]:
+    """The console and what is there for it; nothing, where it is turned off."""
+    config, engine = server.config, server.engine
+    if not config.has_console:
+        return ()
+
+    def describe() -> dict[str, Any]:
+        return {
+            "account": config.account_id,
+            "region": config.region,
+            "places": sorted({(name.account_id, name.region) for name in engine.metrics.streams()}),
+            "is_read_only": config.console == "read-only",
+            "must_sign": bool(server.credentials),
+            "has_services": config.forward_to is not None or has_moto(),
+            "has_test_clock": test_clock is not None,
+        }
+
+    return (
+        console_routes(CONSOLE_FOLDER, describe),
+        stream_view_routes(engine),
+        record_routes(engine),
+        feed.routes(),
     )
