@@ -7,6 +7,17 @@ import type { Chart, Series } from "./metrics";
 const HEIGHT = 170;
 const COLOURS = ["--line-1", "--line-2", "--line-3"];
 
+/** Steps of the axes, so that their numbers are round ones. */
+const INCREMENTS = {
+  count: powers(10).flatMap((power) => [power, 2 * power, 5 * power]),
+  bytes: powers(2, 50),
+  ms: [0.1, 0.2, 0.5, ...powers(10).flatMap((power) => [power, 2 * power, 5 * power])],
+};
+
+function powers(base: number, many = 13): number[] {
+  return Array.from({ length: many }, (_, exponent) => base ** exponent);
+}
+
 export class Plot {
   private plot: uPlot | undefined;
   private resize: ResizeObserver;
@@ -58,13 +69,14 @@ export class Plot {
       legend: { live: true },
       scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, (max || 0) * 1.1)] } },
       axes: [
-        { ...axis, space: 70, values: (_plot, times) => times.map((time) => format.time(time * 1000).slice(0, 5)) },
-        { ...axis, size: 62, values: (_plot, values) => values.map((value) => this.shown(value)) },
+        { ...axis, space: 70, size: 26, values: (_plot, times) => times.map((time) => format.time(time * 1000).slice(0, 5)) },
+        { ...axis, size: 62, incrs: INCREMENTS[this.chart.unit], values: (_plot, values) => values.map((value) => this.shown(value)) },
       ],
       series: [
         { value: (_plot, time) => (time ? format.time(time * 1000).slice(0, 5) : "–") },
-        ...this.chart.lines.map(({ name }, at) => ({
+        ...this.chart.lines.map(({ name, statistic }, at) => ({
           label: name, stroke: colour(COLOURS[at]!), width: 1.75, spanGaps: false,
+          points: { show: statistic !== "sum", size: 4 },
           ...(at === 0 ? { fill: colour("--line-1-fill") } : {}),
           value: (_plot: uPlot, value: number | null) => (value === null || value === undefined ? "–" : this.shown(value)),
         })),

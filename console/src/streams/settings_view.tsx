@@ -176,7 +176,8 @@ function DeleteStream({ name, onClose }: { name: string; onClose: () => void }) 
 
 function indented(policy: string): string {
   try {
-    return policy && JSON.stringify(JSON.parse(policy), null, 2);
+    const document: unknown = policy && JSON.parse(policy);
+    return document && Object.keys(document).length ? JSON.stringify(document, null, 2) : "";
   } catch {
     return policy;
   }
