@@ -41,7 +41,7 @@ function Frame({ onChange }: { onChange: () => void }) {
   const [isHelping, setHelping] = useState(false);
   useKeys(() => setHelping(true));
   useEffect(() => {
-    document.title = `${name ?? VIEWS[first]?.name ?? "Headwater"} – Headwater`;
+    document.title = `${name ?? VIEWS[first]?.name ?? "Headwater"} - Headwater`;
   }, [first, name]);
   const { about, account, region, key } = session();
   return (
