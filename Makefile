@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One worker for each core; who has finished takes over from who has not.
 PARALLEL := -n auto --dist worksteal
 
-.PHONY: run test test-all test-newest test-on test-long test-clients test-infrastructure bench soak lint types audit check format clean
+.PHONY: console test-console run test test-all test-newest test-on test-long test-clients test-infrastructure bench soak lint types audit check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
@@ -46,6 +46,16 @@ bench: $(VENV)/installed-bench
 # Ten minutes at full rate, on a durable server that forgets as fast: neither memory nor file may grow.
 soak: $(VENV)/installed-bench
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+# The console's pages, from console/ into the package; needs Node.js. An editable install shows them at once.
+console: console/node_modules/.installed
+	@cd console && npm run --silent build
+
+test-console: console/node_modules/.installed
+	@cd console && npm test --silent
+
+console/node_modules/.installed: console/package-lock.json
+	@cd console && npm ci --silent && touch node_modules/.installed
 
 lint: $(VENV)/installed-test
 	@$(BIN)/ruff check .

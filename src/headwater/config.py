@@ -43,6 +43,10 @@ class Config(NamedTuple):
     session_token: str | None = None
     transition_ms: int = 200
     """How long streams and consumers stay CREATING, UPDATING and DELETING."""
+    console: str = "on"
+    """Pages that show the server: `on`, `off`, or `read-only`: they change nothing."""
+    no_console: bool = False
+    """The same as `off`."""
     test_clock: bool = False
     """The time that streams live in can be moved through `/_headwater/clock`."""
     enforce_limits: bool = False
@@ -90,6 +94,11 @@ class Config(NamedTuple):
     """A request must arrive whole within this long of its first byte."""
     shutdown_grace_s: float = 10.0
     """How long requests in flight may take to finish at shutdown."""
+
+    @property
+    def has_console(self) -> bool:
+        """Whether there are pages that show the server."""
+        return not self.no_console and self.console != "off"
 
     def __repr__(self) -> str:
         """Without secrets."""
@@ -282,6 +291,14 @@ SETTINGS = (
         "Milliseconds that a stream stays CREATING, UPDATING or DELETING.",
         _whole_number(0, 86_400_000),
     ),
+    Setting(
+        "console",
+        "console",
+        "MODE",
+        "on, off, or read-only: its pages change nothing.",
+        _choice("on", "off", "read-only"),
+    ),
+    Setting("no_console", "no-console", "", "Serve no console, as --console off.", _yes_or_no),
     Setting("test_clock", "test-clock", "", "Let /_headwater/clock move the time of streams.", _yes_or_no),
     Setting(
         "enforce_limits",

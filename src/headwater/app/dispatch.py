@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
+from typing import Any
 
+import headwater
 from headwater.api.call_rates import rated
 from headwater.api.operation import OPERATIONS
-from headwater.app.neighbours import Neighbourhood, ServerContext
+from headwater.app.neighbours import Neighbourhood, ServerContext, has_moto
 from headwater.app.tls import own_names
 from headwater.model.clock import AdjustableClock
 from headwater.server.access.authentication import Authentication
@@ -17,7 +20,11 @@ from headwater.server.dispatch import Dispatch
 from headwater.server.late_injection import LateInjection
 from headwater.server.late_routes import late_routes
 from headwater.server.request_counts import RequestCounts
+from headwater.server.request_feed import RequestFeed
 from headwater.server.wire_formats import WIRE_FORMATS
+
+CONSOLE_FOLDER = Path(headwater.__file__).parent / "console"
+"""Built files, which a checkout does not have before `make console`."""
 
 
 def build_dispatch(
@@ -34,7 +41,9 @@ def build_dispatch(
         authentication = Verification(config.account_id, config.region, server.credentials, server.clock)
     requests = RequestCounts(operations)
     injection = LateInjection(engine)
+    feed = RequestFeed()
     routes = (
+        *_console_routes(server, test_clock, feed),
         *_late_routes(server, neighbourhood, requests, injection),
         neighbourhood.lambda_.routes,
         RouteSet({}, reset=neighbourhood.reset),
@@ -51,6 +60,50 @@ def build_dispatch(
         neighbours=neighbourhood.neighbours,
         injection=injection,
         requests=requests,
+        feed=feed,
+        pages_only_read=config.has_console and config.console == "read-only",
+    )
+
+
+def _console_routes(
+    server: ServerContext, test_clock: AdjustableClock | None, feed: RequestFeed
+) -> tuple[RouteSet, ...]:
+    """The console and what is there for it; nothing, where it is turned off."""
+    config, engine = server.config, server.engine
+    if not config.has_console:
+        return ()
+
+    def describe() -> dict[str, Any]:
+        return {
+            "account": config.account_id,
+            "region": config.region,
+            "places": sorted({(name.account_id, name.region) for name in engine.metrics.streams()}),
+            "is_read_only": config.console == "read-only",
+            "must_sign": bool(server.credentials),
+            "has_services": config.forward_to is not None or has_moto(),
+            "has_test_clock": test_clock is not None,
+        }
+
+    def console() -> RouteSet:
+        from headwater.server.routes.console import console_routes  # noqa: PLC0415 - see above
+
+        return console_routes(CONSOLE_FOLDER, describe)
+
+    def views() -> RouteSet:
+        from headwater.server.routes.stream_views import stream_view_routes  # noqa: PLC0415 - see above
+
+        return stream_view_routes(engine)
+
+    def records() -> RouteSet:
+        from headwater.server.routes.record_feed import record_routes  # noqa: PLC0415 - see above
+
+        return record_routes(engine)
+
+    return (
+        late_routes(console, (b"about", b"console"), pages=(b"console/",)),
+        late_routes(views, (b"streams", b"shards")),
+        late_routes(records, (b"records",)),
+        feed.routes(),
     )
 
 

@@ -24,6 +24,7 @@ class CommandRow(NamedTuple):
 
 COMMANDS = {
     "start": CommandRow("headwater.cli.start:start", "Start the server."),
+    "console": CommandRow("headwater.cli.console:console", "Open the console in a browser."),
     "export": CommandRow("headwater.cli.export:export", "Write the records of a stream as JSON lines."),
     "import": CommandRow("headwater.cli.import_records:import_records", "Put records that were exported."),
     "check": CommandRow("headwater.cli.check:check", "Verify a data directory that no server has open."),

@@ -21,6 +21,14 @@ class SubscriptionKey(NamedTuple):
 class ActiveSubscription(Protocol):
     """A subscription that is under way; `fan_out` makes them."""
 
+    @property
+    def position(self) -> int:
+        """Where in its shard's log it reads on."""
+
+    @property
+    def started_ms(self) -> int:
+        """When it was made."""
+
     def take_over(self) -> None:
         """Another subscription with the same key begins: end this one."""
 

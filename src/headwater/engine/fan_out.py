@@ -146,6 +146,16 @@ class Subscription:
         self._ending: _EndReason | None = None
         """An end that was asked for."""
 
+    @property
+    def position(self) -> int:
+        """See `ActiveSubscription`."""
+        return self._position
+
+    @property
+    def started_ms(self) -> int:
+        """See `ActiveSubscription`."""
+        return self._started_ms
+
     def start(self, sink: EventSink) -> None:
         """Begin to push; the first event comes at once, empty if there is nothing to read."""
         self._phase = _phases["start"][self._phase]

@@ -8,6 +8,7 @@ unless a route says otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -25,7 +26,9 @@ JSON: Fields = (("Content-Type", "application/json"),)
 TIME_LIMIT_MS = 2**48
 """The clock goes no further than the year 10889."""
 
-REVEALING = frozenset({PREFIX + b"backup", PREFIX + b"lambda/logs"})
+REVEALING = frozenset(
+    PREFIX + path for path in (b"backup", b"lambda/logs", b"records", b"requests", b"shards", b"streams")
+)
 """Routes that show the data of all accounts: they must be signed where signatures are verified."""
 
 
@@ -39,6 +42,8 @@ class Streamed(NamedTuple):
 Action = Callable[[bytes], Coroutine[Any, None, dict[str, Any] | Answer | Streamed]]
 """Takes the body of a request that changes something, the query of another one."""
 Methods = Mapping[bytes, Action]
+Page = Callable[[bytes, Mapping[bytes, bytes]], Answer]
+"""Takes the path below its folder and the headers of a request; gives a file."""
 
 
 class RouteSet(NamedTuple):
@@ -49,6 +54,8 @@ class RouteSet(NamedTuple):
     """What can be asked of a single item, by the path of its collection; takes the item's name."""
     reset: Callable[[], object] = bool
     """Forget everything; nothing, unless a set says otherwise. What is not done at once is a `Completion`."""
+    pages: Mapping[bytes, Page] = MappingProxyType({})
+    """Folders of files, whose paths end with a slash."""
 
 
 class AdminEngine(Protocol):
@@ -94,9 +101,11 @@ class Admin:
             PREFIX + b"reset": {b"POST": self._reset},
         }
 
-    async def answer(self, method: bytes, path: bytes, asked: bytes) -> Answer | Streamed:
+    async def answer(
+        self, method: bytes, path: bytes, asked: bytes, headers: Mapping[bytes, bytes] = MappingProxyType({})
+    ) -> Answer | Streamed:
         """The answer of a route to the body or the query, at once or as a stream; HEAD is answered as GET."""
-        methods = self._routes.get(path) or self._methods_of_more(path)
+        methods = self._routes.get(path) or self._methods_of_more(path, headers)
         if methods is None:
             return _say(404, {"message": f"There is no {path.decode('latin-1')}."})
         action = methods.get(b"GET" if method == b"HEAD" else method)
@@ -110,14 +119,17 @@ class Admin:
         except Refused as refused:
             return _say(refused.status, {"message": str(refused)})
 
-    def _methods_of_more(self, path: bytes) -> Methods | None:
+    def _methods_of_more(self, path: bytes, headers: Mapping[bytes, bytes]) -> Methods | None:
         path = path.removeprefix(PREFIX)
         collection, _, item = path.rpartition(b"/")
-        for routes, items, _ in self._more:
+        for routes, items, _, pages in self._more:
             if path in routes:
                 return routes[path]
             if item and collection in items:
                 return items[collection](item.decode("latin-1"))
+            for folder, page in pages.items():
+                if path.startswith(folder):
+                    return {b"GET": partial(_show_page, page, path.removeprefix(folder), headers)}
         return None
 
     async def _health(self, _body: bytes) -> dict[str, Any]:
@@ -152,6 +164,10 @@ class Admin:
             clock.set_ms(now_ms)
         self._engine.tick()
         return await self._show_clock(body)
+
+
+async def _show_page(page: Page, path: bytes, headers: Mapping[bytes, bytes], _query: bytes) -> Answer:
+    return page(path, headers)
 
 
 def _say(status: int, document: dict[str, Any]) -> Answer:

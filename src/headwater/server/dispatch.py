@@ -40,7 +40,7 @@ from headwater.model.errors import (
     SerializationException,
     UnknownOperationException,
 )
-from headwater.server.access import cross_origin, host_names, isolation
+from headwater.server.access import cross_origin, host_names, isolation, read_only_pages
 from headwater.server.access.authentication import Authentication
 from headwater.server.access.cross_origin import OriginPolicy, Trust
 from headwater.server.access.host_names import HostPolicy
@@ -65,6 +65,7 @@ from headwater.server.request_counts import (
     OperationCounts,
     RequestCounts,
 )
+from headwater.server.request_feed import RequestFeed
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import AMZ_JSON, EMPTY_BODY_FORMATS, WireFormat
 from headwater.storage.interface import StoreInDoubt, StoreUnavailable
@@ -113,8 +114,13 @@ class Dispatch:
         neighbours: Sequence[Neighbour] = (),
         injection: LateInjection | None = None,
         requests: RequestCounts | None = None,
+        feed: RequestFeed | None = None,
+        pages_only_read: bool = False,
     ) -> None:
-        """`injection` makes the faults that were asked for; `requests` counts what was answered."""
+        """`injection` makes the faults that were asked for; `requests` counts what was answered.
+
+        `feed` shows requests to those who listen; `pages_only_read`: the server's own change nothing.
+        """
         self._engine = engine
         self._neighbours = neighbours
         self._tasks: set[asyncio.Task[Answer]] = set()
@@ -135,6 +141,9 @@ class Dispatch:
         self._origins = origins
         self._log = log
         self._admin = admin
+        self._feed = feed or RequestFeed()
+        self._listeners = self._feed.listeners
+        self._pages_only_read = pages_only_read
         self._injection = injection
         self._fault_rules = {} if injection is None else injection.rules
         self._ids = RequestIds()
@@ -142,6 +151,8 @@ class Dispatch:
     def handle(self, request: HttpRequest, respond: Respond) -> None:
         """Answer `request`. See the module's text for the order of checks."""
         headers = request.headers
+        if self._listeners:
+            respond = self._feed.heard(request, respond)
         target = headers.get(b"x-amz-target", b"")
         name, counts = self._call_kinds.get(target) or (_plain_name(request), self._unknown)
         call = DispatchedCall(name, counts, self._ids, self._log, respond)
@@ -205,6 +216,8 @@ class Dispatch:
             answer = cross_origin.foreign(page)
             answer = answer._replace(fields=isolation.of_own(answer.fields, trust))
             call.answer(answer, "ForeignOrigin", (page or b"").decode("latin-1"))
+        elif trust is Trust.WHOLE and self._pages_only_read and not read_only_pages.only_reads(request):
+            call.answer(read_only_pages.REFUSED, "AccessDeniedException", "The console is read-only.")
         elif is_preflight:
             call.extended_id = None
             call.answer(cross_origin.preflight(headers))
@@ -235,7 +248,8 @@ class Dispatch:
                 call.fail(error)
                 return
         asked = request.body if changes else request.target.partition(b"?")[2]
-        drive(self._admin.answer(request.method, request.path, asked), call.finish_admin)
+        answered = self._admin.answer(request.method, request.path, asked, request.headers)
+        drive(answered, call.finish_admin)
 
     def _run_neighbour(self, request: HttpRequest, call: DispatchedCall) -> bool:
         """Whether a neighbour answers the request."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
-from headwater.server.admin import Action, Methods, RouteSet
+from headwater.server.admin import Action, Methods, Page, RouteSet
+from headwater.server.http.exchange import Answer
 
 
 def late_routes(
@@ -13,8 +14,9 @@ def late_routes(
     paths: tuple[bytes, ...],
     collections: tuple[bytes, ...] = (),
     reset: Callable[[], object] = bool,
+    pages: tuple[bytes, ...] = (),
 ) -> RouteSet:
-    """The routes of the set that `build` makes. `paths` and `collections` are all that it has."""
+    """The routes of the set that `build` makes. `paths`, `collections` and `pages` are all that it has."""
     built = cache(build)
 
     def items_of(collection: bytes) -> Callable[[str], Methods]:
@@ -23,10 +25,17 @@ def late_routes(
 
         return methods_of
 
+    def page_of(folder: bytes) -> Page:
+        def page(path: bytes, headers: Mapping[bytes, bytes]) -> Answer:
+            return built().pages[folder](path, headers)
+
+        return page
+
     return RouteSet(
         {path: _LateMethods(built, path) for path in paths},
         {collection: items_of(collection) for collection in collections},
         reset,
+        {folder: page_of(folder) for folder in pages},
     )
 
 

@@ -22,6 +22,8 @@ class ServerSettings(TypedDict, total=False):
     secret_access_key: str | None
     session_token: str | None
     transition_ms: int
+    console: str
+    no_console: bool
     test_clock: bool
     enforce_limits: bool
     shard_limit: int

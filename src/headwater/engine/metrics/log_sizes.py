@@ -110,6 +110,12 @@ class LogSizes:
         before, after = _before(runs, log.positions[first]), _from(runs, log.positions[last])
         return marked + _size(before) + _size(after)
 
+    def appended(self, log_id: int) -> int:
+        """The bytes of what this process has appended to a log, as far as it knows."""
+        self._take_in(log_id)
+        log = self._logs.get(log_id)
+        return 0 if log is None else log.size
+
     def forget(self, log_ids: Iterable[int]) -> None:
         """These logs are gone."""
         for log_id in log_ids:

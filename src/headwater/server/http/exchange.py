@@ -26,6 +26,7 @@ from typing import NamedTuple, Protocol
 
 HEADERS_READ = frozenset(
     {
+        b"accept-encoding",
         b"access-control-request-headers",
         b"access-control-request-method",
         b"authorization",
@@ -34,6 +35,7 @@ HEADERS_READ = frozenset(
         b"date",
         b"expect",
         b"host",
+        b"if-none-match",
         b"origin",
         b"referer",
         b"sec-fetch-site",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl
 
 from headwater.engine.engine import Engine
 from headwater.engine.metrics.kept_minutes import (
@@ -22,12 +21,12 @@ from headwater.engine.metrics.kept_minutes import (
 from headwater.engine.metrics.metric_names import KINESIS, NAMESPACES
 from headwater.model.caller import Caller
 from headwater.server.refused import Refused
+from headwater.server.routes.query import read_query, whole_number
 
 OPTIONS = ("account", "region", "start_ms", "end_ms", "period_s")
 DIMENSIONS = tuple(name for namespace in NAMESPACES.values() for name in namespace.dimensions)
 PARAMETERS = ("metric", "namespace", *DIMENSIONS, *OPTIONS)
 PERIOD_S_MAX = 86_400
-_NUMBER_DIGITS_MAX = 15
 
 Readers: TypeAlias = Mapping[str, Callable[[], MetricReader | None]]
 """What is counted, by namespace; `None` where nothing was yet."""
@@ -35,7 +34,7 @@ Readers: TypeAlias = Mapping[str, Callable[[], MetricReader | None]]
 
 def answer(engine: Engine, readers: Readers, query: bytes) -> dict[str, Any]:
     """The answer to a query. Raises `Refused`."""
-    asked = _parameters(query)
+    asked = read_query(query, PARAMETERS)
     settings = engine.settings
     caller = Caller(asked.get("account", settings.account_id), asked.get("region", settings.region))
     namespace = asked.get("namespace", KINESIS)
@@ -68,38 +67,15 @@ def _statistics(
     engine: Engine, reader: MetricReader | None, series: Series, asked: dict[str, str]
 ) -> dict[str, Any]:
     now_ms = engine.now_ms()
-    end_ms = _number(asked, "end_ms", now_ms + MINUTE_MS)
-    start_ms = _number(asked, "start_ms", max(0, end_ms - KEPT_MS))
-    period_s = _number(asked, "period_s", 60)
+    end_ms = whole_number(asked, "end_ms", now_ms + MINUTE_MS)
+    start_ms = whole_number(asked, "start_ms", max(0, end_ms - KEPT_MS))
+    period_s = whole_number(asked, "period_s", 60)
     if start_ms >= end_ms:
         raise Refused(400, "start_ms must be before end_ms.")
     if period_s % 60 or not 0 < period_s <= PERIOD_S_MAX:
         raise Refused(400, f"period_s must be a multiple of 60, and at most {PERIOD_S_MAX}.")
     points = reader.statistics(*series, start_ms, end_ms, period_s) if reader else []
     return {"period_s": period_s, "datapoints": [_datapoint(point) for point in points]}
-
-
-def _parameters(query: bytes) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query))
-    except ValueError:  # of which a UnicodeDecodeError is one
-        raise Refused(400, "The query must be of the form name=value&name=value.") from None
-    asked = dict(pairs)
-    for name in asked:
-        if name not in PARAMETERS:
-            raise Refused(400, f"There is no parameter {name!r}. There are: {', '.join(PARAMETERS)}.")
-    if len(asked) != len(pairs):
-        raise Refused(400, "A parameter can be given only once.")
-    return asked
-
-
-def _number(asked: dict[str, str], name: str, default: int) -> int:
-    text = asked.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= _NUMBER_DIGITS_MAX):
-        raise Refused(400, f"{name} must be a whole number, not {text!r}.")
-    return int(text)
 
 
 def _described(series: Series, units: Mapping[str, str]) -> dict[str, Any]:

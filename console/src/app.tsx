@@ -1,0 +1,115 @@
+/** The frame: where one is, as whom, and the keys. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { choosePlace, openSession, session, signOut } from "./api/session";
+import { FunctionsPage } from "./readers/functions_page";
+import { LeasesPage } from "./readers/leases_page";
+import { RequestsPage } from "./requests/requests_page";
+import { hashOf, navigate, useRoute } from "./router";
+import { SignIn } from "./sign_in";
+import { StreamPage } from "./streams/stream_page";
+import { StreamsPage } from "./streams/streams_page";
+import { TestsPage } from "./tests/tests_page";
+import { Keys, useKeys } from "./ui/keys";
+import { Badge, Button, Choice, Fault } from "./ui/parts";
+import { THEMES, useTheme } from "./ui/theme";
+
+/** The views that stand by themselves; another is a line here. */
+const VIEWS: Record<string, { name: string; view: () => ComponentChildren }> = {
+  streams: { name: "Streams", view: () => <StreamsPage /> },
+  functions: { name: "Functions", view: () => <FunctionsPage /> },
+  leases: { name: "Leases", view: () => <LeasesPage /> },
+  requests: { name: "Requests", view: () => <RequestsPage /> },
+  tests: { name: "Tests", view: () => <TestsPage /> },
+};
+
+export function App() {
+  const [state, setState] = useState<"opening" | "open" | Error>("opening");
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    openSession().then(() => setState("open"), setState);
+  }, []);
+  if (state === "opening") return null;
+  if (state !== "open") return <main class="alone"><Fault error={state} /></main>;
+  if (session().about.must_sign && !session().key) return <SignIn onDone={() => redraw((turn) => turn + 1)} />;
+  return <Frame onChange={() => redraw((turn) => turn + 1)} />;
+}
+
+function Frame({ onChange }: { onChange: () => void }) {
+  const { path } = useRoute();
+  const [first = "streams", name] = path;
+  const [isHelping, setHelping] = useState(false);
+  useKeys(() => setHelping(true));
+  useEffect(() => {
+    document.title = `${name ?? VIEWS[first]?.name ?? "Headwater"} - Headwater`;
+  }, [first, name]);
+  const { about, account, region, key } = session();
+  return (
+    <>
+      <a class="skip" href="#view" onClick={skip}>Skip to the view</a>
+      <div class="frame">
+        <nav aria-label="Console">
+          <a class="brand" href={hashOf(["streams"])}><Logo />Headwater</a>
+          {Object.entries(VIEWS).map(([place, view]) => (
+            <a key={place} href={hashOf([place])} aria-current={first === place ? "page" : undefined}>{view.name}</a>
+          ))}
+          <div class="foot">
+            {about.is_read_only && <Badge>read-only</Badge>}
+            <PlaceChoice onChange={onChange} />
+            <ThemeChoice />
+            <span class="row">
+              <Button kind="quiet" onClick={() => setHelping(true)} title="Keys">?</Button>
+              {key && <Button kind="quiet" onClick={() => { signOut(); onChange(); }}>Sign out</Button>}
+              <small class="dim">{about.version}</small>
+            </span>
+          </div>
+        </nav>
+        <main id="view" tabIndex={-1} key={`${account}/${region}`}>
+          {first === "streams" && name ? <StreamPage key={name} name={name} /> : view(first)}
+        </main>
+      </div>
+      {isHelping && <Keys onClose={() => setHelping(false)} />}
+    </>
+  );
+}
+
+function view(place: string): ComponentChildren {
+  return VIEWS[place]?.view() ?? <p class="empty">There is no such view. <a href={hashOf(["streams"])}>Streams</a></p>;
+}
+
+function skip(event: Event): void {
+  event.preventDefault();
+  document.getElementById("view")?.focus();
+}
+
+function PlaceChoice({ onChange }: { onChange: () => void }) {
+  const { about, account, region } = session();
+  const places = [...about.places, [about.account, about.region] as const, [account, region] as const];
+  const named = [...new Set(places.map((place) => place.join(" ")))].sort();
+  if (named.length < 2) return <small class="dim tabular">{account}<br />{region}</small>;
+  const choose = (place: string) => {
+    const [chosenAccount = account, chosenRegion = region] = place.split(" ");
+    choosePlace(chosenAccount, chosenRegion);
+    navigate(hashOf(["streams"]));
+    onChange();
+  };
+  return (
+    <Choice
+      label="Account and region" value={`${account} ${region}`} onChange={choose}
+      options={named.map((place) => [place, place] as const)}
+    />
+  );
+}
+
+function ThemeChoice() {
+  const [theme, setTheme] = useTheme();
+  return <Choice label="Light or dark" value={theme} options={THEMES} onChange={setTheme} />;
+}
+
+function Logo() {
+  return (
+    <svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">
+      <path d="M2 7c3.3-3.4 6.7 3.4 10 0s6.7 3.4 10 0M2 12.500c3.300-3.400 6.700 3.400 10 0s6.700 3.400 10 0M2 18c3.300-3.400 6.700 3.400 10 0s6.700 3.400 10 0" />
+    </svg>
+  );
+}

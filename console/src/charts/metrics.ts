@@ -1,0 +1,87 @@
+/** What CloudWatch would have of a stream, and the charts that are made of it. */
+import { placed, route } from "../api/server";
+
+export interface Datapoint {
+  timestamp_ms: number;
+  sample_count: number;
+  sum: number;
+  minimum: number;
+  maximum: number;
+  average: number;
+}
+
+export type Statistic = "sum" | "average" | "maximum";
+
+export interface Line {
+  metric: string;
+  statistic: Statistic;
+  name: string;
+}
+
+export interface Chart {
+  title: string;
+  unit: "count" | "bytes" | "ms";
+  lines: Line[];
+}
+
+const line = (metric: string, name: string, statistic: Statistic = "sum"): Line => ({ metric, name, statistic });
+
+export const CHARTS: Chart[] = [
+  { title: "Records by the minute", unit: "count", lines: [line("IncomingRecords", "in"), line("GetRecords.Records", "out by GetRecords")] },
+  { title: "Bytes by the minute", unit: "bytes", lines: [line("IncomingBytes", "in"), line("GetRecords.Bytes", "out by GetRecords")] },
+  { title: "Iterator age", unit: "ms", lines: [line("GetRecords.IteratorAgeMilliseconds", "longest", "maximum")] },
+  {
+    title: "Throttled", unit: "count",
+    lines: [line("WriteProvisionedThroughputExceeded", "records in"), line("ReadProvisionedThroughputExceeded", "reads")],
+  },
+  {
+    title: "Latency", unit: "ms",
+    lines: [
+      line("PutRecord.Latency", "PutRecord", "average"), line("PutRecords.Latency", "PutRecords", "average"),
+      line("GetRecords.Latency", "GetRecords", "average"),
+    ],
+  },
+  {
+    title: "Calls by the minute", unit: "count",
+    lines: [line("PutRecord.Success", "PutRecord"), line("PutRecords.Success", "PutRecords"), line("GetRecords.Success", "GetRecords")],
+  },
+];
+
+export const SHARD_CHARTS: Chart[] = [
+  { title: "Records by the minute", unit: "count", lines: [line("IncomingRecords", "in"), line("OutgoingRecords", "out")] },
+  { title: "Bytes by the minute", unit: "bytes", lines: [line("IncomingBytes", "in"), line("OutgoingBytes", "out")] },
+  { title: "Iterator age", unit: "ms", lines: [line("IteratorAgeMilliseconds", "longest", "maximum")] },
+  {
+    title: "Throttled", unit: "count",
+    lines: [line("WriteProvisionedThroughputExceeded", "records in"), line("ReadProvisionedThroughputExceeded", "reads")],
+  },
+];
+
+/** Times in seconds, and a row of values for each line; `null` where there is none. */
+export type Series = [number[], ...(number | null)[][]];
+
+export const MINUTE_MS = 60_000;
+
+/** Points of several lines on one row of minutes; a count that was not told is 0, another value is unknown. */
+export function aligned(points: Datapoint[][], lines: Line[], start_ms: number, end_ms: number): Series {
+  const first = Math.ceil(start_ms / MINUTE_MS) * MINUTE_MS;
+  const minutes: number[] = [];
+  for (let minute = first; minute <= end_ms; minute += MINUTE_MS) minutes.push(minute);
+  const rows = lines.map(({ statistic }, at) => {
+    const values = new Map((points[at] ?? []).map((point) => [point.timestamp_ms, point[statistic]]));
+    return minutes.map((minute) => values.get(minute) ?? (statistic === "sum" ? 0 : null));
+  });
+  return [minutes.map((minute) => minute / 1000), ...rows];
+}
+
+export async function datapoints(
+  chart: Chart, stream: string, shard: string, start_ms: number, end_ms: number,
+): Promise<Datapoint[][]> {
+  return Promise.all(chart.lines.map(async ({ metric }) => {
+    const query: Record<string, string> = {
+      metric, StreamName: stream, start_ms: String(Math.floor(start_ms)), end_ms: String(Math.floor(end_ms)),
+    };
+    if (shard) query.ShardId = shard;
+    return (await route<{ datapoints: Datapoint[] }>("GET", placed("cloudwatch", query))).datapoints;
+  }));
+}

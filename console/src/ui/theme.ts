@@ -1,0 +1,22 @@
+/** Light, dark, or as the system has it; remembered in this browser. */
+import { useState } from "preact/hooks";
+
+export const THEMES = [["system", "As the system"], ["light", "Light"], ["dark", "Dark"]] as const;
+export type Theme = (typeof THEMES)[number][0];
+
+const STORED = "headwater.theme";
+
+export function useTheme(): [Theme, (theme: Theme) => void] {
+  const [theme, setTheme] = useState<Theme>(() => apply((localStorage.getItem(STORED) as Theme | null) ?? "system"));
+  return [theme, (chosen) => {
+    localStorage.setItem(STORED, chosen);
+    setTheme(apply(chosen));
+  }];
+}
+
+function apply(theme: Theme): Theme {
+  if (theme === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  dispatchEvent(new Event("themechange"));
+  return theme;
+}

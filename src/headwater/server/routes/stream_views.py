@@ -1,0 +1,170 @@
+"""`GET /_headwater/streams` and `/_headwater/shards`: what can be seen at a glance, in one answer.
+
+The API tells the same piece by piece, a call for each stream and shard, and no load. Counts
+are totals since the server started: who looks twice knows the rate between.
+
+Refuses to know who looks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.engine.engine import Engine
+from headwater.engine.metrics.kept_minutes import MINUTE_MS
+from headwater.engine.metrics.stream_metrics import Totals
+from headwater.model.arn import StreamName
+from headwater.model.caller import Caller
+from headwater.model.errors import KinesisError
+from headwater.model.shard import Shard, shard_id_of
+from headwater.model.stream import Stream
+from headwater.server.admin import RouteSet
+from headwater.server.refused import Refused
+from headwater.server.routes.query import read_query
+
+PLACE = ("account", "region")
+SHOWN_MINUTES = 30
+_NO_LOG = (0, 0, 0, False)
+
+
+def stream_view_routes(engine: Engine) -> RouteSet:
+    """The routes of one server."""
+    views = StreamViews(engine)
+    return RouteSet({b"streams": {b"GET": views.streams}, b"shards": {b"GET": views.shards}})
+
+
+class StreamViews:
+    """The routes of one server, and the oldest records that they have looked up."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._oldest: dict[int, tuple[int, int | None]] = {}
+        """By log: its first position when it was looked at, and when that record arrived."""
+
+    async def streams(self, query: bytes) -> dict[str, Any]:
+        """Every stream of an account and region. Raises `Refused`."""
+        caller = place_of(self._engine, read_query(query, PLACE))
+        streams = await self._engine.streams_of(caller)
+        totals = {name: counts.totals() for name, counts in self._engine.metrics.streams().items()}
+        return {
+            "account": caller.account_id,
+            "region": caller.region,
+            "now_ms": self._engine.now_ms(),
+            "streams": [
+                await self._stream(stream, totals.get(stream.full_name, Totals())) for stream in streams
+            ],
+        }
+
+    async def shards(self, query: bytes) -> dict[str, Any]:
+        """Every shard of a stream, with its load, and the subscriptions to it. Raises `Refused`."""
+        engine, stream = self._engine, await stream_of(self._engine, read_query(query, (*PLACE, "stream")))
+        ages = engine.live(stream.full_name).metrics.iterator_age_ms
+        return {
+            "stream": stream.name,
+            "status": stream.status,
+            "now_ms": engine.now_ms(),
+            "created_ms": stream.created_ms,
+            "shards": [
+                await self._shard(shard) | {"iterator_age_ms": ages.get(shard.index)}
+                for shard in stream.shards
+            ],
+            "subscriptions": self._subscriptions(stream),
+        }
+
+    async def _stream(self, stream: Stream, totals: Totals) -> dict[str, Any]:
+        extents = [self._engine.extent(shard.log_id) or _NO_LOG for shard in stream.shards]
+        oldest = [await self._oldest_ms(shard) for shard in stream.shards]
+        return {
+            "name": stream.name,
+            "arn": stream.arn,
+            "status": stream.status,
+            "mode": stream.mode,
+            "created_ms": stream.created_ms,
+            "open_shards": len(stream.open_shards),
+            "shards": len(stream.shards),
+            "consumers": len(stream.consumers),
+            "retention_hours": stream.retention_hours,
+            "encryption": stream.encryption_type,
+            "has_policy": stream.policy is not None,
+            "tags": len(stream.tags),
+            "records": sum(extent[1] - extent[0] for extent in extents),
+            "oldest_ms": min((time for time in oldest if time is not None), default=None),
+            "newest_ms": max((extent[2] for extent in extents), default=0) or None,
+            "totals": totals._asdict(),
+            "records_in_by_minute": self._minutes(stream),
+        }
+
+    def _minutes(self, stream: Stream) -> list[int]:
+        """Records that came in each of the last minutes, the one under way last."""
+        now_ms = self._engine.now_ms()
+        last_ms = now_ms - now_ms % MINUTE_MS
+        first_ms = last_ms - (SHOWN_MINUTES - 1) * MINUTE_MS
+        caller, dimensions = Caller(*stream.full_name[:2]), (("StreamName", stream.name),)
+        points = self._engine.metrics.statistics(
+            caller, "IncomingRecords", dimensions, max(0, first_ms), last_ms + MINUTE_MS
+        )
+        found = {point.timestamp_ms: int(point.values.total) for point in points}
+        return [found.get(first_ms + minute * MINUTE_MS, 0) for minute in range(SHOWN_MINUTES)]
+
+    async def _shard(self, shard: Shard) -> dict[str, Any]:
+        first, end, newest_ms, _ = self._engine.extent(shard.log_id) or _NO_LOG
+        return {
+            "id": shard.shard_id,
+            "parents": [shard_id_of(index) for index in shard.parent_indexes],
+            "starting_hash_key": shard.starting_hash_key,
+            "ending_hash_key": shard.ending_hash_key,
+            "is_open": shard.is_open,
+            "opened_ms": shard.opened_ms,
+            "closed_ms": shard.closed_ms,
+            "starting_sequence_number": shard.starting_sequence_number,
+            "ending_sequence_number": shard.ending_sequence_number,
+            "records": end - first,
+            "records_in": end,
+            "bytes_in": self._engine.log_sizes.appended(shard.log_id),
+            "oldest_ms": await self._oldest_ms(shard),
+            "newest_ms": newest_ms or None,
+        }
+
+    def _subscriptions(self, stream: Stream) -> list[dict[str, Any]]:
+        logs = {shard.index: shard.log_id for shard in stream.shards}
+        found = []
+        for key, subscription in self._engine.subscriptions.items():
+            extent = self._engine.extent(logs[key.shard_index]) if key.shard_index in logs else None
+            if key.stream == stream.full_name:
+                behind = max(0, extent.next - subscription.position) if extent else 0
+                found.append(
+                    {
+                        "consumer": key.consumer_name,
+                        "shard": shard_id_of(key.shard_index),
+                        "started_ms": subscription.started_ms,
+                        "records_behind": behind,
+                    }
+                )
+        return found
+
+    async def _oldest_ms(self, shard: Shard) -> int | None:
+        extent = self._engine.extent(shard.log_id)
+        if extent is None or extent.first == extent.next:
+            return None
+        known = self._oldest.get(shard.log_id)
+        if known is None or known[0] != extent.first:
+            page = await self._engine.store.read(shard.log_id, extent.first, 1, 1)
+            oldest_ms = page.runs[0].time_ms if page is not None and page.runs else None
+            known = self._oldest[shard.log_id] = (extent.first, oldest_ms)
+        return known[1]
+
+
+def place_of(engine: Engine, asked: dict[str, str]) -> Caller:
+    """The account and region that are asked for; the server's own when they are left out."""
+    home = engine.home
+    return Caller(asked.get("account", home.account_id), asked.get("region", home.region))
+
+
+async def stream_of(engine: Engine, asked: dict[str, str]) -> Stream:
+    """The stream that is asked for. Raises `Refused`."""
+    if "stream" not in asked:
+        raise Refused(400, "Say which stream: stream=….")
+    try:
+        return await engine.stream(StreamName(*place_of(engine, asked), asked["stream"]))
+    except KinesisError as error:
+        raise Refused(404, error.message or error.code) from None
