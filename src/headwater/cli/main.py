@@ -38,6 +38,7 @@ COMMANDS = {
     "tail": CommandRow("headwater.cli.tail:tail", "Follow the records of a stream."),
     "consume": CommandRow("headwater.cli.consume:consume", "Read a stream together with other workers."),
     "lambda": CommandRow("headwater.cli.lambda_:lambda_", "Run Lambda functions, and map streams to them."),
+    "doctor": CommandRow("headwater.cli.doctor:doctor", "Find what keeps a program from the server."),
     "fault": CommandRow("headwater.cli.fault:fault", "Make calls go wrong on purpose."),
 }
 
