@@ -42,6 +42,7 @@ COMMANDS = {
     "consume": CommandRow("headwater.cli.consume:consume", "Read a stream together with other workers."),
     "queue": CommandRow("headwater.cli.queue:queue", "Share a stream's records among workers."),
     "lambda": CommandRow("headwater.cli.lambda_:lambda_", "Run Lambda functions, and map streams to them."),
+    "doctor": CommandRow("headwater.cli.doctor:doctor", "Find what keeps a program from the server."),
     "fault": CommandRow("headwater.cli.fault:fault", "Make calls go wrong on purpose."),
 }
 
