@@ -6,6 +6,8 @@ name that no other test has.
 
 from __future__ import annotations
 
+import gc
+import os
 import re
 import subprocess
 import sys
@@ -30,6 +32,16 @@ settings.register_profile("everyday", max_examples=25, deadline=None, suppress_h
 settings.register_profile("thorough", max_examples=100, deadline=None, suppress_health_check=BUSY)
 if settings.get_current_profile_name() != "thorough":
     settings.load_profile("everyday")
+
+# The tests start a hundred processes. Each would compile the whole source anew where nothing may be cached.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True)
@@ -74,9 +86,9 @@ def client_for(endpoint_url: str, **options: Any) -> Any:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def kinesis(server: RunningServer) -> Iterator[Any]:
-    """A boto3 client for the server."""
+    """A boto3 client for the server, which they share as well: to make one takes longer than most calls."""
     client = client_for(server.endpoint_url)
     yield client
     client.close()

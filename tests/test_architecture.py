@@ -10,14 +10,14 @@ import ast
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from headwater.api.operation import OPERATIONS
+from tests.source_tree import ROOT, SOURCE, Function, Module, modules
 
 # ---- The tables.
 
@@ -163,11 +163,7 @@ EXCUSE = re.compile(r"noqa: [A-Z]+\d+(?:, [A-Z]+\d+)*(?: - \S.*)?$")
 
 # ---- What the rules look at.
 
-ROOT = Path(__file__).resolve().parent.parent
-SOURCE = ROOT / "src" / "headwater"
 CHECKED_FOLDERS = ("src", "scripts", "tests", "benchmarks")
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Declaration(NamedTuple):
@@ -181,77 +177,31 @@ class Declaration(NamedTuple):
         return f"{self.owner}.{self.name}" if self.owner else self.name
 
 
-class Module:
-    """A file of the source, read and parsed once."""
+def is_edge(module: Module) -> bool:
+    return module.layer in EDGES or module.path in EDGE_MODULES
 
-    def __init__(self, path: Path) -> None:
-        self.path = path.relative_to(SOURCE).as_posix()
-        self.text = path.read_text()
-        self.tree = ast.parse(self.text)
 
-    def __str__(self) -> str:
-        return self.path
+def named_modules(module: Module) -> set[str]:
+    """Every module of the package that one may load: by an import, or by a text."""
+    found = set(module.imported)
+    for node in module.nodes:
+        if isinstance(node, ast.ImportFrom):
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value.partition(":")[0])
+            if module.path in LOADERS:
+                found.add(f"{LOADERS[module.path]}.{node.value}")
+    return found
 
-    @property
-    def layer(self) -> str:
-        return self.path.split("/")[0].removesuffix(".py")
 
-    @property
-    def is_edge(self) -> bool:
-        return self.layer in EDGES or self.path in EDGE_MODULES
+def reads_environment(module: Module) -> bool:
+    return any(
+        isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"} for node in module.nodes
+    )
 
-    @property
-    def dotted(self) -> str:
-        """The name it is imported by."""
-        parts = self.path.removesuffix(".py").removesuffix("/__init__").split("/")
-        return ".".join(["headwater", *(part for part in parts if part != "__init__")])
 
-    @cached_property
-    def nodes(self) -> list[ast.AST]:
-        return list(ast.walk(self.tree))
-
-    @cached_property
-    def imported(self) -> set[str]:
-        """Every module that it imports, anywhere in it, its functions included."""
-        found: set[str] = set()
-        for node in self.nodes:
-            if isinstance(node, ast.Import):
-                found.update(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{self}: imports are absolute"
-                found.add(node.module or "")
-        return found
-
-    @cached_property
-    def named_modules(self) -> set[str]:
-        """Every module of the package that it may load: by an import, or by a text."""
-        found = set(self.imported)
-        for node in self.nodes:
-            if isinstance(node, ast.ImportFrom):
-                found.update(f"{node.module}.{alias.name}" for alias in node.names)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.add(node.value.partition(":")[0])
-                if self.path in LOADERS:
-                    found.add(f"{LOADERS[self.path]}.{node.value}")
-        return found
-
-    @property
-    def functions(self) -> list[Function]:
-        return [node for node in self.nodes if isinstance(node, Function)]
-
-    @property
-    def reads_environment(self) -> bool:
-        return any(
-            isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"} for node in self.nodes
-        )
-
-    @cached_property
-    def uses(self) -> Counter[str]:
-        return uses(self.nodes)
-
-    @cached_property
-    def declarations(self) -> list[Declaration]:
-        return list(declared_in(self.tree.body, ""))
+def declarations(module: Module) -> list[Declaration]:
+    return list(declared_in(module.tree.body, ""))
 
 
 def uses(nodes: list[ast.AST]) -> Counter[str]:
@@ -305,23 +255,20 @@ def is_registered(node: ast.stmt) -> bool:
     return any(isinstance(call, ast.Attribute) and call.attr in REGISTERING for call in calls)
 
 
-MODULES = [Module(path) for path in sorted(SOURCE.rglob("*.py"))]
-
-
-def paths_of(modules: list[Module]) -> set[str]:
-    return {module.path for module in modules}
+def paths_of(some: Iterable[Module]) -> set[str]:
+    return {module.path for module in some}
 
 
 # ---- Layers.
 
 
 def test_imports_go_down_only() -> None:
-    unknown = {module.layer for module in MODULES} - set(MAY_IMPORT)
+    unknown = {module.layer for module in modules()} - set(MAY_IMPORT)
     assert not unknown, "a layer is a row of MAY_IMPORT"
     upward = [
         f"{module} imports {name}"
-        for module in MODULES
-        for name in sorted(module.imported)
+        for module in modules()
+        for name in sorted(set(module.imported))
         if name.startswith("headwater.") and name.split(".")[1] not in MAY_IMPORT[module.layer]
     ]
     assert not upward
@@ -330,29 +277,29 @@ def test_imports_go_down_only() -> None:
 def test_only_the_edges_touch_the_outside() -> None:
     touching = [
         f"{module} imports {name}"
-        for module in MODULES
-        if not module.is_edge
-        for name in sorted(module.imported)
+        for module in modules()
+        if not is_edge(module)
+        for name in sorted(set(module.imported))
         if name.split(".")[0] in OUTSIDE_MODULES
     ]
     assert not touching
 
 
 def test_only_the_clock_reads_the_time_below_the_edges() -> None:
-    readers = [module for module in MODULES if not module.is_edge and "time" in module.imported]
+    readers = [module for module in modules() if not is_edge(module) and "time" in module.imported]
     assert paths_of(readers) == CLOCK_MODULES
 
 
 def test_only_config_reads_the_environment_and_what_runs_in_the_processes_of_functions() -> None:
-    assert paths_of([module for module in MODULES if module.reads_environment]) == ENVIRONMENT_MODULES
+    assert paths_of([module for module in modules() if reads_environment(module)]) == ENVIRONMENT_MODULES
 
 
 def test_the_tables_name_modules_that_exist() -> None:
-    there = paths_of(MODULES)
+    there = paths_of(modules())
     assert there >= EDGE_MODULES
     assert there >= ENTRIES
     assert there >= READ_AS_FILES
-    assert set(MAY_IMPORT) == {module.layer for module in MODULES}
+    assert set(MAY_IMPORT) == {module.layer for module in modules()}
     assert {name for names in MAY_IMPORT.values() for name in names} <= set(MAY_IMPORT)
     assert set(MAY_IMPORT) >= EDGES
 
@@ -361,17 +308,17 @@ def test_the_tables_name_modules_that_exist() -> None:
 
 
 def test_every_module_opens_by_saying_what_it_is_for() -> None:
-    assert not [str(module) for module in MODULES if not ast.get_docstring(module.tree)]
+    assert not [str(module) for module in modules() if not ast.get_docstring(module.tree)]
 
 
 def test_modules_are_small() -> None:
-    lines = {str(module): len(module.text.splitlines()) for module in MODULES}
+    lines = {str(module): len(module.text.splitlines()) for module in modules()}
     assert not {path: count for path, count in lines.items() if count > MODULE_LINES_MAX}
     assert median(lines.values()) <= MODULE_LINES_MEDIAN
 
 
 def test_functions_are_small() -> None:
-    lines = [(f"{module}: {each.name}", length(each)) for module in MODULES for each in module.functions]
+    lines = [(f"{module}: {each.name}", length(each)) for module in modules() for each in module.functions]
     assert not [(name, count) for name, count in lines if count > FUNCTION_LINES_MAX]
     assert median(count for _, count in lines) <= FUNCTION_LINES_MEDIAN
 
@@ -380,11 +327,11 @@ def test_functions_are_small() -> None:
 
 
 def test_names_say_something() -> None:
-    assert not [str(module) for module in MODULES if EMPTY_WORDS & set(Path(module.path).stem.split("_"))]
+    assert not [str(module) for module in modules() if EMPTY_WORDS & set(Path(module.path).stem.split("_"))]
 
 
 def test_a_bound_comes_behind_its_unit() -> None:
-    named = [f"{module}: {each}" for module in MODULES for each in module.declarations]
+    named = [f"{module}: {each}" for module in modules() for each in declarations(module)]
     assert not [name for name in named if BOUND_BEFORE_UNIT.search(name)]
 
 
@@ -429,14 +376,14 @@ def test_the_operation_table_is_in_the_order_of_names() -> None:
 
 
 def test_every_module_is_reached_from_an_entry() -> None:
-    by_name = {module.dotted: module for module in MODULES}
+    by_name = {module.dotted: module for module in modules()}
     reached: set[str] = set()
-    ahead = [module.dotted for module in MODULES if module.path in ENTRIES | READ_AS_FILES]
+    ahead = [module.dotted for module in modules() if module.path in ENTRIES | READ_AS_FILES]
     while ahead:
         name = ahead.pop()
         if name in by_name and name not in reached:
             reached.add(name)
-            ahead += [name.rpartition(".")[0], *by_name[name].named_modules]
+            ahead += [name.rpartition(".")[0], *named_modules(by_name[name])]
     unreached = paths_of([by_name[name] for name in set(by_name) - reached])
     assert not sorted(unreached - FOR_TESTS)
     assert unreached >= FOR_TESTS
@@ -454,10 +401,10 @@ def unused_declarations() -> Iterator[str]:
     A name does not say whose it is: what is found is dead, but a dead `close` is not found.
     """
     everywhere: Counter[str] = Counter()
-    for module in MODULES:
-        everywhere += module.uses
-    for module in MODULES:
-        for declared in module.declarations:
+    for module in modules():
+        everywhere += uses(module.nodes)
+    for module in modules():
+        for declared in declarations(module):
             if declared.name.startswith("__") or is_registered(declared.node):
                 continue
             if everywhere[declared.name] == uses(list(ast.walk(declared.node)))[declared.name]:

@@ -7,68 +7,47 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-SOURCE = ROOT / "src" / "headwater"
-MODULES = sorted(SOURCE.rglob("*.py"))
+from tests.source_tree import SOURCE, Module, modules
 
-
-def imported(path: Path) -> Iterator[str]:
-    """Every module that a file imports, anywhere in it, its functions included."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
-            yield node.module or ""
-
-
-def layer_of(path: Path) -> str:
-    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
-
-
-BACK_END_FOLDER = SOURCE / "storage" / "lmdb"
-BACK_END_CHOICE = SOURCE / "storage" / "open_store.py"
+BACK_END_FOLDER = "storage/lmdb"
+BACK_END_CHOICE = "storage/open_store.py"
 """The one module that names the back end."""
 
 
-def names_in(path: Path) -> Iterator[str]:
+def names_in(module: Module) -> Iterator[str]:
     """What a file imports, and every name and attribute that it uses or defines."""
-    yield from imported(path)
-    for node in ast.walk(ast.parse(path.read_text())):
+    yield from module.imported
+    for node in module.nodes:
         for field in ("id", "attr", "name", "arg"):
             if isinstance(word := getattr(node, field, None), str):
                 yield word
 
 
 def test_nothing_outside_its_folder_knows_the_back_end() -> None:
-    outside = [path for path in MODULES if BACK_END_FOLDER not in path.parents and path != BACK_END_CHOICE]
-    found = {
-        str(path.relative_to(SOURCE)): [n for n in names_in(path) if "lmdb" in n.lower()] for path in outside
-    }
+    by_path = {module.path: module for module in modules() if module.folder != BACK_END_FOLDER}
+    choice = by_path.pop(BACK_END_CHOICE)
+    found = {path: [n for n in names_in(module) if "lmdb" in n.lower()] for path, module in by_path.items()}
     assert {path: names for path, names in found.items() if names} == {}
-    assert {name for name in imported(BACK_END_CHOICE) if "lmdb" in name} == {
-        "headwater.storage.lmdb.back_end"
-    }
+    assert {name for name in choice.imported if "lmdb" in name} == {"headwater.storage.lmdb.back_end"}
 
 
 STORE_WORDS_OF_LAMBDA = {"Metadata", "StoreError", "StoreUnavailable", "StoreUnreadable"}
 
 
 def test_lambda_knows_its_values_and_the_errors_of_a_store_but_not_the_store() -> None:
-    modules = [path for path in MODULES if layer_of(path) == "lambda_"]
-    trees = {str(path.relative_to(SOURCE)): ast.parse(path.read_text()) for path in modules}
+    of_lambda = [module for module in modules() if module.layer == "lambda_"]
     imports = [
-        (path, alias.name)
-        for path, tree in trees.items()
-        for node in ast.walk(tree)
+        (module.path, alias.name)
+        for module in of_lambda
+        for node in module.nodes
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("headwater.storage")
         for alias in node.names
     ]
     assert [found for found in imports if found[1] not in STORE_WORDS_OF_LAMBDA] == []
     reached = [
-        f"{path}:{node.lineno}"
-        for path, tree in trees.items()
-        for node in ast.walk(tree)
+        f"{module}:{node.lineno}"
+        for module in of_lambda
+        for node in module.nodes
         if isinstance(node, ast.Attribute) and node.attr == "store" and "engine" in ast.unparse(node.value)
     ]
     assert reached == []
@@ -124,12 +103,11 @@ def folder_of(module: str) -> str:
 
 def folder_edges() -> Iterator[tuple[str, str, str]]:
     """Folder, imported folder of the same layer, and the import that makes the edge."""
-    for path in MODULES:
-        here = str(path.parent.relative_to(SOURCE))
-        for module in imported(path):
-            there = folder_of(module) if module.startswith("headwater.") else here
-            if there != here and there.split("/")[0] == layer_of(path):
-                yield here, there, f"{path.relative_to(SOURCE)} imports {module}"
+    for module in modules():
+        for name in module.imported:
+            there = folder_of(name) if name.startswith("headwater.") else module.folder
+            if there != module.folder and there.split("/")[0] == module.layer:
+                yield module.folder, there, f"{module} imports {name}"
 
 
 def test_folders_of_a_layer_import_each_other_one_way() -> None:
@@ -148,9 +126,9 @@ def test_every_folder_of_a_layer_with_folders_is_in_the_table() -> None:
 
 def test_lambda_and_the_neighbours_meet_before_and_after_a_first_request_and_for_data_at_rest() -> None:
     meeting = {
-        path.name
-        for path in MODULES
-        if layer_of(path) == "app"
-        and any(re.match(r"headwater\.(lambda_|neighbours)", m) for m in imported(path))
+        module.file.name
+        for module in modules()
+        if module.layer == "app"
+        and any(re.match(r"headwater\.(lambda_|neighbours)", name) for name in module.imported)
     }
     assert meeting == {"neighbours.py", "services.py", "offline_data.py"}

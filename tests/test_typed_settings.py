@@ -46,6 +46,7 @@ def test_every_setting_has_a_text_that_ends_its_sentence() -> None:
             assert text[3:].partition('"""')[0].endswith("."), name
 
 
+@pytest.mark.long  # everyday: that the keyword arguments are the fields, above
 def test_mypy_takes_the_settings_and_refuses_a_misspelt_one_and_one_of_another_type(tmp_path: Path) -> None:
     lines = {
         'KinesisProducer("s", ordered=True, endpoint_url="http://127.0.0.1:1")': True,

@@ -5,11 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-SOURCE = ROOT / "src" / "headwater"
-MODULES = sorted(SOURCE.rglob("*.py"))
+from tests.source_tree import ROOT, SOURCE, modules
 
 REPLACED = {
     "companion": "neighbours",
@@ -48,10 +45,12 @@ SHARED = {
 
 def test_no_word_comes_back_that_was_replaced() -> None:
     words = re.compile(rf"\b({'|'.join(REPLACED)})\b")
+    texts = {module.path: module.text for module in modules()}
+    texts["ARCHITECTURE.md"] = (ROOT / "ARCHITECTURE.md").read_text()
     found = [
-        f"{path.relative_to(ROOT)}:{number}: {word}, now {REPLACED[word]}"
-        for path in [*MODULES, ROOT / "ARCHITECTURE.md"]
-        for number, line in enumerate(path.read_text().splitlines(), 1)
+        f"{path}:{number}: {word}, now {REPLACED[word]}"
+        for path, text in texts.items()
+        for number, line in enumerate(text.splitlines(), 1)
         for word in words.findall(line)
     ]
     assert not found
@@ -59,20 +58,24 @@ def test_no_word_comes_back_that_was_replaced() -> None:
 
 def test_a_class_name_stands_for_one_thing() -> None:
     places: dict[str, list[str]] = defaultdict(list)
-    for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
+    for module in modules():
+        for node in module.nodes:
             if isinstance(node, ast.ClassDef):
-                places[node.name].append(str(path.relative_to(SOURCE)))
+                places[node.name].append(module.path)
     twice = {name: where for name, where in places.items() if len(where) > 1 and name not in SHARED}
     assert not twice
 
 
 def test_every_folder_says_what_it_is_for_and_what_it_refuses_to_know() -> None:
-    for path in SOURCE.rglob("__init__.py"):
-        if path.parent in {SOURCE, SOURCE / "cli", SOURCE / "client", SOURCE / "testing", SOURCE / "app"}:
-            continue
-        text = ast.get_docstring(ast.parse(path.read_text())) or ""
-        assert "efuses to know" in text, path.parent.relative_to(SOURCE)
+    for module in modules():
+        if module.file.name == "__init__.py" and module.folder not in {
+            ".",
+            "cli",
+            "client",
+            "testing",
+            "app",
+        }:
+            assert "efuses to know" in (ast.get_docstring(module.tree) or ""), module.folder
 
 
 def test_no_folder_mixes_more_than_thirty_modules() -> None:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.session import Session
 
 from headwater.model.clock import ManualClock
 from tests.api.clocked_server import TRANSITION_MS, ClockedServer, clocked_server
@@ -37,26 +38,59 @@ def account_id() -> str:
     return str(next(_account_numbers))
 
 
-@pytest.fixture
-def client_of(clocked: ClockedServer) -> Iterator[Callable[..., Any]]:
-    """Makes boto3 clients for an account (and region); botocore checks every answer against the model."""
-    clients = []
+class PooledClients:
+    """boto3 clients that tests use one after another, each for an account of its own.
 
-    def make(account_id: str, region: str = REGION) -> Any:
-        client = boto3.client(
-            "kinesis",
-            endpoint_url=clocked.endpoint_url,
-            region_name=region,
-            aws_access_key_id=account_id,
-            aws_secret_access_key="secret",
-            config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
-        )
-        clients.append(client)
+    To make a client takes longer than most calls. botocore looks at the credentials of its session before
+    each request, so a client changes hands by changing its key.
+    """
+
+    def __init__(self, endpoint_url: str) -> None:
+        self._endpoint_url = endpoint_url
+        self._made: list[tuple[str, Credentials, Any]] = []
+        self._idle: list[tuple[str, Credentials, Any]] = []
+
+    def take(self, account_id: str, region: str) -> Any:
+        pooled = next((one for one in self._idle if one[0] == region), None) or self._make(region)
+        if pooled in self._idle:
+            self._idle.remove(pooled)
+        _, credentials, client = pooled
+        credentials.access_key = account_id
         return client
 
-    yield make
-    for client in clients:
-        client.close()
+    def take_back(self) -> None:
+        """What is in use is free for the next test."""
+        self._idle = list(self._made)
+
+    def close(self) -> None:
+        for _, _, client in self._made:
+            client.close()
+
+    def _make(self, region: str) -> tuple[str, Credentials, Any]:
+        session = Session()
+        session.set_credentials("nobody", "secret")
+        client = session.create_client(
+            "kinesis",
+            endpoint_url=self._endpoint_url,
+            region_name=region,
+            config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
+        )
+        self._made.append((region, session.get_credentials(), client))
+        return self._made[-1]
+
+
+@pytest.fixture(scope="session")
+def pooled_clients(clocked: ClockedServer) -> Iterator[PooledClients]:
+    pool = PooledClients(clocked.endpoint_url)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def client_of(pooled_clients: PooledClients) -> Iterator[Callable[..., Any]]:
+    """Gives boto3 clients for an account (and region); botocore checks every answer against the model."""
+    yield lambda account_id, region=REGION: pooled_clients.take(account_id, region)
+    pooled_clients.take_back()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The engine, through hundreds of histories with faults at every call of its store."""
+"""The engine, through many histories with faults at every call of its store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from headwater.engine.stream_lifecycle import NEVER_MS
 from tests.simulation.history import History, HistoryFailed
 
 ROOT = Path(__file__).parents[2]
-EVERYDAY_HISTORIES = 200
+EVERYDAY_HISTORIES = 100
 LONG_HISTORIES = 5_000
 LONG_SEED = 1_000_000
 

@@ -6,22 +6,23 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from importlib.metadata import entry_points
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES_ON_PAGES = {"testing.md": 2, "faults.md": 1, "limits.md": 1}
 """How many suites each page has."""
 
 
-def run_tests(folder: Path, *blocks: str) -> str:
-    (folder / "test_orders.py").write_text("\n\n".join(blocks))
+def run_tests(folder: Path, suites: dict[str, str]) -> dict[str, int]:
+    """Run suites in one pytest, each a file of its own; how many tests of each passed. None may fail."""
+    for name, suite in suites.items():
+        (folder / f"test_{name}.py").write_text(suite)
     is_installed = any(point.name == "headwater" for point in entry_points(group="pytest11"))
     plugin = [] if is_installed else ["-p", "headwater.testing.plugin"]
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", *plugin, str(folder)],
+        [sys.executable, "-m", "pytest", "-v", "-W", "error", *plugin, str(folder)],
         capture_output=True,
         text=True,
         check=False,
@@ -29,7 +30,7 @@ def run_tests(folder: Path, *blocks: str) -> str:
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
+    return Counter(re.findall(r"^test_(\w+)\.py::.* PASSED", ran.stdout, re.MULTILINE))
 
 
 def suites_of(page: str) -> list[str]:
@@ -38,51 +39,38 @@ def suites_of(page: str) -> list[str]:
     return [suite for suite in found if "async def" not in suite]
 
 
-@pytest.mark.parametrize("page", SUITES_ON_PAGES)
-def test_the_suite_in_the_documentation_passes(page: str, tmp_path: Path) -> None:
-    suites = suites_of((ROOT / "docs" / page).read_text())
-    assert len(suites) == SUITES_ON_PAGES[page]
-    for number, suite in enumerate(suites):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        passed = re.search(r"(\d+) passed", run_tests(folder, suite))
-        assert passed
-        assert int(passed[1]) == suite.count("def test_")
-
-
-def test_each_test_finds_the_server_empty_and_on_time(tmp_path: Path) -> None:
-    run_tests(
-        tmp_path,
-        """
+EACH_ON_ITS_OWN = """
 import os
 from datetime import datetime, timedelta, UTC
 import boto3
 import pytest
 
 @pytest.mark.parametrize("turn", [1, 2])
-def test_it(headwater, kinesis, kinesis_stream, turn):
+def test_the_server_is_empty_and_on_time(headwater, kinesis, kinesis_stream, turn):
     assert kinesis.list_streams()["StreamNames"] == [kinesis_stream]
     assert abs(headwater.clock.now() - datetime.now(UTC)) < timedelta(minutes=1)
     headwater.clock.advance(hours=30)
     client = boto3.client("kinesis")
     assert client.list_streams()["StreamNames"] == [kinesis_stream]
     client.close()
-""",
-    )
-
-
-def test_no_fault_outlives_its_test(tmp_path: Path) -> None:
-    run_tests(
-        tmp_path,
-        """
-import pytest
 
 @pytest.mark.parametrize("turn", [1, 2])
-def test_it(headwater, kinesis_stream, turn):
+def test_no_fault_outlives_its_test(headwater, kinesis_stream, turn):
     assert len(headwater.faults) == 0
     headwater.faults.cut("PutRecord")
-""",
-    )
+"""
+"""Tests that would fail if anything of one were left to the next."""
+
+
+def test_the_suites_in_the_documentation_pass_and_no_test_leaves_anything_to_the_next(tmp_path: Path) -> None:
+    suites = {}
+    for page, count in SUITES_ON_PAGES.items():
+        found = suites_of((ROOT / "docs" / page).read_text())
+        assert len(found) == count, page
+        suites |= {f"{page.removesuffix('.md')}_{number}": suite for number, suite in enumerate(found)}
+    expected = {name: suite.count("def test_") for name, suite in suites.items()}
+    passed = run_tests(tmp_path, {**suites, "each_on_its_own": EACH_ON_ITS_OWN})
+    assert passed == {**expected, "each_on_its_own": 4}
 
 
 def test_a_suite_that_does_not_use_the_fixtures_pays_for_nothing() -> None:
