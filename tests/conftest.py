@@ -49,6 +49,8 @@ class RunningServer:
     """A server in a process of its own."""
 
     endpoint_url: str
+    process_id: int = 0
+    """0 where it is not known."""
 
 
 @contextmanager
@@ -61,7 +63,7 @@ def started_server(log: Path, *options: str) -> Iterator[RunningServer]:
         subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process,
     ):
         try:
-            yield RunningServer(_ready_endpoint_url(process, log))
+            yield RunningServer(_ready_endpoint_url(process, log), process.pid)
         finally:
             process.terminate()
 

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { Button } from "../ui/parts";
 
 const PART = 100;
-const OPEN_DEPTH = 3;
+const OPEN_DEPTH = 5;
 const TEXT_SHOWN = 2_000;
 
 export function JsonTree({ value }: { value: unknown }) {

@@ -57,6 +57,7 @@ class Served:
     """A server with an empty console, and a client for it."""
 
     url: str
+    process_id: int
     kinesis: Any
 
 
@@ -64,7 +65,7 @@ class Served:
 def served(built_console: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with started_server(tmp_path_factory.mktemp("console") / "log", "--test-clock") as server:
         kinesis = client_for(server.endpoint_url)
-        yield Served(server.endpoint_url, kinesis)
+        yield Served(server.endpoint_url, server.process_id, kinesis)
         kinesis.close()
 
 

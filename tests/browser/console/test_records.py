@@ -83,6 +83,7 @@ def test_records_are_found_by_text_key_and_path(
 
 def test_a_search_that_is_typed_becomes_part_of_the_address(console: Console, orders: str) -> None:
     console.go(f"streams/{orders}/records")
+    console.await_rows(13)
     console.page.keyboard.press("/")
     console.page.keyboard.type("sku-7")
     console.await_rows(1)
@@ -178,7 +179,7 @@ def test_what_is_shown_and_all_that_matches_is_exported(console: Console, served
 
     def exported(what: str) -> str:
         with console.page.expect_download() as download:
-            console.page.get_by_label("Export").select_option(label=what)
+            console.page.get_by_label("Export", exact=True).select_option(label=what)
         return str(download.value.path().read_text())
 
     (shown,) = map(json.loads, exported("What is shown, JSON lines").splitlines())

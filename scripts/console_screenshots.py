@@ -1,0 +1,177 @@
+"""Screenshots of the console for the documentation, from a real session with plausible data.
+
+Run it after `make console`; it needs Debian's `chromium` and Playwright, which the extra `test` has:
+
+    python scripts/console_screenshots.py
+
+It starts a server of its own on a free port, lets a shop put orders for a few seconds, and writes
+`docs/images/console-….png`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, sync_playwright
+
+from headwater.testing import Headwater
+
+IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+WIDE, PHONE = {"width": 1280, "height": 760}, {"width": 390, "height": 760}
+SETTLE_MS = 3_500
+"""Rates need to be looked at twice."""
+FRUITS = ("apples", "pears", "plums", "cherries", "quinces")
+CITIES = ("Lisbon", "Kraków", "Oslo", "Nairobi", "Lima")
+
+SHOTS = (
+    ("streams", "streams", WIDE, "light"),
+    ("records", "streams/orders/records", WIDE, "light"),
+    ("shards", "streams/orders/shards?key=customer-17", WIDE, "light"),
+    ("readers", "streams/orders/readers", WIDE, "light"),
+    ("charts", "streams/orders/charts?span=15", WIDE, "dark"),
+    ("requests", "requests", WIDE, "dark"),
+    ("tests", "tests", WIDE, "light"),
+    ("phone", "streams/orders/records", PHONE, "dark"),
+)
+
+
+class Shop:
+    """What a shop's streams carry."""
+
+    def __init__(self, server: Headwater) -> None:
+        self._kinesis = server.client()
+        self._random = random.Random(7)  # noqa: S311 - the same picture each time
+        self._is_closing = threading.Event()
+        self._number = 1000
+
+    def prepare(self) -> None:
+        """Streams, a consumer, a reshard and a fault."""
+        kinesis = self._kinesis
+        for name, shards in (("orders", 4), ("clicks", 8), ("payments", 2), ("inventory", 1)):
+            kinesis.create_stream(StreamName=name, ShardCount=shards)
+        arn = kinesis.describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]["StreamARN"]
+        kinesis.enable_enhanced_monitoring(StreamName="orders", ShardLevelMetrics=["ALL"])
+        self._consumer = kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="billing")["Consumer"]
+        kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="search-index")
+        self.put("orders", 40)
+        time.sleep(1.1)
+        kinesis.split_shard(
+            StreamName="orders", ShardToSplit="shardId-000000000001", NewStartingHashKey=str(3 * 2**125)
+        )
+        time.sleep(1.1)
+        kinesis.merge_shards(
+            StreamName="orders",
+            ShardToMerge="shardId-000000000002",
+            AdjacentShardToMerge="shardId-000000000003",
+        )
+
+    def live_through(self, server: Headwater, minutes: int) -> None:
+        """Put what so many minutes bring, with the clock moved on after each."""
+        for minute in range(minutes):
+            for stream, many in (("orders", 60), ("clicks", 200), ("payments", 30)):
+                self.put(stream, int(many * (1.5 + self._random.random() * (1 + minute % 5))))
+            self.poll("orders")
+            server.clock.advance(minutes=1)
+
+    def poll(self, stream: str) -> None:
+        """Read what there is, once."""
+        for shard in self._kinesis.list_shards(StreamName=stream)["Shards"][-3:]:
+            iterator = self._kinesis.get_shard_iterator(
+                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )
+            self._kinesis.get_records(ShardIterator=iterator["ShardIterator"], Limit=100)
+
+    def put(self, stream: str, many: int) -> None:
+        """So many records."""
+        records = [self._record(stream) for _ in range(many)]
+        self._kinesis.put_records(StreamName=stream, Records=records[:500])
+
+    def open(self) -> threading.Thread:
+        """Put records until `close`."""
+        thread = threading.Thread(target=self._trade)
+        thread.start()
+        return thread
+
+    def close(self) -> None:
+        """No more orders."""
+        self._is_closing.set()
+
+    def _trade(self) -> None:
+        subscription = self._kinesis.subscribe_to_shard(
+            ConsumerARN=self._consumer["ConsumerARN"],
+            ShardId="shardId-000000000000",
+            StartingPosition={"Type": "LATEST"},
+        )
+        while not self._is_closing.wait(0.25):
+            for stream, many in (("orders", 12), ("clicks", 60), ("payments", 5)):
+                self.put(stream, many)
+            self._kinesis.put_record(StreamName="inventory", **self._record("inventory"))
+        subscription["EventStream"].close()
+
+    def _record(self, stream: str) -> dict[str, Any]:
+        rng = self._random
+        customer = f"customer-{min(int(rng.expovariate(0.05)), 199)}"
+        self._number += 1
+        if stream == "clicks":
+            document: dict[str, Any] = {"visitor": customer, "page": f"/fruit/{rng.choice(FRUITS)}"}
+        else:
+            items = [
+                {"sku": rng.choice(FRUITS), "count": rng.randrange(1, 6)} for _ in range(rng.randrange(1, 4))
+            ]
+            order = {"id": self._number, "total": round(rng.uniform(3, 240), 2), "items": items}
+            document = {"order": order, "city": rng.choice(CITIES), "paid": rng.random() > 0.2}
+        data = json.dumps(document, ensure_ascii=False).encode()
+        return {"PartitionKey": customer, "Data": gzip.compress(data) if self._number % 9 == 0 else data}
+
+
+def take(browser: Browser, url: str) -> None:
+    """All pictures."""
+    IMAGES.mkdir(exist_ok=True)
+    for name, place, size, scheme in SHOTS:
+        context = browser.new_context(viewport=size, color_scheme=scheme, device_scale_factor=1)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(f"{url}/_headwater/console/#/{place}")
+        page.wait_for_timeout(SETTLE_MS)
+        if name == "records":
+            page.get_by_role("row").nth(4).click()
+            page.wait_for_timeout(300)
+        if name == "requests":
+            page.get_by_role("row").filter(has_text="PutRecord").first.click()
+            page.wait_for_timeout(300)
+        page.screenshot(path=IMAGES / f"console-{name}.png")
+        context.close()
+
+
+def main() -> int:
+    """Take the pictures; returns the exit code."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("There is no chromium: scripts/install_chromium.sh brings it.", file=sys.stderr)
+        return 1
+    with Headwater(test_clock=True, transition_ms=0) as server, sync_playwright() as playwright:
+        shop = Shop(server)
+        shop.prepare()
+        shop.live_through(server, 13)
+        server.faults.delay("GetRecords", delay_ms=250, probability=0.2)
+        server.limits.enforce("payments", records_in_per_s=200)
+        trading = shop.open()
+        try:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            take(browser, server.endpoint_url)
+            browser.close()
+        finally:
+            shop.close()
+            trading.join()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

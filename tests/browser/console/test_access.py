@@ -1,0 +1,192 @@
+"""Who gets the console and what it may do: keys, read-only, other pages; and what it costs to open it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.browser.console.conftest import Served
+from tests.browser.console.looking import Console
+from tests.conftest import client_for, started_server
+
+pytestmark = pytest.mark.clients
+
+KEY = "AKIACONSOLE"
+SECRET = "a/secret+for=tests"
+FIRST_LOAD_BYTES = 150_000
+VIEWS = (
+    "streams",
+    "streams/orders/records",
+    "streams/orders/shards",
+    "streams/orders/readers",
+    "streams/orders/charts",
+    "streams/orders/settings",
+    "functions",
+    "leases",
+    "requests",
+    "tests",
+)
+
+
+def test_where_signatures_are_verified_one_signs_in(
+    chromium: Any, built_console: None, tmp_path: Path
+) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.write_text(f"[key]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n")
+    with started_server(tmp_path / "log", "--credentials", str(credentials), "--test-clock") as server:
+        kinesis = boto3.client(
+            "kinesis",
+            endpoint_url=server.endpoint_url,
+            region_name="us-east-1",
+            aws_access_key_id=KEY,
+            aws_secret_access_key=SECRET,
+        )
+        kinesis.create_stream(StreamName="orders", ShardCount=1)
+        kinesis.get_waiter("stream_exists").wait(StreamName="orders", WaiterConfig={"Delay": 1})
+        page = chromium.new_page()
+        console = Console(page, server.endpoint_url)
+        console.go()
+        console.fill("Access key id", KEY)
+        console.fill("Secret access key", "wrong")
+        console.click("Sign in")
+        console.see("signature we calculated does not match")
+        console.fill("Secret access key", SECRET)
+        console.click("Sign in")
+        console.row("orders").wait_for()
+        kinesis.put_record(StreamName="orders", PartitionKey="alice", Data=b"3 apples")
+        for view, seen in (
+            ("streams/orders/records", "3 apples"),
+            ("streams/orders/shards", "Closed shards too"),
+            ("streams/orders/readers", "No consumer is registered."),
+            ("streams/orders/charts", "Records by the minute"),
+            ("functions", "There is no function"),
+            ("leases", "No table of the neighbouring DynamoDB holds leases."),
+            ("requests", "live"),
+        ):
+            console.go(view)
+            console.see(seen)
+        console.go("tests")
+        console.click("Stop")
+        console.see("stands still")
+        console.click("Sign out")
+        console.see("Sign in with one of its access keys")
+        assert console.faults == []
+        page.close()
+        kinesis.close()
+
+
+def test_a_console_that_is_read_only_shows_and_changes_nothing(
+    chromium: Any, built_console: None, tmp_path: Path
+) -> None:
+    with started_server(tmp_path / "log", "--console", "read-only") as server:
+        kinesis = client_for(server.endpoint_url)
+        kinesis.create_stream(StreamName="orders", ShardCount=1)
+        page = chromium.new_page()
+        console = Console(page, server.endpoint_url)
+        console.go()
+        console.see("read-only")
+        assert page.get_by_role("button", name="Create a stream").is_disabled()
+        status = page.evaluate("""async () => (await fetch('/_headwater/reset', {method: 'POST'})).status""")
+        assert status == 403
+        assert kinesis.list_streams()["StreamNames"] == ["orders"]
+        page.close()
+        kinesis.close()
+
+
+@pytest.fixture(scope="module")
+def orders(served: Served) -> None:
+    served.kinesis.create_stream(StreamName="orders", ShardCount=2)
+    served.kinesis.get_waiter("stream_exists").wait(StreamName="orders", WaiterConfig={"Delay": 1})
+    served.kinesis.put_record(StreamName="orders", PartitionKey="alice", Data=b'{"fruit":"apple"}')
+
+
+def test_it_loads_little_and_from_the_server_alone(console: Console, served: Served) -> None:
+    asked: list[str] = []
+    sizes: list[int] = []
+    console.page.on("request", lambda request: asked.append(request.url))
+    session = console.page.context.new_cdp_session(console.page)
+    session.send("Network.enable")
+    session.on("Network.loadingFinished", lambda event: sizes.append(int(event["encodedDataLength"])))
+    console.go()
+    console.page.get_by_role("heading", name="Streams").wait_for()
+    ready_ms = console.page.evaluate("performance.getEntriesByType('paint').at(-1).startTime")
+    print(f"first load: {sum(sizes):,} bytes, painted after {ready_ms:.0f} ms")
+    assert all(url.startswith((served.url, "about:")) for url in asked)
+    assert 10_000 < sum(sizes) < FIRST_LOAD_BYTES
+
+
+def test_text_that_gets_into_the_page_runs_nothing(console: Console) -> None:
+    console.go()
+    console.page.get_by_role("heading", name="Streams").wait_for()
+    outcome = console.page.evaluate(
+        """async () => {
+            const tried = {};
+            try { document.body.insertAdjacentHTML('beforeend', '<b>x</b>'); tried.html = 'taken'; }
+            catch (error) { tried.html = 'refused'; }
+            try { setTimeout('window.timed = true'); } catch (error) {}
+            await new Promise((done) => setTimeout(done, 50));
+            tried.eval = window.timed ? 'run' : 'refused';
+            const script = document.createElement('script');
+            try { script.text = 'window.ran = true'; document.body.append(script); } catch (error) {}
+            tried.script = window.ran ? 'run' : 'refused';
+            tried.fetch = await fetch('http://example.invalid/').then(() => 'sent', () => 'refused');
+            return tried;
+        }"""
+    )
+    console.faults.clear()  # its policy complained, as it should
+    assert outcome == {"html": "refused", "eval": "refused", "script": "refused", "fetch": "refused"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_serious(
+    chromium: Any, served: Served, orders: None, axe: str, scheme: str, width: int
+) -> None:
+    context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+    console = Console(context.new_page(), served.url)
+    found = []
+    for view in VIEWS:
+        console.go(view)
+        console.page.get_by_role("heading").first.wait_for()
+        if view.endswith("records"):
+            console.row("alice").click()
+            console.page.get_by_role("complementary").wait_for()
+        if view == "tests":
+            console.click("Add a fault")
+        console.page.evaluate(axe)
+        report = console.page.evaluate("axe.run()")
+        found += [
+            (view, each["id"], each["nodes"][0]["html"][:200])
+            for each in report["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
+    context.close()
+    assert json.dumps(found, indent=1) == "[]"
+
+
+def test_everything_is_reached_by_keys(console: Console, orders: None) -> None:
+    console.go()
+    console.page.get_by_role("heading", name="Streams").wait_for()
+    console.page.keyboard.press("?")
+    console.page.get_by_role("dialog", name="Keys").wait_for()
+    console.page.keyboard.press("Escape")
+    console.page.keyboard.press("g")
+    console.page.keyboard.press("r")
+    console.page.wait_for_url("**/#/requests")
+    console.page.keyboard.press("g")
+    console.page.keyboard.press("t")
+    console.page.wait_for_url("**/#/tests")
+    console.go("streams/orders/shards")
+    console.see("Closed shards too")
+    console.page.keyboard.press("1")
+    console.page.wait_for_url("**/#/streams/orders/records")
+    grid = console.page.get_by_role("grid")
+    console.await_rows(1)
+    grid.focus()
+    console.page.keyboard.press("ArrowDown")
+    console.page.keyboard.press("Enter")
+    console.page.get_by_role("complementary", name="Record").wait_for()
