@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -115,7 +115,7 @@ class LiveStream:
         self.await_next()
 
 
-class _HeldAccount(NamedTuple):
+class _HeldAccount(msgspec.Struct, frozen=True):
     settings: AccountSettings
     version: int
 
