@@ -13,7 +13,7 @@ def test_without_anything_set_the_defaults_hold() -> None:
 
 
 def test_every_setting_is_a_field_with_one_name_for_option_and_variable() -> None:
-    assert {setting.field for setting in SETTINGS} <= set(Config._fields)
+    assert {setting.field for setting in SETTINGS} <= set(Config.__struct_fields__)
     for setting in SETTINGS:
         assert setting.variable == "HEADWATER_" + setting.option[2:].replace("-", "_").upper()
 

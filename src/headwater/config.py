@@ -13,7 +13,9 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 SECRETS = ("secret_access_key", "session_token")
 """Fields that nothing shows."""
@@ -23,7 +25,7 @@ class ConfigError(ValueError):
     """A setting has an impossible value. The message names it, for the person who gave it."""
 
 
-class Config(NamedTuple):
+class Config(msgspec.Struct, frozen=True):
     """The settings of one server."""
 
     host: str = "127.0.0.1"
@@ -102,7 +104,7 @@ class Config(NamedTuple):
 
     def __repr__(self) -> str:
         """Without secrets."""
-        shown = [f"{name}={value!r}" for name, value in self._asdict().items() if name not in SECRETS]
+        shown = [f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in SECRETS]
         return f"Config({', '.join(shown)})"
 
     @classmethod
@@ -159,7 +161,7 @@ def _state_folder(variables: Mapping[str, str], platform: str) -> Path:
     return given if given.is_absolute() else home / ".local" / "state"
 
 
-class Setting(NamedTuple):
+class Setting(msgspec.Struct, frozen=True):
     """A field of `Config` that can be set from outside."""
 
     field: str

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from headwater.app.server import Server
 from headwater.config import Config
 from headwater.model.clock import ManualClock
@@ -45,7 +47,7 @@ def clocked_server(start_ms: int = START_MS, **settings: Any) -> Iterator[Clocke
         idle_timeout_s=100 * YEAR_S,
         request_timeout_s=100 * YEAR_S,
     )
-    config = config._replace(**settings)
+    config = msgspec.structs.replace(config, **settings)
     ready = threading.Event()
     stopping: list[asyncio.Event] = []
     endpoints: list[str] = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple, cast
+from typing import cast
 
 import msgspec
 
@@ -32,7 +32,7 @@ _SHARD = ("stream", "ShardId")
 _CONSUMER_OF_SHARD = ("ConsumerARN", "ShardId")
 
 
-class CallRate(NamedTuple):
+class CallRate(msgspec.Struct, frozen=True):
     """One row."""
 
     calls_per_s: int

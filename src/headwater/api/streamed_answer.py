@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from headwater.engine.fan_out import FanOutEvent, Subscription
 
 
-class StreamedAnswer(NamedTuple):
+class StreamedAnswer(msgspec.Struct, frozen=True):
     """The answer of an operation that pushes events."""
 
     event_type: str

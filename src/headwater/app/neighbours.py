@@ -15,7 +15,9 @@ from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from headwater.config import Config, environment
 from headwater.engine.engine import Engine
@@ -42,7 +44,7 @@ FUNCTION_KEY = "headwater"
 """With what functions sign where signatures are not verified, and account ids are no access keys."""
 
 
-class ServerContext(NamedTuple):
+class ServerContext(msgspec.Struct, frozen=True):
     """The parts of one server that its neighbours and its dispatch are made of."""
 
     config: Config

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -77,7 +77,7 @@ def _stands_still() -> float:
     return 0.0
 
 
-class _HeldAccount(NamedTuple):
+class _HeldAccount(msgspec.Struct, frozen=True):
     settings: AccountSettings
     version: int
 

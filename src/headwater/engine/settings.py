@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 
-class Settings(NamedTuple):
+class Settings(msgspec.Struct, frozen=True):
     """The engine's settings; `headwater.config` has the same names."""
 
     account_id: str = "000000000000"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+
+import msgspec
 
 from headwater.model.partition_table import PARTITIONS as _ROWS
 
@@ -16,7 +17,7 @@ REMEMBERED_REGIONS_MAX = 1024
 """A region is whatever a request names, so there can be any number."""
 
 
-class Partition(NamedTuple):
+class Partition(msgspec.Struct, frozen=True):
     """A part of AWS with accounts and names of its own."""
 
     id: str
@@ -28,7 +29,7 @@ class Partition(NamedTuple):
 
 
 PARTITIONS = tuple(Partition(identifier, suffix, regions) for identifier, suffix, _, regions in _ROWS)
-_PATTERNS = tuple(re.compile(pattern, re.ASCII) for _, _, pattern, _ in _ROWS)
+_PATTERNS = tuple(pattern for _, _, pattern, _ in _ROWS)
 
 
 @lru_cache(maxsize=REMEMBERED_REGIONS_MAX)
@@ -48,6 +49,6 @@ def _found(region: str) -> Partition:
         if region in partition.regions:
             return partition
     for partition, pattern in zip(PARTITIONS, _PATTERNS, strict=True):
-        if pattern.fullmatch(region):
+        if re.fullmatch(pattern, region, re.ASCII):
             return partition
     return PARTITIONS[0]

@@ -34,6 +34,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, NamedTuple, Protocol
 
+import msgspec
+
 from headwater.model.completion import Completion
 from headwater.model.durations import Durations
 from headwater.model.record import Payload
@@ -120,7 +122,7 @@ class Extent(NamedTuple):
     sealed: bool
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True):
     """A change of metadata and of the set of logs, made in one commit or not at all."""
 
     writes: Mapping[str, bytes | None]
@@ -249,7 +251,7 @@ class StoreCopy(Protocol):
         """No more is wanted. Harmless when called again."""
 
 
-class OpenedStore(NamedTuple):
+class OpenedStore(msgspec.Struct, frozen=True):
     """An open store and what belongs to it. Whoever has it closes the `store`."""
 
     store: Store

@@ -17,22 +17,7 @@ from typing import Any
 
 from headwater.api.validation import request_types
 from headwater.api.validation.api_model import api_model
-from headwater.api.validation.constraint_failures import validation_text
-from headwater.api.validation.long_requests import beginning_of
-from headwater.api.validation.member_order import enum_in_order, members_in_order
-from headwater.api.validation.needed_members import needed_members
-from headwater.api.validation.service_shapes import ServiceShapes
-from headwater.api.validation.type_checks import typed_structure
-from headwater.model.errors import ValidationException
 from headwater.wire import cbor_format, cbor_repacking, json_format
-
-KINESIS = ServiceShapes(
-    lambda: api_model().shapes,
-    members_in_order,
-    enum_in_order,
-    needed_members,
-    java_package="com.amazonaws.kinesis.v20131202",
-)
 
 
 def accept(operation_name: str, body: bytes) -> Any:
@@ -45,6 +30,8 @@ def accept(operation_name: str, body: bytes) -> Any:
     if request is not None:
         return request
     if json_format.has_many_values(body):
+        from headwater.api.validation.long_requests import beginning_of  # noqa: PLC0415 - for few requests
+
         return explained(operation_name, beginning_of(api_model().input_shape_name(operation_name), body))
     return explained(operation_name, json_format.decode(body))
 
@@ -68,11 +55,9 @@ def accept_document(operation_name: str, document: dict[str, object]) -> Any:
 def explained(operation_name: str, document: dict[str, object]) -> Any:
     """The request in a document of any kind, read step by step, or what is wrong with it.
 
-    Raises ValidationException.
+    Raises `SerializationException` and `ValidationException`.
     """
+    from headwater.api.validation.explained import checked  # noqa: PLC0415 - usual requests need none of it
+
     shape_name = api_model().input_shape_name(operation_name)
-    members = typed_structure(KINESIS, shape_name, document)
-    text = validation_text(KINESIS, shape_name, members)
-    if text is not None:
-        raise ValidationException(text)
-    return request_types.build(shape_name, members)
+    return request_types.build(shape_name, checked(shape_name, document))

@@ -7,7 +7,9 @@ differs is here. Kinesis's own are made in `constraints`.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from headwater.api.validation.api_model import Shape
 
@@ -22,7 +24,7 @@ class NeededMembers(Protocol):
         """`present` holds the names that it has; `refused` tells whether the request is refused anyway."""
 
 
-class ServiceShapes(NamedTuple):
+class ServiceShapes(msgspec.Struct, frozen=True):
     """One service's shapes by name."""
 
     shapes: Callable[[], Mapping[str, Shape]]

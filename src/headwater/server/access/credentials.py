@@ -20,7 +20,9 @@ import stat
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from configparser import SectionProxy
@@ -32,7 +34,7 @@ class CredentialsError(Exception):
     """The access keys cannot be used. The message is for the person who started the server."""
 
 
-class KnownKey(NamedTuple):
+class KnownKey(msgspec.Struct, frozen=True):
     """One access key, and what is needed to verify its signatures."""
 
     access_key_id: str

@@ -6,7 +6,8 @@ Refuses to know how a request travels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+import msgspec
 
 from headwater.server.http.exchange import Refusal
 
@@ -16,7 +17,7 @@ MALFORMED = Refusal(400, "MalformedHttpRequestException", "The request is not va
 TOO_SLOW = Refusal(408, "RequestTimeoutException", "The request did not arrive in time.")
 
 
-class ConnectionLimits(NamedTuple):
+class ConnectionLimits(msgspec.Struct, frozen=True):
     """The limits of every connection of a server."""
 
     header_bytes: int = 32 * 1024

@@ -16,9 +16,10 @@ Refuses to know what is read and written, and when.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import lmdb
+import msgspec
 
 from headwater.storage.interface import StoreUnreadable
 from headwater.storage.lmdb.data_file import DATA_FILE, MAX_DATABASES, add_checksums, fill_tail, recognise
@@ -32,7 +33,7 @@ RESIDENT_BYTES = 48 * 1024 * 1024
 """The map is made anew when so much of it has been touched."""
 
 
-class Tables(NamedTuple):
+class Tables(msgspec.Struct, frozen=True):
     """The handles of the named databases."""
 
     records: Database
