@@ -7,6 +7,7 @@ from functools import partial
 from headwater.api.call_rates import rated
 from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
+from headwater.api.other_engines import in_step
 from headwater.app.neighbours import Neighbourhood, ServerContext
 from headwater.app.tls import own_names
 from headwater.engine.faults.faults import Faults
@@ -35,6 +36,8 @@ def build_dispatch(
     if server.credentials:
         operations = enforced(operations)  # callers are who they say, so policies mean something
         authentication = Verification(config.account_id, config.region, server.credentials, server.clock)
+    if engine.store.is_shared:
+        operations = in_step(operations)
     requests = RequestCounts(operations)
     injection = FaultInjection(Faults(), engine)
     routes = (
@@ -42,7 +45,7 @@ def build_dispatch(
         fault_routes(injection),
         metric_routes(engine, requests, neighbourhood.function_metrics),
         backup_routes(server.opened.begin_copy, partial(server.log.note, "error")),
-        neighbourhood.lambda_.routes,
+        neighbourhood.routes,
         RouteSet({}, reset=neighbourhood.reset),
     )
     return Dispatch(

@@ -29,10 +29,11 @@ from headwater.model.completion import Completion
 from headwater.model.errors import KinesisError
 from headwater.neighbours.calls.kinesis import StreamCalls
 from headwater.neighbours.calls.lambda_ import CallRefused, LambdaCalls
-from headwater.neighbours.missing import MissingServices
+from headwater.neighbours.missing import NOT_SHARED, MissingServices
 from headwater.neighbours.moto import FunctionLine, LoadedMoto, MotoServices
 from headwater.neighbours.services import Services
 from headwater.server.access.credentials import Credentials, KnownKey
+from headwater.server.admin import RouteSet
 from headwater.server.asyncio_bridge import completed
 from headwater.server.http.listener import is_loopback
 from headwater.server.neighbour import Neighbour, reset_all
@@ -77,6 +78,10 @@ class Neighbourhood:
         self._lambda_calls = LambdaCalls(self._ask_lambda, self.function_metrics, loop)
         self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self._build_services())
         """In the order in which requests are offered to them."""
+        self.routes = self.lambda_.routes
+        if engine.store.is_shared:
+            self.neighbours = (Services(MissingServices(NOT_SHARED), is_provided=False),)
+            self.routes = RouteSet({})
 
     def reset(self) -> Completion[None]:
         """Let all forget."""

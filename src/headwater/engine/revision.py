@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from headwater.model.stream import Stream
+from headwater.model.stream import HOUR_MS, Stream
 
 
 class Revision(NamedTuple):
@@ -15,3 +15,13 @@ class Revision(NamedTuple):
     create_logs: tuple[int, ...] = ()
     seal_logs: tuple[int, ...] = ()
     delete_logs: tuple[int, ...] = ()
+
+    def keep_ms(self, before: Stream) -> dict[int, int]:
+        """How long records are kept, for new logs or, where that has changed, for all."""
+        stream = self.stream
+        if stream is None:
+            return {}
+        log_ids = set(self.create_logs)
+        if stream.retention_hours != before.retention_hours:
+            log_ids |= stream.log_ids
+        return dict.fromkeys(log_ids, stream.retention_hours * HOUR_MS)
