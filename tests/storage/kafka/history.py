@@ -17,6 +17,7 @@ import asyncio
 import signal
 import time
 from base64 import b64decode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -24,6 +25,7 @@ from typing import Any
 import aiohttp
 
 from tests.storage.kafka.gateways import CallFailed, Gateway
+from tests.storage.kafka.nodes import KafkaNode
 
 WRITERS = 24
 SHARDS_MAX = 8
@@ -48,7 +50,7 @@ class History:
     longest_gap_s: float = 0.0
     _until: float = 0.0
 
-    async def run(self, duration_s: float, *, kills: bool = True) -> None:
+    async def run(self, duration_s: float, *, kills: bool = True, nodes: Sequence[KafkaNode] = ()) -> None:
         """Live through it, and read everything back into `stored`."""
         chance = Random(self.seed)
         connector = aiohttp.TCPConnector(limit=0)
@@ -60,7 +62,7 @@ class History:
             work = [self._write(session, Random(chance.random()), f"key-{at}") for at in range(WRITERS)]
             work += [
                 self._reshard(session, Random(chance.random())),
-                self._disturb(session, Random(chance.random()), kills=kills),
+                self._disturb(session, Random(chance.random()), nodes, kills=kills),
                 self._read(session, Random(chance.random())),
             ]
             await asyncio.gather(*work)
@@ -178,9 +180,14 @@ class History:
             except CallFailed:
                 continue
 
-    async def _disturb(self, session: aiohttp.ClientSession, chance: Random, *, kills: bool) -> None:
+    async def _disturb(
+        self, session: aiohttp.ClientSession, chance: Random, nodes: Sequence[KafkaNode], *, kills: bool
+    ) -> None:
         while time.monotonic() < self._until - 1:
             await asyncio.sleep(chance.uniform(0.2, 1.5))
+            if nodes and chance.random() < 0.4:
+                await self._disturb_node(chance, chance.choice(nodes))
+                continue
             gateway = chance.choice(self.gateways)
             gateway.signal(signal.SIGSTOP)
             self.faults += 1
@@ -192,6 +199,20 @@ class History:
                 await gateway.ready(session)
             else:
                 gateway.signal(signal.SIGCONT)
+
+    async def _disturb_node(self, chance: Random, node: KafkaNode) -> None:
+        """Kill a broker and start it again, or let it hang; then give the cluster a while to be whole."""
+        self.faults += 1
+        if chance.random() < 0.5:
+            node.kill()
+            await asyncio.sleep(chance.uniform(0, 5))
+            node.start()
+            await asyncio.to_thread(node.wait)
+        else:
+            node.signal(signal.SIGSTOP)
+            await asyncio.sleep(chance.uniform(0.5, 8))
+            node.signal(signal.SIGCONT)
+        await asyncio.sleep(5)
 
     async def _read(self, session: aiohttp.ClientSession, chance: Random) -> None:
         """Follow the lineage: a shard's children once all its parents have ended."""

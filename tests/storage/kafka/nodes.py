@@ -1,7 +1,8 @@
 """Nodes of Apache Kafka on loopback, from Maven's jars: one for tests of the store, several for histories.
 
 Needs Java 17 or later and Maven; a test without them is skipped, with a word. The jars are fetched
-once, to `tests/storage/kafka/target`. Every node is broker and controller. Only processes that were started here are ended.
+once, to `tests/storage/kafka/target`. Every node is broker and controller. Only processes that were started
+here are ended.
 """
 
 from __future__ import annotations
