@@ -20,7 +20,7 @@ from contextlib import suppress
 
 import msgspec
 
-from headwater.engine import stored_values
+from headwater.engine import shared_subscriptions, stored_values
 from headwater.engine.account import AccountSettings, HeldAccount
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
 from headwater.engine.checking import check_streams
@@ -199,6 +199,8 @@ class Engine:
                 self._take_over_account(key, found)
             elif kind in (NAME_KEY, REST_KEY):
                 self.past_streams.take_over(key, found and found.value)
+            elif kind == shared_subscriptions.KIND and found is not None:
+                shared_subscriptions.end_superseded(key, self.subscriptions)
             elif kind == stored_values.SEAL_KEY and found is not None:
                 self._unsaved = {}
                 self._seal_with(found.value)

@@ -15,7 +15,7 @@ async def expire_records(store: Store, stream: Stream, now_ms: int) -> None:
     for shard in stream.shards:
         extent = store.extent(shard.log_id)
         if extent is None or (extent.first == extent.next and not store.is_shared):
-            continue  # gone, or empty as far as is known, which is all that there is to know unless it is shared
+            continue  # gone, or empty: of a shared log, others may know of more
         position = await store.find(shard.log_id, horizon_ms)
         if position > extent.first:
             await store.trim(shard.log_id, position)

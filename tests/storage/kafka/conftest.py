@@ -24,3 +24,9 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaNodes]:
 def store_url(kafka: KafkaNodes) -> str:
     """Where a deployment of a test's own lies."""
     return kafka.url(f"test-{next(_deployments)}")
+
+
+@pytest.fixture(scope="module")
+def module_store_url(kafka: KafkaNodes) -> str:
+    """The same for the tests of a module together."""
+    return kafka.url(f"test-{next(_deployments)}")
