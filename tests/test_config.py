@@ -18,11 +18,39 @@ def test_every_setting_is_a_field_with_one_name_for_option_and_variable() -> Non
         assert setting.variable == "HEADWATER_" + setting.option[2:].replace("-", "_").upper()
 
 
+ONE_SERVER = ("HEADWATER_DATA_DIR", "HEADWATER_TEST_CLOCK")
+SHARED = ("HEADWATER_STORE", "HEADWATER_KAFKA_")
+
+
+@pytest.mark.parametrize("name", ONE_SERVER)
+def test_what_is_of_one_server_is_refused_with_a_store_of_many(name: str) -> None:
+    variables = {"HEADWATER_STORE": "kafka://one:9092", name: "yes"}
+    with pytest.raises(ConfigError, match="--store"):
+        Config.from_environment(variables)
+
+
+@pytest.mark.parametrize("url", ["kafka://one", "one:9092", "kafka://one:9092/a b", "redis://one:9092"])
+def test_a_store_that_is_no_kafka_cluster_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="--store"):
+        Config.from_environment({}, {"store": url})
+
+
+def test_sasl_needs_a_name_and_a_password() -> None:
+    variables = {"HEADWATER_STORE": "kafka://one:9092", "HEADWATER_KAFKA_SECURITY": "SASL_SSL"}
+    with pytest.raises(ConfigError, match="HEADWATER_KAFKA_PASSWORD"):
+        Config.from_environment(variables)
+
+
 def test_every_variable_is_read() -> None:
     variables = {
         "HEADWATER_HOST": "0.0.0.0",
         "HEADWATER_PORT": "4567, 4568",
         "HEADWATER_DATA_DIR": "/tmp/data",
+        "HEADWATER_STORE": "kafka://one:9092,two:9092/tests",
+        "HEADWATER_KAFKA_SECURITY": "SSL",
+        "HEADWATER_KAFKA_MECHANISM": "PLAIN",
+        "HEADWATER_KAFKA_USERNAME": "headwater",
+        "HEADWATER_KAFKA_CA": "/tmp/ca.pem",
         "HEADWATER_ACCOUNT_ID": "123456789012",
         "HEADWATER_REGION": "eu-west-1",
         "HEADWATER_CREDENTIALS": "/tmp/credentials",
@@ -53,7 +81,17 @@ def test_every_variable_is_read() -> None:
         "HEADWATER_SHUTDOWN_GRACE_S": "0",
     }
     assert set(variables) == {setting.variable for setting in SETTINGS}
-    assert Config.from_environment(variables) == Config(
+    on_kafka = {name: text for name, text in variables.items() if name not in ONE_SERVER}
+    config = Config.from_environment(on_kafka)
+    assert config.store == "kafka://one:9092,two:9092/tests"
+    assert (config.kafka_security, config.kafka_mechanism, config.kafka_username, config.kafka_ca) == (
+        "SSL",
+        "PLAIN",
+        "headwater",
+        Path("/tmp/ca.pem"),
+    )
+    of_one_server = {name: text for name, text in variables.items() if not name.startswith(SHARED)}
+    assert Config.from_environment(of_one_server) == Config(
         host="0.0.0.0",
         ports=(4567, 4568),
         data_dir=Path("/tmp/data"),
@@ -167,10 +205,16 @@ def test_secrets_are_read_from_variables_and_shown_nowhere() -> None:
         "HEADWATER_ACCESS_KEY_ID": "AKID",
         "HEADWATER_SECRET_ACCESS_KEY": "the-secret",
         "HEADWATER_SESSION_TOKEN": "the-token",
+        "HEADWATER_KAFKA_PASSWORD": "the-password",
     }
     assert set(variables) == {setting.variable for setting in SECRET_SETTINGS}
     config = Config.from_environment(variables)
-    assert config == Config(access_key_id="AKID", secret_access_key="the-secret", session_token="the-token")
+    assert config == Config(
+        access_key_id="AKID",
+        secret_access_key="the-secret",
+        session_token="the-token",
+        kafka_password="the-password",
+    )
     assert "the-" not in repr(config)
 
 

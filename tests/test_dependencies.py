@@ -31,7 +31,7 @@ def package(name: str, **more: Any) -> dict[str, Any]:
 def test_every_dependency_has_its_reason_in_words() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = [*project["dependencies"], *project["optional-dependencies"]["tls"]]
-    needed += project["optional-dependencies"]["aws"]
+    needed += [*project["optional-dependencies"]["aws"], *project["optional-dependencies"]["kafka"]]
     contributing = (ROOT / "CONTRIBUTING.md").read_text()
     for requirement in needed:
         name = re.split(r"[<>=;\\[ ]", requirement)[0]

@@ -89,7 +89,8 @@ FOLDER_EDGES = {
     "server/access": {"server/http"},
     "server/http": set(),
     "server/routes": {"server", "server/http"},
-    "storage": {"storage/lmdb"},
+    "storage": {"storage/kafka", "storage/lmdb"},
+    "storage/kafka": {"storage"},
     "storage/lmdb": {"storage"},
 }  # fmt: skip
 """What each folder of a layer may import of the layer's others. A layer without folders is not here."""

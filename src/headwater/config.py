@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-SECRETS = ("secret_access_key", "session_token")
+SECRETS = ("secret_access_key", "session_token", "kafka_password")
 """Fields that nothing shows."""
 
 
@@ -33,6 +33,14 @@ class Config(msgspec.Struct, frozen=True):
     """0 picks a free port."""
     data_dir: Path | None = None
     """Where streams and records live; `None` keeps them in a temporary folder until exit."""
+    store: str | None = None
+    """A Kafka cluster that keeps streams and records for any number of servers."""
+    kafka_security: str = "PLAINTEXT"
+    kafka_mechanism: str = "SCRAM-SHA-512"
+    kafka_username: str | None = None
+    kafka_password: str | None = None
+    kafka_ca: Path | None = None
+    """Who has signed the brokers' certificates, if the system does not know."""
     account_id: str = "000000000000"
     """The account of callers whose access key is not itself an account id."""
     region: str = "us-east-1"
@@ -134,7 +142,21 @@ class Config(msgspec.Struct, frozen=True):
             raise ConfigError("HEADWATER_ACCESS_KEY_ID and HEADWATER_SECRET_ACCESS_KEY belong together")
         if (config.tls_cert is None) != (config.tls_key is None):
             raise ConfigError("--tls-cert and --tls-key belong together")
+        if config.store is not None:
+            _check_shared(config)
         return config
+
+
+def _check_shared(config: Config) -> None:
+    """Raise `ConfigError` for what is of one server alone, or does not fit together."""
+    if config.data_dir is not None:
+        raise ConfigError("--store and --data-dir are two places for the same data: give one")
+    if config.test_clock:
+        raise ConfigError("--test-clock moves the time of one server: it cannot be had with --store")
+    if config.kafka_security.startswith("SASL") and None in (config.kafka_username, config.kafka_password):
+        raise ConfigError(
+            f"--kafka-security {config.kafka_security} needs --kafka-username and HEADWATER_KAFKA_PASSWORD"
+        )
 
 
 def environment() -> Mapping[str, str]:
@@ -265,6 +287,38 @@ SETTINGS = (
         "Directory of streams and records. Without it they end with the server.",
         _path,
     ),
+    Setting(
+        "store",
+        "store",
+        "URL",
+        "Keep them on Apache Kafka, for any number of servers.",
+        _matching(
+            r"kafka://[^\s/,]+:[0-9]+(,[^\s/,]+:[0-9]+)*(/[a-zA-Z0-9][a-zA-Z0-9._-]{0,99})?",
+            "a URL such as kafka://broker:9092,broker:9093",
+        ),
+    ),
+    Setting(
+        "kafka_security",
+        "kafka-security",
+        "PROTOCOL",
+        "How brokers are spoken to: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
+        _choice("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    ),
+    Setting(
+        "kafka_mechanism",
+        "kafka-mechanism",
+        "NAME",
+        "With SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
+        _choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    ),
+    Setting(
+        "kafka_username",
+        "kafka-username",
+        "NAME",
+        "With SASL: who this server is; HEADWATER_KAFKA_PASSWORD has the password.",
+        _text,
+    ),
+    Setting("kafka_ca", "kafka-ca", "FILE", "Who has signed the brokers' certificates.", _path),
     Setting(
         "account_id",
         "account-id",
@@ -444,6 +498,7 @@ SETTINGS = (
 SECRET_SETTINGS = (
     Setting("access_key_id", "access-key-id", "KEY", "Verify signatures: an access key.", _text),
     Setting("secret_access_key", "secret-access-key", "SECRET", "The access key's secret.", _text),
+    Setting("kafka_password", "kafka-password", "PASSWORD", "The password of --kafka-username.", _text),
     Setting("session_token", "session-token", "TOKEN", "The access key's session token, if any.", _text),
 )
 """Variables only: a command line can be read by every user of the machine."""

@@ -8,7 +8,7 @@ import pytest
 
 from headwater.model.clock import ManualClock
 from headwater.model.errors import ResourceNotFoundException
-from headwater.storage.interface import Page, Post
+from headwater.storage.interface import LogPage, Post
 from headwater.storage.memory_store import MemoryStore
 from tests.engine.running_engine import RunningEngine
 
@@ -20,7 +20,7 @@ class LateStore(MemoryStore):
         super().__init__(post)
         self.meanwhile: Callable[[], object] = bool
 
-    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> Page | None:
+    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
         """Let happen what is to happen, and read."""
         self.meanwhile()
         return await super().read(log_id, position, max_records, max_bytes)

@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
+from headwater.api.operation import OPERATIONS
+from headwater.api.streamed_answer import StreamedAnswer
+from headwater.api.validation.constraints import accept
+from headwater.engine.fan_out import FanOutEvent
 from headwater.model.clock import ManualClock
-from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
+from headwater.model.errors import KinesisError, ResourceInUseException, ResourceNotFoundException
 from headwater.model.sequence_number import parse_sequence_number
 from headwater.storage.interface import Post
-from tests.engine.running_engine import RunningEngine
+from headwater.wire.json_format import encode
+from tests.engine.running_engine import CALLER, RunningEngine
 from tests.storage.shared_memory_store import SharedMemoryStore
 
 SHARD = "shardId-000000000000"
@@ -135,3 +140,72 @@ def test_a_record_arrives_when_the_store_says_so(
     second = put(one, SequenceNumberForOrdering=first)["SequenceNumber"]
     after = iterator(other, kind="AFTER_SEQUENCE_NUMBER", StartingSequenceNumber=first)
     assert numbers_read(other, after) == [second]
+
+
+class Events:
+    """An `EventSink` that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.error: KinesisError | None = None
+        self.records = 0
+
+    def event(self, event: FanOutEvent) -> None:
+        self.records += len(event.page.records)
+
+    def fail(self, error: KinesisError) -> None:
+        self.error = error
+
+    def end(self) -> None:
+        raise AssertionError("nobody has ended it")
+
+
+def subscribed(engine: RunningEngine, consumer_arn: str) -> Events:
+    handler = OPERATIONS["SubscribeToShard"].handler
+    assert handler is not None
+    members = {"ConsumerARN": consumer_arn, "ShardId": SHARD, "StartingPosition": {"Type": "TRIM_HORIZON"}}
+    answer = engine.inbox.run(handler(engine.engine, CALLER, accept("SubscribeToShard", encode(members))))
+    assert isinstance(answer, StreamedAnswer)
+    events = Events()
+    answer.subscription.start(events)
+    return events
+
+
+def test_a_consumer_has_one_subscription_whichever_engine_it_asks(
+    engines: tuple[RunningEngine, RunningEngine], clock: ManualClock
+) -> None:
+    one, other = engines
+    one.call("CreateStream", StreamName="orders", ShardCount=1)
+    stream_arn = f"arn:aws:kinesis:{CALLER.region}:{CALLER.account_id}:stream/orders"
+    consumer = one.call("RegisterStreamConsumer", StreamARN=stream_arn, ConsumerName="billing")["Consumer"]
+    one.call("DescribeStreamConsumer", ConsumerARN=consumer["ConsumerARN"])
+    put(one)
+    first = subscribed(one, consumer["ConsumerARN"])
+    assert first.records == 1
+    with pytest.raises(ResourceInUseException):
+        subscribed(other, consumer["ConsumerARN"])
+    assert first.error is None
+    clock.advance_ms(5_000)
+    second = subscribed(other, consumer["ConsumerARN"])
+    assert isinstance(first.error, ResourceInUseException)
+    with pytest.raises(ResourceInUseException):
+        subscribed(one, consumer["ConsumerARN"])
+    put(one)
+    other.inbox.run_posted()
+    one.inbox.run_posted()
+    assert (first.records, second.records) == (1, 2)
+
+
+def test_keys_of_subscriptions_that_are_over_go_with_later_ones(
+    engines: tuple[RunningEngine, RunningEngine], clock: ManualClock
+) -> None:
+    one, other = engines
+    one.call("CreateStream", StreamName="orders", ShardCount=1)
+    stream_arn = f"arn:aws:kinesis:{CALLER.region}:{CALLER.account_id}:stream/orders"
+    for name in ("billing", "audit"):
+        answer = one.call("RegisterStreamConsumer", StreamARN=stream_arn, ConsumerName=name)
+        arn = answer["Consumer"]["ConsumerARN"]
+        one.call("DescribeStreamConsumer", ConsumerARN=arn)
+        subscribed(other, arn)
+        clock.advance_ms(600_001)
+    kept = [key for key in one.engine.store.metadata() if key.startswith("subscription/")]
+    assert kept == [f"subscription/{CALLER.account_id}/{CALLER.region}/orders/audit/0"]

@@ -28,6 +28,9 @@ class CountingEngine:
         self.gate: Completion[None] = Completion()
         self.gate.resolve(None)
 
+    def behind_s(self) -> float:
+        return 0.0
+
     def stream_count(self) -> int:
         return 7
 

@@ -43,6 +43,9 @@ ACCESS_DENIED = (
 class TinyEngine:
     gate: Completion[None] = field(default_factory=Completion)
 
+    def behind_s(self) -> float:
+        return 0.0
+
     def stream_count(self) -> int:
         return 3
 

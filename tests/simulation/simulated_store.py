@@ -24,9 +24,9 @@ from headwater.storage.interface import (
     CommitTimes,
     Entry,
     Extent,
+    LogPage,
     Metadata,
     Outcome,
-    Page,
     StoreUnavailable,
 )
 from headwater.storage.memory_store import MemoryStore
@@ -158,6 +158,10 @@ class SimulatedStore:
     async def catch_up(self) -> None:
         """Nobody else changes anything."""
 
+    def behind_s(self) -> float:
+        """It is always known."""
+        return 0.0
+
     def extent(self, log_id: int) -> Extent | None:
         self._require_open()
         return self._disk.store.extent(log_id)
@@ -172,7 +176,7 @@ class SimulatedStore:
     def trim(self, log_id: int, position: int) -> Completion[None]:
         return self._later(lambda: self._disk.store.trim(log_id, position))
 
-    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> Page | None:
+    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
         return await self._now_or_late(
             lambda: self._disk.store.read(log_id, position, max_records, max_bytes)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from headwater.storage.interface import Entry, Outcome, Page, Placed, StoreUnavailable
+from headwater.storage.interface import Entry, LogPage, Outcome, Placed, StoreUnavailable
 
 
 class StoredRecord(NamedTuple):
@@ -32,7 +32,7 @@ def _position(outcome: Outcome) -> int | None:
     return outcome.position if isinstance(outcome, Placed) else None
 
 
-def records(page: Page | None) -> list[StoredRecord]:
+def records(page: LogPage | None) -> list[StoredRecord]:
     """The records of a page: how a store parts them into runs is its own affair."""
     runs = page.runs if page else []
     assert all(run.payloads for run in runs)
@@ -43,6 +43,6 @@ def records(page: Page | None) -> list[StoredRecord]:
     ]
 
 
-def payloads(page: Page | None) -> list[bytes]:
+def payloads(page: LogPage | None) -> list[bytes]:
     """What is in the records of a page."""
     return [record.payload for record in records(page)]

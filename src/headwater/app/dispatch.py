@@ -9,6 +9,7 @@ from typing import Any
 import headwater
 from headwater.api.call_rates import rated
 from headwater.api.operation import OPERATIONS
+from headwater.api.other_engines import in_step
 from headwater.app.neighbours import Neighbourhood, ServerContext, has_moto
 from headwater.app.tls import own_names
 from headwater.model.clock import AdjustableClock
@@ -39,13 +40,15 @@ def build_dispatch(
 
         operations = enforced(operations)  # callers are who they say, so policies mean something
         authentication = Verification(config.account_id, config.region, server.credentials, server.clock)
+    if engine.store.is_shared:
+        operations = in_step(operations)
     requests = RequestCounts(operations)
     injection = LateInjection(engine)
     feed = RequestFeed()
     routes = (
         *_console_routes(server, test_clock, feed),
         *_late_routes(server, neighbourhood, requests, injection),
-        neighbourhood.lambda_.routes,
+        neighbourhood.routes,
         RouteSet({}, reset=neighbourhood.reset),
     )
     return Dispatch(

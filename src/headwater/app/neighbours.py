@@ -27,6 +27,7 @@ from headwater.model.clock import Clock
 from headwater.model.completion import Completion
 from headwater.neighbours.lazy import LazyServices
 from headwater.server.access.credentials import Credentials, KnownKey
+from headwater.server.admin import RouteSet
 from headwater.server.asyncio_bridge import completed
 from headwater.server.http.listener import is_loopback
 from headwater.server.neighbour import Neighbour, reset_all
@@ -71,6 +72,10 @@ class Neighbourhood:
             server.engine.key_directory = self._services
         self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self._services)
         """In the order in which requests are offered to them."""
+        self.routes = self.lambda_.routes
+        if server.engine.store.is_shared:
+            self.neighbours = (LazyServices(_refuse_services),)
+            self.routes = RouteSet({})
 
     def open_if_kept(self) -> None:
         """Let those that have something kept be there at once. Call in the running loop."""
@@ -138,6 +143,12 @@ def _build_services(server: ServerContext, lambda_: LazyLambda) -> Services:
     from headwater.app.services import build_services  # noqa: PLC0415 - as for Lambda
 
     return build_services(server, lambda_, with_moto=has_moto())
+
+
+def _refuse_services() -> Services:
+    from headwater.app.services import refused_services  # noqa: PLC0415 - as for Lambda
+
+    return refused_services()
 
 
 def kept_folder(config: Config) -> Path | None:

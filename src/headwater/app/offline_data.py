@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from headwater.engine.engine import KINDS, SEAL_KEY, Engine
+from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
+from headwater.engine.stored_values import KINDS, SEAL_KEY
 from headwater.lambda_ import checking as lambda_checking
 from headwater.model.clock import SystemClock
 from headwater.storage.interface import FUNCTIONS_FOLDER, StoreError, StoreUnavailable, StoreUnreadable

@@ -83,7 +83,7 @@ async def serve(config: Config) -> None:
 def announce(config: Config, endpoints: tuple[str, ...], ca: Path | None) -> None:
     """Say on standard output that the server is ready, and how to point a client at it."""
     console = f"  console: {endpoints[0]}/_headwater/console/\n" if config.has_console else ""
-    data = "a temporary folder, gone at exit" if config.data_dir is None else config.data_dir
+    data = config.store or config.data_dir or "a temporary folder, gone at exit"
     with suppress(OSError):  # nobody reads it: that is no reason not to serve
         sys.stdout.write(
             f"Headwater {__version__} is ready at {' and '.join(endpoints)} (data in {data})\n"

@@ -33,7 +33,8 @@ from headwater.server.http.listener import Listener, ListenError, is_loopback
 from headwater.server.http.tls import TlsError
 from headwater.server.request_log import RequestLog
 from headwater.storage.interface import OpenedStore, Post, StoreError
-from headwater.storage.open_store import open_store
+from headwater.storage.kafka.security import BrokerSecurity
+from headwater.storage.open_store import open_shared, open_store
 
 TICK_INTERVAL_S = 0.1
 LOG_DELAY_S = 0.02
@@ -85,7 +86,7 @@ class Server:
             config, tls, self._clock, warn, lambda: self._dispatch, verifies=bool(credentials)
         )
         try:
-            opened = self._open_store()
+            opened = await self._open_store()
             self._engine = self._open_engine(opened)
             context = self._context(self._engine, opened, credentials)
             neighbourhood = self._neighbourhood = Neighbourhood(context)
@@ -121,8 +122,17 @@ class Server:
         """Log what a callback of the loop raised: a fault of the server, outside of any call."""
         self._log.note("error", str(context.get("message")), context.get("exception"))
 
-    def _open_store(self) -> OpenedStore:
+    async def _open_store(self) -> OpenedStore:
         config, loop = self._config, self._loop
+        if config.store is not None:
+            security = BrokerSecurity(
+                config.kafka_security,
+                config.kafka_mechanism,
+                config.kafka_username,
+                config.kafka_password,
+                config.kafka_ca,
+            )
+            return await open_shared(config.store, security, partial(self._log.note, "error"))
         # A synced store answers from its commit thread; the other one on this thread, where
         # waking the loop is not needed.
         post = loop.call_soon if config.data_dir is None else loop.call_soon_threadsafe

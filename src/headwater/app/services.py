@@ -16,7 +16,7 @@ from headwater.model.errors import KinesisError
 from headwater.neighbours.calls.kinesis import StreamCalls
 from headwater.neighbours.calls.lambda_ import CallRefused, LambdaCalls
 from headwater.neighbours.keeping.kept_state import KeptState
-from headwater.neighbours.missing import MissingServices
+from headwater.neighbours.missing import NOT_SHARED, MissingServices
 from headwater.neighbours.moto import FunctionLine, LoadedMoto, MotoServices
 from headwater.neighbours.services import Services
 
@@ -40,6 +40,11 @@ def build_services(server: ServerContext, lambda_: LazyLambda, *, with_moto: boo
         moto = MotoServices(partial(_load_moto, server, lambda_), kept, warn)
         return Services(moto, callers_are_known=known)
     return Services(MissingServices(), is_provided=False)
+
+
+def refused_services() -> Services:
+    """None, for one of several servers of the same streams: each would have its own."""
+    return Services(MissingServices(NOT_SHARED), is_provided=False)
 
 
 def _load_moto(server: ServerContext, lambda_: LazyLambda) -> LoadedMoto:

@@ -6,7 +6,7 @@ force until then (`ENABLED_UNTIL_EARLIEST_ALLOWED_END`).
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -55,3 +55,10 @@ def disable_commitment(account: AccountSettings, now_ms: int) -> AccountSettings
     if account.earliest_end_ms is None or account.ended_ms is not None:
         return account
     return msgspec.structs.replace(account, ended_ms=max(now_ms, account.earliest_end_ms))
+
+
+class HeldAccount(NamedTuple):
+    """Settings in memory, and their version in the store."""
+
+    settings: AccountSettings
+    version: int

@@ -17,7 +17,7 @@ from headwater.model.hash_key import HASH_KEY_MAX
 from headwater.model.record import decode_payloads, record_size, size_of
 from headwater.model.shard import Shard, shard_id_of
 from headwater.model.stream import Stream
-from headwater.storage.interface import Page, Run, Store, StoreUnavailable
+from headwater.storage.interface import LogPage, Run, Store, StoreUnavailable
 
 _RECORDS_PER_READ = 10_000
 _BYTES_PER_READ = 16 * 1024 * 1024
@@ -91,10 +91,10 @@ def _check_run(place: str, run: Run) -> Iterator[str]:
 def _read(store: Store, log_id: int, position: int) -> list[Run]:
     found: list[Run] = []
 
-    async def read() -> Page | None:
+    async def read() -> LogPage | None:
         return await store.read(log_id, position, _RECORDS_PER_READ, _BYTES_PER_READ)
 
-    def take(page: Page | None, error: BaseException | None) -> None:
+    def take(page: LogPage | None, error: BaseException | None) -> None:
         if error is not None and not isinstance(error, StoreUnavailable):
             raise error
         found.extend(page.runs if page else ())

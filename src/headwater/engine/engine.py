@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from headwater.engine.account import AccountSettings
+from headwater.engine import shared_subscriptions, stored_values
+from headwater.engine.account import AccountSettings, HeldAccount
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
 from headwater.engine.limits.enforcement import Enforcement
 from headwater.engine.limits.on_demand_scaling import scaling_step
@@ -56,15 +57,7 @@ from headwater.storage.interface import (
 if TYPE_CHECKING:
     from headwater.engine.encryption_key import KeyDirectory
 
-_STREAM_KEY = "stream"
-_ACCOUNT_KEY = "account"
-SEAL_KEY = "seal-key"
-KINDS = (_STREAM_KEY, _ACCOUNT_KEY, SEAL_KEY, NAME_KEY, REST_KEY, QUEUE_KEY)
-"""How the keys of an engine begin; those of others begin with something else."""
 _RETENTION_SWEEP_MS = 10_000
-
-_stream_decoder = msgspec.msgpack.Decoder(Stream)
-_account_decoder = msgspec.msgpack.Decoder(AccountSettings)
 
 RandomBytes = Callable[[int], bytes]
 """Returns the given number of random bytes."""
@@ -75,11 +68,6 @@ Stopwatch = Callable[[], float]
 
 def _stands_still() -> float:
     return 0.0
-
-
-class _HeldAccount(msgspec.Struct, frozen=True):
-    settings: AccountSettings
-    version: int
 
 
 class Engine:
@@ -109,7 +97,7 @@ class Engine:
         self.log_sizes = LogSizes()
         self.queues = Queues(store, clock.now_ms, random_bytes)
         self._streams: dict[StreamName, LiveStream] = {}
-        self._accounts: dict[Caller, _HeldAccount] = {}
+        self._accounts: dict[Caller, HeldAccount] = {}
         self.past_streams = PastStreams()
         self._unsaved: dict[str, bytes] = {}
         """Metadata that the store may not hold yet."""
@@ -133,19 +121,19 @@ class Engine:
         metadata = self.store.metadata()
         for key, found in metadata.items():
             self._take_over(key, found)
-        if SEAL_KEY not in metadata:
+        if stored_values.SEAL_KEY not in metadata:
             seal_key = self._random_bytes(KEY_BYTES)
             # Nobody waits for it: whatever is acknowledged later is committed after it. Should this
             # fail, the first stream brings it along, without which nothing is sealed.
-            self._unsaved = {SEAL_KEY: seal_key}
-            saved = self.store.commit(Change(writes=self._unsaved, expected={SEAL_KEY: 0}))
+            self._unsaved = {stored_values.SEAL_KEY: seal_key}
+            saved = self.store.commit(Change(writes=self._unsaved, expected={stored_values.SEAL_KEY: 0}))
             saved.on_done(lambda: self._seal_key_saved(saved))
             self._seal_with(seal_key)
         self.store.watch_metadata(self._reload)
 
     def _seal_key_saved(self, saved: Completion[bool]) -> None:
         with suppress(StoreUnavailable):
-            saved.result()  # if False, another engine was there first, and its key has been taken over
+            saved.result()  # if False, another engine's key has been taken over
             self._unsaved = {}
 
     def _seal_with(self, seal_key: bytes) -> None:
@@ -165,51 +153,45 @@ class Engine:
         """Hold what one key has, if it is a key of ours."""
         kind = key.partition("/")[0]
         try:
-            if kind == _STREAM_KEY:
+            if kind == stored_values.STREAM_KEY:
                 self._take_over_stream(key, found)
-            elif kind == _ACCOUNT_KEY:
+            elif kind == stored_values.ACCOUNT_KEY:
                 self._take_over_account(key, found)
             elif kind in (NAME_KEY, REST_KEY):
                 self.past_streams.take_over(key, found and found.value)
             elif kind == QUEUE_KEY:
                 self.queues.take_over(key, found and found.value)
-            elif kind == SEAL_KEY and found is not None:
+            elif kind == shared_subscriptions.KIND and found is not None:
+                shared_subscriptions.end_superseded(key, self.subscriptions)
+            elif kind == stored_values.SEAL_KEY and found is not None:
                 self._unsaved = {}
                 self._seal_with(found.value)
         except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, ValueError) as error:
             raise StoreUnreadable(f"The value of key {key!r} cannot be read: {error}") from error
 
     def _take_over_stream(self, key: str, found: Metadata | None) -> None:
-        name = StreamName(*key.split("/")[1:])
+        name = stored_values.name_in(key)
         held = self._streams.get(name)
-        stream = None
-        if found is not None:
-            stream = _stream_decoder.decode(found.value)
-            if stream.full_name != name:
-                raise ValueError(f"it is of stream {stream.label} in {stream.region}")
+        stream = stored_values.stored_stream(key, found.value) if found else None
         if held is not None and (stream is None or held.stream.created_ms != stream.created_ms):
             self._let_go(held)
             held = None
-        if stream is None or found is None:
-            pass
-        elif held is None:
+        if stream and found and held is None:
             self._hold(stream, found.version)
             self._note_arrivals(stream)
-        elif held.version != found.version:  # others hold on to the live stream
+        elif stream and found and held and held.version != found.version:  # others hold on to the live one
             self._forget_logs(held, held.stream.log_ids - stream.log_ids)
             held.hold(stream, found.version)
         self.queues.follow(name, stream)
         self._changed(name)
 
     def _take_over_account(self, key: str, found: Metadata | None) -> None:
-        caller = Caller(*key.split("/")[1:])
         if found is None:
-            self._accounts.pop(caller, None)
-            return
-        account = _account_decoder.decode(found.value)
-        if (account.account_id, account.region) != caller:
-            raise ValueError(f"it is of account {account.account_id} in {account.region}")
-        self._accounts[caller] = _HeldAccount(account, found.version)
+            self._accounts.pop(stored_values.account_in(key), None)
+        else:
+            self._accounts[stored_values.account_in(key)] = HeldAccount(
+                stored_values.stored_account(key, found.value), found.version
+            )
 
     def _forget_logs(self, held: LiveStream, log_ids: Collection[int]) -> None:
         if held.limits is not None:
@@ -309,6 +291,10 @@ class Engine:
             or any(caller.account_id == account_id for caller in self._accounts)
         )
 
+    def behind_s(self) -> float:
+        """For how long it may have missed what other engines have changed; see `Store.behind_s`."""
+        return self.store.behind_s()
+
     def stream_count(self) -> int:
         """How many streams there are in all accounts and regions."""
         return len(self._streams)
@@ -327,9 +313,9 @@ class Engine:
                 writes={
                     **self._unsaved,
                     **self.past_streams.writes_to_forget(name),
-                    _key(name): msgspec.msgpack.encode(stream),
+                    stored_values.stream_key(name): msgspec.msgpack.encode(stream),
                 },
-                expected={_key(name): 0, **dict.fromkeys(self._unsaved, 0)},
+                expected={stored_values.stream_key(name): 0, **dict.fromkeys(self._unsaved, 0)},
                 create_logs=log_ids,
                 keep_ms=dict.fromkeys(log_ids, stream.retention_hours * HOUR_MS),
             )
@@ -373,18 +359,18 @@ class Engine:
         gone: dict[StreamName, int] = {}
         if revision.stream is None:
             gone[name] = self._latest_s(held.stream)
-            writes = {_key(name): None, **self.past_streams.writes(gone)}
+            writes = {stored_values.stream_key(name): None, **self.past_streams.writes(gone)}
         else:
-            writes = {_key(name): msgspec.msgpack.encode(revision.stream)}
+            writes = {stored_values.stream_key(name): msgspec.msgpack.encode(revision.stream)}
         writes |= self.queues.writes_to_forget(held.stream, revision.stream)
         # 2. Commit it with its logs, if the stored version is still the one that it was made from.
         change = Change(
             writes=writes,
-            expected={_key(name): version},
+            expected={stored_values.stream_key(name): version},
             create_logs=revision.create_logs,
             seal_logs=revision.seal_logs,
             delete_logs=revision.delete_logs,
-            keep_ms=revision.kept_ms(held.stream),
+            keep_ms=revision.keep_ms(held.stream),
         )
         if not await self.store.commit(change):
             return False
@@ -471,20 +457,21 @@ class Engine:
         self, caller: Caller, change: Callable[[AccountSettings], AccountSettings]
     ) -> AccountSettings:
         """Commit new settings of an account in a region and return them."""
-        key = _account_key(caller)
+        key = stored_values.account_key(caller)
         while True:
             held = self._accounts.get(caller)
             version = held.version if held else 0
             settings = change(self.account(caller))
             written = Change(writes={key: msgspec.msgpack.encode(settings)}, expected={key: version})
             if await self.store.commit(written):
-                self._accounts[caller] = _HeldAccount(settings, version + 1)
+                self._accounts[caller] = HeldAccount(settings, version + 1)
                 return settings
 
     async def reset(self) -> None:
         """Forget every stream, record and setting of every account; not which seconds the streams had."""
         log_ids = [shard.log_id for held in self._streams.values() for shard in held.stream.shards]
-        keys = [_key(name) for name in self._streams] + [_account_key(caller) for caller in self._accounts]
+        keys = [stored_values.stream_key(name) for name in self._streams]
+        keys += [stored_values.account_key(caller) for caller in self._accounts]
         keys += self.queues.keys()
         gone = {name: self._latest_s(held.stream) for name, held in self._streams.items()}
         writes = {**dict.fromkeys(keys), **self.past_streams.writes(gone)}
@@ -576,20 +563,11 @@ class Engine:
             await expire_records(self.store, held.stream, self._clock.now_ms())
 
     def _note_arrivals(self, stream: Stream) -> None:
-        for shard in stream.shards:
-            extent = self.store.extent(shard.log_id)
-            if extent is not None:
-                self._last_arrival_ms = max(self._last_arrival_ms, extent.last_time_ms)
+        extents = (self.store.extent(log_id) for log_id in stream.log_ids)
+        times = (extent.last_time_ms for extent in extents if extent is not None)
+        self._last_arrival_ms = max(self._last_arrival_ms, *times, 0)
 
 
 def not_found(name: StreamName) -> ResourceNotFoundException:
     """The answer for a stream that does not exist, or does not serve records."""
     return ResourceNotFoundException(f"Stream {name.name} under account {name.account_id} not found.")
-
-
-def _key(name: StreamName) -> str:
-    return "/".join((_STREAM_KEY, *name))
-
-
-def _account_key(caller: Caller) -> str:
-    return f"{_ACCOUNT_KEY}/{caller.account_id}/{caller.region}"

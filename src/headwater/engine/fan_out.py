@@ -33,6 +33,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal, NamedTuple, Protocol
 
+from headwater.engine import shared_subscriptions
 from headwater.engine.active_subscription import SubscriptionKey
 from headwater.engine.engine import Engine
 from headwater.engine.limits.token_bucket import TokenBucket
@@ -352,15 +353,20 @@ class Subscription:
 def require_free(engine: Engine, key: SubscriptionKey) -> None:
     """Raise ResourceInUseException within five seconds of a successful call, as the API model has it."""
     subscribed_ms = engine.subscribed_ms.get(key)
+    if engine.store.is_shared and not engine.settings.resubscribe_at_once:
+        subscribed_ms = shared_subscriptions.asked_ms(engine.store, key)
     if subscribed_ms is not None and _is_recent(subscribed_ms, engine.now_ms()):
         engine.live(key.stream).metrics.subscription_refused(key.consumer_name)
         raise _in_use(key)
 
 
-def subscribe(engine: Engine, key: SubscriptionKey, position: int) -> Subscription:
-    """A subscription that is ready to start. Raises what `require_free` raises."""
+async def subscribe(engine: Engine, key: SubscriptionKey, position: int) -> Subscription:
+    """A subscription that is ready to start. Raises what `require_free` raises, and StoreUnavailable."""
     require_free(engine, key)
     now_ms = engine.now_ms()
+    if engine.store.is_shared and not await shared_subscriptions.begin(engine.store, key, now_ms):
+        engine.live(key.stream).metrics.subscription_refused(key.consumer_name)
+        raise _in_use(key)
     recent = {other: ms for other, ms in engine.subscribed_ms.items() if _is_recent(ms, now_ms)}
     engine.subscribed_ms = {**recent, key: now_ms}
     return Subscription(engine, key, position)

@@ -14,8 +14,8 @@ async def expire_records(store: Store, stream: Stream, now_ms: int) -> None:
     horizon_ms = stream.trim_horizon_ms(now_ms)
     for shard in stream.shards:
         extent = store.extent(shard.log_id)
-        if extent is None or extent.first == extent.next:
-            continue
+        if extent is None or (extent.first == extent.next and not store.is_shared):
+            continue  # gone, or empty: of a shared log, others may know of more
         position = await store.find(shard.log_id, horizon_ms)
         if position > extent.first:
             await store.trim(shard.log_id, position)

@@ -16,11 +16,12 @@ class Revision(NamedTuple):
     seal_logs: tuple[int, ...] = ()
     delete_logs: tuple[int, ...] = ()
 
-    def kept_ms(self, before: Stream) -> dict[int, int]:
-        """How long records are kept, by log: of new logs, and of all when the retention has changed."""
-        if self.stream is None:
+    def keep_ms(self, before: Stream) -> dict[int, int]:
+        """How long records are kept, for new logs or, where that has changed, for all."""
+        stream = self.stream
+        if stream is None:
             return {}
         log_ids = set(self.create_logs)
-        if self.stream.retention_hours != before.retention_hours:
-            log_ids |= self.stream.log_ids
-        return dict.fromkeys(log_ids, self.stream.retention_hours * HOUR_MS)
+        if stream.retention_hours != before.retention_hours:
+            log_ids |= stream.log_ids
+        return dict.fromkeys(log_ids, stream.retention_hours * HOUR_MS)

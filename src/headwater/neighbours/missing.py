@@ -13,15 +13,23 @@ NOT_IMPLEMENTED = 501
 """No SDK tries again after it."""
 
 
+NOT_INSTALLED = (
+    "pip install 'headwater[aws]' brings the neighbouring services, or --forward-to names a server "
+    "that has them."
+)
+NOT_SHARED = "with --store there are streams alone, as every server would have services of its own."
+
+
 class MissingServices:
     """A provider of nothing."""
 
+    def __init__(self, reason: str = NOT_INSTALLED) -> None:
+        """`reason`: why there is nothing, as the end of a sentence."""
+        self._reason = reason
+
     async def answer(self, request: HttpRequest, service: str, caller: Caller) -> Answer:  # noqa: ARG002
         """Say what is missing."""
-        text = (
-            f"This Headwater has no {service}: pip install 'headwater[aws]' brings the neighbouring "
-            "services, or --forward-to names a server that has them."
-        )
+        text = f"This Headwater has no {service}: {self._reason}"
         return refusal(request, service, NOT_IMPLEMENTED, "ServiceNotInstalled", text)
 
     async def reset(self) -> None:

@@ -58,11 +58,18 @@ class RouteSet(NamedTuple):
     """Folders of files, whose paths end with a slash."""
 
 
+BEHIND_S_MAX = 30.0
+"""A server that may have missed changes for longer is not healthy: a balancer takes it out."""
+
+
 class AdminEngine(Protocol):
     """The part of the engine that the routes use."""
 
     def stream_count(self) -> int:
         """How many streams there are."""
+
+    def behind_s(self) -> float:
+        """For how long it may have missed what other engines have changed."""
 
     def now_ms(self) -> int:
         """The time now."""
@@ -133,6 +140,9 @@ class Admin:
         return None
 
     async def _health(self, _body: bytes) -> dict[str, Any]:
+        behind_s = self._engine.behind_s()
+        if behind_s > BEHIND_S_MAX:
+            raise Refused(503, f"What other servers have changed is not known for {behind_s:.0f} s.")
         return {"status": "running", "version": __version__, "streams": self._engine.stream_count()}
 
     async def _reset(self, _body: bytes) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class Run(NamedTuple):
     payloads: Sequence[Payload]
 
 
-class Page(NamedTuple):
+class LogPage(NamedTuple):
     """What was read of a log, and where the log began and ended at that moment."""
 
     runs: list[Run]
@@ -183,6 +183,9 @@ class Store(Protocol):
     def catch_up(self) -> Awaitable[None]:
         """Wait until `metadata()` has every change that anybody was told of before this call."""
 
+    def behind_s(self) -> float:
+        """For how long it has not been known whether `metadata()` has everything."""
+
     def extent(self, log_id: int) -> Extent | None:
         """The extent of the log as far as it is known, committed changes only; `None`: there is no such log.
 
@@ -200,7 +203,7 @@ class Store(Protocol):
     def commit(self, change: Change) -> Completion[bool]:
         """Apply `change`, or resolve to False and change nothing when `expected` does not hold."""
 
-    def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> Awaitable[Page | None]:
+    def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> Awaitable[LogPage | None]:
         """Records from `position` (or the first one kept) on; `None` for a log that does not exist.
 
         At most `max_records` of them, and at most `max_bytes` of payload, but the

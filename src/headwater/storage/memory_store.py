@@ -22,9 +22,9 @@ from headwater.storage.interface import (
     CommitTimes,
     Entry,
     Extent,
+    LogPage,
     Metadata,
     Outcome,
-    Page,
     Placed,
     Post,
     Run,
@@ -78,6 +78,10 @@ class MemoryStore:
     async def catch_up(self) -> None:
         """Nobody else changes anything."""
 
+    def behind_s(self) -> float:
+        """It is always known."""
+        return 0.0
+
     def extent(self, log_id: int) -> Extent | None:
         """The present extent of the log."""
         self._require_open()
@@ -98,7 +102,7 @@ class MemoryStore:
         """Forget the records before `position`."""
         return self._later(partial(self._trim, log_id, position))
 
-    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> Page | None:
+    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
         """Records from `position` on."""
         self._require_open()
         log = self._logs.get(log_id)
@@ -118,7 +122,7 @@ class MemoryStore:
             run = Run(start, time_ms, [payload for _, payload in records])
             start += len(run.payloads)
             runs.append(run)
-        return Page(runs, log.first, log.next)
+        return LogPage(runs, log.first, log.next)
 
     async def find(self, log_id: int, time_ms: int) -> int:
         """Position of the first kept record that arrived at `time_ms` or later."""

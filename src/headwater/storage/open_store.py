@@ -1,7 +1,8 @@
 """Opens the store: the one place that chooses the back end.
 
 Another back end is a folder beside `lmdb` with a class as `LmdbBackEnd`, and its line here. Nothing
-else in Headwater names a back end: what it may know of one is in `interface`.
+else in Headwater names a back end: what it may know of one is in `interface`. A shared store is opened by
+`open_shared`, which waits for others; what it needs is imported then.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from headwater.storage.interface import BackEnd, OpenedStore, Post, StoreUnreadable
+from headwater.storage.interface import BackEnd, OpenedStore, Post, StoreUnavailable, StoreUnreadable
+from headwater.storage.kafka.security import BrokerSecurity
 from headwater.storage.lmdb.back_end import LmdbBackEnd
 
 BACK_END: BackEnd = LmdbBackEnd()
@@ -28,6 +30,15 @@ def open_store(
 ) -> OpenedStore:
     """Open the store, as `BackEnd.open` does. Raises `StoreLocked`, `StoreUnreadable`, `StoreUnavailable`."""
     return BACK_END.open(data_dir, post, log_error=log_error, post_from_thread=post_from_thread)
+
+
+async def open_shared(url: str, security: BrokerSecurity, log_error: Callable[[str], None]) -> OpenedStore:
+    """Open the store that other servers use, too. Raises `StoreUnavailable`, and `ValueError` for the URL."""
+    try:
+        from headwater.storage.kafka.back_end import open_kafka  # noqa: PLC0415 - an extra, and 0.2 s
+    except ModuleNotFoundError as error:
+        raise StoreUnavailable("--store needs what pip install 'headwater[kafka]' brings.") from error
+    return await open_kafka(url, security, log_error)
 
 
 def open_to_read(data_dir: Path) -> OpenedStore:

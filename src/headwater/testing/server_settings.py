@@ -15,6 +15,12 @@ class ServerSettings(TypedDict, total=False):
     host: str
     ports: tuple[int, ...]
     data_dir: Path | None
+    store: str | None
+    kafka_security: str
+    kafka_mechanism: str
+    kafka_username: str | None
+    kafka_password: str | None
+    kafka_ca: Path | None
     account_id: str
     region: str
     credentials: Path | None

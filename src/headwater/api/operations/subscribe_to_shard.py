@@ -34,7 +34,7 @@ async def subscribe_to_shard(
     key = SubscriptionKey(stream.full_name, stream.created_ms, consumer.name, consumer.created_s, shard.index)
     require_free(engine, key)
     stop_dry_run(request)
-    return StreamedAnswer("SubscribeToShardEvent", subscribe(engine, key, position), _described)
+    return StreamedAnswer("SubscribeToShardEvent", await subscribe(engine, key, position), _described)
 
 
 def _described(event: FanOutEvent) -> Mapping[str, object]:

@@ -291,7 +291,7 @@ class FanOutReader:
         key = SubscriptionKey(
             stream.full_name, stream.created_ms, consumer.name, consumer.created_s, shard.index
         )
-        self._subscription = subscribe(engine, key, self._position)
+        self._subscription = await finished(subscribe(engine, key, self._position))
         self._phase = _phases["subscribe"][self._phase]
         self._subscription.start(self)
         try:

@@ -34,9 +34,9 @@ from headwater.storage.interface import (
     CommitTimes,
     Entry,
     Extent,
+    LogPage,
     Metadata,
     Outcome,
-    Page,
     Post,
     Run,
     StoreInDoubt,
@@ -152,6 +152,10 @@ class LmdbStore:
     async def catch_up(self) -> None:
         """Nobody else changes anything."""
 
+    def behind_s(self) -> float:
+        """It is always known."""
+        return 0.0
+
     def extent(self, log_id: int) -> Extent | None:
         """The present extent of the log."""
         self._require_available()
@@ -171,7 +175,7 @@ class LmdbStore:
         """Forget the records before `position`."""
         return self._enqueue(Group.trim, (log_id, position))
 
-    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> Page | None:
+    async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
         """Records from `position` on. Never suspends. Raises StoreUnavailable."""
         self._require_available()
         # 1. Cut the request down to what the log has.
@@ -182,7 +186,7 @@ class LmdbStore:
         end = min(position + max_records, extent.next)
         runs: list[Run] = []
         if position >= end:
-            return Page(runs, extent.first, extent.next)
+            return LogPage(runs, extent.first, extent.next)
         # 2. Find the block of the first record, and go from block to block.
         if self._under_way is None and self._refusal is None:
             self._forget_touched()
@@ -206,7 +210,7 @@ class LmdbStore:
                     break
         except _READ_ERRORS as error:
             raise StoreUnavailable(f"Records could not be read: {error}") from error
-        return Page(runs, extent.first, extent.next)
+        return LogPage(runs, extent.first, extent.next)
 
     async def find(self, log_id: int, time_ms: int) -> int:
         """Position of the first kept record that arrived at `time_ms` or later. Never suspends.

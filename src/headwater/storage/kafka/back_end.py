@@ -1,0 +1,97 @@
+"""Opens the store of a cluster: what the brokers must promise, the deployment's topics, a registration.
+
+Rules:
+- brokers that do not fence are refused: shards could not be closed safely;
+- brokers that forget producers within hours are refused, for the same reason;
+- everything is made on first use, by whichever gateway comes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from headwater.storage.interface import OpenedStore, StoreUnavailable
+from headwater.storage.kafka import fence
+from headwater.storage.kafka.cluster import Cluster, KafkaError
+from headwater.storage.kafka.security import BrokerSecurity
+from headwater.storage.kafka.store import KafkaStore
+from headwater.storage.kafka.topics import PREFIX, Topics
+
+T = TypeVar("T")
+
+OPEN_WITHIN_S = 60.0
+RETRY_S = 0.2
+REPLICAS = 3
+PRODUCER_LIFE_MS_MIN = 6 * 3_600_000
+
+
+class KafkaPlace(NamedTuple):
+    """Where a deployment lies."""
+
+    bootstrap: tuple[tuple[str, int], ...]
+    prefix: str
+
+
+def parse_place(url: str) -> KafkaPlace:
+    """The place in `kafka://host:port,host:port[/prefix]`. Raises `ValueError`."""
+    scheme, _, rest = url.partition("://")
+    hosts, _, prefix = rest.partition("/")
+    prefix = prefix or "headwater"
+    places = []
+    for place in hosts.split(","):
+        host, _, port = place.rpartition(":")
+        if not host or not port.isdecimal():
+            raise ValueError(f"{place!r} is no broker: give host:port")
+        places.append((host.strip("[]"), int(port)))
+    if scheme != "kafka" or PREFIX.fullmatch(prefix) is None:
+        raise ValueError("give kafka://host:port,…, with /prefix behind it if there are several deployments")
+    return KafkaPlace(tuple(places), prefix)
+
+
+async def open_kafka(url: str, security: BrokerSecurity, log_error: Callable[[str], None]) -> OpenedStore:
+    """Open the store of a deployment. Raises `StoreUnavailable`, `ValueError`."""
+    place = parse_place(url)
+    cluster = Cluster(place.bootstrap, security)
+    try:
+        async with asyncio.timeout(OPEN_WITHIN_S):
+            store = await _open_when_it_answers(cluster, place.prefix, log_error)
+    except BaseException as error:
+        await cluster.close()
+        if isinstance(error, TimeoutError | KafkaError | fence.NotFenced):
+            reason = str(error) or f"it has not answered within {OPEN_WITHIN_S:.0f} s"
+            raise StoreUnavailable(f"Kafka cannot be used: {reason}") from error
+        raise
+    return OpenedStore(store, Path(tempfile.gettempdir()), None)
+
+
+async def _open_when_it_answers(
+    cluster: Cluster, prefix: str, log_error: Callable[[str], None]
+) -> KafkaStore:
+    life_ms = await _insist(lambda: cluster.broker_setting("producer.id.expiration.ms"))
+    if life_ms is not None and int(life_ms) < PRODUCER_LIFE_MS_MIN:
+        raise fence.NotFenced(
+            f"its brokers forget producers after {life_ms} ms: set producer.id.expiration.ms to a day"
+        )
+    topics = Topics(prefix, min(REPLICAS, cluster.brokers()))
+    made = {topics.meta: topics.meta_settings(), topics.proof: topics.proof_settings()}
+    await _insist(lambda: cluster.create_topics(made, topics.replicas))
+    await _insist(lambda: fence.prove(cluster, topics.proof))
+    store = KafkaStore(cluster, topics, log_error)
+    try:
+        await store.open()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
+    while True:
+        try:
+            return await ask()
+        except KafkaError:
+            await asyncio.sleep(RETRY_S)

@@ -1,0 +1,400 @@
+"""A Kafka cluster as the store uses it: connections to its brokers, leaders of topics, eleven requests.
+
+aiokafka makes the connections (SASL, TLS, API versions) and the bytes of requests; which connection a
+request takes, who leads a topic, and what an error means is decided here. Every topic has one partition.
+
+Rules:
+- a broker works on one request of a connection at a time, so there are connections for each `Lane`:
+  a request that waits must never hold up another;
+- a request that is not answered in time closes its connection, so that nothing follows it there;
+- `Unsent` is raised only when no byte of a request can have reached a broker.
+
+Refuses to know what is in topics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from aiokafka import errors as kafka_errors
+from aiokafka.conn import AIOKafkaConnection, create_conn
+from aiokafka.protocol.admin import (
+    AlterConfigsRequest,
+    CreateTopicsRequest,
+    DeleteRecordsRequest,
+    DeleteTopicsRequest,
+    DescribeConfigsRequest,
+)
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.offset import OffsetRequest
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.protocol.transaction import InitProducerIdRequest
+
+from headwater.storage.kafka.security import BrokerSecurity
+
+CLIENT_ID = "headwater"
+REQUEST_TIMEOUT_MS = 5_000
+PRODUCE_TIMEOUT_MS = 4_000
+CONTROL_TIMEOUT_MS = 30_000
+PRODUCE_LANES = 4
+READ_LANES = 4
+FETCH_BYTES_MAX = 64 * 1024 * 1024
+
+LATEST, EARLIEST = -1, -2
+"""In place of a time, for `find_offset`."""
+
+Lane = tuple[Literal["produce", "read", "poll", "metadata", "control"], int]
+"""What a connection is for, and which one of several it is."""
+
+NONE = 0
+OFFSET_OUT_OF_RANGE = 1
+UNKNOWN_TOPIC = 3
+MESSAGE_TOO_LARGE = 10
+RECORD_LIST_TOO_LARGE = 18
+TOPIC_EXISTS = 36
+OUT_OF_ORDER_SEQUENCE = 45
+INVALID_PRODUCER_EPOCH = 47
+PRODUCER_FENCED = 90
+
+NOT_APPENDED = {UNKNOWN_TOPIC, 5, 6, 19, 56, 74, 75}
+"""Errors after which this attempt has stored nothing, and another one may: unknown topic, no leader, another
+leader, too few replicas, a failed disk, another leader's epoch. All others leave it open."""
+
+
+class KafkaError(Exception):
+    """A request has failed; whether it had an effect is not known."""
+
+
+class Unsent(KafkaError):
+    """There was no connection to send the request on."""
+
+
+class BrokerRefusal(KafkaError):
+    """A broker has answered with an error."""
+
+    def __init__(self, what: str, code: int) -> None:
+        name = kafka_errors.for_code(code).__name__
+        super().__init__(f"{what}: {name} ({code})")
+        self.code = code
+
+
+class Produced(NamedTuple):
+    """The answer to a batch."""
+
+    code: int
+    position: int
+    time_ms: int
+
+
+class Fetched(NamedTuple):
+    """The answer to a fetch of one topic."""
+
+    code: int
+    end: int
+    """The position behind the last record that all in-sync replicas have."""
+    first: int
+    """The first position that is kept."""
+    data: bytes
+
+
+@dataclass
+class _BrokerNode:
+    host: str
+    port: int
+    connections: dict[Lane, asyncio.Task[AIOKafkaConnection]] = field(default_factory=dict)
+
+
+class Cluster:
+    """Open it by its first request; close it."""
+
+    def __init__(self, bootstrap: Sequence[tuple[str, int]], security: BrokerSecurity) -> None:
+        self._bootstrap = tuple(bootstrap)
+        self._security = security
+        self._tls = security.tls()
+        self._nodes: dict[int, _BrokerNode] = {}
+        self._leaders: dict[str, int] = {}
+        self._controller = -1
+        self._is_closed = False
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._is_closed = True
+        for node_id in tuple(self._nodes):
+            self._drop_node(node_id)
+        await asyncio.sleep(0)
+
+    # Requests
+
+    async def produce(self, topic: str, batch: bytes, lane: int = 0) -> Produced:
+        """Send a batch, and wait until all in-sync replicas have it. Raises `KafkaError`."""
+        request = ProduceRequest(None, -1, PRODUCE_TIMEOUT_MS, [(topic, [(0, batch)])])
+        answer = await self._ask_leader(topic, request, ("produce", lane % PRODUCE_LANES), REQUEST_TIMEOUT_MS)
+        _, code, position, time_ms, *_ = answer.topics[0][1][0]
+        self._note(topic, code)
+        return Produced(code, position, time_ms)
+
+    async def fetch(self, topic: str, position: int, max_bytes: int, *, lane: int = 0) -> Fetched:
+        """What lies from a position on; at once. Raises `KafkaError`."""
+        found = await self._fetch({topic: position}, max_bytes, 0, ("read", lane % READ_LANES))
+        return found[topic]
+
+    async def follow(self, topic: str, position: int, max_bytes: int, max_wait_ms: int) -> Fetched:
+        """The same on a connection of its own, waiting for records for so long. Raises `KafkaError`."""
+        return (await self._fetch({topic: position}, max_bytes, max_wait_ms, ("metadata", 0)))[topic]
+
+    async def poll(self, positions: Mapping[str, int], max_wait_ms: int) -> dict[str, Fetched]:
+        """Wait for records behind the positions of topics that have the same leader. Raises `KafkaError`."""
+        return await self._fetch(positions, 1, max_wait_ms, ("poll", 0))
+
+    async def _fetch(
+        self, positions: Mapping[str, int], max_bytes: int, max_wait_ms: int, lane: Lane
+    ) -> dict[str, Fetched]:
+        topics = [(topic, [(0, position, max_bytes)]) for topic, position in positions.items()]
+        request = FetchRequest(max_wait_ms, 1, FETCH_BYTES_MAX, 0, topics)
+        answer = await self._ask_leader(next(iter(positions)), request, lane, REQUEST_TIMEOUT_MS)
+        found: dict[str, Fetched] = {}
+        for topic, partitions in answer.topics:
+            _, code, end, _, first, *_, data = partitions[0]
+            self._note(topic, code)
+            found[topic] = Fetched(code, end, first, data or b"")
+        return found
+
+    async def find_offset(self, topic: str, time_ms: int, *, lane: int = 0) -> int:
+        """The first position of that time or later, -1 if there is none; or `LATEST`, `EARLIEST`.
+
+        Raises `KafkaError`.
+        """
+        request = OffsetRequest(-1, 0, [(topic, [(0, time_ms)])])
+        answer = await self._ask_leader(topic, request, ("read", lane % READ_LANES), REQUEST_TIMEOUT_MS)
+        _, code, _, position, *_ = answer.topics[0][1][0]
+        self._note(topic, code)
+        if code != NONE:
+            raise BrokerRefusal(f"positions of {topic}", code)
+        return int(position)
+
+    async def delete_before(self, topic: str, position: int) -> None:
+        """Forget what lies before a position. Raises `KafkaError`."""
+        request = DeleteRecordsRequest([(topic, [(0, position)])], CONTROL_TIMEOUT_MS)
+        answer = await self._ask_leader(topic, request, ("control", 0), CONTROL_TIMEOUT_MS)
+        code = answer.topics[0][1][0][2]
+        self._note(topic, code)
+        if code not in (NONE, OFFSET_OUT_OF_RANGE):
+            raise BrokerRefusal(f"forgetting records of {topic}", code)
+
+    async def new_producer_id(self) -> int:
+        """A producer id that nobody has had. Raises `KafkaError`."""
+        answer = await self._ask_any(InitProducerIdRequest(None, 60_000))
+        if answer.error_code != NONE:
+            raise BrokerRefusal("a producer id", answer.error_code)
+        return int(answer.producer_id)
+
+    async def create_topics(self, topics: Mapping[str, Mapping[str, str]], replicas: int) -> None:
+        """Make topics of one partition with these settings, where there are none. Raises `KafkaError`."""
+        rows: list[Any] = [
+            (topic, 1, replicas, [], list(settings.items())) for topic, settings in topics.items()
+        ]
+        answer = await self._ask_controller(CreateTopicsRequest(rows, CONTROL_TIMEOUT_MS, False))
+        for topic, code, _ in answer.topic_errors:
+            if code not in (NONE, TOPIC_EXISTS):
+                raise BrokerRefusal(f"making topic {topic}", code)
+
+    async def set_topic(self, topic: str, settings: Mapping[str, str]) -> None:
+        """Give a topic all its settings anew. Raises `KafkaError`."""
+        answer = await self._ask_controller(AlterConfigsRequest([(2, topic, list(settings.items()))]))
+        code = answer.resources[0][0]
+        if code not in (NONE, UNKNOWN_TOPIC):
+            raise BrokerRefusal(f"settings of topic {topic}", code)
+
+    async def delete_topics(self, topics: Collection[str]) -> None:
+        """Delete topics, where there are any. Raises `KafkaError`."""
+        answer = await self._ask_controller(DeleteTopicsRequest(list(topics), CONTROL_TIMEOUT_MS))
+        for topic, code in answer.topic_error_codes:
+            self._leaders.pop(topic, None)
+            if code not in (NONE, UNKNOWN_TOPIC):
+                raise BrokerRefusal(f"deleting topic {topic}", code)
+
+    async def broker_setting(self, name: str) -> str | None:
+        """A setting of a broker, of any of them; `None` if it has no such setting. Raises `KafkaError`."""
+        await self._look_up(())
+        node_id = next(iter(self._nodes))
+        request = DescribeConfigsRequest([(4, str(node_id), [name])])
+        answer = await self._ask(node_id, request, ("control", 0), CONTROL_TIMEOUT_MS)
+        code, _, _, _, entries = answer.resources[0]
+        if code != NONE:
+            raise BrokerRefusal(f"setting {name}", code)
+        return next((entry[1] for entry in entries if entry[0] == name), None)
+
+    async def exists(self, topic: str) -> bool:
+        """Whether there is such a topic, as far as the brokers know. Raises `KafkaError`."""
+        codes = await self._look_up((topic,))
+        return codes.get(topic, UNKNOWN_TOPIC) != UNKNOWN_TOPIC
+
+    async def leader(self, topic: str) -> int:
+        """The node that leads a topic. Raises `Unsent` while there is none."""
+        node_id = self._leaders.get(topic)
+        if node_id is None:
+            await self._look_up((topic,))
+            node_id = self._leaders.get(topic)
+        if node_id is None:
+            raise Unsent(f"nobody leads {topic}")
+        return node_id
+
+    def known_leader(self, topic: str) -> int | None:
+        """The node that was last known to lead a topic."""
+        return self._leaders.get(topic)
+
+    def brokers(self) -> int:
+        """How many brokers are known."""
+        return len(self._nodes)
+
+    # Ways
+
+    def _note(self, topic: str, code: int) -> None:
+        """After an error, look again who leads the topic."""
+        if code not in (NONE, OFFSET_OUT_OF_RANGE):
+            self._leaders.pop(topic, None)
+
+    async def _ask_leader(self, topic: str, request: Any, lane: Lane, timeout_ms: int) -> Any:
+        node_id = await self.leader(topic)
+        try:
+            return await self._ask(node_id, request, lane, timeout_ms)
+        except KafkaError:
+            self._leaders.pop(topic, None)
+            raise
+
+    async def _ask_controller(self, request: Any) -> Any:
+        await self._look_up(())
+        node_id = self._controller if self._controller in self._nodes else next(iter(self._nodes))
+        return await self._ask(node_id, request, ("control", 0), CONTROL_TIMEOUT_MS)
+
+    async def _ask_any(self, request: Any) -> Any:
+        if not self._nodes:
+            await self._look_up(())
+        error: KafkaError = Unsent("no broker is known")
+        for node_id in tuple(self._nodes):
+            try:
+                return await self._ask(node_id, request, ("control", 0), REQUEST_TIMEOUT_MS)
+            except KafkaError as failed:
+                error = failed
+        raise error
+
+    async def _ask(self, node_id: int, request: Any, lane: Lane, timeout_ms: int) -> Any:
+        connection = await self._connection(node_id, lane)
+        try:
+            return await asyncio.wait_for(connection.send(request), timeout_ms / 1000)
+        except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
+            self._drop(node_id, lane)
+            raise KafkaError(f"node {node_id}: {error or type(error).__name__}") from error
+        except asyncio.CancelledError:
+            self._drop(node_id, lane)  # its answer would be taken for the next one's delay
+            raise
+
+    async def _connection(self, node_id: int, lane: Lane) -> AIOKafkaConnection:
+        node = self._nodes.get(node_id)
+        if node is None or self._is_closed:
+            raise Unsent(f"node {node_id} is not known")
+        task = node.connections.get(lane)
+        if task is not None and task.done() and not _is_connected(task):
+            self._drop(node_id, lane)
+            task = None
+        if task is None:
+            task = node.connections[lane] = asyncio.create_task(self._connect(node.host, node.port))
+        try:
+            return await asyncio.shield(task)
+        except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
+            self._drop(node_id, lane)
+            raise Unsent(f"{node.host}:{node.port}: {error or type(error).__name__}") from error
+
+    async def _connect(self, host: str, port: int) -> AIOKafkaConnection:
+        security = self._security
+        return await create_conn(
+            host,
+            port,
+            client_id=CLIENT_ID,
+            request_timeout_ms=CONTROL_TIMEOUT_MS + REQUEST_TIMEOUT_MS,
+            security_protocol=security.protocol,
+            ssl_context=self._tls,
+            sasl_mechanism=security.mechanism if security.protocol.startswith("SASL") else None,
+            sasl_plain_username=security.username,
+            sasl_plain_password=security.password,
+        )
+
+    def _drop(self, node_id: int, lane: Lane) -> None:
+        node = self._nodes.get(node_id)
+        task = node.connections.pop(lane, None) if node else None
+        if task is not None:
+            _close(task)
+
+    def _drop_node(self, node_id: int) -> None:
+        for lane in tuple(self._nodes[node_id].connections):
+            self._drop(node_id, lane)
+        del self._nodes[node_id]
+
+    # Who leads what
+
+    async def _look_up(self, topics: Sequence[str]) -> dict[str, int]:
+        """Ask any broker for the others, the controller, and the leaders of topics; the topics' errors."""
+        request = MetadataRequest(list(topics), allow_auto_topic_creation=False)
+        answer = await self._ask_whoever_answers(request)
+        self._take_nodes({node_id: (host, port) for node_id, host, port, *_ in answer.brokers})
+        self._controller = answer.controller_id
+        codes: dict[str, int] = {}
+        for code, topic, _, partitions in answer.topics:
+            codes[topic] = code
+            leader = partitions[0][2] if code == NONE and partitions else -1
+            if leader in self._nodes:
+                self._leaders[topic] = leader
+            else:
+                self._leaders.pop(topic, None)
+        return codes
+
+    async def _ask_whoever_answers(self, request: Any) -> Any:
+        for node_id in tuple(self._nodes):
+            try:
+                return await self._ask(node_id, request, ("control", 1), REQUEST_TIMEOUT_MS)
+            except KafkaError:
+                continue
+        error: Exception = Unsent("no broker is named")
+        for host, port in self._bootstrap:
+            try:
+                async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
+                    connection = await self._connect(host, port)
+                try:
+                    return await asyncio.wait_for(connection.send(request), REQUEST_TIMEOUT_MS / 1000)
+                finally:
+                    connection.close()
+            except (kafka_errors.KafkaError, OSError, TimeoutError) as failed:
+                error = failed
+        raise Unsent(f"no broker answers: {error or type(error).__name__}") from error
+
+    def _take_nodes(self, places: Mapping[int, tuple[str, int]]) -> None:
+        if not places:
+            return
+        for node_id, node in tuple(self._nodes.items()):
+            if places.get(node_id) != (node.host, node.port):
+                self._drop_node(node_id)
+        for node_id, (host, port) in places.items():
+            if node_id not in self._nodes:
+                self._nodes[node_id] = _BrokerNode(host, port)
+
+
+def _is_connected(task: asyncio.Task[AIOKafkaConnection]) -> bool:
+    return not task.cancelled() and task.exception() is None and task.result().connected()
+
+
+def _close(task: asyncio.Task[AIOKafkaConnection]) -> None:
+    """Close a connection, made already or not."""
+
+    def close(done: asyncio.Task[AIOKafkaConnection]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            done.result().close()
+
+    if task.done():
+        close(task)
+    else:
+        task.add_done_callback(close)
+        task.cancel()

@@ -1,0 +1,103 @@
+"""The metadata topic: reading its commands in order, and waiting for what they do.
+
+Rules:
+- every command is applied once, in the order of the topic, and its effect told at once;
+- a command that cannot be understood ends reading for good: nothing after it can be known.
+
+Refuses to know what effects mean to others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from headwater.storage.kafka import batches, commands
+from headwater.storage.kafka.cluster import LATEST, NONE, Cluster, KafkaError
+
+FETCH_BYTES = 4 * 1024 * 1024
+WAIT_MS = 500
+RETRY_S = 0.1
+
+
+class MetadataLog:
+    """The metadata as this gateway knows them."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        topic: str,
+        on_effect: Callable[[commands.Effect], None],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        self.topic = topic
+        self.state = commands.State()
+        self.next = 0
+        """The place of the next command."""
+        self.read_s = float("-inf")
+        """When it was last known that nothing more was there, in the loop's time."""
+        self._cluster = cluster
+        self._on_effect = on_effect
+        self._on_failure = on_failure
+        self._loop = asyncio.get_running_loop()
+        self._applied = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._end: asyncio.Task[int] | None = None
+        """The question for the end that later callers may share: it has not been sent yet."""
+
+    def start(self) -> None:
+        """Read on until `close`."""
+        self._task = self._loop.create_task(self._follow())
+
+    def close(self) -> None:
+        """Stop reading."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def applied(self) -> None:
+        """Wait for the next command to be applied."""
+        await self._applied.wait()
+
+    async def catch_up(self) -> None:
+        """Wait until every command is applied that was in the topic before this call. Raises `KafkaError`."""
+        if self._end is None:
+            self._end = self._loop.create_task(self._ask_end())
+        end = await asyncio.shield(self._end)
+        while self.next < end:
+            await self.applied()
+
+    async def _ask_end(self) -> int:
+        await asyncio.sleep(0)  # whoever asks in this turn of the loop shares the answer
+        self._end = None
+        return await self._cluster.find_offset(self.topic, LATEST)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                fetched = await self._cluster.follow(self.topic, self.next, FETCH_BYTES, WAIT_MS)
+            except KafkaError:
+                await asyncio.sleep(RETRY_S)
+                continue
+            if fetched.code != NONE:
+                await asyncio.sleep(RETRY_S)
+                continue
+            try:
+                self._apply(fetched.data)
+            except (batches.DamagedBatch, commands.UnknownCommand) as error:
+                self._on_failure(f"the metadata in {self.topic} cannot be read on: {error}")
+                return
+            if self.next >= fetched.end:
+                self.read_s = self._loop.time()
+
+    def _apply(self, data: bytes) -> None:
+        before = self.next
+        for batch in batches.batches(data):
+            for place, payload in enumerate(batches.payloads_of(batch), batch.position):
+                if place < self.next:
+                    continue
+                effect = self.state.apply(place, commands.decode(payload))
+                self.next = place + 1
+                self._on_effect(effect)
+        if self.next != before:
+            self._applied.set()
+            self._applied = asyncio.Event()

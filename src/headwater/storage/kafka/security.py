@@ -1,0 +1,34 @@
+"""How brokers are spoken to: in clear text or by TLS, with or without SASL.
+
+Refuses to know connections, and where the password comes from.
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import NamedTuple
+
+from headwater.storage.interface import StoreUnavailable
+
+
+class BrokerSecurity(NamedTuple):
+    """What a connection to a broker begins with."""
+
+    protocol: str = "PLAINTEXT"
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
+    mechanism: str = "SCRAM-SHA-512"
+    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; without effect where there is no SASL."""
+    username: str | None = None
+    password: str | None = None
+    ca: Path | None = None
+    """Who has signed the brokers' certificates, if the system does not know."""
+
+    def tls(self) -> ssl.SSLContext | None:
+        """What verifies the brokers; `None` in clear text. Raises `StoreUnavailable`."""
+        if not self.protocol.endswith("SSL"):
+            return None
+        try:
+            return ssl.create_default_context(cafile=None if self.ca is None else str(self.ca))
+        except OSError as error:
+            raise StoreUnavailable(f"{self.ca} cannot be used to verify brokers: {error}") from error

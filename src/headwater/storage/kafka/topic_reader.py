@@ -1,0 +1,159 @@
+"""Reading one topic as a log: pages of records, positions by time, where it begins and ends.
+
+Fences are no records, and what lies behind the final position of a sealed log is none either: a reader
+that was told of the end must find nothing behind it.
+
+Refuses to know metadata: where a log ends is passed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from headwater.storage.interface import END_MS, LogPage, Run, StoreUnavailable
+from headwater.storage.kafka import batches
+from headwater.storage.kafka.cluster import EARLIEST, LATEST, NONE, OFFSET_OUT_OF_RANGE, Cluster, KafkaError
+
+T = TypeVar("T")
+
+RETRY_FOR_S = 20.0
+RETRY_S = 0.05
+FETCH_BYTES_MAX = 4 * 1024 * 1024
+FETCH_BYTES_MIN = 64 * 1024
+RECORD_BYTES = 256
+"""So much of a fetch is asked for each record that is wanted."""
+
+IsGone = Callable[[], bool]
+
+
+class Gone(Exception):
+    """The log has been deleted."""
+
+
+class TopicReader:
+    """Reads topics; `is_gone` says whether waiting for one has become pointless."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    async def page(
+        self,
+        topic: str,
+        lane: int,
+        position: int,
+        max_records: int,
+        max_bytes: int,
+        final: int | None,
+        is_gone: IsGone,
+    ) -> LogPage:
+        """Records from a position on. Raises `StoreUnavailable`, `Gone`."""
+        runs: list[Run] = []
+        while True:
+            wanted = min(FETCH_BYTES_MAX, max_bytes, max(FETCH_BYTES_MIN, max_records * RECORD_BYTES))
+            ask = partial(self._fetch, topic, position, wanted, lane)
+            fetched = await self._until_answered(ask, is_gone)
+            end = fetched.end if final is None else final
+            first = min(fetched.first, end)
+            position = max(position, first)
+            more = _Cut(position, max_records, max_bytes, end)
+            runs += more.take(fetched.data, at_least=0 if runs else 1)
+            position, max_records, max_bytes = more.position, more.max_records, more.max_bytes
+            if more.is_full or position >= end or max_records <= 0:
+                return LogPage(runs, first, end)
+
+    async def find(self, topic: str, lane: int, time_ms: int, is_gone: IsGone) -> int:
+        """The first position of that time or later. Raises `StoreUnavailable`, `Gone`."""
+
+        async def ask() -> int:
+            if time_ms < END_MS:
+                position = await self._cluster.find_offset(topic, time_ms, lane=lane)
+                if position >= 0:
+                    return position
+            return await self._cluster.find_offset(topic, LATEST, lane=lane)
+
+        return await self._until_answered(ask, is_gone)
+
+    async def trim(self, topic: str, lane: int, position: int, is_gone: IsGone) -> None:
+        """Forget what lies before a position. Raises `StoreUnavailable`, `Gone`."""
+
+        async def ask() -> None:
+            end = await self._cluster.find_offset(topic, LATEST, lane=lane)
+            await self._cluster.delete_before(topic, min(position, end))
+
+        await self._until_answered(ask, is_gone)
+
+    async def _fetch(self, topic: str, position: int, max_bytes: int, lane: int) -> batches.Extract:
+        fetched = await self._cluster.fetch(topic, position, max_bytes, lane=lane)
+        if fetched.code == NONE:
+            if not fetched.data and position < fetched.end:
+                raise KafkaError("nothing was fetched of what is there")
+            return batches.Extract(fetched.data, fetched.first, fetched.end)
+        if fetched.code != OFFSET_OUT_OF_RANGE:
+            raise KafkaError(f"the fetch was answered with error {fetched.code}")
+        first = await self._cluster.find_offset(topic, EARLIEST, lane=lane)
+        end = await self._cluster.find_offset(topic, LATEST, lane=lane)
+        if position < first < end:
+            return await self._fetch(topic, first, max_bytes, lane)
+        return batches.Extract(b"", first, end)
+
+    async def _until_answered(self, ask: Callable[[], Awaitable[T]], is_gone: IsGone) -> T:
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + RETRY_FOR_S
+        while True:
+            try:
+                return await ask()
+            except batches.DamagedBatch as error:
+                raise StoreUnavailable(str(error)) from error
+            except KafkaError as error:
+                if is_gone():
+                    raise Gone from error
+                if loop.time() > until_s:
+                    raise StoreUnavailable(f"Records could not be read: {error}") from error
+            await asyncio.sleep(RETRY_S)
+
+
+class _Cut:
+    """Takes what a page still has room for."""
+
+    def __init__(self, position: int, max_records: int, max_bytes: int, end: int) -> None:
+        self.position = position
+        self.max_records = max_records
+        self.max_bytes = max_bytes
+        self.is_full = False
+        self._end = end
+
+    def take(self, data: bytes, *, at_least: int) -> list[Run]:
+        """The runs of what was fetched, as far as they have room; `at_least` so many records."""
+        runs: list[Run] = []
+        for batch in batches.batches(data):
+            if batch.next <= self.position:
+                continue
+            if batch.position >= self._end:
+                break
+            if not batch.is_fence:
+                run = self._run(batch, at_least if not runs else 0)
+                if run is None:
+                    return runs
+                runs.append(run)
+                if self.is_full:
+                    return runs
+            self.position = max(self.position, batch.next)
+        return runs
+
+    def _run(self, batch: batches.RecordBatch, at_least: int) -> Run | None:
+        skipped = max(0, self.position - batch.position)
+        payloads = batches.payloads_of(batch)[skipped : skipped + self.max_records]
+        taken = 0
+        for payload in payloads:
+            if len(payload) > self.max_bytes and taken >= at_least:
+                break
+            self.max_bytes -= len(payload)
+            taken += 1
+        position = batch.position + skipped
+        self.is_full = skipped + taken < batch.records or self.max_bytes <= 0
+        self.max_records -= taken
+        self.position = position + taken
+        return Run(position, batch.time_ms, payloads[:taken]) if taken else None

@@ -1,0 +1,125 @@
+"""Gateways as processes of their own over one cluster, to be stopped, killed and asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+AUTHORIZATION = (
+    "AWS4-HMAC-SHA256 Credential=123456789012/20260101/eu-central-1/kinesis/aws4_request, "
+    "SignedHeaders=host;x-amz-date, Signature=0"
+)
+UNFENCED = """
+from headwater.storage.kafka import fence
+
+async def end_only(cluster, topic, producer_ids, lane):
+    return await cluster.find_offset(topic, -1, lane=lane)
+
+async def no_proof(cluster, topic):
+    pass
+
+fence.close_log = end_only
+fence.prove = no_proof
+from headwater.storage.kafka import store
+store.close_log = end_only
+"""
+"""The same program, with the fence left out."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class CallFailed(Exception):
+    """The answer was an error, or there was none."""
+
+    def __init__(self, error: str, message: str = "") -> None:
+        super().__init__(f"{error} {message}")
+        self.error = error
+
+
+class Gateway:
+    """One process; started again after a kill it is another one at the same place."""
+
+    def __init__(self, url: str, log: Path, *, fenced: bool = True) -> None:
+        self.port = free_port()
+        self._url = url
+        self._log = log
+        self._fenced = fenced
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Begin; `ready` waits until it serves."""
+        arguments = ["start", "--port", str(self.port), "--store", self._url, "--log-level", "warning"]
+        program = "" if self._fenced else UNFENCED
+        program += "\nimport sys\nfrom headwater.cli.main import main\nsys.exit(main())"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", program, *arguments], stdout=log, stderr=log, env={**os.environ}
+            )
+
+    async def ready(self, session: aiohttp.ClientSession) -> None:
+        """Wait until it answers."""
+        while True:
+            assert self._process is not None
+            assert self._process.poll() is None, self._log.read_text()
+            try:
+                async with session.get(f"http://127.0.0.1:{self.port}/_headwater/health") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.1)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Stop it, let it go on, or kill it."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    async def call(
+        self, session: aiohttp.ClientSession, operation: str, timeout_s: float = 40.0, **members: Any
+    ) -> dict[str, Any]:
+        """The answer of an operation. Raises `CallFailed`."""
+        for name, value in members.items():
+            if isinstance(value, bytes):
+                members[name] = b64encode(value).decode()
+        headers = {
+            "X-Amz-Target": f"Kinesis_20131202.{operation}",
+            "Content-Type": "application/x-amz-json-1.1",
+            "Authorization": AUTHORIZATION,
+            "X-Amz-Date": "20260101T000000Z",
+        }
+        try:
+            async with session.post(
+                f"http://127.0.0.1:{self.port}/",
+                data=json.dumps(members),
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+            ) as answer:
+                body = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise CallFailed(type(error).__name__) from error
+        document: dict[str, Any] = json.loads(body) if body else {}
+        if answer.status != 200:
+            raise CallFailed(str(document.get("__type", answer.status)), str(document.get("message", "")))
+        return document

@@ -1,0 +1,270 @@
+"""A history of several gateways under faults, and what must be true of it in the end.
+
+Writers put values, each with a key of its own and only after the last answer; a value is sent once. A
+resharder splits and merges. A reader follows the lineage as a consumer library does. Gateways are stopped
+and killed meanwhile, at random by a seed.
+
+In the end, of what all shards hold:
+- each acknowledged record is at the shard and number that were acknowledged;
+- no value is there twice, and none that nobody has sent;
+- of two acknowledged puts of a key, the later one has the higher number;
+- the reader has seen what each shard holds that it has read to its end, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from base64 import b64decode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import aiohttp
+
+from tests.storage.kafka.gateways import CallFailed, Gateway
+from tests.storage.kafka.nodes import KafkaNode
+
+WRITERS = 24
+SHARDS_MAX = 8
+
+
+@dataclass
+class History:
+    """Runs it, and has what happened."""
+
+    gateways: list[Gateway]
+    seed: int
+    stream: str = "orders"
+    acknowledged: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Value → shard and number."""
+    by_key: dict[str, list[int]] = field(default_factory=dict)
+    sent: set[str] = field(default_factory=set)
+    failed: dict[str, int] = field(default_factory=dict)
+    reshards: int = 0
+    faults: int = 0
+    seen: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    longest_gap_s: float = 0.0
+    _until: float = 0.0
+
+    async def run(self, duration_s: float, *, kills: bool = True, nodes: Sequence[KafkaNode] = ()) -> None:
+        """Live through it, and read everything back into `stored`."""
+        chance = Random(self.seed)
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            await asyncio.gather(*(gateway.ready(session) for gateway in self.gateways))
+            await self.insist(session, "CreateStream", StreamName=self.stream, ShardCount=2)
+            await self._active(session)
+            self._until = time.monotonic() + duration_s
+            work = [self._write(session, Random(chance.random()), f"key-{at}") for at in range(WRITERS)]
+            work += [
+                self._reshard(session, Random(chance.random())),
+                self._disturb(session, Random(chance.random()), nodes, kills=kills),
+                self._read(session, Random(chance.random())),
+            ]
+            await asyncio.gather(*work)
+            await asyncio.gather(*(gateway.ready(session) for gateway in self.gateways))
+            self.stored = await self._read_back(session)
+
+    stored: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    """Shard → numbers and values."""
+
+    def broken(self) -> list[str]:
+        """Every rule that does not hold."""
+        found: list[str] = []
+        places: dict[str, tuple[str, int]] = {}
+        for shard, records in self.stored.items():
+            if [number for number, _ in records] != sorted({number for number, _ in records}):
+                found.append(f"{shard}: the numbers do not grow")
+            for number, value in records:
+                if value in places:
+                    found.append(f"{value} is twice: {places[value]}, {(shard, number)}")
+                places[value] = (shard, number)
+        found += [f"{value} was sent by nobody" for value in places.keys() - self.sent]
+        found += [
+            f"{value} was acknowledged at {place} and is at {places.get(value)}"
+            for value, place in self.acknowledged.items()
+            if places.get(value) != place
+        ]
+        found += [f"{key}: its numbers go back" for key, n in self.by_key.items() if n != sorted(n)]
+        found += [
+            f"{shard}: the reader has seen other records than it holds"
+            for shard in self.ended
+            if self.seen.get(shard, []) != self.stored.get(shard)
+        ]
+        return found
+
+    def told(self) -> str:
+        """What happened, in one line."""
+        return (
+            f"seed {self.seed}: {len(self.sent)} sent, {len(self.acknowledged)} acknowledged, {self.failed}, "
+            f"{self.reshards} reshards, {self.faults} faults, {len(self.ended)} shards read to their end, "
+            f"longest gap {self.longest_gap_s:.1f} s"
+        )
+
+    async def insist(self, session: aiohttp.ClientSession, operation: str, **members: Any) -> dict[str, Any]:
+        """Ask one gateway after another until there is an answer."""
+        for _ in range(200):
+            for gateway in self.gateways:
+                try:
+                    return await gateway.call(session, operation, **members)
+                except CallFailed as failed:
+                    if failed.error == "ResourceInUseException" and operation == "CreateStream":
+                        return {}
+            await asyncio.sleep(0.2)
+        raise AssertionError(f"{operation} does not succeed")
+
+    async def _active(self, session: aiohttp.ClientSession) -> None:
+        while True:
+            summary = await self.insist(session, "DescribeStreamSummary", StreamName=self.stream)
+            if summary["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE":
+                return
+            await asyncio.sleep(0.1)
+
+    async def _write(self, session: aiohttp.ClientSession, chance: Random, key: str) -> None:
+        count, last_s = 0, time.monotonic()
+        numbers = self.by_key.setdefault(key, [])
+        while time.monotonic() < self._until:
+            value = f"{key}/{count}"
+            count += 1
+            self.sent.add(value)
+            try:
+                answer = await chance.choice(self.gateways).call(
+                    session, "PutRecord", StreamName=self.stream, Data=value.encode(), PartitionKey=key
+                )
+            except CallFailed as failed:
+                self.failed[failed.error] = self.failed.get(failed.error, 0) + 1
+                await asyncio.sleep(0.05)
+                continue
+            number = int(answer["SequenceNumber"])
+            self.acknowledged[value] = (answer["ShardId"], number)
+            numbers.append(number)
+            now_s = time.monotonic()
+            self.longest_gap_s = max(self.longest_gap_s, now_s - last_s)
+            last_s = now_s
+
+    async def _reshard(self, session: aiohttp.ClientSession, chance: Random) -> None:
+        while time.monotonic() < self._until:
+            await asyncio.sleep(chance.uniform(0.2, 1.5))
+            try:
+                shards = (
+                    await chance.choice(self.gateways).call(session, "ListShards", StreamName=self.stream)
+                )["Shards"]
+                open_shards = [s for s in shards if "EndingSequenceNumber" not in s["SequenceNumberRange"]]
+                open_shards.sort(key=lambda s: int(s["HashKeyRange"]["StartingHashKey"]))
+                gateway = chance.choice(self.gateways)
+                if len(open_shards) < SHARDS_MAX and chance.random() < 0.6:
+                    shard = chance.choice(open_shards)
+                    hash_keys = shard["HashKeyRange"]
+                    start, end = int(hash_keys["StartingHashKey"]), int(hash_keys["EndingHashKey"])
+                    await gateway.call(
+                        session,
+                        "SplitShard",
+                        StreamName=self.stream,
+                        ShardToSplit=shard["ShardId"],
+                        NewStartingHashKey=str((start + end) // 2 + 1),
+                    )
+                elif len(open_shards) > 1:
+                    at = chance.randrange(len(open_shards) - 1)
+                    await gateway.call(
+                        session,
+                        "MergeShards",
+                        StreamName=self.stream,
+                        ShardToMerge=open_shards[at]["ShardId"],
+                        AdjacentShardToMerge=open_shards[at + 1]["ShardId"],
+                    )
+                self.reshards += 1
+            except CallFailed:
+                continue
+
+    async def _disturb(
+        self, session: aiohttp.ClientSession, chance: Random, nodes: Sequence[KafkaNode], *, kills: bool
+    ) -> None:
+        while time.monotonic() < self._until - 1:
+            await asyncio.sleep(chance.uniform(0.2, 1.5))
+            if nodes and chance.random() < 0.4:
+                await self._disturb_node(chance, chance.choice(nodes))
+                continue
+            gateway = chance.choice(self.gateways)
+            gateway.signal(signal.SIGSTOP)
+            self.faults += 1
+            await asyncio.sleep(chance.uniform(0.1, 3))
+            if kills and chance.random() < 0.3:
+                gateway.kill()
+                await asyncio.sleep(chance.uniform(0, 1))
+                gateway.start()
+                await gateway.ready(session)
+            else:
+                gateway.signal(signal.SIGCONT)
+
+    async def _disturb_node(self, chance: Random, node: KafkaNode) -> None:
+        """Kill a broker and start it again, or let it hang; then give the cluster a while to be whole."""
+        self.faults += 1
+        if chance.random() < 0.5:
+            node.kill()
+            await asyncio.sleep(chance.uniform(0, 5))
+            node.start()
+            await asyncio.to_thread(node.wait)
+        else:
+            node.signal(signal.SIGSTOP)
+            await asyncio.sleep(chance.uniform(0.5, 8))
+            node.signal(signal.SIGCONT)
+        await asyncio.sleep(5)
+
+    async def _read(self, session: aiohttp.ClientSession, chance: Random) -> None:
+        """Follow the lineage: a shard's children once all its parents have ended."""
+        shards = (await self.insist(session, "ListShards", StreamName=self.stream))["Shards"]
+        iterators: dict[str, str] = {}
+        parents: dict[str, list[str]] = {shard["ShardId"]: [] for shard in shards[:2]}
+        while time.monotonic() < self._until:
+            for shard in [s for s in parents if s not in self.ended and set(parents[s]) <= self.ended]:
+                gateway = chance.choice(self.gateways)
+                try:
+                    if shard not in iterators:
+                        answer = await gateway.call(
+                            session,
+                            "GetShardIterator",
+                            StreamName=self.stream,
+                            ShardId=shard,
+                            ShardIteratorType="TRIM_HORIZON",
+                        )
+                        iterators[shard] = answer["ShardIterator"]
+                    answer = await gateway.call(session, "GetRecords", ShardIterator=iterators[shard])
+                except CallFailed:
+                    continue
+                self.seen.setdefault(shard, []).extend(_values(answer))
+                if "NextShardIterator" in answer:
+                    iterators[shard] = answer["NextShardIterator"]
+                    continue
+                self.ended.add(shard)
+                for child in answer["ChildShards"]:
+                    parents[child["ShardId"]] = child["ParentShards"]
+            await asyncio.sleep(0.05)
+
+    async def _read_back(self, session: aiohttp.ClientSession) -> dict[str, list[tuple[int, str]]]:
+        shards = (await self.insist(session, "ListShards", StreamName=self.stream))["Shards"]
+        return {shard["ShardId"]: await self._all_of(session, shard["ShardId"]) for shard in shards}
+
+    async def _all_of(self, session: aiohttp.ClientSession, shard: str) -> list[tuple[int, str]]:
+        answer = await self.insist(
+            session,
+            "GetShardIterator",
+            StreamName=self.stream,
+            ShardId=shard,
+            ShardIteratorType="TRIM_HORIZON",
+        )
+        iterator, records = answer["ShardIterator"], []
+        while iterator:
+            answer = await self.insist(session, "GetRecords", ShardIterator=iterator)
+            records += _values(answer)
+            if not answer["Records"] and answer["MillisBehindLatest"] == 0:
+                break
+            iterator = answer.get("NextShardIterator")
+        return records
+
+
+def _values(answer: dict[str, Any]) -> list[tuple[int, str]]:
+    return [(int(r["SequenceNumber"]), b64decode(r["Data"]).decode()) for r in answer["Records"]]

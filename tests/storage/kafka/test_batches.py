@@ -1,0 +1,57 @@
+"""Record batches: what is built is read back, and what is none of ours is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from headwater.storage.kafka.batches import (
+    FENCE_EPOCH,
+    DamagedBatch,
+    batches,
+    build,
+    payloads_of,
+    sequence_after,
+)
+
+
+def test_a_batch_is_read_back() -> None:
+    data = build(7, 3, 11, [b"one", b"", b"three"]) + build(8, 0, 0, [b"x" * 100_000])
+    first, second = batches(data)
+    assert (first.producer_id, first.epoch, first.sequence, first.records) == (7, 3, 11, 3)
+    assert payloads_of(first) == [b"one", b"", b"three"]
+    assert payloads_of(second) == [b"x" * 100_000]
+
+
+def test_a_batch_that_is_cut_off_is_left_out() -> None:
+    whole = build(7, 0, 0, [b"one"])
+    for length in range(len(whole), 2 * len(whole)):
+        assert len(list(batches((whole + whole)[:length]))) == 1
+
+
+def test_a_fence_is_known_by_its_epoch() -> None:
+    fence, record = batches(build(7, FENCE_EPOCH, 0, [b"fence"]) + build(7, FENCE_EPOCH - 1, 0, [b"record"]))
+    assert fence.is_fence
+    assert not record.is_fence
+
+
+def test_a_batch_that_was_changed_is_refused() -> None:
+    data = bytearray(build(7, 0, 0, [b"one"]))
+    data[-2] ^= 1
+    (batch,) = batches(bytes(data))
+    with pytest.raises(DamagedBatch, match="checksum"):
+        payloads_of(batch)
+
+
+@pytest.mark.parametrize(
+    ("at", "value"), [(16, 1), (22, 0x20)], ids=["an older format", "a transaction's marker"]
+)
+def test_what_another_program_has_written_is_refused(at: int, value: int) -> None:
+    data = bytearray(build(7, 0, 0, [b"one"]))
+    data[at] = value
+    with pytest.raises(DamagedBatch):
+        list(batches(bytes(data)))
+
+
+def test_sequences_go_on_with_0_after_the_last() -> None:
+    assert sequence_after(5, 3) == 8
+    assert sequence_after(2**31 - 2, 3) == 1
