@@ -94,7 +94,7 @@ def gives_nothing(kinesis: Any, clock: ManualClock, arn: str, operation: str = R
     with waiting(kinesis, arn, operation, WaitTimeSeconds=1) as call:
         while not wait([call], 0.15).done:
             clock.advance_ms(1000)
-        return call.result() == []
+        return not call.result()
 
 
 def handles(records: Sequence[dict[str, Any]]) -> list[dict[str, str]]:

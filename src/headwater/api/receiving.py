@@ -10,7 +10,7 @@ from headwater.api.queue_descriptions import describe_handed_out
 from headwater.api.queue_reference import live_queue_of_arn
 from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import QUEUE_RECORDS_PER_RECEIVE_MAX, QUEUE_WAIT_S
-from headwater.engine.queues.live_queue import HandedOut
+from headwater.engine.queues.live_queue import ReceivedRecord
 from headwater.engine.queues.waiting_line import Waiter
 from headwater.model.caller import Caller
 
@@ -44,10 +44,10 @@ async def receive(
     return await _answer(waiter)
 
 
-async def _answer(waiter: Waiter[HandedOut]) -> Mapping[str, object]:
+async def _answer(waiter: Waiter[ReceivedRecord]) -> Mapping[str, object]:
     return {"QueueRecords": describe_handed_out(await waiter.answer)}
 
 
-def _leave(waiter: Waiter[HandedOut]) -> None:
+def _leave(waiter: Waiter[ReceivedRecord]) -> None:
     if waiter.leave():
         waiter.answer.fail(Unanswered("the client went while it waited for records"))

@@ -19,10 +19,11 @@ Refuses to know requests and answers, and how the queue itself changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from headwater.engine.limits.limits import READ_BYTES_MAX
-from headwater.engine.queues.progress import DeadLetter, ShardProgress
+from headwater.engine.queues.progress import DeadLetter, QueueProgress
 from headwater.engine.queues.receipts import Receipt, issue_receipt, read_receipt
 from headwater.engine.queues.settling import Sentence, Settling, Verdict
 from headwater.engine.queues.tracking import (
@@ -38,14 +39,14 @@ from headwater.model.queue import Queue
 from headwater.model.record import PAYLOAD_TEXT_BYTES, Payload
 from headwater.model.shard import Shard
 from headwater.model.stream import Stream
-from headwater.storage.interface import Run, Store
+from headwater.storage.interface import Run, Store, StoreUnavailable
 
 _PAGE_BYTES = READ_BYTES_MAX * 4 // 3
 _TRIMMED_MS = -1
 """In place of the arrival of a record that the store has no more."""
 
 
-class HandedOut(NamedTuple):
+class ReceivedRecord(NamedTuple):
     """A record as a receiver gets it."""
 
     receipt_handle: str
@@ -56,30 +57,30 @@ class HandedOut(NamedTuple):
     receives: int
 
 
-class Refused(NamedTuple):
+class RefusedHandle(NamedTuple):
     """Why a handle did nothing."""
 
     code: str
     message: str
 
 
-Outcome = Refused | None
+Outcome = RefusedHandle | None
 """Of one handle; `None` is success."""
 
-INVALID_HANDLE = Refused("InvalidArgumentException", "The receipt handle is not valid for this queue.")
+INVALID_HANDLE = RefusedHandle("InvalidArgumentException", "The receipt handle is not valid for this queue.")
 _WRONG_KIND = {
-    True: Refused(
+    True: RefusedHandle(
         "InvalidArgumentException",
         "The receipt handle is not one of ReceiveDeadLetterQueueRecords.",
     ),
-    False: Refused("InvalidArgumentException", "The receipt handle is not one of ReceiveQueueRecords."),
+    False: RefusedHandle("InvalidArgumentException", "The receipt handle is not one of ReceiveQueueRecords."),
 }
-_NOT_IN_FLIGHT = Refused(
+_NOT_IN_FLIGHT = RefusedHandle(
     "InvalidArgumentException", "The record is not in flight, or has been received again since."
 )
-_GONE = Refused("ResourceNotFoundException", "The queue has the record no longer.")
-_IS_DEAD = Refused("ResourceNotFoundException", "The record has become a dead-letter record.")
-_NOT_DEAD = Refused("ResourceNotFoundException", "The record is no dead-letter record any more.")
+_GONE = RefusedHandle("ResourceNotFoundException", "The queue has the record no longer.")
+_IS_DEAD = RefusedHandle("ResourceNotFoundException", "The record has become a dead-letter record.")
+_NOT_DEAD = RefusedHandle("ResourceNotFoundException", "The record is no dead-letter record any more.")
 
 
 class QueueContext(Protocol):
@@ -94,7 +95,7 @@ class QueueContext(Protocol):
     def random_number(self) -> int:
         """63 random bits."""
 
-    def progress_of(self, queue_id: str, log_id: int, first: int) -> ShardProgress:
+    def progress_of(self, queue_id: str, log_id: int, first: int) -> QueueProgress:
         """What the store has of a queue's shard; one that begins at `first` if it has nothing."""
 
 
@@ -146,7 +147,7 @@ class LiveQueue:
 
     def receive(
         self, limit: int, wait_ms: int, visibility_s: int | None, *, is_dead: bool
-    ) -> Waiter[HandedOut]:
+    ) -> Waiter[ReceivedRecord]:
         """Stand in line for records, or dead letters; the answer may be there at once."""
         line = self._dead if is_dead else self._living
         waiter = line.join(Wanted(limit, visibility_s, self._context.now_ms() + wait_ms))
@@ -159,7 +160,7 @@ class LiveQueue:
         self._living.end_waits(now_ms)
         self._dead.end_waits(now_ms)
 
-    async def _take(self, waiter: Waiter[HandedOut]) -> list[HandedOut]:
+    async def _take(self, waiter: Waiter[ReceivedRecord]) -> list[ReceivedRecord]:
         self._release()
         limit = waiter.wanted.limit
         found: list[_Found] = []
@@ -172,7 +173,7 @@ class LiveQueue:
             raise
         return self._hand_out(found, waiter)
 
-    async def _take_dead(self, waiter: Waiter[HandedOut]) -> list[HandedOut]:
+    async def _take_dead(self, waiter: Waiter[ReceivedRecord]) -> list[ReceivedRecord]:
         self._release()
         found: list[_Found] = []
         try:
@@ -243,7 +244,7 @@ class LiveQueue:
                 shard.cursor = max(shard.cursor, position + 1)
         return claimed
 
-    def _hand_out(self, found: Sequence[_Found], waiter: Waiter[HandedOut]) -> list[HandedOut]:
+    def _hand_out(self, found: Sequence[_Found], waiter: Waiter[ReceivedRecord]) -> list[ReceivedRecord]:
         if not waiter.is_waiting:
             self._put_back(found)
             return []
@@ -263,10 +264,10 @@ class LiveQueue:
             self._release()
         return handed_out
 
-    def _handed_out(self, record: TrackedRecord, payload: Payload) -> HandedOut:
+    def _handed_out(self, record: TrackedRecord, payload: Payload) -> ReceivedRecord:
         log_id, position = record.shard.log_id, record.position
         receipt = Receipt(log_id, position, record.delivery, record.is_dead)
-        return HandedOut(
+        return ReceivedRecord(
             issue_receipt(self._context.receipts, self._queue.queue_id, receipt),
             f"{log_id:016x}{position:016x}",
             payload,
@@ -297,7 +298,7 @@ class LiveQueue:
         outcomes: dict[str, Outcome] = {}
         for handle, timeout_s in timeouts_s.items():
             receipt = self._receipt(handle, is_dead=is_dead)
-            if isinstance(receipt, Refused):
+            if isinstance(receipt, RefusedHandle):
                 outcomes[handle] = receipt
                 continue
             record = self._tracked(receipt)
@@ -319,42 +320,52 @@ class LiveQueue:
         self, handles: Iterable[str], verdict: Verdict, *, is_dead: bool
     ) -> dict[str, Outcome]:
         self._release()
+        found = {handle: self._receipt(handle, is_dead=is_dead) for handle in handles}
+        receipts = [receipt for receipt in found.values() if isinstance(receipt, Receipt)]
+        while any([await self._prepare(receipt, verdict) for receipt in receipts]):
+            pass  # something else may have begun meanwhile
+        # From here on nothing comes between: what is judged is what is settled.
         outcomes: dict[str, Outcome] = {}
         sentences: dict[TrackedRecord, Sentence] = {}
-        for handle in handles:
-            receipt = self._receipt(handle, is_dead=is_dead)
-            if isinstance(receipt, Refused):
+        for handle, receipt in found.items():
+            if isinstance(receipt, RefusedHandle):
                 outcomes[handle] = receipt
                 continue
-            record = self._tracked(receipt) or await self._waiting(receipt)
-            if record is not None and record.arrival_ms is None:
-                await self._learn_arrival(record)
-            outcome = self._judge(record, receipt, verdict)
+            outcome = self._judge(self._tracked(receipt), receipt, verdict)
             if isinstance(outcome, Sentence):
                 sentences[outcome.record] = outcome
-            outcomes[handle] = outcome if isinstance(outcome, Refused) else None
+            outcomes[handle] = outcome if isinstance(outcome, RefusedHandle) else None
         if sentences:
             await self._settling.settle(list(sentences.values()))
         return outcomes
 
+    async def _prepare(self, receipt: Receipt, verdict: Verdict) -> bool:
+        """Find out about a record what takes time: whether it waits, when it arrived, what becomes of it.
+
+        Whether that took a commit to another end: nobody is told of what may be forgotten.
+        """
+        record = self._tracked(receipt) or await self._waiting(receipt)
+        if record is not None and record.arrival_ms is None:
+            await self._learn_arrival(record)
+        if record is None or self._settling.verdict_on(record) in (None, verdict):
+            return False
+        with suppress(StoreUnavailable):  # then nothing becomes of it
+            await self._settling.settle([])
+        return True
+
     def _judge(self, record: TrackedRecord | None, receipt: Receipt, verdict: Verdict) -> Sentence | Outcome:
         """What a handle does: it settles a record, or nothing, or is refused."""
-        is_kept = record is not None and not self._is_past_retention(record)
-        if record is None or not is_kept:
+        if record is None or self._is_past_retention(record):
             return _GONE if verdict == "restore" else None
-        pending = self._settling.verdict_on(record)
-        is_dead = record.is_dead if pending in (None, "acknowledge") else pending == "die"
-        if is_dead is not receipt.is_dead:
+        if record.is_dead is not receipt.is_dead:
             if verdict == "restore":
                 return _NOT_DEAD
             return None if receipt.is_dead else _IS_DEAD
         if record.delivery not in (NOT_DELIVERED, receipt.delivery):
             return _NOT_IN_FLIGHT if verdict == "restore" else None
-        if pending is not None and pending != verdict:
-            return _GONE if pending == "acknowledge" else _NOT_IN_FLIGHT
         return Sentence(record, verdict)
 
-    def _receipt(self, handle: str, *, is_dead: bool) -> Receipt | Refused:
+    def _receipt(self, handle: str, *, is_dead: bool) -> Receipt | RefusedHandle:
         receipt = read_receipt(self._context.receipts, self._queue.queue_id, handle)
         if receipt is None:
             return INVALID_HANDLE

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from headwater.engine.queues.live_queue import LiveQueue, queue_gone
-from headwater.engine.queues.progress import ProgressKey, ShardProgress, Writes
+from headwater.engine.queues.progress import ProgressKey, QueueProgress, Writes
 from headwater.engine.tokens.sealed_token import Sealer
 from headwater.model.arn import QueueId, StreamName
 from headwater.model.caller import Caller
@@ -37,9 +37,9 @@ class Queues:
         self._random_bytes = random_bytes
         self._streams: dict[str, StreamName] = {}
         """By the ids of their queues."""
-        self._ids: dict[StreamName, frozenset[str]] = {}
+        self._ids: dict[StreamName, list[str]] = {}
         self._live: dict[str, LiveQueue] = {}
-        self._progress: dict[str, dict[int, ShardProgress]] = {}
+        self._progress: dict[str, dict[int, QueueProgress]] = {}
         """By queue and log."""
         self._claimed_names: set[tuple[Caller, str]] = set()
         self._next_sweep_ms = 0
@@ -72,12 +72,12 @@ class Queues:
 
     def follow(self, name: StreamName, stream: Stream | None) -> None:
         """Take over a committed value; `None`: the stream is gone."""
-        before = self._ids.pop(name, frozenset())
+        before = self._ids.pop(name, [])
         queues = stream.queues if stream is not None else ()
-        ids = frozenset([queue.queue_id for queue in queues])
+        ids = [queue.queue_id for queue in queues]
         if self._is_reloading:
-            before = frozenset()
-        for queue_id in before - ids:
+            before = []
+        for queue_id in [queue_id for queue_id in before if queue_id not in ids]:
             del self._streams[queue_id]
             self._progress.pop(queue_id, None)
             live = self._live.pop(queue_id, None)
@@ -135,12 +135,12 @@ class Queues:
         parsed = ProgressKey.parse(key)
         self.progress_of(parsed.queue_id, parsed.log_id, 0).load(parsed, value)
 
-    def progress_of(self, queue_id: str, log_id: int, first: int) -> ShardProgress:
+    def progress_of(self, queue_id: str, log_id: int, first: int) -> QueueProgress:
         """What the store has of a queue's shard; one that begins at `first` if it has nothing."""
         shards = self._progress.setdefault(queue_id, {})
         progress = shards.get(log_id)
         if progress is None:
-            progress = shards[log_id] = ShardProgress(queue_id, log_id)
+            progress = shards[log_id] = QueueProgress(queue_id, log_id)
         progress.first = max(progress.first, first)
         return progress
 
@@ -154,7 +154,7 @@ class Queues:
     def end_reload(self, streams: Iterable[Stream]) -> None:
         """All is loaded: let the queues at work take it over."""
         self._is_reloading = False
-        for queue_id in self._live.keys() - self._streams.keys():
+        for queue_id in [queue_id for queue_id in self._live if queue_id not in self._streams]:
             self._live.pop(queue_id).close(ResourceNotFoundException("The queue is gone."))
         for stream in streams:
             for queue in stream.queues:
@@ -166,7 +166,7 @@ class Queues:
         """Every key that the store may have."""
         return [key for shards in self._progress.values() for one in shards.values() for key in one.keys]
 
-    def progress(self) -> Iterable[tuple[str, int, ShardProgress]]:
+    def progress(self) -> Iterable[tuple[str, int, QueueProgress]]:
         """Queue, log and what the store has of it."""
         return [
             (queue_id, log_id, progress)

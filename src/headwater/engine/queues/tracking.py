@@ -24,7 +24,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Literal
 
-from headwater.engine.queues.progress import ShardProgress
+from headwater.engine.queues.progress import QueueProgress
 from headwater.model.transitions import transitions
 
 Phase = Literal[
@@ -89,7 +89,7 @@ class ShardTracking:
 
     __slots__ = ("_lowest", "cursor", "index", "log_id", "progress", "records")
 
-    def __init__(self, index: int, log_id: int, progress: ShardProgress) -> None:
+    def __init__(self, index: int, log_id: int, progress: QueueProgress) -> None:
         self.index = index
         self.log_id = log_id
         self.progress = progress
