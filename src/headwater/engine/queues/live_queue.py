@@ -322,8 +322,11 @@ class LiveQueue:
         self._release()
         found = {handle: self._receipt(handle, is_dead=is_dead) for handle in handles}
         receipts = [receipt for receipt in found.values() if isinstance(receipt, Receipt)]
-        while any([await self._prepare(receipt, verdict) for receipt in receipts]):
-            pass  # something else may have begun meanwhile
+        for receipt in receipts:
+            await self._find_out(receipt)
+        while any(self._is_settled_otherwise(receipt, verdict) for receipt in receipts):
+            with suppress(StoreUnavailable):  # then nothing becomes of it
+                await self._settling.settle([])  # nobody is told of what may be forgotten
         # From here on nothing comes between: what is judged is what is settled.
         outcomes: dict[str, Outcome] = {}
         sentences: dict[TrackedRecord, Sentence] = {}
@@ -339,19 +342,16 @@ class LiveQueue:
             await self._settling.settle(list(sentences.values()))
         return outcomes
 
-    async def _prepare(self, receipt: Receipt, verdict: Verdict) -> bool:
-        """Find out about a record what takes time: whether it waits, when it arrived, what becomes of it.
-
-        Whether that took a commit to another end: nobody is told of what may be forgotten.
-        """
+    async def _find_out(self, receipt: Receipt) -> None:
+        """Read what is not known of a record since a restart: whether it waits, and when it arrived."""
         record = self._tracked(receipt) or await self._waiting(receipt)
         if record is not None and record.arrival_ms is None:
             await self._learn_arrival(record)
-        if record is None or self._settling.verdict_on(record) in (None, verdict):
-            return False
-        with suppress(StoreUnavailable):  # then nothing becomes of it
-            await self._settling.settle([])
-        return True
+
+    def _is_settled_otherwise(self, receipt: Receipt, verdict: Verdict) -> bool:
+        """Whether a commit is to make something else of the record."""
+        record = self._tracked(receipt)
+        return record is not None and self._settling.verdict_on(record) not in (None, verdict)
 
     def _judge(self, record: TrackedRecord | None, receipt: Receipt, verdict: Verdict) -> Sentence | Outcome:
         """What a handle does: it settles a record, or nothing, or is refused."""

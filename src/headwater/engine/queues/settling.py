@@ -50,6 +50,7 @@ class Settling:
         self._on_shown = on_shown
         self._gathering: _Batch | None = None
         self._under_way: _Batch | None = None
+        self._is_working = False
         self._closed: KinesisError | None = None
 
     def close(self, error: KinesisError) -> None:
@@ -82,31 +83,44 @@ class Settling:
                 record.settle()
             batch.sentences[record] = verdict
         batch.waiting.append(done)
-        if self._under_way is None:
+        if not self._is_working:  # who is told of a commit may settle more, within this very loop
             drive(self._work(), _raise)
         return done
 
     async def _work(self) -> None:
+        """One commit after the other, until nothing is left to be settled."""
+        self._is_working = True
+        try:
+            await self._commit_all()
+        finally:
+            self._is_working = False
+
+    async def _commit_all(self) -> None:
         while self._gathering is not None:
             batch, self._gathering = self._gathering, None
             self._under_way = batch
-            for record in batch.sentences:
-                if record.phase in ("visible", "in flight"):  # the commit before failed, which had it, too
-                    record.settle()
             try:
                 await self._commit(batch)
             except StoreUnavailable as error:
                 self._under_way = None
-                for record in batch.sentences:
-                    if record.phase == "settling":
-                        self._tracking.give_back(record)
+                self._give_back(batch)
                 for waiting in batch.waiting:
                     waiting.fail(error)
             else:
                 self._under_way = None
+                if self._gathering is not None:
+                    for record in batch.sentences:  # what was waited for has happened
+                        self._gathering.sentences.pop(record, None)
                 self._carry_out(batch)
                 for waiting in batch.waiting:
                     waiting.resolve(None)
+
+    def _give_back(self, batch: _Batch) -> None:
+        """What was not committed is as it was, unless the next commit has it, too."""
+        tried_again = self._gathering.sentences if self._gathering is not None else {}
+        for record in batch.sentences:
+            if record.phase == "settling" and record not in tried_again:
+                self._tracking.give_back(record)
 
     async def _commit(self, batch: _Batch) -> None:
         settlements = _by_shard(batch)
