@@ -171,7 +171,7 @@ class LiveQueue:
         except BaseException:
             self._put_back(found)
             raise
-        return self._hand_out(found, waiter)
+        return self._hand_out(found, waiter, is_dead=False)
 
     async def _take_dead(self, waiter: Waiter[ReceivedRecord]) -> list[ReceivedRecord]:
         self._release()
@@ -181,7 +181,7 @@ class LiveQueue:
         except BaseException:
             self._put_back(found)
             raise
-        return self._hand_out(found, waiter)
+        return self._hand_out(found, waiter, is_dead=True)
 
     async def _find_visible(self, found: list[_Found], limit: int, *, is_dead: bool) -> None:
         """Claim what is visible again, as far as there is any and it fits."""
@@ -198,7 +198,7 @@ class LiveQueue:
             except BaseException:
                 self._put_back([_Found(record, b"")])
                 raise
-            if record.phase != "visible":  # acknowledged meanwhile
+            if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
                 continue
             if not runs or runs[0].position != record.position or runs[0].time_ms < self._horizon_ms():
                 self._tracking.end(record)
@@ -244,7 +244,9 @@ class LiveQueue:
                 shard.cursor = max(shard.cursor, position + 1)
         return claimed
 
-    def _hand_out(self, found: Sequence[_Found], waiter: Waiter[ReceivedRecord]) -> list[ReceivedRecord]:
+    def _hand_out(
+        self, found: Sequence[_Found], waiter: Waiter[ReceivedRecord], *, is_dead: bool
+    ) -> list[ReceivedRecord]:
         if not waiter.is_waiting:
             self._put_back(found)
             return []
@@ -255,7 +257,10 @@ class LiveQueue:
         visible_ms = now_ms + 1000 * timeout_s
         handed_out = []
         for record, payload in found:
-            if record.phase != "visible":  # acknowledged meanwhile
+            if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
+                continue
+            if self._is_past_retention(record):
+                self._tracking.end(record)
                 continue
             self._delivery += 1
             self._tracking.hand_out(record, self._delivery, now_ms, visible_ms)
