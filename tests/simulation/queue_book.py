@@ -94,8 +94,7 @@ class QueueBook:
         assert record.record_id in (None, given["RecordId"]), f"another record id: {where}"
         assert given["ReceiptHandle"] not in self.by_handle, f"a handle comes twice: {where}"
         if is_dead:
-            least = min((limit for limit in self.counts if limit is not None), default=0)
-            assert count > least, f"a dead letter that was received too seldom: {where}"
+            assert count > self._least_count(), f"a dead letter that was received too seldom: {where}"
             if same_life:
                 assert count == record.receives + 1, f"a wrong count: {where}"
             record.state = "dead"
@@ -113,6 +112,10 @@ class QueueBook:
         record.uncertain, record.delivered_step = False, self._server.step
         self.by_handle[record.handle] = record
         self.deliveries += 1
+
+    def _least_count(self) -> int:
+        """After so many receives a record may be dead."""
+        return min((limit for limit in self.counts if limit is not None), default=0)
 
     def settled(self, flight: Flight, verdict: Literal["acknowledge", "restore"], *, is_dead: bool) -> None:
         """Handles were used."""
@@ -140,7 +143,8 @@ class QueueBook:
             elif verdict == "acknowledge" and was_dead is is_dead:
                 record.state = "acknowledged"
             elif verdict == "restore":
-                assert was_dead, f"what was no dead letter is restored: {record}"
+                may_have_died = record.receives >= self._least_count()
+                assert was_dead or may_have_died, f"what was no dead letter is restored: {record}"
                 record.state, record.receives, record.until_ms = "alive", 0, 0
                 restored.append(record.text)
 

@@ -201,7 +201,9 @@ class QueueHistory:
         if what < 0.25:
             for entry in entries:
                 entry["VisibilityTimeoutSeconds"] = chance.choice((0, 0, 3, 60))
-            operation = "UpdateDeadLetterQueueRecordsVisibility" if is_dead else "UpdateQueueRecordsVisibility"
+            operation = (
+                "UpdateDeadLetterQueueRecordsVisibility" if is_dead else "UpdateQueueRecordsVisibility"
+            )
             await self._server.call(operation, book.visibility, QueueARN=self._arn, Entries=entries)
         elif is_dead and what < 0.7:
             settle = partial(book.settled, verdict="restore", is_dead=True)
@@ -286,9 +288,7 @@ class QueueHistory:
         async def receive() -> None:
             members = {"QueueARN": self._arn, "Limit": 10, "WaitTimeSeconds": 1}
             settle = partial(self._book.received, is_dead=operation == "ReceiveDeadLetterQueueRecords")
-            answer = await self._server.call(
-                operation, settle, **members, VisibilityTimeoutSeconds=43_200
-            )
+            answer = await self._server.call(operation, settle, **members, VisibilityTimeoutSeconds=43_200)
             texts.extend(self._book.by_handle[r["ReceiptHandle"]].text for r in answer["QueueRecords"])
 
         self.scheduler.start("the last worker", receive())

@@ -147,7 +147,7 @@ class Engine:
         self.key_directory: KeyDirectory | None = None
         """Who knows KMS keys, if anybody does."""
         self.log_sizes = LogSizes()
-        self.queues = Queues(store, clock.now_ms, random_bytes)
+        self.queues = Queues(store, clock.now_ms, random_bytes, self.metrics)
         self._streams: dict[StreamName, LiveStream] = {}
         self._accounts: dict[Caller, _HeldAccount] = {}
         self.past_streams = PastStreams()
@@ -224,7 +224,7 @@ class Engine:
         self.past_streams.clear()
         self.queues.begin_reload()
         self._load()
-        self.queues.end_reload(held.stream for held in self._streams.values())
+        self.queues.end_reload(self.all_streams())
         for name in before.keys() | self._streams.keys():
             old, new = before.get(name), self._streams.get(name)
             if old is not None and new is not None:  # others hold on to the old one
@@ -307,6 +307,10 @@ class Engine:
                 await self._advance(held)
         return sorted(self.streams_held(caller), key=lambda stream: stream.name)
 
+    def all_streams(self) -> list[Stream]:
+        """The streams of all accounts and regions as they are held now."""
+        return [held.stream for held in self._streams.values()]
+
     def streams_held(self, caller: Caller) -> list[Stream]:
         """The streams of one account and region as they are held now, due transitions or not."""
         return [held.stream for name, held in self._streams.items() if name[:2] == caller]
@@ -350,7 +354,7 @@ class Engine:
         name = stream.full_name
         held = self._streams[name] = LiveStream(stream, version, self.metrics.stream(name))
         self.enforcement.begin(held)
-        self.queues.follow(name, stream)
+        self.queues.follow(name, stream, {_key(name): version})
 
     async def revise(self, name: StreamName, change: Callable[[Stream], Revision]) -> Stream | None:
         """Commit what `change` makes of the stream; it may be called more than once.
@@ -399,7 +403,7 @@ class Engine:
             self.metrics.forget_stream(name)
         else:
             held.hold(revision.stream, version + 1)
-        self.queues.follow(name, revision.stream)
+        self.queues.follow(name, revision.stream, {_key(name): version + 1})
         self._changed(name)
         return True
 
@@ -411,7 +415,7 @@ class Engine:
 
     def check(self) -> list[str]:
         """Every broken promise, the store's and the engine's own, in plain words; empty when all is well."""
-        streams = [held.stream for held in self._streams.values()]
+        streams = self.all_streams()
         queues = check_queues(streams, self.queues.progress(), self.store)
         return [*self.store.check(), *check_streams(streams, self.store), *queues]
 
@@ -493,7 +497,7 @@ class Engine:
         await self.store.commit(Change(writes=writes, delete_logs=log_ids))
         self.past_streams.remember(gone)
         for name in gone:
-            self.queues.follow(name, None)
+            self.queues.follow(name, None, {})
         self._streams.clear()
         self._accounts.clear()
         self.enforcement.reset()

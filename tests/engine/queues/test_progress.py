@@ -10,8 +10,8 @@ from headwater.engine.queues.progress import (
     PAGE_POSITIONS,
     DeadLetter,
     ProgressKey,
-    Settlement,
     QueueProgress,
+    Settlement,
     Writes,
 )
 

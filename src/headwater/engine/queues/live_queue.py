@@ -18,11 +18,12 @@ Refuses to know requests and answers, and how the queue itself changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from headwater.engine.limits.limits import READ_BYTES_MAX
+from headwater.engine.queues.counting import QueueCounts, QueueTotals, count_records, oldest_arrival_ms
 from headwater.engine.queues.progress import DeadLetter, QueueProgress
 from headwater.engine.queues.receipts import Receipt, issue_receipt, read_receipt
 from headwater.engine.queues.settling import Sentence, Settling, Verdict
@@ -34,6 +35,8 @@ from headwater.engine.queues.tracking import (
 )
 from headwater.engine.queues.waiting_line import Waiter, WaitingLine, Wanted
 from headwater.engine.tokens.sealed_token import Sealer
+from headwater.model.arn import StreamName
+from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError, ResourceNotFoundException
 from headwater.model.queue import Queue
 from headwater.model.record import PAYLOAD_TEXT_BYTES, Payload
@@ -88,12 +91,17 @@ class QueueContext(Protocol):
 
     store: Store
     receipts: Sealer
+    is_stopping: bool
+    """Whether nobody may wait any more."""
 
     def now_ms(self) -> int:
         """The time now."""
 
     def random_number(self) -> int:
         """63 random bits."""
+
+    def expected(self, name: StreamName) -> Mapping[str, int]:
+        """The key of a stream's value and its version, as far as it is known."""
 
     def progress_of(self, queue_id: str, log_id: int, first: int) -> QueueProgress:
         """What the store has of a queue's shard; one that begins at `first` if it has nothing."""
@@ -111,11 +119,13 @@ class LiveQueue:
         self._context = context
         self._store = context.store
         self._tracking = Tracking()
-        self._settling = Settling(context.store, self._tracking, self._wake)
+        name = stream.full_name
+        self._settling = Settling(context.store, self._tracking, lambda: context.expected(name), self._wake)
         self._living = WaitingLine(self._take)
         self._dead = WaitingLine(self._take_dead)
         self._delivery = context.random_number()
         """The number of the latest delivery. It begins anywhere: no handle from before a restart fits."""
+        self._received = self._acknowledged = self._empty_receives = 0
         self._turn = 0
         """Which shard gives new records first."""
         self._watched: dict[int, Callable[[], None]] = {}
@@ -151,13 +161,17 @@ class LiveQueue:
         """Stand in line for records, or dead letters; the answer may be there at once."""
         line = self._dead if is_dead else self._living
         waiter = line.join(Wanted(limit, visibility_s, self._context.now_ms() + wait_ms))
+        if waiter.is_waiting and self._context.is_stopping:
+            self.end_waits(waiter.wanted.until_ms)
         if waiter.is_waiting and not is_dead:
             self._watch()
         return waiter
 
     def end_waits(self, now_ms: int) -> None:
         """Answer those whose time is over."""
+        before = len(self._living)
         self._living.end_waits(now_ms)
+        self._empty_receives += before - len(self._living)
         self._dead.end_waits(now_ms)
 
     async def _take(self, waiter: Waiter[ReceivedRecord]) -> list[ReceivedRecord]:
@@ -265,6 +279,8 @@ class LiveQueue:
             self._delivery += 1
             self._tracking.hand_out(record, self._delivery, now_ms, visible_ms)
             handed_out.append(self._handed_out(record, payload))
+        if not is_dead:
+            self._received += len(handed_out)
         if visible_ms <= now_ms:
             self._release()
         return handed_out
@@ -335,16 +351,18 @@ class LiveQueue:
         # From here on nothing comes between: what is judged is what is settled.
         outcomes: dict[str, Outcome] = {}
         sentences: dict[TrackedRecord, Sentence] = {}
-        for handle, receipt in found.items():
-            if isinstance(receipt, RefusedHandle):
-                outcomes[handle] = receipt
+        for handle, given in found.items():
+            if isinstance(given, RefusedHandle):
+                outcomes[handle] = given
                 continue
-            outcome = self._judge(self._tracked(receipt), receipt, verdict)
+            outcome = self._judge(self._tracked(given), given, verdict)
             if isinstance(outcome, Sentence):
                 sentences[outcome.record] = outcome
             outcomes[handle] = outcome if isinstance(outcome, RefusedHandle) else None
         if sentences:
             await self._settling.settle(list(sentences.values()))
+        if verdict == "acknowledge" and not is_dead:
+            self._acknowledged += len(sentences)
         return outcomes
 
     async def _find_out(self, receipt: Receipt) -> None:
@@ -470,6 +488,31 @@ class LiveQueue:
             return record.arrival_ms < self._horizon_ms()
         extent = self._store.extent(record.shard.log_id)
         return extent is None or record.position < extent.first
+
+    # Counting
+
+    @property
+    def name(self) -> tuple[Caller, str]:
+        """The account and region, and the queue's name."""
+        return Caller(self._stream.account_id, self._stream.region), self._queue.name
+
+    @property
+    def in_flight(self) -> int:
+        """How many records somebody has, without dead letters."""
+        return self._tracking.in_flight
+
+    def totals(self) -> QueueTotals:
+        """What was done since the server started."""
+        return QueueTotals(self._received, self._acknowledged, self._empty_receives)
+
+    def counts(self) -> QueueCounts:
+        """The records by what may be done with them."""
+        return count_records(self._tracking, self._store)
+
+    async def oldest_age_ms(self) -> int:
+        """The age of the oldest record that is not acknowledged; 0 without any. Raises `StoreUnavailable`."""
+        arrival_ms = await oldest_arrival_ms(self._tracking, self._store, self._horizon_ms())
+        return 0 if arrival_ms is None else max(0, self._context.now_ms() - arrival_ms)
 
     # Shards
 

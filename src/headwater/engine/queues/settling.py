@@ -5,6 +5,7 @@ and each page of its progress is written from what is committed and nothing else
 
 Rules:
 - nobody hears of a settlement before its commit is done;
+- a commit is made for the shards that the stream has then: one that has gone meanwhile leaves nothing;
 - when a commit fails, each record is as it was: in flight, until its visibility ends.
 
 Refuses to know receipts, and who may settle what.
@@ -13,7 +14,7 @@ Refuses to know receipts, and who may settle what.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from headwater.engine.queues.progress import DeadLetter, Settlement, Writes
@@ -43,9 +44,19 @@ class _Batch:
 class Settling:
     """The settlements of one queue."""
 
-    def __init__(self, store: Store, tracking: Tracking, on_shown: Callable[[], None]) -> None:
-        """`on_shown` is told when records have become visible by being settled."""
+    def __init__(
+        self,
+        store: Store,
+        tracking: Tracking,
+        expected: Callable[[], Mapping[str, int]],
+        on_shown: Callable[[], None],
+    ) -> None:
+        """`expected` gives the version of the stream that is known.
+
+        `on_shown` is told when records have become visible by being settled.
+        """
         self._store = store
+        self._expected = expected
         self._tracking = tracking
         self._on_shown = on_shown
         self._gathering: _Batch | None = None
@@ -80,7 +91,7 @@ class Settling:
         batch = self._gathering = self._gathering or _Batch()
         for record, verdict in sentences:
             if record.phase != "settling":
-                record.settle()
+                self._tracking.settle(record)
             batch.sentences[record] = verdict
         batch.waiting.append(done)
         if not self._is_working:  # who is told of a commit may settle more, within this very loop
@@ -123,9 +134,12 @@ class Settling:
                 self._tracking.give_back(record)
 
     async def _commit(self, batch: _Batch) -> None:
-        settlements = _by_shard(batch)
-        if not settlements:
-            return
+        while settlements := _by_shard(batch):
+            if await self._write(settlements):
+                return
+
+    async def _write(self, settlements: Mapping[ShardTracking, Settlement]) -> bool:
+        """Whether it was committed; if not, the stream has another value by now."""
         written: list[tuple[ShardTracking, Settlement, Writes]] = []
         writes: Writes = {}
         for shard, settlement in settlements.items():
@@ -133,9 +147,11 @@ class Settling:
             of_shard = shard.progress.writes_of(settlement)
             written.append((shard, settlement, of_shard))
             writes |= of_shard
-        await self._store.commit(Change(writes=writes))
+        if not await self._store.commit(Change(writes=writes, expected=self._expected())):
+            return False
         for shard, settlement, of_shard in written:
             shard.progress.apply(settlement, of_shard)
+        return True
 
     def _carry_out(self, batch: _Batch) -> None:
         """What was committed holds."""
