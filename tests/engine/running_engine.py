@@ -63,7 +63,7 @@ class RunningEngine:
     def _waited(self, held: HeldAnswer) -> Mapping[str, object]:
         """The answer of a call that waits; time passes until it is there."""
         outcome: list[tuple[Mapping[str, object] | None, BaseException | None]] = []
-        drive(held.answered, lambda *ended: outcome.append(ended))
+        drive(held.answered(), lambda *ended: outcome.append(ended))
         self._settle_store()
         while not outcome:
             self.clock.advance_ms(1000)

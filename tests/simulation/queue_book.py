@@ -1,4 +1,4 @@
-"""What a queue's answers may be: a plain model of every record, told of each call at the moment of its effect.
+"""What a queue's answers may be: a plain model of every record, told of each call as it takes effect.
 
 It knows when each record was handed out last and for how long, by which handle, and what was settled. What
 it holds against the answers:
@@ -58,7 +58,7 @@ class QueueBook:
         self.counts: set[int | None] = set()
         """The counts at which a record may have died."""
         self.giving_back: Counter[str] = Counter()
-        """Handles in calls under way that may free their records, before the caller is told."""
+        """Records that calls under way may free before the caller is told, by text."""
         self.deliveries = 0
 
     # What the calls did
@@ -84,7 +84,7 @@ class QueueBook:
     def _deliver(self, given: dict[str, Any], now_ms: int, until_ms: int, *, is_dead: bool) -> None:
         text = b64decode(given["Data"]).decode()
         record, count = self.records[text], given["ReceiveCount"]
-        is_freed = bool(self.giving_back[record.handle or ""])
+        is_freed = bool(self.giving_back[text])
         arrival_ms = round(given["ApproximateArrivalTimestamp"] * 1000)
         same_life = record.crashes == self._server.crashes
         where = f"{record}, given at {now_ms}: {given}"
@@ -125,28 +125,28 @@ class QueueBook:
                 for handle in handles:
                     self.by_handle[handle].uncertain = True
             return
-        failed = {entry["ReceiptHandle"]: entry["ErrorCode"] for entry in flight.answer["Failed"]}
+        failed = {entry["ReceiptHandle"] for entry in flight.answer["Failed"]}
         assert len(flight.answer["Successful"]) + len(flight.answer["Failed"]) == len(handles)
         restored: list[str] = []
         for handle in handles:
             record = self.by_handle[handle]
-            if record.text in restored:
-                continue
-            was_dead = record.state == "dead"
-            is_forgotten = record.crashes < self._server.crashes  # any handle counts until the next receive
-            if record.uncertain or record.state == "acknowledged":
-                continue
-            if record.handle != handle and not is_forgotten:
+            if record.text in restored or not self._counts(handle, record):
                 continue
             if handle in failed:
                 self._refused(record, flight, is_dead=is_dead)
-            elif verdict == "acknowledge" and was_dead is is_dead:
+            elif verdict == "acknowledge" and (record.state == "dead") is is_dead:
                 record.state = "acknowledged"
             elif verdict == "restore":
-                may_have_died = record.receives >= self._least_count()
-                assert was_dead or may_have_died, f"what was no dead letter is restored: {record}"
+                may_have_died = record.state == "dead" or record.receives >= self._least_count()
+                assert may_have_died, f"what was no dead letter is restored: {record}"
                 record.state, record.receives, record.until_ms = "alive", 0, 0
                 restored.append(record.text)
+
+    def _counts(self, handle: str, record: ExpectedRecord) -> bool:
+        """Whether a handle is the latest; after a crash any one counts until the next receive."""
+        is_forgotten = record.crashes < self._server.crashes
+        is_known = not record.uncertain and record.state != "acknowledged"
+        return is_known and (record.handle == handle or is_forgotten)
 
     def _refused(self, record: ExpectedRecord, flight: Flight, *, is_dead: bool) -> None:
         """The latest handle may be refused when the record has died, or is past retention."""

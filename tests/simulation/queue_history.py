@@ -190,11 +190,12 @@ class QueueHistory:
         book = self._book
         entries: list[dict[str, Any]] = [{"ReceiptHandle": handle} for handle in handles]
         what = self.scheduler.chance.random()
-        book.giving_back.update(handles)
+        used = [book.by_handle[handle].text for handle in handles]
+        book.giving_back.update(used)
         try:
             await self._use_for(what, entries, is_dead=is_dead)
         finally:
-            book.giving_back.subtract(handles)
+            book.giving_back.subtract(used)
 
     async def _use_for(self, what: float, entries: list[dict[str, Any]], *, is_dead: bool) -> None:
         chance, book = self.scheduler.chance, self._book

@@ -201,7 +201,7 @@ class SimulatedServer:
         if number not in self._flights:
             return  # of a process that is no more
         if isinstance(answer, HeldAnswer):
-            drive(answer.answered, partial(self._finish, number))
+            drive(answer.answered(), partial(self._finish, number))
             return
         flight, settle, answered = self._flights.pop(number)
         if error is not None and not isinstance(error, KinesisError | StoreUnavailable):

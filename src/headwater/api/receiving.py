@@ -40,7 +40,7 @@ async def receive(
         is_dead=is_dead,
     )
     if waiter.is_waiting:
-        return HeldAnswer(_answer(waiter), lambda: _leave(waiter))
+        return HeldAnswer(lambda: _answer(waiter), lambda: _leave(waiter))
     return await _answer(waiter)
 
 

@@ -415,9 +415,9 @@ class Engine:
 
     def check(self) -> list[str]:
         """Every broken promise, the store's and the engine's own, in plain words; empty when all is well."""
-        streams = self.all_streams()
-        queues = check_queues(streams, self.queues.progress(), self.store)
-        return [*self.store.check(), *check_streams(streams, self.store), *queues]
+        streams, store = self.all_streams(), self.store
+        queues = check_queues(streams, self.queues.progress(), store)
+        return [*store.check(), *check_streams(streams, store), *queues]
 
     # Watching
 
