@@ -497,6 +497,11 @@ class LiveQueue:
         return Caller(self._stream.account_id, self._stream.region), self._queue.name
 
     @property
+    def stream_name(self) -> StreamName:
+        """The stream that it is of."""
+        return self._stream.full_name
+
+    @property
     def in_flight(self) -> int:
         """How many records somebody has, without dead letters."""
         return self._tracking.in_flight
