@@ -136,6 +136,8 @@ class QueueBook:
                 self._refused(record, flight, is_dead=is_dead)
             elif verdict == "acknowledge" and (record.state == "dead") is is_dead:
                 record.state = "acknowledged"
+            elif verdict == "acknowledge":  # it may have died since, before a crash
+                record.uncertain = record.uncertain or record.crashes < self._server.crashes
             elif verdict == "restore":
                 may_have_died = record.state == "dead" or record.receives >= self._least_count()
                 assert may_have_died, f"what was no dead letter is restored: {record}"
