@@ -68,7 +68,7 @@ FOLDER_EDGES = {
     "engine/limits": set(),
     "engine/metrics": set(),
     "engine/policies": {"engine/limits"},
-    "engine/queues": {"engine/limits", "engine/tokens"},
+    "engine/queues": {"engine/limits", "engine/metrics", "engine/tokens"},
     "engine/tokens": {"engine/limits"},
     "lambda_": {"lambda_/api", "lambda_/functions", "lambda_/mappings"},
     "lambda_/api": set(),

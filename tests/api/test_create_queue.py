@@ -201,7 +201,7 @@ def test_queues_and_consumers_share_the_limit_of_a_stream(
     kinesis: Any, on_demand_arn: str, settle: Settle
 ) -> None:
     for number in range(19):
-        create_queue(kinesis, on_demand_arn, f"work-{number}")
+        active_queue(kinesis, settle, on_demand_arn, f"work-{number}")
     kinesis.register_stream_consumer(StreamARN=on_demand_arn, ConsumerName="reader")
     settle()
     configuration = [{"StreamARN": on_demand_arn}]
@@ -212,6 +212,23 @@ def test_queues_and_consumers_share_the_limit_of_a_stream(
     summary = kinesis.describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]
     assert (summary["ConsumerCount"], summary["QueueCount"]) == (1, 19)
     kinesis.update_account_settings(MinimumThroughputBillingCommitment={"Status": "ENABLED"})
+    create_queue(kinesis, on_demand_arn, "more")
+
+
+def test_five_queues_of_an_account_are_created_or_deleted_at_a_time(
+    kinesis: Any, on_demand_arn: str, settle: Settle
+) -> None:
+    arns = [active_queue(kinesis, settle, on_demand_arn, f"old-{number}") for number in range(3)]
+    for arn in arns[:2]:
+        kinesis.delete_queue(QueueARN=arn)
+    for number in range(3):
+        create_queue(kinesis, on_demand_arn, f"new-{number}")
+    configuration = [{"StreamARN": on_demand_arn}]
+    answer = refusal(kinesis.create_queue, QueueName="more", StreamConfigurationList=configuration)
+    assert answer[0] == "LimitExceededException"
+    assert refusal(kinesis.delete_queue, QueueARN=arns[2])[0] == "LimitExceededException"
+    settle()
+    kinesis.delete_queue(QueueARN=arns[2])
     create_queue(kinesis, on_demand_arn, "more")
 
 

@@ -309,3 +309,33 @@ def test_a_stream_of_another_region_is_not_here(
         "ResourceNotFoundException",
         f"Stream {name} under account {OWNER} not found.",
     )
+
+
+def test_a_policy_shares_the_records_of_a_queue(
+    verifying: ClockedServer, client_for: Callable[..., Any]
+) -> None:
+    owner, friend, stranger = (client_for(account_id) for account_id in (OWNER, FRIEND, STRANGER))
+    name = f"queued-{next(_stream_numbers)}"
+    owner.create_stream(StreamName=name, StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    verifying.clock.advance_ms(TRANSITION_MS)
+    stream_arn = owner.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
+    configuration = [{"StreamARN": stream_arn}]
+    answer = refusal(friend.create_queue, QueueName=name, StreamConfigurationList=configuration)
+    assert answer[0] == "AccessDeniedException"
+    queue = owner.create_queue(QueueName=name, StreamConfigurationList=configuration)["QueueDescription"]
+    verifying.clock.advance_ms(TRANSITION_MS)
+    arn = queue["QueueARN"]
+    statement = {
+        "Sid": "share",
+        "Effect": "Allow",
+        "Principal": {"AWS": FRIEND},
+        "Action": ["kinesis:ReceiveQueueRecords", "kinesis:AcknowledgeQueueRecords"],
+        "Resource": arn,
+    }
+    owner.put_resource_policy(ResourceARN=arn, Policy=policy_of(statement))
+    owner.put_record(StreamName=name, Data=b"apple", PartitionKey="a")
+    (record,) = friend.receive_queue_records(QueueARN=arn)["QueueRecords"]
+    entries = [{"ReceiptHandle": record["ReceiptHandle"]}]
+    assert friend.acknowledge_queue_records(QueueARN=arn, Entries=entries)["Successful"] == entries
+    assert refusal(friend.describe_queue, QueueARN=arn)[0] == "AccessDeniedException"
+    assert refusal(stranger.receive_queue_records, QueueARN=arn)[0] == "AccessDeniedException"

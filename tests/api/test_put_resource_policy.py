@@ -266,3 +266,24 @@ def test_the_consumer_must_be_active(kinesis: Any, stream_arn: str, settle: Sett
     kinesis.put_resource_policy(**request)
     kinesis.deregister_stream_consumer(ConsumerARN=arn)
     assert refusal(kinesis.put_resource_policy, **request) == inactive(arn)
+
+
+def test_a_queue_has_a_policy_of_its_own_with_the_actions_of_queues(
+    kinesis: Any, on_demand_arn: str, queue_arn: str
+) -> None:
+    policy = policy_for(queue_arn, Action=["kinesis:ReceiveQueueRecords", "kinesis:AcknowledgeQueueRecords"])
+    kinesis.put_resource_policy(ResourceARN=queue_arn, Policy=policy)
+    assert policy_at(kinesis, queue_arn) == policy
+    assert policy_at(kinesis, on_demand_arn) == NO_POLICY
+    wrong = policy_for(queue_arn, Action=["kinesis:PutRecord"])
+    answer = refusal(kinesis.put_resource_policy, ResourceARN=queue_arn, Policy=wrong)
+    assert answer[0] == "InvalidArgumentException"
+    kinesis.delete_resource_policy(ResourceARN=queue_arn)
+    assert policy_at(kinesis, queue_arn) == NO_POLICY
+
+
+def test_a_queue_must_be_active(kinesis: Any, queue_arn: str) -> None:
+    policy = policy_for(queue_arn, Action=["kinesis:ReceiveQueueRecords"])
+    kinesis.delete_queue(QueueARN=queue_arn)
+    answer = refusal(kinesis.put_resource_policy, ResourceARN=queue_arn, Policy=policy)
+    assert answer[0] == "ResourceInUseException"

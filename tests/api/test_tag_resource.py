@@ -76,3 +76,15 @@ def test_the_stream_must_be_active(kinesis: Any, settle: Settle, account_id: str
     arn = put_in_state(kinesis, settle, state)
     answer = refusal(kinesis.tag_resource, ResourceARN=arn, Tags={"a": "b"})
     assert answer == busy(state, account_id)
+
+
+def test_a_queue_is_tagged_while_its_stream_is_being_updated(
+    kinesis: Any, on_demand_arn: str, queue_arn: str
+) -> None:
+    kinesis.increase_stream_retention_period(StreamName="orders", RetentionPeriodHours=48)
+    kinesis.tag_resource(ResourceARN=queue_arn, Tags={"team": "blue", "tier": "1"})
+    kinesis.untag_resource(ResourceARN=queue_arn, TagKeys=["tier"])
+    assert kinesis.list_tags_for_resource(ResourceARN=queue_arn)["Tags"] == [{"Key": "team", "Value": "blue"}]
+    assert kinesis.list_tags_for_resource(ResourceARN=on_demand_arn)["Tags"] == []
+    answer = refusal(kinesis.tag_resource, ResourceARN=queue_arn, Tags=dict.fromkeys(map(str, range(50)), ""))
+    assert answer[0] == "InvalidArgumentException"

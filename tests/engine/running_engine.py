@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -15,7 +16,7 @@ from headwater.engine.settings import Settings
 from headwater.model.caller import Caller
 from headwater.model.clock import ManualClock
 from headwater.model.completion import drive
-from headwater.storage.interface import Post, Store
+from headwater.storage.interface import Post, Store, StoreUnavailable
 from headwater.wire.json_format import encode
 from tests.storage.inbox import Inbox
 
@@ -62,16 +63,22 @@ class RunningEngine:
     def _waited(self, held: HeldAnswer) -> Mapping[str, object]:
         """The answer of a call that waits; time passes until it is there."""
         outcome: list[tuple[Mapping[str, object] | None, BaseException | None]] = []
-        drive(held.answered, lambda *ended: outcome.append(ended))
+        drive(held.answered(), lambda *ended: outcome.append(ended))
+        self._settle_store()
         while not outcome:
             self.clock.advance_ms(1000)
             self.engine.tick()
-            self.inbox.run_posted()
+            self._settle_store()
         answer, error = outcome[0]
         if error is not None:
             raise error
         assert answer is not None
         return answer
+
+    def _settle_store(self) -> None:
+        """Let the store finish what it was told before."""
+        with suppress(StoreUnavailable):
+            self.inbox.run(self.engine.write_metadata({}))
 
     def restart(self) -> None:
         """Close the engine and its store, and open them again."""

@@ -15,6 +15,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from headwater.api.held_answer import HeldAnswer
 from headwater.api.operation import OPERATIONS
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.api.validation.constraints import accept
@@ -199,6 +200,9 @@ class SimulatedServer:
     def _finish(self, number: int, answer: Any, error: BaseException | None) -> None:
         if number not in self._flights:
             return  # of a process that is no more
+        if isinstance(answer, HeldAnswer):
+            drive(answer.answered(), partial(self._finish, number))
+            return
         flight, settle, answered = self._flights.pop(number)
         if error is not None and not isinstance(error, KinesisError | StoreUnavailable):
             self._scheduler.fail(error)

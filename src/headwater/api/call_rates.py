@@ -1,8 +1,10 @@
 """How often each operation may be called, where limits are enforced.
 
 The rates are those that the API model's texts state; an operation without a row has
-none. A call counts once its request is valid, whatever comes of it. The rates of an
-account hold while all streams are limited; those of a stream, while that stream is.
+none. Of queues no text says any: those that create, change, describe and list them have the
+rates of what is like them, and what is done with their records has none. A call counts once
+its request is valid, whatever comes of it. The rates of an account hold while all streams are
+limited; those of a stream, while that stream is.
 """
 
 from __future__ import annotations
@@ -43,15 +45,19 @@ class CallRate(msgspec.Struct, frozen=True):
 
 CALL_RATES = {
     "AddTagsToStream": CallRate(5),
+    "CreateQueue": CallRate(5),
     "CreateStream": CallRate(5),
+    "DeleteQueue": CallRate(5),
     "DeleteStream": CallRate(5),
     "DeregisterStreamConsumer": CallRate(5, _STREAM),
     "DescribeAccountSettings": CallRate(5),
     "DescribeLimits": CallRate(1),
+    "DescribeQueue": CallRate(20),
     "DescribeStream": CallRate(10),
     "DescribeStreamConsumer": CallRate(20, _STREAM),
     "DescribeStreamSummary": CallRate(20),
     "GetShardIterator": CallRate(5, _SHARD, ProvisionedThroughputExceededException),
+    "ListQueues": CallRate(5),
     "ListShards": CallRate(1000, _STREAM),
     "ListStreamConsumers": CallRate(5, _STREAM),
     "ListStreams": CallRate(5),
@@ -62,6 +68,7 @@ CALL_RATES = {
     "SplitShard": CallRate(5),
     "SubscribeToShard": CallRate(1, _CONSUMER_OF_SHARD),
     "UpdateAccountSettings": CallRate(5),
+    "UpdateQueue": CallRate(5),
     "UpdateShardCount": CallRate(10),
     "UpdateStreamWarmThroughput": CallRate(5),
 }

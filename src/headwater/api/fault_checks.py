@@ -54,8 +54,10 @@ _OF_SHARDS = _PUTS | {"GetRecords", "GetShardIterator", "MergeShards", "SplitSha
 _OF_CONSUMERS = frozenset(
     {"DeregisterStreamConsumer", "DescribeStreamConsumer", "RegisterStreamConsumer", "SubscribeToShard"}
 )
-_STREAM_MEMBERS = frozenset({"ConsumerARN", "ResourceARN", "ShardIterator", "StreamARN", "StreamName"})
-"""With which a request can name a stream."""
+_STREAM_MEMBERS = frozenset(
+    {"ConsumerARN", "QueueARN", "ResourceARN", "ShardIterator", "StreamARN", "StreamName"}
+)
+"""With which a request can name a stream, or what belongs to one."""
 _STREAM_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}", re.ASCII)
 _KEY_MAX_CHARACTERS = 256
 

@@ -19,7 +19,7 @@ from headwater.engine.faults.faults import Piece, Subject
 from headwater.engine.live_stream import LiveStream
 from headwater.engine.tokens.iterator_token import read_iterator
 from headwater.engine.tokens.paging_token import read_page
-from headwater.model.arn import StreamName, parse_consumer_arn, parse_stream_arn
+from headwater.model.arn import StreamName, parse_consumer_arn, parse_queue_arn, parse_stream_arn
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError, ResourceNotFoundException
 from headwater.model.hash_key import HASH_KEY_MAX
@@ -62,6 +62,9 @@ def _of_iterator(engine: Engine, operation: str, token: str) -> Subject:
 
 
 def _stream(engine: Engine, caller: Caller, operation: str, request: msgspec.Struct) -> StreamName | None:
+    queue = parse_queue_arn(getattr(request, "QueueARN", None) or getattr(request, "ResourceARN", None) or "")
+    if queue is not None:
+        return engine.queues.stream_of(queue)
     name = stream_name_in(request)
     if name is not None:
         arns = (getattr(request, member, None) for member in ("StreamARN", "ResourceARN"))

@@ -13,7 +13,7 @@ class Unanswered(Exception):
 class HeldAnswer(NamedTuple):
     """What an operation gives that waits."""
 
-    answered: Coroutine[Any, None, Mapping[str, object]]
-    """Gives the answer. It is to be driven, whoever waits."""
+    answered: Callable[[], Coroutine[Any, None, Mapping[str, object]]]
+    """Gives the answer, once it is there."""
     leave: Callable[[], None]
     """The client has gone: `answered` raises `Unanswered`, and nothing is done for the client any more."""

@@ -8,7 +8,7 @@ from typing import NotRequired, TypedDict
 from headwater.api import answers, requests
 from headwater.api.descriptions import whole_seconds
 from headwater.engine.queue_lifecycle import arn_of_queue
-from headwater.engine.queues.live_queue import HandedOut, Outcome
+from headwater.engine.queues.live_queue import Outcome, ReceivedRecord
 from headwater.model.errors import ValidationException
 from headwater.model.instant import Instant
 from headwater.model.queue import Queue, QueueRules
@@ -82,7 +82,7 @@ def rules_after(rules: QueueRules, attributes: requests.QueueAttributes | None) 
     )
 
 
-def describe_handed_out(records: Sequence[HandedOut]) -> list[answers.QueueRecord]:
+def describe_handed_out(records: Sequence[ReceivedRecord]) -> list[answers.QueueRecord]:
     """The shape `QueueRecordList`."""
     described: list[answers.QueueRecord] = []
     decoded = decode_payloads([record.payload for record in records])

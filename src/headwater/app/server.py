@@ -102,6 +102,8 @@ class Server:
 
     async def stop(self, grace_s: float) -> None:
         """Let requests in flight finish, for `grace_s` at most, and close everything."""
+        if self._engine is not None:
+            self._engine.queues.end_waits()
         if self._listener is not None:
             await self._listener.close(grace_s)
         if self._tick_timer is not None:

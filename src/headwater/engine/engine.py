@@ -31,7 +31,6 @@ from headwater.engine.live_stream import LiveStream
 from headwater.engine.metrics.log_sizes import LogSizes
 from headwater.engine.metrics.metrics import Metrics
 from headwater.engine.past_streams import NAME_KEY, REST_KEY, PastStreams
-from headwater.engine.queues.checking import check_queues
 from headwater.engine.queues.progress import KIND as QUEUE_KEY
 from headwater.engine.queues.queues import Queues
 from headwater.engine.retention import expire_records
@@ -95,7 +94,7 @@ class Engine:
         self.key_directory: KeyDirectory | None = None
         """The directory of KMS keys, if there is one."""
         self.log_sizes = LogSizes()
-        self.queues = Queues(store, clock.now_ms, random_bytes)
+        self.queues = Queues(store, clock.now_ms, random_bytes, self.metrics)
         self._streams: dict[StreamName, LiveStream] = {}
         self._accounts: dict[Caller, HeldAccount] = {}
         self.past_streams = PastStreams()
@@ -182,7 +181,7 @@ class Engine:
         elif stream and found and held and held.version != found.version:  # others hold on to the live one
             self._forget_logs(held, held.stream.log_ids - stream.log_ids)
             held.hold(stream, found.version)
-        self.queues.follow(name, stream)
+        self.queues.follow(name, stream, {key: found.version} if found else {})
         self._changed(name)
 
     def _take_over_account(self, key: str, found: Metadata | None) -> None:
@@ -279,6 +278,10 @@ class Engine:
                 await self._advance(held)
         return sorted(self.streams_held(caller), key=lambda stream: stream.name)
 
+    def all_streams(self) -> list[Stream]:
+        """The streams of all accounts and regions as they are held now."""
+        return [held.stream for held in self._streams.values()]
+
     def streams_held(self, caller: Caller) -> list[Stream]:
         """The streams of one account and region as they are held now, due transitions or not."""
         return [held.stream for name, held in self._streams.items() if name[:2] == caller]
@@ -331,7 +334,7 @@ class Engine:
         name = stream.full_name
         held = self._streams[name] = LiveStream(stream, version, self.metrics.stream(name))
         self.enforcement.begin(held)
-        self.queues.follow(name, stream)
+        self.queues.follow(name, stream, {stored_values.stream_key(name): version})
 
     async def revise(self, name: StreamName, change: Callable[[Stream], Revision]) -> Stream | None:
         """Commit what `change` makes of the stream; it may be called more than once.
@@ -381,7 +384,7 @@ class Engine:
         else:
             self._forget_logs(held, revision.delete_logs)
             held.hold(revision.stream, version + 1)
-        self.queues.follow(name, revision.stream)
+        self.queues.follow(name, revision.stream, {stored_values.stream_key(name): version + 1})
         self._changed(name)
         return True
 
@@ -393,11 +396,12 @@ class Engine:
 
     def check(self) -> list[str]:
         """Every broken promise, the store's and the engine's own, in plain words; empty when all is well."""
-        streams = [held.stream for held in self._streams.values()]
         from headwater.engine.checking import check_streams  # noqa: PLC0415 - as asked for
+        from headwater.engine.queues.checking import check_queues  # noqa: PLC0415 - as asked for
 
-        queues = check_queues(streams, self.queues.progress(), self.store)
-        return [*self.store.check(), *check_streams(streams, self.store), *queues]
+        streams, store = self.all_streams(), self.store
+        queues = check_queues(streams, self.queues.progress(), store)
+        return [*store.check(), *check_streams(streams, store), *queues]
 
     # Watching
 
@@ -478,7 +482,7 @@ class Engine:
         await self.store.commit(Change(writes=writes, delete_logs=log_ids))
         self.past_streams.remember(gone)
         for name in gone:
-            self.queues.follow(name, None)
+            self.queues.follow(name, None, {})
         self._streams.clear()
         self._accounts.clear()
         self.enforcement.reset()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from headwater.engine.consumers import require_room_for_consumer
+from headwater.engine.limits.limits import QUEUES_IN_TRANSITION_MAX
 from headwater.model.arn import QueueId, queue_arn
 from headwater.model.errors import (
+    LimitExceededException,
     ResourceInUseException,
     ResourceNotFoundException,
     ValidationException,
 )
 from headwater.model.queue import Queue, QueueRules, QueueStart
 from headwater.model.stream import Stream
+
+_IN_TRANSITION = ("CREATING", "DELETING")
 
 
 def arn_of_queue(stream: Stream, queue: Queue) -> str:
@@ -68,6 +72,16 @@ def require_no_queues(stream: Stream, what: str) -> None:
         raise ResourceInUseException(
             f"{what} is not possible for {stream.arn} because there are queues associated with this "
             f"data stream: {names}. Delete them with DeleteQueue first."
+        )
+
+
+def require_room_for_transition(streams: Iterable[Stream], what: str) -> None:
+    """Raise LimitExceededException when an account has so many queues that are CREATING or DELETING."""
+    under_way = sum(queue.status in _IN_TRANSITION for stream in streams for queue in stream.queues)
+    if under_way >= QUEUES_IN_TRANSITION_MAX:
+        raise LimitExceededException(
+            f"{what} is not possible while {QUEUES_IN_TRANSITION_MAX} queues are in the states CREATING and "
+            "DELETING, which is the most at the same time."
         )
 
 

@@ -98,6 +98,12 @@ class ProvisionedThroughputExceededException(KinesisError):
     code = "ProvisionedThroughputExceededException"
 
 
+class ThrottlingException(KinesisError):
+    """More is asked for than may be had now."""
+
+    code = "ThrottlingException"
+
+
 class ExpiredIteratorException(KinesisError):
     """The shard iterator is older than 300 seconds."""
 

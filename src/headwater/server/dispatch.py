@@ -351,7 +351,7 @@ class DispatchedCall:
             return
         if isinstance(document, HeldAnswer):
             self.hold(document.leave)
-            drive(document.answered, self.finish)
+            drive(document.answered(), self.finish)
             return
         try:
             body = self.format.encode(document)

@@ -137,7 +137,7 @@ async def _awaited(answer: HeldAnswer, hold: Hold) -> Answered:
     """What an answer comes to that waits, while the client does."""
     release = hold(answer.leave)
     try:
-        return await answer.answered
+        return await answer.answered()
     finally:
         release()
 

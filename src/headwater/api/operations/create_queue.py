@@ -7,7 +7,7 @@ from headwater.api.queue_descriptions import describe_queue, rules_after
 from headwater.api.stream_reference import stream_of_arn
 from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import CONSUMERS_ADVANTAGE_MAX, CONSUMERS_MAX
-from headwater.engine.queue_lifecycle import add_queue, find_queue
+from headwater.engine.queue_lifecycle import add_queue, find_queue, require_room_for_transition
 from headwater.engine.stream_checks import add_tags, require_active
 from headwater.model.caller import Caller
 from headwater.model.errors import (
@@ -41,6 +41,7 @@ async def create_queue(
             raise ResourceInUseException(
                 f"Queue {name} under account {caller.account_id} already exists in {caller.region}."
             )
+        require_room_for_transition(engine.streams_held(caller), "CreateQueue")
         now_ms = engine.now_ms()
         queue = Queue(
             queue_id=queue_id,

@@ -36,6 +36,10 @@ READ_BYTES_MAX = 10 * 1024 * 1024
 """Data and partition keys that one GetRecords call returns."""
 PUT_BYTES_MAX = 10 * 1024 * 1024
 """Data and partition keys that one PutRecords call takes."""
+QUEUES_IN_TRANSITION_MAX = 5
+"""Queues of one account and region in the states CREATING and DELETING, as the developer guide has it."""
+QUEUE_IN_FLIGHT_MAX = 120_000
+"""Records of one queue that are in flight, as the developer guide has it."""
 QUEUE_RECORDS_PER_RECEIVE_MAX = 10
 """Records that one receive from a queue returns."""
 QUEUE_WAIT_S = 9

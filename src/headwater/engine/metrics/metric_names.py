@@ -1,7 +1,8 @@
 """The metrics of `AWS/Kinesis` and `AWS/Lambda`, as the developer guides list them, and their units.
 
 Those of Kinesis, of three kinds, have the dimensions that their names say: the stream's name, with it
-the consumer's, or with it the shard's id. Two names are metrics of streams and of shards.
+the consumer's, or with it the shard's id. Two names are metrics of streams and of shards. Those of a
+queue have its id and its name.
 """
 
 from __future__ import annotations
@@ -52,6 +53,18 @@ SHARD_METRICS = {
 }
 """Kept where enhanced monitoring has turned them on."""
 
+QUEUE_METRICS = {
+    "AcknowledgedQueueRecords": "Count",
+    "AgeOfOldestQueueRecord": "Milliseconds",
+    "EmptyReceives": "Count",
+    "InFlightDeadLetterQueueRecords": "Count",
+    "InFlightQueueRecords": "Count",
+    "ReceivedQueueRecords": "Count",
+    "VisibleDeadLetterQueueRecords": "Count",
+    "VisibleQueueRecords": "Count",
+}
+"""The age is Headwater's own."""
+
 FUNCTION_METRICS = {
     "AsyncEventAge": "Milliseconds",
     "AsyncEventsDropped": "Count",
@@ -85,7 +98,8 @@ class Namespace(NamedTuple):
 
 NAMESPACES = {
     KINESIS: Namespace(
-        STREAM_METRICS | CONSUMER_METRICS | SHARD_METRICS, ("StreamName", "ConsumerName", "ShardId")
+        STREAM_METRICS | CONSUMER_METRICS | SHARD_METRICS | QUEUE_METRICS,
+        ("StreamName", "ConsumerName", "ShardId", "QueueId", "QueueName"),
     ),
     LAMBDA: Namespace(
         FUNCTION_METRICS | MAPPING_METRICS,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from headwater.engine.queues.progress import ShardProgress
+from headwater.engine.queues.progress import QueueProgress
 from headwater.model.stream import Stream
 from headwater.storage.interface import Extent, Store
 
 
 def check_queues(
-    streams: Collection[Stream], progress: Iterable[tuple[str, int, ShardProgress]], store: Store
+    streams: Collection[Stream], progress: Iterable[tuple[str, int, QueueProgress]], store: Store
 ) -> Iterator[str]:
     """Every broken rule in plain words. `progress`: by queue and log."""
     yield from _check_values(streams)
@@ -48,7 +48,7 @@ def _check_values(streams: Collection[Stream]) -> Iterator[str]:
                 yield f"{place}: the stream's capacity mode is {stream.mode}"
 
 
-def _check_progress(place: str, shard: ShardProgress, extent: Extent | None) -> Iterator[str]:
+def _check_progress(place: str, shard: QueueProgress, extent: Extent | None) -> Iterator[str]:
     if extent is not None and shard.end() > extent.next:
         yield f"{place}: it goes up to position {shard.end()}, but the log to {extent.next}"
     letters = [letter.position for letter in shard.dead_letters() if letter.position >= shard.first]

@@ -18,11 +18,14 @@ Refuses to know requests and answers, and how the queue itself changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from headwater.engine.limits.limits import READ_BYTES_MAX
-from headwater.engine.queues.progress import DeadLetter, ShardProgress
+from headwater.engine.queues.counting import QueueCounts, QueueTotals, count_records, oldest_arrival_ms
+from headwater.engine.queues.log_runs import read_runs
+from headwater.engine.queues.progress import DeadLetter, QueueProgress
 from headwater.engine.queues.receipts import Receipt, issue_receipt, read_receipt
 from headwater.engine.queues.settling import Sentence, Settling, Verdict
 from headwater.engine.queues.tracking import (
@@ -33,19 +36,21 @@ from headwater.engine.queues.tracking import (
 )
 from headwater.engine.queues.waiting_line import Waiter, WaitingLine, Wanted
 from headwater.engine.tokens.sealed_token import Sealer
+from headwater.model.arn import StreamName
+from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError, ResourceNotFoundException
 from headwater.model.queue import Queue
 from headwater.model.record import PAYLOAD_TEXT_BYTES, Payload
 from headwater.model.shard import Shard
 from headwater.model.stream import Stream
-from headwater.storage.interface import Run, Store
+from headwater.storage.interface import Run, Store, StoreUnavailable
 
 _PAGE_BYTES = READ_BYTES_MAX * 4 // 3
 _TRIMMED_MS = -1
 """In place of the arrival of a record that the store has no more."""
 
 
-class HandedOut(NamedTuple):
+class ReceivedRecord(NamedTuple):
     """A record as a receiver gets it."""
 
     receipt_handle: str
@@ -56,30 +61,30 @@ class HandedOut(NamedTuple):
     receives: int
 
 
-class Refused(NamedTuple):
+class RefusedHandle(NamedTuple):
     """Why a handle did nothing."""
 
     code: str
     message: str
 
 
-Outcome = Refused | None
+Outcome = RefusedHandle | None
 """Of one handle; `None` is success."""
 
-INVALID_HANDLE = Refused("InvalidArgumentException", "The receipt handle is not valid for this queue.")
+INVALID_HANDLE = RefusedHandle("InvalidArgumentException", "The receipt handle is not valid for this queue.")
 _WRONG_KIND = {
-    True: Refused(
+    True: RefusedHandle(
         "InvalidArgumentException",
         "The receipt handle is not one of ReceiveDeadLetterQueueRecords.",
     ),
-    False: Refused("InvalidArgumentException", "The receipt handle is not one of ReceiveQueueRecords."),
+    False: RefusedHandle("InvalidArgumentException", "The receipt handle is not one of ReceiveQueueRecords."),
 }
-_NOT_IN_FLIGHT = Refused(
+_NOT_IN_FLIGHT = RefusedHandle(
     "InvalidArgumentException", "The record is not in flight, or has been received again since."
 )
-_GONE = Refused("ResourceNotFoundException", "The queue has the record no longer.")
-_IS_DEAD = Refused("ResourceNotFoundException", "The record has become a dead-letter record.")
-_NOT_DEAD = Refused("ResourceNotFoundException", "The record is no dead-letter record any more.")
+_GONE = RefusedHandle("ResourceNotFoundException", "The queue has the record no longer.")
+_IS_DEAD = RefusedHandle("ResourceNotFoundException", "The record has become a dead-letter record.")
+_NOT_DEAD = RefusedHandle("ResourceNotFoundException", "The record is no dead-letter record any more.")
 
 
 class QueueContext(Protocol):
@@ -87,6 +92,8 @@ class QueueContext(Protocol):
 
     store: Store
     receipts: Sealer
+    is_stopping: bool
+    """Whether nobody may wait any more."""
 
     def now_ms(self) -> int:
         """The time now."""
@@ -94,7 +101,10 @@ class QueueContext(Protocol):
     def random_number(self) -> int:
         """63 random bits."""
 
-    def progress_of(self, queue_id: str, log_id: int, first: int) -> ShardProgress:
+    def expected(self, name: StreamName) -> Mapping[str, int]:
+        """The key of a stream's value and its version, as far as it is known."""
+
+    def progress_of(self, queue_id: str, log_id: int, first: int) -> QueueProgress:
         """What the store has of a queue's shard; one that begins at `first` if it has nothing."""
 
 
@@ -110,11 +120,13 @@ class LiveQueue:
         self._context = context
         self._store = context.store
         self._tracking = Tracking()
-        self._settling = Settling(context.store, self._tracking, self._wake)
+        name = stream.full_name
+        self._settling = Settling(context.store, self._tracking, lambda: context.expected(name), self._wake)
         self._living = WaitingLine(self._take)
         self._dead = WaitingLine(self._take_dead)
         self._delivery = context.random_number()
         """The number of the latest delivery. It begins anywhere: no handle from before a restart fits."""
+        self._received = self._acknowledged = self._empty_receives = 0
         self._turn = 0
         """Which shard gives new records first."""
         self._watched: dict[int, Callable[[], None]] = {}
@@ -146,20 +158,24 @@ class LiveQueue:
 
     def receive(
         self, limit: int, wait_ms: int, visibility_s: int | None, *, is_dead: bool
-    ) -> Waiter[HandedOut]:
+    ) -> Waiter[ReceivedRecord]:
         """Stand in line for records, or dead letters; the answer may be there at once."""
         line = self._dead if is_dead else self._living
         waiter = line.join(Wanted(limit, visibility_s, self._context.now_ms() + wait_ms))
+        if waiter.is_waiting and self._context.is_stopping:
+            self.end_waits(waiter.wanted.until_ms)
         if waiter.is_waiting and not is_dead:
             self._watch()
         return waiter
 
     def end_waits(self, now_ms: int) -> None:
         """Answer those whose time is over."""
+        before = len(self._living)
         self._living.end_waits(now_ms)
+        self._empty_receives += before - len(self._living)
         self._dead.end_waits(now_ms)
 
-    async def _take(self, waiter: Waiter[HandedOut]) -> list[HandedOut]:
+    async def _take(self, waiter: Waiter[ReceivedRecord]) -> list[ReceivedRecord]:
         self._release()
         limit = waiter.wanted.limit
         found: list[_Found] = []
@@ -170,9 +186,9 @@ class LiveQueue:
         except BaseException:
             self._put_back(found)
             raise
-        return self._hand_out(found, waiter)
+        return self._hand_out(found, waiter, is_dead=False)
 
-    async def _take_dead(self, waiter: Waiter[HandedOut]) -> list[HandedOut]:
+    async def _take_dead(self, waiter: Waiter[ReceivedRecord]) -> list[ReceivedRecord]:
         self._release()
         found: list[_Found] = []
         try:
@@ -180,7 +196,7 @@ class LiveQueue:
         except BaseException:
             self._put_back(found)
             raise
-        return self._hand_out(found, waiter)
+        return self._hand_out(found, waiter, is_dead=True)
 
     async def _find_visible(self, found: list[_Found], limit: int, *, is_dead: bool) -> None:
         """Claim what is visible again, as far as there is any and it fits."""
@@ -193,11 +209,11 @@ class LiveQueue:
                 self._settle_quietly([Sentence(record, "die")])
                 continue
             try:
-                runs = await self._read(record.shard.log_id, record.position, 1, _PAGE_BYTES)
+                runs = await read_runs(self._store, record.shard.log_id, record.position, 1, _PAGE_BYTES)
             except BaseException:
                 self._put_back([_Found(record, b"")])
                 raise
-            if record.phase != "visible":  # acknowledged meanwhile
+            if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
                 continue
             if not runs or runs[0].position != record.position or runs[0].time_ms < self._horizon_ms():
                 self._tracking.end(record)
@@ -222,7 +238,9 @@ class LiveQueue:
         if extent is None or position >= extent.next:
             return False
         room = max(_PAGE_BYTES - _size(found), 1)
-        runs = await self._read(shard.log_id, position, limit - len(found), room + PAYLOAD_TEXT_BYTES)
+        runs = await read_runs(
+            self._store, shard.log_id, position, limit - len(found), room + PAYLOAD_TEXT_BYTES
+        )
         horizon_ms = self._horizon_ms()
         if runs and runs[0].time_ms < horizon_ms:
             kept = await self._store.find(shard.log_id, horizon_ms)
@@ -232,11 +250,6 @@ class LiveQueue:
             return False
         found += self._claim(shard, runs)
         return bool(runs)
-
-    async def _read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> list[Run]:
-        """What a log has from a position on; nothing when it is gone."""
-        page = await self._store.read(log_id, position, max_records, max_bytes)
-        return [] if page is None else page.runs
 
     def _claim(self, shard: ShardTracking, runs: Sequence[Run]) -> Iterable[_Found]:
         claimed = []
@@ -248,7 +261,9 @@ class LiveQueue:
                 shard.cursor = max(shard.cursor, position + 1)
         return claimed
 
-    def _hand_out(self, found: Sequence[_Found], waiter: Waiter[HandedOut]) -> list[HandedOut]:
+    def _hand_out(
+        self, found: Sequence[_Found], waiter: Waiter[ReceivedRecord], *, is_dead: bool
+    ) -> list[ReceivedRecord]:
         if not waiter.is_waiting:
             self._put_back(found)
             return []
@@ -259,19 +274,24 @@ class LiveQueue:
         visible_ms = now_ms + 1000 * timeout_s
         handed_out = []
         for record, payload in found:
-            if record.phase != "visible":  # acknowledged meanwhile
+            if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
+                continue
+            if self._is_past_retention(record):
+                self._tracking.end(record)
                 continue
             self._delivery += 1
             self._tracking.hand_out(record, self._delivery, now_ms, visible_ms)
             handed_out.append(self._handed_out(record, payload))
+        if not is_dead:
+            self._received += len(handed_out)
         if visible_ms <= now_ms:
             self._release()
         return handed_out
 
-    def _handed_out(self, record: TrackedRecord, payload: Payload) -> HandedOut:
+    def _handed_out(self, record: TrackedRecord, payload: Payload) -> ReceivedRecord:
         log_id, position = record.shard.log_id, record.position
         receipt = Receipt(log_id, position, record.delivery, record.is_dead)
-        return HandedOut(
+        return ReceivedRecord(
             issue_receipt(self._context.receipts, self._queue.queue_id, receipt),
             f"{log_id:016x}{position:016x}",
             payload,
@@ -302,7 +322,7 @@ class LiveQueue:
         outcomes: dict[str, Outcome] = {}
         for handle, timeout_s in timeouts_s.items():
             receipt = self._receipt(handle, is_dead=is_dead)
-            if isinstance(receipt, Refused):
+            if isinstance(receipt, RefusedHandle):
                 outcomes[handle] = receipt
                 continue
             record = self._tracked(receipt)
@@ -324,42 +344,54 @@ class LiveQueue:
         self, handles: Iterable[str], verdict: Verdict, *, is_dead: bool
     ) -> dict[str, Outcome]:
         self._release()
+        found = {handle: self._receipt(handle, is_dead=is_dead) for handle in handles}
+        receipts = [receipt for receipt in found.values() if isinstance(receipt, Receipt)]
+        for receipt in receipts:
+            await self._find_out(receipt)
+        while any(self._is_settled_otherwise(receipt, verdict) for receipt in receipts):
+            with suppress(StoreUnavailable):  # then nothing becomes of it
+                await self._settling.settle([])  # nobody is told of what may be forgotten
+        # From here on nothing comes between: what is judged is what is settled.
         outcomes: dict[str, Outcome] = {}
         sentences: dict[TrackedRecord, Sentence] = {}
-        for handle in handles:
-            receipt = self._receipt(handle, is_dead=is_dead)
-            if isinstance(receipt, Refused):
-                outcomes[handle] = receipt
+        for handle, given in found.items():
+            if isinstance(given, RefusedHandle):
+                outcomes[handle] = given
                 continue
-            record = self._tracked(receipt) or await self._waiting(receipt)
-            if record is not None and record.arrival_ms is None:
-                await self._learn_arrival(record)
-            outcome = self._judge(record, receipt, verdict)
+            outcome = self._judge(self._tracked(given), given, verdict)
             if isinstance(outcome, Sentence):
                 sentences[outcome.record] = outcome
-            outcomes[handle] = outcome if isinstance(outcome, Refused) else None
+            outcomes[handle] = outcome if isinstance(outcome, RefusedHandle) else None
         if sentences:
             await self._settling.settle(list(sentences.values()))
+        if verdict == "acknowledge" and not is_dead:
+            self._acknowledged += len(sentences)
         return outcomes
+
+    async def _find_out(self, receipt: Receipt) -> None:
+        """Read what is not known of a record since a restart: whether it waits, and when it arrived."""
+        record = self._tracked(receipt) or await self._waiting(receipt)
+        if record is not None and record.arrival_ms is None:
+            await self._learn_arrival(record)
+
+    def _is_settled_otherwise(self, receipt: Receipt, verdict: Verdict) -> bool:
+        """Whether a commit is to make something else of the record."""
+        record = self._tracked(receipt)
+        return record is not None and self._settling.verdict_on(record) not in (None, verdict)
 
     def _judge(self, record: TrackedRecord | None, receipt: Receipt, verdict: Verdict) -> Sentence | Outcome:
         """What a handle does: it settles a record, or nothing, or is refused."""
-        is_kept = record is not None and not self._is_past_retention(record)
-        if record is None or not is_kept:
+        if record is None or self._is_past_retention(record):
             return _GONE if verdict == "restore" else None
-        pending = self._settling.verdict_on(record)
-        is_dead = record.is_dead if pending in (None, "acknowledge") else pending == "die"
-        if is_dead is not receipt.is_dead:
+        if record.is_dead is not receipt.is_dead:
             if verdict == "restore":
                 return _NOT_DEAD
             return None if receipt.is_dead else _IS_DEAD
         if record.delivery not in (NOT_DELIVERED, receipt.delivery):
             return _NOT_IN_FLIGHT if verdict == "restore" else None
-        if pending is not None and pending != verdict:
-            return _GONE if pending == "acknowledge" else _NOT_IN_FLIGHT
         return Sentence(record, verdict)
 
-    def _receipt(self, handle: str, *, is_dead: bool) -> Receipt | Refused:
+    def _receipt(self, handle: str, *, is_dead: bool) -> Receipt | RefusedHandle:
         receipt = read_receipt(self._context.receipts, self._queue.queue_id, handle)
         if receipt is None:
             return INVALID_HANDLE
@@ -378,7 +410,7 @@ class LiveQueue:
         """A record that was handed out before a restart, and not since; it is tracked from now on."""
         if receipt.is_dead or self._is_over(receipt):
             return None
-        runs = await self._read(receipt.log_id, receipt.position, 1, 1)
+        runs = await read_runs(self._store, receipt.log_id, receipt.position, 1, 1)
         tracked = self._tracked(receipt)
         if tracked is not None or self._is_over(receipt):
             return tracked
@@ -390,7 +422,7 @@ class LiveQueue:
 
     async def _learn_arrival(self, record: TrackedRecord) -> None:
         """Of a dead letter from before a restart: whether it is past retention."""
-        runs = await self._read(record.shard.log_id, record.position, 1, 1)
+        runs = await read_runs(self._store, record.shard.log_id, record.position, 1, 1)
         is_there = bool(runs) and runs[0].position == record.position
         record.arrival_ms = runs[0].time_ms if is_there else _TRIMMED_MS
 
@@ -459,6 +491,36 @@ class LiveQueue:
             return record.arrival_ms < self._horizon_ms()
         extent = self._store.extent(record.shard.log_id)
         return extent is None or record.position < extent.first
+
+    # Counting
+
+    @property
+    def name(self) -> tuple[Caller, str]:
+        """The account and region, and the queue's name."""
+        return Caller(self._stream.account_id, self._stream.region), self._queue.name
+
+    @property
+    def stream_name(self) -> StreamName:
+        """The stream that it is of."""
+        return self._stream.full_name
+
+    @property
+    def in_flight(self) -> int:
+        """How many records somebody has, without dead letters."""
+        return self._tracking.in_flight
+
+    def totals(self) -> QueueTotals:
+        """What was done since the server started."""
+        return QueueTotals(self._received, self._acknowledged, self._empty_receives)
+
+    def counts(self) -> QueueCounts:
+        """The records by what may be done with them."""
+        return count_records(self._tracking, self._store)
+
+    async def oldest_age_ms(self) -> int:
+        """The age of the oldest record that is not acknowledged; 0 without any. Raises `StoreUnavailable`."""
+        arrival_ms = await oldest_arrival_ms(self._tracking, self._store, self._horizon_ms())
+        return 0 if arrival_ms is None else max(0, self._context.now_ms() - arrival_ms)
 
     # Shards
 

@@ -75,7 +75,7 @@ class ProgressKey(NamedTuple):
         return f"{KIND}/{self.queue_id}/{self.log_id:016x}{page}"
 
 
-class ShardProgress:
+class QueueProgress:
     """Of one queue and one log; as it is committed."""
 
     def __init__(self, queue_id: str, log_id: int, first: int = 0) -> None:

@@ -9,20 +9,26 @@ Refuses to know requests, and how a stream's value is committed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from headwater.engine.metrics.metrics import Metrics
+from headwater.engine.queues.counting import QueueTotals
 from headwater.engine.queues.live_queue import LiveQueue, queue_gone
-from headwater.engine.queues.progress import KIND, ProgressKey, ShardProgress, Writes
+from headwater.engine.queues.progress import KIND, ProgressKey, QueueProgress, Writes
 from headwater.engine.tokens.sealed_token import Sealer
 from headwater.model.arn import QueueId, StreamName
 from headwater.model.caller import Caller
+from headwater.model.completion import drive
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
 from headwater.model.queue import Queue
 from headwater.model.stream import Stream
 from headwater.storage.interface import Store
 
 _SWEEP_MS = 10_000
+_FOREVER_MS = 2**63
+_VISIBLE_SHOWN_MAX = 1_000_000
+"""CloudWatch shows no more."""
 
 
 class Queues:
@@ -31,15 +37,27 @@ class Queues:
     receipts: Sealer
     """Set when the engine has its key."""
 
-    def __init__(self, store: Store, now_ms: Callable[[], int], random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        now_ms: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+        metrics: Metrics,
+    ) -> None:
         self.store = store
+        self.is_stopping = False
+        """Whether nobody may wait any more."""
+        self._metrics = metrics
+        self._told: dict[str, QueueTotals] = {}
+        """What the metrics have of each queue at work."""
         self.now_ms = now_ms
         self._random_bytes = random_bytes
         self._streams: dict[str, StreamName] = {}
         """By the ids of their queues."""
-        self._ids: dict[StreamName, frozenset[str]] = {}
+        self._ids: dict[StreamName, list[str]] = {}
+        self._expected: dict[StreamName, Mapping[str, int]] = {}
         self._live: dict[str, LiveQueue] = {}
-        self._progress: dict[str, dict[int, ShardProgress]] = {}
+        self._progress: dict[str, dict[int, QueueProgress]] = {}
         """By queue and log."""
         self._claimed_names: set[tuple[Caller, str]] = set()
         self._next_sweep_ms = 0
@@ -69,20 +87,23 @@ class Queues:
 
     # What streams say
 
-    def follow(self, name: StreamName, stream: Stream | None) -> None:
-        """Take over a committed value; `None`: the stream is gone."""
-        before = self._ids.pop(name, frozenset())
+    def follow(self, name: StreamName, stream: Stream | None, expected: Mapping[str, int]) -> None:
+        """Take over a committed value, with its key and version; `None`: the stream is gone."""
+        before = self._ids.pop(name, [])
+        self._expected.pop(name, None)
         queues = stream.queues if stream is not None else ()
-        ids = frozenset([queue.queue_id for queue in queues])
-        for queue_id in before - ids:
+        ids = [queue.queue_id for queue in queues]
+        for queue_id in [queue_id for queue_id in before if queue_id not in ids]:
             del self._streams[queue_id]
             self._progress.pop(queue_id, None)
+            self._told.pop(queue_id, None)
             live = self._live.pop(queue_id, None)
             if live is not None:
                 live.close(ResourceNotFoundException("The queue is gone."))
         if stream is None or not ids:
             return
         self._ids[name] = ids
+        self._expected[name] = expected
         for queue in queues:
             self._streams[queue.queue_id] = name
             self._tell(stream, queue)
@@ -98,6 +119,10 @@ class Queues:
             live.follow(stream, queue)
             if not queue.is_delivering:
                 del self._live[queue.queue_id]
+
+    def expected(self, name: StreamName) -> Mapping[str, int]:
+        """The key of a stream's value and its version, as far as it is known."""
+        return self._expected.get(name, {})
 
     def writes_to_forget(self, before: Stream, after: Stream | None) -> Writes:
         """What to write when a stream's next value has fewer queues or shards."""
@@ -140,12 +165,12 @@ class Queues:
         for queue_id in changed & self._live.keys():
             self._live[queue_id].reload()
 
-    def progress_of(self, queue_id: str, log_id: int, first: int) -> ShardProgress:
+    def progress_of(self, queue_id: str, log_id: int, first: int) -> QueueProgress:
         """What the store has of a queue's shard; one that begins at `first` if it has nothing."""
         shards = self._progress.setdefault(queue_id, {})
         progress = shards.get(log_id)
         if progress is None:
-            progress = shards[log_id] = ShardProgress(queue_id, log_id)
+            progress = shards[log_id] = QueueProgress(queue_id, log_id)
         progress.first = max(progress.first, first)
         return progress
 
@@ -153,7 +178,7 @@ class Queues:
         """Every key that the store may have."""
         return [key for shards in self._progress.values() for one in shards.values() for key in one.keys]
 
-    def progress(self) -> Iterable[tuple[str, int, ShardProgress]]:
+    def progress(self) -> Iterable[tuple[str, int, QueueProgress]]:
         """Queue, log and what the store has of it."""
         return [
             (queue_id, log_id, progress)
@@ -167,9 +192,52 @@ class Queues:
         """Do what has become due."""
         if not self._live:
             return
-        for live in tuple(self._live.values()):
+        for queue_id, live in tuple(self._live.items()):
             live.tick(now_ms)
+            self._tell_metrics(queue_id, live)
         if now_ms >= self._next_sweep_ms or now_ms < self._next_sweep_ms - _SWEEP_MS:
             self._next_sweep_ms = now_ms + _SWEEP_MS
-            for live in tuple(self._live.values()):
+            for queue_id, live in tuple(self._live.items()):
                 live.sweep()
+                self._measure(queue_id, live)
+
+    def end_waits(self) -> None:
+        """The server stops: answer who waits, and let nobody wait any more."""
+        self.is_stopping = True
+        for live in self._live.values():
+            live.end_waits(_FOREVER_MS)
+
+    # Metrics
+
+    def looked_at(self, streams: Iterable[Stream]) -> Iterator[tuple[Stream, Queue, LiveQueue]]:
+        """Every queue that delivers, to be counted; one that nobody uses is not put to work by it."""
+        for stream in streams:
+            for queue in stream.queues:
+                if queue.is_delivering:
+                    yield stream, queue, self._live.get(queue.queue_id) or LiveQueue(self, stream, queue)
+
+    def _tell_metrics(self, queue_id: str, live: LiveQueue) -> None:
+        """Let the metrics have what was done since the last tick."""
+        totals, before = live.totals(), self._told.get(queue_id, QueueTotals())
+        if totals != before:
+            self._told[queue_id] = totals
+            names = ("ReceivedQueueRecords", "AcknowledgedQueueRecords", "EmptyReceives")
+            done = zip(names, totals, before, strict=True)
+            self._metrics.count_queue(*live.name, queue_id, {name: now - then for name, now, then in done})
+
+    def _measure(self, queue_id: str, live: LiveQueue) -> None:
+        """Let the metrics have how the queue stands."""
+        counts = live.counts()
+        figures = {
+            "VisibleQueueRecords": min(counts.visible, _VISIBLE_SHOWN_MAX),
+            "InFlightQueueRecords": counts.in_flight,
+            "VisibleDeadLetterQueueRecords": min(counts.dead_visible, _VISIBLE_SHOWN_MAX),
+            "InFlightDeadLetterQueueRecords": counts.dead_in_flight,
+        }
+        self._metrics.count_queue(*live.name, queue_id, figures)
+
+        def tell(age_ms: int | None, error: BaseException | None) -> None:
+            if error is None and age_ms is not None:
+                self._metrics.count_queue(*live.name, queue_id, {"AgeOfOldestQueueRecord": age_ms})
+
+        drive(live.oldest_age_ms(), tell)

@@ -5,6 +5,7 @@ and each page of its progress is written from what is committed and nothing else
 
 Rules:
 - nobody hears of a settlement before its commit is done;
+- a commit is made for the shards that the stream has then: one that has gone meanwhile leaves nothing;
 - when a commit fails, each record is as it was: in flight, until its visibility ends.
 
 Refuses to know receipts, and who may settle what.
@@ -13,7 +14,7 @@ Refuses to know receipts, and who may settle what.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from headwater.engine.queues.progress import DeadLetter, Settlement, Writes
@@ -43,13 +44,24 @@ class _Batch:
 class Settling:
     """The settlements of one queue."""
 
-    def __init__(self, store: Store, tracking: Tracking, on_shown: Callable[[], None]) -> None:
-        """`on_shown` is told when records have become visible by being settled."""
+    def __init__(
+        self,
+        store: Store,
+        tracking: Tracking,
+        expected: Callable[[], Mapping[str, int]],
+        on_shown: Callable[[], None],
+    ) -> None:
+        """`expected` gives the version of the stream that is known.
+
+        `on_shown` is told when records have become visible by being settled.
+        """
         self._store = store
+        self._expected = expected
         self._tracking = tracking
         self._on_shown = on_shown
         self._gathering: _Batch | None = None
         self._under_way: _Batch | None = None
+        self._is_working = False
         self._closed: KinesisError | None = None
 
     def close(self, error: KinesisError) -> None:
@@ -79,39 +91,55 @@ class Settling:
         batch = self._gathering = self._gathering or _Batch()
         for record, verdict in sentences:
             if record.phase != "settling":
-                record.settle()
+                self._tracking.settle(record)
             batch.sentences[record] = verdict
         batch.waiting.append(done)
-        if self._under_way is None:
+        if not self._is_working:  # who is told of a commit may settle more, within this very loop
             drive(self._work(), _raise)
         return done
 
     async def _work(self) -> None:
+        """One commit after the other, until nothing is left to be settled."""
+        self._is_working = True
+        try:
+            await self._commit_all()
+        finally:
+            self._is_working = False
+
+    async def _commit_all(self) -> None:
         while self._gathering is not None:
             batch, self._gathering = self._gathering, None
             self._under_way = batch
-            for record in batch.sentences:
-                if record.phase in ("visible", "in flight"):  # the commit before failed, which had it, too
-                    record.settle()
             try:
                 await self._commit(batch)
             except StoreUnavailable as error:
                 self._under_way = None
-                for record in batch.sentences:
-                    if record.phase == "settling":
-                        self._tracking.give_back(record)
+                self._give_back(batch)
                 for waiting in batch.waiting:
                     waiting.fail(error)
             else:
                 self._under_way = None
+                if self._gathering is not None:
+                    for record in batch.sentences:  # what was waited for has happened
+                        self._gathering.sentences.pop(record, None)
                 self._carry_out(batch)
                 for waiting in batch.waiting:
                     waiting.resolve(None)
 
+    def _give_back(self, batch: _Batch) -> None:
+        """What was not committed is as it was, unless the next commit has it, too."""
+        tried_again = self._gathering.sentences if self._gathering is not None else {}
+        for record in batch.sentences:
+            if record.phase == "settling" and record not in tried_again:
+                self._tracking.give_back(record)
+
     async def _commit(self, batch: _Batch) -> None:
-        settlements = _by_shard(batch)
-        if not settlements:
-            return
+        while settlements := _by_shard(batch):
+            if await self._write(settlements):
+                return
+
+    async def _write(self, settlements: Mapping[ShardTracking, Settlement]) -> bool:
+        """Whether it was committed; if not, the stream has another value by now."""
         written: list[tuple[ShardTracking, Settlement, Writes]] = []
         writes: Writes = {}
         for shard, settlement in settlements.items():
@@ -119,9 +147,11 @@ class Settling:
             of_shard = shard.progress.writes_of(settlement)
             written.append((shard, settlement, of_shard))
             writes |= of_shard
-        await self._store.commit(Change(writes=writes))
+        if not await self._store.commit(Change(writes=writes, expected=self._expected())):
+            return False
         for shard, settlement, of_shard in written:
             shard.progress.apply(settlement, of_shard)
+        return True
 
     def _carry_out(self, batch: _Batch) -> None:
         """What was committed holds."""

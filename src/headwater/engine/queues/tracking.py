@@ -24,7 +24,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Literal
 
-from headwater.engine.queues.progress import ShardProgress
+from headwater.engine.queues.progress import QueueProgress
 from headwater.model.transitions import transitions
 
 Phase = Literal[
@@ -79,17 +79,13 @@ class TrackedRecord:
         """Whether it is a dead letter."""
         self.phase: Phase = "visible"
 
-    def settle(self) -> None:
-        """A commit is to decide about it."""
-        self.phase = _phases["settle"][self.phase]
-
 
 class ShardTracking:
     """What one shard has on its way, and where its waiting records begin."""
 
     __slots__ = ("_lowest", "cursor", "index", "log_id", "progress", "records")
 
-    def __init__(self, index: int, log_id: int, progress: ShardProgress) -> None:
+    def __init__(self, index: int, log_id: int, progress: QueueProgress) -> None:
         self.index = index
         self.log_id = log_id
         self.progress = progress
@@ -130,6 +126,8 @@ class Tracking:
         self._ends: list[tuple[int, int, int, TrackedRecord]] = []
         """A heap: when a visibility ends, a number that tells entries apart, the delivery, the record."""
         self._entries = count()
+        self.in_flight = 0
+        """Records, without dead letters, that somebody has."""
 
     def records(self) -> Iterator[TrackedRecord]:
         """Everything that is tracked."""
@@ -145,9 +143,18 @@ class Tracking:
                 return record
         return None
 
+    def _move(self, record: TrackedRecord, event: str) -> None:
+        before, record.phase = record.phase, _phases[event][record.phase]
+        if not record.is_dead:
+            self.in_flight += (record.phase == "in flight") - (before == "in flight")
+
+    def settle(self, record: TrackedRecord) -> None:
+        """A commit is to decide about it."""
+        self._move(record, "settle")
+
     def hand_out(self, record: TrackedRecord, delivery: int, now_ms: int, visible_ms: int) -> None:
         """It was received."""
-        record.phase = _phases["receive"][record.phase]
+        self._move(record, "receive")
         record.delivery = delivery
         record.receives += 1
         if record.first_receive_ms is None:
@@ -170,17 +177,17 @@ class Tracking:
 
     def show(self, record: TrackedRecord) -> None:
         """Whoever receives next may have it, as a dead letter if it is one."""
-        record.phase = _phases["show"][record.phase]
+        self._move(record, "show")
         self._visible[record.is_dead].append(record)
 
     def give_back(self, record: TrackedRecord) -> None:
         """It was not settled: it is as it was, in flight until its visibility ends."""
-        record.phase = _phases["give back"][record.phase]
+        self._move(record, "give back")
         self.hide_until(record, record.visible_ms)
 
     def end(self, record: TrackedRecord) -> None:
         """It is acknowledged, or past retention."""
-        record.phase = _phases["end"][record.phase]
+        self._move(record, "end")
         record.shard.forget(record)
 
     def drop_shard(self, log_id: int) -> None:

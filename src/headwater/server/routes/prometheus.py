@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
@@ -19,11 +20,13 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from headwater.engine.engine import Engine
 from headwater.engine.metrics.stream_metrics import Totals
+from headwater.model.completion import drive
 from headwater.model.durations import BOUNDS_S, Durations
 from headwater.server.request_counts import RequestCounts
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _STREAM = ("account", "region", "stream")
+_QUEUE = (*_STREAM, "queue")
 _TOTALS = {
     "records_in": ("headwater_incoming_records", "Records stored."),
     "bytes_in": ("headwater_incoming_bytes", "Data and partition keys stored, in bytes."),
@@ -54,6 +57,7 @@ class _Server(Collector):
         yield from self._of_requests()
         yield from self._of_streams()
         yield from self._of_subscriptions()
+        yield from self._of_queues()
         yield from self._of_store()
 
     def _of_requests(self) -> Iterator[Metric]:
@@ -100,6 +104,36 @@ class _Server(Collector):
             gauge.add_metric(stream, found[stream])
         yield gauge
 
+    def _of_queues(self) -> Iterator[Metric]:
+        records = GaugeMetricFamily(
+            "headwater_queue_records",
+            "Records of a queue that are visible, in flight, or dead letters that are either.",
+            labels=(*_QUEUE, "state"),
+        )
+        ages = GaugeMetricFamily(
+            "headwater_queue_oldest_record_age_seconds",
+            "Age of the oldest record of a queue that is neither acknowledged nor a dead letter.",
+            labels=_QUEUE,
+        )
+        totals = [
+            CounterMetricFamily(name, text, labels=_QUEUE)
+            for name, text in (
+                ("headwater_queue_received_records", "Records received from a queue, again and again each."),
+                ("headwater_queue_acknowledged_records", "Records of a queue that were acknowledged."),
+                ("headwater_queue_empty_receives", "Receives from a queue that ended without a record."),
+            )
+        ]
+        for stream, queue, live in self._engine.queues.looked_at(self._engine.all_streams()):
+            labels = (*stream.full_name, queue.name)
+            for state, count in live.counts()._asdict().items():
+                records.add_metric((*labels, state), count)
+            for family, total in zip(totals, live.totals(), strict=True):
+                family.add_metric(labels, total)
+            drive(live.oldest_age_ms(), partial(_add_age, ages, labels))
+        yield records
+        yield ages
+        yield from totals
+
     def _of_store(self) -> Iterator[Metric]:
         times = self._engine.store.commit_times
         commits = HistogramMetricFamily(
@@ -110,6 +144,14 @@ class _Server(Collector):
         failures = CounterMetricFamily("headwater_store_commit_failures", "Commits that failed.")
         failures.add_metric((), times.failures)
         yield failures
+
+
+def _add_age(
+    family: GaugeMetricFamily, labels: tuple[str, ...], age_ms: int | None, error: BaseException | None
+) -> None:
+    """An embedded store reads at once; what cannot be read has no age."""
+    if error is None and age_ms is not None:
+        family.add_metric(labels, age_ms / 1000)
 
 
 def _add_durations(family: HistogramMetricFamily, labels: Iterable[str], durations: Durations) -> None:
