@@ -138,6 +138,7 @@ class Dispatch:
         self._formats = formats
         self._authentication = authentication
         self._hosts = hosts
+        self._known_hosts = hosts.known
         self._origins = origins
         self._log = log
         self._admin = admin
@@ -157,7 +158,7 @@ class Dispatch:
         name, counts = self._call_kinds.get(target) or (_plain_name(request), self._unknown)
         call = DispatchedCall(name, counts, self._ids, self._log, respond)
         host = headers.get(b"host")
-        if not self._hosts.admits(host):
+        if host not in self._known_hosts and not self._hosts.admits(host):
             call.answer(host_names.unknown(host or b""), "UnknownHost", (host or b"").decode("latin-1"))
             return
         if (
@@ -329,7 +330,6 @@ class DispatchedCall:
         self._respond = respond
         self.name = name
         self.level = "info"
-        self.request_id: str
         self.extended_id: str | None
         self.request_id, self.extended_id = ids.next()
         self.cross_origin_fields = NO_FIELDS
@@ -440,15 +440,7 @@ class DispatchedCall:
         durations.total_s += duration_s
         if error_code:
             self.counts.fail(error_code)
-        self._log.call(
-            self.name,
-            status,
-            duration_s,
-            self.request_id,
-            self.level,
-            error_code=error_code,
-            error_message=error_message,
-        )
+        self._log.call(self.name, status, duration_s, self.request_id, self.level, error_code, error_message)
 
     def as_kinesis_error(self, error: BaseException) -> KinesisError:
         """The error that the client sees; what is not its own fault is logged in full."""

@@ -64,7 +64,6 @@ class RequestLog:
         duration_s: float,
         request_id: str,
         level: str = "info",
-        *,
         error_code: str = "",
         error_message: str | None = None,
     ) -> None:

@@ -39,7 +39,7 @@ class _Unusual(Exception):
     """The body is left to others."""
 
 
-class _Room:
+class _Budget:
     """What is left of the bounds."""
 
     __slots__ = ("items", "levels", "moved_bytes")
@@ -57,7 +57,7 @@ class _Room:
             raise _Unusual
 
 
-_Repacker = Callable[[bytearray, int, _Room], int]
+_Repacker = Callable[[bytearray, int, _Budget], int]
 """Rewrites the item that begins at a position, with all in it; gives the position after it."""
 
 
@@ -65,20 +65,20 @@ def repack(body: bytes) -> bytearray | None:
     """The document in MessagePack, or `None`: then it is read otherwise."""
     packed = bytearray(body)
     try:
-        end = _REPACKERS[packed[0]](packed, 0, _Room())
+        end = _REPACKERS[packed[0]](packed, 0, _Budget())
     except (_Unusual, IndexError):
         return None
     return packed if end == len(packed) else None
 
 
-def _refuse(_packed: bytearray, _at: int, _room: _Room) -> int:
+def _refuse(_packed: bytearray, _at: int, _budget: _Budget) -> int:
     raise _Unusual
 
 
 def _in_place(first: int, size: int) -> _Repacker:
     """An item without content: its first byte becomes `first`, and as many as `size` follow."""
 
-    def repack_item(packed: bytearray, at: int, _room: _Room) -> int:
+    def repack_item(packed: bytearray, at: int, _budget: _Budget) -> int:
         packed[at] = first
         return at + 1 + size
 
@@ -88,7 +88,7 @@ def _in_place(first: int, size: int) -> _Repacker:
 def _bytes(first: int, size: int) -> _Repacker:
     """A blob whose length is in the bytes that follow, as many as `size`."""
 
-    def repack_bytes(packed: bytearray, at: int, _room: _Room) -> int:
+    def repack_bytes(packed: bytearray, at: int, _budget: _Budget) -> int:
         packed[at] = first
         begin = at + 1 + size
         return begin + int.from_bytes(packed[at + 1 : begin])
@@ -99,15 +99,15 @@ def _bytes(first: int, size: int) -> _Repacker:
 def _short_bytes(length: int) -> _Repacker:
     """A blob whose first byte tells its length, for which MessagePack has a byte of its own."""
 
-    def repack_bytes(packed: bytearray, at: int, room: _Room) -> int:
-        _insert(packed, at, bytes((_PACKED_BYTES_8, length)), room)
+    def repack_bytes(packed: bytearray, at: int, budget: _Budget) -> int:
+        _insert(packed, at, bytes((_PACKED_BYTES_8, length)), budget)
         return at + 2 + length
 
     return repack_bytes
 
 
 def _text(first: int, size: int) -> _Repacker:
-    def repack_text(packed: bytearray, at: int, _room: _Room) -> int:
+    def repack_text(packed: bytearray, at: int, _budget: _Budget) -> int:
         packed[at] = first
         begin = at + 1 + size
         end = begin + int.from_bytes(packed[at + 1 : begin]) if size else begin + first - _PACKED_TEXT
@@ -119,11 +119,11 @@ def _text(first: int, size: int) -> _Repacker:
 
 
 def _list(first: int, size: int) -> _Repacker:
-    def repack_list(packed: bytearray, at: int, room: _Room) -> int:
+    def repack_list(packed: bytearray, at: int, budget: _Budget) -> int:
         packed[at] = first
         begin = at + 1 + size
         count = int.from_bytes(packed[at + 1 : begin]) if size else first - _PACKED_LIST
-        return _repack_items(packed, begin, count, room)
+        return _repack_items(packed, begin, count, budget)
 
     return repack_list
 
@@ -131,33 +131,33 @@ def _list(first: int, size: int) -> _Repacker:
 def _longer_list(size: int) -> _Repacker:
     """A list whose length takes more bytes in MessagePack: two."""
 
-    def repack_list(packed: bytearray, at: int, room: _Room) -> int:
+    def repack_list(packed: bytearray, at: int, budget: _Budget) -> int:
         count = packed[at + 1] if size else packed[at] - _LIST
         head = bytes((_PACKED_LIST_16, 0, count))
-        _insert(packed, at + size, head[size:], room)
+        _insert(packed, at + size, head[size:], budget)
         packed[at] = _PACKED_LIST_16
-        return _repack_items(packed, at + len(head), count, room)
+        return _repack_items(packed, at + len(head), count, budget)
 
     return repack_list
 
 
-def _insert(packed: bytearray, at: int, head: bytes, room: _Room) -> None:
+def _insert(packed: bytearray, at: int, head: bytes, budget: _Budget) -> None:
     """Put a longer head in the place of one byte."""
-    room.moved_bytes -= len(packed) - at
-    if room.moved_bytes < 0:
+    budget.moved_bytes -= len(packed) - at
+    if budget.moved_bytes < 0:
         raise _Unusual
     packed[at : at + 1] = head
 
 
-def _repack_items(packed: bytearray, at: int, count: int, room: _Room) -> int:
-    room.enter(count)
+def _repack_items(packed: bytearray, at: int, count: int, budget: _Budget) -> int:
+    budget.enter(count)
     for _ in range(count):
-        at = _REPACKERS[packed[at]](packed, at, room)
-    room.levels += 1
+        at = _REPACKERS[packed[at]](packed, at, budget)
+    budget.levels += 1
     return at
 
 
-def _repack_map(packed: bytearray, at: int, room: _Room) -> int:
+def _repack_map(packed: bytearray, at: int, budget: _Budget) -> int:
     """A map of up to fifteen members.
 
     Where the time goes: hence what nearly all members have, a short name and a value
@@ -166,9 +166,9 @@ def _repack_map(packed: bytearray, at: int, room: _Room) -> int:
     left = packed[at] - _MAP
     packed[at] = _PACKED_MAP + left
     at += 1
-    room.levels -= 1  # `enter`, written out
-    room.items -= left
-    if room.levels < 0 or room.items < 0:
+    budget.levels -= 1  # `enter`, written out
+    budget.items -= left
+    if budget.levels < 0 or budget.items < 0:
         raise _Unusual
     while left:
         left -= 1
@@ -177,7 +177,7 @@ def _repack_map(packed: bytearray, at: int, room: _Room) -> int:
             packed[at] = first + _TO_PACKED_TEXT
             at += 1 + first - _TEXT
         else:
-            at = _NAME_REPACKERS[first](packed, at, room)
+            at = _NAME_REPACKERS[first](packed, at, budget)
         first = packed[at]
         if first == _BYTES_8:
             packed[at] = _PACKED_BYTES_8
@@ -189,8 +189,8 @@ def _repack_map(packed: bytearray, at: int, room: _Room) -> int:
             if not packed[begin:at].isascii():
                 raise _Unusual
         else:
-            at = _REPACKERS[first](packed, at, room)
-    room.levels += 1
+            at = _REPACKERS[first](packed, at, budget)
+    budget.levels += 1
     return at
 
 

@@ -67,7 +67,7 @@ def test_many_names_cost_no_memory() -> None:
     policy = HostPolicy((), ())
     for number in range(2 * HOSTS_REMEMBERED):
         assert policy.admits(b"%d.localhost" % number)
-    assert len(policy._known) <= HOSTS_REMEMBERED
+    assert len(policy.known) <= HOSTS_REMEMBERED
 
 
 def test_the_answer_says_what_to_do() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from headwater.server.http import http2_protocol
 from headwater.server.http.exchange import HEADERS_READ, HttpResponse
 from headwater.server.http.frame_meter import CAPACITY, COSTS, Flood
+from headwater.server.http.http2_events import ConnectionFault, Event, Happening
 from headwater.server.http.http2_frames import (
     END_HEADERS,
     END_STREAM,
@@ -26,7 +27,7 @@ from headwater.server.http.http2_frames import (
     frame,
 )
 from headwater.server.http.http2_heads import answer_block
-from headwater.server.http.http2_protocol import ConnectionFault, Event, Happening, Http2Protocol
+from headwater.server.http.http2_protocol import Http2Protocol
 from headwater.server.http.http2_stream import Http2Stream
 from headwater.server.http.limits import ConnectionLimits
 from headwater.server.http.protocol_detector import HTTP2_PREFACE
@@ -77,7 +78,11 @@ class Echo:
         stream = event.stream
         if stream is None:
             return
-        if event.happening is Happening.BEGUN:
+        if event.happening is Happening.REQUEST:
+            self._take(Event(Happening.BEGUN, stream, b""))
+            self._take(Event(Happening.BODY, stream, event.data))
+            self._take(Event(Happening.WHOLE, stream, b""))
+        elif event.happening is Happening.BEGUN:
             self.bodies[stream] = b""
         elif event.happening is Happening.BODY:
             self.bodies[stream] += event.data
@@ -426,3 +431,79 @@ def test_a_long_head_of_an_answer_is_cut_into_frames() -> None:
         + frame(Kind.CONTINUATION, 0, 1, parts[1])
         + frame(Kind.CONTINUATION, END_HEADERS, 1, parts[2])
     )
+
+
+PLAIN_BLOCK = b"\x83\x86\x84\x01\x09localhost"
+"""A head that leaves the table as it is, and so is remembered."""
+BLOCKS = (PLAIN_BLOCK, PLAIN_BLOCK + b"\x0f\x0d\x013", Encoder().encode(HEAD))
+PAYLOADS = (b"", b"abc", b"x" * 17, b"x" * FRAME_BYTES_MAX)
+
+requests = st.builds(
+    lambda block, step, body_step, flags, body, reserved: (block, step, body_step, flags, body, reserved),
+    st.sampled_from(BLOCKS),
+    st.sampled_from([2, 2, 2, 2, 4, 1, 0, -2]),
+    st.sampled_from([0, 0, 0, 0, 2, -2]),
+    st.sampled_from(
+        [(END_HEADERS, END_STREAM)] * 4 + [(END_HEADERS, 0), (END_HEADERS | END_STREAM, END_STREAM)]
+    ),
+    st.sampled_from(PAYLOADS),
+    st.sampled_from([0, 0, 0, 1 << 31]),
+)
+
+
+def one_by_one(found: list[Event]) -> list[tuple[Happening, int | None, bytes]]:
+    """The events, those of a request that came at once each for itself."""
+    told = []
+    for happening, stream, text in found:
+        stream_id = None if stream is None else stream.id
+        if happening is Happening.REQUEST:
+            told.append((Happening.BEGUN, stream_id, b""))
+            told.append((Happening.BODY, stream_id, text))
+            told.append((Happening.WHOLE, stream_id, b""))
+        else:
+            told.append((happening, stream_id, text))
+    return told
+
+
+def heard(protocol: Http2Protocol, pieces: list[bytes]) -> tuple[object, ...]:
+    """What comes of a read in pieces: events, fault, answer, and what is known of the streams."""
+    told: list[tuple[Happening, int | None, bytes]] = []
+    fault = None
+    try:
+        for piece in pieces:
+            told += one_by_one(protocol.receive(piece))
+    except (ConnectionFault, Flood) as error:
+        fault = repr(error)
+        told.clear()  # nothing of the whole read has happened
+    streams = [
+        (stream.id, stream.phase, stream.receive_window, stream.held_bytes, stream.body_bytes, stream.head)
+        for stream in protocol.streams.values()
+    ]
+    return told, fault, protocol.take(), streams
+
+
+@given(st.lists(requests, min_size=1, max_size=6), st.booleans())
+def test_requests_read_at_once_are_those_read_frame_by_frame(
+    sent: list[tuple[bytes, int, int, tuple[int, int], bytes, int]], leaves: bool
+) -> None:
+    at_once, in_pieces = begun(), begun()
+    if leaves:
+        at_once.go_away()
+        in_pieces.go_away()
+    stream_id = 1
+    for block, step, body_step, (flags, body_flags), body, reserved in sent:
+        text = frame(Kind.HEADERS, flags, stream_id, block)
+        text += frame(Kind.DATA, body_flags, max(stream_id + body_step, 0) | reserved, body)
+        stream_id = max(stream_id + step, 0)
+        found = heard(at_once, [text])
+        assert found == heard(in_pieces, [text[:12], text[12:-1], text[-1:]])
+        if found[1] is not None:
+            return
+
+
+def test_a_request_with_a_remembered_head_comes_at_once() -> None:
+    protocol = begun()
+    for stream_id in (1, 3):
+        said = frame(Kind.HEADERS, END_HEADERS, stream_id, PLAIN_BLOCK) + data(stream_id, b"abc", END_STREAM)
+        told = happened(protocol, said)
+    assert told == [(Happening.REQUEST, b"abc")]

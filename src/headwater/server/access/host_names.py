@@ -28,16 +28,14 @@ class HostPolicy:
     def __init__(self, own_names: tuple[str, ...], allow_hosts: tuple[str, ...]) -> None:
         self._all = "*" in allow_hosts
         self._named = frozenset(name.lower().rstrip(".") for name in (*own_names, *allow_hosts))
-        self._known: dict[bytes | None, bool] = {None: True}
-        """By header, so that a request costs a look-up; those answered to only."""
+        self.known: dict[bytes | None, bool] = {None: True}
+        """By header, so that a request costs a look-up; those answered to only, and not all of them."""
 
     def admits(self, host: bytes | None) -> bool:
-        """Whether a request with this `Host` is answered."""
-        if host in self._known:
-            return True
+        """Whether a request with this `Host` is answered; it need not be asked about those in `known`."""
         admitted = self._all or self._is_own(_without_port(host or b"").lower().rstrip("."))
-        if admitted and len(self._known) < HOSTS_REMEMBERED:
-            self._known[host] = True
+        if admitted and len(self.known) < HOSTS_REMEMBERED:
+            self.known[host] = True
         return admitted
 
     def _is_own(self, name: str) -> bool:

@@ -27,10 +27,11 @@ from typing import cast
 from headwater.server.http.connections import GOODBYE_S, Buffered, OpenConnections
 from headwater.server.http.exchange import HEADERS_READ, HttpResponse, Refusal, RequestHandler
 from headwater.server.http.frame_meter import Flood
+from headwater.server.http.http2_events import ConnectionFault, Event, Happening
 from headwater.server.http.http2_frames import ErrorCode
 from headwater.server.http.http2_heads import CONTINUE_BLOCK, answer_block
 from headwater.server.http.http2_outbox import Outbox
-from headwater.server.http.http2_protocol import ConnectionFault, Event, Happening, Http2Protocol
+from headwater.server.http.http2_protocol import Http2Protocol
 from headwater.server.http.http2_respond import NobodyLeft, RespondOnStream
 from headwater.server.http.http2_states import Phase
 from headwater.server.http.http2_stream import Hold, Http2Stream
@@ -92,6 +93,7 @@ class Http2Connection(asyncio.Protocol):
             Happening.BEGUN: self._on_request,
             Happening.BODY: self._on_body,
             Happening.WHOLE: self._on_request_whole,
+            Happening.REQUEST: self._on_request_at_once,
         }
         """What there is to do about what comes on a stream, as long as it lasts."""
 
@@ -286,6 +288,20 @@ class Http2Connection(asyncio.Protocol):
                 self._open_windows()
         elif self._refused:
             self._refused.pop(stream.id, None)
+
+    def _on_request_at_once(self, stream: Http2Stream, body: bytes) -> None:
+        if stream.head.field_count > HEADER_COUNT_LIMIT or len(body) > self._limits.body_bytes:
+            self._on_request(stream, b"")
+            self._on_body(stream, body)
+            self._on_request_whole(stream, b"")
+            return
+        stream.since_s = self._since_s
+        stream.is_whole = True
+        stream.body_parts.append(body)
+        stream.kept_bytes = len(body)
+        self._bodies_bytes += len(body)
+        self._streams[stream.id] = stream
+        self._whole.append(stream)
 
     def _on_other(self, happening: Happening, stream: Http2Stream | None) -> None:
         if happening is Happening.LEAVING:

@@ -8,7 +8,8 @@ Rules:
 - a fault of a stream resets it, one of the connection is said with a GOAWAY and ends it;
 - a header block is read even if nobody wants its fields, so that the next one can be; blocks that
   leave the table as it is are remembered by their bytes, with the head that they are;
-- all frames of one read are looked at in one go;
+- all frames of one read are looked at in one go; a remembered head and the one frame that is its body
+  are looked at together;
 - a GOAWAY without an error ends nothing but the opening of streams: those that are open finish;
 - the connection's window stays open: bodies are limited stream by stream, by who opens their windows;
 - PRIORITY means nothing.
@@ -19,7 +20,6 @@ Refuses to know sockets, time, and what a request asks for.
 from __future__ import annotations
 
 from collections import deque
-from enum import IntEnum
 from typing import NamedTuple
 
 from headwater.server.http import http2_frames as frames
@@ -31,6 +31,7 @@ from headwater.server.http.hpack import (
     HeaderDecoder,
     HpackError,
 )
+from headwater.server.http.http2_events import ConnectionFault, Event, Happening, StreamFault
 from headwater.server.http.http2_frames import (
     ACK,
     END_HEADERS,
@@ -71,50 +72,6 @@ RESETS_REMEMBERED = CONCURRENT_STREAMS
 GAPS_REMEMBERED = 16
 
 
-class Happening(IntEnum):
-    """What an event tells of."""
-
-    BEGUN = 0
-    """A request's head has come."""
-    BODY = 1
-    """A part of its body."""
-    WHOLE = 2
-    """Its end."""
-    RESET = 3
-    """A stream was reset, by either side."""
-    WINDOW = 4
-    """More may be sent on this stream, or on all together."""
-    WINDOWS = 5
-    """The windows of all streams are others."""
-    LEAVING = 6
-    """The client will open no further stream."""
-
-
-class Event(NamedTuple):
-    """Something that the client did."""
-
-    happening: Happening
-    stream: Http2Stream | None
-    data: bytes
-
-
-class ConnectionFault(Exception):
-    """The client has broken HTTP/2: the connection ends. Its GOAWAY waits in `take`."""
-
-    def __init__(self, code: ErrorCode) -> None:
-        super().__init__(code.name)
-        self.code = code
-
-
-class _StreamFault(Exception):
-    """The client has broken HTTP/2 on one stream."""
-
-    def __init__(self, stream_id: int, code: ErrorCode) -> None:
-        super().__init__(code.name)
-        self.stream_id = stream_id
-        self.code = code
-
-
 class _HeaderBlock(NamedTuple):
     """A header block that goes on."""
 
@@ -124,8 +81,10 @@ class _HeaderBlock(NamedTuple):
 
 
 _new_event = tuple.__new__
-_BODY, _WHOLE, _BEGUN = Happening.BODY, Happening.WHOLE, Happening.BEGUN
+_BODY, _WHOLE, _BEGUN, _REQUEST = Happening.BODY, Happening.WHOLE, Happening.BEGUN, Happening.REQUEST
 _DATA, _HEADERS, _END = Act.DATA, Act.HEADERS, Act.END
+_AFTER_REQUEST = RECEIVED[RECEIVED[RECEIVED[Phase.IDLE][_HEADERS]][_DATA]][_END]
+"""The phase of a stream on which a whole request has come."""
 
 
 class Http2Protocol:
@@ -230,14 +189,81 @@ class Http2Protocol:
                 at = begin
                 break
             payload = data[begin + HEAD_BYTES : at]
+            if (
+                kind == 1
+                and flags == END_HEADERS
+                and (after := self._read_request(stream_id, payload, data, at))
+            ):
+                at = after
+                continue
             react = reactions[kind] if kind < len(reactions) else self._on_other
             try:
                 react(flags, stream_id & STREAM_ID_BITS, payload)
-            except _StreamFault as fault:
+            except StreamFault as fault:
                 self._fail_stream(fault)
         self._begun = data[at:]
 
-    def _fail_stream(self, fault: _StreamFault) -> None:
+    def _read_request(self, stream_id: int, block: bytes, data: bytes, at: int) -> int:
+        """Read a request at once if nothing is unusual about it, as frame after frame would be read.
+
+        Its head is remembered, and at a position of what was read stands the one frame that is its
+        body. Gives the position after that; 0 if it is not so.
+        """
+        head = self._heads.get(block)
+        if head is None or len(data) - at < HEAD_BYTES:
+            return 0
+        size_high, size, kind, flags, body_stream_id = read_head(data, at)
+        size = size_high << 8 | size
+        after: int = at + HEAD_BYTES + size
+        announced = head[3]
+        if (
+            kind != 0
+            or flags != END_STREAM
+            or body_stream_id != stream_id
+            or not 0 < size <= FRAME_BYTES_MAX
+            or after > len(data)
+            or (announced != size and announced >= 0)
+            or not self._may_open(stream_id)
+        ):
+            return 0
+        self._come_to(stream_id)
+        stream = self._new_stream(stream_id, head)
+        stream.phase = _AFTER_REQUEST
+        stream.receive_window -= size
+        stream.held_bytes = stream.body_bytes = size
+        self._use_window(size)
+        self._events.append(_new_event(Event, (_REQUEST, stream, data[at + HEAD_BYTES : after])))
+        return after
+
+    def _may_open(self, stream_id: int) -> bool:
+        """Whether a request on the stream is simply the next one."""
+        return (
+            stream_id > self._last_stream_id
+            and stream_id % 2 == 1
+            and stream_id <= STREAM_ID_BITS
+            and not self.is_going_away
+            and len(self.streams) < CONCURRENT_STREAMS
+        )
+
+    def _come_to(self, stream_id: int) -> None:
+        """The client has opened a stream; those before it that it has not are passed over."""
+        if stream_id - self._last_stream_id > 2:
+            self._gaps.append(range(self._last_stream_id + 1, stream_id))
+        self._last_stream_id = stream_id
+
+    def _new_stream(self, stream_id: int, head: RequestHead) -> Http2Stream:
+        stream = Http2Stream(stream_id, head, STREAM_WINDOW_BYTES, self._stream_send_window)
+        self.streams[stream_id] = stream
+        return stream
+
+    def _use_window(self, size: int) -> None:
+        """So many bytes came on the connection, which goes on as if it had no window."""
+        self._receive_window -= size
+        if self._receive_window < CONNECTION_WINDOW_BYTES // 2:
+            self._out.append(frames.window_update(0, CONNECTION_WINDOW_BYTES - self._receive_window))
+            self._receive_window = CONNECTION_WINDOW_BYTES
+
+    def _fail_stream(self, fault: StreamFault) -> None:
         self.meter.spend(Kind.RST_STREAM)
         stream = self.streams.get(fault.stream_id)
         if stream is None:
@@ -272,7 +298,7 @@ class Http2Protocol:
             fault = FAULTS[before][act]
             if fault.ends_connection:
                 raise ConnectionFault(fault.code)
-            raise _StreamFault(stream_id, fault.code)
+            raise StreamFault(stream_id, fault.code)
         if stream is not None and after is not before:
             stream.phase = after
             if after is Phase.CLOSED:
@@ -281,10 +307,7 @@ class Http2Protocol:
 
     def _on_data(self, flags: int, stream_id: int, payload: bytes) -> None:
         size = len(payload)
-        self._receive_window -= size
-        if self._receive_window < CONNECTION_WINDOW_BYTES // 2:
-            self._out.append(frames.window_update(0, CONNECTION_WINDOW_BYTES - self._receive_window))
-            self._receive_window = CONNECTION_WINDOW_BYTES
+        self._use_window(size)
         if flags & PADDED:
             payload = _unpadded(payload)
         if not payload and not flags & END_STREAM:
@@ -294,19 +317,19 @@ class Http2Protocol:
             return
         stream.receive_window -= size
         if stream.receive_window < 0:
-            raise _StreamFault(stream_id, ErrorCode.FLOW_CONTROL_ERROR)
+            raise StreamFault(stream_id, ErrorCode.FLOW_CONTROL_ERROR)
         if size:
             stream.held_bytes += size
             stream.body_bytes += len(payload)
             self._events.append(_new_event(Event, (_BODY, stream, payload)))
         if stream.body_bytes > stream.head.announced_bytes >= 0:
-            raise _StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
+            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
         if flags & END_STREAM:
             self._on_end(stream)
 
     def _on_end(self, stream: Http2Stream) -> None:
         if stream.body_bytes < stream.head.announced_bytes:
-            raise _StreamFault(stream.id, ErrorCode.PROTOCOL_ERROR)
+            raise StreamFault(stream.id, ErrorCode.PROTOCOL_ERROR)
         self._act(stream.id, _END)
         self._events.append(_new_event(Event, (_WHOLE, stream, b"")))
 
@@ -325,7 +348,7 @@ class Http2Protocol:
             return
         self._on_block(flags, stream_id, payload)
         if depends_on_itself:
-            raise _StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
+            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
 
     def _on_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
         block = self._block
@@ -353,9 +376,9 @@ class Http2Protocol:
         try:
             check_trailers(names, values)
         except MalformedHead:
-            raise _StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR) from None
+            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR) from None
         if stream is None or not flags & END_STREAM:
-            raise _StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
+            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR)
         self._on_end(stream)
 
     def _open(self, flags: int, stream_id: int, block: bytes) -> None:
@@ -365,15 +388,12 @@ class Http2Protocol:
             return
         if len(self.streams) >= CONCURRENT_STREAMS:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
-        if stream_id - self._last_stream_id > 2:
-            self._gaps.append(range(self._last_stream_id + 1, stream_id))
-        self._last_stream_id = stream_id
+        self._come_to(stream_id)
         try:
             head = self._heads.get(block) or self._head(block)
         except MalformedHead:
-            raise _StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR) from None
-        stream = Http2Stream(stream_id, head, STREAM_WINDOW_BYTES, self._stream_send_window)
-        self.streams[stream_id] = stream
+            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR) from None
+        stream = self._new_stream(stream_id, head)
         self._events.append(_new_event(Event, (_BEGUN, stream, b"")))
         if flags & END_STREAM:
             self._on_end(stream)
@@ -488,7 +508,7 @@ class Http2Protocol:
             return
         stream.send_window += increment
         if not increment or stream.send_window > WINDOW_BYTES_MAX:
-            raise _StreamFault(
+            raise StreamFault(
                 stream_id, ErrorCode.FLOW_CONTROL_ERROR if increment else ErrorCode.PROTOCOL_ERROR
             )
         self._events.append(Event(Happening.WINDOW, stream, b""))
