@@ -55,8 +55,6 @@ KINDS = (_STREAM_KEY, _ACCOUNT_KEY, SEAL_KEY, NAME_KEY, REST_KEY)
 """How the keys of an engine begin; those of others begin with something else."""
 _RETENTION_SWEEP_MS = 10_000
 
-_stream_decoder = msgspec.msgpack.Decoder(Stream)
-_account_decoder = msgspec.msgpack.Decoder(AccountSettings)
 
 RandomBytes = Callable[[int], bytes]
 """Gives so many random bytes."""
@@ -193,13 +191,13 @@ class Engine:
         """Hold what one key has, if it is a key of ours; whether it is the seal's."""
         kind = key.partition("/")[0]
         if kind == _STREAM_KEY:
-            stream = _stream_decoder.decode(value)
+            stream = msgspec.msgpack.decode(value, type=Stream)
             if _key(stream.full_name) != key:
                 raise ValueError(f"it is of stream {stream.label} in {stream.region}")
             self._hold(stream, version)
             self._note_arrivals(stream)
         elif kind == _ACCOUNT_KEY:
-            account = _account_decoder.decode(value)
+            account = msgspec.msgpack.decode(value, type=AccountSettings)
             caller = Caller(account.account_id, account.region)
             if _account_key(caller) != key:
                 raise ValueError(f"it is of account {account.account_id} in {account.region}")
