@@ -4,8 +4,8 @@ Installs the peers into a scratch folder, starts each server in turn, and drives
 SDKs. All that was measured is kept there as JSON; the report is made of that, now or later.
 
 A usual run measures what has a target, next to the fastest peer and, `--against` a commit, to what
-Headwater was then. With `--whole` it is everything, with slower peers, for an hour. Only a run that is no
-shorter than the usual one replaces RESULTS.md. A smaller one has its report in the scratch folder.
+Headwater was then. With `--whole` it is everything, with slower peers, for an hour or more. Only a run that
+is no shorter than that replaces RESULTS.md, or WHOLE.md. A smaller one has its report in the scratch folder.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def main() -> None:
         results = measure(options)
     for title, wanted, *found in report.target_rows(results):
         print(f"{title}: {wanted}; {' '.join(found)}")
-    output = options.output or (HERE if results.is_complete else options.scratch) / "RESULTS.md"
+    name = "WHOLE.md" if results.is_whole else "RESULTS.md"
+    output = options.output or (HERE if results.is_complete else options.scratch) / name
     report.write(results, output)
     say(f"the report is {output}")
 
@@ -93,6 +94,7 @@ def measure(options: argparse.Namespace) -> Results:
         machine=machine.describe(bench.folder(".")),
         versions=versions | {"wrk": wrk_version},
         left_out=left_out,
+        is_whole=options.whole,
     )
     complete = is_complete(options)
     kept = scratch / (COMPLETE if complete else PARTIAL)

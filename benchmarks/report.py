@@ -1,4 +1,4 @@
-"""RESULTS.md, made of what was measured."""
+"""RESULTS.md, or WHOLE.md, made of what was measured."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ MEMORY = {
 BEGINNING = """\
 # Results
 
-Measured on {date} by `make bench`: {rounds} rounds of {seconds} s of wrk for each rate, over loopback, with
-wrk on the same machine. Each server is started anew for each of them, and a round visits every server
+Measured on {date} by `make bench`: {rounds} rounds of {seconds} s for each rate, over loopback, with
+the load on the same machine. Each server is started anew for each of them, and a round visits every server
 in turn. What is measured how: [scenarios.py](scenarios.py), [measurements.py](measurements.py).
+Everything, slower peers and client libraries among it, is in [WHOLE.md](WHOLE.md), which is made less often.
 """
 
 ABOUT_RATES = """\

@@ -50,7 +50,9 @@ class Results:
     left_out: dict[str, str]
     """Servers and measurements that could not take part, and why."""
     is_complete: bool = False
-    """Everything was measured, and no more briefly than the default."""
+    """All of a usual run was measured, or everything, and no more briefly than the default."""
+    is_whole: bool = False
+    """Everything was asked for."""
     rates: list[Rate] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
 

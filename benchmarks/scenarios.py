@@ -123,6 +123,7 @@ def _in_cbor(name: str, title: str, operation: str, connections: int, records: i
         shards,
         only_headwater=True,
         form=CBOR,
+        with_earlier=False,
     )
 
 

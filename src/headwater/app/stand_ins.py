@@ -25,8 +25,8 @@ from types import GeneratorType, ModuleType
 from typing import Any
 
 ASKED_LATER = (
-    "bz2", "heapq", "ipaddress", "locale", "lzma", "msgspec.inspect", "msgspec.toml", "msgspec.yaml", "queue",
-    "textwrap", "tokenize",
+    "asyncio.sslproto", "asyncio.staggered", "bz2", "heapq", "ipaddress", "linecache", "locale", "lzma",
+    "msgspec.inspect", "msgspec.toml", "msgspec.yaml", "ntpath", "queue", "shutil", "textwrap", "tokenize",
 )  # fmt: skip
 """Modules that others import, and ask for nothing before they need it."""
 DISPENSABLE = ("typing_extensions",)

@@ -24,9 +24,6 @@ SEAL_KEY = "seal-key"
 KINDS = (STREAM_KEY, ACCOUNT_KEY, SEAL_KEY, NAME_KEY, REST_KEY, QUEUE_KEY)
 """How the keys of an engine begin; those of others begin with something else."""
 
-_stream_decoder = msgspec.msgpack.Decoder(Stream)
-_account_decoder = msgspec.msgpack.Decoder(AccountSettings)
-
 
 def stream_key(name: StreamName) -> str:
     """Where a stream is."""
@@ -50,7 +47,7 @@ def account_in(key: str) -> Caller:
 
 def stored_stream(key: str, value: bytes) -> Stream:
     """The stream under a key. Raises `ValueError`, and `msgspec.MsgspecError` for what is none."""
-    stream = _stream_decoder.decode(value)
+    stream = msgspec.msgpack.decode(value, type=Stream)
     if stream_key(stream.full_name) != key:
         raise ValueError(f"it is of stream {stream.label} in {stream.region}")
     return stream
@@ -58,7 +55,7 @@ def stored_stream(key: str, value: bytes) -> Stream:
 
 def stored_account(key: str, value: bytes) -> AccountSettings:
     """The settings under a key. Raises `ValueError`, and `msgspec.MsgspecError` for what is none."""
-    account = _account_decoder.decode(value)
+    account = msgspec.msgpack.decode(value, type=AccountSettings)
     if account_key(Caller(account.account_id, account.region)) != key:
         raise ValueError(f"it is of account {account.account_id} in {account.region}")
     return account

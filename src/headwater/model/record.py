@@ -16,6 +16,7 @@ encodes nothing. A large record would take a third more space so. Its payload is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from struct import Struct
@@ -51,7 +52,10 @@ class Record(msgspec.Struct, gc=False):
     encryption_type: str | None = msgspec.field(name="EncryptionType", default=None)
 
 
-_decoder = msgspec.json.Decoder(list[Record])
+@cache
+def _decoder() -> msgspec.json.Decoder[list[Record]]:
+    """Made for the first reader who needs it: that takes longer than anything else here."""
+    return msgspec.json.Decoder(list[Record])
 
 
 def encode_payload(data: bytes, partition_key: str | None, *, encrypted: bool) -> bytes:
@@ -108,7 +112,7 @@ def decode_payloads(payloads: Sequence[Payload]) -> list[Record]:
             rest, data_start = _rest_of_large(payload)
             texts[at] = b'"Data":""' + rest
             large.append((at, payload[data_start:]))
-    records = _decoder.decode(b"[{" + b"},{".join(texts) + b"}]")
+    records = _decoder().decode(b"[{" + b"},{".join(texts) + b"}]")
     for at, data in large:
         records[at].data = bytes(data)
     return records
