@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeVar
 from headwater.storage.interface import OpenedStore, StoreUnavailable
 from headwater.storage.kafka import fence
 from headwater.storage.kafka.cluster import Cluster, KafkaError
+from headwater.storage.kafka.producer import Producer
 from headwater.storage.kafka.security import BrokerSecurity
 from headwater.storage.kafka.store import KafkaStore
 from headwater.storage.kafka.topics import PREFIX, Topics
@@ -80,7 +81,7 @@ async def _open_when_it_answers(
     made = {topics.meta: topics.meta_settings(), topics.proof: topics.proof_settings()}
     await _insist(lambda: cluster.create_topics(made, topics.replicas))
     await _insist(lambda: fence.prove(cluster, topics.proof))
-    store = KafkaStore(cluster, topics, log_error)
+    store = KafkaStore(cluster, topics, log_error, Producer())
     try:
         await store.open()
     except BaseException:

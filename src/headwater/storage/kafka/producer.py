@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 TRUSTED_S = 600.0
 """So long after a beat that was confirmed; far less than the time after which others forget a gateway."""
@@ -25,7 +26,8 @@ def boot_time_s() -> float:
 class Producer:
     """The producer of this gateway."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_s: Callable[[], float] = boot_time_s) -> None:
+        self.now_s = now_s
         self.id = -1
         """-1 while it has none."""
         self._confirmed_s = float("-inf")
@@ -44,6 +46,6 @@ class Producer:
 
     async def is_trusted(self, producer_id: int) -> bool:
         """Whether what this producer has stored may be acknowledged; waits until that is known."""
-        while self.id == producer_id and boot_time_s() - self._confirmed_s > TRUSTED_S:
+        while self.id == producer_id and self.now_s() - self._confirmed_s > TRUSTED_S:
             await self._changed.wait()
         return self.id == producer_id

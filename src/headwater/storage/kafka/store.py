@@ -41,7 +41,7 @@ from headwater.storage.kafka.fence import close_log
 from headwater.storage.kafka.log_sender import Call, LogSender
 from headwater.storage.kafka.log_watch import LogWatch
 from headwater.storage.kafka.metadata_log import MetadataLog
-from headwater.storage.kafka.producer import Producer, boot_time_s
+from headwater.storage.kafka.producer import Producer
 from headwater.storage.kafka.topic_reader import Gone, TopicReader
 from headwater.storage.kafka.topics import Topics
 
@@ -116,14 +116,16 @@ class KafkaStore:
     is_shared = True
     trims_itself = True
 
-    def __init__(self, cluster: Cluster, topics: Topics, log_error: Callable[[str], None]) -> None:
-        """Await `open` before anything else."""
+    def __init__(
+        self, cluster: Cluster, topics: Topics, log_error: Callable[[str], None], producer: Producer
+    ) -> None:
+        """Await `open` before anything else. `producer` has no id yet."""
         self.commit_times = CommitTimes()
         self._cluster = cluster
         self._topics = topics
         self._log_error = log_error
         self._loop = asyncio.get_running_loop()
-        self._producer = Producer()
+        self._producer = producer
         self._metadata = MetadataLog(cluster, topics.meta, self._on_effect, self._give_up)
         self._reader = TopicReader(cluster)
         self._watch = LogWatch(
@@ -463,7 +465,7 @@ class KafkaStore:
 
     async def _register(self) -> None:
         """Take a new producer id, and wait until it is registered where all can see it."""
-        began_s = boot_time_s()
+        began_s = self._producer.now_s()
         producer_id = await self._new_producer_id()
         self._producer.begin(producer_id, began_s)
         self._command(commands.Register(producer_id))
@@ -482,7 +484,7 @@ class KafkaStore:
         while True:
             await asyncio.sleep(BEAT_S)
             gateways, producer_id = self._metadata.state.gateways, self._producer.id
-            began_s = boot_time_s()
+            began_s = self._producer.now_s()
             before = gateways.get(producer_id)
             if before is not None:
                 self._command(commands.Beat(producer_id))
@@ -510,7 +512,7 @@ class KafkaStore:
         seen: dict[int, tuple[int, float]] = {}
         while True:
             await asyncio.sleep(BEAT_S)
-            now_s = boot_time_s()
+            now_s = self._producer.now_s()
             gateways = dict(self._metadata.state.gateways)
             seen = {gateway: seen[gateway] for gateway in gateways.keys() & seen.keys()}
             for gateway, (beats, _) in gateways.items():
