@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ from headwater.api.cross_account import enforced
 from headwater.api.operation import OPERATIONS
 from headwater.app.neighbours import Neighbourhood, ServerContext, has_moto
 from headwater.app.tls import own_names
+from headwater.engine.engine import Engine
 from headwater.engine.faults.faults import Faults
 from headwater.model.clock import AdjustableClock
 from headwater.server.access.authentication import Authentication
 from headwater.server.access.cross_origin import OriginPolicy
 from headwater.server.access.host_names import HostPolicy
 from headwater.server.access.verification import Verification
-from headwater.server.admin import Admin, RouteSet
+from headwater.server.admin import Admin, RouteSet, Streamed
 from headwater.server.dispatch import Dispatch
 from headwater.server.fault_injection import FaultInjection
+from headwater.server.http.exchange import Answer
 from headwater.server.request_counts import RequestCounts
 from headwater.server.request_feed import RequestFeed
 from headwater.server.routes.backup import backup_routes
@@ -28,8 +31,6 @@ from headwater.server.routes.console import console_routes
 from headwater.server.routes.faults import fault_routes
 from headwater.server.routes.limits import limit_routes
 from headwater.server.routes.metrics import metric_routes
-from headwater.server.routes.record_feed import record_routes
-from headwater.server.routes.stream_views import stream_view_routes
 from headwater.server.wire_formats import WIRE_FORMATS
 
 CONSOLE_FOLDER = Path(headwater.__file__).parent / "console"
@@ -95,7 +96,23 @@ def _console_routes(
 
     return (
         console_routes(CONSOLE_FOLDER, describe),
-        stream_view_routes(engine),
-        record_routes(engine),
+        _loaded_when_asked((b"streams", b"shards", b"records"), partial(_load_views, engine)),
         feed.routes(),
     )
+
+
+def _loaded_when_asked(paths: tuple[bytes, ...], load: Callable[[], RouteSet]) -> RouteSet:
+    """Routes that are loaded by the first who asks one of them."""
+    loaded = cache(load)
+
+    async def ask(path: bytes, query: bytes) -> dict[str, Any] | Answer | Streamed:
+        return await loaded().routes[path][b"GET"](query)
+
+    return RouteSet({path: {b"GET": partial(ask, path)} for path in paths})
+
+
+def _load_views(engine: Engine) -> RouteSet:
+    from headwater.server.routes.record_feed import record_routes  # noqa: PLC0415 - for who opens the console
+    from headwater.server.routes.stream_views import stream_view_routes  # noqa: PLC0415 - the same
+
+    return RouteSet({**stream_view_routes(engine).routes, **record_routes(engine).routes})
