@@ -34,6 +34,11 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
 }
 
+/** A duration in one unit, the largest that it has. */
+export function age(ms: number): string {
+  return duration(ms).replace(/^(\d+ \w+) .*$/, "$1");
+}
+
 export function time(ms: number): string {
   const moment = new Date(ms);
   const clock = [moment.getHours(), moment.getMinutes(), moment.getSeconds()].map(twoDigits).join(":");

@@ -55,6 +55,9 @@ PATHS = (
     "/_headwater/faults",
     "/_headwater/metrics",
     "/_headwater/backup",
+    "/_headwater/about",
+    "/_headwater/console/",
+    "/_headwater/streams",
     "/_headwater/lambda/logs",
 )
 FORMS: tuple[tuple[str, dict[str, str]], ...] = (

@@ -64,7 +64,7 @@ export class Plot {
     this.plot = new uPlot({
       width: this.place.clientWidth,
       height: HEIGHT,
-      padding: [8, 8, 0, 0],
+      padding: [8, 18, 0, 0],
       cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
       legend: { live: true },
       scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, (max || 0) * 1.1)] } },

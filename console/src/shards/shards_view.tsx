@@ -90,7 +90,7 @@ function columns(
   stream: string, now_ms: number, reshard: (kind: "split" | "merge", shard: Shard) => void,
 ): Column<LoadedShard>[] {
   return [
-    { name: "Shard", width: "minmax(11rem, 1.2fr)", cell: (shard) => <code>{shard.id}</code> },
+    { name: "Shard", width: "minmax(10rem, 1.2fr)", cell: (shard) => <code>{shard.id}</code> },
     {
       name: "State", width: "6rem", cell: (shard) => (
         <Badge kind={shard.is_open ? HEAT_KINDS[shard.heat] : ""}>{shard.is_open ? shard.heat === "warm" ? "open" : `open, ${shard.heat}` : "closed"}</Badge>
@@ -100,7 +100,7 @@ function columns(
     { name: "Records /s", width: "5rem", numeric: true, minor: true, cell: (shard) => format.rate(shard.recordsPerS) },
     { name: "Bytes /s", width: "5rem", numeric: true, minor: true, cell: (shard) => format.bytes(shard.bytesPerS) },
     { name: "Records", width: "6rem", numeric: true, cell: (shard) => format.count(shard.records) },
-    { name: "Oldest", width: "5.5rem", numeric: true, minor: true, cell: (shard) => (shard.oldest_ms === null ? "–" : format.duration(now_ms - shard.oldest_ms)) },
+    { name: "Oldest", width: "4.5rem", numeric: true, minor: true, cell: (shard) => (shard.oldest_ms === null ? "–" : format.age(now_ms - shard.oldest_ms)) },
     { name: "From", width: "minmax(3.5rem, 0.6fr)", minor: true, cell: (shard) => shard.parents.map(format.shortShard).join(" + ") || "–" },
     {
       name: "Actions", width: "11.5rem", cell: (shard) => (

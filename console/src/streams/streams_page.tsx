@@ -83,7 +83,7 @@ function columns(rates: Rates<keyof Totals>, now_ms: number): Column<StreamRow>[
     },
     {
       name: "Oldest", width: "", numeric: true, minor: true, order: (stream) => stream.oldest_ms ?? 0,
-      cell: (stream) => (stream.oldest_ms === null ? "–" : format.duration(now_ms - stream.oldest_ms)),
+      cell: (stream) => (stream.oldest_ms === null ? "–" : format.age(now_ms - stream.oldest_ms)),
     },
     {
       name: "Consumers", width: "", numeric: true, minor: true, order: (stream) => stream.consumers,

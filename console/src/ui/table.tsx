@@ -76,10 +76,12 @@ export function VirtualTable<T>(props: {
     }
   };
   const open = (index: number) => index < props.count && props.onOpen?.(props.row(index), index);
-  const grid = props.columns.map((column) => column.width).join(" ");
+  const widths = (columns: Column<T>[]) => columns.map((column) => column.width).join(" ");
+  const grid = { "--columns": widths(props.columns), "--major-columns": widths(props.columns.filter((column) => !column.minor)) };
   return (
     <div
       class="grid-table"
+      style={grid}
       role="grid"
       aria-label={props.label}
       aria-rowcount={props.count + 1}
@@ -90,7 +92,7 @@ export function VirtualTable<T>(props: {
       onKeyDown={onKeyDown}
       onScroll={(event) => props.onScroll?.(event.currentTarget.scrollTop)}
     >
-      <div class="grid-row head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: grid }}>
+      <div class="grid-row head" role="row" aria-rowindex={1}>
         {props.columns.map((column) => (
           <span key={column.name} role="columnheader" class={classOf(column)}>{column.name}</span>
         ))}
@@ -114,7 +116,7 @@ export function VirtualTable<T>(props: {
               role="row"
               aria-rowindex={item.index + 2}
               aria-selected={key === props.selected}
-              style={{ gridTemplateColumns: grid, transform: `translateY(${item.start}px)` }}
+              style={{ transform: `translateY(${item.start}px)` }}
               onClick={() => {
                 setActive(item.index);
                 open(item.index);

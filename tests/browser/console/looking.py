@@ -57,7 +57,7 @@ class Console:
         """What stands in a column of the rows in sight, from top to bottom."""
         cells = self.page.locator(".grid-body .grid-row").all()
         placed = sorted(cells, key=lambda cell: cell.bounding_box()["y"])
-        return [cell.get_by_role("gridcell").nth(column).inner_text() for cell in placed]
+        return [cell.locator("> span").nth(column).inner_text() for cell in placed]
 
     def copied(self) -> str:
         """What was copied last."""

@@ -12,8 +12,8 @@ Refuses to know what the console shows.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
+import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -35,6 +35,7 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+GZIP = 16 + zlib.MAX_WBITS
 FOREVER = "public, max-age=31536000, immutable"
 ASSETS = "assets/"
 """Below it, names change with contents."""
@@ -87,7 +88,7 @@ class ConsolePages:
             return Answer(304, fields, b"")
         if b"gzip" in headers.get(b"accept-encoding", b""):
             return Answer(200, (*fields, ("Content-Encoding", "gzip")), zipped)
-        return Answer(200, fields, gzip.decompress(zipped))
+        return Answer(200, fields, zlib.decompress(zipped, GZIP))
 
     def _names(self) -> set[str]:
         files = (path for path in self._folder.rglob("*") if path.is_file())
@@ -103,4 +104,5 @@ class ConsolePages:
             ("Vary", "Accept-Encoding"),
             *GUARDED,
         )
-        return _File(fields, tag, gzip.compress(data, mtime=0))
+        compressor = zlib.compressobj(9, wbits=GZIP)
+        return _File(fields, tag, compressor.compress(data) + compressor.flush())
