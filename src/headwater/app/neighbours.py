@@ -29,7 +29,7 @@ from headwater.model.clock import Clock
 from headwater.model.completion import Completion
 from headwater.model.errors import KinesisError
 from headwater.neighbours.calls.kinesis import StreamCalls
-from headwater.neighbours.calls.lambda_ import CallRefused, LambdaCalls
+from headwater.neighbours.calls.lambda_ import CallRefused, FunctionSaid, LambdaCalls
 from headwater.neighbours.keeping.kept_state import KeptState
 from headwater.neighbours.missing import MissingServices
 from headwater.neighbours.moto import FunctionLine, LoadedMoto, MotoServices
@@ -77,16 +77,18 @@ class Neighbourhood:
         engine, loop = server.engine, server.loop
         self.lambda_ = LazyLambda(engine, self._build_lambda)
         self._kinesis_calls = StreamCalls(engine, loop)
-        self._lambda_calls = LambdaCalls(self._ask_lambda, self.function_metrics, loop)
-        self._open_services: Callable[[], None] | None = None
+        self._lambda_calls = LambdaCalls(
+            self._ask_lambda, self._ask_mappings, self._invoke, self.function_metrics, loop
+        )
+        self._moto: MotoServices | None = None
         self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self._build_services())
         """In the order in which requests are offered to them."""
 
     def open_if_kept(self) -> None:
         """Let those that have something kept be there at once. Call in the running loop."""
         self.lambda_.open_if_kept()
-        if self._open_services is not None:
-            self._open_services()
+        if self._moto is not None:
+            self._moto.open_if_kept()
 
     def reset(self) -> Completion[None]:
         """Let all forget."""
@@ -108,7 +110,7 @@ class Neighbourhood:
             warn = partial(self._server.log.note, "warning")
             moto = MotoServices(self._load_moto, kept_neighbours(config, warn), warn)
             self._server.engine.key_directory = moto
-            self._open_services = moto.open_if_kept
+            self._moto = moto
             return Services(moto, callers_are_known=known)
         return Services(MissingServices(), is_provided=False)
 
@@ -132,6 +134,34 @@ class Neighbourhood:
             return await self.lambda_.call(caller, operation, members)
         except (LambdaError, KinesisError) as error:
             raise CallRefused(error.code, error.message or "") from error
+
+    async def _ask_mappings(
+        self, caller: Caller, operation: str, members: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What Lambda's mappings say to a neighbour."""
+        try:
+            return await self.lambda_.ask_mappings(caller, operation, members)
+        except (LambdaError, KinesisError) as error:
+            raise CallRefused(error.code, error.message or "") from error
+
+    async def _invoke(self, caller: Caller, reference: str, payload: bytes) -> FunctionSaid:
+        """What a function says to a neighbour."""
+        from headwater.lambda_.functions.invocation import InvocationRefused  # noqa: PLC0415 - as all of Lambda
+
+        try:
+            result = await self.lambda_.invoke(caller, reference, payload)
+        except InvocationRefused as error:
+            return FunctionSaid(str(error).encode(), type(error).__name__)
+        return FunctionSaid(result.payload, result.function_error)
+
+    async def _run_pipe(self, arn: str, event: bytes) -> tuple[bytes, bool]:
+        """What a neighbouring pipe says to Lambda, whose mapping reads its source."""
+        from headwater.lambda_.functions.invocation import FunctionNotFound  # noqa: PLC0415 - as above
+
+        done = None if self._moto is None else await self._moto.run_pipe(arn, event)
+        if done is None:
+            raise FunctionNotFound(arn)
+        return done
 
     def _build_lambda(self) -> LambdaService:
         from uuid import uuid4  # noqa: PLC0415 - servers of streams alone do not pay for it
@@ -166,6 +196,7 @@ class Neighbourhood:
         settings = LambdaSettings(
             functions,
             services_url=lambda: config.lambda_destination_url or server.own_url(),
+            run_pipe=self._run_pipe,
             key=Key(own.access_key_id, own.secret_access_key, own.session_token),
             retry_delay_ms=config.lambda_retry_delay_ms,
             shutdown_grace_s=config.shutdown_grace_s,

@@ -73,7 +73,7 @@ class TaggedStreams(TaggableResourcesMixin):
             members = {"Limit": PAGE, "NextToken": answer["NextToken"]}
 
 
-_taggable = models.iter_taggable_backends
+_taggable = vars(models)["iter_taggable_backends"]
 
 
 def iter_taggable_backends(account_id: str, region_name: str) -> Iterator[TaggableResourcesMixin]:
