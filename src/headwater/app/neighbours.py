@@ -14,7 +14,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -214,7 +213,14 @@ def kept_neighbours(config: Config, warn: Callable[[str], None]) -> KeptState | 
     """Where moto's state is kept, if it is. Raises OSError."""
     if config.data_dir is None or config.no_keep_neighbours:
         return None
-    return KeptState(config.data_dir / NEIGHBOURS_FOLDER, version("moto"), warn)
+    return KeptState(config.data_dir / NEIGHBOURS_FOLDER, moto_version, warn)
+
+
+def moto_version() -> str:
+    """Which moto is installed."""
+    from importlib.metadata import version  # noqa: PLC0415 - servers of streams alone do not pay for it
+
+    return version("moto")
 
 
 def has_services(config: Config) -> bool:
