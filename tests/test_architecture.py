@@ -119,6 +119,8 @@ CALLED_FROM_OUTSIDE = {
     "RecordedResource.get_cfn_attribute": "moto",
     "OwnResource.has_cfn_attr": "moto",
     "OwnResource.get_cfn_attribute": "moto",
+    "TaggedStreams.iter_tagged_resources": "moto",
+    "TaggedStreams.owns_arn": "moto",
     "_Pickler.reducer_override": "pickle",
     "_Unpickler.find_class": "pickle",
     "DeployedStack.stack_status": "moto",

@@ -77,6 +77,7 @@ FOLDER_EDGES = {
     "neighbours": {
         "neighbours/calls", "neighbours/cloudformation", "neighbours/delivery", "neighbours/dynamodb",
         "neighbours/events", "neighbours/keeping", "neighbours/logs",
+        "neighbours/pipes",
     },
     "neighbours/calls": {"neighbours/delivery"},
     "neighbours/cloudformation": {"neighbours/calls"},
@@ -84,6 +85,7 @@ FOLDER_EDGES = {
     "neighbours/dynamodb": {"neighbours/calls", "neighbours/delivery"},
     "neighbours/events": {"neighbours/calls", "neighbours/delivery"},
     "neighbours/keeping": set(),
+    "neighbours/pipes": {"neighbours/calls", "neighbours/delivery", "neighbours/events"},
     "neighbours/logs": {"neighbours/calls", "neighbours/delivery"},
     "server": {"server/access", "server/http"},
     "server/access": {"server/http"},

@@ -54,7 +54,7 @@ def test_many_ask_at_once(client_of: ClientOf) -> None:
     with ThreadPoolExecutor(8) as threads:
         names = [f"queue-{number}" for number in range(24)]
         list(threads.map(lambda name: sqs.create_queue(QueueName=name), names))
-    assert len(sqs.list_queues()["QueueUrls"]) == 24
+    assert len(sqs.list_queues(QueueNamePrefix="queue-")["QueueUrls"]) == 24
 
 
 @pytest.mark.parametrize("service", ["s3", "dynamodb", "sts"])

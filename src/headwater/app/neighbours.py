@@ -92,6 +92,15 @@ class Neighbourhood:
         """What is counted of functions; `None` while there are none."""
         return self.lambda_.metrics()
 
+    async def _run_pipe(self, arn: str, event: bytes) -> tuple[bytes, bool]:
+        """What a neighbouring pipe says to Lambda, whose mapping reads its source."""
+        from headwater.lambda_.functions.invocation import FunctionNotFound  # noqa: PLC0415 - as Lambda
+
+        done = await self._services.run_pipe(arn, event)
+        if done is None:
+            raise FunctionNotFound(arn)
+        return done
+
     def _build_lambda(self) -> LambdaService:
         from uuid import uuid4  # noqa: PLC0415 - servers of streams alone do not pay for it
 
@@ -126,6 +135,7 @@ class Neighbourhood:
         settings = LambdaSettings(
             functions,
             services_url=lambda: config.lambda_destination_url or server.own_url(),
+            run_pipe=self._run_pipe,
             key=Key(own.access_key_id, own.secret_access_key, own.session_token),
             retry_delay_ms=config.lambda_retry_delay_ms,
             shutdown_grace_s=config.shutdown_grace_s,

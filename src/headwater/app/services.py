@@ -5,7 +5,7 @@ Imported then: what it imports takes longer to load than a server of streams tak
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from headwater.app.neighbours import kept_folder
 from headwater.lambda_.api.errors import LambdaError
 from headwater.model.errors import KinesisError
 from headwater.neighbours.calls.kinesis import StreamCalls
-from headwater.neighbours.calls.lambda_ import CallRefused, LambdaCalls
+from headwater.neighbours.calls.lambda_ import CallRefused, FunctionSaid, LambdaCalls
 from headwater.neighbours.keeping.kept_state import KeptState
 from headwater.neighbours.missing import NOT_SHARED, MissingServices
 from headwater.neighbours.moto import FunctionLine, LoadedMoto, MotoServices
@@ -36,7 +36,7 @@ def build_services(server: ServerContext, lambda_: LazyLambda, *, with_moto: boo
     if with_moto:
         warn = partial(server.log.note, "warning")
         folder = kept_folder(config)
-        kept = None if folder is None else KeptState(folder, version("moto"), warn)
+        kept = None if folder is None else KeptState(folder, partial(version, "moto"), warn)
         moto = MotoServices(partial(_load_moto, server, lambda_), kept, warn)
         return Services(moto, callers_are_known=known)
     return Services(MissingServices(), is_provided=False)
@@ -55,7 +55,13 @@ def _load_moto(server: ServerContext, lambda_: LazyLambda) -> LoadedMoto:
     def lines_after(caller: Caller, after: int) -> list[FunctionLine]:
         return kinesis_calls.on_loop(partial(_function_lines, lambda_, caller, after))
 
-    lambda_calls = LambdaCalls(partial(_ask, lambda_), lambda_.metrics, server.loop)
+    lambda_calls = LambdaCalls(
+        partial(_ask, lambda_.call),
+        partial(_ask, lambda_.ask_mappings),
+        partial(_invoke, lambda_),
+        lambda_.metrics,
+        server.loop,
+    )
     return Moto(kinesis_calls, lambda_calls, lines_after, partial(server.log.note, "warning"))
 
 
@@ -66,10 +72,24 @@ def _function_lines(lambda_: LazyLambda, caller: Caller, after: int) -> list[Fun
 
 
 async def _ask(
-    lambda_: LazyLambda, caller: Caller, operation: str, members: Mapping[str, Any]
+    call: Callable[[Caller, str, Mapping[str, Any]], Awaitable[dict[str, Any]]],
+    caller: Caller,
+    operation: str,
+    members: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Lambda's answer to a neighbour, which knows none of its errors."""
+    """The answer of Lambda, or of its mappings, to a neighbour, which knows none of its errors."""
     try:
-        return await lambda_.call(caller, operation, members)
+        return await call(caller, operation, members)
     except (LambdaError, KinesisError) as error:
         raise CallRefused(error.code, error.message or "") from error
+
+
+async def _invoke(lambda_: LazyLambda, caller: Caller, reference: str, payload: bytes) -> FunctionSaid:
+    """What a function says to a neighbour."""
+    from headwater.lambda_.functions.invocation import InvocationRefused  # noqa: PLC0415 - as all of Lambda
+
+    try:
+        result = await lambda_.invoke(caller, reference, payload)
+    except InvocationRefused as error:
+        return FunctionSaid(str(error).encode(), type(error).__name__)
+    return FunctionSaid(result.payload, result.function_error)

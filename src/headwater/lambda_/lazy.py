@@ -19,6 +19,7 @@ from headwater.server.admin import Methods, RouteSet, Streamed
 from headwater.server.http.exchange import Answer, HttpRequest
 
 if TYPE_CHECKING:
+    from headwater.lambda_.functions.invocation import InvocationResult
     from headwater.lambda_.functions.log import LogLine
     from headwater.lambda_.service import LambdaService
 
@@ -67,6 +68,16 @@ class LazyLambda:
     async def call(self, caller: Caller, operation: str, members: Mapping[str, Any]) -> dict[str, Any]:
         """An operation for somebody in this process. Raises `LambdaError` and `KinesisError`."""
         return await self._open().api.document(caller, operation, dict(members))
+
+    async def ask_mappings(
+        self, caller: Caller, operation: str, members: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """An operation on mappings, whose function may be a pipe. Raises `LambdaError` and `KinesisError`."""
+        return await self._open().ask_mappings(caller, operation, dict(members))
+
+    async def invoke(self, caller: Caller, reference: str, payload: bytes) -> InvocationResult:
+        """Run a function. Raises `InvocationRefused`."""
+        return await self._open().invoke(caller, reference, payload)
 
     def refuse(self, request: HttpRequest, error: KinesisError) -> Answer:
         """Word an error that was found before the request came here."""

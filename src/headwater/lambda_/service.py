@@ -18,7 +18,7 @@ from headwater.lambda_.functions.alias_operations import alias_operations
 from headwater.lambda_.functions.asynchronous_invocations import AsynchronousInvocations
 from headwater.lambda_.functions.code_source import CodeSource
 from headwater.lambda_.functions.functions import Functions, FunctionSettings
-from headwater.lambda_.functions.invocation import Invoker
+from headwater.lambda_.functions.invocation import InvocationResult, Invoker
 from headwater.lambda_.functions.invoke_operation import invoke_operation
 from headwater.lambda_.functions.log import FunctionLogs
 from headwater.lambda_.functions.metrics import FunctionMetrics
@@ -31,6 +31,7 @@ from headwater.lambda_.functions.version_operations import version_operations
 from headwater.lambda_.mappings.destination_sender import DestinationSender
 from headwater.lambda_.mappings.mappings import EventSourceMappings, mapping_routes
 from headwater.lambda_.mappings.operations import mapping_operations, tag_mapping, tags_of, untag_mapping
+from headwater.lambda_.mappings.pipe_invoker import PipeInvoker, RunPipe
 from headwater.model.caller import Caller
 from headwater.model.clock import Clock
 from headwater.server.admin import RouteSet
@@ -51,6 +52,8 @@ class LambdaSettings:
     """The endpoint of the neighbouring SQS, SNS and S3."""
     key: Key
     """With which calls to these are signed."""
+    run_pipe: RunPipe
+    """What takes a batch through a pipe, whose source a mapping reads."""
     retry_delay_ms: int
     shutdown_grace_s: float
 
@@ -100,6 +103,17 @@ class LambdaService:
         self._functions.open()
         self._mappings.open()
 
+    async def ask_mappings(self, caller: Caller, operation: str, members: dict[str, Any]) -> dict[str, Any]:
+        """An operation on mappings for somebody in this process, whose function may be a pipe.
+
+        Raises `LambdaError` and `KinesisError`.
+        """
+        return await mapping_operations(self._mappings)[operation](caller, members)
+
+    async def invoke(self, caller: Caller, reference: str, payload: bytes) -> InvocationResult:
+        """Run a function for somebody in this process. Raises `InvocationRefused`."""
+        return await self._functions.invoke(self._functions.resolve(caller, reference), payload)
+
     async def _reset(self) -> None:
         # Together: mappings wait for invocations that are under way, and those end with their functions.
         await asyncio.gather(self._mappings.reset(), self._functions.reset())
@@ -124,7 +138,8 @@ def build_lambda(
     source = CodeSource(clock, settings.services_url, settings.key)
     later = AsynchronousInvocations(functions, sender, log, settings.retry_delay_ms)
     functions.at_close(later.close)
-    mappings = EventSourceMappings(engine, functions, sender, log, metrics, new_uuid, settings.retry_delay_ms)
+    invoker = PipeInvoker(functions, settings.run_pipe, new_uuid)
+    mappings = EventSourceMappings(engine, invoker, sender, log, metrics, new_uuid, settings.retry_delay_ms)
     operations = function_part_operations(functions, source, later)
     if settings.functions.callers_are_known:
         operations = guarded(operations, functions)

@@ -28,6 +28,10 @@ class LazyServices:
         """Have what is kept of them at once. Call in the running loop."""
         self._opened().open_if_kept()
 
+    async def run_pipe(self, arn: str, event: bytes) -> tuple[bytes, bool] | None:
+        """Take a batch through a pipe: what came of it, and whether it is an error; `None`: no such pipe."""
+        return await self._opened().run_pipe(arn, event)
+
     def takes(self, request: HttpRequest, service: str) -> bool:
         """Whether the request is for one of the services."""
         return self._opened().takes(request, service)

@@ -79,6 +79,10 @@ def _app_of(service: Any) -> Any:
         from headwater.neighbours.events.rule_targets import install as install_targets  # noqa: PLC0415 - as above
 
         install_targets()
+    if service == "pipes":
+        from headwater.neighbours.pipes.stream_pipes import install as install_pipes  # noqa: PLC0415 - as above
+
+        install_pipes()
     if service == "resourcegroupstaggingapi":
         from headwater.neighbours.tagged_streams import install as install_tagged_streams  # noqa: PLC0415 - as above
 
@@ -132,6 +136,24 @@ class Moto:
 
             self._groups = FunctionLogGroups(self._lines_after)
         self._groups.show(caller)
+
+    def run_pipe(self, arn: str, event: bytes) -> tuple[bytes, bool] | None:
+        """Take a batch through a pipe: what came of it, and whether it is an error; `None`: no such pipe."""
+        from headwater.neighbours.pipes.pipe_run import PipeFailed, run  # noqa: PLC0415 - as all of moto
+        from headwater.neighbours.pipes.stream_pipes import pipe_at  # noqa: PLC0415 - as above
+
+        pipe = pipe_at(arn)
+        if pipe is None:
+            return None
+        token = CURRENT_SERVER.set(self._server)
+        try:
+            return run(pipe, event), False
+        except PipeFailed as failed:
+            return failed.payload, True
+        except Exception as error:  # noqa: BLE001 - whatever a target says is the batch's failure
+            return PipeFailed(type(error).__name__, str(error)).payload, True
+        finally:
+            CURRENT_SERVER.reset(token)
 
     def show_followed_functions(self) -> bool:
         """Let subscription filters have what functions wrote; whether there are any such filters."""

@@ -55,8 +55,8 @@ FOLLOW_AGAIN_S = 0.5
 TARGETED = (DYNAMODB,)
 """Services whose requests moto cannot tell without a target."""
 SAME_STATE = {"streams.dynamodb": "dynamodb", "s3-object-lambda": "s3"}
-SAFE_AT_ONCE = ("cloudformation",)
-"""Services whose changes are in a snapshot before they are acknowledged: a stack and its streams agree."""
+SAFE_AT_ONCE = ("cloudformation", "pipes")
+"""Services whose changes are in a snapshot before they are acknowledged: what they made elsewhere stays."""
 SERVICE_KEY = "headwater.service"
 MOMENT_KEY = "headwater.moment"
 ERROR_STATUS = 400
@@ -107,6 +107,9 @@ class LoadedMoto(Protocol):
 
     def show_followed_functions(self) -> bool:
         """Let subscription filters have what functions wrote; whether there are any such filters."""
+
+    def run_pipe(self, arn: str, event: bytes) -> tuple[bytes, bool] | None:
+        """See `MotoServices.run_pipe`."""
 
     @property
     def outbox(self) -> RecordOutbox:
@@ -197,6 +200,11 @@ class MotoServices:
                     self._following = None
                     return
             await asyncio.sleep(FOLLOW_AGAIN_S)
+
+    async def run_pipe(self, arn: str, event: bytes) -> tuple[bytes, bool] | None:
+        """Take a batch through a pipe: what came of it, and whether it is an error; `None`: no such pipe."""
+        loaded = await self._moto()
+        return await asyncio.get_running_loop().run_in_executor(self._polling, loaded.run_pipe, arn, event)
 
     def key_state(self, caller: Caller, key_id: str) -> KeyState | None:
         """How a key of the neighbouring KMS is, by a look into a table; `None`: it has no keys there."""

@@ -19,7 +19,7 @@ from headwater.server.http.exchange import HttpRequest
 Document = dict[str, Any]
 
 
-class Refusal(NamedTuple):
+class RefusedCall(NamedTuple):
     """Calls of one kind, and when they are refused."""
 
     service: str
@@ -36,19 +36,19 @@ def _is_stream(arn: Any) -> bool:
 
 
 REFUSED = (
-    Refusal(
+    RefusedCall(
         "firehose",
         "CreateDeliveryStream",
         lambda document: document.get("DeliveryStreamType") == "KinesisStreamAsSource",
         "Firehose reads no stream here: put records to it directly, or read the stream by a function.",
     ),
-    Refusal(
+    RefusedCall(
         "dms",
         "CreateEndpoint|ModifyEndpoint",
         lambda document: document.get("EngineName") == "kinesis" or bool(document.get("KinesisSettings")),
         "no replication task runs here, so nothing would arrive in the stream.",
     ),
-    Refusal(
+    RefusedCall(
         "iot",
         "(POST|PUT|PATCH) /rules/.*",
         lambda document: any(
@@ -57,23 +57,17 @@ REFUSED = (
         ),
         "no topic rule runs here, so nothing would arrive in the stream.",
     ),
-    Refusal(
+    RefusedCall(
         "scheduler",
         "(POST|PUT) /schedules/.*",
         lambda document: _is_stream((document.get("Target") or {}).get("Arn")),
         "no schedule runs here, so nothing would arrive in the stream.",
     ),
-    Refusal(
+    RefusedCall(
         "mobiletargeting",
         "POST /v1/apps/[^/]+/eventstream",
         lambda document: _is_stream(document.get("DestinationStreamArn")),
         "no events of Pinpoint are made here, so nothing would arrive in the stream.",
-    ),
-    Refusal(
-        "pipes",
-        "(POST|PUT) /v1/pipes/[^/]+",
-        lambda _: True,
-        "no pipe runs here: an event source mapping reads a stream for a function, with filters and batches.",
     ),
 )
 """In the order in which they are looked at."""

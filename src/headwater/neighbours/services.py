@@ -59,6 +59,14 @@ class StateKeeper(Protocol):
         """Have what is kept at once. Call in the running loop."""
 
 
+@runtime_checkable
+class PipeRunner(Protocol):
+    """A provider that has pipes."""
+
+    async def run_pipe(self, arn: str, event: bytes) -> tuple[bytes, bool] | None:
+        """Take a batch through a pipe: what came of it, and whether it is an error; `None`: no such pipe."""
+
+
 class Services:
     """Everything that is neither Kinesis nor another neighbour's."""
 
@@ -77,6 +85,11 @@ class Services:
         """Have what is kept of the services at once, without a request. Call in the running loop."""
         if isinstance(self._provider, StateKeeper):
             self._provider.open_if_kept()
+
+    async def run_pipe(self, arn: str, event: bytes) -> tuple[bytes, bool] | None:
+        """Take a batch through a pipe: what came of it, and whether it is an error; `None`: no such pipe."""
+        runner = self._provider
+        return await runner.run_pipe(arn, event) if isinstance(runner, PipeRunner) else None
 
     def takes(self, request: HttpRequest, service: str) -> bool:
         """Whether a request is for a neighbouring service."""

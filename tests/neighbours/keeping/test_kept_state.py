@@ -19,7 +19,7 @@ class Folder:
         self.warnings: list[str] = []
 
     def open(self, moto_version: str = "5.2.5") -> KeptState:
-        return KeptState(self.path, moto_version, self.warnings.append)
+        return KeptState(self.path, lambda: moto_version, self.warnings.append)
 
 
 @pytest.fixture

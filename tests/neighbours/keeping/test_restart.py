@@ -185,6 +185,30 @@ def test_changes_of_items_reach_their_stream_across_kills(start: Start) -> None:
 
 
 @pytest.mark.long
+def test_a_pipe_goes_on_after_a_kill(start: Start) -> None:
+    server = start()
+    kinesis, pipes, sqs = (clients(server)(name) for name in ("kinesis", "pipes", "sqs"))
+    kinesis.create_stream(StreamName="piped", ShardCount=1)
+    sqs.create_queue(QueueName="target")
+    arn = "arn:aws:{}:us-east-1:000000000000:{}"
+    pipes.create_pipe(
+        Name="kept",
+        RoleArn=arn.format("iam", "role/r"),
+        Source=arn.format("kinesis", "stream/piped"),
+        SourceParameters={"KinesisStreamParameters": {"StartingPosition": "TRIM_HORIZON"}},
+        Target=arn.format("sqs", "target"),
+    )
+    server.kill()
+    server = start()
+    clients(server)("kinesis").put_record(StreamName="piped", Data=b"hello", PartitionKey="key")
+    sqs = clients(server)("sqs")
+    queue = sqs.get_queue_url(QueueName="target")["QueueUrl"]
+    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
+    assert json.loads(message["Body"])["partitionKey"] == "key"
+    clients(server)("pipes").delete_pipe(Name="kept")
+
+
+@pytest.mark.long
 def test_every_service_that_the_documentation_names_has_after_a_restart_what_it_had(start: Start) -> None:
     server = start()
     seen = {name: fill(clients(server)) for name, (fill, _) in SERVICES.items()}

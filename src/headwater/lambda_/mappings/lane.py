@@ -42,6 +42,7 @@ from headwater.lambda_.mappings.failure_policy import (
 )
 from headwater.lambda_.mappings.kinesis_event import EventRecord, write_event
 from headwater.lambda_.mappings.mapping import FUNCTION_FAILED, PROCESSED, Mapping
+from headwater.lambda_.mappings.pipe_invoker import is_pipe
 from headwater.lambda_.mappings.poller_context import PollerContext
 from headwater.lambda_.mappings.store import LaneProgress
 from headwater.lambda_.mappings.tumbling_window import (
@@ -348,7 +349,7 @@ class Lane:
 
     def _tell_sent(self, function: FunctionReference, work: BatchAttempt) -> None:
         self._counts.add("invoked", len(work.records))
-        if work.records:
+        if work.records and not is_pipe(function.arn):
             age_ms = max(0, self._context.engine.now_ms() - work.records[-1].arrival_ms)
             self._context.metrics.sent(MetricTarget(function_id_of(function.arn), function.qualifier), age_ms)
 

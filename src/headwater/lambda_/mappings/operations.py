@@ -37,6 +37,7 @@ from headwater.lambda_.mappings.mapping import (
     updated,
 )
 from headwater.lambda_.mappings.mappings import EventSourceMappings
+from headwater.lambda_.mappings.pipe_invoker import is_pipe
 from headwater.lambda_.mappings.store import LaneProgress, ShardProgress
 from headwater.model.arn import StreamName, parse_consumer_arn
 from headwater.model.caller import Caller
@@ -122,6 +123,7 @@ async def list_event_source_mappings(
         (mapping.uuid, _listed(mapping))
         for mapping in mappings.all_current()
         if _is_of(mapping, caller)
+        and not is_pipe(mapping.function_arn)
         and (not arn or mapping.event_source_arn == arn)
         and (function_arn is None or mapping.function_arn == function_arn)
     ]

@@ -19,7 +19,6 @@ from time import time
 from typing import Any, cast
 
 from moto.events.models import EventsBackend, Rule
-from moto.events.utils import EventMessageType
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
@@ -65,7 +64,7 @@ def send_to_targets(rule: Rule, original_event: Document, transform_input: bool 
     if (
         rule.state == DISABLED
         or not pattern.get_pattern()
-        or not pattern.matches_event(cast("EventMessageType", original_event))
+        or not pattern.matches_event(cast("Any", original_event))
     ):
         return
     others = [target for target in rule.targets if _service(target["Arn"]) not in DELIVERIES]

@@ -17,7 +17,8 @@ from typing import Any
 
 from headwater.neighbours.delivery.json_path import MISSING, steps_of, value_at
 
-_VARIABLE = re.compile(r"<([A-Za-z0-9_.-]+)>")
+VARIABLE = re.compile(r"<(\$[^<>]+|[A-Za-z0-9_.-]+)>")
+"""In a template; the path itself where pipes have no names for paths."""
 
 Document = Mapping[str, Any]
 
@@ -41,7 +42,7 @@ def filled(template: str, variables: Document) -> str:
     """A template with values for its variables; what is no variable stays."""
     parts: list[str] = []
     at, is_quoted = 0, False
-    for variable in _VARIABLE.finditer(template):
+    for variable in VARIABLE.finditer(template):
         between = template[at : variable.start()]
         is_quoted ^= _quotes(between) % 2 == 1
         parts.append(between)

@@ -35,7 +35,7 @@ Warn = Callable[[str], None]
 class KeptState:
     """The folder of one server."""
 
-    def __init__(self, folder: Path, moto_version: str, warn: Warn) -> None:
+    def __init__(self, folder: Path, moto_version: Callable[[], str], warn: Warn) -> None:
         """Look whether what is there fits; if not, put it aside and say so. Raises OSError."""
         self._folder = folder
         self._moto_version = moto_version
@@ -45,7 +45,7 @@ class KeptState:
         self.bodies = Bodies(folder / BODIES)
         if (folder / SNAPSHOT).exists():
             try:
-                check_heading(folder / SNAPSHOT, moto_version)
+                check_heading(folder / SNAPSHOT, moto_version())
             except StateRefused as error:
                 self.put_aside(str(error))
 
@@ -68,7 +68,7 @@ class KeptState:
         """What the last snapshot has; `None` without one. Raises `StateRefused` and OSError."""
         if not (self._folder / SNAPSHOT).exists():
             return None
-        snapshot = read_snapshot(self._folder / SNAPSHOT, self._moto_version)
+        snapshot = read_snapshot(self._folder / SNAPSHOT, self._moto_version())
         self._next_log = snapshot.log
         return snapshot.state
 
@@ -89,7 +89,7 @@ class KeptState:
 
     def save(self, state: bytes) -> None:
         """Put a snapshot in its place: the state at the last `begin`. Raises OSError."""
-        write_snapshot(self._folder / SNAPSHOT, self._moto_version, Snapshot(self._next_log, state))
+        write_snapshot(self._folder / SNAPSHOT, self._moto_version(), Snapshot(self._next_log, state))
         for number, path in self._logs().items():
             if number < self._next_log:
                 path.unlink(missing_ok=True)

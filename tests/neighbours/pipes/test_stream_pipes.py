@@ -1,0 +1,171 @@
+"""Records of a stream arrive at the target of a pipe: filtered, enriched, and made what a template says."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.neighbours.conftest import ClientOf
+from tests.neighbours.stream_reader import StreamReader
+
+ROLE = "arn:aws:iam::000000000000:role/pipe"
+FROM_START: dict[str, Any] = {"StartingPosition": "TRIM_HORIZON", "BatchSize": 10}
+TEMPLATE = '{"n": <$.data.order>, "text": "of <$.partitionKey>", "pipe": <aws.pipes.pipe-name>}'
+ENRICH = """
+import base64, json
+def handler(batch, context):
+    if any(json.loads(base64.b64decode(each["data"])).get("poison") for each in batch):
+        raise ValueError("poison")
+    orders = [json.loads(base64.b64decode(each["data"]))["order"] for each in batch]
+    return [{"order": order, "key": each["partitionKey"]} for order, each in zip(orders, batch)]
+"""
+
+
+def function(client_of: ClientOf, name: str, code: str) -> str:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        archive.writestr("index.py", code)
+    functions = client_of("lambda")
+    arn: str = functions.create_function(
+        FunctionName=name,
+        Runtime="python3.11",
+        Handler="index.handler",
+        Role=ROLE,
+        Code={"ZipFile": written.getvalue()},
+    )["FunctionArn"]
+    functions.get_waiter("function_active_v2").wait(FunctionName=name)
+    return arn
+
+
+def queue(client_of: ClientOf, name: str) -> tuple[str, str]:
+    return client_of("sqs").create_queue(QueueName=name)[
+        "QueueUrl"
+    ], f"arn:aws:sqs:us-east-1:000000000000:{name}"
+
+
+def bodies(client_of: ClientOf, url: str, count: int) -> list[Any]:
+    found: list[Any] = []
+    while len(found) < count:
+        messages = client_of("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20, MaxNumberOfMessages=10)
+        for message in messages["Messages"]:
+            found.append(json.loads(message["Body"]))
+            client_of("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def put(client_of: ClientOf, stream: str, *orders: dict[str, Any]) -> None:
+    for order in orders:
+        data = json.dumps(order).encode()
+        client_of("kinesis").put_record(StreamName=stream, Data=data, PartitionKey=f"key-{order['order']}")
+
+
+def test_filtered_and_enriched_records_arrive_in_another_stream(client_of: ClientOf) -> None:
+    source = StreamReader(client_of("kinesis"), "piped")
+    target = StreamReader(client_of("kinesis"), "pipe-target")
+    pipes = client_of("pipes")
+    created = pipes.create_pipe(
+        Name="enriched",
+        RoleArn=ROLE,
+        Source=source.arn,
+        SourceParameters={
+            "KinesisStreamParameters": FROM_START,
+            "FilterCriteria": {"Filters": [{"Pattern": '{"data": {"order": [{"numeric": [">", 1]}]}}'}]},
+        },
+        Enrichment=function(client_of, "enrich", ENRICH),
+        Target=target.arn,
+        TargetParameters={"KinesisStreamParameters": {"PartitionKey": "$.key"}},
+    )
+    assert created["CurrentState"] == "RUNNING"
+    put(client_of, "piped", {"order": 1}, {"order": 2}, {"order": 3})
+    records = target.records(2)
+    assert [json.loads(record["Data"]) for record in records] == [
+        {"order": 2, "key": "key-2"},
+        {"order": 3, "key": "key-3"},
+    ]
+    assert [record["PartitionKey"] for record in records] == ["key-2", "key-3"]
+    assert client_of("lambda").list_event_source_mappings()["EventSourceMappings"] == []
+    with pytest.raises(pipes.exceptions.ConflictException):
+        pipes.create_pipe(Name="enriched", RoleArn=ROLE, Source=source.arn, Target=target.arn)
+    pipes.delete_pipe(Name="enriched")
+    with pytest.raises(pipes.exceptions.NotFoundException):
+        pipes.describe_pipe(Name="enriched")
+
+
+def test_what_fails_goes_to_the_dead_letter_queue_and_the_pipe_goes_on(client_of: ClientOf) -> None:
+    source = StreamReader(client_of("kinesis"), "poisoned")
+    target_url, target = queue(client_of, "pipe-queue")
+    dead_url, dead = queue(client_of, "pipe-dead")
+    client_of("pipes").create_pipe(
+        Name="poisoned",
+        RoleArn=ROLE,
+        Source=source.arn,
+        SourceParameters={
+            "KinesisStreamParameters": {
+                **FROM_START,
+                "BatchSize": 1,
+                "MaximumRetryAttempts": 0,
+                "DeadLetterConfig": {"Arn": dead},
+            }
+        },
+        Enrichment=function(client_of, "enrich-or-fail", ENRICH),
+        Target=target,
+    )
+    put(client_of, "poisoned", {"order": 1}, {"order": 2, "poison": True}, {"order": 3})
+    assert [each["order"] for each in bodies(client_of, target_url, 2)] == [1, 3]
+    (lost,) = bodies(client_of, dead_url, 1)
+    assert lost["KinesisBatchInfo"]["batchSize"] == 1
+    client_of("pipes").delete_pipe(Name="poisoned")
+
+
+def test_a_stopped_pipe_waits_and_templates_make_the_input(client_of: ClientOf) -> None:
+    source = StreamReader(client_of("kinesis"), "stopped")
+    url, target = queue(client_of, "templated")
+    pipes = client_of("pipes")
+    pipes.create_pipe(
+        Name="stopped",
+        RoleArn=ROLE,
+        DesiredState="STOPPED",
+        Source=source.arn,
+        SourceParameters={"KinesisStreamParameters": FROM_START},
+        Target=target,
+        TargetParameters={"InputTemplate": TEMPLATE},
+    )
+    put(client_of, "stopped", {"order": 7})
+    assert pipes.describe_pipe(Name="stopped")["CurrentState"] == "STOPPED"
+    pipes.start_pipe(Name="stopped")
+    assert bodies(client_of, url, 1) == [{"n": 7, "text": "of key-7", "pipe": "stopped"}]
+    assert pipes.describe_pipe(Name="stopped")["CurrentState"] == "RUNNING"
+    assert pipes.stop_pipe(Name="stopped")["CurrentState"] == "STOPPED"
+    pipes.delete_pipe(Name="stopped")
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        (
+            {"Target": "arn:aws:states:us-east-1:000000000000:stateMachine:s"},
+            "nothing delivers a pipe to states",
+        ),
+        ({"Enrichment": "arn:aws:states:us-east-1:000000000000:stateMachine:s"}, "enriched by functions"),
+        ({"Source": "arn:aws:sqs:us-east-1:000000000000:q"}, "pipes read streams here"),
+        ({"Source": "arn:aws:kinesis:us-east-1:000000000000:stream/not-there"}, "Stream not found"),
+    ],
+)
+def test_what_no_pipe_does_here_is_refused_by_name(
+    client_of: ClientOf, changed: dict[str, Any], reason: str
+) -> None:
+    members = {
+        "Name": "refused",
+        "RoleArn": ROLE,
+        "Source": "arn:aws:kinesis:us-east-1:000000000000:stream/any",
+        "SourceParameters": {"KinesisStreamParameters": FROM_START},
+        "Target": "arn:aws:sqs:us-east-1:000000000000:q",
+    }
+    with pytest.raises(ClientError, match=reason):
+        client_of("pipes").create_pipe(**{**members, **changed})
+    assert client_of("pipes").list_pipes(NamePrefix="refused")["Pipes"] == []
