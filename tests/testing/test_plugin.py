@@ -63,7 +63,7 @@ def test_no_fault_outlives_its_test(headwater, kinesis_stream, turn):
 
 
 def test_the_suites_in_the_documentation_pass_and_no_test_leaves_anything_to_the_next(tmp_path: Path) -> None:
-    suites = {}
+    suites: dict[str, str] = {}
     for page, count in SUITES_ON_PAGES.items():
         found = suites_of((ROOT / "docs" / page).read_text())
         assert len(found) == count, page
