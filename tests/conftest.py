@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -36,6 +37,10 @@ if settings.get_current_profile_name() != "thorough":
 # The tests start a hundred processes. Each would compile the whole source anew where nothing may be cached.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# What a shell runs in its background ignores interrupts, and so would every process that a test interrupts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
@@ -89,11 +94,21 @@ def client_for(endpoint_url: str, **options: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def kinesis(server: RunningServer) -> Iterator[Any]:
-    """A boto3 client for the server, which they share as well: to make one takes longer than most calls."""
-    client = client_for(server.endpoint_url)
-    yield client
-    client.close()
+def clients_by_url() -> Iterator[dict[str, Any]]:
+    """One boto3 client for each server: to make one takes longer than most calls."""
+    made: dict[str, Any] = {}
+    yield made
+    for client in made.values():
+        client.close()
+
+
+@pytest.fixture
+def kinesis(server: RunningServer, clients_by_url: dict[str, Any]) -> Any:
+    """A boto3 client for the server."""
+    url = server.endpoint_url
+    if url not in clients_by_url:
+        clients_by_url[url] = client_for(url)
+    return clients_by_url[url]
 
 
 def _ready_endpoint_url(process: subprocess.Popen[bytes], log: Path) -> str:

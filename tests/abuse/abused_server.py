@@ -12,12 +12,13 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.crash.server_process import HEADERS, RETRY_FOR_S, Connection, ServerProcess
+from tests.crash.server_process import HEADERS, Connection, ServerProcess
+from tests.waiting import RETRY_FOR_S, wait_until
 
 IDLE_TIMEOUT_S = 1
 REQUEST_TIMEOUT_S = 1
@@ -116,13 +117,6 @@ def head(operation: str, *more: str) -> bytes:
     lines = [f"{name}: {value}" for name, value in HEADERS.items()]
     lines += ["Host: localhost", f"X-Amz-Target: Kinesis_20131202.{operation}", *more]
     return "\r\n".join(["POST / HTTP/1.1", *lines, "", ""]).encode()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + RETRY_FOR_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def is_closed(connection: socket.socket) -> bool:

@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from tests.abuse.abused_server import AbusedServer, head, is_closed, request
+from tests.waiting import RETRY_FOR_S
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("machine")]
 
@@ -63,7 +64,7 @@ def test_pages_that_are_asked_for_and_never_read_are_not_made(abused: AbusedServ
             except ConnectionError:
                 pass  # and has cut it off by now
         for connection in deaf:
-            connection.settimeout(20)
+            connection.settimeout(RETRY_FOR_S)
             assert is_closed(connection)
 
 

@@ -18,6 +18,7 @@ import msgspec
 from headwater.app.server import Server
 from headwater.config import Config
 from headwater.model.clock import ManualClock
+from tests.waiting import RETRY_FOR_S
 
 START_MS = 1_795_000_000_000
 TRANSITION_MS = 200
@@ -64,10 +65,10 @@ def clocked_server(start_ms: int = START_MS, **settings: Any) -> Iterator[Clocke
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
     thread.start()
-    assert ready.wait(20), "the server did not start"
+    assert ready.wait(RETRY_FOR_S), "the server did not start"
     try:
         yield ClockedServer(endpoints[0], clock)
     finally:
         loop.call_soon_threadsafe(stopping[0].set)
-        thread.join(20)
+        thread.join(RETRY_FOR_S)
         loop.close()

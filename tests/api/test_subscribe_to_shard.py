@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError, EventStreamError
 
 from headwater.model.clock import ManualClock
+from tests.waiting import RETRY_FOR_S
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
-LIMIT_S = 20.0
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_many_subscriptions_are_served_at_once(
         kinesis.put_record(
             StreamName="orders", Data=b"%d" % shard, PartitionKey="k", ExplicitHashKey=str(size * shard + 1)
         )
-    deadline = time.monotonic() + LIMIT_S
+    deadline = time.monotonic() + RETRY_FOR_S
     for follower in followers:
         follower.join(max(0, deadline - time.monotonic()))
     assert sorted(received) == sorted([b"%d" % shard for shard in range(12)] * 4)

@@ -16,6 +16,7 @@ from headwater.api.operation import OPERATIONS
 from headwater.api.validation.api_model import api_model
 from tests.api.clocked_server import TRANSITION_MS, ClockedServer, clocked_server
 from tests.conftest import client_for
+from tests.waiting import RETRY_FOR_S
 
 SHARD = "shardId-000000000000"
 EXCEEDED = "Rate exceeded for shard shardId-000000000000 in stream orders under account 000000000000."
@@ -161,11 +162,11 @@ def test_a_consumer_is_pushed_two_mebibytes_a_second(client: Any, limited: Clock
     reader.start()
     for elapsed_ms, events in ((0, 2), (1, 1), (500, 1), (500, 1)):
         limited.clock.advance_ms(elapsed_ms)
-        assert [pushed.get(timeout=20) for _ in range(events)] == [1] * events
+        assert [pushed.get(timeout=RETRY_FOR_S) for _ in range(events)] == [1] * events
         with pytest.raises(Empty):
             pushed.get(timeout=SILENCE_S)
     limited.clock.advance_ms(300_000)  # the subscription ends
-    reader.join(20)
+    reader.join(RETRY_FOR_S)
     assert not reader.is_alive()
     subscription["EventStream"].close()
 

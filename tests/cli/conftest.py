@@ -8,7 +8,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from headwater.cli.main import main
+from tests.client.streams import wait_until_active
 
 COMMAND = [sys.executable, "-m", "headwater"]
 TIMEOUT_S = 60.0
@@ -121,16 +121,6 @@ def stream(kinesis: Any) -> Iterator[str]:
     yield name
     if name in kinesis.list_streams(Limit=1000)["StreamNames"]:
         kinesis.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
-
-
-def wait_until_active(kinesis: Any, name: str) -> None:
-    deadline = time.monotonic() + 60
-    while (
-        kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"]
-        != "ACTIVE"
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from headwater.cli.connection import (
 from headwater.cli.table import iso_time, printable
 from headwater.client.calls.backoff import Backoff
 from headwater.client.calls.errors import TRANSIENT_CODES
+from tests.waiting import RETRY_FOR_S
 
 
 class Answers:
@@ -33,6 +34,8 @@ class Answers:
     def __init__(self, *answers: tuple[int, bytes], closes: bool = False) -> None:
         self.requests: list[tuple[dict[str, str], bytes]] = []
         self.connections = 0
+        self.closed = threading.Event()
+        """Once it has closed a connection."""
         left = iter(answers)
         outer = self
 
@@ -56,7 +59,12 @@ class Answers:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def shutdown_request(self, request: Any) -> None:
+                super().shutdown_request(request)
+                outer.closed.set()
+
+        self._http = Server(("127.0.0.1", 0), Handler)
         self.endpoint_url = f"http://127.0.0.1:{self._http.server_port}"
 
     def __enter__(self) -> Self:
@@ -114,7 +122,7 @@ def test_a_connection_that_the_server_closed_is_opened_again_and_nothing_is_sent
         connected(answers.endpoint_url) as connection,
     ):
         connection.call("ListStreams")
-        threading.Event().wait(0.1)
+        assert answers.closed.wait(RETRY_FOR_S)
         connection.call("ListStreams")
     assert (answers.connections, len(answers.requests)) == (2, 2)
 

@@ -14,11 +14,12 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.cli.conftest import Ended, wait_until_active
+from tests.cli.conftest import Ended
+from tests.client.streams import wait_until_active
 from tests.conftest import RunningServer
+from tests.waiting import RETRY_FOR_S
 
 Run = Callable[..., Ended]
-RETRY_FOR_S = 30.0
 
 
 @pytest.fixture

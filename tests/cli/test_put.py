@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,10 @@ from headwater.cli.put import BatchSender, Line, batches, numbered_lines
 from headwater.client.calls.backoff import Backoff
 from headwater.client.calls.errors import TRANSIENT_CODES
 from headwater.client.calls.put_call import CALL_BYTES_MAX
+from headwater.testing import ServerFaults
+from headwater.testing.admin_client import AdminClient
+from tests.conftest import RunningServer
+from tests.waiting import wait_until
 
 # ---- against a server
 
@@ -163,27 +166,29 @@ def test_input_that_comes_slowly_is_not_held_back(
         assert process.stdin is not None
         process.stdin.write(b"early\nlat")
         process.stdin.flush()
-        deadline = time.monotonic() + 60
-        while not stored(stream):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: stored(stream))
         process.stdin.write(b"e\n")
     assert process.returncode == 0
     assert sorted(record["Data"] for record in stored(stream)) == [b"early", b"late"]
 
 
-def test_an_interrupted_put_says_how_far_it_came(variables: dict[str, str], stream: str, stored: Any) -> None:
+def test_an_interrupted_put_says_how_far_it_came(
+    server: RunningServer, variables: dict[str, str], stream: str, stored: Any
+) -> None:
     command = [sys.executable, "-m", "headwater", "put", stream]
+    faults = ServerFaults(AdminClient(server.endpoint_url))
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=variables
     ) as process:
         assert process.stdin is not None
-        process.stdin.write(b"one\ntwo\nthr")
+        process.stdin.write(b"one\ntwo\n")
         process.stdin.flush()
-        while len(stored(stream)) < 2:
-            time.sleep(0.02)
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
+        wait_until(lambda: len(stored(stream)) == 2)
+        with faults.delay("PutRecords", stream=stream, delay_ms=600_000) as held:
+            process.stdin.write(b"three\n")
+            process.stdin.flush()
+            wait_until(lambda: held.fired)  # so the answer about the first two has come
+            process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         assert process.stderr.read() == b"headwater: interrupted (lines up to 2 are done)\n"
     assert process.returncode == 1

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from headwater import __version__
 from headwater.cli.main import COMMANDS, main
 from headwater.config import SETTINGS
-from tests.waiting import wait_until
+from tests.waiting import RETRY_FOR_S, wait_until
 
 Start = Callable[..., "Process"]
 
@@ -51,7 +51,7 @@ class Process:
     def ask(
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None, nth: int = 0
     ) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection(*self.endpoints[nth], timeout=10)
+        connection = http.client.HTTPConnection(*self.endpoints[nth], timeout=RETRY_FOR_S)
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
         text = answer.read()

@@ -22,6 +22,7 @@ from headwater.cli.client_environment import ClientEnvironment
 from headwater.cli.connection import ApiError, ClientFailure, ServerConnection
 from headwater.cli.tail import LATEST, TRIM_HORIZON, Follower, TailStart, start_of
 from headwater.client.calls.backoff import Backoff
+from tests.waiting import wait_until
 
 # ---- against a server
 
@@ -217,7 +218,8 @@ def test_nothing_is_lost_and_keys_stay_in_order_through_reshards(
             active(stream)
             kinesis.update_shard_count(StreamName=stream, TargetShardCount=4, ScalingType="UNIFORM_SCALING")
             active(stream)
-            time.sleep(0.3)
+            so_far = {key: len(data) for key, data in put.items()}
+            wait_until(lambda: all(len(data) > so_far[key] + 3 for key, data in put.items()))
         finally:
             stop.set()
             putter.join()

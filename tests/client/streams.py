@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -10,8 +9,7 @@ from typing import Any, NamedTuple
 from headwater.client.leases.shard_tree import ShardNode
 from headwater.client.leases.stream_identity import StreamIdentity
 from headwater.wire.aggregated_record import deaggregate
-
-WAIT_S = 30.0
+from tests.waiting import wait_until
 
 
 class Stored(NamedTuple):
@@ -32,10 +30,7 @@ def new_stream(kinesis: Any, shard_count: int = 1) -> str:
 
 
 def wait_until_active(kinesis: Any, name: str) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while status_of(kinesis, name) != "ACTIVE":
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: status_of(kinesis, name) == "ACTIVE", f"{name} as an ACTIVE stream")
 
 
 def status_of(kinesis: Any, name: str) -> str:

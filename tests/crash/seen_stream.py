@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tests.crash.server_process import RETRY_FOR_S, Connection
+from tests.crash.server_process import Connection
+from tests.waiting import RETRY_FOR_S
 
 NAME_END = b"\0"
 """A record's data begin with its name."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from headwater.wire.event_stream import EventStreamDecoder
+from tests.waiting import RETRY_FOR_S
 
-RETRY_FOR_S = 20.0
 HEADERS = {
     "Content-Type": "application/x-amz-json-1.1",
     "X-Amz-Date": "20261120T000000Z",

@@ -6,7 +6,6 @@ import base64
 import resource
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.crash.seen_stream import see_everything
-from tests.crash.server_process import RETRY_FOR_S, Connection, ServerProcess
+from tests.crash.server_process import Connection, ServerProcess
 from tests.crash.small_disk import SmallDisk
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
@@ -49,10 +49,7 @@ def put_until_full(connection: Connection, prefix: str) -> list[str]:
 
 
 def put_until_accepted(connection: Connection, name: str) -> None:
-    deadline = time.monotonic() + RETRY_FOR_S
-    while put(connection, name) != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: put(connection, name) == 200)
 
 
 def names(connection: Connection) -> list[str]:

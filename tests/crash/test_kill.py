@@ -56,7 +56,8 @@ from tests.crash.seen_stream import (
     see_shards,
     wait_until_settled,
 )
-from tests.crash.server_process import GONE, RETRY_FOR_S, Connection, Refused, ServerProcess
+from tests.crash.server_process import GONE, Connection, Refused, ServerProcess
+from tests.waiting import RETRY_FOR_S
 
 WRITERS = 3
 BATCH_SIZES = (1, 1, 1, 5, 25)
@@ -487,7 +488,7 @@ class History:
             shutil.rmtree(copy)
 
 
-@pytest.mark.parametrize("seed", [1, 2], ids="seed-{}".format)
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)], ids="seed-{}".format)
 def test_what_was_acknowledged_outlives_ten_kills(tmp_path: Path, seed: int) -> None:
     History(tmp_path, seed).run(ROUNDS)
 

@@ -46,6 +46,7 @@ from headwater.server.http.limits import ConnectionLimits
 from headwater.server.http.protocol_detector import HTTP2_PREFACE, ConnectionFactory
 from tests.conftest import started_server
 from tests.fuzz.mutation import mutated
+from tests.waiting import RETRY_FOR_S
 
 SEED = 7540
 
@@ -358,7 +359,7 @@ def bother(log: Path, seed: int, count: int) -> None:
         assert url.port
         for _ in range(count):
             visit((url.hostname, url.port), chance)
-        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=5)
+        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=RETRY_FOR_S)
         connection.request("GET", "/_headwater/health")
         assert connection.getresponse().status == 200
         connection.close()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.infrastructure.tools import client
-from tests.lambda_.function_server import awaited
+from tests.waiting import awaited
 
 
 class OrdersApp:

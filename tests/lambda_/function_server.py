@@ -8,27 +8,23 @@ import json
 import os
 import shutil
 import sys
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import boto3
 from botocore.config import Config
 
 from tests.conftest import RunningServer, started_server
+from tests.waiting import RETRY_FOR_S, awaited
 
 ROLE = "arn:aws:iam::000000000000:role/test"
 PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 NODE = "nodejs20.x"
 HAS_NODE = shutil.which("node") is not None
-RETRY_FOR_S = 60.0
-POLL_S = 0.02
-
-T = TypeVar("T")
 
 
 def zipped(files: dict[str, str]) -> bytes:
@@ -62,17 +58,6 @@ def awaited_words(file: Path, count: int) -> list[str]:
         return found if len(found) >= count else None
 
     return awaited(words)
-
-
-def awaited(look: Callable[[], T | None]) -> T:
-    """What `look` finds, once it does."""
-    give_up_at = time.monotonic() + RETRY_FOR_S
-    while time.monotonic() < give_up_at:
-        found = look()
-        if found:
-            return found
-        time.sleep(POLL_S)
-    raise TimeoutError("what was waited for did not come")
 
 
 @dataclass

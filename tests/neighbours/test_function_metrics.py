@@ -16,8 +16,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from headwater.testing import Headwater
-from tests.lambda_.function_server import FunctionServer, awaited
+from tests.lambda_.function_server import FunctionServer
 from tests.neighbours.conftest import clients_for
+from tests.waiting import awaited
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 HANDLER = """

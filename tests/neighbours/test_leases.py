@@ -12,9 +12,9 @@ import pytest
 from headwater.client import DynamoDBState, KinesisConsumer
 from headwater.testing import Headwater
 from tests.client.leases.lease_store_contract import LeaseStateContract, MakeState
+from tests.waiting import RETRY_FOR_S
 
 HALVES = [0, 2**127]
-RETRY_FOR_S = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,9 @@ LOOPS: dict[str, type[asyncio.AbstractEventLoop]] = {"asyncio": asyncio.Selector
 if find_spec("uvloop"):
     LOOPS["uvloop"] = import_module("uvloop").Loop
 
+ROUNDS = 10
+"""Of a loop: more than anything takes that does not wait for a client or for time."""
+
 T = TypeVar("T")
 
 
@@ -78,11 +81,12 @@ class Peer:
         except ConnectionResetError:
             return True
 
-    def is_silent_for(self, seconds: float) -> bool:
-        self.socket.settimeout(seconds)
+    def has_heard_nothing(self) -> bool:
+        """Whether nothing is there to be read now."""
+        self.socket.setblocking(False)
         try:
             self.unread += self.socket.recv(1)
-        except TimeoutError:
+        except BlockingIOError:
             return True
         finally:
             self.socket.settimeout(RETRY_FOR_S)
@@ -230,6 +234,16 @@ class Loopback:
             self.connections.sweep(self.loop.time())
 
         self.call(pass_and_sweep)
+
+    def go_round(self) -> None:
+        """What the server can do by now, it has done afterwards: its loop has looked at every socket."""
+        for _ in range(ROUNDS):
+            self.call(lambda: None)
+
+    def is_silent_to(self, peer: Peer) -> bool:
+        """Whether the server says nothing, though it has had its turns to."""
+        self.go_round()
+        return peer.has_heard_nothing()
 
     def wait_for_connections(self, count: int) -> None:
         """Until the server has taken so many, or is left with so many."""

@@ -200,7 +200,7 @@ def test_an_operation_may_answer_later(api: Api) -> None:
             "Content-Length: 2\r\n\r\n{}"
         ).encode()
     )
-    assert peer.is_silent_for(0.05)
+    assert api.server.is_silent_to(peer)
     api.server.call(lambda: api.engine.gate.resolve(None))
     assert peer.reply().body == b'{"Waited":true}'
 

@@ -8,6 +8,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from headwater.model.completion import drive
+from tests.waiting import RETRY_FOR_S
 
 T = TypeVar("T")
 
@@ -15,7 +16,7 @@ T = TypeVar("T")
 class Inbox:
     """Use an instance as `post`. Nothing that was posted runs unless the test says so."""
 
-    def __init__(self, limit_s: float = 60.0) -> None:
+    def __init__(self, limit_s: float = RETRY_FOR_S) -> None:
         self._limit_s = limit_s
         self._posted: SimpleQueue[Callable[[], None]] = SimpleQueue()
 

@@ -18,6 +18,7 @@ from urllib3.exceptions import ProtocolError
 from headwater.testing import Headwater, ServerFault
 from headwater.testing.admin_client import AdminFailure
 from tests.server.http.http2_peer import Http2Peer
+from tests.waiting import RETRY_FOR_S
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 LOW, HIGH = "0", str(2**127)
@@ -55,7 +56,7 @@ def kinesis(server: Headwater) -> Any:
 @pytest.fixture
 def once(server: Headwater) -> Any:
     """A client that never retries."""
-    return server.client(config=Config(retries={"total_max_attempts": 1}, read_timeout=10))
+    return server.client(config=Config(retries={"total_max_attempts": 1}, read_timeout=RETRY_FOR_S))
 
 
 def put(kinesis: Any, data: bytes = b"apple", key: str = "alice", hash_key: str = LOW) -> Any:
@@ -431,7 +432,7 @@ class Subscriber:
 
     def ended(self) -> tuple[int, str | None]:
         """How many events came before the end, and the error at it."""
-        self._thread.join(20)
+        self._thread.join(RETRY_FOR_S)
         assert not self._thread.is_alive()
         self._events.close()
         return self.events, self.error
@@ -448,7 +449,7 @@ def test_a_subscription_ends_after_so_many_events(server: Headwater, kinesis: An
     put(kinesis)
     server.faults.end_subscription(stream="orders", shard=FIRST, consumer="reader", after_events=2, times=1)
     subscriber = Subscriber(kinesis, consumer_arn)
-    assert subscriber.begun.wait(20)
+    assert subscriber.begun.wait(RETRY_FOR_S)
     put(kinesis, b"pear")
     assert subscriber.ended() == (2, None)
 
@@ -459,14 +460,14 @@ def test_a_subscription_ends_before_its_first_event_with_an_error(
     server.faults.end_subscription(error="InternalFailureException", times=1)
     assert Subscriber(kinesis, consumer_arn).ended() == (0, "InternalFailureException")
     subscriber = Subscriber(kinesis, consumer_arn)  # the next one goes on, and at once
-    assert subscriber.begun.wait(20)
+    assert subscriber.begun.wait(RETRY_FOR_S)
     assert server.faults.end_open_subscriptions() == 1
     assert subscriber.ended() == (1, None)
 
 
 def test_open_subscriptions_end_on_demand(server: Headwater, kinesis: Any, consumer_arn: str) -> None:
     subscriber = Subscriber(kinesis, consumer_arn)
-    assert subscriber.begun.wait(20)
+    assert subscriber.begun.wait(RETRY_FOR_S)
     assert server.faults.end_open_subscriptions(consumer="another") == 0
     assert server.faults.end_open_subscriptions(shard=SECOND) == 0
     ended = server.faults.end_open_subscriptions(stream="orders", error="ResourceInUseException")
@@ -480,7 +481,7 @@ def test_a_subscription_is_cut_in_the_middle(server: Headwater, kinesis: Any, co
     server.faults.end_subscription(after_events=1, cut=True, times=1)
     assert Subscriber(kinesis, consumer_arn).ended() == (1, "the connection was lost")
     subscriber = Subscriber(kinesis, consumer_arn)
-    assert subscriber.begun.wait(20)
+    assert subscriber.begun.wait(RETRY_FOR_S)
     assert server.faults.end_open_subscriptions(cut=True) == 1
     assert subscriber.ended() == (1, "the connection was lost")
 
@@ -489,7 +490,7 @@ def test_open_subscriptions_end_after_further_events(
     server: Headwater, kinesis: Any, consumer_arn: str
 ) -> None:
     subscriber = Subscriber(kinesis, consumer_arn)
-    assert subscriber.begun.wait(20)
+    assert subscriber.begun.wait(RETRY_FOR_S)
     assert server.faults.end_open_subscriptions(after_events=1) == 1
     put(kinesis)
     assert subscriber.ended() == (2, None)

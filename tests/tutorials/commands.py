@@ -1,14 +1,24 @@
-"""The tools of a tutorial, run as processes: a script, and the AWS CLI."""
+"""The tools of a tutorial: a script, run as a process, and the AWS CLI.
+
+The CLI runs in this process, which loads it once: it takes as long to load as a dozen calls. That it works as
+a process, too, is shown by `tests/cli/test_aws.py`.
+"""
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+from warnings import catch_warnings
 
 from tests.tutorials.started_server import plain_environment
 
@@ -43,10 +53,29 @@ def aws_for(endpoint_url: str, home: Path) -> Aws:
     """The AWS CLI of a user who has put dummy credentials in the environment."""
 
     def aws(*arguments: str) -> Ended:
-        command = [sys.executable, "-m", "awscli", "--endpoint-url", endpoint_url, "kinesis", *arguments]
-        return _run(command, home, DUMMY_CREDENTIALS)
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+        with (
+            patch.dict(os.environ, plain_environment(home) | DUMMY_CREDENTIALS, clear=True),
+            redirect_stdout(out),
+            redirect_stderr(err),
+            catch_warnings(action="ignore"),
+        ):
+            code = _command_line().main(["--endpoint-url", endpoint_url, "kinesis", *arguments])
+        return Ended(code, _written(out), _written(err))
 
     return aws
+
+
+def _command_line() -> Any:
+    """The CLI as a new process has it, which leaves a variable in the environment where its data are."""
+    driver = import_module("awscli.clidriver")
+    os.environ["AWS_DATA_PATH"] = str(Path(driver.__file__ or "").with_name("data"))
+    return driver.create_clidriver()
+
+
+def _written(text: io.TextIOWrapper) -> str:
+    text.seek(0)
+    return text.read()
 
 
 def run_script(script: Path, *arguments: str, home: Path) -> Ended:

@@ -29,8 +29,8 @@ from headwater.client import (
 from tests.client import handlers
 from tests.client.streams import new_stream, stored
 from tests.conftest import RunningServer
+from tests.waiting import RETRY_FOR_S
 
-WAIT_S = 30.0
 MODES = ["threads", "processes", "asyncio"]
 FAILURES: dict[str, type[BaseException]] = {
     "StopIteration": StopIteration,
@@ -152,7 +152,7 @@ def test_the_other_shards_finish_what_is_in_hand_before_an_exit(kinesis: Any, at
     both, finished = threading.Barrier(2), threading.Event()
 
     def handler(batch: Batch) -> None:
-        both.wait(WAIT_S)
+        both.wait(RETRY_FOR_S)
         if batch.shard_id.endswith("0"):
             sys.exit(3)
         time.sleep(0.2)
@@ -242,15 +242,15 @@ def test_closing_in_another_thread_waits_for_what_is_in_hand(stream: str, at: di
 
     def handler(_batch: Batch) -> None:
         begun.set()
-        assert go_on.wait(WAIT_S)
+        assert go_on.wait(RETRY_FOR_S)
 
     running = threading.Thread(target=consumer.run, args=(handler,), daemon=True)
     running.start()
-    assert begun.wait(WAIT_S)
+    assert begun.wait(RETRY_FOR_S)
     threading.Timer(0.2, go_on.set).start()
     consumer.close()
     assert consumer.stats().records == 3
-    running.join(WAIT_S)
+    running.join(RETRY_FOR_S)
     assert not running.is_alive()
 
 
@@ -272,7 +272,7 @@ def test_a_handler_that_cancels_its_own_task_has_failed(stream: str, at: dict[st
         task = asyncio.current_task()
         assert task is not None
         task.cancel()
-        await asyncio.sleep(WAIT_S)
+        await asyncio.sleep(RETRY_FOR_S)
 
     async def test() -> None:
         with pytest.raises(HandlerFailed) as failure:
@@ -297,7 +297,7 @@ def test_cancelling_who_runs_the_consumer_is_a_cancellation(stream: str, at: dic
 
         consumer = AsyncKinesisConsumer(stream, start="TRIM_HORIZON", **at)
         running = asyncio.create_task(consumer.run(handler))
-        await asyncio.wait_for(begun.wait(), WAIT_S)
+        await asyncio.wait_for(begun.wait(), RETRY_FOR_S)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
@@ -317,7 +317,7 @@ def test_cancelling_once_more_while_it_stops_ends_what_is_in_hand(stream: str, a
 
         consumer = AsyncKinesisConsumer(stream, start="TRIM_HORIZON", **at)
         running = asyncio.create_task(consumer.run(handler))
-        await asyncio.wait_for(begun.wait(), WAIT_S)
+        await asyncio.wait_for(begun.wait(), RETRY_FOR_S)
         consumer.stop()
         for _ in range(10):
             await asyncio.sleep(0)
@@ -348,7 +348,7 @@ def test_an_iteration_that_is_cancelled_loses_no_record(steps: int, stream: str,
                 return [] if taking.cancelled() else [taking.result()]
 
             assert await cancelled_after(1) == []
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(RETRY_FOR_S):
                 while not consumer.stats().buffered_bytes:
                     await asyncio.sleep(0.005)
             seen = await cancelled_after(steps)
@@ -387,7 +387,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("processes", ["0", "1"])
+@pytest.mark.parametrize("processes", ["0", pytest.param("1", marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     ("what", "sent", "code"),
     [("exit", None, 3), ("stop", signal.SIGTERM, 0), ("own", signal.SIGINT, 0)],
@@ -414,7 +414,7 @@ def test_a_program_ends_with_its_code_and_by_signals(
             assert running.stdout.readline() == "called\n"
             if sent is not None:
                 running.send_signal(sent)
-            out, errors = running.communicate(timeout=WAIT_S)
+            out, errors = running.communicate(timeout=RETRY_FOR_S)
         finally:
             running.kill()
     assert (running.returncode, "Traceback" in errors) == (code, False), errors
@@ -440,9 +440,9 @@ def test_a_producer_outlives_whatever_its_hook_and_callbacks_raise(
         puts = [producer.put(b"%d" % number, "key") for number in range(5)]
         for put in puts:
             put.add_done_callback(raise_it)
-        producer.flush(WAIT_S)
+        producer.flush(RETRY_FOR_S)
         puts.append(producer.put(b"5", "key"))
-    assert len({put.result(WAIT_S).sequence_number for put in puts}) == 6
+    assert len({put.result(RETRY_FOR_S).sequence_number for put in puts}) == 6
     assert [record.data for record in stored(kinesis, name)] == [b"%d" % number for number in range(6)]
 
 

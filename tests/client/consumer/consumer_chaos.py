@@ -30,6 +30,7 @@ from headwater.testing.server_faults import ServerFaults
 from tests.client.consumer.consuming_program import TAKEN, state_of
 from tests.client.streams import identity_of, new_stream, no_shards, status_of
 from tests.conftest import RunningServer
+from tests.waiting import RETRY_FOR_S
 
 KEYS = 40
 WORKERS = 5
@@ -143,7 +144,7 @@ class Workers:
         for process in living:
             process.terminate()
         try:
-            return [process.wait(30) for process in living]
+            return [process.wait(RETRY_FOR_S) for process in living]
         finally:
             for process in living:
                 process.kill()

@@ -36,6 +36,7 @@ from headwater.client.leases.stream_identity import ListShards, StreamIdentity
 from headwater.testing import Headwater
 from headwater.wire.aggregated_record import MAGIC, Aggregate
 from tests.client.streams import new_stream, stored, wait_until_active
+from tests.waiting import RETRY_FOR_S, wait_until
 
 READING = ["polling", "fan-out"]
 
@@ -81,19 +82,12 @@ def beside(
         for consumer, thread in zip(consumers, threads, strict=True):
             consumer.stop()
             if thread.ident is not None:
-                thread.join(20)
+                thread.join(RETRY_FOR_S)
             consumer.close()
 
 
 def numbers(records: list[Record]) -> list[int]:
     return [int(record.data) for record in records]
-
-
-def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.005)
 
 
 def check_order(records: list[Record]) -> None:
@@ -177,7 +171,7 @@ def test_splits_and_merges_are_followed_in_order_with_nothing_twice(
         put(kinesis, stream, range(2000, 3000))
         merge(kinesis, stream, "shardId-000000000002", "shardId-000000000004")
         put(kinesis, stream, range(3000, 4000))
-        thread.join(30)
+        thread.join(RETRY_FOR_S)
         assert not thread.is_alive(), consumer.stats()
         wait_until(lambda: len(consumer.stats().shards) == 1, "all closed shards are done")
     assert sorted(numbers(records)) == list(range(4000))
@@ -478,18 +472,18 @@ def test_a_slow_handler_holds_back_the_reading(kinesis: Any, at: dict[str, Any])
     def handler(batch: Batch) -> None:
         nonlocal handled
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(RETRY_FOR_S)
         handled += len(batch)
         if handled == 20:
             consumer.stop()
 
     with beside(consumer, work=lambda consumer: consumer.run(handler)) as (thread,):
         thread.start()
-        assert begun.wait(20)
+        assert begun.wait(RETRY_FOR_S)
         wait_until(lambda: consumer.stats().buffered_bytes >= 200_000, "something is read ahead")
         assert consumer.stats().buffered_bytes <= 400_000
         go_on.set()
-        thread.join(20)
+        thread.join(RETRY_FOR_S)
     assert handled == 20
 
 
@@ -554,7 +548,7 @@ def test_two_consumers_share_the_shards_and_one_that_leaves_hands_its_own_over(
         put(kinesis, stream, range(500, 1000))
         wait_until(lambda: len(set(seen)) == 1000, "all is read")
         consumers[0].stop()
-        threads[0].join(20)
+        threads[0].join(RETRY_FOR_S)
         wait_until(lambda: len(consumers[1].stats().shards) == 4, "the second has all")
         put(kinesis, stream, range(1000, 1500))
         wait_until(lambda: len(set(seen)) == 1500, "all is read")

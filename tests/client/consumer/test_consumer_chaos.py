@@ -19,6 +19,7 @@ from tests.client.consumer.consumer_chaos import FAN_OUT_FAULTS, POLLING_FAULTS,
 from tests.client.faulty_front import FaultyFront
 from tests.client.leases.dynamodb import moto_dynamodb
 from tests.conftest import RunningServer, started_server
+from tests.waiting import RETRY_FOR_S
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def another_that_locks(path: Path, seed: int) -> Iterator[None]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             yield
-            printed, _ = process.communicate(timeout=30)
+            printed, _ = process.communicate(timeout=RETRY_FOR_S)
             assert printed.count(b"held") > 1
         finally:
             process.kill()

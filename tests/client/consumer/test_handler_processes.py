@@ -16,8 +16,7 @@ from headwater.client import Batch, HandlerFailed, KinesisConsumer
 from headwater.client.calls.errors import ConfigurationError
 from tests.client import handlers
 from tests.client.streams import new_stream
-
-WAIT_S = 30.0
+from tests.waiting import RETRY_FOR_S
 
 
 def put(kinesis: Any, stream: str, count: int) -> None:
@@ -39,7 +38,7 @@ def run_until(consumer: KinesisConsumer, handler: Callable[[Batch], Any], holds:
     """Run in this thread while another one looks whether it may stop."""
 
     def watch() -> None:
-        deadline = time.monotonic() + WAIT_S
+        deadline = time.monotonic() + RETRY_FOR_S
         while not holds() and time.monotonic() < deadline:
             time.sleep(0.01)
         consumer.stop()

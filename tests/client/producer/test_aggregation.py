@@ -22,6 +22,7 @@ from headwater.model.hash_key import even_ranges
 from headwater.wire.aggregated_record import deaggregate
 from tests.client.refusing_front import RefusingFront, Seen
 from tests.client.streams import Stored, new_stream, stored, user_records, wait_until_active
+from tests.waiting import RETRY_FOR_S
 
 NEVER_MS = 3_600_000
 EXPECTED = Counter((f"key-{number % 50}", f"record {number}".encode()) for number in range(1000))
@@ -107,7 +108,7 @@ def test_after_a_reshard_every_user_record_is_in_the_shard_of_its_key(
     name = new_stream(kinesis)
     settings: dict[str, Any] = {"aggregate": True, "aggregate_bytes": 1000, "ordered": ordered}
     with KinesisProducer(name, buffer_time_ms=5, **settings, **at) as producer:
-        producer.put(b"first", "key-0").result(20)
+        producer.put(b"first", "key-0").result(RETRY_FOR_S)
         kinesis.split_shard(
             StreamName=name, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127)
         )

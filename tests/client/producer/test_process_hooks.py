@@ -15,8 +15,8 @@ import pytest
 from tests.client.producer.producing_program import RECORDS
 from tests.client.streams import new_stream, stored
 from tests.conftest import RunningServer
+from tests.waiting import RETRY_FOR_S
 
-END_TIMEOUT_S = 30
 ALL = sorted(f"record {number}".encode() for number in range(RECORDS))
 
 
@@ -61,7 +61,7 @@ def test_the_end_of_the_program_puts_what_is_held(
     name = new_stream(kinesis)
     with started(program, server, name) as process:
         read_until(process, b"put")
-        assert process.wait(END_TIMEOUT_S) == status
+        assert process.wait(RETRY_FOR_S) == status
     assert data_of(kinesis, name) == ALL
 
 
@@ -73,7 +73,7 @@ def test_sigterm_loses_nothing_and_ends_the_process_as_it_would_have(
     with started(program, server, name) as process:
         read_until(process, b"put")
         process.terminate()
-        assert process.wait(END_TIMEOUT_S) == -signal.SIGTERM
+        assert process.wait(RETRY_FOR_S) == -signal.SIGTERM
     assert data_of(kinesis, name) == ALL
 
 
@@ -83,7 +83,7 @@ def test_sigterm_goes_on_to_the_handler_that_was_there(kinesis: Any, server: Run
         read_until(process, b"put")
         process.terminate()
         read_until(process, b"handled")
-        assert process.wait(END_TIMEOUT_S) == 7
+        assert process.wait(RETRY_FOR_S) == 7
     assert data_of(kinesis, name) == ALL
 
 
@@ -94,7 +94,7 @@ def test_a_process_that_ignores_sigterm_goes_on_doing_so(kinesis: Any, server: R
         process.terminate()
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(END_TIMEOUT_S) == 0
+        assert process.wait(RETRY_FOR_S) == 0
     assert data_of(kinesis, name) == []
 
 
@@ -104,7 +104,7 @@ def test_sigkill_loses_only_what_had_no_resolved_future(kinesis: Any, server: Ru
         read_until(process, b"resolved")
         read_until(process, b"put")
         process.kill()
-        assert process.wait(END_TIMEOUT_S) == -signal.SIGKILL
+        assert process.wait(RETRY_FOR_S) == -signal.SIGKILL
     assert data_of(kinesis, name) == [b"resolved"]
 
 
@@ -116,7 +116,7 @@ def test_parent_and_child_each_put_their_own_records_once(
     name = new_stream(kinesis)
     with started(program, server, name) as process:
         read_until(process, b"put")
-        assert process.wait(END_TIMEOUT_S) == 0, process.stderr and process.stderr.read().decode()
+        assert process.wait(RETRY_FOR_S) == 0, process.stderr and process.stderr.read().decode()
     flushed = [b"parent flushed"] if program == "fork_after_use" else []
     assert data_of(kinesis, name) == sorted(
         [b"before", b"parent", *flushed]

@@ -23,9 +23,9 @@ from headwater.client.producer.counters import CallReport
 from tests.client.refusing_front import Decide, RefuseCall, RefusingFront, Seen
 from tests.client.streams import new_stream, stored, user_records, wait_until_active
 from tests.conftest import RunningServer, client_for, started_server
+from tests.waiting import RETRY_FOR_S
 
 NEVER_MS = 3_600_000
-WAIT_S = 20
 THROTTLED = "ProvisionedThroughputExceededException"
 KIB = 1024
 
@@ -34,7 +34,7 @@ def test_the_future_of_a_record_tells_where_it_is(kinesis: Any, at: dict[str, An
     name = new_stream(kinesis, 2)
     with KinesisProducer(name, **at) as producer:
         put = producer.put(b"one", "key")
-        shard_id, sequence_number = put.result(WAIT_S)
+        shard_id, sequence_number = put.result(RETRY_FOR_S)
     assert stored(kinesis, name) == [(shard_id, sequence_number, "key", b"one")]
     assert put.done()
     assert put.exception() is None
@@ -43,7 +43,7 @@ def test_the_future_of_a_record_tells_where_it_is(kinesis: Any, at: dict[str, An
 def test_records_without_a_key_are_spread(kinesis: Any, at: dict[str, Any]) -> None:
     name = new_stream(kinesis, 4)
     with KinesisProducer(name, **at) as producer:
-        shards = Counter(put.result(WAIT_S).shard_id for put in [producer.put(b"x") for _ in range(500)])
+        shards = Counter(put.result(RETRY_FOR_S).shard_id for put in [producer.put(b"x") for _ in range(500)])
     assert len(shards) == 4
     assert min(shards.values()) > 50
 
@@ -62,7 +62,7 @@ def test_an_explicit_hash_key_picks_the_shard(kinesis: Any, at: dict[str, Any]) 
 def test_a_full_call_goes_without_waiting(kinesis: Any, at: dict[str, Any]) -> None:
     with KinesisProducer(new_stream(kinesis), buffer_time_ms=NEVER_MS, **at) as producer:
         puts = [producer.put(b"x") for _ in range(1000)]
-        assert all(put.result(WAIT_S) for put in puts)
+        assert all(put.result(RETRY_FOR_S) for put in puts)
         assert producer.counters.calls == 2
 
 
@@ -70,14 +70,14 @@ def test_a_call_that_is_full_by_bytes_goes_without_waiting(kinesis: Any, at: dic
     settings: dict[str, Any] = {"buffer_time_ms": NEVER_MS, "batch_bytes": 10 * KIB}
     with KinesisProducer(new_stream(kinesis), **settings, **at) as producer:
         puts = [producer.put(b"x" * 1000) for _ in range(11)]
-        assert all(put.result(WAIT_S) for put in puts[:10])
+        assert all(put.result(RETRY_FOR_S) for put in puts[:10])
         assert not puts[10].done()
 
 
 def test_what_is_not_full_goes_after_the_buffer_time(kinesis: Any, at: dict[str, Any]) -> None:
     with KinesisProducer(new_stream(kinesis), buffer_time_ms=20, **at) as producer:
         for _ in range(3):
-            assert producer.put(b"x").result(WAIT_S)
+            assert producer.put(b"x").result(RETRY_FOR_S)
         assert producer.counters.calls == 3
 
 
@@ -86,9 +86,9 @@ def test_flush_waits_until_everything_has_its_outcome(kinesis: Any, at: dict[str
     with KinesisProducer(name, buffer_time_ms=NEVER_MS, **at) as producer:
         puts = [producer.put(b"x") for _ in range(7)]
         assert not any(put.done() for put in puts)
-        producer.flush(WAIT_S)
+        producer.flush(RETRY_FOR_S)
         assert all(put.done() for put in puts)
-        producer.flush(WAIT_S)
+        producer.flush(RETRY_FOR_S)
     assert len(stored(kinesis, name)) == 7
 
 
@@ -195,7 +195,7 @@ def test_a_record_that_is_refused_for_too_long_fails(kinesis: Any, at: dict[str,
     with RefusingFront(at["endpoint_url"], lambda records: [THROTTLED] * len(records)) as front:
         settings: dict[str, Any] = {"buffer_time_ms": 0, "retry_time_s": 0.3}
         with KinesisProducer(new_stream(kinesis), **settings, **at | {"endpoint_url": front.url}) as producer:
-            error = producer.put(b"x").exception(WAIT_S)
+            error = producer.put(b"x").exception(RETRY_FOR_S)
         assert isinstance(error, PutFailed)
         assert (error.code, error.attempts) == (THROTTLED, len(front.calls))
         assert len(front.calls) > 1
@@ -239,7 +239,7 @@ def test_one_bad_record_fails_alone(kinesis: Any, at: dict[str, Any]) -> None:
 
 def test_without_the_stream_records_fail(at: dict[str, Any]) -> None:
     with KinesisProducer("no-such-stream", buffer_time_ms=0, **at) as producer:
-        error = producer.put(b"x").exception(WAIT_S)
+        error = producer.put(b"x").exception(RETRY_FOR_S)
     assert isinstance(error, PutFailed)
     assert error.code == "ResourceNotFoundException"
 
@@ -247,7 +247,7 @@ def test_without_the_stream_records_fail(at: dict[str, Any]) -> None:
 def test_without_a_server_records_fail_after_the_retry_time(at: dict[str, Any]) -> None:
     unreachable = at | {"endpoint_url": "http://127.0.0.1:9"}
     with KinesisProducer("none", buffer_time_ms=0, retry_time_s=0.1, **unreachable) as producer:
-        error = producer.put(b"x").exception(WAIT_S)
+        error = producer.put(b"x").exception(RETRY_FOR_S)
     assert isinstance(error, PutFailed)
     assert error.code == "ConnectionFailed"
 
@@ -257,8 +257,8 @@ def test_the_streams_record_limit_is_known(kinesis: Any, at: dict[str, Any]) -> 
     with KinesisProducer(name, buffer_time_ms=0, **at) as producer:
         fits = producer.put(b"x" * (1024 * KIB - 1), "k")
         large = producer.put(b"x" * 1024 * KIB, "k")
-        assert fits.result(WAIT_S)
-        assert isinstance(large.exception(WAIT_S), RecordTooLarge)
+        assert fits.result(RETRY_FOR_S)
+        assert isinstance(large.exception(RETRY_FOR_S), RecordTooLarge)
         assert producer.counters.errors == {}
 
 
@@ -268,7 +268,7 @@ def test_a_stream_that_takes_larger_records_gets_them(kinesis: Any, at: dict[str
     kinesis.update_max_record_size(StreamARN=arn, MaxRecordSizeInKiB=2048)
     wait_until_active(kinesis, name)
     with KinesisProducer(arn, **at) as producer:
-        assert producer.put(b"x" * 1500 * KIB).result(WAIT_S)
+        assert producer.put(b"x" * 1500 * KIB).result(RETRY_FOR_S)
 
 
 def refuse_at_random(chance: Random) -> Decide:
@@ -301,7 +301,7 @@ def test_put_raises_at_once_when_there_is_no_room_and_it_was_told_so(
     held = threading.Event()
 
     def hold(records: list[Seen]) -> list[str | None]:
-        held.wait(WAIT_S)
+        held.wait(RETRY_FOR_S)
         return [None] * len(records)
 
     with RefusingFront(at["endpoint_url"], hold) as front:
@@ -311,7 +311,7 @@ def test_put_raises_at_once_when_there_is_no_room_and_it_was_told_so(
             with pytest.raises(BufferFull):
                 producer.put(b"x")
             held.set()
-            assert all(put.result(WAIT_S) for put in puts)
+            assert all(put.result(RETRY_FOR_S) for put in puts)
             assert producer.put(b"x")
 
 

@@ -11,8 +11,8 @@ from headwater.client.calls.errors import ProducerClosed
 from headwater.client.calls.kinesis_calls import PutRecordsResult
 from headwater.client.producer.put_arguments import new_put
 from headwater.client.producer.put_future import PutFuture, PutResult
+from tests.waiting import RETRY_FOR_S
 
-WAIT_S = 20
 DONE = PutRecordsResult("49", "shardId-000000000000")
 PLACED = PutResult("shardId-000000000000", "49")
 
@@ -30,14 +30,14 @@ def test_every_callback_is_called_once_whoever_comes_first() -> None:
         def add(
             first: int, put: PutFuture = put, called: list[int] = called, begin: threading.Barrier = begin
         ) -> None:
-            begin.wait(WAIT_S)
+            begin.wait(RETRY_FOR_S)
             for number in range(first, first + 20):
                 put.add_done_callback(lambda _, number=number: called.append(number))  # type: ignore[misc]
 
         threads = [threading.Thread(target=add, args=(first,)) for first in (0, 20)]
         for thread in threads:
             thread.start()
-        begin.wait(WAIT_S)
+        begin.wait(RETRY_FOR_S)
         put.succeed(DONE)
         for thread in threads:
             thread.join()
@@ -52,7 +52,7 @@ def test_threads_and_loops_wait_for_the_same_result() -> None:
 
     results: list[PutResult] = []
     threads = [
-        threading.Thread(target=lambda: results.append(put.result(WAIT_S))),
+        threading.Thread(target=lambda: results.append(put.result(RETRY_FOR_S))),
         threading.Thread(target=lambda: results.extend(asyncio.run(await_it()))),
     ]
     for thread in threads:

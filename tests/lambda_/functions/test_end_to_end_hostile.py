@@ -20,13 +20,13 @@ from tests.lambda_.function_server import (
     ROLE,
     FunctionServer,
     await_gone,
-    awaited,
     awaited_words,
     function_server,
     is_running,
     of,
     server_pid,
 )
+from tests.waiting import awaited
 
 pytestmark = pytest.mark.long
 

@@ -21,12 +21,12 @@ from tests.lambda_.function_server import (
     PYTHON,
     ROLE,
     FunctionServer,
-    awaited,
     awaited_words,
     function_server,
     is_running,
     zipped,
 )
+from tests.waiting import awaited
 
 ECHO = """
 import os

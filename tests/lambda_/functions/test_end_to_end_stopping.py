@@ -9,12 +9,8 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.lambda_.function_server import (
-    FunctionServer,
-    awaited,
-    function_server,
-    is_running,
-)
+from tests.lambda_.function_server import FunctionServer, function_server, is_running
+from tests.waiting import awaited
 
 WAITING = """
 import os, time

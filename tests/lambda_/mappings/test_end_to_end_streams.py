@@ -16,11 +16,11 @@ from tests.lambda_.function_server import (
     NODE,
     PYTHON,
     FunctionServer,
-    awaited,
     function_server,
     of,
     server_pid,
 )
+from tests.waiting import awaited
 
 KEYS = 97
 

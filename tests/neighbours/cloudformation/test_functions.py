@@ -17,9 +17,10 @@ from headwater.neighbours.cloudformation import function_resources
 from headwater.neighbours.cloudformation.function_resources import FUNCTION_TYPES
 from headwater.neighbours.cloudformation.published_schemas import readable
 from headwater.testing import Headwater
-from tests.lambda_.function_server import HAS_NODE, NODE, PYTHON, ROLE, awaited, zipped
+from tests.lambda_.function_server import HAS_NODE, NODE, PYTHON, ROLE, zipped
 from tests.neighbours.cloudformation.test_streams import Document, Stacks, attribute, stream
 from tests.neighbours.conftest import ClientOf
+from tests.waiting import awaited
 
 ECHO = "def handler(event, context):\n    return ['one', event]\n"
 OTHER = "def handler(event, context):\n    return ['two', event]\n"

@@ -32,6 +32,7 @@ from headwater.server.access.verification import MISMATCH, UNKNOWN_KEY, Verifica
 from headwater.server.http.exchange import HttpRequest
 from headwater.wire.signature_v4 import Key, Scope, SignedRequest, sign, signature, signature_of
 from tests.api.clocked_server import ClockedServer, clocked_server
+from tests.waiting import RETRY_FOR_S
 from tests.wire.presigning import presign
 
 KEY = Key("AKID", "the/secret+key")
@@ -387,7 +388,7 @@ def boto_refusal(client: Any) -> tuple[str, str]:
 
 
 def ask(server: ClockedServer, target: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection(urlsplit(server.endpoint_url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(server.endpoint_url).netloc, timeout=RETRY_FOR_S)
     connection.putrequest("POST", target, skip_host=True, skip_accept_encoding=True)
     for name, value in headers.items():
         for one in value.split("|"):  # several headers of one name

@@ -133,12 +133,6 @@ class Http2Peer:
         self.flush()
         self.hear_until(lambda: len(self.pongs) > pongs)
 
-    def hear_for(self, seconds: float) -> None:
-        """Take in what comes within a time."""
-        deadline = time.monotonic() + seconds
-        while not self.is_closed and (left_s := deadline - time.monotonic()) > 0:
-            self.hear(left_s)
-
     def hear_to_the_end(self) -> None:
         """Until the server closes the connection."""
         deadline = time.monotonic() + RETRY_FOR_S
@@ -146,17 +140,22 @@ class Http2Peer:
             assert time.monotonic() < deadline, "the server did not close the connection"
             self.hear()
 
-    def hear(self, timeout_s: float = RETRY_FOR_S) -> None:
+    def hear_what_is_there(self) -> None:
+        """Take in what has come by now."""
+        self.socket.setblocking(False)
+        try:
+            self.hear()
+        finally:
+            self.socket.settimeout(RETRY_FOR_S)
+
+    def hear(self) -> None:
         """Take in what comes next, if it comes in time."""
-        self.socket.settimeout(timeout_s)
         try:
             data = self.socket.recv(65536)
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             return
         except ConnectionResetError:
             data = b""
-        finally:
-            self.socket.settimeout(RETRY_FOR_S)
         if not data:
             self.is_closed = True
             return

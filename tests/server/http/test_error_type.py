@@ -11,6 +11,7 @@ from h2.connection import H2Connection
 from h2.events import ResponseReceived
 
 from headwater.testing import Headwater
+from tests.waiting import RETRY_FOR_S
 
 AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=AKID/20261120/us-east-1/kinesis/aws4_request, "
@@ -39,7 +40,7 @@ def headers_of(content_type: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("content_type", BODIES)
 def test_on_http_1(port: int, content_type: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=RETRY_FOR_S)
     connection.request("POST", "/", BODIES[content_type], headers_of(content_type))
     answer = connection.getresponse()
     assert answer.status == 400
@@ -55,7 +56,7 @@ def test_on_http_2(port: int, content_type: str) -> None:
     pseudo = {":method": "POST", ":scheme": "http", ":authority": "localhost", ":path": "/"}
     client.send_headers(1, [*pseudo.items(), *headers_of(content_type).items()])
     client.send_data(1, BODIES[content_type], end_stream=True)
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=RETRY_FOR_S) as connection:
         connection.sendall(client.data_to_send())
         heard: dict[str, str] = {}
         while not heard:

@@ -429,7 +429,7 @@ def test_a_flood_ends_the_connection(name: str, loopback: Any, recorder: Any, co
             frames = (frame for at in range(sent, sent + 500) for frame in FLOODS[name](2 * at + 3))
             peer.socket.sendall(b"".join(frame.serialize() for frame in frames))
             sent += 500
-            peer.hear(0.001)
+            peer.hear_what_is_there()
     peer.hear_to_the_end()
     assert peer.goaway is not None
     assert peer.goaway.error_code == ErrorCodes.ENHANCE_YOUR_CALM
@@ -811,6 +811,6 @@ def test_node_gets_all_answers_though_it_says_goodbye_at_once(loopback: Any, rec
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=RETRY_FOR_S,
     )
     assert (ran.stdout, ran.stderr) == ("all answered\n", "")

@@ -359,6 +359,6 @@ def test_node_is_served(loopback: Any, recorder: Any, context: Any, folder: Path
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=RETRY_FOR_S,
     )
     assert (ran.stdout, ran.stderr) == ("POST /node xxxxxxxxxx", "")

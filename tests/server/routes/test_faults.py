@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from headwater.engine.faults.faults import AnyFault
 from headwater.server.routes.faults import RULES_MAX
 from headwater.testing import Headwater
+from tests.waiting import RETRY_FOR_S
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def ask(
     server: Headwater, method: str, route: str = "faults", body: object = b"", **headers: str
 ) -> tuple[int, dict[str, Any]]:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    connection = http.client.HTTPConnection(urlsplit(server.endpoint_url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(server.endpoint_url).netloc, timeout=RETRY_FOR_S)
     connection.request(method, f"/_headwater/{route}", data, headers)
     response = connection.getresponse()
     answer = response.read()

@@ -141,6 +141,10 @@ def test_more_than_fits_into_one_group_is_stored_in_order(tmp_path: Path, inbox:
 class TestReclaiming:
     COUNT = 12_000
 
+    @pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.long)], ids=["unsynced", "synced"])
+    def synced(self, request: pytest.FixtureRequest) -> bool:
+        return bool(request.param)
+
     @pytest.fixture
     def filled(self, tmp_path: Path, inbox: Inbox, synced: bool) -> LmdbStore:
         store = LmdbStore(tmp_path, inbox, synced=synced)
@@ -196,9 +200,10 @@ class TestReclaiming:
     def test_an_idle_store_is_quiet_when_nothing_is_left(self, filled: LmdbStore, inbox: Inbox) -> None:
         inbox.run(filled.trim(1, self.COUNT))
         self.wait(filled, inbox)
-        time.sleep(0.05)
         inbox.run_posted()
-        time.sleep(0.05)
+        # Reads are answered by the threads that do the work, in turn: these come after whatever was left.
+        for _ in range(2):
+            inbox.run(filled.commit(Change({})))
         assert inbox.run_posted() == 0
         close(filled, inbox)
 
@@ -217,7 +222,10 @@ class TestReclaiming:
         close(store, inbox)
 
 
-def test_readers_see_whole_records_while_pages_are_reused(tmp_path: Path, inbox: Inbox, synced: bool) -> None:
+@pytest.mark.parametrize("rounds", [100, pytest.param(1_000, marks=pytest.mark.long)])
+def test_readers_see_whole_records_while_pages_are_reused(
+    tmp_path: Path, inbox: Inbox, synced: bool, rounds: int
+) -> None:
     """Pages are given back and used again under readers that run during each commit."""
     store = LmdbStore(tmp_path, inbox, synced=synced, map_bytes=1024 * 1024)
     chance = random.Random(7)
@@ -227,13 +235,10 @@ def test_readers_see_whole_records_while_pages_are_reused(tmp_path: Path, inbox:
     def payload(log_id: int, position: int) -> bytes:
         return f"{log_id}/{position};".encode() * (1 + (position * 37) % 300)
 
-    deadline = time.monotonic() + 2.0
-    rounds = 0
-    while time.monotonic() < deadline:
-        rounds += 1
+    for now_ms in range(1, rounds + 1):
         extents = {log_id: store.extent(log_id) for log_id in logs}
         entries = [
-            entry(log_id, rounds, payload(log_id, extent.next + i))
+            entry(log_id, now_ms, payload(log_id, extent.next + i))
             for log_id, extent in extents.items()
             if extent is not None
             for i in range(chance.randrange(20))
@@ -252,7 +257,6 @@ def test_readers_see_whole_records_while_pages_are_reused(tmp_path: Path, inbox:
             read = records(inbox.run(store.read(log_id, extent.first, 200, 10_000_000)))
             assert [r.position for r in read] == list(range(extent.first, extent.next))[:200]
             assert all(r.payload == payload(log_id, r.position) for r in read)
-    assert rounds > 20
     inbox.run(store.append([]))
     assert store.check() == []
     close(store, inbox)
@@ -313,11 +317,11 @@ def test_many_logs_open_quickly(tmp_path: Path, inbox: Inbox) -> None:
     for _ in range(10):
         inbox.run(store.append([entry(log_id, 5, b"x" * 50) for log_id in range(2000)]))
     close(store, inbox)
-    start = time.perf_counter()
+    began_s = time.process_time()  # of this process: others may be busy
     store = LmdbStore(tmp_path, inbox, synced=False)
-    elapsed_s = time.perf_counter() - start
+    spent_s = time.process_time() - began_s
     assert store.extent(1999) == Extent(0, 10, 5, sealed=False)
-    assert elapsed_s < 2.0
+    assert spent_s < 2.0
     close(store, inbox)
 
 
@@ -459,10 +463,7 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(
     process = start_script(script, tmp_path)
     scripts.append(process)
     assert process.stdout is not None
-    deadline = time.monotonic() + 1.0
-    acknowledgements = [process.stdout.readline()]
-    while time.monotonic() < deadline:
-        acknowledgements.append(process.stdout.readline())
+    acknowledgements = [process.stdout.readline() for _ in range(100)]
     process.send_signal(signal.SIGKILL)
     acknowledgements += process.stdout.read().splitlines()
     acknowledged = int(acknowledgements[-1])
