@@ -9,7 +9,7 @@ from headwater.engine.fan_out import FanOutEvent, Subscription
 
 
 class StreamedAnswer(NamedTuple):
-    """The answer of an operation that pushes events."""
+    """What an operation gives that pushes events."""
 
     event_type: str
     """The name of each event, as the API model has it."""
