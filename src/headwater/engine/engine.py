@@ -23,7 +23,7 @@ import msgspec
 
 from headwater.engine.account import AccountSettings
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
-from headwater.engine.checking import check_streams
+from headwater.engine.checking import check_all
 from headwater.engine.encryption_key import KeyDirectory
 from headwater.engine.limits.enforcement import Enforcement, Rule
 from headwater.engine.limits.on_demand_scaling import next_look_ms, scaling_step
@@ -33,7 +33,6 @@ from headwater.engine.metrics.log_sizes import LogSizes
 from headwater.engine.metrics.metrics import Metrics
 from headwater.engine.metrics.stream_metrics import StreamMetrics
 from headwater.engine.past_streams import NAME_KEY, REST_KEY, PastStreams
-from headwater.engine.queues.checking import check_queues
 from headwater.engine.queues.progress import KIND as QUEUE_KEY
 from headwater.engine.queues.queues import Queues
 from headwater.engine.retention import expire_records
@@ -415,9 +414,7 @@ class Engine:
 
     def check(self) -> list[str]:
         """Every broken promise, the store's and the engine's own, in plain words; empty when all is well."""
-        streams, store = self.all_streams(), self.store
-        queues = check_queues(streams, self.queues.progress(), store)
-        return [*store.check(), *check_streams(streams, store), *queues]
+        return [*self.store.check(), *check_all(self.all_streams(), self.queues.progress(), self.store)]
 
     # Watching
 
