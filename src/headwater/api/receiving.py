@@ -53,7 +53,7 @@ async def receive(
 def _require_room_in_flight(engine: Engine, queue: LiveQueue, *, is_dead: bool) -> None:
     """Raise ThrottlingException where limits are enforced and as many records are in flight as may be."""
     full = not is_dead and queue.in_flight >= QUEUE_IN_FLIGHT_MAX
-    if full and engine.enforcement.limits_calls(queue.stream_name):
+    if full and engine.enforcement.limits_calls(queue.of_stream):
         raise ThrottlingException(
             f"{QUEUE_IN_FLIGHT_MAX} records of the queue are in flight, which is the most at the same time."
         )

@@ -8,10 +8,12 @@ whole. Everything is found out from what is there; nothing is changed.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
+from headwater.engine.queues.checking import check_queues
+from headwater.engine.queues.progress import QueueProgress
 from headwater.model.completion import drive
 from headwater.model.hash_key import HASH_KEY_MAX
 from headwater.model.record import decode_payloads, record_size, size_of
@@ -21,6 +23,14 @@ from headwater.storage.interface import LogPage, Run, Store, StoreUnavailable
 
 _RECORDS_PER_READ = 10_000
 _BYTES_PER_READ = 16 * 1024 * 1024
+
+
+def check_all(
+    streams: Collection[Stream], progress: Iterable[tuple[str, int, QueueProgress]], store: Store
+) -> Iterator[str]:
+    """Every broken rule of streams and of their queues; `progress` is what the store has of these."""
+    yield from check_streams(streams, store)
+    yield from check_queues(streams, progress, store)
 
 
 def check_streams(streams: Collection[Stream], store: Store) -> Iterator[str]:

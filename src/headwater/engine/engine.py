@@ -396,12 +396,9 @@ class Engine:
 
     def check(self) -> list[str]:
         """Every broken promise, the store's and the engine's own, in plain words; empty when all is well."""
-        from headwater.engine.checking import check_streams  # noqa: PLC0415 - as asked for
-        from headwater.engine.queues.checking import check_queues  # noqa: PLC0415 - as asked for
+        from headwater.engine.checking import check_all  # noqa: PLC0415 - as asked for
 
-        streams, store = self.all_streams(), self.store
-        queues = check_queues(streams, self.queues.progress(), store)
-        return [*store.check(), *check_streams(streams, store), *queues]
+        return [*self.store.check(), *check_all(self.all_streams(), self.queues.progress(), self.store)]
 
     # Watching
 

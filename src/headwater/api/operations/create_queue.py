@@ -28,7 +28,7 @@ async def create_queue(
     ResourceNotFoundException and ValidationException.
     """
     asked = _only(request.StreamConfigurationList)
-    stream_name = stream_of_arn(engine, caller, asked.StreamARN)
+    on_stream = stream_of_arn(engine, caller, asked.StreamARN)
     _check_start(asked.StartingPosition, engine.now_ms())
     rules = rules_after(QueueRules(), request.QueueAttributes)
     committed = engine.account(caller).committed(engine.now_ms())
@@ -56,7 +56,7 @@ async def create_queue(
 
     with engine.queues.claim_name(caller, name):
         await engine.streams_of(caller)  # what is due is done: a name may be free again
-        stream = await engine.replace(stream_name, change)
+        stream = await engine.replace(on_stream, change)
     return {"QueueDescription": describe_queue(stream, find_queue(stream, queue_id))}
 
 

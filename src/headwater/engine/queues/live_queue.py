@@ -500,7 +500,7 @@ class LiveQueue:
         return Caller(self._stream.account_id, self._stream.region), self._queue.name
 
     @property
-    def stream_name(self) -> StreamName:
+    def of_stream(self) -> StreamName:
         """The stream that it is of."""
         return self._stream.full_name
 

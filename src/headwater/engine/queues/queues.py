@@ -221,9 +221,12 @@ class Queues:
         totals, before = live.totals(), self._told.get(queue_id, QueueTotals())
         if totals != before:
             self._told[queue_id] = totals
-            names = ("ReceivedQueueRecords", "AcknowledgedQueueRecords", "EmptyReceives")
-            done = zip(names, totals, before, strict=True)
-            self._metrics.count_queue(*live.name, queue_id, {name: now - then for name, now, then in done})
+            done = {
+                "ReceivedQueueRecords": totals.received - before.received,
+                "AcknowledgedQueueRecords": totals.acknowledged - before.acknowledged,
+                "EmptyReceives": totals.empty_receives - before.empty_receives,
+            }
+            self._metrics.count_queue(*live.name, queue_id, done)
 
     def _measure(self, queue_id: str, live: LiveQueue) -> None:
         """Let the metrics have how the queue stands."""
