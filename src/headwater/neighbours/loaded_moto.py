@@ -67,7 +67,7 @@ def _app_of(service: Any) -> Any:
         from headwater.neighbours.metrics import install as install_metrics  # noqa: PLC0415
 
         install_metrics()
-    if service == "dynamodb":
+    if service in ("dynamodb", "cloudformation"):
         from headwater.neighbours.dynamodb.requests import install as install_tables  # noqa: PLC0415 - as above
 
         install_tables()
