@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # One worker for each core; who has finished takes over from who has not.
 PARALLEL := -n auto --dist worksteal
 
+# The tests start hundreds of processes: none of them should compile what another one has compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: console test-console run test test-all test-newest test-on test-long test-clients test-infrastructure bench soak lint types audit check format clean
 
 run: $(VENV)/installed

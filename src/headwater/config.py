@@ -106,6 +106,11 @@ class Config(msgspec.Struct, frozen=True):
     """How long requests in flight may take to finish at shutdown."""
 
     @property
+    def uses_tls(self) -> bool:
+        """Whether the event loop speaks TLS: to clients, or to the brokers of a store."""
+        return self.tls or self.tls_cert is not None or self.kafka_security.endswith("SSL")
+
+    @property
     def has_console(self) -> bool:
         """Whether there are pages that show the server."""
         return not self.no_console and self.console != "off"

@@ -48,7 +48,7 @@ def _start(arguments: Sequence[str]) -> int | None:
         if config is None:
             gc.enable()
             return None
-        stand_ins.import_event_loop(with_tls=config.tls or config.tls_cert is not None)
+        stand_ins.import_event_loop(with_tls=config.uses_tls)
         from headwater.app.run import run  # noqa: PLC0415 - as above
     return run(config)
 

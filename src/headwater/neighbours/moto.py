@@ -251,7 +251,7 @@ class MotoServices:
         if self._kept is not None and loaded.take_for_itself(self._warn):
             loaded.outbox.hold()
             restore(self._kept, loaded, lambda call: _made_again(loaded, call))
-            loaded.outbox.note = partial(_note_delivery, self._kept)
+            loaded.outbox.report = partial(_note_delivery, self._kept)
             loaded.outbox.release()
         return loaded
 

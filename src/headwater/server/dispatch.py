@@ -153,7 +153,7 @@ class Dispatch:
         """Answer `request`. See the module's text for the order of checks."""
         headers = request.headers
         if self._listeners:
-            respond = self._feed.heard(request, respond)
+            respond = self._feed.overhear(request, respond)
         target = headers.get(b"x-amz-target", b"")
         name, counts = self._call_kinds.get(target) or (_plain_name(request), self._unknown)
         call = DispatchedCall(name, counts, self._ids, self._log, respond)

@@ -50,7 +50,7 @@ class RequestFeed:
 
         return RouteSet({b"requests": {b"GET": listen}})
 
-    def heard(self, request: HttpRequest, respond: Respond) -> Respond:
+    def overhear(self, request: HttpRequest, respond: Respond) -> Respond:
         """What answers a request, and tells those who listen."""
         return _HeardRespond(request, respond, self._tell)
 

@@ -35,7 +35,7 @@ WAITING_RECORDS_MAX = 100_000
 """Of one sender; beyond it the oldest are given up."""
 
 GivenUp = Callable[["OutgoingRecord", str], None]
-Note = Callable[[str, int], None]
+Report = Callable[[str, int], None]
 """Takes a sender, and how many of its records are delivered."""
 Warn = Callable[[str], None]
 
@@ -124,7 +124,7 @@ class RecordOutbox:
         self._thread: threading.Thread | None = None
         self._is_stopping = False
         self._is_held = False
-        self.note: Note = _nothing
+        self.report: Report = _nothing
 
     def put(self, sender: str, records: Sequence[OutgoingRecord], given_up: GivenUp | None = None) -> None:
         """Let records follow those that a sender has put before. Returns at once."""
@@ -232,7 +232,7 @@ class RecordOutbox:
                 if number not in failed or number in given_up:
                     queue.finish(number)
             done = queue.done
-        self.note(sender, done)
+        self.report(sender, done)
         for number in given_up:
             self._give_up(sender, batch[number], first or "")
 

@@ -70,7 +70,7 @@ def disable(table: Table, stream_arn: str) -> str:
 
 
 def update(table: Table, stream_arn: str, precision: str) -> None:
-    """Tell times in another precision. Raises moto's errors."""
+    """Tell times in another precision. Raises `MockValidationException`, as moto does."""
     _check_precision(precision)
     known = _destination(table, stream_arn)
     if known is None or known["DestinationStatus"] != ACTIVE:

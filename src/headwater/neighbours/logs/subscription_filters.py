@@ -51,7 +51,7 @@ _as_json: Callable[..., Any] = SubscriptionFilter.to_json
 
 
 def target_of(destination_arn: str) -> str:
-    """The ARN that a subscription's events go to: what a destination stands for. Raises moto's errors."""
+    """The ARN that a subscription's events go to: what a destination stands for. Raises `ResourceNotFoundException`, as moto does."""
     parts = destination_arn.split(":", 6)
     if len(parts) < 7 or parts[2] != "logs" or parts[5] != "destination":
         return destination_arn
@@ -79,7 +79,7 @@ def followed_callers() -> list[Caller]:
 
 
 def put_subscription_filter(response: LogsResponse) -> str:
-    """PutSubscriptionFilter."""
+    """PutSubscriptionFilter. Raises `InvalidParameterException`."""
     distribution = response._get_param("distribution") or BY_LOG_STREAM  # noqa: SLF001 - moto's way to read
     if distribution not in DISTRIBUTIONS:
         raise InvalidParameterException(
@@ -109,7 +109,10 @@ def put_filter(
     destination_arn: str,
     role_arn: str,
 ) -> None:
-    """Make or change a filter, after a look at where it sends."""
+    """Make or change a filter, after a look at where it sends.
+
+    Raises `InvalidParameterException` and `ResourceNotFoundException`.
+    """
     group = backend.groups.get(log_group_name)
     if group is None:
         raise ResourceNotFoundException

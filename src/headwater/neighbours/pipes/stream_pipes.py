@@ -53,7 +53,10 @@ def pipe_at(arn: str) -> Pipe | None:
 
 
 def create_pipe(backend: EventBridgePipesBackend, *, name: str, source: str, **members: Any) -> Pipe:
-    """CreatePipe. Raises moto's errors, and NotImplementedError for what nothing here does."""
+    """CreatePipe.
+
+    Raises `ConflictException`, as moto does, and NotImplementedError for what nothing here does.
+    """
     if name in backend.pipes:
         raise ConflictException(f"Pipe {name} already exists.", name, "Pipe")
     if parse_stream_arn(source) is None:
@@ -71,7 +74,7 @@ def create_pipe(backend: EventBridgePipesBackend, *, name: str, source: str, **m
 
 
 def update_pipe(backend: EventBridgePipesBackend, *, name: str, **members: Any) -> Pipe:
-    """UpdatePipe: everything but its source. Raises as above."""
+    """UpdatePipe: everything but its source. Raises `NotFoundException`, and as above."""
     pipe = backend.pipes.get(name)
     if pipe is None:
         raise NotFoundException(f"Pipe {name} not found")

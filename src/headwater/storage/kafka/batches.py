@@ -74,7 +74,10 @@ def build(producer_id: int, epoch: int, sequence: int, payloads: Sequence[bytes]
 
 
 def batches(data: bytes) -> Iterator[RecordBatch]:
-    """The whole batches in what was fetched; the last one may be cut off, and is left out."""
+    """The whole batches in what was fetched; the last one may be cut off, and is left out.
+
+    Raises `DamagedBatch`.
+    """
     view, at = memoryview(data), 0
     while at + _HEAD.size <= len(data):
         head = _HEAD.unpack_from(data, at)

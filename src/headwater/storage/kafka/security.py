@@ -5,11 +5,13 @@ Refuses to know connections, and where the password comes from.
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from headwater.storage.interface import StoreUnavailable
+
+if TYPE_CHECKING:
+    import ssl
 
 
 class BrokerSecurity(NamedTuple):
@@ -28,7 +30,9 @@ class BrokerSecurity(NamedTuple):
         """What verifies the brokers; `None` in clear text. Raises `StoreUnavailable`."""
         if not self.protocol.endswith("SSL"):
             return None
+        from ssl import create_default_context  # noqa: PLC0415 - few servers speak to a broker
+
         try:
-            return ssl.create_default_context(cafile=None if self.ca is None else str(self.ca))
+            return create_default_context(cafile=None if self.ca is None else str(self.ca))
         except OSError as error:
             raise StoreUnavailable(f"{self.ca} cannot be used to verify brokers: {error}") from error
