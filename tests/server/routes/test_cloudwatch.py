@@ -172,7 +172,7 @@ def test_a_deleted_stream_is_still_told_of(server: Headwater, kinesis: Any) -> N
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("metric=Coffee", "There is no metric 'Coffee'. There are: GetRecords.Bytes, "),
+        ("metric=Coffee", "There is no metric 'Coffee'. There are: AcknowledgedQueueRecords, "),
         ("shard=1", "There is no parameter 'shard'. There are: metric, namespace, StreamName, "),
         ("namespace=Coffee", "There is no namespace 'Coffee'. There are: AWS/Kinesis, AWS/Lambda."),
         (
