@@ -177,7 +177,7 @@ def test_a_deleted_stream_is_still_told_of(server: Headwater, kinesis: Any) -> N
         ("namespace=Coffee", "There is no namespace 'Coffee'. There are: AWS/Kinesis, AWS/Lambda."),
         (
             "FunctionName=f",
-            "FunctionName is no dimension of AWS/Kinesis: StreamName, ConsumerName, ShardId, QueueId, QueueName.",
+            "FunctionName is no dimension of AWS/Kinesis: StreamName, ConsumerName, ShardId, QueueId, ",
         ),
         ("namespace=AWS/Lambda&StreamName=s", "StreamName is no dimension of AWS/Lambda: FunctionName, "),
         ("namespace=AWS/Lambda&metric=IncomingBytes", "There is no metric 'IncomingBytes'. There are: Async"),
