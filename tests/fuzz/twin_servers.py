@@ -95,6 +95,7 @@ class MemoryServer:
         self.store = SeenStore(self._posted.append)
         self.engine = Engine(self.store, self.clock, Settings(transition_ms=0), Random(1).randbytes)
         self.engine.open()
+        self.engine.queues.end_waits()  # nobody waits for records here
         self._dispatch = Dispatch(
             self.engine,
             OPERATIONS,
@@ -246,6 +247,34 @@ class TwinServers:
         numbers = [place["SequenceNumber"] for place in placed]
         self.known = self._known_values(arn, consumer["ConsumerARN"], expired, numbers, policy)
         self.good = good_requests(arn, consumer["ConsumerARN"], self._iterator("0"), policy)
+        self._prepare_queues(arn.replace("orders", "clicks"))
+
+    def _prepare_queues(self, stream_arn: str) -> None:
+        """A queue with a record in flight, and one with a dead letter in flight."""
+        stream = {"StreamARN": stream_arn}
+        once = {"DeadLetterConfiguration": {"TargetType": "BUILT_IN", "MaxReceiveCount": 1}}
+        arn, failed_arn = (
+            self.ask("CreateQueue", QueueName=name, StreamConfigurationList=[stream], **more)[
+                "QueueDescription"
+            ]["QueueARN"]
+            for name, more in (("work", {}), ("failed", {"QueueAttributes": once}))
+        )
+        self.ask("PutRecord", StreamName="clicks", Data=b"data", PartitionKey="a")
+        self.ask("ReceiveQueueRecords", QueueARN=failed_arn, VisibilityTimeoutSeconds=0)
+        record, dead = (
+            self.ask(operation, QueueARN=each)["QueueRecords"][0]["ReceiptHandle"]
+            for operation, each in (
+                ("ReceiveQueueRecords", arn),
+                ("ReceiveDeadLetterQueueRecords", failed_arn),
+            )
+        )
+        self.known |= {
+            "QueueARN": [arn, failed_arn, arn.replace("eu-west-1", "us-east-1"), arn[:-1]],
+            "QueueName": ["work", "missing"],
+            "ReceiptHandle": [record, dead, "AAAA"],
+        }
+        self.known["ResourceARN"].append(arn)
+        self.good |= good_queue_requests(stream_arn, arn, failed_arn, record, dead)
 
     def _known_values(
         self, arn: str, consumer_arn: str, expired: str, numbers: list[str], policy: str
@@ -336,6 +365,30 @@ def good_requests(arn: str, consumer_arn: str, iterator: str, policy: str) -> di
         "UpdateStreamMode": {**by_arn, "StreamModeDetails": {"StreamMode": "ON_DEMAND"}},
         "UpdateStreamRecordDistributionStrategy": {**on_demand, "RecordDistributionStrategy": "AUTO"},
         "UpdateStreamWarmThroughput": {**on_demand, "WarmThroughputMiBps": 8},
+    }
+
+
+def good_queue_requests(
+    stream_arn: str, arn: str, failed_arn: str, handle: str, dead_handle: str
+) -> dict[str, dict[str, Any]]:
+    """The same for the operations on queues: one with a record in flight, one with a dead letter."""
+    queue: dict[str, Any] = {"QueueARN": arn}
+    failed: dict[str, Any] = {"QueueARN": failed_arn}
+    entry, dead_entry = {"ReceiptHandle": handle}, {"ReceiptHandle": dead_handle}
+    timeout = {"VisibilityTimeoutSeconds": 5}
+    return {
+        "AcknowledgeDeadLetterQueueRecords": {**failed, "Entries": [dead_entry]},
+        "AcknowledgeQueueRecords": {**queue, "Entries": [entry]},
+        "CreateQueue": {"QueueName": "new", "StreamConfigurationList": [{"StreamARN": stream_arn}]},
+        "DeleteQueue": queue,
+        "DescribeQueue": queue,
+        "ListQueues": {"MaxResults": 1, "StreamFilter": [{"StreamARN": stream_arn}]},
+        "ReceiveDeadLetterQueueRecords": {**failed, "Limit": 1, "WaitTimeSeconds": 1, **timeout},
+        "ReceiveQueueRecords": {**queue, "Limit": 1, "WaitTimeSeconds": 1, **timeout},
+        "RestoreDeadLetterQueueRecords": {**failed, "Entries": [dead_entry]},
+        "UpdateDeadLetterQueueRecordsVisibility": {**failed, "Entries": [{**dead_entry, **timeout}]},
+        "UpdateQueue": {**queue, "QueueAttributes": timeout},
+        "UpdateQueueRecordsVisibility": {**queue, "Entries": [{**entry, **timeout}]},
     }
 
 

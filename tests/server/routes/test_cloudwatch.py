@@ -172,10 +172,13 @@ def test_a_deleted_stream_is_still_told_of(server: Headwater, kinesis: Any) -> N
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("metric=Coffee", "There is no metric 'Coffee'. There are: GetRecords.Bytes, "),
+        ("metric=Coffee", "There is no metric 'Coffee'. There are: AcknowledgedQueueRecords, "),
         ("shard=1", "There is no parameter 'shard'. There are: metric, namespace, StreamName, "),
         ("namespace=Coffee", "There is no namespace 'Coffee'. There are: AWS/Kinesis, AWS/Lambda."),
-        ("FunctionName=f", "FunctionName is no dimension of AWS/Kinesis: StreamName, ConsumerName, ShardId."),
+        (
+            "FunctionName=f",
+            "FunctionName is no dimension of AWS/Kinesis: StreamName, ConsumerName, ShardId, QueueId, ",
+        ),
         ("namespace=AWS/Lambda&StreamName=s", "StreamName is no dimension of AWS/Lambda: FunctionName, "),
         ("namespace=AWS/Lambda&metric=IncomingBytes", "There is no metric 'IncomingBytes'. There are: Async"),
         ("metric", "The query must be of the form name=value&name=value."),
