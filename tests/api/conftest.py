@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import count
+from threading import Lock
 from typing import Any
 
 import pytest
 from botocore.config import Config
 from botocore.credentials import Credentials
+from botocore.loaders import create_loader
 from botocore.session import Session
 
 from headwater.model.clock import ManualClock
@@ -47,13 +49,19 @@ class PooledClients:
 
     def __init__(self, endpoint_url: str) -> None:
         self._endpoint_url = endpoint_url
+        self._models = create_loader()
+        """What is read of the files of botocore, once for all."""
+        self._lock = Lock()
         self._made: list[tuple[str, Credentials, Any]] = []
         self._idle: list[tuple[str, Credentials, Any]] = []
 
     def take(self, account_id: str, region: str) -> Any:
-        pooled = next((one for one in self._idle if one[0] == region), None) or self._make(region)
-        if pooled in self._idle:
-            self._idle.remove(pooled)
+        with self._lock:  # several threads of a test may want one each
+            pooled = next((one for one in self._idle if one[0] == region), None)
+            if pooled is None:
+                pooled = self._make(region)
+            else:
+                self._idle.remove(pooled)
         _, credentials, client = pooled
         credentials.access_key = account_id
         return client
@@ -68,6 +76,7 @@ class PooledClients:
 
     def _make(self, region: str) -> tuple[str, Credentials, Any]:
         session = Session()
+        session.register_component("data_loader", self._models)
         session.set_credentials("nobody", "secret")
         client = session.create_client(
             "kinesis",
