@@ -24,6 +24,16 @@ from typing import NamedTuple, Protocol
 
 from headwater.engine.limits.limits import READ_BYTES_MAX
 from headwater.engine.queues.counting import QueueCounts, QueueTotals, count_records, oldest_arrival_ms
+from headwater.engine.queues.handle_refusals import (
+    GONE,
+    INVALID_HANDLE,
+    IS_DEAD,
+    NOT_DEAD,
+    NOT_IN_FLIGHT,
+    WRONG_KIND,
+    Outcome,
+    RefusedHandle,
+)
 from headwater.engine.queues.log_runs import read_runs
 from headwater.engine.queues.progress import DeadLetter, QueueProgress
 from headwater.engine.queues.receipts import Receipt, issue_receipt, read_receipt
@@ -59,32 +69,6 @@ class ReceivedRecord(NamedTuple):
     arrival_ms: int
     first_receive_ms: int
     receives: int
-
-
-class RefusedHandle(NamedTuple):
-    """Why a handle did nothing."""
-
-    code: str
-    message: str
-
-
-Outcome = RefusedHandle | None
-"""Of one handle; `None` is success."""
-
-INVALID_HANDLE = RefusedHandle("InvalidArgumentException", "The receipt handle is not valid for this queue.")
-_WRONG_KIND = {
-    True: RefusedHandle(
-        "InvalidArgumentException",
-        "The receipt handle is not one of ReceiveDeadLetterQueueRecords.",
-    ),
-    False: RefusedHandle("InvalidArgumentException", "The receipt handle is not one of ReceiveQueueRecords."),
-}
-_NOT_IN_FLIGHT = RefusedHandle(
-    "InvalidArgumentException", "The record is not in flight, or has been received again since."
-)
-_GONE = RefusedHandle("ResourceNotFoundException", "The queue has the record no longer.")
-_IS_DEAD = RefusedHandle("ResourceNotFoundException", "The record has become a dead-letter record.")
-_NOT_DEAD = RefusedHandle("ResourceNotFoundException", "The record is no dead-letter record any more.")
 
 
 class QueueContext(Protocol):
@@ -327,13 +311,13 @@ class LiveQueue:
                 continue
             record = self._tracked(receipt)
             if record is None:
-                outcomes[handle] = _GONE if self._is_over(receipt) else _NOT_IN_FLIGHT
+                outcomes[handle] = GONE if self._is_over(receipt) else NOT_IN_FLIGHT
             elif record.is_dead is not is_dead:
-                outcomes[handle] = _NOT_DEAD if is_dead else _IS_DEAD
+                outcomes[handle] = NOT_DEAD if is_dead else IS_DEAD
             elif record.phase != "in flight" or record.delivery != receipt.delivery:
-                outcomes[handle] = _NOT_IN_FLIGHT
+                outcomes[handle] = NOT_IN_FLIGHT
             elif self._is_past_retention(record):
-                outcomes[handle] = _GONE
+                outcomes[handle] = GONE
             else:
                 outcomes[handle] = None
                 self._tracking.hide_until(record, now_ms + 1000 * timeout_s)
@@ -382,20 +366,20 @@ class LiveQueue:
     def _judge(self, record: TrackedRecord | None, receipt: Receipt, verdict: Verdict) -> Sentence | Outcome:
         """What a handle does: it settles a record, or nothing, or is refused."""
         if record is None or self._is_past_retention(record):
-            return _GONE if verdict == "restore" else None
+            return GONE if verdict == "restore" else None
         if record.is_dead is not receipt.is_dead:
             if verdict == "restore":
-                return _NOT_DEAD
-            return None if receipt.is_dead else _IS_DEAD
+                return NOT_DEAD
+            return None if receipt.is_dead else IS_DEAD
         if record.delivery not in (NOT_DELIVERED, receipt.delivery):
-            return _NOT_IN_FLIGHT if verdict == "restore" else None
+            return NOT_IN_FLIGHT if verdict == "restore" else None
         return Sentence(record, verdict)
 
     def _receipt(self, handle: str, *, is_dead: bool) -> Receipt | RefusedHandle:
         receipt = read_receipt(self._context.receipts, self._queue.queue_id, handle)
         if receipt is None:
             return INVALID_HANDLE
-        return receipt if receipt.is_dead is is_dead else _WRONG_KIND[is_dead]
+        return receipt if receipt.is_dead is is_dead else WRONG_KIND[is_dead]
 
     def _tracked(self, receipt: Receipt) -> TrackedRecord | None:
         shard = self._tracking.shards.get(receipt.log_id)

@@ -51,7 +51,10 @@ _as_json: Callable[..., Any] = SubscriptionFilter.to_json
 
 
 def target_of(destination_arn: str) -> str:
-    """The ARN that a subscription's events go to: what a destination stands for. Raises `ResourceNotFoundException`, as moto does."""
+    """The ARN that a subscription's events go to: what a destination stands for.
+
+    Raises `ResourceNotFoundException`, as moto does.
+    """
     parts = destination_arn.split(":", 6)
     if len(parts) < 7 or parts[2] != "logs" or parts[5] != "destination":
         return destination_arn
