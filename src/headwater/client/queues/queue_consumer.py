@@ -10,23 +10,19 @@ when the first record is asked for.
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, Unpack
 
+from headwater.client.calls.core_thread import CoreThread
 from headwater.client.calls.endpoint import Session
-from headwater.client.calls.loop_thread import LoopThread
 from headwater.client.calls.timing import Timing
 from headwater.client.calls.users_code import Outcome, outcome_in_thread, outcome_of_whole
 from headwater.client.queues.base import QueueConsumerBase
 from headwater.client.queues.handler_processes import handle_in_processes
 from headwater.client.queues.queue_record import QueueRecord, RecordHolder
 from headwater.client.queues.settings import QueueConsumerOptions
-
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class QueueConsumer(QueueConsumerBase):
@@ -44,10 +40,6 @@ class QueueConsumer(QueueConsumerBase):
         **settings: Unpack[QueueConsumerOptions],
     ) -> None:
         """`queue` is a name or an ARN; the rest is as of `QueueConsumerBase`."""
-        self._thread = LoopThread("headwater-queue-consumer", self._fail, self.close)
-        self._is_run = False
-        self._within: set[int] = set()
-        """The threads that must not wait for the consumer's end: those of its handlers."""
         super().__init__(
             queue,
             endpoint_url=endpoint_url,
@@ -57,6 +49,7 @@ class QueueConsumer(QueueConsumerBase):
             timing=timing,
             **settings,
         )
+        self._thread = CoreThread(self._core, "headwater-queue-consumer")
 
     def run(self, handler: Callable[[QueueRecord], Any], *, stop_signals: bool = True) -> None:
         """Have a handler called with records, `concurrency` at the same time in threads, until `stop`.
@@ -66,32 +59,28 @@ class QueueConsumer(QueueConsumerBase):
         handler, when the other handlers are done with what is in hand.
         """
         if self.settings.processes:
-            self._run(handle_in_processes(self._core, handler, self.settings.processes), stop_signals)
+            running = handle_in_processes(self._core, handler, self.settings.processes)
+            self._thread.run(running, stop_signals=stop_signals)
             return
-        with ThreadPoolExecutor(self.settings.concurrency, "headwater-handler", self._is_within) as threads:
+        with ThreadPoolExecutor(
+            self.settings.concurrency, "headwater-handler", self._thread.is_within
+        ) as threads:
 
             async def handle(record: QueueRecord) -> Outcome:
                 return await outcome_in_thread(threads, outcome_of_whole, handler, record)
 
-            self._run(self._core.handle(handle), stop_signals)
+            self._thread.run(self._core.handle(handle), stop_signals=stop_signals)
 
     def stop(self) -> None:
         """Have `run` return, or the iteration end, when what is in hand is done. May be called anywhere."""
-        self._thread.call_soon(self._core.stop)
+        self._thread.stop()
 
     def close(self) -> None:
         """Stop: acknowledge what is done, give back the rest. Harmless when called again.
 
         While a handler is in hand its consumer cannot end, so in one this is `stop`.
         """
-        if not self._thread.is_running:
-            return
-        if self._is_run:
-            self.stop()
-            if threading.get_ident() not in {*self._within, self._thread.ident}:
-                self._thread.call(self._core.ended())
-            return
-        self._thread.end(self._core.close())
+        self._thread.close()
 
     def __enter__(self) -> Self:
         return self
@@ -111,38 +100,14 @@ class QueueConsumer(QueueConsumerBase):
                 yield record
                 self._thread.call_soon(self._core.moved_on, record)
 
-    def _run(self, running: Coroutine[Any, Any, None], stop_signals: bool) -> None:
-        restored = self._stop_at_signals() if stop_signals else {}
-        self._is_run = True
-        try:
-            self._thread.call(running)
-        finally:
-            for number, before in restored.items():
-                signal.signal(number, signal.SIG_DFL if before is None else before)  # None: not Python's
-            self.close()
-            self._is_run = False
-            self.close()
-
     def _adapted_holder(self, holder: RecordHolder) -> RecordHolder:
         return _WaitingHolder(holder, self._thread)
-
-    def _fail(self, error: BaseException) -> None:
-        self._core.fail(error)
-
-    def _is_within(self) -> None:
-        self._within.add(threading.get_ident())
-
-    def _stop_at_signals(self) -> dict[int, Any]:
-        """What the signals did before."""
-        if threading.current_thread() is not threading.main_thread():
-            return {}
-        return {number: signal.signal(number, lambda *_: self.stop()) for number in STOP_SIGNALS}
 
 
 class _WaitingHolder:
     """A `RecordHolder` whose methods return when the queue has taken it, in any thread but the loop's."""
 
-    def __init__(self, holder: RecordHolder, thread: LoopThread) -> None:
+    def __init__(self, holder: RecordHolder, thread: CoreThread) -> None:
         self._holder = holder
         self._thread = thread
 
