@@ -8,12 +8,14 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import boto3
 import pytest
 
 from headwater.app import ports
+from headwater.app.initial_streams import InitialStreamError
 from headwater.app.offline_data import StoreError, check_data
 from headwater.app.server import Server
-from headwater.config import Config
+from headwater.config import Config, InitialStream
 from headwater.storage import open_store
 from headwater.storage.interface import OpenedStore, Post
 from headwater.storage.memory_store import MemoryStore
@@ -95,3 +97,54 @@ def test_a_server_needs_no_more_of_a_store_than_its_back_end_gives(
         with refusal.value as answer:
             assert (answer.status, b"nothing that could be copied" in answer.read()) == (409, True)
     assert list(tmp_path.iterdir()) == []
+
+
+def started_once(config: Config) -> list[tuple[str, str, int]]:
+    """The streams that the first caller of a server sees: name, mode and open shards."""
+
+    async def start_and_look() -> list[tuple[str, str, int]]:
+        server = Server(config)
+        await server.start()
+        try:
+            return await asyncio.to_thread(_streams_at, server.endpoints[0])
+        finally:
+            await server.stop(0)
+
+    return asyncio.run(start_and_look())
+
+
+def _streams_at(endpoint_url: str) -> list[tuple[str, str, int]]:
+    kinesis = boto3.client(
+        "kinesis",
+        "us-east-1",
+        endpoint_url=endpoint_url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    summaries = [
+        kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+        for name in kinesis.list_streams()["StreamNames"]
+    ]
+    kinesis.close()
+    assert {summary["StreamStatus"] for summary in summaries} == {"ACTIVE"}
+    return [
+        (summary["StreamName"], summary["StreamModeDetails"]["StreamMode"], summary["OpenShardCount"])
+        for summary in summaries
+    ]
+
+
+def test_a_server_begins_with_the_streams_that_it_was_asked_for_and_keeps_those_that_it_has(
+    tmp_path: Path,
+) -> None:
+    orders, clicks = InitialStream("orders", 4), InitialStream("clicks", None)
+    config = Config(ports=(0,), data_dir=tmp_path, create_streams=(orders, clicks))
+    begun = [("clicks", "ON_DEMAND", 4), ("orders", "PROVISIONED", 4)]
+    assert started_once(config) == begun
+    again = Config(ports=(0,), data_dir=tmp_path, create_streams=(InitialStream("orders", 7),))
+    assert started_once(again) == begun
+
+
+def test_a_stream_beyond_a_limit_ends_the_start_with_its_name() -> None:
+    config = Config(ports=(0,), shard_limit=3, create_streams=(InitialStream("orders", 4),))
+    with pytest.raises(InitialStreamError, match="--create-stream orders: "):
+        started_once(config)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.config import SECRET_SETTINGS, SETTINGS, Config, ConfigError, tls_folder
+from headwater.config import SECRET_SETTINGS, SETTINGS, Config, ConfigError, InitialStream, tls_folder
 
 
 def test_without_anything_set_the_defaults_hold() -> None:
@@ -57,6 +57,7 @@ def test_every_variable_is_read() -> None:
         "HEADWATER_TRANSITION_MS": "0",
         "HEADWATER_CONSOLE": "read-only",
         "HEADWATER_NO_CONSOLE": "yes",
+        "HEADWATER_CREATE_STREAM": "orders:4,clicks:on-demand,logs",
         "HEADWATER_TEST_CLOCK": "yes",
         "HEADWATER_ENFORCE_LIMITS": "true",
         "HEADWATER_SHARD_LIMIT": "10",
@@ -98,6 +99,11 @@ def test_every_variable_is_read() -> None:
         account_id="123456789012",
         region="eu-west-1",
         credentials=Path("/tmp/credentials"),
+        create_streams=(
+            InitialStream("orders", 4),
+            InitialStream("clicks", None),
+            InitialStream("logs", 1),
+        ),
         transition_ms=0,
         console="read-only",
         no_console=True,
@@ -124,6 +130,19 @@ def test_every_variable_is_read() -> None:
         request_timeout_s=2.5,
         shutdown_grace_s=0.0,
     )
+
+
+def test_what_repeats_may_be_separated_by_commas_as_an_option_too() -> None:
+    config = Config.from_environment({}, {"create_streams": ("orders:4,clicks:on-demand", "logs")})
+    assert [str(stream) for stream in config.create_streams] == ["orders:4", "clicks:on-demand", "logs:1"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "orders:0", "orders:", "orders:many", "a b", "x" * 129, "orders:100001"]
+)
+def test_what_is_no_stream_to_begin_with_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="--create-stream"):
+        Config.from_environment({}, {"create_streams": ("first", text)})
 
 
 def test_an_option_wins_over_its_variable() -> None:

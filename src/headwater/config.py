@@ -17,12 +17,27 @@ from typing import Any
 
 import msgspec
 
+ON_DEMAND = "on-demand"
+SHARDS_MAX = 100_000
+"""Of one stream, as the API model has it."""
 SECRETS = ("secret_access_key", "session_token", "kafka_password")
 """Fields that nothing shows."""
 
 
 class ConfigError(ValueError):
     """A setting has an impossible value. The message names it, for the person who gave it."""
+
+
+class InitialStream(msgspec.Struct, frozen=True):
+    """A stream that a server begins with."""
+
+    name: str
+    shard_count: int | None
+    """`None`: on demand."""
+
+    def __str__(self) -> str:
+        """As it is given."""
+        return f"{self.name}:{self.shard_count or ON_DEMAND}"
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -51,6 +66,8 @@ class Config(msgspec.Struct, frozen=True):
     """One more access key, for one who has no file."""
     secret_access_key: str | None = None
     session_token: str | None = None
+    create_streams: tuple[InitialStream, ...] = ()
+    """Streams that the server begins with."""
     transition_ms: int = 200
     """How long streams and consumers stay CREATING, UPDATING and DELETING."""
     console: str = "on"
@@ -137,7 +154,8 @@ class Config(msgspec.Struct, frozen=True):
             option = (options or {}).get(setting.field)
             variable = variables.get(setting.variable)
             if option:
-                texts = (option,) if isinstance(option, str) else option
+                given = (option,) if isinstance(option, str) else option
+                texts = tuple(",".join(given).split(",")) if setting.repeats else given
                 values[setting.field] = setting.read(texts, setting.option)
             elif variable:
                 texts = tuple(variable.split(",")) if setting.repeats else (variable,)
@@ -247,6 +265,19 @@ def _whole_number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _initial_stream(text: str) -> InitialStream:
+    name, has_shards, shards = text.partition(":")
+    if re.fullmatch(r"[a-zA-Z0-9_.-]{1,128}", name) is None:
+        raise ValueError(f"{name!r} is not a name of a stream: letters, digits, _, . and -, 128 at most")
+    if shards == ON_DEMAND:
+        return InitialStream(name, None)
+    if not has_shards:
+        return InitialStream(name, 1)
+    if re.fullmatch(r"[0-9]{1,6}", shards) is None or not 1 <= int(shards) <= SHARDS_MAX:
+        raise ValueError(f"{text!r} is not NAME, NAME:SHARDS or NAME:{ON_DEMAND}")
+    return InitialStream(name, int(shards))
+
+
 def _seconds(text: str) -> float:
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII) is None:
         raise ValueError(f"{text!r} is not a number of seconds")
@@ -344,6 +375,14 @@ SETTINGS = (
         "FILE",
         "Verify signatures: this AWS credentials file has the access keys.",
         _path,
+    ),
+    Setting(
+        "create_streams",
+        "create-stream",
+        "NAME[:SHARDS]",
+        "Stream to begin with, unless it is there: orders, orders:4 or orders:on-demand.",
+        _initial_stream,
+        repeats=True,
     ),
     Setting(
         "transition_ms",

@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from headwater.app.credentials import configured_credentials
 from headwater.app.dispatch import build_dispatch
+from headwater.app.initial_streams import InitialStreamError, create_missing
 from headwater.app.neighbours import Neighbourhood, ServerContext
 from headwater.app.ports import bind_ports
 from headwater.app.tls import open_tls
@@ -40,7 +41,7 @@ TICK_INTERVAL_S = 0.1
 LOG_DELAY_S = 0.02
 """Lines of the log gather for so long: a system call for each would be a tenth of a small request."""
 OPEN_TO_ALL = "may read and change everything: listen on 127.0.0.1, or let --credentials say who may call"
-START_ERRORS = (CredentialsError, ListenError, StoreError, TlsError)
+START_ERRORS = (CredentialsError, InitialStreamError, ListenError, StoreError, TlsError)
 """The errors of wrong settings; their messages are for the person who set them."""
 
 
@@ -88,6 +89,8 @@ class Server:
         try:
             opened = await self._open_store()
             self._engine = self._open_engine(opened)
+            if config.create_streams:
+                await create_missing(self._engine, config.create_streams)
             context = self._context(self._engine, opened, credentials)
             neighbourhood = self._neighbourhood = Neighbourhood(context)
             self._dispatch = build_dispatch(context, neighbourhood, self._test_clock)
