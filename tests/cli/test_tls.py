@@ -94,11 +94,12 @@ def test_the_ready_line_says_what_to_trust(tmp_path: Path) -> None:
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(3)]
+        lines = [process.stdout.readline() for _ in range(4)]
         process.terminate()
     assert "is ready at https://127.0.0.1:" in lines[0]
     assert lines[1].startswith("  export AWS_ENDPOINT_URL_KINESIS=https://127.0.0.1:")
-    assert lines[2] == f"  export AWS_CA_BUNDLE={tmp_path / 'tls' / 'ca.pem'}\n"
+    assert lines[2].startswith("  console: https://127.0.0.1:")
+    assert lines[3] == f"  export AWS_CA_BUNDLE={tmp_path / 'tls' / 'ca.pem'}\n"
 
 
 def test_a_certificate_of_ones_own_is_used_as_it_is(tmp_path: Path, headwater: Any) -> None:

@@ -54,7 +54,7 @@ def test_a_seed_is_one_history_in_every_process() -> None:
 
 def test_a_failing_history_tells_how_to_run_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
     # A stream whose transitions never become due stays as it was created.
-    monkeypatch.setattr("headwater.engine.engine.next_due_ms", lambda _stream: NEVER_MS)
+    monkeypatch.setattr("headwater.engine.live_stream.next_due_ms", lambda _stream: NEVER_MS)
     failures = []
     for _ in range(2):
         with pytest.raises(HistoryFailed) as failure:

@@ -18,15 +18,15 @@ from headwater.model.caller import Caller
 async def describe_stream_summary(
     engine: Engine, caller: Caller, request: requests.DescribeStreamSummaryInput
 ) -> answers.DescribeStreamSummaryOutput:
-    """Counts open shards, consumers and queues; on-demand streams tell their record distribution, too."""
+    """Counts open shards and consumers; on-demand streams tell their queues and record distribution, too."""
     stream = await engine.stream(stream_named(engine, caller, request))
     described = cast("answers.StreamDescriptionSummary", describe_stream_head(stream))
     described["OpenShardCount"] = sum(shard.is_open for shard in listed_shards(stream))
     described["ConsumerCount"] = len(stream.consumers)
-    described["QueueCount"] = len(stream.queues)
     described["MaxRecordSizeInKiB"] = stream.max_record_size_kib
     if stream.mode == "ON_DEMAND":
         described["RecordDistributionStrategy"] = stream.distribution
+        described["QueueCount"] = len(stream.queues)
     if stream.warm_throughput_mibps is not None:
         described["WarmThroughput"] = describe_warm_throughput(stream)
     return {"StreamDescriptionSummary": described}
