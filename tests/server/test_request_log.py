@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from headwater.model.clock import ManualClock
-from headwater.server.request_log import RequestLog
+from headwater.server.request_log import SUCCESSES_REMEMBERED, RequestLog
 
 START_MS = 1_795_176_000_123  # 2026-11-20T12:00:00.123Z
 CALL = ("AWS kinesis.PutRecord", 200, 0.00123, "the-id")
@@ -131,3 +131,25 @@ def test_a_fault_is_told_with_its_traceback(log_format: str) -> None:
     assert "it broke" in text
     assert "Traceback (most recent call last)" in text
     assert "ZeroDivisionError: a fault" in text
+
+
+def test_a_call_that_succeeded_before_is_told_as_what_it_is_now() -> None:
+    name, *_ = CALL
+    log = Log(log_level="debug")
+    for status, level in ((200, "info"), (200, "debug"), (400, "info"), (204, "info"), (200, "info")):
+        log.log.call(name, status, 0, "i", level)
+    assert [line.split(maxsplit=1)[1] for line in log.lines()] == [
+        f"INFO    {name} => 200 0.0 ms i",
+        f"DEBUG   {name} => 200 0.0 ms i",
+        f"WARNING {name} => 400 0.0 ms i",
+        f"INFO    {name} => 204 0.0 ms i",
+        f"INFO    {name} => 200 0.0 ms i",
+    ]
+
+
+def test_any_number_of_names_is_told() -> None:
+    log = Log()
+    names = [f"AWS service.Call{number}" for number in range(2 * SUCCESSES_REMEMBERED)]
+    for name in names * 2:
+        log.log.call(name, 200, 0, "i")
+    assert [line.split(" => ")[0].split("    ")[1] for line in log.lines()] == names * 2

@@ -40,6 +40,7 @@ PAYLOAD_TEXT_BYTES = 64
 
 _DATA_START = len('"Data":"')
 _KEY = b',"PartitionKey":"'
+_ESCAPE = ord("\\")
 _ENCRYPTED = ',"EncryptionType":"KMS"'
 _LARGE_HEAD = Struct(">BH")
 
@@ -128,7 +129,7 @@ def _rest_of_large(payload: Payload) -> tuple[bytes, int]:
 def _key_bytes(rest: bytes) -> int:
     if not rest.startswith(_KEY):
         return 0
-    if b"\\" in rest:
+    if _ESCAPE in rest:
         (record,) = decode_payloads((b'"Data":""' + rest,))
         return record_size(b"", record.partition_key)
     return rest.index(b'"', len(_KEY)) - len(_KEY)

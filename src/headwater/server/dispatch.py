@@ -93,6 +93,18 @@ class ErrorForm(NamedTuple):
     fields: Fields
 
 
+class CallKind(NamedTuple):
+    """What a request's target and content type say of it."""
+
+    name: str
+    """In the log."""
+    counts: OperationCounts
+    operation: Operation | None
+    """`None` for a target that names none of the API's."""
+    format: WireFormat | None
+    """`None` for a content type that the API does not take."""
+
+
 AS_PLAIN_JSON = ErrorForm(error_format.error_plain_json, (("Content-Type", PLAIN_JSON.decode()),))
 AS_XML = ErrorForm(error_format.error_xml, NO_FIELDS)
 
@@ -127,9 +139,13 @@ class Dispatch:
         """Requests that a neighbour is answering; the loop itself does not hold on to them."""
         self._operations = {TARGET_PREFIX + name.encode(): row for name, row in operations.items()}
         counts = (requests or RequestCounts(operations)).by_operation
-        self._call_kinds = {
-            target: (f"AWS kinesis.{row.name}", counts[row.name]) for target, row in self._operations.items()
+        self._usual_calls = {
+            (target, content_type): CallKind(f"AWS kinesis.{row.name}", counts[row.name], row, wire_format)
+            for target, row in self._operations.items()
+            for content_type, wire_format in formats.items()
         }
+        """By target and content type as SDKs spell it."""
+        self._counts = counts
         self._unknown, self._own_route, self._unreadable = (
             counts[UNKNOWN],
             counts[OWN_ROUTE],
@@ -151,11 +167,11 @@ class Dispatch:
 
     def handle(self, request: HttpRequest, respond: Respond) -> None:
         """Answer `request`. See the module's text for the order of checks."""
-        headers = request.headers
+        method, target, headers, body = request
         if self._listeners:
             respond = self._feed.overhear(request, respond)
-        target = headers.get(b"x-amz-target", b"")
-        name, counts = self._call_kinds.get(target) or (_plain_name(request), self._unknown)
+        asked = (headers.get(b"x-amz-target", b""), headers.get(b"content-type", b""))
+        name, counts, operation, wire_format = self._usual_calls.get(asked) or self._kind_of(request, *asked)
         call = DispatchedCall(name, counts, self._ids, self._log, respond)
         host = headers.get(b"host")
         if host not in self._known_hosts and not self._hosts.admits(host):
@@ -165,20 +181,17 @@ class Dispatch:
             b"origin" in headers or b"sec-fetch-site" in headers or b"referer" in headers
         ) and not self._admit_page(request, call):
             return
-        if request.target.startswith(OWN_ROUTES):
+        if target.startswith(OWN_ROUTES):
             self._run_admin(request, call)
             return
-        operation = self._operations.get(target)
         if operation is None and self._neighbours and self._run_neighbour(request, call):
             return
-        content_type = headers.get(b"content-type", b"")
-        wire_format = self._formats.get(content_type) or self._formats.get(_without_parameters(content_type))
-        if wire_format is None or not request.body or request.method != b"POST":
+        if wire_format is None or not body or method != b"POST":
             self._fail_of_form(request, operation, call)
             return
         call.format = wire_format
         if operation is None or operation.handler is None:
-            call.fail(call.unreadable(request.body) or UnknownOperationException())
+            call.fail(call.unreadable(body) or UnknownOperationException())
         else:
             self._run(operation.name, operation.handler, request, call)
 
@@ -188,6 +201,14 @@ class Dispatch:
         body = AMZ_JSON.encode({"__type": refusal.code, "message": refusal.message})
         fields = AMZ_JSON.fields + _error_type(refusal.code)
         call.answer(Answer(refusal.status, fields, body), refusal.code, refusal.message)
+
+    def _kind_of(self, request: HttpRequest, target: bytes, content_type: bytes) -> CallKind:
+        """The kind of a call that is not in the table of the usual ones."""
+        wire_format = self._formats.get(_without_parameters(content_type))
+        operation = self._operations.get(target)
+        if operation is None:
+            return CallKind(_plain_name(request), self._unknown, None, wire_format)
+        return CallKind(f"AWS kinesis.{operation.name}", self._counts[operation.name], operation, wire_format)
 
     def _fail_of_form(self, request: HttpRequest, operation: Operation | None, call: DispatchedCall) -> None:
         """Answer a request of which something is wrong before its body counts."""
@@ -345,20 +366,19 @@ class DispatchedCall:
                 self.leave(error)
             else:
                 self.fail(self.as_kinesis_error(error))
-            return
-        if isinstance(document, StreamedAnswer):
+        elif isinstance(document, StreamedAnswer):
             self.stream(document)
-            return
-        if isinstance(document, HeldAnswer):
+        elif isinstance(document, HeldAnswer):
             self.hold(document.leave)
             drive(document.answered(), self.finish)
-            return
-        try:
-            body = self.format.encode(document)
-        except Exception as fault:  # noqa: BLE001 - a document of the wrong kind is a fault of the operation
-            self.fail(self.as_kinesis_error(fault))
-            return
-        self._send(200, self.format.fields, body)
+        else:
+            wire_format = self.format
+            try:
+                body = wire_format.encode(document)
+            except Exception as fault:  # noqa: BLE001 - a document of the wrong kind is the operation's fault
+                self.fail(self.as_kinesis_error(fault))
+            else:
+                self._send(200, wire_format.fields, body)
 
     def stream(self, document: StreamedAnswer) -> None:
         """Answer with a body that goes on; the call is logged as it begins."""

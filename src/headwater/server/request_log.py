@@ -27,6 +27,8 @@ NOT_OFFERED = 501
 """What nobody here has is no fault of the server's."""
 SHOWN_MAX = 1_000
 """Characters of what a caller has said, in a line."""
+USUAL_STATUS = 200
+SUCCESSES_REMEMBERED = 128
 MARKS = {level: level.upper().ljust(7) for level in LEVELS}
 
 
@@ -54,6 +56,8 @@ class RequestLog:
         self._json = log_format == "json"
         self._threshold = LEVELS[log_level]
         self._lines: list[str] = []
+        self._successes: dict[str, str] = {}
+        """What a line in text says of a call that succeeded as usual, by the call's name; a few of them."""
         self._now_ms = -1
         self._now_text = ""
 
@@ -71,6 +75,27 @@ class RequestLog:
 
         `level` is that of a success.
         """
+        usual = self._successes.get(name) if status == USUAL_STATUS and level == "info" else None
+        if usual is None:
+            self._call(name, status, duration_s, request_id, level, error_code, error_message)
+            return
+        now_ms = self._clock.now_ms()
+        time_text = self._now_text if now_ms == self._now_ms else self._time()
+        lines = self._lines  # `_add`, written out
+        if not lines:
+            self._schedule(self.flush)
+        lines.append(f"{time_text} {usual} {duration_s * 1000:.1f} ms {request_id}\n")
+
+    def _call(
+        self,
+        name: str,
+        status: int,
+        duration_s: float,
+        request_id: str,
+        level: str,
+        error_code: str,
+        error_message: str | None,
+    ) -> None:
         if status >= 400:
             level = "warning" if status < 500 or status == NOT_OFFERED else "error"
         if LEVELS[level] < self._threshold:
@@ -95,12 +120,9 @@ class RequestLog:
         what = f"{name} => {status}"
         if status >= 400 or not name.isprintable():
             what = _one_line(what + _reason(error_code, error_message))
-        now_ms = self._clock.now_ms()
-        time_text = self._now_text if now_ms == self._now_ms else self._time()
-        lines = self._lines  # `_add`, written out
-        if not lines:
-            self._schedule(self.flush)
-        lines.append(f"{time_text} {MARKS[level]} {what} {duration_s * 1000:.1f} ms {request_id}\n")
+        elif status == USUAL_STATUS and level == "info" and len(self._successes) < SUCCESSES_REMEMBERED:
+            self._successes[name] = f"{MARKS[level]} {what}"
+        self._add(f"{self._time()} {MARKS[level]} {what} {duration_s * 1000:.1f} ms {request_id}\n")
 
     def note(self, level: str, text: str, error: BaseException | None = None) -> None:
         """Something else worth telling; `error` adds its traceback."""

@@ -146,10 +146,10 @@ def encode(answer: Mapping[str, object] | None) -> bytes:
     """
     if answer is None:
         return b""
-    records = answer.get("Records")
-    write = _LIST_WRITERS.get(type(records))
+    write = _LIST_WRITERS.get(type(answer["Records"])) if "Records" in answer else None
     if write is None:
         return _answer_encoder.encode(answer)
+    records = answer["Records"]
     rest = _answer_encoder.encode({name: value for name, value in answer.items() if value is not records})
     return b"".join((rest[:-1], b'"Records":[' if rest == b"{}" else b',"Records":[', *write(records), b"]}"))
 

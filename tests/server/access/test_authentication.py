@@ -196,3 +196,14 @@ def test_an_incomplete_query_is_told_what_it_lacks() -> None:
     everything = refusal_of(request(query="?X-Amz-Algorithm="))
     assert everything.message is not None
     assert everything.message.count("must include") == 5
+
+
+def test_a_header_that_was_read_before_does_not_stand_for_the_rest_of_a_signature() -> None:
+    authentication = Authentication(*DEFAULT)
+    first = signed("AKID/20261120/eu-west-1/kinesis/aws4_request")
+    assert authentication.caller(first) == authentication.caller(first)
+    without_date = first._replace(headers={b"authorization": first.headers[b"authorization"]})
+    with pytest.raises(IncompleteSignatureException):
+        authentication.caller(without_date)
+    with pytest.raises(InvalidSignatureException):
+        authentication.caller(first._replace(target=presigned().target))

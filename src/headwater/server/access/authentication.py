@@ -38,6 +38,8 @@ _SEPARATOR = re.compile(r"[,\s]+")
 CALLERS_REMEMBERED = 1024
 HEADER_REMEMBERED_BYTES = 2048
 """A longer one is nobody's who calls again and again."""
+QUERY_MARK = ord("?")
+"""As a number: to look for a `bytes`, `in` first raises a TypeError within, which costs a microsecond."""
 
 
 class PresentedSignature(NamedTuple):
@@ -73,11 +75,16 @@ class Authentication:
         self._region = region
         self._callers: dict[bytes, Caller] = {}
         """By the header up to its signature: all that does not change from request to request."""
+        self._last: tuple[bytes, Caller] = (b"", Caller(account_id, region))
+        """The header that was read last, and whom it presented: clients may send one signature many times."""
 
     def caller(self, request: HttpRequest) -> Caller:
         """The caller who signed the request. Raises AWS's error for an absent or partial signature."""
         header = request.headers.get(b"authorization")
-        if header and b"?" not in request.target and b"x-amz-date" in request.headers:
+        if header and QUERY_MARK not in request.target and b"x-amz-date" in request.headers:
+            last_header, caller_before = self._last
+            if header == last_header:
+                return caller_before
             unchanging, _, signature = header.rpartition(b"Signature=")
             # A signature with a comma or a space in it might hide a part that overrides another one.
             if signature.isalnum():
@@ -85,6 +92,7 @@ class Authentication:
                 if caller is None:
                     caller = self._caller_presented_by(request)
                     self._remember(unchanging, caller)
+                self._last = (header, caller)
                 return caller
         return self._caller_presented_by(request)
 
@@ -130,7 +138,7 @@ def presented_signature(request: HttpRequest) -> PresentedSignature:
     Raises InvalidSignatureException, MissingAuthenticationTokenException and IncompleteSignatureException.
     """
     header = request.headers.get(b"authorization")
-    query = _query(request.target) if b"?" in request.target else {}
+    query = _query(request.target) if QUERY_MARK in request.target else {}
     if "X-Amz-Algorithm" in query:
         if header:
             raise InvalidSignatureException(

@@ -48,10 +48,15 @@ class RememberedHead(NamedTuple):
     One value serves many requests: it is only read.
     """
 
+    head: bytes
     method: bytes
     target: bytes
     headers: Mapping[bytes, bytes]
-    body_bytes: int
+    request_bytes: int
+    """Of the head and the body that it announces."""
+
+
+NO_HEAD = RememberedHead(b"", b"", b"", {}, -1)
 
 
 class RequestReader:
@@ -85,6 +90,8 @@ class RequestReader:
         self._is_between_requests = True
         """The parser has nothing of a request, and takes another one."""
         self._heads: dict[bytes, RememberedHead] = {}
+        self._likely = NO_HEAD
+        """The remembered head that came last."""
         self._last_head = b""
         # What the parser calls; it looks once, when it is made.
         self.on_url = self._target.extend
@@ -94,14 +101,20 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
+        likely_head, method, target, headers, request_bytes = self._likely
+        if len(data) == request_bytes and data.startswith(likely_head) and self._is_between_requests:
+            request = _new_request(HttpRequest, (method, target, headers, data[len(likely_head) :]))
+            self.ready.append((request, True))
+            return
         body_at = data.find(END_OF_HEAD, 0, HEAD_BYTES_MAX) + len(END_OF_HEAD)
         if not self._is_between_requests or body_at < len(END_OF_HEAD):
             self._parse(data)
             return
         head = data[:body_at]
         known = self._heads.get(head)
-        if known is not None and len(data) - body_at == known[3]:
-            method, target, headers, _ = known
+        if known is not None and len(data) == known.request_bytes:
+            self._likely = known
+            _, method, target, headers, _ = known
             request = _new_request(HttpRequest, (method, target, headers, data[body_at:]))
             self.ready.append((request, True))
             return
@@ -125,7 +138,8 @@ class RequestReader:
         if len(body) == body_bytes and announced == b"%d" % body_bytes and VERSION_1_1 in head:
             if len(self._heads) >= HEADS_REMEMBERED:
                 self._heads.clear()
-            self._heads[head] = RememberedHead(method, target, headers, body_bytes)
+            known = RememberedHead(head, method, target, headers, len(head) + body_bytes)
+            self._heads[head] = self._likely = known
 
     def _feed(self, data: bytes) -> None:
         if self.refusal is not None:
