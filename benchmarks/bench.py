@@ -45,6 +45,10 @@ class Bench:
                 self.servers.append(server)
         return versions, left_out
 
+    def prepare(self, server: Server) -> None:
+        """Install a server that a measurement starts itself. Raises NotInstalled."""
+        server.install(self._places(server))
+
     def in_turn(self, turn: int) -> list[Server]:
         """The servers, each round beginning with another: none is always the first after a pause."""
         start = turn % len(self.servers)
@@ -71,7 +75,8 @@ class Bench:
         command = [*server.fill_in(places, on_disk=data is not None), *options]
         if on_one_core:
             command = ["taskset", "--cpu-list", "0", *command]
-        with started(command, port, self.scratch / ("run-beside" if beside else "run")) as process:
+        folder = self.scratch / ("run-beside" if beside else "run")
+        with started(command, port, folder, server.ask) as process:
             yield process
 
     def folder(self, name: str) -> Path:

@@ -96,6 +96,20 @@ def _cargo_version(folder: Path, _package: str) -> str:
     return f"{version_in(output_of(['cargo', 'install', '--list', '--root', str(folder)]))} of crates.io"
 
 
+def _maven_install(folder: Path, package: str) -> None:
+    """A program of this folder, and all that it needs; `java` takes both from the file `arguments`."""
+    shutil.copytree(HERE / package, folder, dirs_exist_ok=True)
+    output_of(["mvn", "--quiet", "--batch-mode", "--file", str(folder), "package"])
+    target = folder / "target"
+    class_path = f"{target / 'classes'}{os.pathsep}{(target / 'classpath').read_text().strip()}"
+    (folder / "arguments").write_text(f'-cp "{class_path}"\n')
+
+
+def _maven_version(folder: Path, package: str) -> str:
+    jars = re.findall(rf"{package}-rest-sqs_[\d.]+-([\d.]+)\.jar", (folder / "arguments").read_text())
+    return f"{jars[0]} on Java {version_in(output_of(['java', '--version']))}"
+
+
 def _commit_install(folder: Path, commit: str) -> None:
     """An older Headwater, from this repository's history, with what it needs."""
     source = folder / "source"
@@ -140,6 +154,7 @@ def _python(folder: Path) -> Path:
 PACKAGE_MANAGERS = {
     "cargo": PackageManager(_cargo_install, _cargo_version),
     "commit": PackageManager(_commit_install, _commit_version),
+    "maven": PackageManager(_maven_install, _maven_version),
     "npm": PackageManager(_npm_install, _npm_version),
     "pip": PackageManager(_pip_install, _pip_version),
     "pip with uvloop": PackageManager(_pip_install_with_loop, _pip_version),

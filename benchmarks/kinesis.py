@@ -88,6 +88,11 @@ class Kinesis:
         return str(answer["ShardIterator"])
 
 
+def list_streams(port: int) -> object:
+    """A call that every server answers once it is ready. Raises one of CALL_ERRORS."""
+    return Kinesis(port).send("ListStreams", "{}")
+
+
 def ask(connection: http.client.HTTPConnection, operation: str, body: str) -> None:
     """Send a call over a connection; the answer is still to be read."""
     connection.request("POST", "/", body, HEADERS | {"X-Amz-Target": f"Kinesis_20131202.{operation}"})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import client_libraries, filling, open_connections, pushing, sdk_clients, starting
+from benchmarks import client_libraries, filling, open_connections, pushing, queues, sdk_clients, starting
 from benchmarks.bench import Bench
 from benchmarks.results import Figure
 from benchmarks.servers import Role, Server
@@ -59,5 +59,9 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         )
         for library in client_libraries.LIBRARIES
     ),
+    Measurement("queues_work", queues.work, _is_ours, in_rounds=True),
+    Measurement("queues_latency", queues.latency, _is_ours, in_rounds=True),
+    Measurement("queues_waiting", queues.waiting, _is_ours),
+    Measurement("queues_idle", queues.idle, _is_ours),
     Measurement("subscriptions", open_connections.subscriptions, _is_ours),
 )

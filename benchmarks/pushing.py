@@ -22,12 +22,13 @@ FIGURES = {"sockets": "push", "boto3": "push_boto3"}
 def put_to_push(bench: Bench, server: Server) -> Iterator[Figure]:
     """Put to pushed event at 1,000 records/s, without an SDK and with boto3."""
     for client, figure in FIGURES.items():
-        measured = _measure(bench, server, client)
+        measured = push_latency(bench, server, client)
         yield Figure(f"{figure}_ms_p50", server.name, measured["ms_p50"])
         yield Figure(f"{figure}_ms_p99", server.name, measured["ms_p99"])
 
 
-def _measure(bench: Bench, server: Server, client: str) -> dict[str, float]:
+def push_latency(bench: Bench, server: Server, client: str) -> dict[str, float]:
+    """The percentiles of one client. Raises CallFailed."""
     with bench.start(server) as process:
         command = [sys.executable, str(HERE / "put_to_push.py"), "--json", "--client", client]
         command += ["--endpoint-url", f"http://127.0.0.1:{process.port}"]

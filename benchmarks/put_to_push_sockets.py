@@ -2,6 +2,7 @@
 
 python -m benchmarks.put_to_push_sockets write STREAM RATE BATCH RECORDS    puts, then prints the rate
 python -m benchmarks.put_to_push_sockets read CONSUMER_ARN RECORDS          prints "subscribed", then ms
+python -m benchmarks.put_to_push_sockets receive QUEUE_ARN RECORDS          of a queue: prints ms
 """
 
 from __future__ import annotations
@@ -68,10 +69,33 @@ def read(kinesis: Kinesis, consumer_arn: str, records: int) -> None:
     print(json.dumps(took_ms))
 
 
+def receive(kinesis: Kinesis, queue_arn: str, records: int) -> None:
+    """A worker that waits, and acknowledges what it receives: the milliseconds that each record took."""
+    connection = kinesis.connect()
+    took_ms: list[float] = []
+    while len(took_ms) < records:
+        ask(connection, "ReceiveQueueRecords", json.dumps({"QueueARN": queue_arn, "WaitTimeSeconds": 20}))
+        text = connection.getresponse().read()
+        now_ns = time.monotonic_ns()
+        received = json.loads(text)["QueueRecords"]
+        for record in received:
+            put_ns = int.from_bytes(base64.b64decode(record["Data"])[:8], "little")
+            took_ms.append((now_ns - put_ns) / 1e6)
+        entries = [{"ReceiptHandle": record["ReceiptHandle"]} for record in received]
+        if entries:
+            ask(
+                connection, "AcknowledgeQueueRecords", json.dumps({"QueueARN": queue_arn, "Entries": entries})
+            )
+            assert connection.getresponse().read()
+    print(json.dumps(took_ms))
+
+
 if __name__ == "__main__":
     port = urlsplit(os.environ["AWS_ENDPOINT_URL_KINESIS"]).port
     assert port is not None
     if sys.argv[1] == "write":
         write(Kinesis(port), sys.argv[2], *map(int, sys.argv[3:]))
+    elif sys.argv[1] == "receive":
+        receive(Kinesis(port), sys.argv[2], int(sys.argv[3]))
     else:
         read(Kinesis(port), sys.argv[2], int(sys.argv[3]))

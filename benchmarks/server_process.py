@@ -2,7 +2,7 @@
 
 A server is started in a session of its own, and is all the processes of that session: what it takes
 of CPU and memory is theirs together, and stopping it ends them and no others. It has a folder for
-its temporary files and its log, made anew for each start. Ready is: it answers ListStreams.
+its temporary files and its log, made anew for each start. Ready is: it answers a call.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from benchmarks.kinesis import CALL_ERRORS, Kinesis
+from benchmarks.kinesis import CALL_ERRORS, Kinesis, list_streams
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
@@ -59,6 +60,11 @@ class ServerProcess:
         """User and system time of all its processes so far, those that have ended included."""
         return sum(sum(map(int, _stat(pid)[11:15])) for pid in self._pids()) / TICKS_PER_S
 
+    def scheduled_s(self) -> float:
+        """What all its threads have run so far, exactly; those that have ended are not counted."""
+        threads = [thread for pid in self._pids() for thread in Path(f"/proc/{pid}/task").iterdir()]
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
     def memory(self) -> Memory:
         """What its processes hold now."""
         rolled_up = [_rolled_up_kib(pid) for pid in self._pids()]
@@ -88,8 +94,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def started(command: Sequence[str], port: int, folder: Path) -> Iterator[ServerProcess]:
-    """Run `command`, which listens on `port`, until the end of the block."""
+def started(
+    command: Sequence[str], port: int, folder: Path, ask: Callable[[int], object] = list_streams
+) -> Iterator[ServerProcess]:
+    """Run `command`, which listens on `port`, until the end of the block. `ask` fails until it is ready."""
     shutil.rmtree(folder, ignore_errors=True)
     temporary = folder / TEMPORARY
     temporary.mkdir(parents=True)
@@ -104,7 +112,7 @@ def started(command: Sequence[str], port: int, folder: Path) -> Iterator[ServerP
             start_new_session=True,
         )
     try:
-        _wait_until_ready(process, port, folder)
+        _wait_until_ready(process, partial(ask, port), folder)
         yield ServerProcess(port, process.pid, folder, (time.perf_counter() - begin) * 1000)
     finally:
         _stop(process)
@@ -115,11 +123,11 @@ def disk_mib(folder: Path) -> float:
     return sum(path.stat().st_blocks for path in folder.rglob("*") if path.is_file()) * 512 / 2**20
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], ask: Callable[[], object], folder: Path) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_S
     while True:
         try:
-            Kinesis(port).send("ListStreams", "{}")
+            ask()
         except CALL_ERRORS as error:
             if process.poll() is not None:
                 raise ServerFailed(f"did not start: {_tail(folder)}") from error

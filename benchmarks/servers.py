@@ -9,12 +9,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from benchmarks.installing import install, output_of, version_in
+from benchmarks.kinesis import list_streams
+from benchmarks.sqs import Sqs
 
 
 class Role(Enum):
@@ -26,6 +28,10 @@ class Role(Enum):
     PEER = "peer"
     LIMIT = "limit"
     """Does nothing but answer: what the machine, the network and wrk leave to any server."""
+
+
+def _list_queues(port: int) -> object:
+    return Sqs(port).call("ListQueues")
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class Server:
     version_command: str = ""
     is_slow: bool = False
     """Takes so long that only a run of everything asks it."""
+    ask: Callable[[int], object] = list_streams
+    """A call to its port. Raises one of CALL_ERRORS until the server is ready."""
 
     def label(self, *, on_disk: bool) -> str:
         """Its name in the results."""
@@ -126,6 +134,16 @@ MOTO = Server(
     package="moto[server]",
     is_slow=True,
 )
+
+ELASTICMQ = Server(
+    name="elasticmq",
+    role=Role.PEER,
+    command="java @{installed}/arguments headwater.ElasticMq {port}",
+    package_manager="maven",
+    package="elasticmq",
+    ask=_list_queues,
+)
+"""Has queues alone, of SQS: `queues.py` compares it."""
 
 NGINX = Server(
     name="nginx",

@@ -14,7 +14,16 @@ from benchmarks.open_connections import IDLE_CONNECTIONS, SUBSCRIPTIONS
 from benchmarks.results import Results
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.sdk_clients import figure_name
-from benchmarks.servers import EARLIER_PREFIX, FERROKINESIS, HEADWATER, KINESALITE, NGINX, SERVERS, Role
+from benchmarks.servers import (
+    EARLIER_PREFIX,
+    ELASTICMQ,
+    FERROKINESIS,
+    HEADWATER,
+    KINESALITE,
+    NGINX,
+    SERVERS,
+    Role,
+)
 
 OURS = HEADWATER.name
 OURS_ON_DISK = HEADWATER.label(on_disk=True)
@@ -108,6 +117,18 @@ def full_against_empty(scenario: str) -> Measure:
         full = results.median_figure(f"full_{scenario}", OURS)
         empty = results.median_figure(f"empty_{scenario}", OURS)
         return Measured(full / empty, f"{full:,.0f} against {empty:,.0f}") if full and empty else None
+
+    return measured
+
+
+def figures(name: str, other_name: str, server: str = OURS, other: str = OURS) -> Measure:
+    """The median of one figure against that of another."""
+
+    def measured(results: Results) -> Measured | None:
+        value, other_value = results.median_figure(name, server), results.median_figure(other_name, other)
+        if not value or not other_value:
+            return None
+        return Measured(value / other_value, f"{value:,.1f} against {other_value:,.1f}")
 
     return measured
 
@@ -359,6 +380,45 @@ TARGETS = (
         full_against_empty("put_record_16"),
     ),
     Target("PutRecords with the same, likewise", 0.9, "x", full_against_empty("put_records_100b")),
+    Target(
+        "Queues: receive 10 and acknowledge 10, 16 workers, against ElasticMQ",
+        3,
+        "x",
+        figures("queue_work_rate", "queue_work_rate", other=ELASTICMQ.name),
+    ),
+    Target(
+        "Queues: the same on disk, against ElasticMQ in memory",
+        1,
+        "x",
+        figures("queue_work_rate", "queue_work_rate", OURS_ON_DISK, ELASTICMQ.name),
+    ),
+    Target(
+        "Queues: put to receive of a waiting worker, median, against the fan-out push",
+        1.5,
+        "x",
+        figures("queue_receive_ms_p50", "queue_push_ms_p50"),
+        less_is_better=True,
+    ),
+    Target(
+        "Queues: rate with 5 million records waiting, against 10,000",
+        0.9,
+        "x",
+        figures("queue_many_waiting_rate", "queue_few_waiting_rate"),
+    ),
+    Target(
+        "Queues: CPU of a server with 1,000 idle ones, against one without",
+        1.1,
+        "x",
+        figures("queue_idle_cpu_ms_s", "queue_idle_alone_cpu_ms_s"),
+        less_is_better=True,
+    ),
+    Target(
+        "Queues: memory of the same, more than without",
+        30,
+        "MiB",
+        figure("queue_idle_more_mib"),
+        less_is_better=True,
+    ),
     Target(
         "PutRecord to a stream of 1,000 shards, against 4 shards",
         0.9,

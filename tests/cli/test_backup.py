@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from headwater.testing import Headwater
+from tests.client.queues.queues import built_in, left_in, new_queue, put
 
 OWNER, FRIEND = "000000000000", "111122223333"
 
@@ -91,6 +92,15 @@ def test_a_backup_under_load_has_every_record_that_was_acknowledged_before(
         assert len(names) % 50 == 0
 
 
+def received(kinesis: Any, queue: str, count: int) -> dict[str, str]:
+    """The receipt handles of so many records, by their data."""
+    handles: dict[str, str] = {}
+    while len(handles) < count:
+        page = kinesis.receive_queue_records(QueueARN=queue, WaitTimeSeconds=20)["QueueRecords"]
+        handles |= {record["Data"].decode(): record["ReceiptHandle"] for record in page}
+    return handles
+
+
 def test_an_iterator_survives_in_a_restored_directory(
     headwater: Any, running: Headwater, file: Path, tmp_path: Path
 ) -> None:
@@ -109,6 +119,35 @@ def test_an_iterator_survives_in_a_restored_directory(
         records = again.get_records(ShardIterator=iterator)["Records"]
         assert [record["Data"] for record in records] == [b"3 apples", b"a pear"]
         assert again.list_tags_for_stream(StreamName="orders")["Tags"] == [{"Key": "team", "Value": "fruit"}]
+
+
+def test_a_queue_comes_back_with_its_acknowledgements_and_dead_letters(
+    headwater: Any, file: Path, tmp_path: Path
+) -> None:
+    with Headwater(data_dir=tmp_path / "data") as running:
+        kinesis = running.client()
+        queue = new_queue(kinesis, **built_in(1))
+        put(kinesis, queue, ["done", "dead", "in flight"])
+        handles = received(kinesis, queue, 3)
+        kinesis.acknowledge_queue_records(QueueARN=queue, Entries=[{"ReceiptHandle": handles["done"]}])
+        kinesis.update_queue_records_visibility(
+            QueueARN=queue, Entries=[{"ReceiptHandle": handles["dead"], "VisibilityTimeoutSeconds": 0}]
+        )
+        put(kinesis, queue, ["waiting"])
+        before = kinesis.describe_queue(QueueARN=queue)["QueueDescription"]
+        assert headwater("backup", str(file), "--endpoint-url", running.endpoint_url).exit_code == 0
+    with restored(headwater, file, tmp_path / "restored") as server:
+        again = server.client()
+        assert again.describe_queue(QueueARN=queue)["QueueDescription"] == before
+        # What was in flight is handed out again, as after a restart.
+        assert left_in(again, queue) == [("in flight", 1), ("waiting", 1)]
+        (dead,) = again.receive_dead_letter_queue_records(QueueARN=queue)["QueueRecords"]
+        assert dead["Data"] == b"dead"
+        # Handles are sealed with a key that is in the copy.
+        settled = again.acknowledge_queue_records(
+            QueueARN=queue, Entries=[{"ReceiptHandle": handles["in flight"]}]
+        )
+        assert settled["Failed"] == []
 
 
 def test_a_server_without_a_data_directory_can_be_copied_too(

@@ -1,9 +1,10 @@
-"""The tagging API lists Headwater's streams and consumers, and changes their tags."""
+"""The tagging API lists Headwater's streams, consumers and queues, and changes their tags."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from tests.client.queues.queues import new_queue
 from tests.neighbours.conftest import ClientOf
 
 
@@ -33,3 +34,15 @@ def test_streams_and_consumers_are_listed_by_tag_and_type_and_tagged(client_of: 
     assert "orders" in tagging.get_tag_values(Key="team")["TagValues"]
     tagging.untag_resources(ResourceARNList=[arn], TagKeys=["stage"])
     assert found(TagFilters=[{"Key": "stage"}]) == set()
+
+
+def test_queues_are_listed_by_tag_and_type_and_tagged(client_of: ClientOf) -> None:
+    kinesis, tagging = client_of("kinesis"), client_of("resourcegroupstaggingapi")
+    queue = new_queue(kinesis)
+    stream = kinesis.describe_queue(QueueARN=queue)["QueueDescription"]["StreamConfigurationList"][0]
+    tags = {"stage": "queues"}
+    tagging.tag_resources(ResourceARNList=[queue, stream["StreamARN"]], Tags=tags)
+    assert kinesis.list_tags_for_resource(ResourceARN=queue)["Tags"] == [{"Key": "stage", "Value": "queues"}]
+    of_stage = {"TagFilters": [{"Key": "stage", "Values": ["queues"]}]}
+    listed = tagging.get_resources(**of_stage, ResourceTypeFilters=["kinesis:queue"])
+    assert [each["ResourceARN"] for each in listed["ResourceTagMappingList"]] == [queue]

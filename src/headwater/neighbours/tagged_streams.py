@@ -1,4 +1,4 @@
-"""Headwater's streams and consumers in the Resource Groups Tagging API.
+"""Headwater's streams, consumers and queues in the Resource Groups Tagging API.
 
 Moto asks each of its services for what is tagged; its own Kinesis has nothing.
 
@@ -14,13 +14,14 @@ from moto.core import resource_tagging
 from moto.core.resource_tagging import TaggableResourcesMixin, TaggedResource
 from moto.resourcegroupstaggingapi import models
 
-from headwater.model.arn import parse_consumer_arn, parse_stream_arn
+from headwater.model.arn import parse_consumer_arn, parse_queue_arn, parse_stream_arn
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError, ResourceNotFoundException
 from headwater.neighbours.calls.current import CURRENT_SERVER
 
 STREAM_TYPE = "kinesis:stream"
 CONSUMER_TYPE = "kinesis:stream/consumer"
+QUEUE_TYPE = "kinesis:queue"
 PAGE = 100
 
 
@@ -33,11 +34,13 @@ class TaggedStreams(TaggableResourcesMixin):
         self._caller = caller
 
     def owns_arn(self, arn: str) -> bool:
-        """Whether an ARN is one of a stream or consumer."""
-        return parse_stream_arn(arn) is not None or parse_consumer_arn(arn) is not None
+        """Whether an ARN is one of a stream, consumer or queue."""
+        return any(
+            parse(arn) is not None for parse in (parse_stream_arn, parse_consumer_arn, parse_queue_arn)
+        )
 
     def iter_tagged_resources(self) -> Iterator[TaggedResource]:
-        """Every stream and consumer, with its tags."""
+        """Every stream, consumer and queue, with its tags."""
         kinesis = CURRENT_SERVER.get().kinesis
         for arn, kind in list(self._arns()):
             try:
@@ -70,8 +73,19 @@ class TaggedStreams(TaggableResourcesMixin):
                 found = kinesis.call(self._caller, "ListStreamConsumers", StreamARN=summary["StreamARN"])
                 yield from ((each["ConsumerARN"], CONSUMER_TYPE) for each in found["Consumers"])
             if not answer["HasMoreStreams"]:
-                return
+                break
             members = {"Limit": PAGE, "NextToken": answer["NextToken"]}
+        yield from ((arn, QUEUE_TYPE) for arn in self._queue_arns())
+
+    def _queue_arns(self) -> Iterator[str]:
+        kinesis = CURRENT_SERVER.get().kinesis
+        next_token: str | None = None
+        while True:
+            answer = kinesis.call(self._caller, "ListQueues", NextToken=next_token)
+            yield from (each["QueueARN"] for each in answer["QueueSummaries"])
+            next_token = answer.get("NextToken")
+            if next_token is None:
+                return
 
 
 _taggable = resource_tagging.iter_taggable_backends

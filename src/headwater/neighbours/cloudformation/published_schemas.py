@@ -1,8 +1,9 @@
 """The published schemas of CloudFormation's resource types, and properties held against them.
 
-The schemas are cfn-lint's, which moto brings. What is looked at is what CloudFormation refuses before
-it asks a service: members that there are not, required ones that are absent, values that are none of
-an enumeration. A text that stands for a number or a truth value becomes one, as CloudFormation has it.
+The schemas are cfn-lint's, which moto brings, and `ADDED`. What is looked at is what CloudFormation
+refuses before it asks a service: members that there are not, required ones that are absent, values
+that are none of an enumeration. A text that stands for a number or a truth value becomes one, as
+CloudFormation has it.
 
 Refuses to know how a resource is made.
 """
@@ -15,14 +16,19 @@ from typing import Any
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
+from headwater.neighbours.cloudformation.queue_schema import QUEUE_SCHEMA, QUEUE_TYPE
+
 SCHEMA_REGION = "us-east-1"
 """Where every type is to be had."""
 UNPUBLISHED_PREFIXES = ("Custom::", "AWS::Serverless::")
 UNPUBLISHED = frozenset({"AWS::CloudFormation::CustomResource", "AWS::CDK::Metadata"})
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
-
 Schema = Mapping[str, Any]
+
+ADDED: Mapping[str, Schema] = {QUEUE_TYPE: QUEUE_SCHEMA}
+"""Types that AWS has; cfn-lint's own schema comes first when there is one."""
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 
 
 class PropertiesInvalid(Exception):
@@ -33,6 +39,10 @@ def is_known(type_name: str) -> bool:
     """Whether AWS has this type."""
     if type_name in UNPUBLISHED or type_name.startswith(UNPUBLISHED_PREFIXES):
         return True
+    return type_name in ADDED or _is_listed(type_name)
+
+
+def _is_listed(type_name: str) -> bool:
     return type_name in PROVIDER_SCHEMA_MANAGER.get_resource_types(SCHEMA_REGION)
 
 
@@ -71,6 +81,8 @@ def checked(type_name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
 def _schema(type_name: str) -> Schema:
     if type_name.startswith(UNPUBLISHED_PREFIXES) or type_name in UNPUBLISHED:
         return {}
+    if type_name in ADDED and not _is_listed(type_name):
+        return ADDED[type_name]
     schema: Schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(SCHEMA_REGION, type_name).schema
     return schema
 

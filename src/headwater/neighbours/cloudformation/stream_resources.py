@@ -81,7 +81,8 @@ def current_kinesis(caller: Caller) -> Kinesis:
     return Kinesis(CURRENT_SERVER.get().kinesis, caller)
 
 
-def _tags(properties: Properties) -> dict[str, str] | None:
+def tags_of(properties: Properties) -> dict[str, str] | None:
+    """The tags of a template as the operations take them."""
     return {tag["Key"]: tag["Value"] for tag in properties.get("Tags", ())} or None
 
 
@@ -93,7 +94,7 @@ def create_stream(kinesis: Kinesis, name: str, properties: Properties) -> Resour
         StreamName=name,
         ShardCount=properties.get("ShardCount"),
         StreamModeDetails=properties.get("StreamModeDetails"),
-        Tags=_tags(properties),
+        Tags=tags_of(properties),
         MaxRecordSizeInKiB=properties.get("MaxRecordSizeInKiB"),
         WarmThroughputMiBps=properties.get("WarmThroughputMiBps"),
         RecordDistributionStrategy=properties.get("RecordDistributionStrategy"),
@@ -131,7 +132,7 @@ def update_stream(kinesis: Kinesis, stream: Resource, before: Properties, after:
         _change_encryption,
         _change_metrics,
         _change_rest,
-        _change_tags,
+        change_tags,
     ):
         change(kinesis, arn, before, after)
         kinesis.stream(arn)
@@ -211,8 +212,9 @@ def _change_rest(kinesis: Kinesis, arn: str, before: Properties, after: Properti
             kinesis.stream(arn)
 
 
-def _change_tags(kinesis: Kinesis, arn: str, before: Properties, after: Properties) -> None:
-    old, new = _tags(before) or {}, _tags(after) or {}
+def change_tags(kinesis: Kinesis, arn: str, before: Properties, after: Properties) -> None:
+    """Take away and set what differs."""
+    old, new = tags_of(before) or {}, tags_of(after) or {}
     gone = sorted(old.keys() - new.keys())
     if gone:
         kinesis("UntagResource", ResourceARN=arn, TagKeys=gone)
@@ -240,7 +242,7 @@ def register_consumer(kinesis: Kinesis, name: str, properties: Properties) -> Re
         "RegisterStreamConsumer",
         StreamARN=stream_arn,
         ConsumerName=properties.get("ConsumerName", name),
-        Tags=_tags(properties),
+        Tags=tags_of(properties),
     )["Consumer"]
     return _described_consumer(kinesis, consumer["ConsumerARN"])
 
