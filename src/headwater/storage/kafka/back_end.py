@@ -3,6 +3,7 @@
 Rules:
 - brokers that do not fence are refused: shards could not be closed safely;
 - brokers that forget producers within hours are refused, for the same reason;
+- a wrong password, or a certificate that nobody trusts, is said at once; for all else brokers are waited for;
 - everything is made on first use, by whichever gateway comes first;
 - who opens it to read makes nothing, and is no gateway: nobody has to fence it.
 """
@@ -17,7 +18,7 @@ from typing import NamedTuple, TypeVar
 
 from headwater.storage.interface import OpenedStore, StoreUnavailable, StoreUnreadable
 from headwater.storage.kafka import fence
-from headwater.storage.kafka.cluster import Cluster, KafkaError
+from headwater.storage.kafka.cluster import Cluster, KafkaError, Unwelcome
 from headwater.storage.kafka.producer import Producer
 from headwater.storage.kafka.security import BrokerSecurity
 from headwater.storage.kafka.store import KafkaStore
@@ -114,5 +115,7 @@ async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await ask()
+        except Unwelcome:
+            raise
         except KafkaError:
             await asyncio.sleep(RETRY_S)
