@@ -20,7 +20,12 @@ from headwater.engine.metrics.metric_names import (
     SHARD_METRICS,
     STREAM_METRICS,
 )
+from headwater.model.clock import ManualClock
+from headwater.server.request_counts import RequestCounts
+from headwater.server.routes.prometheus import exposition
 from tests.conftest import RunningServer
+from tests.engine.running_engine import RunningEngine
+from tests.storage.shared_memory_store import SharedMemoryStore
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -144,6 +149,9 @@ def test_the_path_to_scrape_is_the_one_of_the_server(server: RunningServer) -> N
     (path,) = re.findall(r"^ *metrics_path: (\S+)$", METRICS, re.MULTILINE)
     with urlopen(server.endpoint_url + path) as answer:
         page = answer.read().decode()
+    running = RunningEngine(SharedMemoryStore, ManualClock())
+    page += exposition(running.engine, RequestCounts({})).decode()  # what there is with --store alone
+    running.close()
     named = set(re.findall(r"^\| `(headwater_\w+)` \| (\w+) \|", METRICS, re.MULTILINE))
     assert named == set(re.findall(r"^# TYPE (\w+) (\w+)$", page, re.MULTILINE))
 

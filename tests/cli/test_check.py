@@ -67,3 +67,23 @@ def test_a_directory_without_data_is_refused_and_stays_empty(headwater: Any, tmp
         assert ended.err == f"headwater: There is no data of Headwater in {path}.\n"
         (tmp_path / "empty").mkdir(exist_ok=True)
     assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_either_a_directory_or_a_store_is_checked(headwater: Any, tmp_path: Path) -> None:
+    store = "kafka://127.0.0.1:1"
+    for given in ((), ("--data-dir", str(tmp_path), "--store", store)):
+        ended = headwater("check", *given)
+        assert ended.exit_code == 2
+        assert "Give --data-dir or --store." in ended.err
+
+
+def test_what_is_no_store_is_refused(headwater: Any) -> None:
+    ended = headwater("check", "--store", "kafka://127.0.0.1")
+    assert ended.exit_code == 2
+    assert "is not a URL such as kafka://broker:9092,broker:9093" in ended.err
+
+
+def test_how_brokers_are_spoken_to_is_given_as_for_start(headwater: Any) -> None:
+    ended = headwater("check", "--store", "kafka://127.0.0.1:1", "--kafka-security", "SASL_SSL")
+    assert ended.exit_code == 2
+    assert "needs --kafka-username and HEADWATER_KAFKA_PASSWORD" in ended.err

@@ -41,7 +41,7 @@ def stream_of(running: RunningEngine) -> Stream:
 
 
 def found(running: RunningEngine, *streams: Stream) -> list[str]:
-    return list(check_streams(streams, running.engine.store))
+    return running.inbox.run(check_streams(streams, running.engine.store, lambda stream: stream))
 
 
 def test_a_stream_with_a_history_is_whole(running: RunningEngine) -> None:
@@ -103,3 +103,13 @@ def test_a_log_that_should_be_sealed_is_found(running: RunningEngine) -> None:
     log_id = stream.open_shards[0].log_id
     running.inbox.run(running.engine.store.commit(Change({}, seal_logs=[log_id])))
     assert any("is open, but its log is not" in fault for fault in found(running, stream))
+
+
+def test_a_stream_that_is_changed_meanwhile_is_looked_at_as_it_is_then(running: RunningEngine) -> None:
+    stream, store = stream_of(running), running.engine.store
+    broken = msgspec.structs.replace(stream, next_shard_index=2)
+    worse = msgspec.structs.replace(stream, next_shard_index=1)
+    assert running.inbox.run(check_streams([broken], store, lambda _stream: stream)) == []
+    assert running.inbox.run(check_streams([broken], store, lambda _stream: None)) == []
+    (fault,) = running.inbox.run(check_streams([broken], store, lambda _stream: worse))
+    assert "are not counted up" in fault

@@ -11,8 +11,17 @@ from headwater.api.operation import OPERATIONS
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.api.validation.constraints import accept
 from headwater.engine.fan_out import FanOutEvent
+from headwater.engine.queue_lifecycle import add_queue, arn_of_queue
+from headwater.engine.queues.progress import QueueProgress, Settlement
+from headwater.model.arn import StreamName
 from headwater.model.clock import ManualClock
-from headwater.model.errors import KinesisError, ResourceInUseException, ResourceNotFoundException
+from headwater.model.errors import (
+    InvalidArgumentException,
+    KinesisError,
+    ResourceInUseException,
+    ResourceNotFoundException,
+)
+from headwater.model.queue import Queue, QueueStart
 from headwater.model.sequence_number import parse_sequence_number
 from headwater.storage.interface import Post
 from headwater.wire.json_format import encode
@@ -209,3 +218,69 @@ def test_keys_of_subscriptions_that_are_over_go_with_later_ones(
         clock.advance_ms(600_001)
     kept = [key for key in one.engine.store.metadata() if key.startswith("subscription/")]
     assert kept == [f"subscription/{CALLER.account_id}/{CALLER.region}/orders/audit/0"]
+
+
+def queue_made(engine: RunningEngine) -> str:
+    """The ARN of a queue that the data have from elsewhere: with a record that is done with."""
+    engine.call("CreateStream", StreamName="orders", StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    name = StreamName(*CALLER, "orders")
+    queue = Queue(
+        queue_id="0123456789abcdef" * 2,
+        name="work",
+        status="ACTIVE",
+        created_ms=0,
+        start=QueueStart(type="TRIM_HORIZON"),
+    )
+    stream = engine.inbox.run(engine.engine.replace(name, lambda stream: add_queue(stream, queue, 20)))
+    progress = QueueProgress(queue.queue_id, stream.shards[0].log_id)
+    put(engine)
+    assert engine.inbox.run(engine.engine.write_metadata(progress.writes_of(Settlement([0], [], []))))
+    return arn_of_queue(stream, queue)
+
+
+def test_queues_are_refused_as_each_engine_would_hand_out_the_same_records(
+    engines: tuple[RunningEngine, RunningEngine],
+) -> None:
+    one, other = engines
+    arn = queue_made(one)
+    stream_arn = f"arn:aws:kinesis:{CALLER.region}:{CALLER.account_id}:stream/orders"
+    asked = {"QueueName": "more", "StreamConfigurationList": [{"StreamARN": stream_arn}]}
+    entries = {"QueueARN": arn, "Entries": [{"ReceiptHandle": "handle"}]}
+    timeouts = {
+        "QueueARN": arn,
+        "Entries": [{"ReceiptHandle": "handle", "VisibilityTimeoutSeconds": 1}],
+    }
+    calls: dict[str, dict[str, Any]] = {
+        "CreateQueue": asked,
+        "ReceiveQueueRecords": {"QueueARN": arn},
+        "ReceiveDeadLetterQueueRecords": {"QueueARN": arn},
+        "AcknowledgeQueueRecords": entries,
+        "AcknowledgeDeadLetterQueueRecords": entries,
+        "RestoreDeadLetterQueueRecords": entries,
+        "UpdateQueueRecordsVisibility": timeouts,
+        "UpdateDeadLetterQueueRecordsVisibility": timeouts,
+    }
+    for engine in (one, other):
+        for operation, members in calls.items():
+            with pytest.raises(InvalidArgumentException, match="while several servers share the streams"):
+                engine.call(operation, **members)
+
+
+def test_a_queue_that_is_there_is_described_and_deleted_by_both(
+    engines: tuple[RunningEngine, RunningEngine],
+) -> None:
+    one, other = engines
+    arn = queue_made(one)
+    for engine in (one, other):
+        assert engine.call("DescribeQueue", QueueARN=arn)["QueueDescription"]["QueueStatus"] == "ACTIVE"
+        assert engine.engine.check() == []
+    assert [key for key in one.engine.store.metadata() if key.startswith("queue/")]
+    other.call("DeleteQueue", QueueARN=arn)
+    other.engine.tick()
+    other.inbox.run_posted()
+    for engine in (one, other):
+        assert engine.call("ListQueues")["QueueSummaries"] == []
+        with pytest.raises(ResourceNotFoundException):
+            engine.call("DescribeQueue", QueueARN=arn)
+        assert engine.engine.check() == []
+    assert not [key for key in one.engine.store.metadata() if key.startswith("queue/")]

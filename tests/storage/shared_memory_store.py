@@ -13,10 +13,23 @@ class SharedMemoryStore(MemoryStore):
 
     is_shared = True
 
-    def __init__(self, post: Post, other: SharedMemoryStore | None = None, *, ahead_ms: int = 0) -> None:
-        """`ahead_ms`: how far the clock of the data is ahead of the engine's."""
+    def __init__(
+        self,
+        post: Post,
+        other: SharedMemoryStore | None = None,
+        *,
+        ahead_ms: int = 0,
+        is_told_late: bool = False,
+    ) -> None:
+        """`ahead_ms`: how far the clock of the data is ahead of the engine's.
+
+        `is_told_late`: it hears of what others have changed when it catches up, no earlier.
+        """
         super().__init__(post)
         self._ahead_ms = ahead_ms
+        self._is_told_late = is_told_late
+        self._untold: list[str] = []
+        """Keys that others have changed and this one was not told of."""
         self._all: list[SharedMemoryStore] = other._all if other else []
         self._all.append(self)
         self._metadata_watchers: list[Callable[[Collection[str]], None]] = []
@@ -27,6 +40,16 @@ class SharedMemoryStore(MemoryStore):
         """Call `callback` with what the others have changed."""
         self._metadata_watchers.append(callback)
 
+    async def catch_up(self) -> None:
+        """Be told of what the others have changed."""
+        untold, self._untold = self._untold, []
+        self._tell_watchers_of(untold)
+
+    def _tell_watchers_of(self, keys: Collection[str]) -> None:
+        if keys:
+            for callback in self._metadata_watchers:
+                callback(tuple(keys))
+
     def _append(self, entries: Sequence[Entry]) -> list[Outcome]:
         return super()._append([entry._replace(time_ms=entry.time_ms + self._ahead_ms) for entry in entries])
 
@@ -34,7 +57,10 @@ class SharedMemoryStore(MemoryStore):
         if not super()._commit(change):
             return False
         for store in self._all:
-            if store is not self and not store._closed:
-                for callback in store._metadata_watchers:
-                    callback(tuple(change.writes))
+            if store is self or store._closed:
+                continue
+            if store._is_told_late:
+                store._untold += change.writes
+            else:
+                store._tell_watchers_of(change.writes)
         return True

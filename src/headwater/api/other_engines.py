@@ -26,13 +26,7 @@ _NO = (InvalidArgumentException, ResourceNotFoundException)
 def in_step(operations: Mapping[str, Operation]) -> dict[str, Operation]:
     """The operations, each in step with what other engines have done."""
     return {
-        name: operation._replace(
-            handler=_asked_again(operation.handler)
-            if name in RECORD_OPERATIONS
-            else _caught_up(operation.handler)
-        )
-        if operation.handler is not None
-        else operation
+        name: operation.wrapped(_asked_again if name in RECORD_OPERATIONS else _caught_up)
         for name, operation in operations.items()
     }
 

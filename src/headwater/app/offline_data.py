@@ -1,31 +1,46 @@
-"""Work on data that no server has open: check, copy and restore it.
+"""Work on data without a server: check, copy and restore them.
 
-Nothing here starts a server. Refuses to know how a back end keeps its data.
+A directory must not be open in a server; data that servers share can be checked while they serve. Nothing
+here starts a server. Refuses to know how a back end keeps its data.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
+from headwater.app.brokers import broker_security
+from headwater.config import Config
+from headwater.engine import shared_subscriptions
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.engine.stored_values import KINDS, SEAL_KEY
 from headwater.lambda_ import checking as lambda_checking
 from headwater.model.clock import SystemClock
-from headwater.storage.interface import FUNCTIONS_FOLDER, StoreError, StoreUnavailable, StoreUnreadable
-from headwater.storage.open_store import BACK_END, open_to_read
+from headwater.server.asyncio_bridge import finished
+from headwater.storage.interface import (
+    FUNCTIONS_FOLDER,
+    Metadata,
+    StoreError,
+    StoreUnavailable,
+    StoreUnreadable,
+)
+from headwater.storage.open_store import BACK_END, open_shared, open_to_read
 
 __all__ = [
     "StoreError",
     "check_data",
+    "check_shared",
     "copy_data",
     "functions_without_code",
     "require_whole_backup",
     "restore_data",
 ]
+
+_NO_SEAL_KEY = "the key that seals iterators is missing"
 
 
 def check_data(data_dir: Path) -> list[str]:
@@ -41,11 +56,9 @@ def _check_stored(data_dir: Path) -> list[str]:
     store = open_to_read(data_dir).store
     try:
         metadata = store.metadata()
-        unknown = [key for key in metadata if key.partition("/")[0] not in (*KINDS, *lambda_checking.KINDS)]
-        found = [f"key {key!r} is of no kind that is known" for key in unknown]
-        found += lambda_checking.check_lambda(metadata)
+        found = _check_keys(metadata, KINDS)
         if metadata and SEAL_KEY not in metadata:
-            return [*found, "the key that seals iterators is missing"]
+            return [*found, _NO_SEAL_KEY]
         engine = Engine(store, SystemClock(), Settings(), os.urandom)
         try:
             engine.open()
@@ -54,6 +67,39 @@ def _check_stored(data_dir: Path) -> list[str]:
         return [*found, *engine.check()]
     finally:
         store.close()
+
+
+async def check_shared(config: Config) -> list[str]:
+    """Everything that is wrong in the store that a configuration names, in plain words.
+
+    Servers may use it meanwhile. Nothing is changed. Raises `StoreError`.
+    """
+    assert config.store is not None
+    noted: list[str] = []
+    security = broker_security(config)
+    store = (await open_shared(config.store, security, noted.append, to_read=True)).store
+    try:
+        metadata = store.metadata()
+        found = _check_keys(metadata, (*KINDS, shared_subscriptions.KIND))
+        if SEAL_KEY not in metadata:  # the first server has written it before anything else
+            return [*found, _NO_SEAL_KEY]
+        engine = Engine(store, SystemClock(), Settings(), os.urandom)
+        try:
+            engine.open()
+        except StoreUnreadable as error:
+            return [*found, *store.check(), str(error)]
+        return [*found, *await finished(engine.check_slowly()), *noted]
+    finally:
+        store.close()
+        await asyncio.sleep(0)  # the store closes its connections in a task
+
+
+def _check_keys(metadata: Mapping[str, Metadata], kinds: Collection[str]) -> list[str]:
+    """The keys that nobody knows, and what is wrong with those of functions and mappings."""
+    known = {*kinds, *lambda_checking.KINDS}
+    unknown = [key for key in metadata if key.partition("/")[0] not in known]
+    found = [f"key {key!r} is of no kind that is known" for key in unknown]
+    return found + list(lambda_checking.check_lambda(metadata))
 
 
 def functions_without_code(data_dir: Path) -> list[str]:

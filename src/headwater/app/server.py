@@ -18,6 +18,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
+from headwater.app.brokers import broker_security
 from headwater.app.credentials import configured_credentials
 from headwater.app.dispatch import build_dispatch
 from headwater.app.initial_streams import InitialStreamError, create_missing
@@ -34,7 +35,6 @@ from headwater.server.http.listener import Listener, ListenError, is_loopback
 from headwater.server.http.tls import TlsError
 from headwater.server.request_log import RequestLog
 from headwater.storage.interface import OpenedStore, Post, StoreError
-from headwater.storage.kafka.security import BrokerSecurity
 from headwater.storage.open_store import open_shared, open_store
 
 TICK_INTERVAL_S = 0.1
@@ -130,14 +130,8 @@ class Server:
     async def _open_store(self) -> OpenedStore:
         config, loop = self._config, self._loop
         if config.store is not None:
-            security = BrokerSecurity(
-                config.kafka_security,
-                config.kafka_mechanism,
-                config.kafka_username,
-                config.kafka_password,
-                config.kafka_ca,
-            )
-            return await open_shared(config.store, security, partial(self._log.note, "error"))
+            log_error = partial(self._log.note, "error")
+            return await open_shared(config.store, broker_security(config), log_error)
         # A synced store answers from its commit thread; the other one on this thread, where
         # waking the loop is not needed.
         post = loop.call_soon if config.data_dir is None else loop.call_soon_threadsafe

@@ -1,7 +1,8 @@
-"""`headwater check`: tell whether everything in a data directory is whole."""
+"""`headwater check`: tell whether everything in a data directory, or in a shared store, is whole."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -9,29 +10,52 @@ import click
 
 from headwater.cli.connection import ClientFailure
 from headwater.cli.table import printable
+from headwater.config import Config, ConfigError, environment
+
+_OF_BROKERS = "HEADWATER_KAFKA_"
+"""How the variables begin that say how brokers are spoken to."""
 
 
-@click.command(short_help="Verify a data directory that no server has open.")
+@click.command(short_help="Verify a data directory, or a shared store.")
 @click.option(
     "--data-dir",
-    required=True,
     type=click.Path(path_type=Path),
     help="Data directory to verify; no server may have it open.",
 )
-def check(data_dir: Path) -> None:
-    """Read every record, checksum, shard and stream in a data directory, and report what is wrong.
+@click.option("--store", metavar="URL", help="Store on Apache Kafka to verify; servers may go on using it.")
+@click.option("--kafka-security", metavar="PROTOCOL", help="As for start. [HEADWATER_KAFKA_SECURITY]")
+@click.option("--kafka-mechanism", metavar="NAME", help="As for start. [HEADWATER_KAFKA_MECHANISM]")
+@click.option("--kafka-username", metavar="NAME", help="As for start. [HEADWATER_KAFKA_USERNAME]")
+@click.option("--kafka-ca", metavar="FILE", help="As for start. [HEADWATER_KAFKA_CA]")
+def check(data_dir: Path | None, store: str | None, **of_brokers: str | None) -> None:
+    """Read every record, checksum, shard and stream, and report what is wrong.
 
-    Nothing is changed, but data of an older version is rewritten first. The exit code is 0 when
-    all is well, 1 when not.
+    Of a data directory, or of a store on Apache Kafka that several servers share: give one of
+    --data-dir and --store. Nothing is changed, but data of an older version in a directory is
+    rewritten first. The exit code is 0 when all is well, 1 when not.
     """
+    if (data_dir is None) == (store is None):
+        raise click.UsageError("Give --data-dir or --store.")
     from headwater.app import offline_data  # noqa: PLC0415 - `--help` needs no store
 
     try:
-        found = offline_data.check_data(data_dir)
+        if data_dir is not None:
+            found = offline_data.check_data(data_dir)
+        else:
+            found = asyncio.run(offline_data.check_shared(_configured({"store": store, **of_brokers})))
     except offline_data.StoreError as error:
         raise ClientFailure(str(error)) from error
     for fault in found:
         click.echo(printable(fault))
     if found:
         sys.exit(1)
-    click.echo(f"{data_dir}: all is well")
+    click.echo(f"{data_dir or store}: all is well")
+
+
+def _configured(options: dict[str, str | None]) -> Config:
+    """The settings of a store's brokers; those of a server's are no matter here."""
+    variables = {name: text for name, text in environment().items() if name.startswith(_OF_BROKERS)}
+    try:
+        return Config.from_environment(variables, options)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error

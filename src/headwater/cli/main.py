@@ -27,7 +27,7 @@ COMMANDS = {
     "console": CommandRow("headwater.cli.console:console", "Open the console in a browser."),
     "export": CommandRow("headwater.cli.export:export", "Write the records of a stream as JSON lines."),
     "import": CommandRow("headwater.cli.import_records:import_records", "Put records that were exported."),
-    "check": CommandRow("headwater.cli.check:check", "Verify a data directory that no server has open."),
+    "check": CommandRow("headwater.cli.check:check", "Verify a data directory, or a shared store."),
     "backup": CommandRow("headwater.cli.backup:backup", "Copy all data into a file, while the server runs."),
     "restore": CommandRow("headwater.cli.restore:restore", "Make a data directory from a backup."),
     "aws": CommandRow("headwater.cli.aws:aws", "Run the AWS CLI against the local server."),

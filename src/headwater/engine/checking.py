@@ -8,42 +8,69 @@ whole. Everything is found out from what is there; nothing is changed.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import msgspec
 
 from headwater.engine.queues.checking import check_queues
 from headwater.engine.queues.progress import QueueProgress
-from headwater.model.completion import drive
 from headwater.model.hash_key import HASH_KEY_MAX
 from headwater.model.record import decode_payloads, record_size, size_of
 from headwater.model.shard import Shard, shard_id_of
 from headwater.model.stream import Stream
-from headwater.storage.interface import LogPage, Run, Store, StoreUnavailable
+from headwater.storage.interface import Run, Store, StoreUnavailable
 
 _RECORDS_PER_READ = 10_000
 _BYTES_PER_READ = 16 * 1024 * 1024
 
+Current = Callable[[Stream], Stream | None]
+"""What has become of a stream: the value that is held now; `None` when it is gone."""
 
-def check_all(
-    streams: Collection[Stream], progress: Iterable[tuple[str, int, QueueProgress]], store: Store
-) -> Iterator[str]:
+
+async def check_all(
+    streams: Collection[Stream],
+    progress: Iterable[tuple[str, int, QueueProgress]],
+    store: Store,
+    current: Current,
+) -> list[str]:
     """Every broken rule of streams and of their queues; `progress` is what the store has of these."""
-    yield from check_streams(streams, store)
-    yield from check_queues(streams, progress, store)
+    return [*await check_streams(streams, store, current), *check_queues(streams, progress, store)]
 
 
-def check_streams(streams: Collection[Stream], store: Store) -> Iterator[str]:
+async def check_streams(streams: Collection[Stream], store: Store, current: Current) -> list[str]:
     """Every broken rule in plain words."""
+    found = list(_check_owners(streams))
+    for stream in streams:
+        found += await _check_stream(stream, store, current)
+    return found
+
+
+def _check_owners(streams: Collection[Stream]) -> Iterator[str]:
     owners: dict[int, str] = {}
     for stream in streams:
-        yield from _check_lineage(stream)
         for shard in stream.shards:
-            place = f"{shard.shard_id} of stream {stream.label}"
+            place = _place(stream, shard)
             if shard.log_id in owners:
                 yield f"{place} has the same log as {owners[shard.log_id]}"
             owners[shard.log_id] = place
-            yield from _check_shard(place, shard, store)
+
+
+async def _check_stream(stream: Stream, store: Store, current: Current) -> list[str]:
+    """What is wrong with a stream; one that is changed meanwhile is looked at again as it is then."""
+    while True:
+        found = list(_check_lineage(stream))
+        for shard in stream.shards:
+            found += await _check_shard(_place(stream, shard), shard, store)
+        now = current(stream)
+        if now is None:
+            return []
+        if not found or now is stream:
+            return found
+        stream = now
+
+
+def _place(stream: Stream, shard: Shard) -> str:
+    return f"{shard.shard_id} of stream {stream.label}"
 
 
 def _check_lineage(stream: Stream) -> Iterator[str]:
@@ -66,24 +93,39 @@ def _check_lineage(stream: Stream) -> Iterator[str]:
         yield f"{place}: the hash keys of its open shards have gaps or overlaps"
 
 
-def _check_shard(place: str, shard: Shard, store: Store) -> Iterator[str]:
+async def _check_shard(place: str, shard: Shard, store: Store) -> list[str]:
     extent = store.extent(shard.log_id)
     if extent is None:
-        yield f"{place} has no log"
-        return
+        return [f"{place} has no log"]
+    found = await _check_records(place, shard.log_id, store)
     if extent.sealed is shard.is_open:
-        yield f"{place} is {'open' if shard.is_open else 'closed'}, but its log is not"
-    position = extent.first
-    while position < extent.next:
-        runs = _read(store, shard.log_id, position)
-        if not runs:
-            yield f"{place}: the records from position {position} on cannot be read"
-            return
-        for run in runs:
-            if run.position != position:
-                yield f"{place}: the records from position {position} to {run.position - 1} are missing"
+        found.append(f"{place} is {'open' if shard.is_open else 'closed'}, but its log is not")
+    return found
+
+
+async def _check_records(place: str, log_id: int, store: Store) -> list[str]:
+    """What is wrong with the records that are there when it begins."""
+    found: list[str] = []
+    position, end = 0, None
+    while True:
+        try:
+            page = await store.read(log_id, position, _RECORDS_PER_READ, _BYTES_PER_READ)
+        except StoreUnavailable as error:
+            return [*found, f"{place}: the records from position {position} on cannot be read: {error}"]
+        if page is None:
+            return [*found, f"{place} has no log"]
+        position, end = max(position, page.first), page.next if end is None else end
+        if position >= end or (store.is_shared and not page.runs):
+            return found
+        if not page.runs:
+            return [*found, f"{place}: the records from position {position} on cannot be read"]
+        for run in page.runs:
+            if run.position != position and not store.is_shared:  # a shared log may have gaps
+                found.append(
+                    f"{place}: the records from position {position} to {run.position - 1} are missing"
+                )
             position = run.position + len(run.payloads)
-            yield from _check_run(place, run)
+            found += _check_run(place, run)
 
 
 def _check_run(place: str, run: Run) -> Iterator[str]:
@@ -96,18 +138,3 @@ def _check_run(place: str, run: Run) -> Iterator[str]:
         return
     if not is_whole:
         yield f"{place}: a record from position {run.position} on is damaged"
-
-
-def _read(store: Store, log_id: int, position: int) -> list[Run]:
-    found: list[Run] = []
-
-    async def read() -> LogPage | None:
-        return await store.read(log_id, position, _RECORDS_PER_READ, _BYTES_PER_READ)
-
-    def take(page: LogPage | None, error: BaseException | None) -> None:
-        if error is not None and not isinstance(error, StoreUnavailable):
-            raise error
-        found.extend(page.runs if page else ())
-
-    drive(read(), take)  # an embedded store reads at once
-    return found

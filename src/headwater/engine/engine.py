@@ -395,10 +395,28 @@ class Engine:
     # Checking
 
     def check(self) -> list[str]:
-        """Every broken promise, the store's and the engine's own, in plain words; empty when all is well."""
+        """Every broken promise, the store's and the engine's own, in plain words; empty when all is well.
+
+        Of a store that reads at once; `check_slowly` is for others.
+        """
+        checked: Completion[list[str]] = Completion()
+        drive(
+            self.check_slowly(),
+            lambda found, error: checked.fail(error) if error else checked.resolve(found or []),
+        )
+        return checked.result()
+
+    async def check_slowly(self) -> list[str]:
+        """The same, while others may go on changing what is shared."""
         from headwater.engine.checking import check_all  # noqa: PLC0415 - as asked for
 
-        return [*self.store.check(), *check_all(self.all_streams(), self.queues.progress(), self.store)]
+        streams, progress = self.all_streams(), self.queues.progress()
+        return [*self.store.check(), *await check_all(streams, progress, self.store, self._current)]
+
+    def _current(self, stream: Stream) -> Stream | None:
+        """The value that is held now of a stream that was held before; `None` when it is gone."""
+        held = self._streams.get(stream.full_name)
+        return held.stream if held is not None and held.stream.created_ms == stream.created_ms else None
 
     # Watching
 

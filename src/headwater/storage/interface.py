@@ -156,12 +156,16 @@ def metadata_key(key: str) -> bytes:
 class CommitTimes:
     """The commits of one store since it was opened: how long each took, and how many failed."""
 
-    __slots__ = ("durations", "failures")
+    __slots__ = ("durations", "failures", "retries", "under_way")
 
     def __init__(self) -> None:
         self.durations = Durations()
         """Of the write alone, with the wait for the disk where there is one; of failed ones, too."""
         self.failures = 0
+        self.under_way = 0
+        """Of a shared store: how many are sent, or waited for, and not answered yet."""
+        self.retries = 0
+        """Of a shared store: how often one was tried again."""
 
 
 class Store(Protocol):

@@ -32,13 +32,18 @@ def open_store(
     return BACK_END.open(data_dir, post, log_error=log_error, post_from_thread=post_from_thread)
 
 
-async def open_shared(url: str, security: BrokerSecurity, log_error: Callable[[str], None]) -> OpenedStore:
-    """Open the store that other servers use, too. Raises `StoreUnavailable`, and `ValueError` for the URL."""
+async def open_shared(
+    url: str, security: BrokerSecurity, log_error: Callable[[str], None], *, to_read: bool = False
+) -> OpenedStore:
+    """Open the store that other servers use, too; `to_read`: to change nothing.
+
+    Raises `StoreUnavailable`, `StoreUnreadable` where there is nothing to read, and `ValueError` for the URL.
+    """
     try:
         from headwater.storage.kafka.back_end import open_kafka  # noqa: PLC0415 - an extra, and 0.2 s
     except ModuleNotFoundError as error:
         raise StoreUnavailable("--store needs what pip install 'headwater[kafka]' brings.") from error
-    return await open_kafka(url, security, log_error)
+    return await open_kafka(url, security, log_error, to_read=to_read)
 
 
 def open_to_read(data_dir: Path) -> OpenedStore:

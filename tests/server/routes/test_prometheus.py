@@ -15,8 +15,14 @@ import pytest
 from botocore.exceptions import ClientError
 from prometheus_client.parser import text_string_to_metric_families
 
+from headwater.api.operation import OPERATIONS
+from headwater.model.clock import ManualClock
 from headwater.model.durations import BOUNDS_S, Durations
+from headwater.server.request_counts import RequestCounts
+from headwater.server.routes.prometheus import exposition
 from headwater.testing import Headwater
+from tests.engine.running_engine import RunningEngine
+from tests.storage.shared_memory_store import SharedMemoryStore
 
 ORDERS = {"account": "000000000000", "region": "us-east-1", "stream": "orders"}
 
@@ -191,3 +197,19 @@ def test_a_duration_counts_in_the_span_that_ends_with_it_or_later() -> None:
         durations.add(duration_s)
     assert (durations.counts[0], durations.counts[-2], durations.counts[-1]) == (2, 1, 1)
     assert durations.total_s == sum((BOUNDS_S[0], BOUNDS_S[-1], BOUNDS_S[-1] + 1))
+
+
+def test_a_store_that_servers_share_has_metrics_of_its_own(server: Headwater) -> None:
+    running = RunningEngine(SharedMemoryStore, ManualClock())
+    running.engine.store.commit_times.retries = 3
+    running.engine.store.commit_times.under_way = 2
+    page = exposition(running.engine, RequestCounts(OPERATIONS)).decode()
+    running.close()
+    of_store = ("commits_in_flight", "retries_total", "metadata_lag_seconds")
+    found = {
+        sample.name.removeprefix("headwater_store_"): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+    assert [found[name] for name in of_store] == [2, 3, 0]
+    assert [value(server, f"store_{name}") for name in of_store] == [None, None, None]

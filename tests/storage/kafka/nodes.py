@@ -20,6 +20,7 @@ from random import randbytes
 
 import pytest
 
+from headwater.server.http.local_ca import ensure_ca, ensure_server
 from tests.storage.kafka.gateways import free_port
 
 HERE = Path(__file__).parent
@@ -38,6 +39,45 @@ SETTINGS = {
     "transaction.state.log.min.isr": "1",
 }
 """As docs/scale-out.md advises, where it is not about other uses of the cluster."""
+
+
+USERNAME, PASSWORD = "headwater", "open sesame"
+_MODULES = {
+    "PLAIN": f'plain.PlainLoginModule required user_{USERNAME}="{PASSWORD}"',
+    "SCRAM-SHA-256": "scram.ScramLoginModule required",
+    "SCRAM-SHA-512": "scram.ScramLoginModule required",
+}
+
+
+class SecureListeners:
+    """Listeners with TLS, SASL, and both, each with a port of its own; one user may come in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ports = {protocol: free_port() for protocol in ("SSL", "SASL_PLAINTEXT", "SASL_SSL")}
+        self.ca = ensure_ca(folder)
+        self._keys = ensure_server(folder, ())
+
+    @property
+    def listeners(self) -> list[str]:
+        """As `listeners` and `advertised.listeners` have them; each is named after its protocol."""
+        return [f"{protocol}://127.0.0.1:{port}" for protocol, port in self.ports.items()]
+
+    def settings(self) -> dict[str, str]:
+        """What each listener is like."""
+        found = {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(self._keys)}
+        for protocol in self.ports:
+            name = f"listener.name.{protocol.lower()}"
+            if protocol.startswith("SASL"):
+                found[f"{name}.sasl.enabled.mechanisms"] = ",".join(_MODULES)
+                for mechanism, module in _MODULES.items():
+                    key = f"{name}.{mechanism.lower()}.sasl.jaas.config"
+                    found[key] = f"org.apache.kafka.common.security.{module};"
+        return found
+
+    def format_options(self) -> list[str]:
+        """What the storage is made with: the user of SCRAM."""
+        users = (f"{name}=[name={USERNAME},password={PASSWORD}]" for name in _MODULES if name != "PLAIN")
+        return [option for user in users for option in ("--add-scram", user)]
 
 
 def require_kafka() -> None:
@@ -61,8 +101,16 @@ def require_kafka() -> None:
 class KafkaNode:
     """One node."""
 
-    def __init__(self, number: int, folder: Path, port: int, controllers: Sequence[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        number: int,
+        folder: Path,
+        port: int,
+        controllers: Sequence[tuple[int, int]],
+        secure: SecureListeners | None = None,
+    ) -> None:
         self.number = number
+        self.secure = secure
         self.port = port
         self._folder = folder
         self._settings = folder / "server.properties"
@@ -70,23 +118,30 @@ class KafkaNode:
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True)
         own = dict(controllers)[number]
+        for_clients = [f"CLIENT://127.0.0.1:{port}", *(secure.listeners if secure else ())]
+        protocols = [f"{protocol}:{protocol}" for protocol in (secure.ports if secure else ())]
         settings = {
             **SETTINGS,
+            **(secure.settings() if secure else {}),
             "process.roles": "broker,controller",
             "node.id": str(number),
             "controller.quorum.voters": ",".join(f"{n}@127.0.0.1:{at}" for n, at in controllers),
-            "listeners": f"CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{own}",
-            "advertised.listeners": f"CLIENT://127.0.0.1:{port}",
+            "listeners": ",".join([*for_clients, f"CONTROLLER://127.0.0.1:{own}"]),
+            "advertised.listeners": ",".join(for_clients),
             "inter.broker.listener.name": "CLIENT",
             "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listener.security.protocol.map": ",".join(
+                ["CLIENT:PLAINTEXT", "CONTROLLER:PLAINTEXT", *protocols]
+            ),
             "log.dirs": str(folder / "data"),
         }
         self._settings.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
 
     def format(self, cluster_id: str) -> None:
         """Make its storage."""
-        self._java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._settings)).wait()
+        options = self.secure.format_options() if self.secure else []
+        format_it = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._settings))
+        assert self._java(*format_it, *options).wait() == 0, self._log.read_text()
 
     def start(self) -> None:
         """Begin; `wait` waits until it serves."""
@@ -124,11 +179,13 @@ class KafkaNode:
 class KafkaNodes:
     """A cluster, started."""
 
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(self, folder: Path, count: int, secure: SecureListeners | None = None) -> None:
+        """`secure` is for a single node: its further listeners."""
+        assert secure is None or count == 1
         require_kafka()
         controllers = [(number, free_port()) for number in range(1, count + 1)]
         self.nodes = [
-            KafkaNode(number, folder / f"node-{number}", free_port(), controllers)
+            KafkaNode(number, folder / f"node-{number}", free_port(), controllers, secure)
             for number, _ in controllers
         ]
         cluster_id = urlsafe_b64encode(b"h" + randbytes(15)).decode().rstrip("=")

@@ -27,6 +27,7 @@ async def create_queue(
     Raises InvalidArgumentException, LimitExceededException, ResourceInUseException,
     ResourceNotFoundException and ValidationException.
     """
+    engine.queues.require_one_server()
     asked = _only(request.StreamConfigurationList)
     on_stream = stream_of_arn(engine, caller, asked.StreamARN)
     _check_start(asked.StartingPosition, engine.now_ms())

@@ -20,7 +20,11 @@ from headwater.engine.tokens.sealed_token import Sealer
 from headwater.model.arn import QueueId, StreamName
 from headwater.model.caller import Caller
 from headwater.model.completion import drive
-from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
+from headwater.model.errors import (
+    InvalidArgumentException,
+    ResourceInUseException,
+    ResourceNotFoundException,
+)
 from headwater.model.queue import Queue
 from headwater.model.stream import Stream
 from headwater.storage.interface import Store
@@ -69,6 +73,18 @@ class Queues:
     def random_number(self) -> int:
         """63 random bits."""
         return int.from_bytes(self._random_bytes(8), "big") >> 1
+
+    def require_one_server(self) -> None:
+        """Raise InvalidArgumentException where others hand out records of the same data.
+
+        What is in flight is known to the server that has handed it out: another one would give the same
+        record to a second worker.
+        """
+        if self.store.is_shared:
+            raise InvalidArgumentException(
+                "Queues are not possible while several servers share the streams, as with --store: each of "
+                "them would hand out the same records. Use a server with a data directory of its own."
+            )
 
     @contextmanager
     def claim_name(self, caller: Caller, name: str) -> Iterator[None]:

@@ -23,6 +23,7 @@ from headwater.engine.metrics.stream_metrics import Totals
 from headwater.model.completion import drive
 from headwater.model.durations import BOUNDS_S, Durations
 from headwater.server.request_counts import RequestCounts
+from headwater.storage.interface import CommitTimes
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _STREAM = ("account", "region", "stream")
@@ -144,6 +145,23 @@ class _Server(Collector):
         failures = CounterMetricFamily("headwater_store_commit_failures", "Commits that failed.")
         failures.add_metric((), times.failures)
         yield failures
+        if self._engine.store.is_shared:
+            yield from self._of_shared_store(times)
+
+    def _of_shared_store(self, times: CommitTimes) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "headwater_store_commits_in_flight",
+            "Batches of records, and changes, that the brokers have not answered yet.",
+            times.under_way,
+        )
+        yield CounterMetricFamily(
+            "headwater_store_retries", "How often a batch or a change was sent once more.", times.retries
+        )
+        yield GaugeMetricFamily(
+            "headwater_store_metadata_lag_seconds",
+            "For how long it has not been known whether anything was changed by other servers.",
+            self._engine.behind_s(),
+        )
 
 
 def _add_age(

@@ -3,7 +3,9 @@
 Rules:
 - brokers that do not fence are refused: shards could not be closed safely;
 - brokers that forget producers within hours are refused, for the same reason;
-- everything is made on first use, by whichever gateway comes first.
+- a wrong password, or a certificate that nobody trusts, is said at once; for all else brokers are waited for;
+- everything is made on first use, by whichever gateway comes first;
+- who opens it to read makes nothing, and is no gateway: nobody has to fence it.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from headwater.storage.interface import OpenedStore, StoreUnavailable
+from headwater.storage.interface import OpenedStore, StoreUnavailable, StoreUnreadable
 from headwater.storage.kafka import fence
-from headwater.storage.kafka.cluster import Cluster, KafkaError
+from headwater.storage.kafka.cluster import Cluster, KafkaError, Unwelcome
 from headwater.storage.kafka.producer import Producer
 from headwater.storage.kafka.security import BrokerSecurity
 from headwater.storage.kafka.store import KafkaStore
@@ -53,13 +55,19 @@ def parse_place(url: str) -> KafkaPlace:
     return KafkaPlace(tuple(places), prefix)
 
 
-async def open_kafka(url: str, security: BrokerSecurity, log_error: Callable[[str], None]) -> OpenedStore:
-    """Open the store of a deployment. Raises `StoreUnavailable`, `ValueError`."""
+async def open_kafka(
+    url: str, security: BrokerSecurity, log_error: Callable[[str], None], *, to_read: bool = False
+) -> OpenedStore:
+    """Open the store of a deployment; `to_read`: to change nothing.
+
+    Raises `StoreUnavailable`, `StoreUnreadable` where there is nothing to read, and `ValueError`.
+    """
     place = parse_place(url)
     cluster = Cluster(place.bootstrap, security)
+    open_when_it_answers = _open_to_read if to_read else _open_when_it_answers
     try:
         async with asyncio.timeout(OPEN_WITHIN_S):
-            store = await _open_when_it_answers(cluster, place.prefix, log_error)
+            store = await open_when_it_answers(cluster, place.prefix, log_error)
     except BaseException as error:
         await cluster.close()
         if isinstance(error, TimeoutError | KafkaError | fence.NotFenced):
@@ -67,6 +75,23 @@ async def open_kafka(url: str, security: BrokerSecurity, log_error: Callable[[st
             raise StoreUnavailable(f"Kafka cannot be used: {reason}") from error
         raise
     return OpenedStore(store, Path(tempfile.gettempdir()), None)
+
+
+async def _open_to_read(cluster: Cluster, prefix: str, log_error: Callable[[str], None]) -> KafkaStore:
+    topics = Topics(prefix, 0)
+    if not await _insist(lambda: cluster.exists(topics.meta)):
+        raise StoreUnreadable(f"There is no data of Headwater in topic {topics.meta} of this cluster.")
+    store = KafkaStore(cluster, topics, log_error, Producer())
+    await _open_or_close(store, store.open_to_read)
+    return store
+
+
+async def _open_or_close(store: KafkaStore, open_it: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await open_it()
+    except BaseException:
+        store.close()
+        raise
 
 
 async def _open_when_it_answers(
@@ -82,11 +107,7 @@ async def _open_when_it_answers(
     await _insist(lambda: cluster.create_topics(made, topics.replicas))
     await _insist(lambda: fence.prove(cluster, topics.proof))
     store = KafkaStore(cluster, topics, log_error, Producer())
-    try:
-        await store.open()
-    except BaseException:
-        store.close()
-        raise
+    await _open_or_close(store, store.open)
     return store
 
 
@@ -94,5 +115,7 @@ async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await ask()
+        except Unwelcome:
+            raise
         except KafkaError:
             await asyncio.sleep(RETRY_S)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from ssl import SSLCertVerificationError
 from typing import Any, Literal, NamedTuple
 
 from aiokafka import errors as kafka_errors
@@ -60,6 +61,15 @@ OUT_OF_ORDER_SEQUENCE = 45
 INVALID_PRODUCER_EPOCH = 47
 PRODUCER_FENCED = 90
 
+_UNWELCOME = (
+    kafka_errors.AuthenticationFailedError,
+    kafka_errors.SaslAuthenticationFailed,
+    kafka_errors.UnsupportedSaslMechanismError,
+    kafka_errors.IllegalSaslStateError,
+    SSLCertVerificationError,
+    ValueError,  # with SCRAM: the broker does not know the password either
+)
+
 NOT_APPENDED = {UNKNOWN_TOPIC, 5, 6, 19, 56, 74, 75}
 """Errors after which this attempt has stored nothing, and another one may: unknown topic, no leader, another
 leader, too few replicas, a failed disk, another leader's epoch. All others leave it open."""
@@ -71,6 +81,10 @@ class KafkaError(Exception):
 
 class Unsent(KafkaError):
     """There was no connection to send the request on."""
+
+
+class Unwelcome(Unsent):
+    """A broker does not accept this client's name and password, or this client the broker's certificate."""
 
 
 class BrokerRefusal(KafkaError):
@@ -313,23 +327,29 @@ class Cluster:
             task = node.connections[lane] = asyncio.create_task(self._connect(node.host, node.port))
         try:
             return await asyncio.shield(task)
+        except Unwelcome:
+            self._drop(node_id, lane)
+            raise
         except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
             self._drop(node_id, lane)
             raise Unsent(f"{node.host}:{node.port}: {error or type(error).__name__}") from error
 
     async def _connect(self, host: str, port: int) -> AIOKafkaConnection:
         security = self._security
-        return await create_conn(
-            host,
-            port,
-            client_id=CLIENT_ID,
-            request_timeout_ms=CONTROL_TIMEOUT_MS + REQUEST_TIMEOUT_MS,
-            security_protocol=security.protocol,
-            ssl_context=self._tls,
-            sasl_mechanism=security.mechanism if security.protocol.startswith("SASL") else None,
-            sasl_plain_username=security.username,
-            sasl_plain_password=security.password,
-        )
+        try:
+            return await create_conn(
+                host,
+                port,
+                client_id=CLIENT_ID,
+                request_timeout_ms=CONTROL_TIMEOUT_MS + REQUEST_TIMEOUT_MS,
+                security_protocol=security.protocol,
+                ssl_context=self._tls,
+                sasl_mechanism=security.mechanism if security.protocol.startswith("SASL") else None,
+                sasl_plain_username=security.username,
+                sasl_plain_password=security.password,
+            )
+        except _UNWELCOME as error:
+            raise Unwelcome(f"{host}:{port}: {error}") from error
 
     def _drop(self, node_id: int, lane: Lane) -> None:
         node = self._nodes.get(node_id)
@@ -374,9 +394,11 @@ class Cluster:
                 try:
                     return await asyncio.wait_for(connection.send(request), REQUEST_TIMEOUT_MS / 1000)
                 finally:
-                    connection.close()
-            except (kafka_errors.KafkaError, OSError, TimeoutError) as failed:
+                    _shut(connection)
+            except (kafka_errors.KafkaError, OSError, TimeoutError, Unwelcome) as failed:
                 error = failed
+        if isinstance(error, Unwelcome):
+            raise error
         raise Unsent(f"no broker answers: {error or type(error).__name__}") from error
 
     def _take_nodes(self, places: Mapping[int, tuple[str, int]]) -> None:
@@ -399,10 +421,18 @@ def _close(task: asyncio.Task[AIOKafkaConnection]) -> None:
 
     def close(done: asyncio.Task[AIOKafkaConnection]) -> None:
         if not done.cancelled() and done.exception() is None:
-            done.result().close()
+            _shut(done.result())
 
     if task.done():
         close(task)
     else:
         task.add_done_callback(close)
         task.cancel()
+
+
+def _shut(connection: AIOKafkaConnection) -> None:
+    """Close it at once: with TLS, a broker that hangs would keep it open for half a minute."""
+    writer = connection._writer  # noqa: SLF001 - there is no other way to it
+    connection.close()
+    if writer is not None:
+        writer.transport.abort()

@@ -206,6 +206,7 @@ class LogSender:
         """See one batch through, and tell those who wait for it."""
         payloads = [payload for one in waiting for payload in one.payloads]
         began_s = self._loop.time()
+        self._times.under_way += 1
         try:
             placed = await self._place(payloads)
         except StoreUnavailable as error:
@@ -213,6 +214,8 @@ class LogSender:
             for one in waiting:
                 self._tell(one, error)
             return
+        finally:
+            self._times.under_way -= 1
         self._times.durations.add(self._loop.time() - began_s)
         position = placed.position if placed else 0
         for one in waiting:
@@ -244,6 +247,7 @@ class LogSender:
                     data = b""
             await asyncio.sleep(RETRY_S[min(attempts, len(RETRY_S) - 1)])
             attempts += 1
+            self._times.retries += 1
         await self._fate.ended()
         return await self._find(ticket) if in_doubt else None
 

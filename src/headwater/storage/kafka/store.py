@@ -38,6 +38,7 @@ from headwater.storage.interface import (
 from headwater.storage.kafka import commands
 from headwater.storage.kafka.cluster import Cluster, KafkaError
 from headwater.storage.kafka.fence import close_log
+from headwater.storage.kafka.log_fates import MetadataFate, ShardLogFate
 from headwater.storage.kafka.log_sender import Call, LogSender
 from headwater.storage.kafka.log_watch import LogWatch
 from headwater.storage.kafka.metadata_log import MetadataLog
@@ -56,47 +57,6 @@ ANSWER_WITHIN_S = 20.0
 SWEEP_S = 1.0
 RETRY_S = 0.1
 LANES = 64
-
-
-class _LogFate:
-    """What the metadata of a store say of one of its logs."""
-
-    def __init__(self, metadata: MetadataLog, producer: Producer, log_id: int) -> None:
-        self._metadata = metadata
-        self._producer = producer
-        self._log_id = log_id
-
-    def is_open(self) -> bool:
-        log = self._metadata.state.logs.get(self._log_id)
-        return log is not None and log.closing is None and log.final is None
-
-    def final(self) -> int | None:
-        log = self._metadata.state.logs.get(self._log_id)
-        return 0 if log is None else log.final
-
-    async def ended(self) -> None:
-        while self.final() is None:
-            await self._metadata.applied()
-
-    async def may_acknowledge(self, producer_id: int) -> bool:
-        return await self._producer.is_trusted(producer_id)
-
-
-class _MetadataFate:
-    """The topic of the commands is never sealed."""
-
-    def is_open(self) -> bool:
-        return True
-
-    def final(self) -> int | None:
-        return None
-
-    async def ended(self) -> None:
-        """Only another's fence could bring anybody here."""
-        await asyncio.get_running_loop().create_future()
-
-    async def may_acknowledge(self, _producer_id: int) -> bool:
-        return True  # a command means what it does where it lies
 
 
 class _Commit:
@@ -132,7 +92,7 @@ class KafkaStore:
             cluster, topics.log, lambda log_id: self._guard(partial(self._watch.call, log_id))
         )
         self._senders: dict[int, LogSender] = {}
-        self._commands = self._sender(topics.meta, 0, _MetadataFate())
+        self._commands = self._sender(topics.meta, 0, MetadataFate())
         self._commits: dict[int, _Commit] = {}
         """Those that are proposed and not decided, by number."""
         self._last_number = 0
@@ -141,6 +101,8 @@ class KafkaStore:
         self._metadata_watchers: list[Callable[[Collection[str]], None]] = []
         self._adopted: set[int] = set()
         """Pending proposals that this gateway completes."""
+        self._is_reader = False
+        """Whether it is no gateway, and completes nothing."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._unavailable: str | None = None
@@ -155,6 +117,12 @@ class KafkaStore:
         self._sweep_late()
         for place in self._metadata.state.pending:
             self._spawn(self._adopt_later(place))
+
+    async def open_to_read(self) -> None:
+        """Read the metadata, and no more: nothing may be written. Raises `KafkaError`."""
+        self._is_reader = True
+        self._metadata.start()
+        await self._metadata.catch_up()
 
     def metadata(self) -> dict[str, Metadata]:
         """Every key, as far as commands have been read."""
@@ -211,7 +179,7 @@ class KafkaStore:
                     self._loop.call_soon(self._guard, partial(call.tell, at, None))
                     continue
                 sender = self._senders[log_id] = self._sender(
-                    self._topics.log(log_id), log_id, _LogFate(self._metadata, self._producer, log_id)
+                    self._topics.log(log_id), log_id, ShardLogFate(self._metadata, self._producer, log_id)
                 )
             sender.put(call, at, payloads)
         return call.completion
@@ -222,7 +190,7 @@ class KafkaStore:
         else:
             call.completion.resolve([])
 
-    def _sender(self, topic: str, lane: int, fate: _LogFate | _MetadataFate) -> LogSender:
+    def _sender(self, topic: str, lane: int, fate: ShardLogFate | MetadataFate) -> LogSender:
         return LogSender(
             topic, lane % LANES, self._cluster, self._producer, fate, self.commit_times, self._guard
         )
@@ -432,7 +400,7 @@ class KafkaStore:
             del self._senders[log_id]
 
     def _on_closing(self, place: int) -> None:
-        if place in self._adopted:
+        if place in self._adopted or self._is_reader:
             return
         pending = self._metadata.state.pending[place]
         if pending.proposal.gateway == self._producer.id:

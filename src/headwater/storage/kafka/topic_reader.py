@@ -53,7 +53,7 @@ class TopicReader:
         runs: list[Run] = []
         while True:
             wanted = min(FETCH_BYTES_MAX, max_bytes, max(FETCH_BYTES_MIN, max_records * RECORD_BYTES))
-            ask = partial(self._fetch, topic, position, wanted, lane)
+            ask = partial(self._fetch_before, final, topic, position, wanted, lane)
             fetched = await self._until_answered(ask, is_gone)
             end = fetched.end if final is None else final
             first = min(fetched.first, end)
@@ -84,6 +84,15 @@ class TopicReader:
             await self._cluster.delete_before(topic, min(position, end))
 
         await self._until_answered(ask, is_gone)
+
+    async def _fetch_before(
+        self, final: int | None, topic: str, position: int, max_bytes: int, lane: int
+    ) -> batches.Extract:
+        """The same of a log that is sealed at `final`: it must have what lies before."""
+        fetched = await self._fetch(topic, position, max_bytes, lane)
+        if final is not None and not fetched.data and max(position, fetched.end) < final:
+            raise KafkaError(f"the log ends at position {fetched.end}, and had records up to {final}")
+        return fetched
 
     async def _fetch(self, topic: str, position: int, max_bytes: int, lane: int) -> batches.Extract:
         fetched = await self._cluster.fetch(topic, position, max_bytes, lane=lane)
