@@ -23,6 +23,7 @@ VIEWS = (
     "streams/orders/records",
     "streams/orders/shards",
     "streams/orders/readers",
+    "streams/orders/queues",
     "streams/orders/charts",
     "streams/orders/settings",
     "functions",
