@@ -63,6 +63,7 @@ def test_where_signatures_are_verified_one_signs_in(
             ("streams/orders/records", "3 apples"),
             ("streams/orders/shards", "Closed shards too"),
             ("streams/orders/readers", "No consumer is registered."),
+            ("streams/orders/queues", "Queues need a stream in on-demand mode"),
             ("streams/orders/charts", "Records by the minute"),
             ("functions", "There is no function"),
             ("leases", "No table of the neighbouring DynamoDB holds leases."),

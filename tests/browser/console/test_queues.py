@@ -1,4 +1,4 @@
-"""Queues in the console: made, seen at work, changed and deleted; dead letters looked at, restored, acknowledged."""
+"""Queues in the console: made, seen at work, changed, deleted; dead letters seen, restored, acknowledged."""
 
 from __future__ import annotations
 
