@@ -41,8 +41,8 @@ export async function lookAtDeadLetters(arn: string, pages: number): Promise<{ l
   for (let page = 0; page < pages; page += 1) {
     const query = new URLSearchParams({ queue: arn, after }).toString();
     const told = await route<{ dead_letters: DeadLetter[]; after: string | null }>("GET", `dead-letters?${query}`);
-    if (told.after === null) return { letters, isWhole: true };
     letters.push(...told.dead_letters);
+    if (told.after === null) return { letters, isWhole: true };
     after = told.after;
   }
   return { letters, isWhole: false };

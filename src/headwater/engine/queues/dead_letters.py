@@ -34,9 +34,16 @@ class SeenDeadLetter(NamedTuple):
     """Whether somebody has received it as a dead letter, and its visibility lasts."""
 
 
+class SeenDeadLetters(NamedTuple):
+    """Some of them."""
+
+    letters: list[SeenDeadLetter]
+    has_more: bool
+
+
 async def look_at_dead_letters(
     tracking: Tracking, store: Store, horizon_ms: int, after: str, bytes_max: int
-) -> list[SeenDeadLetter]:
+) -> SeenDeadLetters:
     """Those behind the record of the id `after`, up to `bytes_max`, but one at least. In the order of ids.
 
     Raises `StoreUnavailable`.
@@ -50,9 +57,9 @@ async def look_at_dead_letters(
             continue
         size += len(runs[0].payloads[0])
         if seen and size > bytes_max:
-            break
+            return SeenDeadLetters(seen, has_more=True)
         seen.append(_seen(record, runs[0].payloads[0], runs[0].time_ms))
-    return seen
+    return SeenDeadLetters(seen, has_more=False)
 
 
 def _following(tracking: Tracking, after: str) -> Iterator[TrackedRecord]:

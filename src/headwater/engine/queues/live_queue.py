@@ -24,7 +24,7 @@ from typing import NamedTuple, Protocol
 
 from headwater.engine.limits.limits import READ_BYTES_MAX
 from headwater.engine.queues.counting import QueueCounts, QueueTotals, count_records, oldest_arrival_ms
-from headwater.engine.queues.dead_letters import SeenDeadLetter, look_at_dead_letters
+from headwater.engine.queues.dead_letters import SeenDeadLetters, look_at_dead_letters
 from headwater.engine.queues.handle_refusals import (
     GONE,
     INVALID_HANDLE,
@@ -506,7 +506,7 @@ class LiveQueue:
         arrival_ms = await oldest_arrival_ms(self._tracking, self._store, self._horizon_ms())
         return 0 if arrival_ms is None else max(0, self._context.now_ms() - arrival_ms)
 
-    async def dead_letters(self, after: str, bytes_max: int) -> list[SeenDeadLetter]:
+    async def dead_letters(self, after: str, bytes_max: int) -> SeenDeadLetters:
         """Dead letters to look at, behind the one of the id `after`. Raises `StoreUnavailable`."""
         return await look_at_dead_letters(self._tracking, self._store, self._horizon_ms(), after, bytes_max)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from headwater.engine.engine import Engine
 from headwater.engine.queue_lifecycle import arn_of_queue
-from headwater.engine.queues.dead_letters import SeenDeadLetter
+from headwater.engine.queues.dead_letters import SeenDeadLetter, SeenDeadLetters
 from headwater.engine.queues.live_queue import LiveQueue
 from headwater.model.arn import parse_queue_arn
 from headwater.model.errors import KinesisError
@@ -28,6 +28,7 @@ from headwater.server.routes.query import read_query
 from headwater.server.routes.stream_views import PLACE, place_of, stream_of
 
 PAGE_BYTES = 4 * 1024 * 1024
+NONE = SeenDeadLetters([], has_more=False)
 
 
 def queue_view_routes(engine: Engine) -> RouteSet:
@@ -57,14 +58,17 @@ class QueueViews:
         }
 
     async def dead_letters(self, query: bytes) -> dict[str, Any]:
-        """A page of a queue's dead letters, with the last id. Raises `Refused` and `StoreUnavailable`."""
+        """A page of a queue's dead letters; `after` is the last id of it, if there are more.
+
+        Raises `Refused` and `StoreUnavailable`.
+        """
         asked = read_query(query, ("queue", "after"))
         live = await self._queue_at_work(asked)
-        found = [] if live is None else await live.dead_letters(asked.get("after", ""), PAGE_BYTES)
+        found = NONE if live is None else await live.dead_letters(asked.get("after", ""), PAGE_BYTES)
         return {
             "now_ms": self._engine.now_ms(),
-            "dead_letters": _shown(found),
-            "after": found[-1].record_id if found else None,
+            "dead_letters": _shown(found.letters),
+            "after": found.letters[-1].record_id if found.has_more else None,
         }
 
     async def _streams(self, asked: dict[str, str]) -> list[Stream]:
