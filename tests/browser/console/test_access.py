@@ -12,12 +12,14 @@ import pytest
 from tests.browser.console.conftest import Served
 from tests.browser.console.looking import Console
 from tests.conftest import client_for, started_server
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.clients
 
 KEY = "AKIACONSOLE"
 SECRET = "a/secret+for=tests"
 FIRST_LOAD_BYTES = 150_000
+PHONE_PX = 390
 VIEWS = (
     "streams",
     "streams/orders/records",
@@ -192,3 +194,28 @@ def test_everything_is_reached_by_keys(console: Console, orders: None) -> None:
     console.page.keyboard.press("ArrowDown")
     console.page.keyboard.press("Enter")
     console.page.get_by_role("complementary", name="Record").wait_for()
+
+
+def test_on_a_phone_nothing_lies_beside_the_page_and_the_view_is_named(
+    console: Console, orders: None
+) -> None:
+    page = console.page
+    page.set_viewport_size({"width": PHONE_PX, "height": 760})
+    for view in VIEWS:
+        console.go(view)
+        page.locator("main").locator("table, [role=grid], .card, .empty").first.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE_PX, view
+        for current in page.locator("nav [aria-current]").all():
+            wait_until(lambda current=current: is_in_sight(current), f"the name of {view}")
+
+
+def is_in_sight(link: Any) -> bool:
+    """Whether all of it can be seen, in its list and on the page."""
+    seen = link.evaluate(
+        """link => {
+            const [own, list] = [link, link.parentElement].map((each) => each.getBoundingClientRect());
+            const isBeside = own.left < list.left || own.right > Math.min(list.right, innerWidth);
+            return !isBeside && own.bottom <= list.bottom + 1;
+        }"""
+    )
+    return bool(seen)
