@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,7 @@ def test_on_a_phone_nothing_lies_beside_the_page_and_the_view_is_named(
         page.locator("main").locator("table, [role=grid], .card, .empty").first.wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE_PX, view
         for current in page.locator("nav [aria-current]").all():
-            wait_until(lambda current=current: is_in_sight(current), f"the name of {view}")
+            wait_until(partial(is_in_sight, current), f"the name of {view}")
 
 
 def is_in_sight(link: Any) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tests.browser.console.conftest import Served
 from tests.browser.console.looking import Console
+from tests.conftest import client_for, started_server
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.clients
 
@@ -89,3 +94,41 @@ def test_a_provisioned_stream_says_what_a_queue_needs(console: Console, served: 
     served.kinesis.create_stream(StreamName="provisioned", ShardCount=1)
     console.go("streams/provisioned/queues")
     console.see("Queues need a stream in on-demand mode")
+
+
+def test_a_console_that_is_read_only_shows_dead_letters_and_settles_none(
+    chromium: Any, built_console: None, tmp_path: Path
+) -> None:
+    with started_server(tmp_path / "log", "--console", "read-only", "--transition-ms", "0") as server:
+        kinesis = client_for(server.endpoint_url)
+        kinesis.create_stream(StreamName="jobs", StreamModeDetails={"StreamMode": "ON_DEMAND"})
+        summary = kinesis.describe_stream_summary(StreamName="jobs")["StreamDescriptionSummary"]
+        arn = kinesis.create_queue(
+            QueueName="resize",
+            StreamConfigurationList=[{"StreamARN": summary["StreamARN"]}],
+            QueueAttributes={"DeadLetterConfiguration": {"TargetType": "BUILT_IN", "MaxReceiveCount": 1}},
+        )["QueueDescription"]["QueueARN"]
+        wait_until(
+            lambda: kinesis.describe_queue(QueueARN=arn)["QueueDescription"]["QueueStatus"] == "ACTIVE",
+            "the queue",
+        )
+        kinesis.put_record(StreamName="jobs", PartitionKey="job-0", Data=JOBS[0])
+        kinesis.receive_queue_records(QueueARN=arn, VisibilityTimeoutSeconds=0)
+        page = chromium.new_page()
+        console = Console(page, server.endpoint_url)
+        console.go("streams/jobs/queues?queue=resize")
+        console.row("job-0").click()
+        page.get_by_role("region", name="Data").get_by_text("17.png").wait_for()
+        for name in (
+            "Restore",
+            "Acknowledge",
+            "Restore all",
+            "Acknowledge all…",
+            "Create a queue",
+            "Delete…",
+        ):
+            assert page.get_by_role("button", name=name, exact=True).is_disabled(), name
+        (letter,) = kinesis.receive_dead_letter_queue_records(QueueARN=arn)["QueueRecords"]
+        assert letter["ReceiveCount"] == 2, "the look was not counted"
+        page.close()
+        kinesis.close()
