@@ -36,6 +36,7 @@ SHOTS = (
     ("records", "streams/orders/records", WIDE, "light"),
     ("shards", "streams/orders/shards?key=customer-17", WIDE, "light"),
     ("readers", "streams/orders/readers", WIDE, "light"),
+    ("queues", "streams/emails/queues?queue=send", WIDE, "light"),
     ("charts", "streams/orders/charts?span=15", WIDE, "dark"),
     ("requests", "requests", WIDE, "dark"),
     ("tests", "tests", WIDE, "light"),
@@ -72,6 +73,32 @@ class Shop:
             ShardToMerge="shardId-000000000002",
             AdjacentShardToMerge="shardId-000000000003",
         )
+        self._prepare_queues()
+
+    def _prepare_queues(self) -> None:
+        """Two queues of a stream; of one there are records in flight, and dead letters."""
+        kinesis = self._kinesis
+        kinesis.create_stream(StreamName="emails", StreamModeDetails={"StreamMode": "ON_DEMAND"})
+        arn = kinesis.describe_stream_summary(StreamName="emails")["StreamDescriptionSummary"]["StreamARN"]
+        queues = [
+            kinesis.create_queue(
+                QueueName=name,
+                StreamConfigurationList=[{"StreamARN": arn}],
+                QueueAttributes={
+                    "VisibilityTimeoutSeconds": 12 * 3600,
+                    "DeadLetterConfiguration": {"TargetType": "BUILT_IN", "MaxReceiveCount": 3},
+                },
+            )["QueueDescription"]["QueueARN"]
+            for name in ("archive", "send")
+        ]
+        self.put("emails", 6)
+        for _ in range(3):
+            kinesis.receive_queue_records(QueueARN=queues[1], VisibilityTimeoutSeconds=0)
+        self.put("emails", 34)
+        done = kinesis.receive_queue_records(QueueARN=queues[1])["QueueRecords"]
+        entries = [{"ReceiptHandle": record["ReceiptHandle"]} for record in done]
+        kinesis.acknowledge_queue_records(QueueARN=queues[1], Entries=entries)
+        kinesis.receive_queue_records(QueueARN=queues[1], Limit=7)
 
     def live_through(self, server: Headwater, minutes: int) -> None:
         """Put what so many minutes bring, with the clock moved on after each."""
@@ -120,8 +147,13 @@ class Shop:
         rng = self._random
         customer = f"customer-{min(int(rng.expovariate(0.05)), 199)}"
         self._number += 1
-        if stream == "clicks":
-            document: dict[str, Any] = {"visitor": customer, "page": f"/fruit/{rng.choice(FRUITS)}"}
+        if stream == "emails":
+            document: dict[str, Any] = {
+                "to": f"{customer}@example.com",
+                "template": rng.choice(("receipt", "reminder")),
+            }
+        elif stream == "clicks":
+            document = {"visitor": customer, "page": f"/fruit/{rng.choice(FRUITS)}"}
         else:
             items = [
                 {"sku": rng.choice(FRUITS), "count": rng.randrange(1, 6)} for _ in range(rng.randrange(1, 4))
@@ -140,6 +172,9 @@ def take(browser: Browser, url: str) -> None:
         page = context.new_page()
         page.goto(f"{url}/_headwater/console/#/{place}")
         page.wait_for_timeout(SETTLE_MS)
+        if name == "queues":
+            page.get_by_role("grid").get_by_role("row").nth(2).click()
+            page.wait_for_timeout(300)
         if name == "records":
             page.get_by_role("row").nth(4).click()
             page.wait_for_timeout(300)

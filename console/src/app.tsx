@@ -37,12 +37,13 @@ export function App() {
 
 function Frame({ onChange }: { onChange: () => void }) {
   const { path } = useRoute();
-  const [first = "streams", name] = path;
+  const [first = "streams", name, tab] = path;
   const [isHelping, setHelping] = useState(false);
   useKeys(() => setHelping(true));
   useEffect(() => {
     document.title = `${name ?? VIEWS[first]?.name ?? "Headwater"} - Headwater`;
   }, [first, name]);
+  useEffect(bringIntoSight, [first, name, tab]);
   const { about, account, region, key } = session();
   return (
     <>
@@ -75,6 +76,11 @@ function Frame({ onChange }: { onChange: () => void }) {
 
 function view(place: string): ComponentChildren {
   return VIEWS[place]?.view() ?? <p class="empty">There is no such view. <a href={hashOf(["streams"])}>Streams</a></p>;
+}
+
+/** Where there is little room, the names of views are scrolled: to the one that is shown. */
+function bringIntoSight(): void {
+  for (const current of document.querySelectorAll("nav [aria-current]")) current.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function skip(event: Event): void {

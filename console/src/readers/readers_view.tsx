@@ -1,7 +1,9 @@
-/** Who reads a stream: consumers with fan-out, functions by their mappings, and those who poll. */
+/** Who reads a stream: consumers with fan-out, functions by their mappings, queues, and those who poll. */
 import { useState } from "preact/hooks";
 import { kinesis } from "../api/server";
 import * as format from "../format";
+import { QueueTable } from "../queues/queue_table";
+import { listQueues } from "../queues/queues";
 import { listShards, type Shards } from "../shards/shards";
 import type { Summary } from "../streams/stream_page";
 import { Badge, Button, Fault, Field, FormDialog, Text } from "../ui/parts";
@@ -22,12 +24,13 @@ export function ReadersView({ stream }: { stream: Summary }) {
   const [isRegistering, setRegistering] = useState(false);
   const [leaving, setLeaving] = useState<Consumer>();
   const { value, error, refresh } = usePolled(async () => {
-    const [consumers, shards, mappings] = await Promise.all([
+    const [consumers, shards, mappings, queues] = await Promise.all([
       kinesis<{ Consumers: Consumer[] }>("ListStreamConsumers", { StreamARN: stream.StreamARN, MaxResults: 100 }),
       listShards(stream.StreamName),
       listMappings(stream.StreamARN),
+      listQueues(stream.StreamName),
     ]);
-    return { consumers: consumers.Consumers, shards, mappings };
+    return { consumers: consumers.Consumers, shards, mappings, queues };
   }, POLL_MS, stream.StreamARN);
   if (!value) return <Fault error={error} />;
   const polled = value.shards.shards.filter((shard) => shard.iterator_age_ms !== null);
@@ -47,6 +50,8 @@ export function ReadersView({ stream }: { stream: Summary }) {
         label="Mappings of functions" rows={value.mappings} keyOf={(mapping) => mapping.UUID}
         columns={mappingColumns(refresh)} empty="No function is mapped to this stream."
       />
+      <h2>Queues</h2>
+      <QueueTable queues={value.queues} empty="The stream has no queue." />
       <h2>Who polls</h2>
       <Table
         label="Shards that are polled" rows={polled} keyOf={(shard) => shard.id} empty="Nobody has called GetRecords yet."

@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { kinesis } from "../api/server";
 import { ChartsView } from "../charts/charts_view";
 import * as format from "../format";
+import { QueuesView } from "../queues/queues_view";
 import { ReadersView } from "../readers/readers_view";
 import { RecordsView } from "../records/records_view";
 import { hashOf, useRoute } from "../router";
@@ -36,6 +37,7 @@ const TABS: Record<string, { name: string; view: (props: ViewOfStream) => Compon
   records: { name: "Records", view: ({ stream }) => <RecordsView stream={stream} /> },
   shards: { name: "Shards", view: ({ stream }) => <ShardsView stream={stream} /> },
   readers: { name: "Who reads", view: ({ stream }) => <ReadersView stream={stream} /> },
+  queues: { name: "Queues", view: ({ stream }) => <QueuesView stream={stream} /> },
   charts: { name: "Charts", view: (props) => <ChartsView {...props} /> },
   settings: { name: "Settings", view: (props) => <SettingsView {...props} /> },
 };

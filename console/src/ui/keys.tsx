@@ -4,13 +4,13 @@ import { hashOf, navigate, parseHash } from "../router";
 import { Button } from "./parts";
 
 const PLACES: Record<string, string> = { s: "streams", f: "functions", l: "leases", r: "requests", t: "tests" };
-const TABS: Record<string, string> = { "1": "records", "2": "shards", "3": "readers", "4": "charts", "5": "settings" };
+const TABS: Record<string, string> = { "1": "records", "2": "shards", "3": "readers", "4": "queues", "5": "charts", "6": "settings" };
 
 const LISTED: [string, string][] = [
   ["?", "These keys"],
   ["/", "Search"],
   ["g then s f l r t", "Go to streams, functions, leases, requests, tests"],
-  ["1 2 3 4 5", "Records, shards, readers, charts, settings of a stream"],
+  ["1 2 3 4 5 6", "Records, shards, readers, queues, charts, settings of a stream"],
   ["↑ ↓ j k", "Next and last row of a table"],
   ["Page Up, Page Down, Home, End", "Further in a table"],
   ["Enter", "Open a row"],
@@ -32,6 +32,15 @@ export function useKey(key: string, action: () => void): void {
     addEventListener("keydown", pressed);
     return () => removeEventListener("keydown", pressed);
   }, [key]);
+}
+
+/** Esc closes what is open beside a list, unless a dialog is open before it. */
+export function useClosing(close: () => void): void {
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => event.key === "Escape" && !document.querySelector("dialog[open]") && close();
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, [close]);
 }
 
 export function useKeys(help: () => void): void {

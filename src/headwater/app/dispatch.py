@@ -97,6 +97,11 @@ def _console_routes(
 
         return stream_view_routes(engine)
 
+    def queues() -> RouteSet:
+        from headwater.server.routes.queue_views import queue_view_routes  # noqa: PLC0415 - see above
+
+        return queue_view_routes(engine)
+
     def records() -> RouteSet:
         from headwater.server.routes.record_feed import record_routes  # noqa: PLC0415 - see above
 
@@ -105,6 +110,7 @@ def _console_routes(
     return (
         late_routes(console, (b"about", b"console"), pages=(b"console/",)),
         late_routes(views, (b"streams", b"shards")),
+        late_routes(queues, (b"queues", b"dead-letters")),
         late_routes(records, (b"records",)),
         feed.routes(),
     )

@@ -27,7 +27,17 @@ TIME_LIMIT_MS = 2**48
 """The clock goes no further than the year 10889."""
 
 REVEALING = frozenset(
-    PREFIX + path for path in (b"backup", b"lambda/logs", b"records", b"requests", b"shards", b"streams")
+    PREFIX + path
+    for path in (
+        b"backup",
+        b"dead-letters",
+        b"lambda/logs",
+        b"queues",
+        b"records",
+        b"requests",
+        b"shards",
+        b"streams",
+    )
 )
 """Routes that show the data of all accounts: they must be signed where signatures are verified."""
 

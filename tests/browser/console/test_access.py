@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,20 @@ import pytest
 from tests.browser.console.conftest import Served
 from tests.browser.console.looking import Console
 from tests.conftest import client_for, started_server
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.clients
 
 KEY = "AKIACONSOLE"
 SECRET = "a/secret+for=tests"
 FIRST_LOAD_BYTES = 150_000
+PHONE_PX = 390
 VIEWS = (
     "streams",
     "streams/orders/records",
     "streams/orders/shards",
     "streams/orders/readers",
+    "streams/orders/queues",
     "streams/orders/charts",
     "streams/orders/settings",
     "functions",
@@ -62,6 +66,7 @@ def test_where_signatures_are_verified_one_signs_in(
             ("streams/orders/records", "3 apples"),
             ("streams/orders/shards", "Closed shards too"),
             ("streams/orders/readers", "No consumer is registered."),
+            ("streams/orders/queues", "Queues need a stream in on-demand mode"),
             ("streams/orders/charts", "Records by the minute"),
             ("functions", "There is no function"),
             ("leases", "No table of the neighbouring DynamoDB holds leases."),
@@ -190,3 +195,28 @@ def test_everything_is_reached_by_keys(console: Console, orders: None) -> None:
     console.page.keyboard.press("ArrowDown")
     console.page.keyboard.press("Enter")
     console.page.get_by_role("complementary", name="Record").wait_for()
+
+
+def test_on_a_phone_nothing_lies_beside_the_page_and_the_view_is_named(
+    console: Console, orders: None
+) -> None:
+    page = console.page
+    page.set_viewport_size({"width": PHONE_PX, "height": 760})
+    for view in VIEWS:
+        console.go(view)
+        page.locator("main").locator("table, [role=grid], .card, .empty").first.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE_PX, view
+        for current in page.locator("nav [aria-current]").all():
+            wait_until(partial(is_in_sight, current), f"the name of {view}")
+
+
+def is_in_sight(link: Any) -> bool:
+    """Whether all of it can be seen, in its list and on the page."""
+    seen = link.evaluate(
+        """link => {
+            const [own, list] = [link, link.parentElement].map((each) => each.getBoundingClientRect());
+            const isBeside = own.left < list.left || own.right > Math.min(list.right, innerWidth);
+            return !isBeside && own.bottom <= list.bottom + 1;
+        }"""
+    )
+    return bool(seen)

@@ -7,6 +7,7 @@
 - `tracking`: which are handed out, visible again, or about to be settled: what memory keeps;
 - `settling`: how acknowledgements gather into commits;
 - `waiting_line`: who waits for records, in which order;
+- `counting`, `dead_letters`: how a queue stands, and what it has set aside, for those who look;
 - `live_queue`: one queue at work; `queues`: all of them, and how they are found.
 
 A receive is in memory only. An acknowledgement, a dead letter and a restore are in the store before

@@ -24,6 +24,7 @@ from typing import NamedTuple, Protocol
 
 from headwater.engine.limits.limits import READ_BYTES_MAX
 from headwater.engine.queues.counting import QueueCounts, QueueTotals, count_records, oldest_arrival_ms
+from headwater.engine.queues.dead_letters import SeenDeadLetters, look_at_dead_letters
 from headwater.engine.queues.handle_refusals import (
     GONE,
     INVALID_HANDLE,
@@ -273,11 +274,10 @@ class LiveQueue:
         return handed_out
 
     def _handed_out(self, record: TrackedRecord, payload: Payload) -> ReceivedRecord:
-        log_id, position = record.shard.log_id, record.position
-        receipt = Receipt(log_id, position, record.delivery, record.is_dead)
+        receipt = Receipt(record.shard.log_id, record.position, record.delivery, record.is_dead)
         return ReceivedRecord(
             issue_receipt(self._context.receipts, self._queue.queue_id, receipt),
-            f"{log_id:016x}{position:016x}",
+            record.record_id,
             payload,
             record.arrival_ms or 0,
             record.first_receive_ms or 0,
@@ -505,6 +505,10 @@ class LiveQueue:
         """The age of the oldest record that is not acknowledged; 0 without any. Raises `StoreUnavailable`."""
         arrival_ms = await oldest_arrival_ms(self._tracking, self._store, self._horizon_ms())
         return 0 if arrival_ms is None else max(0, self._context.now_ms() - arrival_ms)
+
+    async def dead_letters(self, after: str, bytes_max: int) -> SeenDeadLetters:
+        """Dead letters to look at, behind the one of the id `after`. Raises `StoreUnavailable`."""
+        return await look_at_dead_letters(self._tracking, self._store, self._horizon_ms(), after, bytes_max)
 
     # Shards
 

@@ -79,6 +79,11 @@ class TrackedRecord:
         """Whether it is a dead letter."""
         self.phase: Phase = "visible"
 
+    @property
+    def record_id(self) -> str:
+        """What it is called in every delivery and queue; ids are in the order of logs and positions."""
+        return f"{self.shard.log_id:016x}{self.position:016x}"
+
 
 class ShardTracking:
     """What one shard has on its way, and where its waiting records begin."""
