@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypedDict
 
+from headwater.config import InitialStream
+
 
 class ServerSettings(TypedDict, total=False):
     """The fields of `headwater.config.Config`, each of which may be left out."""
@@ -27,6 +29,7 @@ class ServerSettings(TypedDict, total=False):
     access_key_id: str | None
     secret_access_key: str | None
     session_token: str | None
+    create_streams: tuple[InitialStream, ...]
     transition_ms: int
     console: str
     no_console: bool
