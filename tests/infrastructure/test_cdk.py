@@ -57,12 +57,18 @@ class Toolkit:
         return outputs
 
 
-@pytest.fixture(params=["localhost", "127.0.0.1"])
-def cdk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Toolkit]:
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """A copy of the app."""
     for name in ("app.py", "cdk.json"):
         shutil.copy(FOLDER / name, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(params=["localhost", "127.0.0.1"])
+def cdk(request: pytest.FixtureRequest, app: Path, tmp_path: Path) -> Iterator[Toolkit]:
     with started_server(tmp_path / "log") as server:
-        yield Toolkit(re.sub(r"127\.0\.0\.1", request.param, server.endpoint_url), tmp_path)
+        yield Toolkit(re.sub(r"127\.0\.0\.1", request.param, server.endpoint_url), app)
 
 
 def test_the_classic_app_lives_its_whole_life(cdk: Toolkit) -> None:
@@ -102,3 +108,30 @@ def test_the_classic_app_lives_its_whole_life(cdk: Toolkit) -> None:
     assert kinesis.list_streams()["StreamNames"] == []
     assert kinesis.list_streams()["StreamNames"] != [cdk.deploy()["Name"]]
     assert len(kinesis.list_streams()["StreamNames"]) == 1
+
+
+def test_a_stack_is_changed_and_destroyed_by_servers_that_came_after_the_one_it_was_deployed_to(
+    app: Path, tmp_path: Path
+) -> None:
+    data = ("--data-dir", str(tmp_path / "data"))
+    with started_server(tmp_path / "first.log", *data) as server:
+        toolkit = Toolkit(server.endpoint_url, app)
+        toolkit("bootstrap", "aws://000000000000/us-east-1")
+        outputs = toolkit.deploy()
+        kinesis = client(server.endpoint_url, "kinesis")
+        kinesis.put_record(StreamName=outputs["Name"], Data=b"an order", PartitionKey="1")
+
+    with started_server(tmp_path / "second.log", *data) as server:
+        toolkit = Toolkit(server.endpoint_url, app)
+        assert "Number of stacks with differences: 0" in toolkit("diff")
+        assert toolkit.deploy(*SIZED) == outputs
+        kinesis = client(server.endpoint_url, "kinesis")
+        at = {"StreamName": outputs["Name"], "ShardId": "shardId-000000000000"}
+        iterator = kinesis.get_shard_iterator(**at, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        (record,) = kinesis.get_records(ShardIterator=iterator)["Records"]
+        assert record["Data"] == b"an order"
+
+    with started_server(tmp_path / "third.log", *data) as server:
+        toolkit = Toolkit(server.endpoint_url, app)
+        toolkit("destroy", "--force")
+        assert client(server.endpoint_url, "kinesis").list_streams()["StreamNames"] == []
