@@ -319,9 +319,16 @@ class Chaos:
         assert furthest == {key: count - 1 for key, count in self._put.items()}
 
 
+CALLS_ENOUGH = 30
+"""After so many calls a fault with a chance of one in five has come to pass, but once in a thousand runs."""
+
+
 @contextmanager
 def kinesis_faults(server: RunningServer, stream: str, rules: Sequence[Rule], seed: int) -> Iterator[None]:
-    """The service fails by these rules, each of which must have come to pass at the end."""
+    """The service fails by these rules, each of which must have come to pass at the end.
+
+    But for those that had little chance: on a busy machine few calls are made.
+    """
     faults = ServerFaults(AdminClient(server.endpoint_url))
     with ExitStack() as stack:
         added = [
@@ -329,7 +336,8 @@ def kinesis_faults(server: RunningServer, stream: str, rules: Sequence[Rule], se
             for number, (action, members) in enumerate(rules)
         ]
         yield
-        assert [fault for fault in added if not fault.fired] == []
+        idle = [fault for fault in added if not fault.fired]
+        assert [fault for fault in idle if not 0 < fault.matched < CALLS_ENOUGH] == []
 
 
 def patient_client(server: RunningServer) -> Any:
