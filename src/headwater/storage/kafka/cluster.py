@@ -180,9 +180,7 @@ class Cluster:
     async def find_offset(self, topic: str, time_ms: int, *, lane: int = 0) -> int:
         """The first position of that time or later, -1 if there is none; or `LATEST`, `EARLIEST`.
 
-        Raises `KafkaError`.
-
-        Raises `BrokerRefusal`.
+        Raises `KafkaError`; `BrokerRefusal` is one.
         """
         request = OffsetRequest(-1, 0, [(topic, [(0, time_ms)])])
         answer = await self._ask_leader(topic, request, ("read", lane % READ_LANES), REQUEST_TIMEOUT_MS)
@@ -193,7 +191,7 @@ class Cluster:
         return int(position)
 
     async def delete_before(self, topic: str, position: int) -> None:
-        """Forget what lies before a position. Raises `KafkaError`. Raises `BrokerRefusal`."""
+        """Forget what lies before a position. Raises `KafkaError`; `BrokerRefusal` is one."""
         request = DeleteRecordsRequest([(topic, [(0, position)])], CONTROL_TIMEOUT_MS)
         answer = await self._ask_leader(topic, request, ("control", 0), CONTROL_TIMEOUT_MS)
         code = answer.topics[0][1][0][2]
@@ -202,16 +200,16 @@ class Cluster:
             raise BrokerRefusal(f"forgetting records of {topic}", code)
 
     async def new_producer_id(self) -> int:
-        """A producer id that nobody has had. Raises `KafkaError`. Raises `BrokerRefusal`."""
+        """A producer id that nobody has had. Raises `KafkaError`; `BrokerRefusal` is one."""
         answer = await self._ask_any(InitProducerIdRequest(None, 60_000))
         if answer.error_code != NONE:
             raise BrokerRefusal("a producer id", answer.error_code)
         return int(answer.producer_id)
 
     async def create_topics(self, topics: Mapping[str, Mapping[str, str]], replicas: int) -> None:
-        """Make topics of one partition with these settings, where there are none. Raises `KafkaError`.
+        """Make topics of one partition with these settings, where there are none.
 
-        Raises `BrokerRefusal`.
+        Raises `KafkaError`; `BrokerRefusal` is one.
         """
         rows: list[Any] = [
             (topic, 1, replicas, [], list(settings.items())) for topic, settings in topics.items()
@@ -222,14 +220,14 @@ class Cluster:
                 raise BrokerRefusal(f"making topic {topic}", code)
 
     async def set_topic(self, topic: str, settings: Mapping[str, str]) -> None:
-        """Give a topic all its settings anew. Raises `KafkaError`. Raises `BrokerRefusal`."""
+        """Give a topic all its settings anew. Raises `KafkaError`; `BrokerRefusal` is one."""
         answer = await self._ask_controller(AlterConfigsRequest([(2, topic, list(settings.items()))]))
         code = answer.resources[0][0]
         if code not in (NONE, UNKNOWN_TOPIC):
             raise BrokerRefusal(f"settings of topic {topic}", code)
 
     async def delete_topics(self, topics: Collection[str]) -> None:
-        """Delete topics, where there are any. Raises `KafkaError`. Raises `BrokerRefusal`."""
+        """Delete topics, where there are any. Raises `KafkaError`; `BrokerRefusal` is one."""
         answer = await self._ask_controller(DeleteTopicsRequest(list(topics), CONTROL_TIMEOUT_MS))
         for topic, code in answer.topic_error_codes:
             self._leaders.pop(topic, None)

@@ -110,7 +110,7 @@ class KafkaStore:
     async def open(self) -> None:
         """Read the metadata and register. Raises `KafkaError`, `StoreUnavailable`."""
         self._metadata.start()
-        await self._metadata.catch_up()
+        await self._catch_up()
         await self._register()
         self._spawn(self._beat())
         self._spawn(self._forget_the_silent())
@@ -119,10 +119,10 @@ class KafkaStore:
             self._spawn(self._adopt_later(place))
 
     async def open_to_read(self) -> None:
-        """Read the metadata, and no more: nothing may be written. Raises `KafkaError`."""
+        """Read the metadata, and no more: nothing may be written. Raises `StoreUnavailable`."""
         self._is_reader = True
         self._metadata.start()
-        await self._metadata.catch_up()
+        await self._catch_up()
 
     def metadata(self) -> dict[str, Metadata]:
         """Every key, as far as commands have been read."""
