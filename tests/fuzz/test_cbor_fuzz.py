@@ -143,9 +143,7 @@ def test_a_long_body_takes_little_time(bomb: Callable[[int], bytes]) -> None:
     started_s = time.thread_time()
     with suppress(SerializationException):
         decode(body)
-    taken_s = time.thread_time() - started_s
-    gc.unfreeze()
-    assert taken_s < 1
+    assert time.thread_time() - started_s < 1
 
 
 def test_names_cannot_be_made_to_collide() -> None:
