@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Protocol, TypeVar
 
 from headwater.client.calls.loop_thread import LoopThread
@@ -104,3 +104,10 @@ class CoreThread:
         if threading.current_thread() is not threading.main_thread():
             return {}
         return {number: signal.signal(number, lambda *_: self.stop()) for number in STOP_SIGNALS}
+
+
+class AlreadyDone:
+    """The result of what is done already: awaiting it returns at once."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()

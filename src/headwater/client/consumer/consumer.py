@@ -11,12 +11,12 @@ records: an iteration costs no more than one over a list.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-from headwater.client.calls.core_thread import CoreThread
+from headwater.client.calls.core_thread import AlreadyDone, CoreThread
 from headwater.client.calls.endpoint import Session
 from headwater.client.calls.record import Record
 from headwater.client.calls.timing import Timing
@@ -138,13 +138,6 @@ class KinesisConsumer(ConsumerBase):
             if self._thread.is_here:
                 return written(record)
             self._thread.call(written(record))
-            return _Written()
+            return AlreadyDone()
 
         return checkpoint
-
-
-class _Written:
-    """The result of a written checkpoint: awaiting it returns at once."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield from ()

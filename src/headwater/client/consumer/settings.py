@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal, TypedDict
 
+from headwater.client.calls.setting_check import require
 from headwater.client.consumer.handler_delivery import DeadLetters, ErrorSettings
 from headwater.client.consumer.polling import PollingPace
 from headwater.client.leases.balancing import BalancingSettings
@@ -83,20 +84,20 @@ class ConsumerSettings:
     """The seconds between two listings of the shards; the end of a shard also tells its children."""
 
     def __post_init__(self) -> None:
-        _require("checkpoint", self.checkpoint in ("auto", "manual"), "'auto' or 'manual'")
+        require("checkpoint", self.checkpoint in ("auto", "manual"), "'auto' or 'manual'")
         misplaced_is_known = self.misplaced_records in ("drop", "hand_over")
-        _require("misplaced_records", misplaced_is_known, "'drop' or 'hand_over'")
+        require("misplaced_records", misplaced_is_known, "'drop' or 'hand_over'")
         failure_is_known = callable(self.on_failure) or self.on_failure in ("stop", "skip")
-        _require("on_failure", failure_is_known, "'stop', 'skip', or what takes dead letters")
-        _require("checkpoint", self.checkpoint == "auto" or not self.processes, "'auto' with processes")
-        _require("polling", self.polling is None or self.fan_out is None, "None with fan_out")
-        _require("fan_out", self.fan_out != "", "None or a name")
-        _require("retries", self.retries is None or self.retries >= 0, "None, 0 or more")
+        require("on_failure", failure_is_known, "'stop', 'skip', or what takes dead letters")
+        require("checkpoint", self.checkpoint == "auto" or not self.processes, "'auto' with processes")
+        require("polling", self.polling is None or self.fan_out is None, "None with fan_out")
+        require("fan_out", self.fan_out != "", "None or a name")
+        require("retries", self.retries is None or self.retries >= 0, "None, 0 or more")
         for name in ("checkpoint_interval_s", "processes", "buffer_bytes", "max_steals"):
-            _require(name, getattr(self, name) >= 0, "0 or more")
+            require(name, getattr(self, name) >= 0, "0 or more")
         for name in ("lease_duration_s", "hand_over_timeout_s", "shard_sync_interval_s"):
-            _require(name, getattr(self, name) > 0, "more than 0")
-        _require("max_leases", self.max_leases is None or self.max_leases >= 1, "None, 1 or more")
+            require(name, getattr(self, name) > 0, "more than 0")
+        require("max_leases", self.max_leases is None or self.max_leases >= 1, "None, 1 or more")
         _ = self.starting_position
 
     @property
@@ -123,8 +124,3 @@ class ConsumerSettings:
 def new_worker_id() -> str:
     """A unique worker name: host, process and random digits."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
-
-
-def _require(name: str, is_right: bool, wanted: str) -> None:
-    if not is_right:
-        raise ValueError(f"{name} must be {wanted}")

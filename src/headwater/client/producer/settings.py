@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from headwater.client.calls.put_call import CALL_BYTES_MAX, CALL_RECORDS_MAX, RECORD_BYTES_MAX
+from headwater.client.calls.setting_check import require
 
 
 class ProducerOptions(TypedDict, total=False):
@@ -64,24 +65,19 @@ class ProducerSettings:
     """A flush on SIGTERM, before the signal has its usual effect."""
 
     def __post_init__(self) -> None:
-        _require("batch_records", 1 <= self.batch_records <= CALL_RECORDS_MAX, f"1 to {CALL_RECORDS_MAX}")
-        _require("batch_bytes", 1 <= self.batch_bytes <= CALL_BYTES_MAX, f"1 to {CALL_BYTES_MAX}")
-        _require("aggregate_bytes", 1 <= self.aggregate_bytes <= RECORD_BYTES_MAX, f"1 to {RECORD_BYTES_MAX}")
+        require("batch_records", 1 <= self.batch_records <= CALL_RECORDS_MAX, f"1 to {CALL_RECORDS_MAX}")
+        require("batch_bytes", 1 <= self.batch_bytes <= CALL_BYTES_MAX, f"1 to {CALL_BYTES_MAX}")
+        require("aggregate_bytes", 1 <= self.aggregate_bytes <= RECORD_BYTES_MAX, f"1 to {RECORD_BYTES_MAX}")
         for name in ("buffer_records", "buffer_bytes", "calls_in_flight"):
-            _require(name, getattr(self, name) >= 1, "1 or more")
+            require(name, getattr(self, name) >= 1, "1 or more")
         for name in ("buffer_time_ms", "retry_time_s", "close_timeout_s"):
-            _require(name, getattr(self, name) >= 0, "0 or more")
-        _require("put_timeout_s", self.put_timeout_s is None or self.put_timeout_s >= 0, "None, 0 or more")
+            require(name, getattr(self, name) >= 0, "0 or more")
+        require("put_timeout_s", self.put_timeout_s is None or self.put_timeout_s >= 0, "None, 0 or more")
         for name in ("shard_records_s", "shard_bytes_s"):
             rate = getattr(self, name)
-            _require(name, rate is None or rate > 0, "None or more than 0")
+            require(name, rate is None or rate > 0, "None or more than 0")
 
     @property
     def limits_shards(self) -> bool:
         """Whether shards have a rate limit."""
         return self.shard_records_s is not None or self.shard_bytes_s is not None
-
-
-def _require(name: str, is_right: bool, wanted: str) -> None:
-    if not is_right:
-        raise ValueError(f"{name} must be {wanted}")

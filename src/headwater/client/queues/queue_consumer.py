@@ -10,12 +10,12 @@ when the first record is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-from headwater.client.calls.core_thread import CoreThread
+from headwater.client.calls.core_thread import AlreadyDone, CoreThread
 from headwater.client.calls.endpoint import Session
 from headwater.client.calls.timing import Timing
 from headwater.client.calls.users_code import Outcome, outcome_in_thread, outcome_of_whole
@@ -125,11 +125,4 @@ class _WaitingHolder:
             await settle(*arguments)
 
         self._thread.call(settling())
-        return _Settled()
-
-
-class _Settled:
-    """Nothing is left to wait for."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield from ()
+        return AlreadyDone()

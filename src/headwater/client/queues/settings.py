@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
+from headwater.client.calls.setting_check import require
+
 VISIBILITY_S_MAX = 43_200
 DOUBLINGS_MAX = 16
 """Past the longest visibility: keeps the power a small number."""
@@ -53,18 +55,18 @@ class QueueConsumerSettings:
     """The longest such delay."""
 
     def __post_init__(self) -> None:
-        _require("source", self.source in ("records", "dead_letters"), "'records' or 'dead_letters'")
-        _require("acknowledge", self.acknowledge in ("auto", "manual"), "'auto' or 'manual'")
-        _require("acknowledge", self.acknowledge == "auto" or not self.processes, "'auto' with processes")
-        _require("concurrency", self.concurrency >= 1, "1 or more")
+        require("source", self.source in ("records", "dead_letters"), "'records' or 'dead_letters'")
+        require("acknowledge", self.acknowledge in ("auto", "manual"), "'auto' or 'manual'")
+        require("acknowledge", self.acknowledge == "auto" or not self.processes, "'auto' with processes")
+        require("concurrency", self.concurrency >= 1, "1 or more")
         for name in ("processes", "prefetch", "linger_s"):
-            _require(name, getattr(self, name) >= 0, "0 or more")
+            require(name, getattr(self, name) >= 0, "0 or more")
         timeout_s = self.visibility_timeout_s
         is_timeout = timeout_s is None or 1 <= timeout_s <= VISIBILITY_S_MAX
-        _require("visibility_timeout_s", is_timeout, f"None, or 1 to {VISIBILITY_S_MAX}")
-        _require("wait_s", 1 <= self.wait_s <= 20, "1 to 20")
+        require("visibility_timeout_s", is_timeout, f"None, or 1 to {VISIBILITY_S_MAX}")
+        require("wait_s", 1 <= self.wait_s <= 20, "1 to 20")
         is_delay = 0 <= self.retry_first_s <= self.retry_longest_s <= VISIBILITY_S_MAX
-        _require("retry_first_s", is_delay, f"0 to retry_longest_s, and that {VISIBILITY_S_MAX} at most")
+        require("retry_first_s", is_delay, f"0 to retry_longest_s, and that {VISIBILITY_S_MAX} at most")
 
     @property
     def handlers(self) -> int:
@@ -75,8 +77,3 @@ class QueueConsumerSettings:
         """The delay after a handler failed on a record that was received so often, from 1."""
         doublings = min(receive_count - 1, DOUBLINGS_MAX)
         return min(self.retry_longest_s, self.retry_first_s << doublings)
-
-
-def _require(name: str, is_right: bool, wanted: str) -> None:
-    if not is_right:
-        raise ValueError(f"{name} must be {wanted}")
