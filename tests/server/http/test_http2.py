@@ -313,6 +313,36 @@ def test_a_client_that_goes_away_gets_what_it_asked_for(
     settle(server)
     server.call(recorder.held.pop())
     assert peer.answer(held).body == b"POST /hold xxxxxxxxxx"
+    settle(server)
+    assert server.call(lambda: len(server.connections)) == 1  # it may not have read all yet
+    peer.socket.close()
+    wait_until(lambda: not server.call(lambda: len(server.connections)))
+
+
+def test_a_client_that_goes_away_and_never_closes_is_cut_off(
+    loopback: Any, recorder: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http2, "LINGER_S", LONG_S)
+    server = loopback(recorder, idle_timeout_s=1000 * LONG_S)
+    peer = connect(server)
+    asked = peer.ask()
+    peer.h2.close_connection()
+    peer.flush()
+    assert peer.answer(asked).status == 200
+    let_time_pass_until_left(server)
+    peer.hear_to_the_end()
+
+
+def test_a_client_that_goes_away_is_not_waited_for_at_shutdown(
+    loopback: Any, recorder: Any, connect: Connect
+) -> None:
+    server = loopback(recorder)
+    peer = connect(server)
+    asked = peer.ask()
+    peer.h2.close_connection()
+    peer.flush()
+    assert peer.answer(asked).status == 200
+    close_in_background(server).result(RETRY_FOR_S)
     peer.hear_to_the_end()
 
 

@@ -12,6 +12,7 @@ Rules:
 - what breaks a limit is answered on its stream; what breaks HTTP/2, or floods the
   connection, ends it with a GOAWAY;
 - at shutdown, GOAWAY says which streams are still answered;
+- a client that has said that it goes closes the connection itself, when it has read all;
 - time-outs are found by `sweep`, called at a steady interval; no request has a timer.
 
 Refuses to know what is asked for and what an answer means.
@@ -81,6 +82,8 @@ class Http2Connection(asyncio.Protocol):
         self._reading_paused = False
         self._is_left = False
         """The client has said that it goes."""
+        self._has_all = False
+        """It has all its answers, too: it is waited for."""
         self._half_closed = False
         self._finishing = False
         """The connection closes once all is answered."""
@@ -164,6 +167,9 @@ class Http2Connection(asyncio.Protocol):
         if transport is None:
             return
         waited_s = now_s - self._since_s
+        if self._has_all and not self._streams and waited_s > self._retry_for_s:
+            self._close(transport)
+            return
         if self._closing or self._outbox.is_full:
             if waited_s > self._retry_for_s:
                 transport.abort()
@@ -434,20 +440,18 @@ class Http2Connection(asyncio.Protocol):
         if self._half_closed:
             self._drop_what_is_stuck()
         if self._finishing and not self._streams and not self._closing and self._transport is not None:
-            self._closing = True
-            self._since_s = self._now_s()
-            self._close(self._transport)
+            if not self._is_left or self._half_closed or self._retry_for_s == GOODBYE_S:
+                self._close(self._transport)
+            elif not self._has_all:
+                # Closed now, it might lose what it has not read yet, as Node.js does.
+                self._has_all = True
+                self._retry_for_s = LINGER_S
+                self._since_s = self._now_s()
 
     def _close(self, transport: asyncio.Transport) -> None:
-        """Close, for writing first if the client may still be saying something after its GOAWAY.
-
-        What it says into a closed connection would cost it the answers that it has not read yet.
-        """
-        if self._is_left and transport.can_write_eof() and not transport.get_write_buffer_size():
-            self._retry_for_s = GOODBYE_S
-            transport.write_eof()
-        else:
-            transport.close()
+        self._closing = True
+        self._since_s = self._now_s()
+        transport.close()
 
     def _drop_what_is_stuck(self) -> None:
         """A half-closed client opens no windows: what does not fit in them never will."""
