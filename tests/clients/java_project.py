@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from tests.clients.client_process import INSTALL_TIMEOUT_S, Endpoint, run, tool
+from tests.clients.client_process import INSTALL_TIMEOUT_S, Endpoint, alone, run, tool
 
 LEAN = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 STOP_TIMEOUT_S = 20.0
@@ -32,10 +33,17 @@ class JavaProject:
         return [java, *LEAN, *options, "-cp", class_path, main_class, *arguments]
 
 
+@cache
 def build(folder: Path, target: Path | None = None) -> JavaProject:
     """Compile a project, after its pinned dependencies have come."""
-    run([*maven(), "package"], folder, maven_variables(os.environ), INSTALL_TIMEOUT_S)
+    with maven_alone():
+        run([*maven(), "package"], folder, maven_variables(os.environ), INSTALL_TIMEOUT_S)
     return JavaProject(folder, target or folder / "target")
+
+
+def maven_alone() -> AbstractContextManager[None]:
+    """One Maven at a time: all of them put what they download into one folder, and none locks it."""
+    return alone(Path(__file__))
 
 
 def maven() -> list[str]:
