@@ -12,7 +12,7 @@ from headwater.engine.stream_lifecycle import NEVER_MS
 from tests.simulation.history import History, HistoryFailed
 
 ROOT = Path(__file__).parents[2]
-EVERYDAY_HISTORIES = 100
+EVERYDAY_HISTORIES = 60
 LONG_HISTORIES = 5_000
 LONG_SEED = 1_000_000
 
