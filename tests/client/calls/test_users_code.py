@@ -171,7 +171,7 @@ def test_the_other_shards_finish_what_is_in_hand_before_an_exit(kinesis: Any, at
     assert (exit_.value.code, finished.is_set(), consumer.stats().records) == (3, True, 1)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["threads", pytest.param("processes", marks=pytest.mark.long), "asyncio"])
 @pytest.mark.parametrize("refusal", [StopIteration(), asyncio.CancelledError(), handlers.Abort()], ids=repr)
 def test_dead_letters_that_are_refused_with_anything_are_offered_again(
     mode: str,
