@@ -28,17 +28,37 @@ class JavaProject:
 
     def command(self, main_class: str, *arguments: str, options: Sequence[str] = ()) -> list[str]:
         """The command that runs one of its programs."""
-        class_path = f"{self.target / 'classes'}{os.pathsep}{(self.target / 'classpath').read_text().strip()}"
+        class_path = os.pathsep.join([str(self.target / "classes"), *self._libraries()])
         java = tool("java", "a Java client")
         return [java, *LEAN, *options, "-cp", class_path, main_class, *arguments]
+
+    def is_whole(self) -> bool:
+        """Whether all that it needs is where Maven has put it."""
+        return (self.target / "classpath").exists() and all(map(os.path.exists, self._libraries()))
+
+    def _libraries(self) -> list[str]:
+        return (self.target / "classpath").read_text().strip().split(os.pathsep)
 
 
 @cache
 def build(folder: Path, target: Path | None = None) -> JavaProject:
-    """Compile a project, after its pinned dependencies have come."""
+    """Compile a project, after its pinned dependencies have come, unless it is as its sources are now.
+
+    Maven writes anew what the programs of another worker may be reading.
+    """
+    project = JavaProject(folder, target or folder / "target")
+    built = project.target / ".built"
     with maven_alone():
-        run([*maven(), "package"], folder, maven_variables(os.environ), INSTALL_TIMEOUT_S)
-    return JavaProject(folder, target or folder / "target")
+        if not (built.exists() and built.stat().st_mtime > _changed_s(folder) and project.is_whole()):
+            run([*maven(), "package"], folder, maven_variables(os.environ), INSTALL_TIMEOUT_S)
+            built.touch()
+    return project
+
+
+def _changed_s(folder: Path) -> float:
+    """When a source was changed last, as its file says."""
+    files = (path for path in folder.rglob("*") if "target" not in path.relative_to(folder).parts)
+    return max(path.stat().st_mtime for path in files)
 
 
 def maven_alone() -> AbstractContextManager[None]:
