@@ -6,7 +6,6 @@ where every change is judged, nothing is left out.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
@@ -81,6 +80,8 @@ def install(command: list[str], folder: Path, pinned: Path, marker: Path) -> Non
 @contextmanager
 def alone(file: Path) -> Iterator[None]:
     """While the block runs no other worker of pytest is in one for the same file."""
+    import fcntl  # noqa: PLC0415 - not on Windows, where the table of clients is tested, too
+
     with file.open("rb") as locked:
         fcntl.flock(locked, fcntl.LOCK_EX)
         yield
