@@ -10,7 +10,7 @@ BY_FILE := -n auto --dist loadgroup --no-loadscope-reorder
 # The tests start hundreds of processes: none of them should compile what another one has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: console test-console run test test-all test-newest newest-installed test-on test-long test-clients test-infrastructure bench soak lint types audit check format clean
+.PHONY: console test-console run test test-all test-newest newest-installed test-on test-long test-clients test-infrastructure bench soak docs lint types audit check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
@@ -60,6 +60,10 @@ bench: $(VENV)/installed-bench
 soak: $(VENV)/installed-bench
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
+# The documentation site, into site/. A link that leads nowhere is an error.
+docs: $(VENV)/installed-docs
+	@$(BIN)/python -m mkdocs build --quiet
+
 # The console's pages, from console/ into the package; needs Node.js. An editable install shows them at once.
 console: console/node_modules/.installed
 	@cd console && npm run --silent build
@@ -106,6 +110,10 @@ $(VENV)/installed: $(VENV)/created pyproject.toml
 $(VENV)/installed-test: $(VENV)/created pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-docs: $(VENV)/created pyproject.toml
+	@$(BIN)/python -m pip install --quiet --editable '.[client,docs]'
+	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/created pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[bench]'
