@@ -67,6 +67,7 @@ def test_the_tour_in_python_prints_what_it_says(server: RunningServer) -> None:
     assert ran.stdout.splitlines() == expected
 
 
+@pytest.mark.long  # everyday: each command in tests/cli
 def test_the_tour_in_the_shell_runs(server: RunningServer) -> None:
     tour = [block for block in blocks("sh") if "headwater" in block]
     assert len(tour) == 2
