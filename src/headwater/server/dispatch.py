@@ -81,6 +81,8 @@ STREAM_DELAY_S = 0.01
 """A streamed answer begins no sooner. On HTTP/1.1 the SDK for Go closes the connection under an answer
 whose head arrives while it is still looking for the end of the body it has sent."""
 NO_FIELDS: Fields = ()
+COMES_LATER = (StreamedAnswer, HeldAnswer)
+"""What an operation gives whose answer is not there yet."""
 
 _new_response = tuple.__new__
 """A third of the time of `HttpResponse(...)`."""
@@ -366,11 +368,8 @@ class DispatchedCall:
                 self.leave(error)
             else:
                 self.fail(self.as_kinesis_error(error))
-        elif isinstance(document, StreamedAnswer):
-            self.stream(document)
-        elif isinstance(document, HeldAnswer):
-            self.hold(document.leave)
-            drive(document.answered(), self.finish)
+        elif isinstance(document, COMES_LATER):
+            self._await(document)
         else:
             wire_format = self.format
             try:
@@ -380,7 +379,14 @@ class DispatchedCall:
             else:
                 self._send(200, wire_format.fields, body)
 
-    def stream(self, document: StreamedAnswer) -> None:
+    def _await(self, document: StreamedAnswer | HeldAnswer) -> None:
+        if isinstance(document, StreamedAnswer):
+            self._stream(document)
+        else:
+            self.hold(document.leave)
+            drive(document.answered(), self.finish)
+
+    def _stream(self, document: StreamedAnswer) -> None:
         """Answer with a body that goes on; the call is logged as it begins."""
         from headwater.server.event_source import (  # noqa: PLC0415 - for subscriptions only
             EVENT_STREAM_FIELDS,

@@ -34,7 +34,8 @@ async def put_record(
     check_record(held.stream, record, "data")
     if request.SequenceNumberForOrdering is not None:
         _check_ordering(held.stream, request.SequenceNumberForOrdering, engine.arrival_ms())
-    stop_dry_run(request)
+    if request.DryRun:
+        stop_dry_run(request)
     size = record_size(request.Data, request.PartitionKey)
     metrics = held.metrics
     started_s = engine.stopwatch()

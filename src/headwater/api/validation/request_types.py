@@ -50,8 +50,6 @@ _ESCAPES_MAX = 4_096
 """Escapes in a large body; the pattern for the unusual ones would take a good part of a second for more."""
 _LARGE_BYTES = 128 * 1024
 """A body of more bytes has large records, and so few pads that looking for each is the faster way."""
-_SHORT_BYTES = 1024
-"""A body of no more bytes has few, too."""
 _CATEGORIES = {
     "L": r"\w",
     "N": r"\w",
@@ -148,20 +146,21 @@ def _has_unusual_text(body: bytes) -> bool:
 
 
 def _has_loose_padding(body: bytes) -> bool:
-    if _SHORT_BYTES < len(body) < _LARGE_BYTES:
+    if len(body) < _LARGE_BYTES:
         return _LOOSE_PADDING.search(body) is not None
-    # A pattern looks at every byte; finding two is done by the machine's own instructions.
-    at = body.find(b'="')
+    # A pattern looks at every byte; one byte, but not two, is found by the machine's own instructions.
+    at = body.find(_PAD)
     for _ in range(_PADS_MAX):
         if at < 0:
             return False
-        last = body[at - 1]
-        if last == _PAD:
-            if body[at - 2] not in _LAST_BEFORE_TWO_PADS:
+        if body.startswith(b'="', at):
+            last = body[at - 1]
+            if last == _PAD:
+                if body[at - 2] not in _LAST_BEFORE_TWO_PADS:
+                    return True
+            elif last not in _LAST_BEFORE_ONE_PAD:
                 return True
-        elif last not in _LAST_BEFORE_ONE_PAD:
-            return True
-        at = body.find(b'="', at + 2)
+        at = body.find(_PAD, at + 1)
     return True  # so many pads are unusual themselves
 
 

@@ -101,28 +101,31 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
-        likely_head, method, target, headers, request_bytes = self._likely
-        if len(data) == request_bytes and data.startswith(likely_head) and self._is_between_requests:
-            request = _new_request(HttpRequest, (method, target, headers, data[len(likely_head) :]))
-            self.ready.append((request, True))
-            return
         body_at = data.find(END_OF_HEAD, 0, HEAD_BYTES_MAX) + len(END_OF_HEAD)
         if not self._is_between_requests or body_at < len(END_OF_HEAD):
             self._parse(data)
             return
         head = data[:body_at]
-        known = self._heads.get(head)
-        if known is not None and len(data) == known.request_bytes:
-            self._likely = known
-            _, method, target, headers, _ = known
-            request = _new_request(HttpRequest, (method, target, headers, data[body_at:]))
-            self.ready.append((request, True))
-            return
         waiting = len(self.ready)
         self._parse(data)
         if head == self._last_head and len(self.ready) == waiting + 1 and self._is_between_requests:
             self._remember(head, len(data) - body_at)
         self._last_head = head
+
+    def remembered(self, data: bytes) -> HttpRequest | None:
+        """The request that has arrived, if its head is remembered and nothing but all of its body follows.
+
+        Then the bytes are read, and the connection stays open after it. Else `feed` must have them.
+        """
+        head, method, target, headers, request_bytes = self._likely
+        if len(data) != request_bytes or not data.startswith(head):
+            known = self._heads.get(data[: data.find(END_OF_HEAD, 0, HEAD_BYTES_MAX) + len(END_OF_HEAD)])
+            if known is None or len(data) != known.request_bytes:
+                return None
+            head, method, target, headers, _ = self._likely = known
+        if not self._is_between_requests:
+            return None
+        return _new_request(HttpRequest, (method, target, headers, data[len(head) :]))
 
     def _parse(self, data: bytes) -> None:
         for start in range(0, len(data), FEED_BYTES):
