@@ -56,9 +56,7 @@ def record_sequence_number(base: int, epoch_s: int, position: int, time_ms: int)
     """
     time_s = time_ms // 1000
     # `format_sequence_number`, written out: once for each record that is put alone.
-    return str(
-        base + ((position + 1) << _INDEX_SHIFT) + ((max(epoch_s, time_s)) << _TIME_SHIFT)
-    )
+    return str(base + ((position + 1) << _INDEX_SHIFT) + ((max(epoch_s, time_s)) << _TIME_SHIFT))
 
 
 def record_sequence_numbers(base: int, epoch_s: int, position: int, time_ms: int, count: int) -> range:

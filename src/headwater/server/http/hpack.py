@@ -163,7 +163,11 @@ def _integer(block: bytes, at: int, mask: int) -> tuple[int, int]:
 def _text(block: bytes, at: int) -> tuple[bytes, int]:
     """A text, and what follows it."""
     coded = block[at]
-    length, at = _integer(block, at, 0x7F) if coded & 0x7F == 0x7F else (coded & 0x7F, at + 1)
+    length = coded & 0x7F
+    if length < 0x7F:
+        at += 1
+    else:
+        length, at = _integer(block, at, 0x7F)
     end = at + length
     if end > len(block):
         raise HpackError("a text is longer than its block")
