@@ -13,8 +13,8 @@ Rules:
 
 What they leave although it may be valid: unknown members (msgspec would skip
 them without looking whether they are well-formed), nulls in lists and maps,
-fractions and overflow of whole numbers, text for booleans, and what `_is_unusual`
-finds in the body, where msgspec and AWS differ.
+fractions and overflow of whole numbers, text for booleans, and what `read` finds in
+the body, where msgspec and AWS differ.
 """
 
 from __future__ import annotations
@@ -63,8 +63,17 @@ Settle = Callable[[Any], Any]
 
 
 def read(operation_name: str, body: bytes) -> msgspec.Struct | None:
-    """The request in a JSON body, or `None`: then `constraints` has to look at it."""
-    if _is_unusual(body):
+    """The request in a JSON body, or `None`: then `constraints` has to look at it.
+
+    Something in the body may look otherwise to msgspec than to AWS. Text beyond the basic plane
+    does: msgspec counts code points, AWS UTF-16 units. So does base64 whose last character has bits
+    that belong to no byte: msgspec ignores them, AWS refuses. That shows in the characters before
+    the quote, unless they are ASCII spelled as escapes; no client spells base64 so, hence any such
+    escape makes a body unusual.
+    """
+    if (not body.isascii() or _ESCAPE in body) and _has_unusual_text(body):
+        return None
+    if _PAD in body and _has_loose_padding(body):
         return None
     reader = _reader(operation_name)
     if reader.has_small_items and len(body) > _SMALL_BYTES and has_many_values(body):
@@ -123,20 +132,6 @@ def _is_ascii(value: Any) -> bool:
     if kind is dict:
         return all(map(_is_ascii, value.values())) and all(map(_is_ascii, value))
     return kind is not list or all(map(_is_ascii, value))
-
-
-def _is_unusual(body: bytes) -> bool:
-    """Tell whether something in the body may look otherwise to msgspec than to AWS.
-
-    Text beyond the basic plane does: msgspec counts code points, AWS UTF-16 units.
-    So does base64 whose last character has bits that belong to no byte: msgspec
-    ignores them, AWS refuses. That shows in the characters before the quote, unless
-    they are ASCII spelled as escapes; no client spells base64 so, hence any such
-    escape makes a body unusual.
-    """
-    if (not body.isascii() or _ESCAPE in body) and _has_unusual_text(body):
-        return True
-    return _PAD in body and _has_loose_padding(body)
 
 
 def _has_unusual_text(body: bytes) -> bool:

@@ -207,7 +207,11 @@ class Http1Connection(asyncio.Protocol):
         self._on_gone = None
         if self._intake != "open":
             self._settle_whether_to_stay()
-        self._write(response)
+        if self._method == b"HEAD" or len(response.body) > JOINED_BODY_BYTES:
+            self._write_apart(response)
+        else:
+            head = head_of(response, self._connections.date, self._stays_open)
+            self._transport.write(head + response.body)
         self._since_s = self._now_s()
         if before == "refusing":
             self._end_writing()
@@ -312,19 +316,14 @@ class Http1Connection(asyncio.Protocol):
         self._streamed = None
         self._end_connection()
 
-    def _write(self, response: HttpResponse) -> None:
-        transport, is_bodiless = self._transport, self._method == b"HEAD"
+    def _write_apart(self, response: HttpResponse) -> None:
+        """Send the head, and then the body, unless the client asked for the head alone."""
+        is_bodiless = self._method == b"HEAD"
         framing = "" if is_bodiless and says_length(response.fields) else None
-        head = head_of(response, self._connections.date, self._stays_open, framing)
-        body = response.body
-        if not body or is_bodiless:
-            transport.write(head)
-        elif len(body) <= JOINED_BODY_BYTES:
-            transport.write(head + body)
-        else:
-            # Not `writelines`: on asyncio's own loop it does not tell when the client is slow.
-            transport.write(head)
-            transport.write(body)
+        # Not `writelines`: on asyncio's own loop it does not tell when the client is slow.
+        self._transport.write(head_of(response, self._connections.date, self._stays_open, framing))
+        if not is_bodiless:
+            self._transport.write(response.body)
 
     def _balance_reading(self) -> None:
         """Pause or resume reading, whichever is due."""

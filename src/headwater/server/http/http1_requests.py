@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import httptools
 
 from headwater.server.http.body_buffer import BodyBuffer
-from headwater.server.http.exchange import HEADERS_READ, HttpRequest, Refusal
+from headwater.server.http.exchange import HEADERS_READ, HttpRequest, RecurringHeaders, Refusal
 from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, ConnectionLimits
 
 NAMES_REMEMBERED = 256
@@ -141,7 +141,7 @@ class RequestReader:
         if len(body) == body_bytes and announced == b"%d" % body_bytes and VERSION_1_1 in head:
             if len(self._heads) >= HEADS_REMEMBERED:
                 self._heads.clear()
-            known = RememberedHead(head, method, target, headers, len(head) + body_bytes)
+            known = RememberedHead(head, method, target, RecurringHeaders(headers), len(head) + body_bytes)
             self._heads[head] = self._likely = known
 
     def _feed(self, data: bytes) -> None:
