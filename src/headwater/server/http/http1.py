@@ -195,7 +195,8 @@ class Http1Connection(asyncio.Protocol):
 
     def answer(self, response: HttpResponse) -> None:
         """Answer, and see to the next request, or close."""
-        before, source = self._phase, response.source
+        before = self._phase
+        _, _, body, _, _, source = response
         if before == "gone":  # nobody to tell
             if source is not None:
                 source.stop()
@@ -207,11 +208,10 @@ class Http1Connection(asyncio.Protocol):
         self._on_gone = None
         if self._intake != "open":
             self._settle_whether_to_stay()
-        if self._method == b"HEAD" or len(response.body) > JOINED_BODY_BYTES:
+        if self._method == b"HEAD" or len(body) > JOINED_BODY_BYTES:
             self._write_apart(response)
         else:
-            head = head_of(response, self._connections.date, self._stays_open)
-            self._transport.write(head + response.body)
+            self._transport.write(head_of(response, self._connections.date, self._stays_open) + body)
         self._since_s = self._now_s()
         if before == "refusing":
             self._end_writing()
