@@ -45,7 +45,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(100):
         text = b"%050d" % number
         assert huffman.decode(encode(text)) == text
-        assert max(len(huffman._blocks), len(huffman._texts)) <= 10 or number == 0
+        assert max(len(huffman._blocks), len(huffman.remembered)) <= 10 or number == 0
 
 
 def test_a_text_that_is_refused_is_refused_again() -> None:
@@ -57,4 +57,4 @@ def test_a_text_that_is_refused_is_refused_again() -> None:
 def test_long_texts_are_not_remembered_whole() -> None:
     long = encode(b"x" * 1000)
     assert huffman.decode(long) == b"x" * 1000
-    assert long not in huffman._texts
+    assert long not in huffman.remembered

@@ -99,18 +99,19 @@ def _grow() -> _Node:
 
 ROOT = _grow()
 _blocks: dict[tuple[int, bytes], tuple[bytes, _Node]] = {}
-_texts: dict[bytes, bytes] = {}
+remembered: dict[bytes, bytes] = {}
+"""Texts by their codes: whoever finds one here need not ask for it."""
 
 
 def decode(data: bytes) -> bytes:
     """The text. Raises HuffmanError."""
-    text = _texts.get(data)
+    text = remembered.get(data)
     if text is None:
         text = _read(data)
         if len(data) <= TEXT_BYTES:
-            if len(_texts) >= TEXTS_REMEMBERED:
-                _texts.clear()
-            _texts[data] = text
+            if len(remembered) >= TEXTS_REMEMBERED:
+                remembered.clear()
+            remembered[data] = text
     return text
 
 
