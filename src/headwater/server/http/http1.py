@@ -218,7 +218,9 @@ class Http1Connection(asyncio.Protocol):
         elif not self._stays_open:
             self._close()
         elif before != "handed over":  # else what handed it over goes on by itself
-            self._advance()
+            reader = self._reader
+            if reader.ready or not reader.is_between_requests or self._flow != "free":
+                self._advance()
 
     def hold(self, on_gone: Callable[[], None]) -> Callable[[], None]:
         """The answer is held back."""

@@ -87,7 +87,7 @@ class RequestReader:
         """As they come; after the head, those that follow the body."""
         self._target = bytearray()
         self._body = BodyBuffer()
-        self._is_between_requests = True
+        self.is_between_requests = True
         """The parser has nothing of a request, and takes another one."""
         self._heads: dict[bytes, RememberedHead] = {}
         self._likely = NO_HEAD
@@ -102,13 +102,13 @@ class RequestReader:
     def feed(self, data: bytes) -> None:
         """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
         body_at = data.find(END_OF_HEAD, 0, HEAD_BYTES_MAX) + len(END_OF_HEAD)
-        if not self._is_between_requests or body_at < len(END_OF_HEAD):
+        if not self.is_between_requests or body_at < len(END_OF_HEAD):
             self._parse(data)
             return
         head = data[:body_at]
         waiting = len(self.ready)
         self._parse(data)
-        if head == self._last_head and len(self.ready) == waiting + 1 and self._is_between_requests:
+        if head == self._last_head and len(self.ready) == waiting + 1 and self.is_between_requests:
             self._remember(head, len(data) - body_at)
         self._last_head = head
 
@@ -123,7 +123,7 @@ class RequestReader:
             if known is None or len(data) != known.request_bytes:
                 return None
             head, method, target, headers, _ = self._likely = known
-        if not self._is_between_requests:
+        if not self.is_between_requests:
             return None
         return _new_request(HttpRequest, (method, target, headers, data[len(head) :]))
 
@@ -172,7 +172,7 @@ class RequestReader:
     def give_up(self, refusal: Refusal) -> None:
         """Read nothing more."""
         self.refusal = refusal
-        self.reading = self.continue_wanted = self._is_between_requests = False
+        self.reading = self.continue_wanted = self.is_between_requests = False
 
     def _without_upgrade(self) -> bytes:
         """The head of the request that offers another protocol, as if it did not.
@@ -197,7 +197,7 @@ class RequestReader:
         self._sent_headers.clear()
         self._body.clear()
         self.reading = self._in_head = True
-        self._is_between_requests = False
+        self.is_between_requests = False
 
     def on_headers_complete(self) -> None:
         """The head is whole: refuse what is too large before its body is read."""
@@ -232,7 +232,7 @@ class RequestReader:
             self._refuse(self._body_too_large())
         method = parser.get_method()
         # After CONNECT a client believes itself in a tunnel.
-        stays_open = self._is_between_requests = parser.should_keep_alive() and method != b"CONNECT"
+        stays_open = self.is_between_requests = parser.should_keep_alive() and method != b"CONNECT"
         request = _new_request(HttpRequest, (method, bytes(self._target), self._headers, self._body.take()))
         self.ready.append((request, stays_open))
 
