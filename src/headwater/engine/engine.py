@@ -36,7 +36,7 @@ from headwater.engine.queues.queues import Queues
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
 from headwater.engine.settings import Settings
-from headwater.engine.stream_lifecycle import advance, begin, latest_second
+from headwater.engine.stream_lifecycle import NEVER_MS, advance, begin, latest_second
 from headwater.engine.tokens.sealed_token import KEY_BYTES, Sealer
 from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
@@ -219,7 +219,8 @@ class Engine:
 
     def arrival_ms(self) -> int:
         """The arrival time of a record that is stored now: never earlier than one before it."""
-        self._last_arrival_ms = max(self._last_arrival_ms, self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        self._last_arrival_ms = max(self._last_arrival_ms, now_ms)
         return self._last_arrival_ms
 
     def new_log_id(self) -> int:
@@ -252,7 +253,9 @@ class Engine:
     def settled(self, name: StreamName) -> LiveStream | None:
         """The stream if it serves records and nothing about it is due; else `None`: `serving` knows more."""
         live = self._streams.get(name)
-        if live is None or not live.serving or live.due_ms <= self._clock.now_ms():
+        if live is None or not live.serving:
+            return None
+        if live.due_ms < NEVER_MS and live.due_ms <= self._clock.now_ms():
             return None
         return live
 

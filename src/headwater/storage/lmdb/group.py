@@ -63,15 +63,16 @@ class Group:
                 outcomes.append(None)
                 continue
             first, position, _, _ = extent
-            extents[log_id] = _new_tuple(Extent, (first, position + len(payloads), time_ms, False))
-            at = (log_id, time_ms)
-            if at in runs:
-                runs[at][1].extend(payloads)
+            count = len(payloads)
+            extents[log_id] = _new_tuple(Extent, (first, position + count, time_ms, False))
+            run = runs.get((log_id, time_ms))
+            if run is None:
+                runs[log_id, time_ms] = (position, list(payloads))
             else:
-                runs[at] = (position, list(payloads))
+                run[1].extend(payloads)
             outcomes.append(_new_tuple(Placed, (position, time_ms)))
             touched[log_id] = None
-            self.payload_bytes += len(payloads[0]) if len(payloads) == 1 else sum(map(len, payloads))
+            self.payload_bytes += len(payloads[0]) if count == 1 else sum(map(len, payloads))
         return outcomes
 
     def commit(self, change: Change) -> bool:
