@@ -46,6 +46,9 @@ class TinyEngine:
     def behind_s(self) -> float:
         return 0.0
 
+    def lease_status(self) -> None:
+        return None
+
     def stream_count(self) -> int:
         return 3
 

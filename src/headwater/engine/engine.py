@@ -7,7 +7,8 @@ finds. So what a caller has been told is in the store, and a failed commit leave
 no trace.
 
 Time has an effect in two ways: a request that finds something due applies it
-first, and the server's tick applies what no request has asked about.
+first, and the server's tick applies what no request has asked about. Of several
+engines over the same data, the one that holds the lease does the latter.
 
 The engine refuses to know HTTP, JSON, files, and any clock or random_bytes other
 than those passed in.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,6 +37,8 @@ from headwater.engine.queues.progress import KIND as QUEUE_KEY
 from headwater.engine.queues.queues import Queues
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
+from headwater.engine.server_lease import KIND as LEASE_KEY
+from headwater.engine.server_lease import LeaseStatus, ServerLease
 from headwater.engine.settings import Settings
 from headwater.engine.stream_lifecycle import advance, begin, latest_second
 from headwater.engine.tokens.sealed_token import KEY_BYTES, Sealer
@@ -57,6 +61,9 @@ if TYPE_CHECKING:
     from headwater.engine.encryption_key import KeyDirectory
 
 _RETENTION_SWEEP_MS = 10_000
+_SERVER_ID_BYTES = 16
+
+NOT_FENCED: Mapping[str, int] = MappingProxyType({})
 
 RandomBytes = Callable[[int], bytes]
 """Returns the given number of random bytes."""
@@ -94,6 +101,9 @@ class Engine:
         self.key_directory: KeyDirectory | None = None
         """The directory of KMS keys, if there is one."""
         self.log_sizes = LogSizes()
+        server_id = random_bytes(_SERVER_ID_BYTES) if store.is_shared else b""
+        self.lease = ServerLease(store, clock.now_ms, server_id, settings.server_name)
+        """Whether this engine does what one alone does, of several over the same data."""
         self.queues = Queues(store, clock.now_ms, random_bytes, self.metrics)
         self._streams: dict[StreamName, LiveStream] = {}
         self._accounts: dict[Caller, HeldAccount] = {}
@@ -146,7 +156,7 @@ class Engine:
         """Hold what the store has now of keys that were not changed from here."""
         for key in keys:
             self._take_over(key, self.store.metadata_of(key))
-        self.queues.taken_over(keys)
+        self.queues.taken_over()
 
     def _take_over(self, key: str, found: Metadata | None) -> None:
         """Hold what one key has, if it is a key of ours."""
@@ -159,9 +169,11 @@ class Engine:
             elif kind in (NAME_KEY, REST_KEY):
                 self.past_streams.take_over(key, found and found.value)
             elif kind == QUEUE_KEY:
-                self.queues.take_over(key, found and found.value)
+                self.queues.take_over(key, found)
             elif kind == shared_subscriptions.KIND and found is not None:
                 shared_subscriptions.end_superseded(key, self.subscriptions)
+            elif kind == LEASE_KEY:
+                self.lease.take_over(found)
             elif kind == stored_values.SEAL_KEY and found is not None:
                 self._unsaved = {}
                 self._seal_with(found.value)
@@ -298,6 +310,10 @@ class Engine:
         """For how long it may have missed what other engines have changed; see `Store.behind_s`."""
         return self.store.behind_s()
 
+    def lease_status(self) -> LeaseStatus | None:
+        """Who does what one server alone does; `None` where there is but one."""
+        return self.lease.status()
+
     def stream_count(self) -> int:
         """How many streams there are in all accounts and regions."""
         return len(self._streams)
@@ -353,8 +369,13 @@ class Engine:
         assert stream is not None
         return stream
 
-    async def _commit(self, held: LiveStream, revision: Revision) -> bool:
-        """Whether the revision of what is held now was committed; if so, it is held."""
+    async def _commit(
+        self, held: LiveStream, revision: Revision, fence: Mapping[str, int] = NOT_FENCED
+    ) -> bool:
+        """Whether the revision of what is held now was committed; if so, it is held.
+
+        `fence`: what else must hold, of a lease under which it is made.
+        """
         if revision.stream == held.stream:
             return True
         # 1. Write the next value, or in a removed stream's place the last second that it gave out.
@@ -365,11 +386,11 @@ class Engine:
             writes = {stored_values.stream_key(name): None, **self.past_streams.writes(gone)}
         else:
             writes = {stored_values.stream_key(name): msgspec.msgpack.encode(revision.stream)}
-        writes |= self.queues.writes_to_forget(held.stream, revision.stream)
+        writes |= {**revision.writes, **self.queues.writes_to_forget(held.stream, revision.stream)}
         # 2. Commit it with its logs, if the stored version is still the one that it was made from.
         change = Change(
             writes=writes,
-            expected={stored_values.stream_key(name): version},
+            expected={stored_values.stream_key(name): version, **revision.expected, **fence},
             create_logs=revision.create_logs,
             seal_logs=revision.seal_logs,
             delete_logs=revision.delete_logs,
@@ -512,6 +533,7 @@ class Engine:
     def tick(self) -> None:
         """Apply what has become due and nobody asked about. Cheap when nothing has."""
         now_ms = self._clock.now_ms()
+        self.lease.tick(now_ms)
         self.metrics.gather()
         self.metrics.roll()
         self.log_sizes.gather()
@@ -519,7 +541,7 @@ class Engine:
         for callback in tuple(self._time_watchers):
             callback(now_ms)
         due = any(held.due_ms <= now_ms for held in self._streams.values())
-        if self._ticking or not (due or now_ms >= self._next_sweep_ms):
+        if self._ticking or not self.lease.is_held or not (due or now_ms >= self._next_sweep_ms):
             return
         self._ticking = True
         drive(self._catch_up(now_ms), self._caught_up)
@@ -533,14 +555,15 @@ class Engine:
     async def _catch_up(self, now_ms: int) -> None:
         for held in list(self._streams.values()):
             if held.due_ms <= now_ms:
-                await self._advance(held)
+                await self._advance(held, self.lease.fence())
         if now_ms >= self._next_sweep_ms:
             self._next_sweep_ms = now_ms + _RETENTION_SWEEP_MS
+            await self.queues.remove_orphans(self.lease.fence())
             for name in list(self._streams):
                 await self._expire(name)
 
-    async def _advance(self, held: LiveStream) -> None:
-        """Commit what is due. Whoever comes while that is under way waits for its end.
+    async def _advance(self, held: LiveStream, fence: Mapping[str, int] = NOT_FENCED) -> None:
+        """Commit what is due; `fence`: under which lease. Whoever comes meanwhile waits for its end.
 
         When the store cannot take it now, the stream stays as it is: it can still be read,
         and the next one who finds something due tries again.
@@ -554,7 +577,8 @@ class Engine:
         held.awaiting_move = awaiting
         try:
             with suppress(StoreUnavailable):
-                await self._commit(held, advance(held.stream, self._clock.now_ms(), self.new_log_id))
+                revision = advance(held.stream, self._clock.now_ms(), self.new_log_id)
+                await self._commit(held, revision, fence)
                 await self._follow_load(held)
         finally:
             held.awaiting_move = None
