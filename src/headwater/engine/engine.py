@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from headwater.engine import shared_subscriptions, stored_values
-from headwater.engine.account import AccountSettings, HeldAccount
+from headwater.engine.account import AccountSettings
+from headwater.engine.accounts import Accounts
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
 from headwater.engine.limits.enforcement import Enforcement
 from headwater.engine.limits.on_demand_scaling import scaling_step
@@ -45,7 +46,7 @@ from headwater.engine.tokens.sealed_token import KEY_BYTES, Sealer
 from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
 from headwater.model.clock import Clock
-from headwater.model.completion import Completion, drive
+from headwater.model.completion import Completion, begun, drive
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
 from headwater.model.stream import HOUR_MS, Stream
 from headwater.storage.interface import (
@@ -106,7 +107,7 @@ class Engine:
         """Whether this engine does what one alone does, of several over the same data."""
         self.queues = Queues(store, clock.now_ms, random_bytes, self.metrics)
         self._streams: dict[StreamName, LiveStream] = {}
-        self._accounts: dict[Caller, HeldAccount] = {}
+        self._accounts = Accounts(store)
         self.past_streams = PastStreams()
         self._unsaved: dict[str, bytes] = {}
         """Metadata that the store may not hold yet."""
@@ -165,7 +166,7 @@ class Engine:
             if kind == stored_values.STREAM_KEY:
                 self._take_over_stream(key, found)
             elif kind == stored_values.ACCOUNT_KEY:
-                self._take_over_account(key, found)
+                self._accounts.take_over(key, found)
             elif kind in (NAME_KEY, REST_KEY):
                 self.past_streams.take_over(key, found and found.value)
             elif kind == QUEUE_KEY:
@@ -195,14 +196,6 @@ class Engine:
             held.hold(stream, found.version)
         self.queues.follow(name, stream, {key: found.version} if found else {})
         self._changed(name)
-
-    def _take_over_account(self, key: str, found: Metadata | None) -> None:
-        if found is None:
-            self._accounts.pop(stored_values.account_in(key), None)
-        else:
-            self._accounts[stored_values.account_in(key)] = HeldAccount(
-                stored_values.stored_account(key, found.value), found.version
-            )
 
     def _forget_logs(self, held: LiveStream, log_ids: Collection[int]) -> None:
         if held.limits is not None:
@@ -303,7 +296,7 @@ class Engine:
         return (
             account_id == self.settings.account_id
             or any(name.account_id == account_id for name in self._streams)
-            or any(caller.account_id == account_id for caller in self._accounts)
+            or any(caller.account_id == account_id for caller in self._accounts.callers())
         )
 
     def behind_s(self) -> float:
@@ -420,12 +413,7 @@ class Engine:
 
         Of a store that reads at once; `check_slowly` is for others.
         """
-        checked: Completion[list[str]] = Completion()
-        drive(
-            self.check_slowly(),
-            lambda found, error: checked.fail(error) if error else checked.resolve(found or []),
-        )
-        return checked.result()
+        return begun(self.check_slowly()).result()
 
     async def check_slowly(self) -> list[str]:
         """The same, while others may go on changing what is shared."""
@@ -490,28 +478,19 @@ class Engine:
 
     def account(self, caller: Caller) -> AccountSettings:
         """The settings of an account in a region, as of now."""
-        held = self._accounts.get(caller)
-        return held.settings if held else AccountSettings(account_id=caller.account_id, region=caller.region)
+        return self._accounts.settings(caller)
 
     async def revise_account(
         self, caller: Caller, change: Callable[[AccountSettings], AccountSettings]
     ) -> AccountSettings:
         """Commit new settings of an account in a region and return them."""
-        key = stored_values.account_key(caller)
-        while True:
-            held = self._accounts.get(caller)
-            version = held.version if held else 0
-            settings = change(self.account(caller))
-            written = Change(writes={key: msgspec.msgpack.encode(settings)}, expected={key: version})
-            if await self.store.commit(written):
-                self._accounts[caller] = HeldAccount(settings, version + 1)
-                return settings
+        return await self._accounts.revise(caller, change)
 
     async def reset(self) -> None:
         """Forget every stream, record and setting of every account; not which seconds the streams had."""
         log_ids = [shard.log_id for held in self._streams.values() for shard in held.stream.shards]
         keys = [stored_values.stream_key(name) for name in self._streams]
-        keys += [stored_values.account_key(caller) for caller in self._accounts]
+        keys += [stored_values.account_key(caller) for caller in self._accounts.callers()]
         keys += self.queues.keys()
         gone = {name: self._latest_s(held.stream) for name, held in self._streams.items()}
         writes = {**dict.fromkeys(keys), **self.past_streams.writes(gone)}

@@ -23,8 +23,7 @@ Refuses to know requests and answers, and how the queue itself changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from headwater.engine.limits.limits import READ_BYTES_MAX
 from headwater.engine.queues.counting import QueueCounts, QueueTotals, count_records, oldest_arrival_ms
@@ -40,9 +39,10 @@ from headwater.engine.queues.handle_refusals import (
     RefusedHandle,
 )
 from headwater.engine.queues.log_runs import read_record, read_runs
-from headwater.engine.queues.progress import QueueProgress, ReceivedState
+from headwater.engine.queues.queue_context import QueueContext, ReceivedRecord, first_position, queue_gone
 from headwater.engine.queues.receipts import Receipt, issue_receipt, read_receipt
-from headwater.engine.queues.settling import Overtaken, Sentence, Settling, Verdict
+from headwater.engine.queues.settling import Sentence, Settling, Verdict
+from headwater.engine.queues.sharing import QueueSharing
 from headwater.engine.queues.tracking import (
     NOT_DELIVERED,
     ShardTracking,
@@ -50,52 +50,19 @@ from headwater.engine.queues.tracking import (
     Tracking,
 )
 from headwater.engine.queues.waiting_line import Waiter, WaitingLine, Wanted
-from headwater.engine.tokens.sealed_token import Sealer
 from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
-from headwater.model.completion import Completion
-from headwater.model.errors import KinesisError, ResourceNotFoundException
+from headwater.model.completion import Completion, begun
+from headwater.model.errors import KinesisError
 from headwater.model.queue import Queue
 from headwater.model.record import PAYLOAD_TEXT_BYTES, Payload
 from headwater.model.shard import Shard
 from headwater.model.stream import Stream
-from headwater.storage.interface import Run, Store, StoreUnavailable
+from headwater.storage.interface import Run
 
 _PAGE_BYTES = READ_BYTES_MAX * 4 // 3
 _TRIMMED_MS = -1
 """In place of the arrival of a record that the store has no more."""
-
-
-class ReceivedRecord(NamedTuple):
-    """A record as a receiver gets it."""
-
-    receipt_handle: str
-    record_id: str
-    payload: Payload
-    arrival_ms: int
-    first_receive_ms: int
-    receives: int
-
-
-class QueueContext(Protocol):
-    """What a queue needs of the engine."""
-
-    store: Store
-    receipts: Sealer
-    is_stopping: bool
-    """Whether nobody may wait any more."""
-
-    def now_ms(self) -> int:
-        """The time now."""
-
-    def random_number(self) -> int:
-        """63 random bits."""
-
-    def expected(self, name: StreamName) -> Mapping[str, int]:
-        """The key of a stream's value and its version, as far as it is known."""
-
-    def progress_of(self, queue_id: str, log_id: int, first: int) -> QueueProgress:
-        """What the store has of a queue's shard; one that begins at `first` if it has nothing."""
 
 
 class _Found(NamedTuple):
@@ -118,6 +85,7 @@ class LiveQueue:
         self._settling = Settling(
             context.store, self._tracking, lambda: context.expected(name), context.now_ms, self._wake
         )
+        self._sharing = QueueSharing(self._tracking, self._settling, context.now_ms, self._next_delivery)
         self._living = WaitingLine(self._take)
         self._dead = WaitingLine(self._take_dead)
         self._delivery = context.random_number()
@@ -271,12 +239,16 @@ class LiveQueue:
             timeout_s = self._queue.rules.visibility_timeout_s
         present = [each for each in found if self._is_present(each.record, is_dead=is_dead)]
         if self._store.is_shared:
-            return self._claim_all(present, 1000 * timeout_s, is_dead=is_dead) if present else []
+            return begun(self._claim_all(present, 1000 * timeout_s, is_dead=is_dead)) if present else []
         now_ms = self._context.now_ms()
         for record, _ in present:
             self._delivery += 1
             self._tracking.hand_out(record, self._delivery, now_ms, now_ms + 1000 * timeout_s)
         return self._gave(present, is_dead=is_dead, is_visible=timeout_s == 0)
+
+    def _next_delivery(self) -> int:
+        self._delivery += 1
+        return self._delivery
 
     def _is_present(self, record: TrackedRecord, *, is_dead: bool) -> bool:
         """Whether a record that was found can be handed out still."""
@@ -287,35 +259,15 @@ class LiveQueue:
             return False
         return True
 
-    def _claim_all(
+    async def _claim_all(
         self, found: Sequence[_Found], timeout_ms: int, *, is_dead: bool
-    ) -> Completion[list[ReceivedRecord]]:
-        """Let the store have it that these are received, but for those that another server was first with."""
-        now_ms = self._context.now_ms()
-        sentences = []
-        for record, _ in found:
-            self._delivery += 1
-            first_ms = now_ms if record.first_receive_ms is None else record.first_receive_ms
-            state = ReceivedState(
-                record.position, self._delivery, 0, timeout_ms, first_ms, record.receives + 1
-            )
-            sentences.append(Sentence(record, "receive", state))
-        claimed = self._settling.settle(sentences)
-        handed_out: Completion[list[ReceivedRecord]] = Completion()
-
-        def tell() -> None:
-            try:
-                overtaken = claimed.result()
-            except (KinesisError, StoreUnavailable) as error:
-                handed_out.fail(error)
-                return
-            given = [each for each in found if each.record not in overtaken]
-            if not given:  # it waits on, then
-                self._watch()
-            handed_out.resolve(self._gave(given, is_dead=is_dead, is_visible=timeout_ms == 0))
-
-        claimed.on_done(tell)
-        return handed_out
+    ) -> list[ReceivedRecord]:
+        """What is received here once the store has it; not what another server was first with."""
+        overtaken = await self._sharing.claim([record for record, _ in found], timeout_ms)
+        given = [each for each in found if each.record not in overtaken]
+        if not given:  # it waits on, then
+            self._watch()
+        return self._gave(given, is_dead=is_dead, is_visible=timeout_ms == 0)
 
     def _gave(self, found: Sequence[_Found], *, is_dead: bool, is_visible: bool) -> list[ReceivedRecord]:
         """What a receiver gets of records that were handed out; they may be visible again at once."""
@@ -374,33 +326,17 @@ class LiveQueue:
                     changed[handle] = found
                 else:
                     self._tracking.hide_until(found, now_ms + 1000 * timeout_s)
-            overtaken = await self._hide(changed, asked)
+            overtaken = await self._sharing.hide(changed, asked)
             asked = {handle: asked[handle] for handle, record in changed.items() if record in overtaken}
         self._release()
         return outcomes
-
-    async def _hide(self, records: Mapping[str, TrackedRecord], timeouts_s: Mapping[str, int]) -> Overtaken:
-        """Let the store have it that records are hidden anew, by handle."""
-        if not records:
-            return ()
-        return await self._settling.settle(
-            [
-                Sentence(record, "receive", _hidden(record, 1000 * timeouts_s[handle]))
-                for handle, record in records.items()
-            ]
-        )
 
     async def _none_received(self, handles: Iterable[str], *, is_dead: bool) -> None:
         """Wait while a commit is to say that a record of these was received, or hidden."""
         found = [self._receipt(handle, is_dead=is_dead) for handle in handles]
         records = [self._tracked(receipt) for receipt in found if isinstance(receipt, Receipt)]
         while any(record and self._settling.verdict_on(record) == "receive" for record in records):
-            await self._settled_once()
-
-    async def _settled_once(self) -> None:
-        """Wait for what is about to be committed; whether it was does not matter."""
-        with suppress(StoreUnavailable):
-            await self._settling.settle([])
+            await self._settling.settled_once()
 
     def _in_flight(self, handle: str, *, is_dead: bool) -> TrackedRecord | RefusedHandle:
         """The record of a handle, if its visibility can be changed by it."""
@@ -428,7 +364,7 @@ class LiveQueue:
         asked = found
         while asked:
             while any(self._is_settled_otherwise(receipt, verdict) for receipt in receipts):
-                await self._settled_once()  # nobody is told of what may be forgotten
+                await self._settling.settled_once()  # nobody is told of what may be forgotten
             # From here on nothing comes between: what is judged is what is settled.
             sentences: dict[TrackedRecord, Sentence] = {}
             of_handles: dict[str, TrackedRecord] = {}
@@ -617,7 +553,7 @@ class LiveQueue:
                 continue
             shard.progress = self._context.progress_of(self._queue.queue_id, log_id, shard.progress.first)
             for position in sorted(positions):
-                self._take_over(shard, position)
+                self._sharing.take_over(shard, position)
         self._wake()
 
     def _find_shards(self) -> None:
@@ -638,28 +574,7 @@ class LiveQueue:
         tracked = self._tracking.shards[shard.log_id] = ShardTracking(shard.index, shard.log_id, progress)
         dead = {letter.position for letter in progress.dead_letters()}
         for position in sorted(dead | {state.position for state in progress.received()}):
-            self._take_over(tracked, position)
-
-    def _take_over(self, shard: ShardTracking, position: int) -> None:
-        """Let a record be what the store says: done with, a dead letter, received, or none of these."""
-        progress, record = shard.progress, shard.records.get(position)
-        letter, state = progress.dead_letter(position), progress.received_state(position)
-        if record is not None:
-            self._settling.overtake(record)
-        if progress.is_done(position):  # or past retention
-            if record is not None:
-                self._tracking.end(record)
-            return
-        if record is None and letter is None and state is None:
-            return
-        record = record or shard.track(position, None)
-        self._tracking.become(record, is_dead=letter is not None)
-        if state is not None:
-            self._tracking.learn(record, state, progress.known_ms(position, self._context.now_ms()))
-            return
-        record.receives = letter.receives if letter else 0
-        record.first_receive_ms = letter.first_receive_ms if letter else None
-        self._tracking.show(record)
+            self._sharing.take_over(tracked, position)
 
     def _watch(self) -> None:
         """Hear of what arrives."""
@@ -670,29 +585,6 @@ class LiveQueue:
         for unwatch in self._watched.values():
             unwatch()
         self._watched.clear()
-
-
-def first_position(queue: Queue, shard: Shard) -> int | None:
-    """Where a queue begins in a shard; `None` when nothing of it belongs to the queue."""
-    start = queue.start
-    if start.type == "LATEST" and shard.index < start.next_shard_index:
-        return start.tips.get(shard.index)
-    return 0
-
-
-def queue_gone(stream: Stream, queue: Queue) -> ResourceNotFoundException:
-    """The answer for a queue that hands out nothing: it is CREATING, DELETING or gone."""
-    return ResourceNotFoundException(
-        f"Queue {queue.name} of stream {stream.label} does not deliver records: it is {queue.status}."
-    )
-
-
-def _hidden(record: TrackedRecord, timeout_ms: int) -> ReceivedState:
-    """What a record in flight is when its visibility has been changed."""
-    first_ms = record.first_receive_ms or 0
-    return ReceivedState(
-        record.position, record.delivery, record.change + 1, timeout_ms, first_ms, record.receives
-    )
 
 
 def _size(found: Sequence[_Found]) -> int:

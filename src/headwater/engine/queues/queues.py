@@ -14,8 +14,9 @@ from contextlib import contextmanager
 
 from headwater.engine.metrics.metrics import Metrics
 from headwater.engine.queues.counting import QueueTotals
-from headwater.engine.queues.live_queue import LiveQueue, queue_gone
+from headwater.engine.queues.live_queue import LiveQueue
 from headwater.engine.queues.progress import ProgressKey, QueueProgress, Writes
+from headwater.engine.queues.queue_context import queue_gone
 from headwater.engine.tokens.sealed_token import Sealer
 from headwater.model.arn import QueueId, StreamName
 from headwater.model.caller import Caller

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from headwater.engine.queues.progress import DeadLetter, ReceivedState, Settlement, Writes
@@ -115,6 +116,11 @@ class Settling:
         if not self._is_working:  # who is told of a commit may settle more, within this very loop
             drive(self._work(), _raise)
         return done
+
+    async def settled_once(self) -> None:
+        """Wait for what is about to be committed; whether it was does not matter."""
+        with suppress(StoreUnavailable):
+            await self.settle([])
 
     async def _work(self) -> None:
         """One commit after the other, until nothing is left to be settled."""
