@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from headwater.engine.queues.progress import QueueProgress
 from headwater.model.errors import KinesisError
 from headwater.storage.interface import StoreUnavailable
 from tests.storage.kafka.simulated_gateways import SimulatedGateway, live
@@ -220,6 +221,24 @@ async def lived(kafka: SimulatedKafka, gateways: list[SimulatedGateway]) -> None
 @pytest.mark.parametrize("seed", range(1, 4))
 def test_no_record_is_lost_forgotten_or_with_two_workers_in_some_histories(seed: int) -> None:
     live(seed, 3, lived)
+
+
+@pytest.mark.long
+def test_without_the_condition_on_pages_records_are_with_two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The histories do find what they are there for."""
+    monkeypatch.setattr(QueueProgress, "expected_of", lambda _self, _writes: {})
+    found: list[str] = []
+
+    async def look(kafka: SimulatedKafka, gateways: list[SimulatedGateway]) -> None:
+        history = QueueHistory(kafka, gateways)
+        await history.live()
+        found.extend(history.broken)
+
+    for seed in range(1, 20):
+        live(seed, 3, look)
+        if found:
+            return
+    raise AssertionError("no history is broken")
 
 
 @pytest.mark.long

@@ -277,6 +277,6 @@ def test_lambda_says_why_it_is_not_there(gateways: list[Gateway]) -> None:
         aws_secret_access_key="unused",
         config=Config(retries={"max_attempts": 0}),
     )
-    with pytest.raises(Exception, match="with --store there are streams alone"):
+    with pytest.raises(Exception, match="with --store every server would run functions of its own"):
         client.list_functions()
     client.close()
