@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from headwater.engine.metrics.metrics import Metrics
 from headwater.engine.queues.counting import QueueTotals
 from headwater.engine.queues.live_queue import LiveQueue
-from headwater.engine.queues.progress import ProgressKey, QueueProgress, Writes
+from headwater.engine.queues.progress import NAMES_KIND, ProgressKey, QueueProgress, Writes
 from headwater.engine.queues.queue_context import queue_gone
 from headwater.engine.tokens.sealed_token import Sealer
 from headwater.model.arn import QueueId, StreamName
@@ -27,7 +27,6 @@ from headwater.model.stream import Stream
 from headwater.storage.interface import Change, Metadata, Store
 
 _SWEEP_MS = 10_000
-_NAMES_KEY = "queue-names"
 _FOREVER_MS = 2**63
 _VISIBLE_SHOWN_MAX = 1_000_000
 """CloudWatch shows no more."""
@@ -98,7 +97,7 @@ class Queues:
         """
         if not self.store.is_shared:
             return {}, {}
-        key = "/".join((_NAMES_KEY, *caller))
+        key = "/".join((NAMES_KIND, *caller))
         found = self.store.metadata_of(key)
         return {key: b""}, {key: found.version if found else 0}
 
