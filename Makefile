@@ -8,7 +8,7 @@ PARALLEL := -n auto --dist worksteal
 # The tests start hundreds of processes: none of them should compile what another one has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: console test-console run test test-all test-newest test-on test-long test-clients test-infrastructure bench soak docs lint types audit check format clean
+.PHONY: console test-console run test test-all test-newest test-on test-long test-clients test-infrastructure bench soak docs dist test-dist lint types audit check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
@@ -49,6 +49,14 @@ bench: $(VENV)/installed-bench
 # Ten minutes at full rate, on a durable server that forgets as fast: neither memory nor file may grow.
 soak: $(VENV)/installed-bench
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+# Wheel and source distribution, into dist/: twice, and the same to the byte.
+dist: console $(VENV)/installed-dist
+	@$(BIN)/python scripts/build_dist.py
+
+# What was built, installed in fresh environments as users do, by pip, pipx and uv.
+test-dist: dist
+	@$(BIN)/python -m pytest -m dist tests/dist
 
 # The documentation site, into site/. A link that leads nowhere is an error.
 docs: $(VENV)/installed-docs
@@ -100,6 +108,10 @@ $(VENV)/installed: $(VENV)/created pyproject.toml
 $(VENV)/installed-test: $(VENV)/created pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-dist: $(VENV)/created pyproject.toml
+	@$(BIN)/python -m pip install --quiet --editable '.[test]' build pipx uv
+	@touch $@ $(VENV)/installed $(VENV)/installed-test
 
 $(VENV)/installed-docs: $(VENV)/created pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[client,docs]'

@@ -23,6 +23,7 @@ from headwater.engine.metrics.metric_names import (
 from headwater.model.clock import ManualClock
 from headwater.server.request_counts import RequestCounts
 from headwater.server.routes.prometheus import exposition
+from scripts.generate_man_page import PAGE, man_page
 from tests.conftest import RunningServer
 from tests.engine.running_engine import RunningEngine
 from tests.storage.shared_memory_store import SharedMemoryStore
@@ -199,3 +200,7 @@ def _source(place: str) -> str:
 
 def test_the_changelog_has_the_present_version_or_what_is_not_released_yet() -> None:
     assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_manual_page_is_what_the_commands_say() -> None:
+    assert PAGE.read_text() == man_page(), "run scripts/generate_man_page.py"
