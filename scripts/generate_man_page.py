@@ -1,4 +1,4 @@
-"""Generates man/headwater.1 from the commands: `python scripts/generate_man_page.py`. A test compares the two."""
+"""Generates man/headwater.1 from the commands. A test compares the two."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,6 @@ from headwater.engine.metrics.metric_names import (
 from headwater.model.clock import ManualClock
 from headwater.server.request_counts import RequestCounts
 from headwater.server.routes.prometheus import exposition
-from scripts.generate_man_page import PAGE, man_page
 from tests.conftest import RunningServer
 from tests.engine.running_engine import RunningEngine
 from tests.storage.shared_memory_store import SharedMemoryStore
@@ -67,6 +67,7 @@ def test_the_tour_in_python_prints_what_it_says(server: RunningServer) -> None:
     assert ran.stdout.splitlines() == expected
 
 
+@pytest.mark.long  # everyday: each command in tests/cli
 def test_the_tour_in_the_shell_runs(server: RunningServer) -> None:
     tour = [block for block in blocks("sh") if "headwater" in block]
     assert len(tour) == 2
@@ -203,4 +204,5 @@ def test_the_changelog_has_the_present_version_or_what_is_not_released_yet() -> 
 
 
 def test_the_manual_page_is_what_the_commands_say() -> None:
-    assert PAGE.read_text() == man_page(), "run scripts/generate_man_page.py"
+    script = runpy.run_path(str(ROOT / "scripts" / "generate_man_page.py"))
+    assert script["PAGE"].read_text() == script["man_page"](), "run scripts/generate_man_page.py"
