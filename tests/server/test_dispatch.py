@@ -51,6 +51,9 @@ class TinyEngine:
     def behind_s(self) -> float:
         return 0.0
 
+    def lease_status(self) -> None:
+        return None
+
     def stream_count(self) -> int:
         return 3
 

@@ -26,6 +26,7 @@ from headwater.lambda_.lazy import LazyLambda
 from headwater.model.clock import Clock
 from headwater.model.completion import Completion
 from headwater.neighbours.lazy import LazyServices
+from headwater.neighbours.missing import LAMBDA_NOT_SHARED, RefusedService
 from headwater.server.access.credentials import Credentials, KnownKey
 from headwater.server.admin import RouteSet
 from headwater.server.asyncio_bridge import completed
@@ -74,7 +75,8 @@ class Neighbourhood:
         """In the order in which requests are offered to them."""
         self.routes = self.lambda_.routes
         if server.engine.store.is_shared:
-            self.neighbours = (LazyServices(_refuse_services),)
+            services = LazyServices(_refuse_services) if server.config.forward_to is None else self._services
+            self.neighbours = (_refused_lambda(self.lambda_), services)
             self.routes = RouteSet({})
 
     def open_if_kept(self) -> None:
@@ -153,6 +155,10 @@ def _build_services(server: ServerContext, lambda_: LazyLambda) -> Services:
     from headwater.app.services import build_services  # noqa: PLC0415 - as for Lambda
 
     return build_services(server, lambda_, with_moto=has_moto())
+
+
+def _refused_lambda(lambda_: LazyLambda) -> Neighbour:
+    return RefusedService("lambda", lambda_.takes, LAMBDA_NOT_SHARED)
 
 
 def _refuse_services() -> Services:

@@ -14,10 +14,9 @@ from typing import IO
 
 from headwater.app.brokers import broker_security
 from headwater.config import Config
-from headwater.engine import shared_subscriptions
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
-from headwater.engine.stored_values import KINDS, SEAL_KEY
+from headwater.engine.stored_values import KINDS, SEAL_KEY, SHARED_KINDS
 from headwater.lambda_ import checking as lambda_checking
 from headwater.model.clock import SystemClock
 from headwater.server.asyncio_bridge import finished
@@ -80,7 +79,7 @@ async def check_shared(config: Config) -> list[str]:
     store = (await open_shared(config.store, security, noted.append, to_read=True)).store
     try:
         metadata = store.metadata()
-        found = _check_keys(metadata, (*KINDS, shared_subscriptions.KIND))
+        found = _check_keys(metadata, (*KINDS, *SHARED_KINDS))
         if SEAL_KEY not in metadata:  # the first server has written it before anything else
             return [*found, _NO_SEAL_KEY]
         engine = Engine(store, SystemClock(), Settings(), os.urandom)

@@ -85,6 +85,23 @@ class Gateway:
                 pass
             await asyncio.sleep(0.1)
 
+    async def health(self, session: aiohttp.ClientSession) -> dict[str, Any]:
+        """What it says of itself; empty without an answer, or when it is not ready."""
+        try:
+            async with session.get(
+                f"http://127.0.0.1:{self.port}/_headwater/health", timeout=aiohttp.ClientTimeout(total=2)
+            ) as answer:
+                document: dict[str, Any] = await answer.json() if answer.status == 200 else {}
+                return document
+        except (aiohttp.ClientError, TimeoutError):
+            return {}
+
+    def stop(self) -> None:
+        """Let it finish what it has begun, and end."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait()
+
     def signal(self, number: signal.Signals) -> None:
         """Stop it, let it go on, or kill it."""
         assert self._process is not None
