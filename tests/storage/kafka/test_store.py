@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -24,10 +24,24 @@ from headwater.storage.interface import (
 from headwater.storage.kafka.back_end import open_kafka
 from headwater.storage.kafka.security import BrokerSecurity
 from headwater.storage.kafka.store import KafkaStore
+from tests.storage.kafka.loop_inbox import LoopInbox
+from tests.storage.store_contract import StoreContract
 
 pytestmark = pytest.mark.long
 T = TypeVar("T")
 DAY_MS = 86_400_000
+
+
+class TestKafkaStore(StoreContract):
+    @pytest.fixture
+    def inbox(self) -> Iterator[LoopInbox]:
+        found = LoopInbox(asyncio.new_event_loop())
+        yield found
+        found.close()
+
+    @pytest.fixture
+    def store(self, inbox: LoopInbox, store_url: str) -> Store:
+        return inbox.run_on_loop(open_kafka(store_url, BrokerSecurity(), print)).store
 
 
 async def done(awaitable: Awaitable[T]) -> T:

@@ -25,6 +25,7 @@ class LogWatch:
 
     def __init__(self, cluster: Cluster, topic_of: Callable[[int], str], tell: Callable[[int], None]) -> None:
         """`tell` is called with a log that has grown."""
+        self._loop = asyncio.get_running_loop()
         self._cluster = cluster
         self._topic_of = topic_of
         self._tell = tell
@@ -67,7 +68,7 @@ class LogWatch:
             task.cancel()
 
     def _place(self, log_id: int) -> None:
-        task = asyncio.get_running_loop().create_task(self._find_broker(log_id))
+        task = self._loop.create_task(self._find_broker(log_id))
         self._placing.add(task)
         task.add_done_callback(self._placing.discard)
 
@@ -86,7 +87,7 @@ class LogWatch:
                 await asyncio.sleep(RETRY_S)
                 continue
             if node_id not in self._tasks:
-                task = asyncio.get_running_loop().create_task(self._ask(node_id))
+                task = self._loop.create_task(self._ask(node_id))
                 self._tasks[node_id] = task
                 task.add_done_callback(partial(self._asked, node_id))
             return
