@@ -1,4 +1,4 @@
-"""What holds of three gateways on three nodes however they are stopped and killed, and that the fence is why."""
+"""What holds of three gateways on three nodes however they are stopped and killed, and why: the fence."""
 
 from __future__ import annotations
 
