@@ -1,8 +1,7 @@
 """One address before several gateways, which sends each request to the next one in turn.
 
-Over HTTP/1.1 every request of a connection goes elsewhere than the one before it; a connection of HTTP/2 goes
-to one gateway as a whole, and the next connection to the next one. Bytes are handed on as they come, so that
-a subscription's events arrive while it lasts.
+Over HTTP/1.1 every request of a connection goes elsewhere than the one before it, and so does every stream of
+HTTP/2. Bytes are handed on as they come, so that a subscription's events arrive while it lasts.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ import re
 import threading
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from itertools import cycle
 from typing import Any, Self
 
+from tests.storage.kafka.alternating_http2 import Http2Side
 from tests.waiting import RETRY_FOR_S
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
@@ -39,7 +38,7 @@ class AlternatingFront:
         self._turns = cycle(ports)
         self.url = ""
         self.requests: dict[int, int] = dict.fromkeys(ports, 0)
-        """How many requests, and connections of HTTP/2, each has got."""
+        """How many each has got."""
 
     def __enter__(self) -> Self:
         started: Future[str] = Future()
@@ -89,12 +88,10 @@ class AlternatingFront:
     ) -> None:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
-            port = self._next()
             if head == PREFACE:
-                gateway_reader, gateway_writer = gateways[port] = await _connection(port)
-                gateway_writer.write(head)
-                await _pipe_both(reader, writer, gateway_reader, gateway_writer)
+                await Http2Side(reader, writer, lambda: _connection(self._next())).serve(head)
                 return
+            port = self._next()
             pipe = gateways.get(port)
             if pipe is None or pipe[0].at_eof() or pipe[1].is_closing():
                 pipe = gateways[port] = await _connection(port)
@@ -175,20 +172,3 @@ async def _until_gone(answering: Coroutine[Any, Any, None], client: asyncio.Stre
         await task
     finally:
         task.cancel()
-
-
-async def _pipe_both(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    gateway_reader: asyncio.StreamReader,
-    gateway_writer: asyncio.StreamWriter,
-) -> None:
-    ways = [
-        asyncio.ensure_future(_hand_on_all(reader, gateway_writer)),
-        asyncio.ensure_future(_hand_on_all(gateway_reader, writer)),
-    ]
-    await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-    for way in ways:
-        way.cancel()
-        with suppress(asyncio.CancelledError, OSError):
-            await way
