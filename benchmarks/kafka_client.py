@@ -15,6 +15,7 @@ import time
 from functools import partial
 
 RECORDS, RECORD_BYTES, SENDERS, PARTITIONS = 500, 100, 4, 4
+REPLICAS = 3
 WARM_UP_S = 1.0
 
 
@@ -104,7 +105,8 @@ async def _make_topic(brokers: str, topic: str) -> None:
     try:
         if topic not in await admin.list_topics():
             settings = {"message.timestamp.type": "LogAppendTime"}
-            await admin.create_topics([NewTopic(topic, PARTITIONS, -1, topic_configs=settings)])
+            replicas = min(REPLICAS, len((await admin.describe_cluster())["brokers"]))
+            await admin.create_topics([NewTopic(topic, PARTITIONS, replicas, topic_configs=settings)])
     finally:
         await admin.close()
 

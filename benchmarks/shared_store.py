@@ -123,7 +123,7 @@ def puts(run: Run) -> None:
 
 
 def puts_of_two(run: Run) -> None:
-    """The same of two gateways that are busy at the same time."""
+    """The same of two gateways at the same time, each with half of the connections."""
     command = [
         [
             *(sys.executable, "-m", "benchmarks.shared_store"),
@@ -260,7 +260,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.drive:
         outcome = wrk.drive(
-            options.drive, "PutRecords", options.bodies, JSON_TYPE, PUTS_CONNECTIONS, options.seconds
+            options.drive, "PutRecords", options.bodies, JSON_TYPE, PUTS_CONNECTIONS // 2, options.seconds
         )
         print(outcome.answers)
         return

@@ -44,6 +44,8 @@ CONTROL_TIMEOUT_MS = 30_000
 PRODUCE_LANES = 4
 READ_LANES = 4
 FETCH_BYTES_MAX = 64 * 1024 * 1024
+POLL_BYTES = 256 * 1024
+"""So much of each log comes with the news that it has grown."""
 
 LATEST, EARLIEST = -1, -2
 """In place of a time, for `find_offset`."""
@@ -162,7 +164,7 @@ class Cluster:
 
     async def poll(self, positions: Mapping[str, int], max_wait_ms: int) -> dict[str, Fetched]:
         """Wait for records behind the positions of topics that have the same leader. Raises `KafkaError`."""
-        return await self._fetch(positions, 1, max_wait_ms, ("poll", 0))
+        return await self._fetch(positions, POLL_BYTES, max_wait_ms, ("poll", 0))
 
     async def _fetch(
         self, positions: Mapping[str, int], max_bytes: int, max_wait_ms: int, lane: Lane

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -35,7 +36,7 @@ from headwater.storage.interface import (
     StoreUnavailable,
     metadata_key,
 )
-from headwater.storage.kafka import commands
+from headwater.storage.kafka import batches, commands
 from headwater.storage.kafka.cluster import Cluster, KafkaError
 from headwater.storage.kafka.fence import close_log
 from headwater.storage.kafka.log_fates import MetadataFate, ShardLogFate
@@ -46,7 +47,7 @@ from headwater.storage.kafka.metadata_log import MetadataLog
 from headwater.storage.kafka.producer import Producer
 from headwater.storage.kafka.snapshot_format import UnknownSnapshot
 from headwater.storage.kafka.snapshots import MetadataSnapshots
-from headwater.storage.kafka.topic_reader import Gone, TopicReader
+from headwater.storage.kafka.topic_reader import Gone, TopicReader, page_of
 from headwater.storage.kafka.topics import Topics
 
 T = TypeVar("T")
@@ -221,6 +222,13 @@ class KafkaStore:
     async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
         """Records from `position` on. Raises `StoreUnavailable`."""
         self._require_open()
+        news = self._watch.news(log_id)
+        if news is not None and self._is_open(log_id):
+            with suppress(batches.DamagedBatch):  # asked for again, it is an error
+                page = page_of(news, max(0, position), max_records, max_bytes)
+                if page is not None:
+                    self._saw(log_id, page)
+                    return page
         return await self._result(self._read(log_id, position, max_records, max_bytes))
 
     async def _read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
@@ -281,6 +289,10 @@ class KafkaStore:
             await self._reader.trim(self._topics.log(log_id), log_id % LANES, cut, is_gone)
         except Gone:
             return
+
+    def _is_open(self, log_id: int) -> bool:
+        log = self._metadata.state.logs.get(log_id)
+        return log is not None and log.final is None and log.closing is None
 
     def _is_gone(self, log_id: int) -> bool:
         return log_id not in self._metadata.state.logs
