@@ -18,7 +18,9 @@ from tests.storage.kafka.nodes import KafkaNodes
 
 pytestmark = pytest.mark.clients
 
-QUICK = ("--transition-ms", "20", "--resubscribe-at-once")
+QUICK = ("--transition-ms", "20")
+ROUNDS = 80
+"""Of records that are put while the library reads: fewer than against a server alone."""
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +51,15 @@ def test_boto3_sees_one_server(gateways: Endpoint, front: AlternatingFront) -> N
 
 @pytest.mark.parametrize("retrieval", ["polling", "fan-out"])
 def test_two_workers_read_a_stream_that_is_resharded(
-    retrieval: str, gateways: Endpoint, http: Endpoint, front: AlternatingFront, tmp_path: Path
+    retrieval: str,
+    gateways: Endpoint,
+    http: Endpoint,
+    front: AlternatingFront,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each record is read, in order for its key, parents before children, though one of both is killed."""
+    monkeypatch.setattr(test_kcl, "ROUNDS", ROUNDS)
     kinesis = client(gateways)
     name = f"kcl-{retrieval}"
     kinesis.create_stream(StreamName=name, ShardCount=2)
