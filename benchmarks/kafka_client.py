@@ -1,6 +1,6 @@
-"""One of Kafka's clients in Python, sending what a gateway sends.
+"""One of Kafka's clients in Python, or the store of a gateway without its server, sending the same records.
 
-    python -m benchmarks.kafka_client CLIENT BROKERS TOPIC SECONDS
+    python -m benchmarks.kafka_client aiokafka|confluent|store BROKERS NAME SECONDS
 
 Prints the CPU time of this process for each record, in microseconds, and the records a second.
 """
@@ -13,6 +13,11 @@ import random
 import sys
 import time
 from functools import partial
+
+from headwater.server.asyncio_bridge import finished
+from headwater.storage.interface import Change, Entry, Outcome, Placed
+from headwater.storage.kafka.back_end import open_kafka
+from headwater.storage.kafka.security import BrokerSecurity
 
 RECORDS, RECORD_BYTES, SENDERS, PARTITIONS = 500, 100, 4, 4
 REPLICAS = 3
@@ -97,6 +102,36 @@ def _with_confluent(brokers: str, topic: str, seconds: float) -> tuple[float, in
     return time.process_time() - before_s, sent
 
 
+async def _with_store(brokers: str, name: str, seconds: float) -> tuple[float, int]:
+    store = (await open_kafka(f"kafka://{brokers}/{name}", BrokerSecurity(), print)).store
+    log_ids = range(1, PARTITIONS + 1)
+    keep_ms = dict.fromkeys(log_ids, 86_400_000)
+
+    async def make() -> bool:
+        return await store.commit(Change({}, create_logs=log_ids, keep_ms=keep_ms))
+
+    async def put(entry: Entry) -> list[Outcome]:
+        return await store.append([entry])
+
+    await finished(make())
+    payloads, sent, ends_s = _payloads(), 0, 0.0
+
+    async def send(log_id: int) -> None:
+        nonlocal sent
+        while time.monotonic() < ends_s:
+            (placed,) = await finished(put(Entry(log_id, 0, payloads)))
+            assert isinstance(placed, Placed), placed
+            sent += RECORDS
+
+    for span_s in (WARM_UP_S, seconds):
+        sent, ends_s, before_s = 0, time.monotonic() + span_s, time.process_time()
+        await asyncio.gather(*(send(1 + at % PARTITIONS) for at in range(SENDERS)))
+        spent_s = time.process_time() - before_s
+    store.close()
+    await asyncio.sleep(0)
+    return spent_s, sent
+
+
 async def _make_topic(brokers: str, topic: str) -> None:
     from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # noqa: PLC0415 - for both
 
@@ -114,11 +149,14 @@ async def _make_topic(brokers: str, topic: str) -> None:
 def main() -> None:
     """Send for so long."""
     client, brokers, topic, seconds = sys.argv[1:]
-    asyncio.run(_make_topic(brokers, topic))
-    if client == "aiokafka":
-        spent_s, sent = asyncio.run(_with_aiokafka(brokers, topic, float(seconds)))
+    if client == "store":
+        spent_s, sent = asyncio.run(_with_store(brokers, topic, float(seconds)))
     else:
-        spent_s, sent = _with_confluent(brokers, topic, float(seconds))
+        asyncio.run(_make_topic(brokers, topic))
+        if client == "aiokafka":
+            spent_s, sent = asyncio.run(_with_aiokafka(brokers, topic, float(seconds)))
+        else:
+            spent_s, sent = _with_confluent(brokers, topic, float(seconds))
     print(json.dumps({"cpu_us": spent_s / sent * 1e6, "rate": sent / float(seconds)}))
 
 

@@ -37,6 +37,7 @@ PUSH_RATE, PUSH_BATCH = 200, 1
 JSON_TYPE = "application/x-amz-json-1.1"
 EMBEDDED, DURABLE, GATEWAY, OTHER = "embedded", "embedded, durable", "gateway", "other gateway"
 CLIENTS = ("aiokafka", "confluent")
+STORE = "store"
 
 Samples = dict[tuple[str, str], list[float]]
 """By measurement and subject, one for each round."""
@@ -56,7 +57,8 @@ class Row:
 
 ROWS = (
     Row("PutRecords 500 x 100 B, CPU us a record", "puts", GATEWAY, (EMBEDDED,), 1.5),
-    Row("the same against Kafka's clients", "puts", GATEWAY, CLIENTS, 0.5),
+    Row("the store alone against Kafka's clients", "puts", STORE, CLIENTS, 0.5),
+    Row("the whole gateway against Kafka's clients", "puts", GATEWAY, CLIENTS, 0.5),
     Row("PutRecord, 64 connections, a second", "put", GATEWAY, (DURABLE,), 0.5, less_is_better=False),
     Row(
         "GetRecords 10,000 x 100 B, records a second", "get", GATEWAY, (EMBEDDED,), 0.5, less_is_better=False
@@ -168,13 +170,20 @@ def push(run: Run) -> None:
         run.note("push", server, statistics.median(took_ms[2 * PUSH_RATE :]))
 
 
-def kafka_clients(run: Run, store: str) -> None:
-    """CPU for each record that Kafka's own clients send."""
-    for client in CLIENTS:
-        if find_spec("confluent_kafka" if client == "confluent" else client) is None:
+def kafka_clients(run: Run, store: str, turn: int) -> None:
+    """CPU for each record that Kafka's own clients send, and a gateway's store without its server."""
+    for client in (*CLIENTS, STORE):
+        if client == "confluent" and find_spec("confluent_kafka") is None:
             continue
         brokers, _, prefix = store.removeprefix("kafka://").partition("/")
-        command = [sys.executable, "-m", "benchmarks.kafka_client", client, brokers, f"{prefix}-{client}"]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.kafka_client",
+            client,
+            brokers,
+            f"{prefix}-{client}-{turn}",
+        ]
         sent = subprocess.run([*command, str(run.seconds)], stdout=subprocess.PIPE, text=True, check=True)
         figures = json.loads(sent.stdout)
         run.note("puts", client, figures["cpu_us"])
@@ -244,7 +253,7 @@ def _measure(options: argparse.Namespace, folder: Path, store: str) -> None:
             print(f"round {turn + 1}", flush=True)
             for measure in (puts, put, get, puts_of_two, push):
                 measure(run)
-            kafka_clients(run, store)
+            kafka_clients(run, store, turn)
     print("| measured | gateway | against | ratio | target | |\n| --- | --- | --- | --- | --- | --- |")
     print("\n".join(_table(run)))
 

@@ -307,7 +307,8 @@ class Cluster:
     async def _ask(self, node_id: int, request: Any, lane: Lane, timeout_ms: int) -> Any:
         connection = await self._connection(node_id, lane)
         try:
-            return await asyncio.wait_for(connection.send(request), timeout_ms / 1000)
+            async with asyncio.timeout(timeout_ms / 1000):
+                return await connection.send(request)
         except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
             self._drop(node_id, lane)
             raise KafkaError(f"node {node_id}: {error or type(error).__name__}") from error

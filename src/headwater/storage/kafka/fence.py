@@ -13,12 +13,20 @@ import asyncio
 from collections.abc import Collection
 
 from headwater.storage.kafka import batches
-from headwater.storage.kafka.cluster import INVALID_PRODUCER_EPOCH, NONE, Cluster, KafkaError
+from headwater.storage.kafka.cluster import (
+    INVALID_PRODUCER_EPOCH,
+    NONE,
+    OUT_OF_ORDER_SEQUENCE,
+    Cluster,
+    KafkaError,
+)
 from headwater.storage.kafka.single_batch import store_batch
 
 FENCE_TEXT = b"fence: this log is closed for the producer of this batch"
 FETCH_BYTES = 1024 * 1024
 RETRY_S = 0.05
+_OF_PRODUCER = (NONE, INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE)
+"""Answers after which it is known whether a producer's batch is taken."""
 
 
 class NotFenced(Exception):
@@ -49,11 +57,15 @@ async def prove(cluster: Cluster, topic: str) -> None:
 
 
 async def _answered(cluster: Cluster, topic: str, batch: bytes) -> int:
+    """What the leader says of a batch, once it is about the producer: it may have to be found first."""
     while True:
         try:
-            return (await cluster.produce(topic, batch)).code
+            code = (await cluster.produce(topic, batch)).code
         except KafkaError:
-            await asyncio.sleep(RETRY_S)
+            code = -1
+        if code in _OF_PRODUCER:
+            return code
+        await asyncio.sleep(RETRY_S)
 
 
 async def _fence(cluster: Cluster, topic: str, producer_id: int, lane: int) -> int | None:
