@@ -10,6 +10,8 @@ In the end, of what all shards hold:
 - no value is there twice, and none that nobody has sent;
 - of two acknowledged puts of a key, the later one has the higher number;
 - the reader has seen what each shard holds that it has read to its end, in order;
+- a record is in a shard that its key belongs to;
+- all gateways tell the same of the shards;
 - a stream that is made under the name of a deleted one has none of its records, and all of its own.
 """
 
@@ -21,6 +23,7 @@ import time
 from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import md5
 from random import Random
 from typing import Any
 
@@ -79,6 +82,8 @@ class History:
 
     stored: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """Shard → numbers and values."""
+    hash_keys: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Shard → its first and last hash key."""
 
     def broken(self) -> list[str]:
         """Every rule that does not hold."""
@@ -91,6 +96,11 @@ class History:
                 if value in places:
                     found.append(f"{value} is twice: {places[value]}, {(shard, number)}")
                 places[value] = (shard, number)
+        found += [
+            f"{value} is in {shard}, where its key does not belong"
+            for value, (shard, _) in places.items()
+            if not self.hash_keys[shard][0] <= _hash_key(value.partition("/")[0]) <= self.hash_keys[shard][1]
+        ]
         found += [f"{value} was sent by nobody" for value in places.keys() - self.sent]
         found += [
             f"{value} was acknowledged at {place} and is at {places.get(value)}"
@@ -114,10 +124,12 @@ class History:
             f"longest gap {self.longest_gap_s:.1f} s"
         )
 
-    async def insist(self, session: aiohttp.ClientSession, operation: str, **members: Any) -> dict[str, Any]:
-        """Ask one gateway after another until there is an answer."""
+    async def insist(
+        self, session: aiohttp.ClientSession, operation: str, at: Gateway | None = None, **members: Any
+    ) -> dict[str, Any]:
+        """Ask one gateway after another, or the one `at` which it must be, until there is an answer."""
         for _ in range(200):
-            for gateway in self.gateways:
+            for gateway in [at] if at else self.gateways:
                 try:
                     return await gateway.call(session, operation, **members)
                 except CallFailed as failed:
@@ -289,7 +301,16 @@ class History:
             await asyncio.sleep(0.05)
 
     async def _read_back(self, session: aiohttp.ClientSession) -> dict[str, list[tuple[int, str]]]:
-        shards = (await self.insist(session, "ListShards", StreamName=self.stream))["Shards"]
+        told = [
+            await self.insist(session, "ListShards", gateway, StreamName=self.stream)
+            for gateway in self.gateways
+        ]
+        if any(other["Shards"] != told[0]["Shards"] for other in told):
+            self.wrong.append("the gateways do not tell the same of the shards")
+        shards = told[0]["Shards"]
+        for shard in shards:
+            ends = shard["HashKeyRange"]
+            self.hash_keys[shard["ShardId"]] = int(ends["StartingHashKey"]), int(ends["EndingHashKey"])
         return {
             shard["ShardId"]: await self._all_of(session, shard["ShardId"], self.stream) for shard in shards
         }
@@ -310,6 +331,10 @@ class History:
                 break
             iterator = answer.get("NextShardIterator")
         return records
+
+
+def _hash_key(key: str) -> int:
+    return int.from_bytes(md5(key.encode(), usedforsecurity=False).digest(), "big")
 
 
 def _values(answer: dict[str, Any]) -> list[tuple[int, str]]:
