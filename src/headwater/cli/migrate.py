@@ -26,7 +26,7 @@ def migrate(source: str, target: str, **of_brokers: str | None) -> None:
 
     No server may be running on either. Sequence numbers, iterators, consumers, tags, policies,
     retention and encryption stay as they are; the source is left as it was. One that was interrupted is
-    simply run again. What was moved is checked before it is done, as `headwater check` does it.
+    simply run again. In its new place everything is checked, as `headwater check` does it.
     """
     if source.startswith(_URL) == target.startswith(_URL):
         raise click.UsageError(

@@ -22,6 +22,7 @@ import signal
 import time
 from base64 import b64decode
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import md5
 from random import Random
@@ -34,6 +35,7 @@ from tests.storage.kafka.nodes import KafkaNode
 
 WRITERS = 24
 SHARDS_MAX = 8
+EXPIRED = "ExpiredIteratorException"
 
 
 @dataclass
@@ -127,7 +129,10 @@ class History:
     async def insist(
         self, session: aiohttp.ClientSession, operation: str, at: Gateway | None = None, **members: Any
     ) -> dict[str, Any]:
-        """Ask one gateway after another, or the one `at` which it must be, until there is an answer."""
+        """Ask one gateway after another, or the one `at` which it must be, until there is an answer.
+
+        Raises `CallFailed` when an iterator has expired meanwhile.
+        """
         for _ in range(200):
             for gateway in [at] if at else self.gateways:
                 try:
@@ -135,6 +140,8 @@ class History:
                 except CallFailed as failed:
                     if failed.error == "ResourceInUseException" and operation == "CreateStream":
                         return {}
+                    if failed.error == EXPIRED:
+                        raise
             await asyncio.sleep(0.2)
         raise AssertionError(f"{operation} does not succeed")
 
@@ -280,16 +287,15 @@ class History:
                 gateway = chance.choice(self.gateways)
                 try:
                     if shard not in iterators:
+                        begin = _behind(self.seen.get(shard))
                         answer = await gateway.call(
-                            session,
-                            "GetShardIterator",
-                            StreamName=self.stream,
-                            ShardId=shard,
-                            ShardIteratorType="TRIM_HORIZON",
+                            session, "GetShardIterator", StreamName=self.stream, ShardId=shard, **begin
                         )
                         iterators[shard] = answer["ShardIterator"]
                     answer = await gateway.call(session, "GetRecords", ShardIterator=iterators[shard])
-                except CallFailed:
+                except CallFailed as failed:
+                    if failed.error == EXPIRED:
+                        del iterators[shard]
                     continue
                 self.seen.setdefault(shard, []).extend(_values(answer))
                 if "NextShardIterator" in answer:
@@ -316,21 +322,30 @@ class History:
         }
 
     async def _all_of(self, session: aiohttp.ClientSession, shard: str, stream: str) -> list[tuple[int, str]]:
-        answer = await self.insist(
-            session,
-            "GetShardIterator",
-            StreamName=stream,
-            ShardId=shard,
-            ShardIteratorType="TRIM_HORIZON",
-        )
-        iterator, records = answer["ShardIterator"], []
-        while iterator:
-            answer = await self.insist(session, "GetRecords", ShardIterator=iterator)
-            records += _values(answer)
-            if not answer["Records"] and answer["MillisBehindLatest"] == 0:
-                break
-            iterator = answer.get("NextShardIterator")
-        return records
+        records: list[tuple[int, str]] = []
+        while True:
+            answer = await self.insist(
+                session, "GetShardIterator", StreamName=stream, ShardId=shard, **_behind(records)
+            )
+            iterator = answer["ShardIterator"]
+            with suppress(CallFailed):  # it has expired: take another one
+                while iterator:
+                    answer = await self.insist(session, "GetRecords", ShardIterator=iterator)
+                    records += _values(answer)
+                    if not answer["Records"] and answer["MillisBehindLatest"] == 0:
+                        break
+                    iterator = answer.get("NextShardIterator")
+                return records
+
+
+def _behind(seen: Sequence[tuple[int, str]] | None) -> dict[str, str]:
+    """Where a reader goes on that has seen so much."""
+    if not seen:
+        return {"ShardIteratorType": "TRIM_HORIZON"}
+    return {
+        "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
+        "StartingSequenceNumber": str(seen[-1][0]),
+    }
 
 
 def _hash_key(key: str) -> int:
