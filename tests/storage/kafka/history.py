@@ -338,7 +338,7 @@ class History:
                 return records
 
 
-def _behind(seen: Sequence[tuple[int, str]] | None) -> dict[str, str]:
+def _behind(seen: Sequence[tuple[int, str]] | None) -> dict[str, Any]:
     """Where a reader goes on that has seen so much."""
     if not seen:
         return {"ShardIteratorType": "TRIM_HORIZON"}
