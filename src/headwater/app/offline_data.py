@@ -33,8 +33,10 @@ __all__ = [
     "StoreError",
     "check_data",
     "check_shared",
+    "check_stored",
     "copy_data",
     "functions_without_code",
+    "has_functions",
     "require_whole_backup",
     "restore_data",
 ]
@@ -47,11 +49,11 @@ def check_data(data_dir: Path) -> list[str]:
 
     Nothing in it is changed. Raises `StoreError`.
     """
-    return [*_check_stored(data_dir), *functions_without_code(data_dir)]
+    return [*check_stored(data_dir), *functions_without_code(data_dir)]
 
 
-def _check_stored(data_dir: Path) -> list[str]:
-    """The faults of the data file."""
+def check_stored(data_dir: Path) -> list[str]:
+    """The same of the data file alone. Raises `StoreError`."""
     store = open_to_read(data_dir).store
     try:
         metadata = store.metadata()
@@ -111,6 +113,11 @@ def functions_without_code(data_dir: Path) -> list[str]:
         opened.store.close()
 
 
+def has_functions(keys: Collection[str]) -> bool:
+    """Whether there are functions or mappings among the keys of a store."""
+    return any(key.partition("/")[0] in lambda_checking.KINDS for key in keys)
+
+
 def copy_data(data_dir: Path) -> Iterator[bytes]:
     """The parts of a backup of a data directory that no server has open.
 
@@ -133,7 +140,7 @@ def restore_data(backup: IO[bytes], data_dir: Path) -> list[str]:
     Raises `StoreError`.
     """
     BACK_END.restore(backup, data_dir)
-    found = _check_stored(data_dir)
+    found = check_stored(data_dir)
     if found:
         BACK_END.remove(data_dir)
     return found

@@ -30,6 +30,7 @@ COMMANDS = {
     "check": CommandRow("headwater.cli.check:check", "Verify a data directory, or a shared store."),
     "backup": CommandRow("headwater.cli.backup:backup", "Copy all data into a file, while the server runs."),
     "restore": CommandRow("headwater.cli.restore:restore", "Make a data directory from a backup."),
+    "migrate": CommandRow("headwater.cli.migrate:migrate", "Move a data directory to Apache Kafka, or back."),
     "aws": CommandRow("headwater.cli.aws:aws", "Run the AWS CLI against the local server."),
     "env": CommandRow("headwater.cli.env:env", "Print the exports that point AWS clients at the server."),
     "tls": CommandRow("headwater.cli.tls:tls", "Show the certificate authority that clients must trust."),
