@@ -80,7 +80,7 @@ FOLDER_EDGES = {
         "neighbours/pipes",
     },
     "neighbours/calls": {"neighbours/delivery"},
-    "neighbours/cloudformation": {"neighbours/calls"},
+    "neighbours/cloudformation": {"neighbours/calls", "neighbours/logs", "neighbours/pipes"},
     "neighbours/delivery": set(),
     "neighbours/dynamodb": {"neighbours/calls", "neighbours/delivery"},
     "neighbours/events": {"neighbours/calls", "neighbours/delivery"},
