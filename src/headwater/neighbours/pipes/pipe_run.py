@@ -56,7 +56,7 @@ class Step(NamedTuple):
         return Caller(account_id, region)
 
 
-class Delivery(NamedTuple):
+class PipedRecord(NamedTuple):
     """A member of a batch on its way to the target."""
 
     input: Any
@@ -78,7 +78,7 @@ def run(pipe: Pipe, event: bytes) -> bytes:
     if not batch:
         return b""
     step = Step(pipe, pipe.target, pipe.target_parameters or {})
-    return TARGETS[service_of(pipe.target)](step, list(map(Delivery, _templated(step, batch), batch)))
+    return TARGETS[service_of(pipe.target)](step, list(map(PipedRecord, _templated(step, batch), batch)))
 
 
 def flat(record: Document) -> Document:
@@ -167,7 +167,7 @@ def _invoke(step: Step, batch: list[Any]) -> bytes:
     return outcome.payload
 
 
-def _to_function(step: Step, batch: list[Delivery]) -> bytes:
+def _to_function(step: Step, batch: list[PipedRecord]) -> bytes:
     inputs = [each.input for each in batch]
     if (step.parameters.get("LambdaFunctionParameters") or {}).get("InvocationType") == FIRE_AND_FORGET:
         payload = json.dumps(inputs, ensure_ascii=False).encode()
@@ -177,7 +177,7 @@ def _to_function(step: Step, batch: list[Delivery]) -> bytes:
     return _invoke(step, inputs)
 
 
-def _to_queue(step: Step, batch: list[Delivery]) -> bytes:
+def _to_queue(step: Step, batch: list[PipedRecord]) -> bytes:
     given = step.parameters.get("SqsQueueParameters") or {}
     names = (("MessageGroupId", "group_id"), ("MessageDeduplicationId", "deduplication_id"))
     backend = sqs_backends[step.caller.account_id][step.caller.region]
@@ -189,14 +189,14 @@ def _to_queue(step: Step, batch: list[Delivery]) -> bytes:
     return b""
 
 
-def _to_topic(step: Step, batch: list[Delivery]) -> bytes:
+def _to_topic(step: Step, batch: list[PipedRecord]) -> bytes:
     backend = sns_backends[step.caller.account_id][step.caller.region]
     for each in batch:
         backend.publish(message=_text(each.input), arn=step.arn)
     return b""
 
 
-def _to_stream(step: Step, batch: list[Delivery]) -> bytes:
+def _to_stream(step: Step, batch: list[PipedRecord]) -> bytes:
     key = (step.parameters.get("KinesisStreamParameters") or {}).get("PartitionKey") or "$.partitionKey"
     records = [
         {"Data": _text(each.input).encode(), "PartitionKey": dynamic(step, key, each.record)}
@@ -216,7 +216,7 @@ def _text(each: Any) -> str:
     return each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)
 
 
-TARGETS: dict[str, Callable[[Step, list[Delivery]], bytes]] = {
+TARGETS: dict[str, Callable[[Step, list[PipedRecord]], bytes]] = {
     "kinesis": _to_stream,
     "lambda": _to_function,
     "sns": _to_topic,
