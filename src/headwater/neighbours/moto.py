@@ -64,6 +64,7 @@ MOMENT_KEY = "headwater.moment"
 ERROR_STATUS = 400
 NO_TARGET = b""
 """Of a note in the log that is no call."""
+ALGORITHM = "AWS4-HMAC-SHA256"
 JSON_1_0 = b"application/x-amz-json-1.0"
 
 Moment = tuple[float, int, bool]
@@ -397,6 +398,11 @@ def environ_of(request: HttpRequest, service: str, caller: Caller) -> Environ:
         environ[key] = value.decode("latin-1")
         if text.startswith("x-amz-meta-") and "_" in text:
             spelled[key] = text
+    if service != S3 and b"X-Amz-Credential=" not in request.target:
+        # Moto knows the region by the signature alone: one that has none is the caller's all the same.
+        environ.setdefault(
+            "HTTP_AUTHORIZATION", f"{ALGORITHM} Credential=none/0/{caller.region}/{service}/aws4_request"
+        )
     kind = environ.pop("HTTP_CONTENT_TYPE", "")
     if service == S3 and request.method == b"PUT" and kind.startswith(FORM.decode()):
         kind = "binary/octet-stream"  # what some clients say of any body; moto would take it for a form

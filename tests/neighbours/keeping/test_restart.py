@@ -58,9 +58,10 @@ def clients(server: ServerProcess) -> ClientOf:
     return clients_for(f"http://127.0.0.1:{server.port}")
 
 
-def test_acknowledged_writes_of_tables_survive_a_kill(start: Start) -> None:
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
+def test_acknowledged_writes_of_tables_survive_a_kill(start: Start, region: str) -> None:
     server = start()
-    tables = clients(server)("dynamodb")
+    tables = clients(server)("dynamodb", region_name=region)
     made = tables.create_table(
         TableName="leases",
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
@@ -72,7 +73,7 @@ def test_acknowledged_writes_of_tables_survive_a_kill(start: Start) -> None:
     server.kill()
 
     server = start()
-    tables = clients(server)("dynamodb")
+    tables = clients(server)("dynamodb", region_name=region)
     item = tables.get_item(TableName="leases", Key=KEY)["Item"]
     assert item["leaseCounter"]["N"] == str(len(counted))
     found = tables.describe_table(TableName="leases")["Table"]
