@@ -81,9 +81,9 @@ def start_server(arguments: Sequence[str], port: int) -> BackgroundServer:
     return started
 
 
-def servers() -> list[BackgroundServer]:
+def servers(folder: Path | None = None) -> list[BackgroundServer]:
     """Those that run, by their ports. What servers have left that were killed is removed."""
-    folder = run_folder()
+    folder = folder or run_folder()
     files = sorted(folder.glob(f"*{ENDING}")) if folder.is_dir() else []
     found = [server for server in map(_server_of, files) if server is not None]
     return sorted(found, key=lambda server: server.port)
