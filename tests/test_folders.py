@@ -57,6 +57,8 @@ FOLDER_EDGES = {
     "api": {"api/operations", "api/validation"},
     "api/operations": {"api"},
     "api/validation": set(),
+    "cli": {"cli/background"},
+    "cli/background": {"cli"},
     "client": {"client/calls", "client/consumer", "client/leases", "client/producer", "client/queues"},
     "client/calls": set(),
     "client/consumer": {"client/calls", "client/leases"},

@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_read_is_said(tmp_path: Path) -> None:
 def test_files_are_taken_by_their_names_and_stacks_are_named_after_them(tmp_path: Path) -> None:
     (tmp_path / ".hidden.json").write_text("{")
     (tmp_path / "notes.txt").write_text("none")
-    stack = {"Resources": {}}
+    stack: dict[str, Any] = {"Resources": {}}
     write(
         tmp_path, **{"20-app__yaml": "x", "10-first__json": {}, "15_stack__json": stack, "b__template": "x"}
     )

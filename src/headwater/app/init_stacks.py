@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from typing import Protocol
 from urllib.parse import urlencode
 
 from headwater.model.caller import Caller
-from headwater.neighbours.lazy import LazyServices
-from headwater.server.http.exchange import HttpRequest
+from headwater.server.http.exchange import Answer, HttpRequest
 
 NO_UPDATES = "No updates are to be performed."
 SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
@@ -28,10 +28,17 @@ class StackFailed(Exception):
     """A stack is not what its template says; the text is the reason."""
 
 
+class Answering(Protocol):
+    """What answers the requests for CloudFormation."""
+
+    async def answer(self, request: HttpRequest, caller: Caller) -> Answer:
+        """Answer a request."""
+
+
 class InitialStacks:
     """CloudFormation, for the server's own account."""
 
-    def __init__(self, services: LazyServices, caller: Caller) -> None:
+    def __init__(self, services: Answering, caller: Caller) -> None:
         self._services = services
         self._caller = caller
 

@@ -25,7 +25,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from headwater import __version__
-from headwater.cli.background import servers
+from headwater.cli.background.servers import servers
 from headwater.cli.client_environment import DEFAULT_REGION, ClientEnvironment
 from headwater.cli.connection import ApiError, ClientFailure, ServerConnection
 from headwater.config import run_folder

@@ -69,7 +69,7 @@ def _detach(config: Config, options: Mapping[str, str | tuple[str, ...] | None])
         raise click.UsageError("--detach needs a system with POSIX's processes")
     if config.pid_file is not None:
         raise click.UsageError("--detach has a --pid-file of its own")
-    from headwater.cli.background import StartFailed, start_server  # noqa: PLC0415 - few starts do this
+    from headwater.cli.background.servers import StartFailed, start_server  # noqa: PLC0415 - few starts do this
     from headwater.cli.table import draws, json_line  # noqa: PLC0415 - as above
 
     try:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from headwater.cli.background import health_of, servers
+from headwater.cli.background.servers import health_of, servers
 from headwater.cli.table import draws, json_line, json_option, printable
 
 NONE_RUNS = 3

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from headwater.cli.background import servers, stop_server
+from headwater.cli.background.servers import servers, stop_server
 from headwater.cli.table import draws, json_line, json_option
 
 TIMEOUT_S = 60.0
