@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from headwater.cli.main import main
 from tests.cli.conftest import TIMEOUT_S, Ended
 from tests.waiting import wait_until
 
@@ -23,19 +25,13 @@ Run = Callable[..., Ended]
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
     """Runs a command of a user who has a folder for what runs; in the end nothing runs."""
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("HEADWATER_")}
+    variables: dict[str, str | None] = {name: None for name in os.environ if name.startswith("HEADWATER_")}
     variables |= {"XDG_RUNTIME_DIR": str(tmp_path / "run"), "HOME": str(tmp_path)}
 
     def run(*arguments: str, **more: str) -> Ended:
-        ended = subprocess.run(
-            [sys.executable, "-m", "headwater", *arguments],
-            env=variables | more,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        return Ended(ended.returncode, ended.stdout, ended.stderr)
+        ended = CliRunner().invoke(main, arguments, env=variables | more, prog_name="headwater")
+        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exc_info
+        return Ended(ended.exit_code, ended.stdout, ended.stderr)
 
     yield run
     run("stop", "--all")
