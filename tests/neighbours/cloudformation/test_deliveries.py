@@ -226,6 +226,12 @@ def test_a_pipe_copies_from_one_stream_into_another(stacks: Stacks) -> None:
         stacks.kinesis.put_record(StreamName="orders", Data=json.dumps({"n": n}).encode(), PartitionKey="k")
     assert [json.loads(record["Data"]) for record in reader.records(1)] == [{"got": 3}]
 
+    # They go again: the parameters that a template no longer has are as in a new pipe.
+    stacks.update({**streams, "Pipe": pipe(TargetParameters=keyed)})
+    assert stacks.physical("Pipe") == name, stacks.reasons("UPDATE_FAILED")
+    stacks.kinesis.put_record(StreamName="orders", Data=b'{"n": 4}', PartitionKey="k")
+    assert [json.loads(record["Data"])["partitionKey"] for record in reader.records(1)] == ["k"]
+
     # Another place to start is another pipe.
     latest = {"KinesisStreamParameters": {"StartingPosition": "LATEST"}}
     stacks.update({**streams, "Pipe": pipe(SourceParameters=latest, DesiredState="STOPPED")})

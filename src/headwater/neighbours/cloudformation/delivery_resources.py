@@ -187,6 +187,8 @@ PIPE_MEMBERS: Mapping[str, str] = {
 """Of a template, and what moto's operations call them."""
 RUNNING: Mapping[str, Any] = {"Description": "", "DesiredState": "RUNNING", "Enrichment": ""}
 """What a pipe is without a word of its template: an update says it."""
+NOTHING: Mapping[str, Any] = {"FilterCriteria": {}, "InputTemplate": ""}
+"""Parameters that an update has to take back, and how it does."""
 SOURCE = "SourceParameters"
 
 
@@ -206,14 +208,20 @@ def create_pipe(caller: Caller, name: str, properties: Properties) -> Resource:
 def update_pipe(caller: Caller, pipe: Resource, before: Properties, after: Properties) -> Resource:
     """What differs, and the tags."""
     given = {**RUNNING, **_with_instant(after)}
-    parameters = {member: dict[str, Any]() for member in before if member.endswith("Parameters")}
-    arguments: dict[str, Any] = {
-        argument: given.get(member, parameters.get(member)) for member, argument in PIPE_MEMBERS.items()
-    }
-    backend = _pipes(caller)
-    changed = backend.update_pipe(name=pipe.identifier, **arguments)
+    for member in ("SourceParameters", "EnrichmentParameters", "TargetParameters"):
+        if member in before or member in after:
+            given[member] = {**_emptied(before.get(member, {})), **given.get(member, {})}
+    members = {member: given[member] for member in PIPE_MEMBERS if member in given}
+    require_valid("UpdatePipe", {**members, "Name": pipe.identifier})
+    arguments: dict[str, Any] = {argument: given.get(member) for member, argument in PIPE_MEMBERS.items()}
+    changed = _pipes(caller).update_pipe(name=pipe.identifier, **arguments)
     changed.tags = dict(after.get("Tags", {}))
     return _of_pipe(changed)
+
+
+def _emptied(parameters: Properties) -> dict[str, Any]:
+    """What a template may no longer have, as an update says so: one that is not named would stay."""
+    return {name: nothing for name, nothing in NOTHING.items() if name in parameters}
 
 
 def delete_pipe(caller: Caller, pipe: Resource) -> None:

@@ -283,8 +283,10 @@ class RecordOutbox:
         """Note what came of a call; gives what is not tried again. No server's end ends a record's terms."""
         given_up: list[GivenUp] = []
         for number, error in zip(batch, errors, strict=True):
+            if error is not None and self._is_stopping:
+                continue
             if error is not None:
-                lost = None if self._is_stopping else _end_of(batch[number], error)
+                lost = _end_of(batch[number], error)
                 if lost is None:
                     queue.note_retry(number)
                     continue
