@@ -57,6 +57,8 @@ def test_a_server_goes_on_in_the_background_until_it_is_stopped(run: Run, tmp_pa
     (found,) = lines(run("status"))
     assert found == {**shown, "status": "running"}
     assert found["data"] == str(tmp_path / "data")
+    (asked,) = lines(run("status", "--endpoint-url", f"http://127.0.0.1:{port}"))
+    assert asked == {"endpoints": [f"http://127.0.0.1:{port}"], "status": "running"}
     again = run("start", "--detach", "--port", str(port))
     assert again.exit_code == 1
     assert "another server has it" in again.err
@@ -66,6 +68,9 @@ def test_a_server_goes_on_in_the_background_until_it_is_stopped(run: Run, tmp_pa
     with socket.socket() as client:
         assert client.connect_ex(("127.0.0.1", port)) != 0
     assert (run("status").exit_code, run("stop").exit_code) == (3, 0)
+    nobody = run("status", "--endpoint-url", f"http://127.0.0.1:{port}")
+    assert (nobody.exit_code, "does not answer" in nobody.out) == (1, True)
+    assert run("status", "--endpoint-url", f"127.0.0.1:{port}").exit_code == 2
     assert (tmp_path / "data" / "tls").is_dir()
     assert run("start", "--detach", HEADWATER_PORT=str(port)).exit_code == 0
     assert [each["port"] for each in lines(run("status"))] == [port]

@@ -101,9 +101,9 @@ def stop_server(server: BackgroundServer, timeout_s: float) -> bool:
     return True
 
 
-def health_of(server: BackgroundServer) -> str:
+def health_at(endpoint_url: str) -> str:
     """What a server says of itself: `running`, or why not."""
-    url = urlsplit(server.endpoints[0])
+    url = urlsplit(endpoint_url)
     connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=ASK_TIMEOUT_S)
     try:
         connection.request("GET", "/_headwater/health")
