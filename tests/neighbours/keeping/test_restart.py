@@ -58,6 +58,7 @@ def clients(server: ServerProcess) -> ClientOf:
     return clients_for(f"http://127.0.0.1:{server.port}")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
 def test_acknowledged_writes_of_tables_survive_a_kill(start: Start, region: str) -> None:
     server = start()
