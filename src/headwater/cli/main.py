@@ -24,6 +24,10 @@ class CommandRow(NamedTuple):
 
 COMMANDS = {
     "start": CommandRow("headwater.cli.start:start", "Start the server."),
+    "status": CommandRow(
+        "headwater.cli.background.status:status", "Show the servers that run in the background."
+    ),
+    "stop": CommandRow("headwater.cli.background.stop:stop", "Stop a server in the background."),
     "console": CommandRow("headwater.cli.console:console", "Open the console in a browser."),
     "export": CommandRow("headwater.cli.export:export", "Write the records of a stream as JSON lines."),
     "import": CommandRow("headwater.cli.import_records:import_records", "Put records that were exported."),
