@@ -111,8 +111,8 @@ class Server:
             await self._listener.close(grace_s)
         if self._tick_timer is not None:
             self._tick_timer.cancel()
-        for neighbour in self._neighbourhood.neighbours if self._neighbourhood else ():
-            await neighbour.close()
+        if self._neighbourhood is not None:
+            await self._neighbourhood.close()
         if self._engine is not None:
             self._engine.close()
         await asyncio.sleep(0)  # what the store still posted runs before the loop may end
