@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from headwater.delivery.channels.channel_deliveries import ChannelDeliveries
 from headwater.delivery.context import DeliveryContext
 from headwater.delivery.objects import Objects
 from headwater.delivery.progress import ProgressStore
@@ -47,4 +48,4 @@ def build_deliveries(
         ProgressStore(server.engine),
         asyncio.to_thread,
     )
-    return DeliveryService(context, ())
+    return DeliveryService(context, ChannelDeliveries(context))
