@@ -89,10 +89,10 @@ def test_keys_follow_the_template_and_objects_the_storage_class(delivered: Deliv
 def test_records_of_all_shards_come_through_a_reshard(delivered: DeliveredStream) -> None:
     delivered.channel()
     delivered.put([b'"before"'] * 20)
-    delivered.kinesis.split_shard(
-        StreamName=delivered.name, ShardToSplit="shardId-000000000000", NewStartingHashKey="1000"
-    )
-    wait_until(lambda: delivered.summary()["StreamStatus"] == "ACTIVE")
+    kinesis = delivered.kinesis
+    kinesis.update_account_settings(MinimumThroughputBillingCommitment={"Status": "ENABLED"})
+    kinesis.update_stream_warm_throughput(StreamARN=delivered.arn, WarmThroughputMiBps=8)
+    wait_until(lambda: delivered.summary()["OpenShardCount"] > 4)
     delivered.put([b'"after"'] * 20)
     delivered.delivered()
     lines = b"".join(delivered.objects().values()).splitlines()

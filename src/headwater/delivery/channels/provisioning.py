@@ -22,3 +22,4 @@ async def provision(context: DeliveryContext, delivered: DeliveredChannel) -> No
     else:
         raise DeliveryFailed("NotImplemented", "Delivery to S3 Tables is not offered.")
     await context.objects.require_bucket(caller, Bucket.of_arn(letters.bucket_arn, letters.owner))
+    await context.services.keep()
