@@ -51,11 +51,11 @@ class ServiceFiles(FileIO):
 
     def new_input(self, location: str) -> InputFile:
         """A file to read."""
-        return _File(self, location)
+        return _ServiceFile(self, location)
 
     def new_output(self, location: str) -> OutputFile:
         """A file to write."""
-        return _File(self, location)
+        return _ServiceFile(self, location)
 
     def delete(self, location: str | InputFile | OutputFile) -> None:
         """Leave it: nothing is deleted that another reader may still read."""
@@ -78,7 +78,7 @@ class ServiceFiles(FileIO):
         services.from_thread(objects.put(self.caller, Bucket(bucket), key, body, PLAIN))
 
 
-class _File(InputFile, OutputFile):
+class _ServiceFile(InputFile, OutputFile):
     """One file, to read or to write."""
 
     def __init__(self, files: ServiceFiles, location: str) -> None:
@@ -152,7 +152,7 @@ class _TableCatalog(NoopCatalog):
 
 
 class ChannelTable:
-    """The table of one channel. Call it in a thread. Every method raises `DeliveryFailed`."""
+    """The table of one channel. Call it in a thread."""
 
     def __init__(self, context: DeliveryContext, caller: Caller, target: TableTarget) -> None:
         self._context = context
@@ -162,7 +162,7 @@ class ChannelTable:
         self._files = ServiceFiles(context, caller)
 
     def make(self, schema: TableSchema, channel_id: str, schema_version_id: str) -> None:
-        """Make the table, unless this channel has made it before."""
+        """Make the table, unless this channel has made it before. Raises `DeliveryFailed`."""
         services = self._context.services
         is_new = services.from_thread(self._tables.make(self._caller, self._target))
         found = services.from_thread(self._tables.find(self._caller, self._target))
@@ -188,14 +188,14 @@ class ChannelTable:
         self.point(found, metadata, 0)
 
     def schema_version_id(self) -> str:
-        """The version of the schema that the table was made with."""
+        """The version of the schema that the table was made with. Raises `DeliveryFailed`."""
         found = self._context.services.from_thread(self._tables.find(self._caller, self._target))
         if found.metadata_location is None:
             raise DeliveryFailed("TableGone", f"The table {self._target.table} has no metadata.")
         return self._metadata(found).properties.get(SCHEMA_PROPERTY, "")
 
     def append(self, rows: pa.Table, batch_id: str) -> bool:
-        """Add the rows of a batch in one snapshot; no, if the table has that batch."""
+        """Add the rows of a batch in a snapshot; no, if the table has them. Raises `DeliveryFailed`."""
         found = self._context.services.from_thread(self._tables.find(self._caller, self._target))
         if found.metadata_location is None:
             raise DeliveryFailed("TableGone", f"The table {self._target.table} has no metadata.")
@@ -209,7 +209,7 @@ class ChannelTable:
         return True
 
     def point(self, found: FoundTable, metadata: TableMetadata, number: int) -> str:
-        """Write metadata, and let the table have them; where they are."""
+        """Write metadata, and let the table have them; where they are. Raises `DeliveryFailed`."""
         location = f"{found.warehouse}/metadata/{number:05d}-{uuid4()}.metadata.json"
         ToOutputFile.table_metadata(metadata, self._files.new_output(location), overwrite=True)
         pointed = self._tables.point(self._caller, self._target, found.version_token, location)
