@@ -167,7 +167,6 @@ CALLED_FROM_OUTSIDE = {
     "ApiModel.api_version": "msgspec, for a member of the file",
     "BOTOCORE": "scripts/generate_partitions.py",
     "LambdaModel.api_version": "msgspec, for a member of the file",
-    "_PutRecordsRequest.stream_name": "msgspec, for a member of the request",
 }
 """Declarations that nothing in the source names, and who uses them."""
 
