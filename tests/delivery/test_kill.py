@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -39,7 +40,7 @@ def test_every_acknowledged_record_is_there_exactly_once(tmp_path: Path, to_tabl
         if round_number == 0:
             begin(kinesis, s3, Lake(clients, url, NAME) if to_table else None)
             kinesis.put_record(StreamName=NAME, Data=data_of(-1), PartitionKey="first")
-            wait_until(lambda: is_done(url))  # from here on, the neighbours have on the disk what was made
+            wait_until(partial(is_done, url))  # from here on, the neighbours have on the disk what was made
         if round_number == ROUNDS:
             break
         killer = threading.Timer(random.uniform(0.5, 2.5), server.kill)
@@ -55,7 +56,7 @@ def test_every_acknowledged_record_is_there_exactly_once(tmp_path: Path, to_tabl
         except Exception:  # noqa: BLE001 - the server is killed
             killer.join()
 
-    wait_until(lambda: is_done(url))
+    wait_until(partial(is_done, url))
     found = Counter(Lake(clients, url, NAME).rows()["n"].to_pylist() if to_table else numbers_in(s3))
     server.kill()
     assert [n for n, times in found.items() if times > 1] == []
