@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from headwater.app.offline_data import check_data
 from headwater.testing.admin_client import AdminClient
 from headwater.testing.server_clock import ServerClock
 from tests.api.channels import ROLE
@@ -59,6 +60,7 @@ def test_every_acknowledged_record_is_there_exactly_once(tmp_path: Path, to_tabl
     wait_until(partial(is_done, url))
     found = Counter(Lake(clients, url, NAME).rows()["n"].to_pylist() if to_table else numbers_in(s3))
     server.kill()
+    assert check_data(tmp_path / "data") == []
     assert [n for n, times in found.items() if times > 1] == []
     assert acknowledged - found.keys() == set()
     assert len(acknowledged) > ROUNDS * 200
