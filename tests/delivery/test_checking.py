@@ -12,7 +12,7 @@ KEY = "delivery-progress/channel:a"
 
 
 def faults(progress: DeliveryProgress) -> list[str]:
-    return list(check_deliveries({KEY: Metadata(msgspec.msgpack.encode(progress), 1)}))
+    return list(check_deliveries({KEY: Metadata(1, msgspec.msgpack.encode(progress))}))
 
 
 def test_progress_with_and_without_a_plan_is_fine() -> None:
@@ -27,5 +27,5 @@ def test_progress_with_and_without_a_plan_is_fine() -> None:
 def test_a_plan_that_cannot_be_is_told() -> None:
     plan = BatchPlan(4, 1_000, {7: ShardPlace(4)})
     assert len(faults(DeliveryProgress({7: ShardPlace(5)}, 3, plan))) == 2
-    (text,) = check_deliveries({KEY: Metadata(b"\xc1", 1)})
+    (text,) = check_deliveries({KEY: Metadata(1, b"\xc1")})
     assert KEY in text
