@@ -8,12 +8,16 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
+from headwater.delivery.batch_plan import BatchPlan
 from headwater.delivery.channels.delivered_channel import DeliveredChannel
 from headwater.delivery.context import DeliveryContext
 from headwater.delivery.errors import DeliveryFailed
 from headwater.delivery.objects import Bucket
 from headwater.model.channel import BucketTarget, TableTarget
+from headwater.model.key_template import KeyContext, key_of
 
+KEY_BYTES_MAX = 1024
+"""Of S3."""
 TABLES = "headwater.delivery.channels.table_destination"
 
 
@@ -24,9 +28,19 @@ async def provision(context: DeliveryContext, delivered: DeliveredChannel) -> No
     if isinstance(channel.target, BucketTarget):
         bucket = Bucket.of_arn(channel.target.bucket_arn, channel.target.owner)
         await context.objects.require_bucket(caller, bucket)
+        _require_short_keys(delivered, channel.target)
     await context.objects.require_bucket(caller, Bucket.of_arn(letters.bucket_arn, letters.owner))
     if isinstance(channel.target, TableTarget):
         await (await load_tables(context)).make_table(context, delivered)
+
+
+def _require_short_keys(delivered: DeliveredChannel, target: BucketTarget) -> None:
+    channel = delivered.channel
+    names = KeyContext(channel.name, channel.channel_id, delivered.stream.name, channel.created_ms, ".zst")
+    key = key_of(target.key_template, names, delivered.suffix(BatchPlan(1, channel.created_ms, {})))
+    if len(key) > KEY_BYTES_MAX:
+        text = f"By the OutputKeyTemplate keys have {len(key)} bytes; S3 takes {KEY_BYTES_MAX} at most."
+        raise DeliveryFailed("KeyTooLongError", text)
 
 
 async def load_tables(context: DeliveryContext) -> ModuleType:
