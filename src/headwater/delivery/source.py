@@ -166,9 +166,9 @@ class StreamSource:
         engine = self._context.engine
         while position < end:
             try:
-                held, found = await find_shard(engine, self._name, shard)
+                live, found = await find_shard(engine, self._name, shard)
                 limit = min(PAGE_RECORDS, end - position)
-                page = await finished(read_shard(engine, held.stream, found, position, limit, PAGE_BYTES))
+                page = await finished(read_shard(engine, live.stream, found, position, limit, PAGE_BYTES))
             except (ShardGone, ResourceNotFoundException):
                 return
             after = end_of(engine, page)
