@@ -172,7 +172,8 @@ class ChannelDeliveries:
         context, log = self._context, ChannelLog(self._context)
         attended.last = found
         destination = await self._destination(attended, found, log)
-        if destination is None:
+        now = self._current(attended)
+        if destination is None or self._closing or now is None or not now.channel.is_delivering:
             return
         source = StreamSource(context, attended.name, f"channel {found.channel.name}")
         start = partial(start_of, found.channel.start)
