@@ -14,6 +14,7 @@ from typing import IO
 
 from headwater.app.brokers import broker_security
 from headwater.config import Config
+from headwater.delivery import checking as delivery_checking
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.engine.stored_values import KINDS, SEAL_KEY, SHARED_KINDS
@@ -96,11 +97,12 @@ async def check_shared(config: Config) -> list[str]:
 
 
 def _check_keys(metadata: Mapping[str, Metadata], kinds: Collection[str]) -> list[str]:
-    """The keys that nobody knows, and what is wrong with those of functions and mappings."""
-    known = {*kinds, *lambda_checking.KINDS}
+    """The keys that nobody knows, and what is wrong with those of functions, mappings and deliveries."""
+    known = {*kinds, *lambda_checking.KINDS, *delivery_checking.KINDS}
     unknown = [key for key in metadata if key.partition("/")[0] not in known]
     found = [f"key {key!r} is of no kind that is known" for key in unknown]
-    return found + list(lambda_checking.check_lambda(metadata))
+    found += lambda_checking.check_lambda(metadata)
+    return found + list(delivery_checking.check_deliveries(metadata))
 
 
 def functions_without_code(data_dir: Path) -> list[str]:
