@@ -35,28 +35,28 @@ class DeliveryService:
 
     def __init__(self, context: DeliveryContext, owners: Sequence[DeliveryOwner]) -> None:
         self.context = context
-        self._owners = owners
+        self.owners = owners
         self._unwatch: Callable[[], None] | None = None
 
     def open(self) -> None:
         """Go on with every delivery that is kept."""
         self.context.progress.open()
         self._unwatch = self.context.engine.watch_time(self.context.alarms.ring)
-        for owner in self._owners:
+        for owner in self.owners:
             owner.open()
 
     async def close(self) -> None:
         """Stop every delivery."""
-        for owner in self._owners:
+        for owner in self.owners:
             await owner.close()
         if self._unwatch is not None:
             self._unwatch()
 
     async def reset(self) -> None:
         """Forget every delivery."""
-        for owner in self._owners:
+        for owner in self.owners:
             await owner.reset()
 
     def status(self) -> list[dict[str, Any]]:
         """How far each delivery is, for the person who runs the server."""
-        return [status for owner in self._owners for status in owner.status()]
+        return [status for owner in self.owners for status in owner.status()]

@@ -38,8 +38,9 @@ Document = dict[str, Any]
 
 ONE_DESTINATION = "Exactly one destination configuration is supported for a Firehose"
 CONVERSION_COMPRESSED = (
-    "CompressionFormat must be set to UNCOMPRESSED when data format conversion is enabled. To enable compression "
-    "within the converted output format, set the appropriate serialization option in the output format configuration."
+    "CompressionFormat must be set to UNCOMPRESSED when data format conversion is enabled. To enable "
+    "compression within the converted output format, set the appropriate serialization option in the output "
+    "format configuration."
 )
 
 
@@ -105,7 +106,9 @@ def _refuse_change(before: Document, after: Document) -> None:
     if before.get("S3BackupMode") == "Enabled" and after.get("S3BackupMode") == "Disabled":
         raise InvalidArgument("S3BackupMode cannot be changed from Enabled to Disabled.")
     if is_partitioned(before) != is_partitioned(after):
-        raise InvalidArgument("Dynamic Partitioning cannot be enabled or disabled for an existing delivery stream.")
+        raise InvalidArgument(
+            "Dynamic Partitioning cannot be enabled or disabled for an existing delivery stream."
+        )
 
 
 def _named(request: Mapping[str, Any], ending: str) -> str:
@@ -113,7 +116,8 @@ def _named(request: Mapping[str, Any], ending: str) -> str:
     for name, title in OTHERS.items():
         if request.get(name + ending) is not None:
             raise NotOffered(
-                f"Headwater does not deliver to {title} ({name}{ending}): destinations are S3 and HTTP endpoints."
+                f"Headwater does not deliver to {title} ({name}{ending}): destinations are S3 and HTTP "
+                "endpoints."
             )
     named = [name for name in OFFERED if request.get(name + ending) is not None]
     if len(named) != 1:
@@ -167,7 +171,8 @@ def _checked_extended(document: Document) -> Document:
     converts, partitions = is_converted(document), is_partitioned(document)
     size_mb = LARGE_DEFAULT_MB if converts or partitions else DEFAULT_MB
     checked = _checked_bucket(
-        document | {"BufferingHints": _hints(document, size_mb, DEFAULT_INTERVAL_S)}, "ExtendedS3DestinationConfiguration"
+        document | {"BufferingHints": _hints(document, size_mb, DEFAULT_INTERVAL_S)},
+        "ExtendedS3DestinationConfiguration",
     )
     zone_of(document.get("CustomTimeZone") or "")
     processing = read_processing(document.get("ProcessingConfiguration"))
@@ -216,8 +221,14 @@ def _check_conversion(document: Document) -> None:
     for member in ("RoleARN", "DatabaseName", "TableName"):
         if not conversion["SchemaConfiguration"].get(member):
             raise InvalidArgument(f"SchemaConfiguration.{member} must be specified.")
-    _exactly_one(conversion["InputFormatConfiguration"].get("Deserializer"), "Deserializer", ("OpenXJsonSerDe", "HiveJsonSerDe"))
-    _exactly_one(conversion["OutputFormatConfiguration"].get("Serializer"), "Serializer", ("ParquetSerDe", "OrcSerDe"))
+    _exactly_one(
+        conversion["InputFormatConfiguration"].get("Deserializer"),
+        "Deserializer",
+        ("OpenXJsonSerDe", "HiveJsonSerDe"),
+    )
+    _exactly_one(
+        conversion["OutputFormatConfiguration"].get("Serializer"), "Serializer", ("ParquetSerDe", "OrcSerDe")
+    )
 
 
 def _exactly_one(document: Document | None, member: str, choices: tuple[str, ...]) -> None:
@@ -231,11 +242,14 @@ def _check_keys(prefix: str, processing: Processing, *, partitions: bool) -> Non
         if from_query or from_lambda:
             raise InvalidArgument("Dynamic Partitioning must be enabled when Prefix contains partition keys.")
         if processing.query is not None:
-            raise InvalidArgument("MetadataExtraction processor can only be present when Dynamic Partitioning is enabled.")
+            raise InvalidArgument(
+                "MetadataExtraction processor can only be present when Dynamic Partitioning is enabled."
+            )
         return
     if from_query and processing.query is None:
         raise InvalidArgument(
-            "MetadataExtraction processor should be present when S3 Prefix has partitionKeyFromQuery namespace."
+            "MetadataExtraction processor should be present when S3 Prefix has partitionKeyFromQuery "
+            "namespace."
         )
     if from_lambda and processing.transformation is None:
         raise InvalidArgument(
@@ -251,7 +265,8 @@ def _check_keys(prefix: str, processing: Processing, *, partitions: bool) -> Non
 def _checked_endpoint(document: Document) -> Document:
     if not document.get("EndpointConfiguration") or not document.get("S3Configuration"):
         raise InvalidArgument(
-            "EndpointConfiguration and S3Configuration must be specified in HttpEndpointDestinationConfiguration."
+            "EndpointConfiguration and S3Configuration must be specified in "
+            "HttpEndpointDestinationConfiguration."
         )
     if (document.get("SecretsManagerConfiguration") or {}).get("Enabled"):
         raise NotOffered("Headwater reads no access keys of endpoints from Secrets Manager: give AccessKey.")

@@ -14,6 +14,9 @@ import msgspec
 from headwater.api.validation.api_model import Shape
 from headwater.api.validation.service_shapes import ServiceShapes
 
+ENDPOINT_URL = "https?://.*"
+"""AWS delivers to `https` only; an endpoint on one's own machine seldom has a certificate."""
+
 
 class FirehoseOperation(msgspec.Struct, frozen=True):
     """One operation and the shape of its request."""
@@ -36,7 +39,9 @@ def firehose_model() -> FirehoseModel:
     """The model, read at the first call."""
     facts = get_data(__package__, "firehose_model.json")
     assert facts is not None, "the file of facts is part of the package"
-    return msgspec.json.decode(facts, type=FirehoseModel)
+    model = msgspec.json.decode(facts, type=FirehoseModel)
+    url = msgspec.structs.replace(model.shapes["HttpEndpointUrl"], pattern=ENDPOINT_URL)
+    return msgspec.structs.replace(model, shapes={**model.shapes, "HttpEndpointUrl": url})
 
 
 @cache

@@ -1,10 +1,9 @@
-"""Java's patterns for dates and times (`java.time.format.DateTimeFormatter`), as prefixes of objects have them.
+"""Java's patterns for dates and times (`DateTimeFormatter`), as prefixes of objects have them.
 
 Rules:
 - letters are fields, and how often one stands there is its form; text stands between single quotes, of
   which two are one; everything but letters, quotes, brackets, braces and `#` stands for itself;
-- texts are English, weeks are those of the United States (from Sunday, the first has the year's first day), as
-  of Java's default locale at AWS;
+- texts are English, weeks are those of the United States (from Sunday, the first has the year's first day);
 - a letter that Java does not know, or that has a form Java does not know, is refused.
 
 The source: https://docs.oracle.com/javase/8/docs/api/java/time/format/DateTimeFormatter.html
@@ -23,7 +22,9 @@ DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()  # noq
 SHORT, FULL, NARROW = 3, 4, 5
 """How often a letter stands for the forms of a text."""
 
-_PART = re.compile(r"'(?P<text>(?:[^']|'')*)'|(?P<field>(?P<letter>[A-Za-z])(?P=letter)*)|(?P<literal>[^'\[\]{}#])")
+_PART = re.compile(
+    r"'(?P<text>(?:[^']|'')*)'|(?P<field>(?P<letter>[A-Za-z])(?P=letter)*)|(?P<literal>[^'\[\]{}#])"
+)
 
 Write = Callable[[datetime, int], str]
 """Writes a field of a moment in the form that so many letters mean. Raises `PatternInvalid`."""

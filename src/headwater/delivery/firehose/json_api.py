@@ -10,7 +10,7 @@ Refuses to know what an operation does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from headwater.api.validation.type_checks import typed_structure
 from headwater.delivery.firehose import put_requests
 from headwater.delivery.firehose.errors import FirehoseError, InvalidRequest
 from headwater.delivery.firehose.firehose_model import FIREHOSE, firehose_model
+from headwater.delivery.firehose.lazy import TARGET_PREFIX
 from headwater.delivery.firehose.operations import Handler
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError, SerializationException, UnknownOperationException
@@ -27,29 +28,15 @@ from headwater.server.http.exchange import Answer, Fields, HttpRequest
 from headwater.wire.error_format import error_document
 from headwater.wire.json_format import UNREADABLE
 
-SERVICE = "firehose"
-TARGET_PREFIX = b"Firehose_20150804."
 JSON: Fields = (("Content-Type", "application/x-amz-json-1.1"),)
 
 
 class FirehoseApi:
-    """A `Neighbour`: answers the requests to Firehose of one server."""
+    """Answers the requests to Firehose of one server."""
 
-    def __init__(
-        self,
-        operations: Mapping[str, Handler],
-        *,
-        on_reset: Callable[[], Coroutine[Any, Any, None]],
-        on_close: Callable[[], Coroutine[Any, Any, None]],
-    ) -> None:
+    def __init__(self, operations: Mapping[str, Handler]) -> None:
         """`operations` are all of the API's, by name."""
         self._operations = operations
-        self._on_reset = on_reset
-        self._on_close = on_close
-
-    def takes(self, request: HttpRequest, service: str) -> bool:
-        """Whether the request is for Firehose: it is signed for it, or its target is one of Firehose's."""
-        return is_for_firehose(request, service)
 
     def call_name(self, request: HttpRequest) -> str:
         """What the log calls the request."""
@@ -82,21 +69,6 @@ class FirehoseApi:
     def refuse(self, request: HttpRequest, error: KinesisError) -> Answer:  # noqa: ARG002 - all alike
         """Word an error that is not one of Firehose's own."""
         return _error(*error_document(error))
-
-    async def reset(self) -> None:
-        """Forget every delivery stream."""
-        await self._on_reset()
-
-    async def close(self) -> None:
-        """End what is under way."""
-        await self._on_close()
-
-
-def is_for_firehose(request: HttpRequest, service: str) -> bool:
-    """Whether a request is signed for Firehose, or its target is one of Firehose's."""
-    if service:
-        return service == SERVICE
-    return request.headers.get(b"x-amz-target", b"").startswith(TARGET_PREFIX)
 
 
 def _operation(request: HttpRequest) -> str:

@@ -5,8 +5,8 @@ Rules, of the developer guide ("custom prefixes for Amazon S3 objects", "object 
   the time zone of the destination, the same for every `timestamp` of a name;
 - each `random-string` is another one, of 11 characters;
 - a prefix without a `timestamp` is followed by `yyyy/MM/dd/HH/`;
-- an error prefix without expressions is followed by the kind of error and `yyyy/MM/dd/HH/`; one with expressions stands for
-  itself and must have the kind of error; without any, the prefix stands in for it.
+- an error prefix without expressions is followed by the kind of error and `yyyy/MM/dd/HH/`; one with
+  expressions stands for itself and must have the kind of error; without any, the prefix stands in for it.
 
 Refuses to know what is in the objects.
 """

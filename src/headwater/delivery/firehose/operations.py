@@ -61,6 +61,9 @@ Handler: TypeAlias = Callable[[Caller, Any], Coroutine[Any, Any, Document]]
 class Deliveries(Protocol):
     """What delivers the records of delivery streams."""
 
+    async def begin(self, stream: DeliveryStream) -> None:
+        """Keep where a new delivery stream begins, before it is made."""
+
     def follow(self, key: DeliveryStreamId) -> None:
         """Look at a delivery stream anew: it is there, has changed, or is gone."""
 
@@ -73,14 +76,12 @@ class FirehoseOperations:
         engine: Engine,
         store: DeliveryStreamStore,
         deliveries: Deliveries,
-        new_uuid: Callable[[], str],
         check_expressions: Callable[[CheckedDestination], None],
     ) -> None:
         """`check_expressions` raises `InvalidArgument` for what only a library can find wrong."""
         self._engine = engine
         self._store = store
         self._deliveries = deliveries
-        self._new_uuid = new_uuid
         self._check_expressions = check_expressions
 
     def handlers(self) -> dict[str, Handler]:
@@ -121,6 +122,7 @@ class FirehoseOperations:
             encryption=self._encryption(caller, request),
             tags=_checked_tags({}, request.get("Tags") or ()),
         )
+        await self._deliveries.begin(stream)
         await self._store.add(stream)
         self._deliveries.follow(key)
         return {"DeliveryStreamARN": stream.arn}
@@ -130,7 +132,8 @@ class FirehoseOperations:
         kind = request.get("DeliveryStreamType", "DirectPut")
         if kind in OTHER_SOURCES:
             raise NotOffered(
-                f"Headwater does not read {OTHER_SOURCES[kind]} ({kind}): sources are direct puts and streams."
+                f"Headwater does not read {OTHER_SOURCES[kind]} ({kind}): sources are direct puts and "
+                "streams."
             )
         config = request.get("KinesisStreamSourceConfiguration")
         if kind == "DirectPut":
@@ -164,7 +167,8 @@ class FirehoseOperations:
             return None
         if request.get("DeliveryStreamType", "DirectPut") != "DirectPut":
             raise InvalidArgument(
-                "Server-side encryption can only be enabled for delivery streams with DirectPut as the source."
+                "Server-side encryption can only be enabled for delivery streams with DirectPut as the "
+                "source."
             )
         arn = asked.get("KeyARN")
         if asked["KeyType"] == "AWS_OWNED_CMK":
@@ -237,7 +241,10 @@ class FirehoseOperations:
         return {}
 
     async def _start_encryption(self, caller: Caller, request: Document) -> Document:
-        configuration = {"DeliveryStreamEncryptionConfigurationInput": {"KeyType": "AWS_OWNED_CMK"}, **request}
+        configuration = {
+            "DeliveryStreamEncryptionConfigurationInput": {"KeyType": "AWS_OWNED_CMK"},
+            **request,
+        }
 
         def start(stream: DeliveryStream) -> DeliveryStream:
             _require_active(stream)

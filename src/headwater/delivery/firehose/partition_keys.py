@@ -1,7 +1,7 @@
 """Dynamic partitioning: the partition keys of a record, by a JQ program or by what a function has said.
 
 Rules:
-- the program's first result is an object; its values are text, numbers or booleans, and none is null or empty;
+- the program's first result is an object; its values are text, numbers or booleans, none null or empty;
 - every key that the prefix names must be there; a record without one has failed.
 
 The library is the one that JQ itself is: the extra `headwater[delivery]`, imported at first use.
@@ -95,9 +95,7 @@ def with_keys(
             )
         except KeysMissing as error:
             failed.append(
-                failure(
-                    item, PROCESSING_FAILED, EXTRACTION_FAILED, str(error), attempts=1, now_ms=now_ms
-                )
+                failure(item, PROCESSING_FAILED, EXTRACTION_FAILED, str(error), attempts=1, now_ms=now_ms)
             )
     return done, failed
 

@@ -73,7 +73,9 @@ def read_processing(configuration: Mapping[str, Any] | None) -> Processing:
         }
         fields |= _PROCESSORS[kind](parameters)
     if fields.get("extracts_messages") and not fields.get("decompresses"):
-        raise InvalidArgument("CloudWatchLogProcessing processor can only be used with a Decompression processor.")
+        raise InvalidArgument(
+            "CloudWatchLogProcessing processor can only be used with a Decompression processor."
+        )
     return Processing(**fields)
 
 
@@ -139,7 +141,9 @@ def _delimiter(parameters: Parameters) -> dict[str, Any]:
 def _decompression(parameters: Parameters) -> dict[str, Any]:
     form = parameters.get("CompressionFormat", "GZIP")
     if form != "GZIP":
-        raise InvalidArgument(f"CompressionFormat of the Decompression processor must be GZIP, and is {form}.")
+        raise InvalidArgument(
+            f"CompressionFormat of the Decompression processor must be GZIP, and is {form}."
+        )
     return {"decompresses": True}
 
 

@@ -36,8 +36,8 @@ class PutBatchMembers(msgspec.Struct):
     """The members of PutRecordBatch."""
 
     name: Name = msgspec.field(name="DeliveryStreamName")
-    records: Annotated[list[PutEntry], msgspec.Meta(min_length=1, max_length=BATCH_RECORDS_MAX)] = msgspec.field(
-        name="Records"
+    records: Annotated[list[PutEntry], msgspec.Meta(min_length=1, max_length=BATCH_RECORDS_MAX)] = (
+        msgspec.field(name="Records")
     )
 
 

@@ -76,6 +76,10 @@ class DeliveryStreamStore:
         stream = self._streams.get(key)
         return None if stream is None else settled(stream, self._engine.now_ms())
 
+    def held(self, key: DeliveryStreamId) -> DeliveryStream | None:
+        """The delivery stream of this id as it was kept last."""
+        return self._streams.get(key)
+
     def due(self) -> list[DeliveryStreamId]:
         """The delivery streams that something is due for."""
         now_ms = self._engine.now_ms()

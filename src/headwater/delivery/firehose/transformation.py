@@ -1,9 +1,9 @@
 """Transformation by a function: the event that it gets, and what its answer makes of the records.
 
 Rules, of the developer guide ("data transformation", "failure handling"):
-- a function gets records up to its buffer's size, and answers for each of them: Ok, Dropped, ProcessingFailed;
-- an invocation that fails is tried again, so many times; then, as when the answer is not of the documented
-  form, every record of it has failed;
+- a function gets records up to its buffer's size, and answers for each: Ok, Dropped or ProcessingFailed;
+- an invocation that fails is tried again, so many times; then, as when the answer is not of the
+  documented form, every record of it has failed;
 - an event has at most 6 MB, in base64.
 
 Refuses to know functions: it is given what invokes them.
@@ -32,17 +32,24 @@ FUNCTION_ERROR = (
 )
 NOT_PARSED = (
     "Lambda.JsonProcessingException",
-    "There was an error parsing returned records from the Lambda function. Ensure that the returned records "
-    "follow the status model required by Firehose.",
+    (
+        "There was an error parsing returned records from the Lambda function. Ensure that the returned "
+        "records follow the status model required by Firehose."
+    ),
 )
 DUPLICATED = (
     "Lambda.DuplicatedRecordId",
-    "Multiple records were returned with the same record ID. Ensure that the Lambda function returns unique "
-    "record IDs for each record.",
+    (
+        "Multiple records were returned with the same record ID. Ensure that the Lambda function returns "
+        "unique record IDs for each record."
+    ),
 )
 MISSING = (
     "Lambda.MissingRecordId",
-    "One or more record IDs were not returned. Ensure that the Lambda function returns all received record IDs.",
+    (
+        "One or more record IDs were not returned. Ensure that the Lambda function returns all received "
+        "record IDs."
+    ),
 )
 STATUS_FAILED = ("Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record")
 
@@ -201,7 +208,9 @@ class Transformation:
                 failed += [self._failure(item, *error, attempts) for item in batch]
                 continue
             done += [item for item, result in results if result == OK]
-            failed += [self._failure(item, *STATUS_FAILED, attempts) for item, result in results if result == FAILED]
+            failed += [
+                self._failure(item, *STATUS_FAILED, attempts) for item, result in results if result == FAILED
+            ]
         return done, failed, errors
 
     async def _attempted(
