@@ -88,9 +88,11 @@ class DerivedUuids:
 class StreamBatch:
     """A `Batch` of a delivery stream."""
 
-    def __init__(self, context: BatchContext, recipe: Recipe) -> None:
+    def __init__(self, context: BatchContext, recipe: Callable[[], Recipe]) -> None:
+        """`recipe` gives the present one: that of the first record is the batch's."""
         self._context = context
-        self._recipe = recipe
+        self._recipe_now = recipe
+        self._recipe = recipe()
         self._pages: list[SourcePage] = []
         self._outputs: list[Output] | None = None
         """What is left to deliver; `None`: it is not worked out yet."""
@@ -101,6 +103,8 @@ class StreamBatch:
 
     def add(self, page: SourcePage) -> None:
         """Gather records."""
+        if not self._pages:
+            self._recipe = self._recipe_now()
         self._pages.append(page)
         self.records += len(page.records)
         self.size += sum([len(record.data) for record in page.records])

@@ -71,7 +71,7 @@ class _Work:
             send,
             self._note_error,
         )
-        self.new_batch: Callable[[], Batch] = lambda: StreamBatch(batch_context, self.recipe)
+        self.new_batch: Callable[[], Batch] = lambda: StreamBatch(batch_context, lambda: self.recipe)
         self._stopping = asyncio.Event()
         self.delivery = Delivery(context, delivery_id(stream), streams.source(stream), self, _beginning)
         self.task = asyncio.get_running_loop().create_task(self.delivery.run())
@@ -160,7 +160,7 @@ class DeliveryStreams:
     def __init__(self, context: DeliveryContext, invoke: InvokeFor) -> None:
         self.context = context
         self.invoke = invoke
-        self.failure_log = FailureLog(context.services, context.engine.now_ms)
+        self.failure_log = FailureLog(context.services)
         self.store = DeliveryStreamStore(context.engine)
         operations = FirehoseOperations(context.engine, self.store, self, check_expressions)
         self.api = FirehoseApi(operations.handlers())

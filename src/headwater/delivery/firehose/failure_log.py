@@ -9,8 +9,6 @@ Refuses to know what went wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
 from headwater.delivery.errors import DeliveryFailed
@@ -32,9 +30,8 @@ def destination_of(stream: DeliveryStream) -> str:
 class FailureLog:
     """Writes errors of all delivery streams of a server."""
 
-    def __init__(self, services: ServiceCalls, now_ms: Callable[[], int]) -> None:
+    def __init__(self, services: ServiceCalls) -> None:
         self._services = services
-        self._now_ms = now_ms
 
     async def write(
         self, stream: DeliveryStream, code: str, message: str, processor: str | None = None
@@ -55,7 +52,9 @@ class FailureLog:
         members = {
             "logGroupName": options["LogGroupName"],
             "logStreamName": options["LogStreamName"],
-            "logEvents": [{"timestamp": self._now_ms(), "message": msgspec.json.encode(document).decode()}],
+            "logEvents": [
+                {"timestamp": self._services.now_ms(), "message": msgspec.json.encode(document).decode()}
+            ],
         }
         caller = Caller(stream.account_id, stream.region)
         try:
