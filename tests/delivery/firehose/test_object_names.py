@@ -87,7 +87,7 @@ def test_prefix_and_suffix_are_in_the_time_zone() -> None:
     ],
 )
 def test_prefixes_that_cannot_be_are_refused(prefix: str, error_prefix: str, said: str) -> None:
-    with pytest.raises(InvalidArgument, match=".*") as refused:
+    with pytest.raises(InvalidArgument) as refused:
         check_prefixes(prefix, error_prefix)
     assert said in refused.value.message
 

@@ -44,6 +44,13 @@ def handler(event, context):
 """
 
 
+TWICE = """
+def handler(event, context):
+    record = {"recordId": event["records"][0]["recordId"], "result": "Dropped"}
+    return {"records": [record, record]}
+"""
+
+
 def by_function(arn: str, **parameters: str) -> dict[str, Any]:
     return processing(("Lambda", {"LambdaArn": arn, **parameters}))
 
@@ -116,13 +123,7 @@ def test_of_a_stream_it_also_gets_where_each_record_was(
         ("def handler(event, context): raise ValueError('no')", "Lambda.FunctionError", 3),
         ("def handler(event, context): return 'nothing'", "Lambda.JsonProcessingException", 1),
         ("def handler(event, context): return {'records': []}", "Lambda.MissingRecordId", 1),
-        (
-            "def handler(event, context):\n"
-            "    record = {'recordId': event['records'][0]['recordId'], 'result': 'Dropped'}\n"
-            "    return {'records': [record, record]}",
-            "Lambda.DuplicatedRecordId",
-            1,
-        ),
+        (TWICE, "Lambda.DuplicatedRecordId", 1),
     ],
 )
 def test_what_a_function_cannot_do_is_delivered_as_failed(
