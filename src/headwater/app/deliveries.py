@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from headwater.delivery.channels.channel_deliveries import ChannelDeliveries
 from headwater.delivery.context import DeliveryContext
 from headwater.delivery.firehose.delivery_streams import DeliveryStreams
 from headwater.delivery.firehose.json_api import FirehoseApi
@@ -62,7 +63,9 @@ def build_deliveries(
         ProgressStore(server.engine),
         asyncio.to_thread,
     )
-    return DeliveryService(context, (DeliveryStreams(context, partial(_invoke, lambda_)),))
+    return DeliveryService(
+        context, ChannelDeliveries(context), (DeliveryStreams(context, partial(_invoke, lambda_)),)
+    )
 
 
 def firehose_api(service: DeliveryService) -> FirehoseApi:

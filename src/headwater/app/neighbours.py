@@ -29,6 +29,7 @@ from headwater.model.clock import Clock
 from headwater.model.completion import Completion
 from headwater.neighbours.lazy import LazyServices
 from headwater.server.access.credentials import Credentials, KnownKey
+from headwater.server.admin import RouteSet
 from headwater.server.asyncio_bridge import completed
 from headwater.server.http.listener import is_loopback
 from headwater.server.neighbour import Neighbour, reset_all
@@ -79,12 +80,14 @@ class Neighbourhood:
         """In the order in which requests are offered to them."""
         self.deliveries = LazyDeliveries(
             partial(_build_deliveries, server, self._services, self.lambda_),
-            lambda: any(True for _ in server.engine.metadata_of(*DELIVERIES_KEPT)),
+            lambda: _has_deliveries(server.engine),
         )
-        self.routes = (self.lambda_.routes, self.deliveries.routes)
+        server.engine.channel_host = self.deliveries
+        self.routes: tuple[RouteSet, ...] = (self.lambda_.routes, self.deliveries.routes)
         if server.engine.store.is_shared:
             self.neighbours = (LazyServices(_refuse_services),)
             self.routes = ()
+            server.engine.channel_host = None
 
     def open_if_kept(self) -> None:
         """Let those that have something kept be there at once. Call in the running loop."""
@@ -100,7 +103,8 @@ class Neighbourhood:
 
     async def close(self) -> None:
         """End what is under way in all of them: deliveries first, which ask the others."""
-        for neighbour in (self.deliveries, *self.neighbours):
+        await self.deliveries.close()
+        for neighbour in self.neighbours:
             await neighbour.close()
 
     def function_metrics(self) -> MetricReader | None:
@@ -170,6 +174,11 @@ def _key_of(server: ServerContext, account_id: str) -> KnownKey:
         return KnownKey(account_id, FUNCTION_KEY)
     keys, own_account_id = list(server.credentials.values()), server.config.account_id
     return next((key for key in keys if (key.account_id or own_account_id) == account_id), keys[0])
+
+
+def _has_deliveries(engine: Engine) -> bool:
+    has_channels = any(stream.channels for stream in engine.all_streams())
+    return has_channels or any(True for _ in engine.metadata_of(*DELIVERIES_KEPT))
 
 
 def _build_deliveries(server: ServerContext, services: LazyServices, lambda_: LazyLambda) -> DeliveryService:

@@ -250,6 +250,7 @@ class Delivery:
             "records_behind": records,
             "behind_ms": since_ms,
             "gathered_bytes": self._gathered.size,
+            "gathered_records": self._gathered.records,
             "failed_attempts": self._attempts,
             "last_error": self._last_error,
         }

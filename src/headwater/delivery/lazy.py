@@ -13,6 +13,7 @@ from headwater.server.admin import RouteSet
 
 if TYPE_CHECKING:
     from headwater.delivery.service import DeliveryService
+    from headwater.model.stream import Stream
 
 
 class LazyDeliveries:
@@ -36,6 +37,13 @@ class LazyDeliveries:
         """Open it at once when the store holds deliveries. Call in the running loop."""
         if self._is_kept():
             self.opened()
+
+    def channels_changed(self, stream: Stream | None) -> None:
+        """A stream's channels are other ones than before; `None`: all are gone. A `ChannelHost`."""
+        if self._service is not None:
+            self._service.channels.channels_changed(stream)
+        elif stream is not None:
+            self.opened()  # finds them
 
     async def reset(self) -> None:
         """Forget every delivery."""

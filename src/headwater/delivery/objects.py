@@ -14,6 +14,7 @@ from headwater.model.caller import Caller
 
 NOT_FOUND = 404
 FORBIDDEN = 403
+REGION = "x-amz-bucket-region"
 
 
 class Bucket(NamedTuple):
@@ -57,6 +58,21 @@ class Objects:
         if answer.status >= 300:
             text = f"s3 answered {answer.status} to HeadBucket of {bucket.name}."
             raise DeliveryFailed(f"s3.{answer.status}", text)
+        region = next((value for name, value in answer.fields if name.lower() == REGION), caller.region)
+        if region != caller.region:
+            text = f"The bucket {bucket.name} is in the region {region}, and the stream in {caller.region}."
+            raise DeliveryFailed("WrongRegion", text)
+        await self._require_owner(caller, bucket)
+
+    async def _require_owner(self, caller: Caller, bucket: Bucket) -> None:
+        """S3 compares the header with the owner; a neighbour that does not can still list whose it is."""
+        if bucket.owner is None:
+            return
+        owner = Caller(bucket.owner, caller.region)
+        listed = await self._services.answer(owner, ServiceRequest("s3", "GET", "/", {}))
+        if listed.status < 300 and f"<Name>{bucket.name}</Name>".encode() not in listed.body:
+            text = f"The bucket {bucket.name} does not belong to {bucket.owner}, its expected owner."
+            raise DeliveryFailed("AccessDenied", text)
 
     async def put(
         self, caller: Caller, bucket: Bucket, key: str, body: bytes, options: ObjectOptions

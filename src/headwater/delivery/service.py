@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from headwater.delivery.context import DeliveryContext
+from headwater.engine.channel_lifecycle import ChannelHost
 
 
 class DeliveryOwner(Protocol):
@@ -30,12 +31,19 @@ class DeliveryOwner(Protocol):
         """How far each delivery is, for the person who runs the server."""
 
 
+class ChannelOwner(DeliveryOwner, ChannelHost, Protocol):
+    """The part that has the deliveries of channels."""
+
+
 class DeliveryService:
     """See the module's text. `open` it in the running loop, `close` it before neighbours and engine."""
 
-    def __init__(self, context: DeliveryContext, owners: Sequence[DeliveryOwner]) -> None:
+    def __init__(
+        self, context: DeliveryContext, channels: ChannelOwner, others: Sequence[DeliveryOwner] = ()
+    ) -> None:
         self.context = context
-        self.owners = owners
+        self.channels = channels
+        self.owners = (channels, *others)
         self._unwatch: Callable[[], None] | None = None
 
     def open(self) -> None:

@@ -54,6 +54,7 @@ from headwater.storage.interface import (
 )
 
 if TYPE_CHECKING:
+    from headwater.engine.channel_lifecycle import ChannelHost
     from headwater.engine.encryption_key import KeyDirectory
 
 _RETENTION_SWEEP_MS = 10_000
@@ -93,6 +94,8 @@ class Engine:
         self.shard_budget = ShardBudget(settings.shard_limit)
         self.key_directory: KeyDirectory | None = None
         """The directory of KMS keys, if there is one."""
+        self.channel_host: ChannelHost | None = None
+        """Who delivers what channels are for, if anybody does."""
         self.log_sizes = LogSizes()
         self.queues = Queues(store, clock.now_ms, random_bytes, self.metrics)
         self._streams: dict[StreamName, LiveStream] = {}
@@ -366,6 +369,7 @@ class Engine:
         else:
             writes = {stored_values.stream_key(name): msgspec.msgpack.encode(revision.stream)}
         writes |= self.queues.writes_to_forget(held.stream, revision.stream)
+        channels = held.stream.channels
         # 2. Commit it with its logs, if the stored version is still the one that it was made from.
         change = Change(
             writes=writes,
@@ -386,6 +390,8 @@ class Engine:
             held.hold(revision.stream, version + 1)
         self.queues.follow(name, revision.stream, {stored_values.stream_key(name): version + 1})
         self._changed(name)
+        if revision.stream is not None and revision.stream.channels != channels and self.channel_host:
+            self.channel_host.channels_changed(revision.stream)
         return True
 
     def _latest_s(self, stream: Stream) -> int:
@@ -506,6 +512,8 @@ class Engine:
         self._last_arrival_ms = 0  # no record is left that another one could precede
         for name in tuple(self._stream_watchers):
             self._changed(name)
+        if self.channel_host:
+            self.channel_host.channels_changed(None)
 
     # Time
 

@@ -57,7 +57,7 @@ class StreamFollower:
         on_missing: Callable[[], None],
         label: str,
     ) -> None:
-        """`begin` makes the work on a shard; `on_missing` is told of a missing stream; the log has `label`."""
+        """`begin` makes the work on a shard; `on_missing` is told of no stream; `label` is for logs."""
         self._context = context
         self._name = name
         self._places = places

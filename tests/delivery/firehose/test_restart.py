@@ -40,8 +40,13 @@ def client(server: ServerProcess, service: str) -> Any:
     return clients_for(f"http://127.0.0.1:{server.port}")(service)
 
 
-def create(server: ServerProcess, interval_s: int, **source: Any) -> None:
+def make_bucket(server: ServerProcess) -> None:
+    """Of the neighbours, a kill may undo the last seconds: the bucket may be gone, or still be there."""
     client(server, "s3").create_bucket(Bucket=BUCKET)
+
+
+def create(server: ServerProcess, interval_s: int, **source: Any) -> None:
+    make_bucket(server)
     client(server, "firehose").create_delivery_stream(
         DeliveryStreamName="kept",
         ExtendedS3DestinationConfiguration={
@@ -80,6 +85,7 @@ def test_what_was_put_before_a_kill_is_delivered_after_it(start: Start) -> None:
         firehose.put_record(DeliveryStreamName="kept", Record={"Data": str(number).encode()})
     server.kill()
     server = start()
+    make_bucket(server)
 
     def all_there() -> bool:
         advance(server, 15)
@@ -112,6 +118,7 @@ def test_every_acknowledged_record_arrives_once_through_kills(start: Start, sour
         done.set()
         writer.join()
         server = start()
+        make_bucket(server)
     wait_until(lambda: lines(server).keys() >= set(acknowledged))
     found = lines(server)
     assert {line: often for line, often in found.items() if often != 1} == {}

@@ -55,7 +55,7 @@ async def create_queue(
         )
         return add_queue(stream, queue, CONSUMERS_ADVANTAGE_MAX if committed else CONSUMERS_MAX)
 
-    with engine.queues.claim_name(caller, name):
+    with engine.queues.claim_name(caller, f"Queue {name}"):
         await engine.streams_of(caller)  # what is due is done: a name may be free again
         stream = await engine.replace(on_stream, change)
     return {"QueueDescription": describe_queue(stream, find_queue(stream, queue_id))}

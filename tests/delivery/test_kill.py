@@ -1,0 +1,88 @@
+"""`kill -9` while a channel delivers: nothing is lost, and nothing comes twice."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from headwater.testing.admin_client import AdminClient
+from headwater.testing.server_clock import ServerClock
+from tests.api.channels import ROLE
+from tests.crash.server_process import ServerProcess
+from tests.delivery.delivered_stream import ACCOUNT_ID, plain
+from tests.neighbours.conftest import clients_for
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.long
+
+ROUNDS = 5
+NAME = "killed"
+
+
+def test_every_acknowledged_record_is_in_the_bucket_exactly_once(tmp_path: Path) -> None:
+    random, sent, acknowledged = Random(11), 0, set[int]()
+    for round_number in range(ROUNDS + 1):
+        server = ServerProcess(tmp_path / "data", 0, tmp_path / "log", "--test-clock")
+        server.wait_until_ready()
+        url = f"http://127.0.0.1:{server.port}"
+        clients = clients_for(url)
+        kinesis, s3, clock = clients("kinesis"), clients("s3"), ServerClock(AdminClient(url))
+        if round_number == 0:
+            begin(kinesis, s3)
+        if round_number == ROUNDS:
+            break
+        killer = threading.Timer(random.uniform(0.5, 2.5), server.kill)
+        killer.start()
+        try:
+            while True:
+                numbers = range(sent, sent + 200)
+                sent += 200
+                records = [{"Data": b"%d" % n, "PartitionKey": str(n)} for n in numbers]
+                kinesis.put_records(StreamName=NAME, Records=records)
+                acknowledged.update(numbers)
+                clock.advance(seconds=150)
+        except Exception:  # noqa: BLE001 - the server is killed
+            killer.join()
+
+    def is_done() -> bool:
+        clock.advance(seconds=301)
+        time.sleep(0.1)
+        return not AdminClient(url).get("deliveries")["deliveries"][0]["records_behind"]
+
+    wait_until(is_done)
+    found = Counter(numbers_in(s3))
+    server.kill()
+    assert [n for n, times in found.items() if times > 1] == []
+    assert acknowledged - found.keys() == set()
+    assert len(acknowledged) > ROUNDS * 200
+
+
+def begin(kinesis: Any, s3: Any) -> None:
+    kinesis.create_stream(StreamName=NAME, StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    summary = kinesis.describe_stream_summary(StreamName=NAME)["StreamDescriptionSummary"]
+    s3.create_bucket(Bucket=NAME)
+    storage = {"BucketARN": f"arn:aws:s3:::{NAME}", "ExpectedBucketOwner": ACCOUNT_ID, "CompressionType": "GZIP"}
+    source = {"StreamARN": summary["StreamARN"], "RecordConfiguration": {"RecordFormatType": "JSON"}}
+    arn = kinesis.create_channel(
+        ChannelName=NAME,
+        ServiceExecutionRoleARN=ROLE,
+        StreamConfigurationList=[source],
+        S3DestinationConfiguration={"StorageConfiguration": storage},
+    )["ChannelDescription"]["ChannelARN"]
+    describe = kinesis.describe_channel
+    wait_until(lambda: describe(ChannelARN=arn)["ChannelDescription"]["ChannelStatus"] == "ACTIVE")
+    wait_until(lambda: s3.list_buckets()["Buckets"])
+
+
+def numbers_in(s3: Any) -> list[int]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=NAME)
+    keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
+    bodies = [plain(key, s3.get_object(Bucket=NAME, Key=key)["Body"].read()) for key in keys]
+    return [json.loads(line) for body in bodies for line in body.splitlines()]
