@@ -68,7 +68,11 @@ def begin(kinesis: Any, s3: Any) -> None:
     kinesis.create_stream(StreamName=NAME, StreamModeDetails={"StreamMode": "ON_DEMAND"})
     summary = kinesis.describe_stream_summary(StreamName=NAME)["StreamDescriptionSummary"]
     s3.create_bucket(Bucket=NAME)
-    storage = {"BucketARN": f"arn:aws:s3:::{NAME}", "ExpectedBucketOwner": ACCOUNT_ID, "CompressionType": "GZIP"}
+    storage = {
+        "BucketARN": f"arn:aws:s3:::{NAME}",
+        "ExpectedBucketOwner": ACCOUNT_ID,
+        "CompressionType": "GZIP",
+    }
     source = {"StreamARN": summary["StreamARN"], "RecordConfiguration": {"RecordFormatType": "JSON"}}
     arn = kinesis.create_channel(
         ChannelName=NAME,

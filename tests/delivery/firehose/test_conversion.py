@@ -88,7 +88,9 @@ def test_json_becomes_parquet_with_the_columns_of_the_table(
     create: Create, put: Put, bucket: Bucket, table: Table, compression: str
 ) -> None:
     writer = {"ParquetSerDe": {"Compression": compression}}
-    name = create(DataFormatConversionConfiguration=conversion(table(COLUMNS), {"OpenXJsonSerDe": {}}, writer))
+    name = create(
+        DataFormatConversionConfiguration=conversion(table(COLUMNS), {"OpenXJsonSerDe": {}}, writer)
+    )
     put(name, json.dumps(RECORD).encode(), b'{"id": 8}', b'{"id": "9"}{"id": 10}')
     ((key, body),) = bucket.arrived().items()
     assert key.endswith(".parquet")

@@ -36,9 +36,7 @@ class Endpoint:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                status, answer = endpoint.answer(
-                    headers["x-amz-firehose-request-id"], len(endpoint.requests)
-                )
+                status, answer = endpoint.answer(headers["x-amz-firehose-request-id"], len(endpoint.requests))
                 endpoint.requests.append((headers | {":path": self.path}, body))
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")

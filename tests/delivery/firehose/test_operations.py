@@ -148,7 +148,9 @@ def test_limits_of_records_and_batches(create: Create, firehose: Any, refused: R
     firehose.put_record(DeliveryStreamName=name, Record={"Data": b"x" * 1_024_000})
     code, message = refused("put_record", DeliveryStreamName=name, Record={"Data": b"x" * 1_024_001})
     assert code == "ValidationException"
-    assert "at 'record.data' failed to satisfy constraint: Member must have length less than or equal" in message
+    assert (
+        "at 'record.data' failed to satisfy constraint: Member must have length less than or equal" in message
+    )
     records = [{"Data": b""}] * 500
     assert firehose.put_record_batch(DeliveryStreamName=name, Records=records)["FailedPutCount"] == 0
     code, message = refused("put_record_batch", DeliveryStreamName=name, Records=[*records, {"Data": b""}])
@@ -205,7 +207,9 @@ def test_requests_that_do_not_fit_together_are_refused(
         ),
     ],
 )
-def test_destinations_that_cannot_be_are_refused(refused: Refused, members: dict[str, Any], said: str) -> None:
+def test_destinations_that_cannot_be_are_refused(
+    refused: Refused, members: dict[str, Any], said: str
+) -> None:
     destination = TO_BUCKET | members
     asked = {"DeliveryStreamName": "refused", "ExtendedS3DestinationConfiguration": destination}
     code, message = refused("create_delivery_stream", **asked)
