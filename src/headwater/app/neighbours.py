@@ -72,10 +72,10 @@ class Neighbourhood:
     def __init__(self, server: ServerContext) -> None:
         self._server = server
         self.lambda_ = LazyLambda(server.engine, self._build_lambda)
-        self._services = LazyServices(partial(_build_services, server, self.lambda_))
+        self.firehose = LazyFirehose(self._firehose_api)
+        self._services = LazyServices(partial(_build_services, server, self.lambda_, self.firehose))
         if server.config.forward_to is None and has_moto():
             server.engine.key_directory = self._services
-        self.firehose = LazyFirehose(self._firehose_api)
         self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self.firehose, self._services)
         """In the order in which requests are offered to them."""
         self.deliveries = LazyDeliveries(
@@ -187,10 +187,10 @@ def _build_deliveries(server: ServerContext, services: LazyServices, lambda_: La
     return build_deliveries(server, services, lambda_, lambda account_id: _key_of(server, account_id))
 
 
-def _build_services(server: ServerContext, lambda_: LazyLambda) -> Services:
+def _build_services(server: ServerContext, lambda_: LazyLambda, firehose: LazyFirehose) -> Services:
     from headwater.app.services import build_services  # noqa: PLC0415 - as for Lambda
 
-    return build_services(server, lambda_, with_moto=has_moto())
+    return build_services(server, lambda_, firehose, with_moto=has_moto())
 
 
 def _refuse_services() -> Services:

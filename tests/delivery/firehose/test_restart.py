@@ -108,7 +108,7 @@ def test_every_acknowledged_record_arrives_once_through_kills(start: Start, sour
     else:
         create(server, 0)
     acknowledged: list[bytes] = []
-    for kill in range(6):
+    for kill in range(4):
         done = Event()
         writer = Thread(target=put_until_killed, args=(server, source, kill, acknowledged, done))
         before = len(acknowledged)

@@ -21,13 +21,19 @@ from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
 from headwater.neighbours.calls.lambda_ import CallRefused
+from headwater.neighbours.cloudformation.delivery_stream_resources import DELIVERY_STREAM_TYPES
 from headwater.neighbours.cloudformation.function_resources import FUNCTION_TYPES
 from headwater.neighbours.cloudformation.queue_resources import QUEUE_TYPES
 from headwater.neighbours.cloudformation.stream_resources import RESOURCE_TYPES, Resource, ResourceType
 
-OWN_TYPES: dict[str, ResourceType] = {**RESOURCE_TYPES, **QUEUE_TYPES, **FUNCTION_TYPES}
+OWN_TYPES: dict[str, ResourceType] = {
+    **RESOURCE_TYPES,
+    **QUEUE_TYPES,
+    **FUNCTION_TYPES,
+    **DELIVERY_STREAM_TYPES,
+}
 """The types that Headwater makes."""
-OWN_SERVICES = ("AWS::Kinesis::", "AWS::Lambda::")
+OWN_SERVICES = ("AWS::Kinesis::", "AWS::KinesisFirehose::", "AWS::Lambda::")
 
 HANDLER_CODES = {
     "AccessDeniedException": "AccessDenied",
@@ -42,7 +48,7 @@ HANDLER_CODES = {
     "SerializationException": "InvalidRequest",
     "ValidationException": "InvalidRequest",
 }
-"""How CloudFormation names the errors of Kinesis and Lambda; one that is not here is a general failure."""
+"""How CloudFormation names the errors of these services; one that is not here is a general failure."""
 PHYSICAL_NAME_MAX = 128
 
 Document = dict[str, Any]
@@ -189,7 +195,7 @@ def _done(step: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return step(*arguments)
     except (KinesisError, CallRefused) as error:
-        service = "Lambda" if isinstance(error, CallRefused) else "Kinesis"
+        service = error.service if isinstance(error, CallRefused) else "Kinesis"
         code = HANDLER_CODES.get(error.code, "GeneralServiceException")
         text = f'"{error.message} (Service: {service}, Error Code: {error.code})"'
         raise ResourceFailed(

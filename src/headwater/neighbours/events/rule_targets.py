@@ -1,4 +1,4 @@
-"""Targets of EventBridge's rules: streams and functions of Headwater's, queues and topics beside them.
+"""Targets of EventBridge's rules: streams, functions and delivery streams of Headwater's, queues and topics.
 
 Mended in moto's:
 - a stream or function was accepted as a target, and then every matching event failed; a target that nothing
@@ -138,6 +138,13 @@ def _to_function(rule: Rule, target: Document, _event: Document, text: str) -> N
         _to_dead_letters(rule, target, text, error.code, error.message)
 
 
+def _to_delivery_stream(rule: Rule, target: Document, _event: Document, text: str) -> None:
+    try:
+        CURRENT_SERVER.get().firehose.put(target["Arn"], text.encode())
+    except CallRefused as error:
+        _to_dead_letters(rule, target, text, error.code, error.message)
+
+
 def _to_queue(_rule: Rule, target: Document, event: Document, text: str) -> None:
     _, _, _, region, account_id, name = target["Arn"].split(":", 5)
     group_id = (target.get("SqsParameters") or {}).get("MessageGroupId")
@@ -162,6 +169,7 @@ def _to_dead_letters(rule: Rule, target: Document, text: str, code: str, message
 
 
 DELIVERIES: dict[str, Callable[[Rule, Document, Document, str], None]] = {
+    "firehose": _to_delivery_stream,
     "kinesis": _to_stream,
     "lambda": _to_function,
     "sns": _to_topic,
