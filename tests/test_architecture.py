@@ -59,6 +59,11 @@ EDGES = {"storage", "server", "neighbours", "client", "cli", "testing", "app", "
 """The layers that may touch sockets, files, threads and the environment."""
 
 EDGE_MODULES = {
+    "delivery/channels/channel_deliveries.py",
+    "delivery/channels/channel_log.py",
+    "delivery/channels/iceberg_table.py",
+    "delivery/channels/table_destination.py",
+    "delivery/compression.py",
     "delivery/delivery.py",
     "delivery/service_calls.py",
     "followers/shard_reading.py",
@@ -132,6 +137,8 @@ CALLED_FROM_OUTSIDE = {
     "CountedMetricsProvider": "moto, which collects its subclasses",
     "CountedMetricsProvider.get_cloudwatch_metrics": "moto",
     "_Dispatcher.get_application": "moto",
+    "_ServiceFile.to_input_file": "pyiceberg",
+    "_TableCatalog.commit_table": "pyiceberg",
     "StackResourceMap.parse_ssm_parameter": "moto",
     "RecordedResource.has_cfn_attr": "moto",
     "RecordedResource.get_cfn_attribute": "moto",

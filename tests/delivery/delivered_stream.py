@@ -83,7 +83,7 @@ class DeliveredStream:
 
         def is_gathered() -> bool:
             status = self.status()
-            return 0 < status["records_behind"] == status["gathered_records"]
+            return bool(0 < status["records_behind"] == status["gathered_records"])
 
         wait_until(is_gathered)
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from headwater.api import requests
 from headwater.engine.encryption_key import check_key_id, require_usable
 from headwater.engine.engine import Engine
-from headwater.engine.limits.limits import CHANNEL_FRESHNESS_MAX_S, CHANNEL_FRESHNESS_MIN_S
+from headwater.engine.limits.limits import CHANNEL_FRESHNESS_S_MAX, CHANNEL_FRESHNESS_S_MIN
 from headwater.model.caller import Caller
 from headwater.model.channel import (
     FRESHNESS_S,
@@ -113,9 +113,9 @@ def dead_letter_bucket(
 def freshness_s(asked: int | None) -> int:
     """The age that undelivered data may have. Raises ValidationException beyond the bounds."""
     seconds = FRESHNESS_S if asked is None else asked
-    if not CHANNEL_FRESHNESS_MIN_S <= seconds <= CHANNEL_FRESHNESS_MAX_S:
+    if not CHANNEL_FRESHNESS_S_MIN <= seconds <= CHANNEL_FRESHNESS_S_MAX:
         raise ValidationException(
-            f"DataFreshnessInSeconds must be between {CHANNEL_FRESHNESS_MIN_S} and {CHANNEL_FRESHNESS_MAX_S}."
+            f"DataFreshnessInSeconds must be between {CHANNEL_FRESHNESS_S_MIN} and {CHANNEL_FRESHNESS_S_MAX}."
         )
     return seconds
 

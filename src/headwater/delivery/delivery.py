@@ -25,8 +25,8 @@ from headwater.model.shard import Shard
 from headwater.storage.interface import StoreUnavailable
 
 CATCH_UP_MS = 1_000
-RETRY_MIN_MS = 500
-RETRY_MAX_MS = 60_000
+RETRY_MS_MIN = 500
+RETRY_MS_MAX = 60_000
 
 
 class Hints(NamedTuple):
@@ -217,7 +217,7 @@ class Delivery:
     async def _pause(self, reason: str) -> bool:
         """Wait before the next attempt; no, if the delivery is stopped."""
         self._last_error = reason
-        pause_ms = min(RETRY_MIN_MS * 2**self._attempts, RETRY_MAX_MS)
+        pause_ms = min(RETRY_MS_MIN * 2**self._attempts, RETRY_MS_MAX)
         self._attempts = min(self._attempts + 1, 32)
         again_ms = self._context.engine.now_ms() + pause_ms
         while not self._stopping and self._context.engine.now_ms() < again_ms:

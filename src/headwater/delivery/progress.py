@@ -38,10 +38,6 @@ class ProgressStore:
         """How far a delivery is; of one that is not known, the beginning."""
         return self._held.get(delivery_id) or DeliveryProgress()
 
-    def knows(self, delivery_id: str) -> bool:
-        """Whether anything is kept of a delivery."""
-        return delivery_id in self._held
-
     async def keep(self, delivery_id: str, progress: DeliveryProgress) -> None:
         """Have it in the store. Raises `StoreUnavailable`."""
         await finished(self._write(delivery_id, msgspec.msgpack.encode(progress)))

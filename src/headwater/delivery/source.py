@@ -55,10 +55,6 @@ class SourcePage:
             for number in run.sequence_numbers
         ]
 
-    def arrivals_ms(self) -> list[int]:
-        """When each of `records` arrived."""
-        return [run.arrival_ms for run in self._runs for _ in run.payloads]
-
 
 class PageTarget(Protocol):
     """The target of a source."""

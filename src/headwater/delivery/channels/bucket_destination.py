@@ -34,6 +34,7 @@ _check_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 def _require_json(data: bytes) -> None:
     _check_json(data)
+    data.decode()  # a look at the structure does not look into strings
 
 
 def _require_text(data: bytes) -> None:
@@ -133,7 +134,4 @@ class BucketDestination:
     def delivered(self, batch: Batch, plan: BatchPlan) -> None:
         """A batch was delivered."""
         assert isinstance(batch, BucketBatch)
-        if len(batch.dead_letters):
-            text = "; ".join(batch.dead_letters.reasons[:5])
-            count = len(batch.dead_letters)
-            self._log.write(self._delivered(), "DeadLetters", text, records=count, batch=plan.number)
+        self._log.write_dead_letters(self._delivered(), batch.dead_letters, plan)

@@ -16,14 +16,14 @@ from headwater.delivery.batch_plan import ShardPlace
 from headwater.delivery.channels.bucket_destination import BucketDestination
 from headwater.delivery.channels.channel_log import ChannelLog
 from headwater.delivery.channels.delivered_channel import DELIVERY_KIND, DeliveredChannel, delivery_id_of
-from headwater.delivery.channels.provisioning import provision
+from headwater.delivery.channels.provisioning import load_tables, provision
 from headwater.delivery.context import DeliveryContext
-from headwater.delivery.delivery import Delivery
+from headwater.delivery.delivery import Delivery, Destination
 from headwater.delivery.errors import DeliveryFailed
 from headwater.delivery.source import StreamSource
 from headwater.engine.channel_lifecycle import settle_channel
 from headwater.model.arn import StreamName
-from headwater.model.channel import Channel, ChannelStart
+from headwater.model.channel import BucketTarget, Channel, ChannelStart
 from headwater.model.errors import ResourceNotFoundException
 from headwater.model.shard import Shard
 from headwater.model.stream import Stream
@@ -160,15 +160,15 @@ class ChannelDeliveries:
         except ResourceNotFoundException:
             return  # with the stream, the channel is gone
         except StoreUnavailable:
-            cancel = self._context.alarms.set(engine.now_ms() + AGAIN_MS, attended.changed.set)
-            await attended.changed.wait()
-            cancel()
+            await self._again_later(attended)
 
     async def _deliver(self, attended: _AttendedChannel, found: DeliveredChannel) -> None:
         """Deliver until the channel is no longer to."""
         context, log = self._context, ChannelLog(self._context)
         attended.last = found
-        destination = BucketDestination(context, lambda: self._latest(attended), log)
+        destination = await self._destination(attended, found, log)
+        if destination is None:
+            return
         source = StreamSource(context, attended.name, f"channel {found.channel.name}")
         start = partial(start_of, found.channel.start)
         attended.delivery = Delivery(context, delivery_id_of(found.channel), source, destination, start)
@@ -177,6 +177,30 @@ class ChannelDeliveries:
         finally:
             attended.delivery = None
             await log.close()
+
+    async def _destination(
+        self, attended: _AttendedChannel, found: DeliveredChannel, log: ChannelLog
+    ) -> Destination | None:
+        """Where the channel delivers to; `None`: it is not there now, and some time has passed."""
+        latest = partial(self._latest, attended)
+        if isinstance(found.channel.target, BucketTarget):
+            return BucketDestination(self._context, latest, log)
+        try:
+            tables = await load_tables(self._context)
+            destination = tables.TableDestination(self._context, latest, log)
+            await destination.open()
+        except DeliveryFailed as error:
+            log.write(found, error.code, error.message)
+            await self._again_later(attended)
+            return None
+        opened: Destination = destination
+        return opened
+
+    async def _again_later(self, attended: _AttendedChannel) -> None:
+        again_ms = self._context.engine.now_ms() + AGAIN_MS
+        cancel = self._context.alarms.set(again_ms, attended.changed.set)
+        await attended.changed.wait()
+        cancel()
 
     def _latest(self, attended: _AttendedChannel) -> DeliveredChannel:
         """The channel as it is now, or as it was last."""

@@ -12,12 +12,15 @@ from typing import Any
 
 import msgspec
 
+from headwater.delivery.batch_plan import BatchPlan
+from headwater.delivery.channels.dead_letters import DeadLetters
 from headwater.delivery.channels.delivered_channel import DeliveredChannel
 from headwater.delivery.context import DeliveryContext
 from headwater.delivery.errors import DeliveryFailed
 from headwater.model.channel import ChannelLogging
 
 PREFIX = "Logs_20140328"
+REASONS_MAX = 5
 EXISTS = "ResourceAlreadyExistsException"
 
 
@@ -49,6 +52,12 @@ class ChannelLog:
         task = asyncio.ensure_future(self._put(delivered, logging, event))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
+
+    def write_dead_letters(self, delivered: DeliveredChannel, letters: DeadLetters, plan: BatchPlan) -> None:
+        """Say how many records of a batch were set aside, and why."""
+        if len(letters):
+            reasons = "; ".join(letters.reasons[:REASONS_MAX])
+            self.write(delivered, "DeadLetters", reasons, records=len(letters), batch=plan.number)
 
     async def close(self) -> None:
         """Let what is being written come to its end."""

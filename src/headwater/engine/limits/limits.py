@@ -38,8 +38,8 @@ PUT_BYTES_MAX = 10 * 1024 * 1024
 """Data and partition keys that one PutRecords call takes."""
 CHANNELS_PER_STREAM_MAX = 2
 """One to a bucket and one to a table, as the developer guide has it."""
-CHANNEL_FRESHNESS_MIN_S = 300
-CHANNEL_FRESHNESS_MAX_S = 900
+CHANNEL_FRESHNESS_S_MIN = 300
+CHANNEL_FRESHNESS_S_MAX = 900
 QUEUES_IN_TRANSITION_MAX = 5
 """Queues of one account and region in the states CREATING and DELETING, as the developer guide has it."""
 QUEUE_IN_FLIGHT_MAX = 120_000
