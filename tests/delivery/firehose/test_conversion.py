@@ -49,7 +49,7 @@ ROW = {
     "exact": Decimal("12.50"),
     "flag": True,
     "day": date(2024, 2, 29),
-    "at": datetime(2024, 2, 29, 12, 30, 0, 250_000),  # noqa: DTZ001 - Hive's timestamps have no zone
+    "at": datetime(2024, 2, 29, 12, 30, 0, 250_000),
     "tags": ["a", "b"],
     "counts": [("x", 1)],
     "place": {"city": "Ulm", "zip": 89073},
@@ -106,7 +106,7 @@ def test_json_becomes_parquet_with_the_columns_of_the_table(
 
 def test_json_becomes_orc(create: Create, put: Put, bucket: Bucket, table: Table) -> None:
     columns = {"id": "int", "name": "varchar(3)"}
-    reader = {"HiveJsonSerDe": {}}
+    reader: dict[str, Any] = {"HiveJsonSerDe": {}}
     name = create(DataFormatConversionConfiguration=conversion(table(columns), reader, {"OrcSerDe": {}}))
     put(name, b'{"ID": 1, "name": "Ada L."}')
     ((key, body),) = bucket.arrived().items()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from typing import Any
+from urllib.request import urlopen
 
 import cramjam
 import pytest
@@ -173,24 +175,21 @@ def test_a_bucket_that_is_missing_is_waited_for_and_told_of(
     assert list(found.values()) == [b"kept"]
 
 
-def test_what_was_delivered_does_not_stay_in_the_store(
+def test_what_was_delivered_is_counted_and_nothing_is_behind(
     create: Create, put: Put, bucket: Bucket, headwater: Headwater
 ) -> None:
     name = create()
-    put(name, *[b"x"] * 100)
+    put(name, *[b"12345"] * 100)
     bucket.arrived()
 
-    def behind() -> int:
-        shown = headwater_deliveries(headwater)
-        return next(each["records_behind"] for each in shown if f"/{name}/" in each["id"])
+    def status() -> dict[str, Any]:
+        with urlopen(f"{headwater.endpoint_url}/_headwater/deliveries") as answer:
+            deliveries: list[dict[str, Any]] = json.load(answer)["deliveries"]
+        return next(each for each in deliveries if f"/{name}/" in each["id"])
 
-    wait_until(lambda: behind() == 0)
-
-
-def headwater_deliveries(headwater: Headwater) -> list[dict[str, Any]]:
-    import json  # noqa: PLC0415 - here only
-    from urllib.request import urlopen  # noqa: PLC0415 - here only
-
-    with urlopen(f"{headwater.endpoint_url}/_headwater/deliveries") as answer:
-        found: list[dict[str, Any]] = json.load(answer)["deliveries"]
-    return found
+    wait_until(lambda: status()["records_behind"] == 0 and status()["records_delivered"] == 100)
+    shown = status()
+    assert (shown["bytes_delivered"], shown["batches_delivered"], shown["failed_attempts"]) == (500, 1, 0)
+    with urlopen(f"{headwater.endpoint_url}/_headwater/metrics") as answer:
+        page = answer.read().decode()
+    assert f'headwater_delivery_batches_total{{delivery="{shown["id"]}"}} 1.0' in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,7 +20,7 @@ def uuids() -> Callable[[], str]:
     return lambda: f"{next(numbers)}46b6c7f-0b2a-4c8d-9e57-d3c3a1b2c3d4"
 
 
-def context(**members: object) -> NameContext:
+def context(**members: Any) -> NameContext:
     return NameContext(ARRIVAL_MS, uuids())._replace(**members)
 
 

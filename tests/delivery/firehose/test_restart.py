@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -77,6 +78,7 @@ def advance(server: ServerProcess, minutes: int) -> None:
     connection.close()
 
 
+@pytest.mark.long
 def test_what_was_put_before_a_kill_is_delivered_after_it(start: Start) -> None:
     server = start()
     create(server, 900)
@@ -113,15 +115,23 @@ def test_every_acknowledged_record_arrives_once_through_kills(start: Start, sour
         writer = Thread(target=put_until_killed, args=(server, source, kill, acknowledged, done))
         before = len(acknowledged)
         writer.start()
-        wait_until(lambda before=before: len(acknowledged) >= before + 3_000 + 700 * kill)  # type: ignore[misc]
+        wait_until(partial(has_grown, acknowledged, before + 3_000 + 700 * kill))
         server.kill()
         done.set()
         writer.join()
         server = start()
         make_bucket(server)
-    wait_until(lambda: lines(server).keys() >= set(acknowledged))
+    wait_until(partial(has_all, server, set(acknowledged)))
     found = lines(server)
     assert {line: often for line, often in found.items() if often != 1} == {}
+
+
+def has_all(server: ServerProcess, acknowledged: set[bytes]) -> bool:
+    return lines(server).keys() >= acknowledged
+
+
+def has_grown(acknowledged: list[bytes], count: int) -> bool:
+    return len(acknowledged) >= count
 
 
 def put_until_killed(

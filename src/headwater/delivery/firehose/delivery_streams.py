@@ -49,12 +49,11 @@ InvokeFor = Callable[[Caller, str, bytes], Coroutine[Any, Any, Said]]
 
 @dataclass
 class Counts:
-    """What a delivery stream has done since the server started."""
+    """What a delivery stream has delivered since the server started."""
 
-    delivered_records: int = 0
-    delivered_bytes: int = 0
-    delivered_batches: int = 0
-    failed_attempts: int = 0
+    records: int = 0
+    size: int = 0
+    """The bytes of their data."""
 
 
 class _Work:
@@ -98,8 +97,6 @@ class _Work:
 
     def failed(self, error: DeliveryFailed, attempts: int) -> None:
         """A batch was not delivered, so many times."""
-        counts = self._streams.counts_of(self.stream.id)
-        counts.failed_attempts += 1
         if attempts == 1:
             text = f"{self.stream.arn} cannot be delivered: {error.message}"
             self._streams.context.log("warning", text)
@@ -108,9 +105,8 @@ class _Work:
     def delivered(self, batch: Batch, plan: BatchPlan) -> None:
         """A batch was delivered: what it was made of is not needed any more."""
         counts = self._streams.counts_of(self.stream.id)
-        counts.delivered_batches += 1
-        counts.delivered_records += batch.records
-        counts.delivered_bytes += batch.size
+        counts.records += batch.records
+        counts.size += batch.size
         log_id = self.stream.log_id
         if log_id is not None and log_id in plan.places:
             self._streams.trim(log_id, plan.places[log_id].position)
@@ -205,7 +201,12 @@ class DeliveryStreams:
     def status(self) -> list[dict[str, Any]]:
         """How far each delivery is, for the person who runs the server."""
         return [
-            {**work.delivery.status(), "delivery_stream_arn": work.stream.arn}
+            {
+                **work.delivery.status(),
+                "delivery_stream_arn": work.stream.arn,
+                "records_delivered": self.counts_of(work.stream.id).records,
+                "bytes_delivered": self.counts_of(work.stream.id).size,
+            }
             for work in self._works.values()
         ]
 
@@ -247,7 +248,7 @@ class DeliveryStreams:
         return StreamSource(self.context, name, stream.arn, is_metered=True)
 
     def counts_of(self, key: DeliveryStreamId) -> Counts:
-        """What a delivery stream has done."""
+        """What a delivery stream has delivered."""
         return self._counts.setdefault(key, Counts())
 
     def trim(self, log_id: int, position: int) -> None:

@@ -31,6 +31,7 @@ LARGE_DEFAULT_MB = 128
 DEFAULT_MB, DEFAULT_INTERVAL_S = 5, 300
 HTTP_DEFAULT_INTERVAL_S = 300
 RETRY_S = 300
+MILLIS = "millis"
 COMPRESSIONS = ("UNCOMPRESSED", "GZIP", "ZIP", "Snappy", "HADOOP_SNAPPY")
 UNCOMPRESSED = "UNCOMPRESSED"
 
@@ -229,6 +230,16 @@ def _check_conversion(document: Document) -> None:
     _exactly_one(
         conversion["OutputFormatConfiguration"].get("Serializer"), "Serializer", ("ParquetSerDe", "OrcSerDe")
     )
+    _refuse_patterns(conversion)
+
+
+def _refuse_patterns(conversion: Document) -> None:
+    """What one of the readers of JSON can be told, and nothing here reads."""
+    formats = (conversion["InputFormatConfiguration"]["Deserializer"].get("HiveJsonSerDe") or {}).get(
+        "TimestampFormats"
+    )
+    if set(formats or ()) - {MILLIS}:
+        raise NotOffered(f"Headwater reads no TimestampFormats of HiveJsonSerDe but {MILLIS}.")
 
 
 def _exactly_one(document: Document | None, member: str, choices: tuple[str, ...]) -> None:
