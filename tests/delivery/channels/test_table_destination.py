@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -21,7 +20,7 @@ from tests.waiting import awaited, wait_until
 
 
 @pytest.fixture
-def lake(delivered: DeliveredStream, delivering: Headwater) -> Iterator[Lake]:
+def lake(delivered: DeliveredStream, delivering: Headwater) -> Lake:
     """A table bucket and a schema that no other test has."""
     clients = clients_for(delivering.endpoint_url)
     lake = Lake(clients, delivering.endpoint_url, delivered.name)

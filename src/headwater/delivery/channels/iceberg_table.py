@@ -26,7 +26,7 @@ from pyiceberg.table.metadata import TableMetadata, new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from pyiceberg.table.update import TableRequirement, TableUpdate, update_table_metadata
 
-from headwater.delivery.channels.s3_tables import FoundTable, S3Tables
+from headwater.delivery.channels.s3_tables import TABLE_GONE, FoundTable, S3Tables
 from headwater.delivery.channels.table_schema import TableSchema
 from headwater.delivery.context import DeliveryContext
 from headwater.delivery.errors import DeliveryFailed
@@ -191,14 +191,14 @@ class ChannelTable:
         """The version of the schema that the table was made with. Raises `DeliveryFailed`."""
         found = self._context.services.from_thread(self._tables.find(self._caller, self._target))
         if found.metadata_location is None:
-            raise DeliveryFailed("TableGone", f"The table {self._target.table} has no metadata.")
+            raise DeliveryFailed(TABLE_GONE, f"The table {self._target.table} has no metadata.")
         return self._metadata(found).properties.get(SCHEMA_PROPERTY, "")
 
     def append(self, rows: pa.Table, batch_id: str) -> bool:
         """Add the rows of a batch in a snapshot; no, if the table has them. Raises `DeliveryFailed`."""
         found = self._context.services.from_thread(self._tables.find(self._caller, self._target))
         if found.metadata_location is None:
-            raise DeliveryFailed("TableGone", f"The table {self._target.table} has no metadata.")
+            raise DeliveryFailed(TABLE_GONE, f"The table {self._target.table} has no metadata.")
         metadata = self._metadata(found)
         if any(_batch_of(snapshot) == batch_id for snapshot in metadata.snapshots):
             return False

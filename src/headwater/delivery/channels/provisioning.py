@@ -27,7 +27,6 @@ async def provision(context: DeliveryContext, delivered: DeliveredChannel) -> No
     await context.objects.require_bucket(caller, Bucket.of_arn(letters.bucket_arn, letters.owner))
     if isinstance(channel.target, TableTarget):
         await (await load_tables(context)).make_table(context, delivered)
-    await context.services.keep()
 
 
 async def load_tables(context: DeliveryContext) -> ModuleType:

@@ -17,6 +17,7 @@ from headwater.model.channel import TableTarget
 
 CONFLICT = 409
 NOT_FOUND = 404
+TABLE_GONE = "TableGone"
 JSON = {"content-type": "application/json"}
 
 
@@ -57,6 +58,8 @@ class S3Tables:
         """The table as it is now. Raises `DeliveryFailed`."""
         query = {"tableBucketARN": target.bucket_arn, "namespace": target.namespace, "name": target.table}
         answer = await self._ask(caller, "GET", f"/get-table?{urlencode(query)}")
+        if answer.status == NOT_FOUND:
+            raise DeliveryFailed(TABLE_GONE, f"There is no table {target.namespace}.{target.table}.")
         if answer.status >= 300:
             raise _refused(answer, f"the table {target.namespace}.{target.table} in {target.bucket_arn}")
         found: dict[str, Any] = msgspec.json.decode(answer.body)

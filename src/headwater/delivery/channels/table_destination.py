@@ -17,8 +17,9 @@ from typing import TypeVar
 from headwater.delivery.batch_plan import BatchPlan
 from headwater.delivery.channels.channel_log import ChannelLog
 from headwater.delivery.channels.dead_letters import DeadLetters
-from headwater.delivery.channels.delivered_channel import DeliveredChannel
+from headwater.delivery.channels.delivered_channel import DeliveredChannel, delivery_id_of
 from headwater.delivery.channels.iceberg_table import ChannelTable
+from headwater.delivery.channels.s3_tables import TABLE_GONE
 from headwater.delivery.channels.schema_registry import HeaderInvalid, SchemaRegistry, without_header
 from headwater.delivery.channels.table_rows import TableRows
 from headwater.delivery.channels.table_schema import SchemaRefused, TableSchema, table_schema
@@ -126,10 +127,20 @@ class TableDestination:
         """Find the schema that the table was made with. Raises `DeliveryFailed`."""
         now = self.delivered_channel()
         assert isinstance(now.channel.target, TableTarget)
-        version_id = await in_table(self.context, self.table.schema_version_id)
+        try:
+            version_id = await in_table(self.context, self.table.schema_version_id)
+        except DeliveryFailed as error:
+            if error.code != TABLE_GONE or self._has_delivered():
+                raise
+            await make_table(self.context, now)  # made a moment before a kill, and not kept
+            version_id = await in_table(self.context, self.table.schema_version_id)
         version = await self._registry.version(now.caller, version_id)
         self.schema = schema_of(version.definition, now.channel.target)
         self.verdicts[version_id] = ""
+
+    def _has_delivered(self) -> bool:
+        delivery_id = delivery_id_of(self.delivered_channel().channel)
+        return self.context.progress.progress(delivery_id).next_number > 1
 
     async def verdict(self, version_id: str) -> str:
         """Why records of a schema version are refused; empty: they are not. Raises `DeliveryFailed`."""

@@ -46,10 +46,23 @@ def _is_listed(type_name: str) -> bool:
     return type_name in PROVIDER_SCHEMA_MANAGER.get_resource_types(SCHEMA_REGION)
 
 
-def create_only(type_name: str) -> frozenset[str]:
-    """The properties whose change needs another resource in the place of the present one."""
-    paths = _schema(type_name).get("createOnlyProperties", ())
-    return frozenset(path.split("/")[2] for path in paths)
+def replacing(type_name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> frozenset[str]:
+    """The properties whose change needs another resource in the place of the present one.
+
+    The schema may name a part of a property only: then a change of the rest of it needs none.
+    """
+    paths = [path.split("/")[2:] for path in _schema(type_name).get("createOnlyProperties", ())]
+    return frozenset(path[0] for path in paths if _at(before, path) != _at(after, path))
+
+
+def _at(properties: Any, path: list[str]) -> Any:
+    """What stands at a path; where that goes into a list, the whole list."""
+    found = properties
+    for step in path:
+        if not isinstance(found, Mapping):
+            return found
+        found = found.get(step)
+    return found
 
 
 def readable(type_name: str) -> frozenset[str]:

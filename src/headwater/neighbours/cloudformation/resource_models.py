@@ -21,6 +21,7 @@ from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
 from headwater.neighbours.calls.lambda_ import CallRefused
+from headwater.neighbours.cloudformation.channel_resources import CHANNEL_TYPES
 from headwater.neighbours.cloudformation.delivery_stream_resources import DELIVERY_STREAM_TYPES
 from headwater.neighbours.cloudformation.function_resources import FUNCTION_TYPES
 from headwater.neighbours.cloudformation.queue_resources import QUEUE_TYPES
@@ -29,6 +30,7 @@ from headwater.neighbours.cloudformation.stream_resources import RESOURCE_TYPES,
 OWN_TYPES: dict[str, ResourceType] = {
     **RESOURCE_TYPES,
     **QUEUE_TYPES,
+    **CHANNEL_TYPES,
     **FUNCTION_TYPES,
     **DELIVERY_STREAM_TYPES,
 }
