@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from headwater.delivery.firehose.java_dates import PatternInvalid, format_date
+from headwater.delivery.firehose.java_dates import DatePatternInvalid, format_date
 
 MOMENT = datetime(2018, 8, 7, 15, 4, 9, 120_000, tzinfo=UTC)
 
@@ -53,5 +53,5 @@ def test_a_week_belongs_to_the_year_of_its_saturday() -> None:
     "pattern", ["b", "yyyy{", "yyyy[", "#", "'open", "ddd", "HHH", "aa", "V", "SSSSSSSSSS"]
 )
 def test_what_java_does_not_know_is_refused(pattern: str) -> None:
-    with pytest.raises(PatternInvalid):
+    with pytest.raises(DatePatternInvalid):
         format_date(pattern, MOMENT)

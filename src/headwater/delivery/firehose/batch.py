@@ -25,21 +25,21 @@ from headwater.delivery.batch_plan import BatchPlan
 from headwater.delivery.context import DeliveryContext
 from headwater.delivery.errors import DeliveryFailed
 from headwater.delivery.firehose import deaggregation, partition_keys
-from headwater.delivery.firehose.conversion import Column, columns_of, converted
+from headwater.delivery.firehose.conversion import TableColumn, columns_of, converted
 from headwater.delivery.firehose.conversion_settings import LATEST, ConversionSettings
 from headwater.delivery.firehose.endpoint import (
     EndpointAnswer,
+    EndpointRefusal,
     EndpointRequest,
     EndpointSettings,
-    Refusal,
     refusal,
     request_for,
 )
-from headwater.delivery.firehose.items import ENDPOINT_FAILED, Failure, Item, failure
+from headwater.delivery.firehose.items import ENDPOINT_FAILED, FailedItem, Item, failure
 from headwater.delivery.firehose.object_names import NameContext
 from headwater.delivery.firehose.processing import LambdaProcessor
-from headwater.delivery.firehose.recipes import BucketTarget, Recipe
-from headwater.delivery.firehose.transformation import EventSource, InvokeFunction, Transformation
+from headwater.delivery.firehose.recipes import ObjectTarget, Recipe
+from headwater.delivery.firehose.transformation import FunctionEventSource, InvokeFunction, Transformation
 from headwater.delivery.source import RecordOrigin, SourcePage
 from headwater.model.caller import Caller
 from headwater.model.record import Record
@@ -59,14 +59,14 @@ class NoteError(Protocol):
 
 
 @dataclass(frozen=True)
-class BatchContext:
+class StreamBatchContext:
     """What the batches of one delivery stream work with."""
 
     delivery: DeliveryContext
     invoke: InvokeFunction
     pause: Callable[[int], Awaitable[None]]
     """Waits before an attempt, of which it is given the number."""
-    send: Callable[[EndpointRequest], Awaitable[EndpointAnswer | Refusal]]
+    send: Callable[[EndpointRequest], Awaitable[EndpointAnswer | EndpointRefusal]]
     """Asks an endpoint."""
     note_error: NoteError
 
@@ -88,7 +88,7 @@ class DerivedUuids:
 class StreamBatch:
     """A `Batch` of a delivery stream."""
 
-    def __init__(self, context: BatchContext, recipe: Callable[[], Recipe]) -> None:
+    def __init__(self, context: StreamBatchContext, recipe: Callable[[], Recipe]) -> None:
         """`recipe` gives the present one: that of the first record is the batch's."""
         self._context = context
         self._recipe_now = recipe
@@ -178,11 +178,11 @@ class StreamBatch:
 
     async def _transformed(
         self, processor: LambdaProcessor, items: list[Item], plan: BatchPlan
-    ) -> tuple[list[Item], list[Failure]]:
+    ) -> tuple[list[Item], list[FailedItem]]:
         stream, context = self._recipe.stream, self._context
         transformation = Transformation(
             processor,
-            EventSource(stream.arn, stream.region, stream.stream_arn),
+            FunctionEventSource(stream.arn, stream.region, stream.stream_arn),
             context.invoke,
             context.pause,
             context.delivery.engine.now_ms,
@@ -196,8 +196,8 @@ class StreamBatch:
 
     async def _objects(
         self, items: list[Item], plan: BatchPlan, now_ms: int
-    ) -> tuple[list[Output], list[Failure]]:
-        recipe, outputs, failed = self._recipe, list[Output](), list[Failure]()
+    ) -> tuple[list[Output], list[FailedItem]]:
+        recipe, outputs, failed = self._recipe, list[Output](), list[FailedItem]()
         columns = [] if recipe.conversion is None else await self._columns(recipe.conversion)
         for group in partition_keys.groups(items):
             if recipe.conversion is None:
@@ -215,7 +215,7 @@ class StreamBatch:
             outputs.append(self._object(recipe.target, name(min(item.arrival_ms for item in group)), parts))
         return outputs, failed
 
-    async def _columns(self, settings: ConversionSettings) -> list[Column]:
+    async def _columns(self, settings: ConversionSettings) -> list[TableColumn]:
         """The columns of the table, as of now. Raises `DeliveryFailed`."""
         table = settings.table
         members = {"CatalogId": table.catalog_id, "DatabaseName": table.database}
@@ -248,29 +248,29 @@ class StreamBatch:
 
         return context
 
-    def _object(self, target: BucketTarget, name: NameContext, parts: Sequence[bytes]) -> Output:
+    def _object(self, target: ObjectTarget, name: NameContext, parts: Sequence[bytes]) -> Output:
         return partial(self._put, target, target.naming.name(name), parts)
 
-    async def _put(self, target: BucketTarget, key: str, parts: Sequence[bytes]) -> None:
+    async def _put(self, target: ObjectTarget, key: str, parts: Sequence[bytes]) -> None:
         """Write an object. Raises `DeliveryFailed`."""
         delivery, stream = self._context.delivery, self._recipe.stream
         body = await delivery.in_thread(partial(target.compression.compress, parts))
         caller = Caller(stream.account_id, stream.region)
         await delivery.objects.put(caller, target.bucket, key, body, target.options)
 
-    def _failures(self, failed: Sequence[Failure], plan: BatchPlan) -> list[Output]:
+    def _failures(self, failed: Sequence[FailedItem], plan: BatchPlan) -> list[Output]:
         """An object for each kind of failure: a document in each line."""
         kinds = groupby(sorted(failed, key=lambda each: each.kind), lambda each: each.kind)
         return [self._failure_object(kind, list(those), plan) for kind, those in kinds]
 
-    def _failure_object(self, kind: str, failed: Sequence[Failure], plan: BatchPlan) -> Output:
+    def _failure_object(self, kind: str, failed: Sequence[FailedItem], plan: BatchPlan) -> Output:
         target = self._recipe.target
         oldest_ms = min(each.arrival_ms for each in failed)
         name = self._naming(plan, kind)(oldest_ms)._replace(error_type=kind)
         lines = b"".join(_encode(each.document) + b"\n" for each in failed)
         return partial(self._put_failures, target, target.naming.error_name(name), lines)
 
-    async def _put_failures(self, target: BucketTarget, key: str, lines: bytes) -> None:
+    async def _put_failures(self, target: ObjectTarget, key: str, lines: bytes) -> None:
         stream, options = self._recipe.stream, target.options._replace(content_encoding=None)
         caller = Caller(stream.account_id, stream.region)
         await self._context.delivery.objects.put(caller, target.bucket, key, lines, options)
@@ -295,7 +295,7 @@ class StreamBatch:
         while True:
             attempts += 1
             said = await context.send(request)
-            refused = said if isinstance(said, Refusal) else refusal(request.id, said)
+            refused = said if isinstance(said, EndpointRefusal) else refusal(request.id, said)
             if refused is None:
                 return
             context.note_error(refused.code, refused.message)
@@ -311,9 +311,9 @@ class StreamBatch:
         self._outputs[1:1] = self._failures(failed, plan)
 
 
-def _opened(recipe: Recipe, items: list[Item], now_ms: int) -> tuple[list[Item], list[Failure]]:
+def _opened(recipe: Recipe, items: list[Item], now_ms: int) -> tuple[list[Item], list[FailedItem]]:
     """The items with what was in them, taken apart. In a thread."""
-    processing, failed = recipe.processing, list[Failure]()
+    processing, failed = recipe.processing, list[FailedItem]()
     if processing.decompresses:
         items, failed = deaggregation.decompressed(items, now_ms)
     if processing.extracts_messages:

@@ -28,7 +28,7 @@ from headwater.delivery.firehose.hive_types import (
     fitted,
     parse_type,
 )
-from headwater.delivery.firehose.items import CONVERSION_FAILED, Failure, Item, failure
+from headwater.delivery.firehose.items import CONVERSION_FAILED, FailedItem, Item, failure
 
 NOT_PARSED = "DataFormatConversion.ParseError"
 MALFORMED = "DataFormatConversion.MalformedData"
@@ -41,7 +41,7 @@ NOT_INSTALLED = "Record format conversion needs the library pyarrow: pip install
 _decode = json.JSONDecoder().raw_decode
 
 
-class Column(NamedTuple):
+class TableColumn(NamedTuple):
     """A column of a table."""
 
     name: str
@@ -55,11 +55,11 @@ class _RecordRefused(Exception):
         self.message = message
 
 
-def columns_of(table: Mapping[str, Any]) -> list[Column]:
+def columns_of(table: Mapping[str, Any]) -> list[TableColumn]:
     """The columns of a table as Glue describes it. Raises `DeliveryFailed`."""
     try:
         found = [
-            Column(column["Name"], parse_type(column["Type"]))
+            TableColumn(column["Name"], parse_type(column["Type"]))
             for column in (table.get("StorageDescriptor") or {}).get("Columns") or ()
         ]
     except TypeUnknown as error:
@@ -71,15 +71,15 @@ def columns_of(table: Mapping[str, Any]) -> list[Column]:
 
 
 def converted(
-    items: Sequence[Item], columns: Sequence[Column], settings: ConversionSettings, now_ms: int
-) -> tuple[bytes, list[Failure]]:
+    items: Sequence[Item], columns: Sequence[TableColumn], settings: ConversionSettings, now_ms: int
+) -> tuple[bytes, list[FailedItem]]:
     """The file of the items, empty without any that fit, and those that do not.
 
     Raises `DeliveryFailed` without the library.
     """
     reader = _RowReader(columns, settings)
     rows: list[list[Any]] = []
-    failed: list[Failure] = []
+    failed: list[FailedItem] = []
     for item in items:
         try:
             rows += reader.rows(item.data)
@@ -105,7 +105,7 @@ def _last_error(document: dict[str, Any]) -> dict[str, Any]:
 class _RowReader:
     """Reads the values of a table's columns from JSON."""
 
-    def __init__(self, columns: Sequence[Column], settings: ConversionSettings) -> None:
+    def __init__(self, columns: Sequence[TableColumn], settings: ConversionSettings) -> None:
         options = settings.reading
         mappings = {name.lower(): key for name, key in (options.get("ColumnToJsonKeyMappings") or {}).items()}
         self._dots = bool(options.get("ConvertDotsInJsonKeysToUnderscores"))
@@ -153,7 +153,7 @@ def _documents(text: str) -> list[Any]:
     return found
 
 
-def _file(rows: list[list[Any]], columns: Sequence[Column], settings: ConversionSettings) -> bytes:
+def _file(rows: list[list[Any]], columns: Sequence[TableColumn], settings: ConversionSettings) -> bytes:
     try:
         import pyarrow as pa  # noqa: PLC0415 - of the extra, for the first who needs it
     except ImportError:

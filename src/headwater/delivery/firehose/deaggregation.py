@@ -13,7 +13,7 @@ import json
 import zlib
 from collections.abc import Iterator, Sequence
 
-from headwater.delivery.firehose.items import PROCESSING_FAILED, Failure, Item, failure
+from headwater.delivery.firehose.items import PROCESSING_FAILED, FailedItem, Item, failure
 from headwater.delivery.firehose.processing import Deaggregation
 
 SUBRECORDS_MAX = 500
@@ -27,10 +27,10 @@ _WHITESPACE = " \t\r\n"
 _decode = json.JSONDecoder().raw_decode
 
 
-def decompressed(items: Sequence[Item], now_ms: int) -> tuple[list[Item], list[Failure]]:
+def decompressed(items: Sequence[Item], now_ms: int) -> tuple[list[Item], list[FailedItem]]:
     """The items with what was in gzip."""
     done: list[Item] = []
-    failed: list[Failure] = []
+    failed: list[FailedItem] = []
     for item in items:
         data = _inflated(item.data)
         if data is None:

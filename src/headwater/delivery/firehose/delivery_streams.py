@@ -21,7 +21,7 @@ from headwater.delivery.batch_plan import BatchPlan, DeliveryProgress, ShardPlac
 from headwater.delivery.context import DeliveryContext
 from headwater.delivery.delivery import Batch, Delivery, Hints
 from headwater.delivery.errors import DeliveryFailed
-from headwater.delivery.firehose.batch import BatchContext, StreamBatch
+from headwater.delivery.firehose.batch import StreamBatch, StreamBatchContext
 from headwater.delivery.firehose.delivery_stream import DeliveryStream, DeliveryStreamId
 from headwater.delivery.firehose.direct_source import DirectPutSource
 from headwater.delivery.firehose.endpoint_sender import send
@@ -40,7 +40,7 @@ from headwater.storage.interface import StoreUnavailable
 
 KIND = "firehose"
 SWEEP_MS = 600_000
-PAUSE_MIN_MS, PAUSE_MAX_MS = 500, 30_000
+PAUSE_MS_MIN, PAUSE_MS_MAX = 500, 30_000
 CLOSE_GRACE_S = 5.0
 
 InvokeFor = Callable[[Caller, str, bytes], Coroutine[Any, Any, Said]]
@@ -63,7 +63,7 @@ class _Work:
         self._streams = streams
         self.recipe = recipe_of(stream)
         context = streams.context
-        batch_context = BatchContext(
+        batch_context = StreamBatchContext(
             context,
             partial(streams.invoke, Caller(stream.account_id, stream.region)),
             self._pause,
@@ -114,7 +114,7 @@ class _Work:
     async def _pause(self, attempt: int) -> None:
         """Wait before an attempt, by the engine's clock. Raises `DeliveryFailed` when the delivery stops."""
         context = self._streams.context
-        due_ms = context.engine.now_ms() + min(PAUSE_MIN_MS * 2 ** min(attempt, 16), PAUSE_MAX_MS)
+        due_ms = context.engine.now_ms() + min(PAUSE_MS_MIN * 2 ** min(attempt, 16), PAUSE_MS_MAX)
         while context.engine.now_ms() < due_ms and not self._stopping.is_set():
             wake = asyncio.Event()
             cancel = context.alarms.set(due_ms, wake.set)

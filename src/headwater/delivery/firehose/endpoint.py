@@ -57,7 +57,7 @@ class EndpointAnswer(NamedTuple):
     body: bytes
 
 
-class Refusal(NamedTuple):
+class EndpointRefusal(NamedTuple):
     """Why a request counts as not taken."""
 
     code: str
@@ -109,24 +109,24 @@ def request_for(
     return EndpointRequest(settings.url, request_id, headers, body)
 
 
-def refusal(request_id: str, answer: EndpointAnswer) -> Refusal | None:
+def refusal(request_id: str, answer: EndpointAnswer) -> EndpointRefusal | None:
     """Why an answer does not acknowledge a request; `None`: it does."""
     document = _document(answer.body)
     if answer.status != OK:
         message = document.get("errorMessage")
         text = message if isinstance(message, str) else f"The endpoint answered {answer.status}."
-        return Refusal(
+        return EndpointRefusal(
             "HttpEndpoint.DestinationException",
             f"Received response status code {answer.status}: {text[:ERROR_SHOWN_MAX]}",
             answer.status == TOO_LARGE,
         )
     if document.get("requestId") != request_id:
-        return Refusal(
+        return EndpointRefusal(
             "HttpEndpoint.InvalidResponseFromDestination",
             f"{INVALID} its requestId is not the request's.",
         )
     if isinstance(document.get("timestamp"), bool) or not isinstance(document.get("timestamp"), int):
-        return Refusal(
+        return EndpointRefusal(
             "HttpEndpoint.InvalidResponseFromDestination",
             f"{INVALID} it has no timestamp.",
         )

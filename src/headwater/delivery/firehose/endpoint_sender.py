@@ -15,8 +15,8 @@ from headwater.delivery.firehose.endpoint import (
     ANSWER_BYTES_MAX,
     ANSWER_TIMEOUT_S,
     EndpointAnswer,
+    EndpointRefusal,
     EndpointRequest,
-    Refusal,
 )
 
 READ_BYTES = 64 * 1024
@@ -40,19 +40,19 @@ class _Response:
         self.is_complete = True
 
 
-async def send(request: EndpointRequest) -> EndpointAnswer | Refusal:
+async def send(request: EndpointRequest) -> EndpointAnswer | EndpointRefusal:
     """The answer of an endpoint, or why there is none."""
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             return await _exchange(request)
     except TimeoutError:
         text = f"The endpoint did not answer within {ANSWER_TIMEOUT_S} seconds."
-        return Refusal("HttpEndpoint.RequestTimeout", text)
+        return EndpointRefusal("HttpEndpoint.RequestTimeout", text)
     except (OSError, ValueError, httptools.HttpParserError) as error:
-        return Refusal(CONNECTION_FAILED, f"The endpoint cannot be reached: {error}")
+        return EndpointRefusal(CONNECTION_FAILED, f"The endpoint cannot be reached: {error}")
 
 
-async def _exchange(request: EndpointRequest) -> EndpointAnswer | Refusal:
+async def _exchange(request: EndpointRequest) -> EndpointAnswer | EndpointRefusal:
     url = urlsplit(request.url)
     is_secure = url.scheme == "https"
     reader, writer = await asyncio.open_connection(
@@ -86,7 +86,7 @@ def _head(request: EndpointRequest, host: str, target: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-async def _answer(reader: asyncio.StreamReader) -> EndpointAnswer | Refusal:
+async def _answer(reader: asyncio.StreamReader) -> EndpointAnswer | EndpointRefusal:
     response = _Response()
     parser = httptools.HttpResponseParser(response)
     while not response.is_complete:
@@ -94,9 +94,9 @@ async def _answer(reader: asyncio.StreamReader) -> EndpointAnswer | Refusal:
         if not part:
             if response.body or parser.get_status_code():
                 break
-            return Refusal(CONNECTION_FAILED, "The endpoint closed the connection without an answer.")
+            return EndpointRefusal(CONNECTION_FAILED, "The endpoint closed the connection without an answer.")
         parser.feed_data(part)
         if len(response.body) > ANSWER_BYTES_MAX:
             text = "The response received from the endpoint is too large."
-            return Refusal("HttpEndpoint.ResponseTooLarge", text)
+            return EndpointRefusal("HttpEndpoint.ResponseTooLarge", text)
     return EndpointAnswer(parser.get_status_code(), bytes(response.body))

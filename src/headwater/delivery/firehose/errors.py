@@ -48,12 +48,6 @@ class DeliveryStreamNotFound(FirehoseError):
     code = "ResourceNotFoundException"
 
 
-class InvalidSource(FirehoseError):
-    """The delivery stream has another source: it reads a stream, and takes no records."""
-
-    code = "InvalidSourceException"
-
-
 class InvalidKmsResource(FirehoseError):
     """The key does not exist, or cannot be used."""
 

@@ -37,7 +37,7 @@ class Item(NamedTuple):
     keys_from_query: Mapping[str, str] = NO_KEYS
 
 
-class Failure(NamedTuple):
+class FailedItem(NamedTuple):
     """A record that did not come through."""
 
     kind: str
@@ -49,7 +49,7 @@ class Failure(NamedTuple):
 
 def failure(
     item: Item, kind: str, code: str, message: str, *, attempts: int, now_ms: int, **more: Any
-) -> Failure:
+) -> FailedItem:
     """The failure of an item, in the members that Firehose writes."""
     document = {
         "attemptsMade": attempts,
@@ -60,4 +60,4 @@ def failure(
         "rawData": b64encode_as_string(item.raw),
         **more,
     }
-    return Failure(kind, item.arrival_ms, document)
+    return FailedItem(kind, item.arrival_ms, document)

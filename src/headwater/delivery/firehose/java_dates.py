@@ -27,20 +27,20 @@ _PART = re.compile(
 )
 
 Write = Callable[[datetime, int], str]
-"""Writes a field of a moment in the form that so many letters mean. Raises `PatternInvalid`."""
+"""Writes a field of a moment in the form that so many letters mean. Raises `DatePatternInvalid`."""
 
 
-class PatternInvalid(ValueError):
+class DatePatternInvalid(ValueError):
     """The pattern is none of Java's."""
 
 
 def format_date(pattern: str, moment: datetime) -> str:
-    """The moment, in its own time zone, as the pattern has it. Raises `PatternInvalid`."""
+    """The moment, in its own time zone, as the pattern has it. Raises `DatePatternInvalid`."""
     written, at = [], 0
     while at < len(pattern):
         part = _PART.match(pattern, at)
         if part is None:
-            raise PatternInvalid(f"{pattern[at]!r} has no meaning in a date")
+            raise DatePatternInvalid(f"{pattern[at]!r} has no meaning in a date")
         at = part.end()
         if part["text"] is not None:
             written.append(part["text"].replace("''", "'") or "'")
@@ -49,7 +49,7 @@ def format_date(pattern: str, moment: datetime) -> str:
         else:
             write = _FIELDS.get(part["letter"])
             if write is None:
-                raise PatternInvalid(f"the letter {part['letter']} has no meaning in a date")
+                raise DatePatternInvalid(f"the letter {part['letter']} has no meaning in a date")
             written.append(write(moment, len(part["field"])))
     return "".join(written)
 
@@ -59,7 +59,7 @@ def _number(field: Callable[[datetime], int], letters_max: int) -> Write:
 
     def write(moment: datetime, letters: int) -> str:
         if letters > letters_max:
-            raise PatternInvalid(f"{letters} letters are too many")
+            raise DatePatternInvalid(f"{letters} letters are too many")
         return f"{field(moment):0{letters}d}"
 
     return write
@@ -88,7 +88,7 @@ def _text(number: Callable[[datetime], int], names: Callable[[int], str]) -> Wri
 
 def _form(name: str, letters: int) -> str:
     if letters > NARROW:
-        raise PatternInvalid(f"{letters} letters are too many")
+        raise DatePatternInvalid(f"{letters} letters are too many")
     return {SHORT: name[:3], FULL: name, NARROW: name[:1]}[max(letters, SHORT)]
 
 
@@ -123,25 +123,25 @@ def _weekday(moment: datetime) -> int:
 
 def _half(moment: datetime, letters: int) -> str:
     if letters != 1:
-        raise PatternInvalid(f"{letters} letters are too many")
+        raise DatePatternInvalid(f"{letters} letters are too many")
     return "AM" if moment.hour < 12 else "PM"
 
 
 def _fraction(moment: datetime, letters: int) -> str:
     if letters > 9:
-        raise PatternInvalid(f"{letters} letters are too many")
+        raise DatePatternInvalid(f"{letters} letters are too many")
     return f"{moment.microsecond:06d}000"[:letters]
 
 
 def _era(moment: datetime, letters: int) -> str:  # noqa: ARG001 - records arrive in our era
     if letters > NARROW:
-        raise PatternInvalid(f"{letters} letters are too many")
+        raise DatePatternInvalid(f"{letters} letters are too many")
     return {FULL: "Anno Domini", NARROW: "A"}.get(letters, "AD")
 
 
 def _zone_id(moment: datetime, letters: int) -> str:
     if letters != 2:
-        raise PatternInvalid("a zone's id has two letters")
+        raise DatePatternInvalid("a zone's id has two letters")
     return str(moment.tzinfo)
 
 
@@ -151,7 +151,7 @@ def _zone_name(moment: datetime, letters: int) -> str:  # noqa: ARG001 - the lon
 
 def _offset(moment: datetime, letters: int, zero: str) -> str:
     if letters > NARROW:
-        raise PatternInvalid(f"{letters} letters are too many")
+        raise DatePatternInvalid(f"{letters} letters are too many")
     minutes = int((moment.utcoffset() or timedelta()).total_seconds()) // 60
     if minutes == 0 and zero:
         return zero
@@ -171,7 +171,7 @@ def _offset_plain(moment: datetime, letters: int) -> str:
 
 def _offset_localized(moment: datetime, letters: int) -> str:
     if letters not in (1, FULL):
-        raise PatternInvalid(f"{letters} letters have no meaning")
+        raise DatePatternInvalid(f"{letters} letters have no meaning")
     text = _offset(moment, SHORT, "GMT")
     if text == "GMT":
         return text

@@ -47,15 +47,19 @@ class FirehoseApi:
         """Answer a request."""
         operation = _operation(request)
         try:
-            if operation not in self._operations:
-                raise UnknownOperationException
-            members = _members(operation, request.body)
-            document = await self._operations[operation](caller, members)
+            handler = self._handler(operation)
+            document = await handler(caller, _members(operation, request.body))
         except FirehoseError as error:
             return _error(error.status, {"__type": error.code, "message": error.message})
         except KinesisError as error:
             return self.refuse(request, error)
         return Answer(200, JSON, msgspec.json.encode(document))
+
+    def _handler(self, operation: str) -> Handler:
+        """What does an operation. Raises `UnknownOperationException`."""
+        if operation not in self._operations:
+            raise UnknownOperationException
+        return self._operations[operation]
 
     async def document(self, caller: Caller, operation: str, members: dict[str, Any]) -> dict[str, Any]:
         """What an operation answers to somebody in this process, its members checked as a client's.

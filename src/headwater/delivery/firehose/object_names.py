@@ -20,7 +20,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from headwater.delivery.firehose.errors import InvalidArgument
-from headwater.delivery.firehose.java_dates import PatternInvalid, format_date
+from headwater.delivery.firehose.java_dates import DatePatternInvalid, format_date
 
 DEFAULT_TIMESTAMP = "yyyy/MM/dd/HH/"
 RANDOM_CHARACTERS = 11
@@ -51,7 +51,7 @@ class NameContext(NamedTuple):
 class ObjectNaming(NamedTuple):
     """How one destination names its objects."""
 
-    stream_name: str
+    delivery_stream: str
     version: int
     prefix: str
     error_prefix: str
@@ -75,7 +75,7 @@ class ObjectNaming(NamedTuple):
     def _key(self, prefix: str, context: NameContext, extension: str) -> str:
         moment = datetime.fromtimestamp(context.arrival_ms / 1000, self.zone)
         evaluated = _EXPRESSION.sub(lambda found: _value(found[1], found[2], context, moment), prefix)
-        suffix = f"{self.stream_name}-{self.version}-{moment:%Y-%m-%d-%H-%M-%S}-{context.new_uuid()}"
+        suffix = f"{self.delivery_stream}-{self.version}-{moment:%Y-%m-%d-%H-%M-%S}-{context.new_uuid()}"
         return evaluated + suffix + extension
 
 
@@ -126,7 +126,7 @@ def _check_expressions(
         if namespace == "timestamp":
             try:
                 format_date(value, _LONG_AGO)
-            except PatternInvalid as error:
+            except DatePatternInvalid as error:
                 raise InvalidArgument(
                     f"{member} contains an invalid timestamp !{{{namespace}:{value}}}: {error}"
                 ) from None

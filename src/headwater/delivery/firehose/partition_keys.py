@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from headwater.delivery.firehose.errors import InvalidArgument, NotOffered
-from headwater.delivery.firehose.items import PROCESSING_FAILED, Failure, Item, failure
+from headwater.delivery.firehose.items import PROCESSING_FAILED, FailedItem, Item, failure
 
 EXTRACTION_FAILED = "DynamicPartitioning.MetadataExtractionFailed"
 NULL_OR_EMPTY = "partitionKeys values must not be null or empty"
@@ -79,11 +79,11 @@ def with_keys(
     names_from_query: Iterable[str],
     names_from_lambda: Iterable[str],
     now_ms: int,
-) -> tuple[list[Item], list[Failure]]:
+) -> tuple[list[Item], list[FailedItem]]:
     """The items with their keys, of those that the prefix names."""
     from_query, from_lambda = sorted(names_from_query), sorted(names_from_lambda)
     done: list[Item] = []
-    failed: list[Failure] = []
+    failed: list[FailedItem] = []
     for item in items:
         try:
             found = {} if program is None else keys_of(program, item.data)

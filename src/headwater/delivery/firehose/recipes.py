@@ -29,7 +29,7 @@ EXTENSIONS = {"GZIP": ".gz", "ZIP": ".zip", "Snappy": ".snappy", "HADOOP_SNAPPY"
 """What ends the name of an object that is compressed so."""
 
 
-class BucketTarget(NamedTuple):
+class ObjectTarget(NamedTuple):
     """A bucket, and how its objects are named and written."""
 
     bucket: Bucket
@@ -45,9 +45,9 @@ class Recipe:
     stream: DeliveryStream
     hints: Hints
     processing: Processing
-    target: BucketTarget
+    target: ObjectTarget
     """Where records go, or what an endpoint did not take."""
-    backup: BucketTarget | None
+    backup: ObjectTarget | None
     """Where records go as they were put."""
     endpoint: EndpointSettings | None
     conversion: ConversionSettings | None
@@ -98,7 +98,7 @@ def check_expressions(destination: CheckedDestination) -> None:
 
 def _target(
     stream: DeliveryStream, document: dict[str, Any], conversion: ConversionSettings | None = None
-) -> BucketTarget:
+) -> ObjectTarget:
     name = document["CompressionFormat"]
     compression = COMPRESSIONS["NONE" if name == UNCOMPRESSED else name.upper()]
     default = EXTENSIONS.get(name, "") if conversion is None else conversion.extension
@@ -112,10 +112,10 @@ def _target(
     )
     key = document["EncryptionConfiguration"].get("KMSEncryptionConfig") or {}
     options = ObjectOptions(content_encoding=compression.content_encoding, kms_key_id=key.get("AWSKMSKeyARN"))
-    return BucketTarget(Bucket.of_arn(document["BucketARN"]), naming, compression, options)
+    return ObjectTarget(Bucket.of_arn(document["BucketARN"]), naming, compression, options)
 
 
-def _backup(stream: DeliveryStream) -> BucketTarget | None:
+def _backup(stream: DeliveryStream) -> ObjectTarget | None:
     document = stream.destination
     if stream.destination_type == "HttpEndpoint":
         return _target(stream, document["S3Configuration"]) if document["S3BackupMode"] == "AllData" else None

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 from pybase64 import b64decode, b64encode_as_string
 
-from headwater.delivery.firehose.items import PROCESSING_FAILED, Failure, Item, failure
+from headwater.delivery.firehose.items import PROCESSING_FAILED, FailedItem, Item, failure
 from headwater.delivery.firehose.processing import LambdaProcessor
 
 OK, DROPPED, FAILED = "Ok", "Dropped", "ProcessingFailed"
@@ -66,7 +66,7 @@ InvokeFunction = Callable[[str, bytes], Awaitable[Said]]
 """Takes a function's ARN and its event."""
 
 
-class EventSource(NamedTuple):
+class FunctionEventSource(NamedTuple):
     """The delivery stream, as functions see it."""
 
     delivery_stream_arn: str
@@ -83,11 +83,11 @@ class _Returned(msgspec.Struct):
     metadata: dict[str, Any] | None = None
 
 
-class _Answer(msgspec.Struct):
+class _FunctionAnswer(msgspec.Struct):
     records: list[_Returned]
 
 
-_answers = msgspec.json.Decoder(_Answer)
+_answers = msgspec.json.Decoder(_FunctionAnswer)
 
 
 class AnswerRefused(Exception):
@@ -99,7 +99,7 @@ class AnswerRefused(Exception):
         self.message = message
 
 
-def event(source: EventSource, items: Sequence[Item], invocation_id: str) -> bytes:
+def event(source: FunctionEventSource, items: Sequence[Item], invocation_id: str) -> bytes:
     """The event of an invocation."""
     document: dict[str, Any] = {"invocationId": invocation_id}
     if source.stream_arn is not None:
@@ -182,7 +182,7 @@ class Transformation:
     def __init__(
         self,
         processor: LambdaProcessor,
-        source: EventSource,
+        source: FunctionEventSource,
         invoke: InvokeFunction,
         pause: Callable[[int], Awaitable[None]],
         now_ms: Callable[[], int],
@@ -196,10 +196,10 @@ class Transformation:
 
     async def transformed(
         self, items: Sequence[Item], new_uuid: Callable[[], str]
-    ) -> tuple[list[Item], list[Failure], list[tuple[str, str]]]:
+    ) -> tuple[list[Item], list[FailedItem], list[tuple[str, str]]]:
         """Items that are Ok, failures, and the errors of invocations."""
         done: list[Item] = []
-        failed: list[Failure] = []
+        failed: list[FailedItem] = []
         errors: list[tuple[str, str]] = []
         for batch in batches(items, self._processor.buffer_bytes):
             results, attempts, error = await self._attempted(batch, new_uuid())
@@ -230,7 +230,7 @@ class Transformation:
                 return [], attempts, said.error
             await self._pause(attempts)
 
-    def _failure(self, item: Item, code: str, message: str, attempts: int) -> Failure:
+    def _failure(self, item: Item, code: str, message: str, attempts: int) -> FailedItem:
         return failure(
             item,
             PROCESSING_FAILED,
