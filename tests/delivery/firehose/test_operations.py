@@ -165,6 +165,24 @@ def test_limits_of_records_and_batches(create: Create, firehose: Any, refused: R
     )
 
 
+def test_records_beyond_the_quota_are_refused_one_by_one_if_limits_are_enforced() -> None:
+    with Headwater(enforce_limits=True) as headwater:
+        firehose = clients_for(headwater.endpoint_url)("firehose")
+        firehose.create_delivery_stream(DeliveryStreamName="limited", S3DestinationConfiguration=TO_BUCKET)
+        headwater.clock.stop()
+        full = [{"Data": b"x" * 1_000_000}] * 4
+        assert firehose.put_record_batch(DeliveryStreamName="limited", Records=full)["FailedPutCount"] == 0
+        answer = firehose.put_record_batch(DeliveryStreamName="limited", Records=[*full[:2], {"Data": b"x"}])
+        assert answer["FailedPutCount"] == 1
+        first, second, third = answer["RequestResponses"]
+        assert second == {"ErrorCode": "ServiceUnavailableException", "ErrorMessage": "Slow down."}
+        assert first["RecordId"] != third["RecordId"]
+        with pytest.raises(firehose.exceptions.ServiceUnavailableException):
+            firehose.put_record(DeliveryStreamName="limited", Record={"Data": b"x" * 1_000_000})
+        headwater.clock.advance(seconds=1)
+        firehose.put_record(DeliveryStreamName="limited", Record={"Data": b"x" * 1_000_000})
+
+
 @pytest.mark.parametrize(
     ("members", "said"),
     [

@@ -110,16 +110,24 @@ class StreamBatch:
         self.size += sum([len(record.data) for record in page.records])
 
     async def deliver(self, plan: BatchPlan) -> None:
-        """Deliver all of it. Raises `DeliveryFailed`."""
+        """Deliver all of it. Raises `DeliveryFailed`, for a fault of its own as well."""
+        try:
+            await self._deliver_outputs(plan)
+        except DeliveryFailed:
+            raise
+        except Exception as error:
+            raise DeliveryFailed("InternalError", f"{type(error).__name__}: {error}") from error
+        try:
+            await self._context.delivery.services.keep()
+        except OSError as error:
+            raise DeliveryFailed("NotKept", f"The neighbours cannot be kept: {error}") from error
+
+    async def _deliver_outputs(self, plan: BatchPlan) -> None:
         if self._outputs is None:
             self._outputs = await self._worked_out(plan)
         while self._outputs:
             await self._outputs[0]()
             self._outputs.pop(0)
-        try:
-            await self._context.delivery.services.keep()
-        except OSError as error:
-            raise DeliveryFailed("NotKept", f"The neighbours cannot be kept: {error}") from error
 
     # Working out
 

@@ -25,6 +25,7 @@ from headwater.delivery.firehose.batch import StreamBatch, StreamBatchContext
 from headwater.delivery.firehose.delivery_stream import DeliveryStream, DeliveryStreamId
 from headwater.delivery.firehose.direct_source import DirectPutSource
 from headwater.delivery.firehose.endpoint_sender import send
+from headwater.delivery.firehose.errors import FirehoseError
 from headwater.delivery.firehose.failure_log import FailureLog
 from headwater.delivery.firehose.json_api import FirehoseApi
 from headwater.delivery.firehose.operations import FirehoseOperations
@@ -232,10 +233,13 @@ class DeliveryStreams:
             work = None
         if stream is None or stream.state != "ACTIVE":
             return
-        if work is None:
-            self._works[key] = _Work(self, stream)
-        else:
-            work.revised(stream)
+        try:
+            if work is None:
+                self._works[key] = _Work(self, stream)
+            else:
+                work.revised(stream)
+        except FirehoseError as error:  # what it was made with is not installed any more
+            self.context.log("error", f"{stream.arn} is not delivered: {error.message}")
 
     # What works ask
 

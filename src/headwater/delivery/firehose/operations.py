@@ -6,7 +6,7 @@ Refuses to know HTTP, and how records are delivered.
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Protocol, TypeAlias
 
@@ -34,6 +34,7 @@ from headwater.delivery.firehose.errors import (
     NotOffered,
     PutsUnavailable,
 )
+from headwater.delivery.firehose.put_rates import PutRates
 from headwater.delivery.firehose.put_requests import PutBatchMembers, PutMembers
 from headwater.delivery.firehose.store import DeliveryStreamStore, not_found
 from headwater.engine.encryption_key import KeyState
@@ -45,10 +46,9 @@ from headwater.server.asyncio_bridge import finished
 
 DELIVERY_STREAMS_MAX = 5_000
 TAGS_MAX = 50
-RECORD_BYTES_MAX = 1_000 * 1024
 BATCH_BYTES_MAX = 4 * 1024 * 1024
-BATCH_RECORDS_MAX = 500
 LISTED_DEFAULT = 10
+SLOW_DOWN = "Slow down."
 TAGS_LISTED_DEFAULT = 50
 OTHER_SOURCES = {"MSKAsSource": "Amazon MSK", "DatabaseAsSource": "a database"}
 USABLE: tuple[KeyState | None, ...] = (None, "Usable")
@@ -83,6 +83,7 @@ class FirehoseOperations:
         self._store = store
         self._deliveries = deliveries
         self._check_expressions = check_expressions
+        self._rates = PutRates()
 
     def handlers(self) -> dict[str, Handler]:
         """The operations by name."""
@@ -286,6 +287,8 @@ class FirehoseOperations:
 
     async def _put_record(self, caller: Caller, request: PutMembers) -> Document:
         stream = self._writable(caller, request.name)
+        if not all(self._taken(stream, [request.record.data])):
+            raise PutsUnavailable(SLOW_DOWN)
         position = await self._store.put(stream, [request.record.data])
         return {"RecordId": self._record_id(stream, position), "Encrypted": stream.is_encrypted}
 
@@ -294,13 +297,28 @@ class FirehoseOperations:
         datas = [record.data for record in request.records]
         if sum(map(len, datas)) > BATCH_BYTES_MAX:
             raise InvalidArgument("Records size exceeds 4 MB limit")
-        try:
-            first = await self._store.put(stream, datas)
-        except PutsUnavailable as error:
-            failed = {"ErrorCode": error.code, "ErrorMessage": error.message}
-            return _batch_answer([failed] * len(datas), len(datas), stream)
-        ids = [{"RecordId": self._record_id(stream, first + at)} for at in range(len(datas))]
-        return _batch_answer(ids, 0, stream)
+        taken = self._taken(stream, datas)
+        places: Iterator[dict[str, str]] = iter(())
+        refused = _failed(PutsUnavailable(SLOW_DOWN))
+        if any(taken):
+            kept = [data for data, is_taken in zip(datas, taken, strict=True) if is_taken]
+            try:
+                first = await self._store.put(stream, kept)
+                places = ({"RecordId": self._record_id(stream, first + at)} for at in range(len(kept)))
+            except PutsUnavailable as error:
+                refused, taken = _failed(error), [False] * len(datas)
+        responses = [next(places) if is_taken else refused for is_taken in taken]
+        return {
+            "FailedPutCount": len(taken) - sum(taken),
+            "Encrypted": stream.is_encrypted,
+            "RequestResponses": responses,
+        }
+
+    def _taken(self, stream: DeliveryStream, datas: Sequence[bytes]) -> list[bool]:
+        """Which records are within the rates, if there are any."""
+        if not self._engine.settings.enforce_limits:
+            return [True] * len(datas)
+        return self._rates.taken(stream, [len(data) for data in datas], self._engine.now_ms())
 
     def _writable(self, caller: Caller, name: str) -> DeliveryStream:
         stream = self._found(caller, {"DeliveryStreamName": name})
@@ -351,5 +369,5 @@ def _checked_tags(before: Mapping[str, str], tags: Sequence[Document]) -> dict[s
     return after
 
 
-def _batch_answer(responses: list[dict[str, str]], failed: int, stream: DeliveryStream) -> Document:
-    return {"FailedPutCount": failed, "Encrypted": stream.is_encrypted, "RequestResponses": responses}
+def _failed(error: PutsUnavailable) -> dict[str, str]:
+    return {"ErrorCode": error.code, "ErrorMessage": error.message}
