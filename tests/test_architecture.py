@@ -174,7 +174,6 @@ CALLED_FROM_OUTSIDE = {
     "FirehoseModel.api_version": "msgspec, for a member of the file",
     "_Response.on_message_complete": "httptools",
     "LambdaModel.api_version": "msgspec, for a member of the file",
-    "_PutRecordsRequest.stream_name": "msgspec, for a member of the request",
 }
 """Declarations that nothing in the source names, and who uses them."""
 

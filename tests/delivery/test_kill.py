@@ -6,12 +6,14 @@ import json
 import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from headwater.app.offline_data import check_data
 from headwater.testing.admin_client import AdminClient
 from headwater.testing.server_clock import ServerClock
 from tests.api.channels import ROLE
@@ -38,6 +40,8 @@ def test_every_acknowledged_record_is_there_exactly_once(tmp_path: Path, to_tabl
         kinesis, s3, clock = clients("kinesis"), clients("s3"), ServerClock(AdminClient(url))
         if round_number == 0:
             begin(kinesis, s3, Lake(clients, url, NAME) if to_table else None)
+            kinesis.put_record(StreamName=NAME, Data=data_of(-1), PartitionKey="first")
+            wait_until(partial(is_done, url))  # from here on, the neighbours have on the disk what was made
         if round_number == ROUNDS:
             break
         killer = threading.Timer(random.uniform(0.5, 2.5), server.kill)
@@ -53,17 +57,21 @@ def test_every_acknowledged_record_is_there_exactly_once(tmp_path: Path, to_tabl
         except Exception:  # noqa: BLE001 - the server is killed
             killer.join()
 
-    def is_done() -> bool:
-        clock.advance(seconds=301)
-        time.sleep(0.1)
-        return not AdminClient(url).get("deliveries")["deliveries"][0].get("records_behind", 1)
-
-    wait_until(is_done)
+    wait_until(partial(is_done, url))
     found = Counter(Lake(clients, url, NAME).rows()["n"].to_pylist() if to_table else numbers_in(s3))
     server.kill()
+    assert check_data(tmp_path / "data") == []
     assert [n for n, times in found.items() if times > 1] == []
     assert acknowledged - found.keys() == set()
     assert len(acknowledged) > ROUNDS * 200
+
+
+def is_done(url: str) -> bool:
+    """Let the freshness pass; whether nothing is left to deliver."""
+    admin = AdminClient(url)
+    ServerClock(admin).advance(seconds=301)
+    time.sleep(0.1)
+    return not admin.get("deliveries")["deliveries"][0].get("records_behind", 1)
 
 
 def data_of(number: int) -> bytes:

@@ -8,9 +8,11 @@ from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
+from headwater.app.offline_data import check_data, restore_data
 from tests.crash.server_process import ServerProcess
 from tests.delivery.firehose.conftest import ROLE, processing
 from tests.neighbours.conftest import clients_for
@@ -76,6 +78,20 @@ def advance(server: ServerProcess, minutes: int) -> None:
     connection = server.connect()
     connection.admin("POST", "clock", advance_ms=minutes * 60_000)
     connection.close()
+
+
+@pytest.mark.long
+def test_data_with_delivery_streams_are_whole_and_a_backup_has_them(start: Start, tmp_path: Path) -> None:
+    server = start()
+    create(server, 900)
+    client(server, "firehose").put_record(DeliveryStreamName="kept", Record={"Data": b"1"})
+    with urlopen(f"http://127.0.0.1:{server.port}/_headwater/backup") as answer:
+        (tmp_path / "backup").write_bytes(answer.read())
+    server.stop()
+    assert check_data(tmp_path / "data") == []
+    with (tmp_path / "backup").open("rb") as backup:
+        restore_data(backup, tmp_path / "restored")
+    assert check_data(tmp_path / "restored") == []
 
 
 @pytest.mark.long
