@@ -98,6 +98,18 @@ def test_a_channel_fails_for_good_with_the_reason(
     kinesis.delete_channel(ChannelARN=arn)
 
 
+def test_a_channel_whose_keys_would_be_too_long_fails(
+    kinesis: Any, on_demand_arn: str, account_id: str, settle: Settle, clocked: ClockedServer
+) -> None:
+    bucket = f"long-{account_id}"
+    new_bucket(clocked.endpoint_url, account_id, bucket)
+    destination = bucket_request(account_id, bucket, OutputKeyTemplate="!{channel-id}" * 78)
+    asked = channel_request(on_demand_arn, S3DestinationConfiguration=destination)
+    arn = kinesis.create_channel(**asked)["ChannelDescription"]["ChannelARN"]
+    settle()
+    assert "S3 takes 1024" in at_rest(kinesis, arn)["ChannelStatusReason"]
+
+
 def test_only_on_demand_streams_have_channels(kinesis: Any, stream_arn: str) -> None:
     code, message = refusal(kinesis.create_channel, **channel_request(stream_arn))
     assert code == "ValidationException"

@@ -21,15 +21,19 @@ REGION = "us-east-1"
 class DeliveredStream:
     """One stream of a server, and a bucket."""
 
-    def __init__(self, server: Headwater, clients: Any) -> None:
+    def __init__(self, server: Headwater, clients: Any, name: str = "", *, is_new: bool = True) -> None:
         self.server = server
         self.kinesis = clients("kinesis")
         self.s3 = clients("s3")
         self.logs = clients("logs")
-        self.name = f"s{uuid4().hex[:12]}"
+        self.name = name or f"s{uuid4().hex[:12]}"
+        if is_new:
+            self._make()
+        self.arn: str = self.summary()["StreamARN"]
+
+    def _make(self) -> None:
         self.kinesis.create_stream(StreamName=self.name, StreamModeDetails={"StreamMode": "ON_DEMAND"})
         wait_until(lambda: self.summary()["StreamStatus"] == "ACTIVE")
-        self.arn: str = self.summary()["StreamARN"]
         self.s3.create_bucket(Bucket=self.name)
 
     def summary(self) -> dict[str, Any]:

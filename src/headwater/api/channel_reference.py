@@ -27,7 +27,7 @@ def channel_id_of(engine: Engine, caller: Caller, arn: str) -> tuple[StreamName,
     if named[:2] != caller:
         error = elsewhere(engine, caller, StreamName(named.account_id, named.region, ""))
         raise _not_found(arn) if isinstance(error, ResourceNotFoundException) else error
-    for stream in engine.streams_held(caller):
+    for stream in engine.current_streams(caller):
         if stream.channel(named.channel_id) is not None:
             return stream.full_name, named.channel_id
     raise _not_found(arn)

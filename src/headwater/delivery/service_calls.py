@@ -103,8 +103,14 @@ class ServiceCalls:
         return self._clock.now_ms()
 
     async def keep(self) -> None:
-        """Return once what was asked for so far survives a kill, if it is kept at all. Raises OSError."""
-        await self._keep()
+        """Return once what was asked for so far survives a kill, if it is kept at all.
+
+        Raises `DeliveryFailed`.
+        """
+        try:
+            await self._keep()
+        except OSError as error:
+            raise DeliveryFailed("NotKept", f"The neighbours cannot be kept: {error}") from error
 
     def from_thread(self, call: Coroutine[Any, Any, T]) -> T:
         """What a coroutine gives, for a thread other than the loop's."""

@@ -37,11 +37,12 @@ class RecordOrigin(NamedTuple):
 class SourcePage:
     """Records that follow one another in one shard."""
 
-    __slots__ = ("_runs", "first_arrival_ms", "records", "shard_id")
+    __slots__ = ("_origins", "_runs", "first_arrival_ms", "records", "shard_id")
 
     def __init__(self, shard_id: str, runs: list[NumberedRun]) -> None:
         self.shard_id = shard_id
         self._runs = runs
+        self._origins: list[RecordOrigin] | None = None
         self.records: list[Record] = [record for run in runs for record in decode_payloads(run.payloads)]
         """Data and partition keys, in the order of the shard."""
         self.first_arrival_ms = runs[0].arrival_ms if runs else 0
@@ -49,11 +50,13 @@ class SourcePage:
 
     def origins(self) -> list[RecordOrigin]:
         """Where each of `records` is from."""
-        return [
-            RecordOrigin(self.shard_id, str(number), run.arrival_ms)
-            for run in self._runs
-            for number in run.sequence_numbers
-        ]
+        if self._origins is None:
+            self._origins = [
+                RecordOrigin(self.shard_id, str(number), run.arrival_ms)
+                for run in self._runs
+                for number in run.sequence_numbers
+            ]
+        return self._origins
 
 
 class PageTarget(Protocol):
@@ -163,9 +166,9 @@ class StreamSource:
         engine = self._context.engine
         while position < end:
             try:
-                held, found = await find_shard(engine, self._name, shard)
+                live, found = await find_shard(engine, self._name, shard)
                 limit = min(PAGE_RECORDS, end - position)
-                page = await finished(read_shard(engine, held.stream, found, position, limit, PAGE_BYTES))
+                page = await finished(read_shard(engine, live.stream, found, position, limit, PAGE_BYTES))
             except (ShardGone, ResourceNotFoundException):
                 return
             after = end_of(engine, page)

@@ -44,7 +44,7 @@ async def create_channel(
 
     def change(stream: Stream) -> Stream:
         require_active(stream)
-        taken = {channel.name for other in engine.streams_held(caller) for channel in other.channels}
+        taken = {channel.name for other in engine.current_streams(caller) for channel in other.channels}
         if name in taken:
             raise ResourceInUseException(
                 f"Channel {name} under account {caller.account_id} already exists in {caller.region}."

@@ -68,8 +68,9 @@ class BucketBatch:
             part = b"".join([record.data for record in page.records])
         else:
             part = b"".join(self._lines(page))
-        self._parts.append(part)
-        self.size += len(part)
+        if part:
+            self._parts.append(part)
+        self.size += sum([len(record.data) for record in page.records])
 
     def _lines(self, page: SourcePage) -> list[bytes]:
         assert self._check is not None
@@ -92,7 +93,7 @@ class BucketBatch:
         target = channel.target
         assert isinstance(target, BucketTarget)
         await self.dead_letters.write(objects, delivered, plan)
-        if self.size:
+        if self._parts:
             compression = COMPRESSIONS[target.compression]
             body = await self._context.in_thread(lambda: compression.compress(self._parts))
             names = KeyContext(

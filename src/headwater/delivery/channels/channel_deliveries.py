@@ -30,6 +30,7 @@ from headwater.model.stream import Stream
 from headwater.server.asyncio_bridge import finished
 from headwater.storage.interface import StoreUnavailable
 
+CLOSE_GRACE_S = 10.0
 AGAIN_MS = 1_000
 """After a fault, or a store that cannot be written, it is tried again in so long."""
 
@@ -78,11 +79,15 @@ class ChannelDeliveries:
                 self._attend(stream.full_name, channel.channel_id)
 
     async def close(self) -> None:
-        """Stop every delivery; what is being delivered comes to its end."""
+        """Stop every delivery; what is being delivered may come to its end, for some seconds."""
         self._closing = True
         tasks = [attended.task for attended in self._attended.values()]
         for attended in list(self._attended.values()):
             self._tell(attended)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=CLOSE_GRACE_S)
+            for task in late:
+                task.cancel()  # the next start makes the same batch again
         await asyncio.gather(*tasks, *self._forgetting, return_exceptions=True)
 
     async def reset(self) -> None:
@@ -167,7 +172,8 @@ class ChannelDeliveries:
         context, log = self._context, ChannelLog(self._context)
         attended.last = found
         destination = await self._destination(attended, found, log)
-        if destination is None:
+        now = self._current(attended)
+        if destination is None or self._closing or now is None or not now.channel.is_delivering:
             return
         source = StreamSource(context, attended.name, f"channel {found.channel.name}")
         start = partial(start_of, found.channel.start)

@@ -38,16 +38,16 @@ BATCH_PROPERTY = "headwater.batch"
 CHANNEL_PROPERTY = "headwater.channel"
 SCHEMA_PROPERTY = "headwater.schema-version"
 CODECS = {"NONE": "uncompressed", "ZSTD": "zstd", "SNAPPY": "snappy"}
-PLAIN = ObjectOptions()
 
 
 class ServiceFiles(FileIO):
     """Files in the neighbouring S3."""
 
-    def __init__(self, context: DeliveryContext, caller: Caller) -> None:
+    def __init__(self, context: DeliveryContext, caller: Caller, kms_key_id: str | None) -> None:
         super().__init__()
         self.context = context
         self.caller = caller
+        self.options = ObjectOptions(kms_key_id=kms_key_id)
 
     def new_input(self, location: str) -> InputFile:
         """A file to read."""
@@ -75,7 +75,7 @@ class ServiceFiles(FileIO):
         """Write a file. Raises `DeliveryFailed`."""
         bucket, key = _place(location)
         objects, services = self.context.objects, self.context.services
-        services.from_thread(objects.put(self.caller, Bucket(bucket), key, body, PLAIN))
+        services.from_thread(objects.put(self.caller, Bucket(bucket), key, body, self.options))
 
 
 class _ServiceFile(InputFile, OutputFile):
@@ -154,12 +154,15 @@ class _TableCatalog(NoopCatalog):
 class ChannelTable:
     """The table of one channel. Call it in a thread."""
 
-    def __init__(self, context: DeliveryContext, caller: Caller, target: TableTarget) -> None:
+    def __init__(
+        self, context: DeliveryContext, caller: Caller, target: TableTarget, kms_key_id: str | None
+    ) -> None:
+        """`kms_key_id`: the key that its files are encrypted with, if they are."""
         self._context = context
         self._caller = caller
         self._target = target
         self._tables = S3Tables(context.services)
-        self._files = ServiceFiles(context, caller)
+        self._files = ServiceFiles(context, caller, kms_key_id)
 
     def make(self, schema: TableSchema, channel_id: str, schema_version_id: str) -> None:
         """Make the table, unless this channel has made it before. Raises `DeliveryFailed`."""

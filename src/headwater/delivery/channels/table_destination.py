@@ -117,7 +117,7 @@ class TableDestination:
         self._log = log
         now = delivered()
         assert isinstance(now.channel.target, TableTarget)
-        self.table = ChannelTable(context, now.caller, now.channel.target)
+        self.table = ChannelTable(context, now.caller, now.channel.target, now.channel.kms_key_id)
         self._registry = SchemaRegistry(context.services)
         self.schema: TableSchema
         self.verdicts: dict[str, str] = {}
@@ -191,7 +191,7 @@ async def make_table(context: DeliveryContext, delivered: DeliveredChannel) -> N
     assert schema_arn is not None, "a request without one is refused"
     version = await SchemaRegistry(context.services).latest(caller, schema_arn)
     schema = schema_of(version.definition, target)
-    table = ChannelTable(context, caller, target)
+    table = ChannelTable(context, caller, target, channel.kms_key_id)
     await in_table(context, lambda: table.make(schema, channel.channel_id, version.version_id))
 
 

@@ -114,10 +114,10 @@ class FanOutReader:
     async def _subscribe(self) -> None:
         """One subscription, from its start to its end."""
         engine, consumer = self._context.engine, self._consumer
-        held, shard = await find_shard(engine, consumer.stream, self._shard)
+        live, shard = await find_shard(engine, consumer.stream, self._shard)
         if self._phase == "stopped":
             return
-        stream = held.stream
+        stream = live.stream
         registered = stream.consumer(consumer.name)
         if registered is None or registered.created_s != consumer.created_s:
             raise ResourceNotFoundException("Consumer not found")
