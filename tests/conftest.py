@@ -96,7 +96,11 @@ def started_server(log: Path, *options: str) -> Iterator[RunningServer]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """The server that most tests share."""
+    """The server that most tests share; another one if `HEADWATER_TEST_SERVER` is its URL."""
+    url = os.environ.get("HEADWATER_TEST_SERVER")
+    if url is not None:
+        yield RunningServer(url)
+        return
     with started_server(tmp_path_factory.mktemp("server") / "log") as running:
         yield running
 

@@ -59,6 +59,7 @@ from headwater.storage.interface import (
 )
 
 if TYPE_CHECKING:
+    from headwater.engine.channel_lifecycle import ChannelHost
     from headwater.engine.encryption_key import KeyDirectory
 
 _RETENTION_SWEEP_MS = 10_000
@@ -101,6 +102,8 @@ class Engine:
         self.shard_budget = ShardBudget(settings.shard_limit)
         self.key_directory: KeyDirectory | None = None
         """The directory of KMS keys, if there is one."""
+        self.channel_host: ChannelHost | None = None
+        """Who delivers what channels are for, if anybody does."""
         self.log_sizes = LogSizes()
         server_id = random_bytes(_SERVER_ID_BYTES) if store.is_shared else b""
         self.lease = ServerLease(store, clock.now_ms, server_id, settings.server_name)
@@ -383,6 +386,7 @@ class Engine:
         else:
             writes = {stored_values.stream_key(name): msgspec.msgpack.encode(revision.stream)}
         writes |= {**revision.writes, **self.queues.writes_to_forget(live.stream, revision.stream)}
+        channels = live.stream.channels
         # 2. Commit it with its logs, if the stored version is still the one that it was made from.
         change = Change(
             writes=writes,
@@ -403,6 +407,8 @@ class Engine:
             live.follow(revision.stream, version + 1)
         self.queues.follow(name, revision.stream, {stored_values.stream_key(name): version + 1})
         self._changed(name)
+        if revision.stream is not None and revision.stream.channels != channels and self.channel_host:
+            self.channel_host.channels_changed(revision.stream)
         return True
 
     def _latest_s(self, stream: Stream) -> int:
@@ -509,6 +515,8 @@ class Engine:
         self._last_arrival_ms = 0  # no record is left that another one could precede
         for name in tuple(self._stream_watchers):
             self._changed(name)
+        if self.channel_host:
+            self.channel_host.channels_changed(None)
 
     # Time
 

@@ -111,8 +111,13 @@ class Admin:
         engine: AdminEngine,
         clock: AdjustableClock | None = None,
         more: Sequence[RouteSet] = (),
+        unready: Callable[[], str] = str,
     ) -> None:
-        """`clock` is the engine's, if it may be moved; `more` are further routes."""
+        """`clock` is the engine's, if it may be moved; `more` are further routes.
+
+        `unready` tells why the server does not serve yet; empty when it does.
+        """
+        self._unready = unready
         self._engine = engine
         self._clock = clock
         self._more = more
@@ -154,6 +159,9 @@ class Admin:
         return None
 
     async def _health(self, _body: bytes) -> dict[str, Any]:
+        reason = self._unready()
+        if reason:
+            raise Refused(503, reason)
         behind_s = self._engine.behind_s()
         if behind_s > BEHIND_S_MAX:
             raise Refused(503, f"What other servers have changed is not known for {behind_s:.0f} s.")
