@@ -264,13 +264,6 @@ class SimulatedCluster:
             self._kafka.topics.pop(topic, None)
         await self._answered(None)
 
-    async def leader(self, topic: str) -> int:
-        await self._sent(topic)
-        return await self._answered(0)
-
-    def known_leader(self, _topic: str) -> int:
-        return 0
-
     async def exists(self, topic: str) -> bool:
         await self._later(0.01)
         return await self._answered(topic in self._kafka.topics)
