@@ -65,6 +65,11 @@ EDGE_MODULES = {
     "delivery/channels/table_destination.py",
     "delivery/compression.py",
     "delivery/delivery.py",
+    "delivery/firehose/conversion.py",
+    "delivery/firehose/delivery_streams.py",
+    "delivery/firehose/direct_source.py",
+    "delivery/firehose/endpoint_sender.py",
+    "delivery/firehose/store.py",
     "delivery/service_calls.py",
     "followers/shard_reading.py",
     "followers/stream_follower.py",
@@ -166,6 +171,8 @@ CALLED_FROM_OUTSIDE = {
     "_END_GROUP": "nobody: a number of a closed set that is written down whole",
     "ApiModel.api_version": "msgspec, for a member of the file",
     "BOTOCORE": "scripts/generate_partitions.py",
+    "FirehoseModel.api_version": "msgspec, for a member of the file",
+    "_Response.on_message_complete": "httptools",
     "LambdaModel.api_version": "msgspec, for a member of the file",
 }
 """Declarations that nothing in the source names, and who uses them."""

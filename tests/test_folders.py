@@ -67,6 +67,7 @@ FOLDER_EDGES = {
     "client/queues": {"client/calls"},
     "delivery": set(),
     "delivery/channels": {"delivery"},
+    "delivery/firehose": {"delivery"},
     "engine": {"engine/limits", "engine/metrics", "engine/queues", "engine/tokens"},
     "engine/faults": set(),
     "engine/limits": set(),

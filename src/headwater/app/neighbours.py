@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from headwater.config import Config, environment
+from headwater.delivery.firehose.lazy import LazyFirehose
 from headwater.delivery.lazy import LazyDeliveries
 from headwater.engine.engine import Engine
 from headwater.engine.metrics.kept_minutes import MetricReader
@@ -37,6 +38,7 @@ from headwater.server.request_log import RequestLog
 from headwater.storage.interface import FUNCTIONS_FOLDER, OpenedStore
 
 if TYPE_CHECKING:
+    from headwater.delivery.firehose.json_api import FirehoseApi
     from headwater.delivery.service import DeliveryService
     from headwater.lambda_.service import FunctionCredentials, LambdaService
     from headwater.neighbours.services import Services
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 LARGE_BODIES = ((b"/2015-03-31/functions", 72 * 1024 * 1024),)
 """A function's code comes as a zip of up to 50 MiB in base64."""
 NEIGHBOURS_FOLDER = "neighbours"
-DELIVERIES_KEPT = ("delivery-progress",)
+DELIVERIES_KEPT = ("delivery-progress", "firehose")
 FUNCTION_KEY = "headwater"
 """With what functions sign where signatures are not verified, and account ids are no access keys."""
 
@@ -73,13 +75,14 @@ class Neighbourhood:
     def __init__(self, server: ServerContext) -> None:
         self._server = server
         self.lambda_ = LazyLambda(server.engine, self._build_lambda)
-        self.services = LazyServices(partial(_build_services, server, self.lambda_))
+        self.firehose = LazyFirehose(self._firehose_api)
+        self.services = LazyServices(partial(_build_services, server, self.lambda_, self.firehose))
         if server.config.forward_to is None and has_moto():
             server.engine.key_directory = self.services
-        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self.services)
+        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self.firehose, self.services)
         """In the order in which requests are offered to them."""
         self.deliveries = LazyDeliveries(
-            partial(_build_deliveries, server, self.services),
+            partial(_build_deliveries, server, self.services, self.lambda_),
             lambda: _has_deliveries(server.engine),
         )
         server.engine.channel_host = self.deliveries
@@ -120,6 +123,11 @@ class Neighbourhood:
         if done is None:
             raise FunctionNotFound(arn)
         return done
+
+    def _firehose_api(self) -> FirehoseApi:
+        from headwater.app.deliveries import firehose_api  # noqa: PLC0415 - as for Lambda
+
+        return firehose_api(self.deliveries.opened())
 
     def _build_lambda(self) -> LambdaService:
         from uuid import uuid4  # noqa: PLC0415 - servers of streams alone do not pay for it
@@ -177,16 +185,16 @@ def _has_deliveries(engine: Engine) -> bool:
     return has_channels or any(True for _ in engine.metadata_of(*DELIVERIES_KEPT))
 
 
-def _build_deliveries(server: ServerContext, services: LazyServices) -> DeliveryService:
+def _build_deliveries(server: ServerContext, services: LazyServices, lambda_: LazyLambda) -> DeliveryService:
     from headwater.app.deliveries import build_deliveries  # noqa: PLC0415 - as for Lambda
 
-    return build_deliveries(server, services, lambda account_id: _key_of(server, account_id))
+    return build_deliveries(server, services, lambda_, lambda account_id: _key_of(server, account_id))
 
 
-def _build_services(server: ServerContext, lambda_: LazyLambda) -> Services:
+def _build_services(server: ServerContext, lambda_: LazyLambda, firehose: LazyFirehose) -> Services:
     from headwater.app.services import build_services  # noqa: PLC0415 - as for Lambda
 
-    return build_services(server, lambda_, with_moto=has_moto())
+    return build_services(server, lambda_, firehose, with_moto=has_moto())
 
 
 def _refused_lambda(lambda_: LazyLambda) -> Neighbour:

@@ -55,5 +55,9 @@ class LazyDeliveries:
         if self._service is not None:
             await self._service.close()
 
+    def status(self) -> list[dict[str, Any]]:
+        """How far each delivery is; of none, before there was one."""
+        return [] if self._service is None else self._service.status()
+
     async def _show(self, _body: bytes) -> dict[str, Any]:
-        return {"deliveries": [] if self._service is None else self._service.status()}
+        return {"deliveries": self.status()}

@@ -43,28 +43,28 @@ class DeliveryService:
     ) -> None:
         self.context = context
         self.channels = channels
-        self._owners = (channels, *others)
+        self.owners = (channels, *others)
         self._unwatch: Callable[[], None] | None = None
 
     def open(self) -> None:
         """Go on with every delivery that is kept."""
         self.context.progress.open()
         self._unwatch = self.context.engine.watch_time(self.context.alarms.ring)
-        for owner in self._owners:
+        for owner in self.owners:
             owner.open()
 
     async def close(self) -> None:
         """Stop every delivery."""
-        for owner in self._owners:
+        for owner in self.owners:
             await owner.close()
         if self._unwatch is not None:
             self._unwatch()
 
     async def reset(self) -> None:
         """Forget every delivery."""
-        for owner in self._owners:
+        for owner in self.owners:
             await owner.reset()
 
     def status(self) -> list[dict[str, Any]]:
         """How far each delivery is, for the person who runs the server."""
-        return [status for owner in self._owners for status in owner.status()]
+        return [status for owner in self.owners for status in owner.status()]

@@ -98,6 +98,10 @@ class ServiceCalls:
         found: dict[str, Any] = msgspec.json.decode(answer.body or b"{}")
         return found
 
+    def now_ms(self) -> int:
+        """The time by which services go: the machine's, whatever the engine's clock says."""
+        return self._clock.now_ms()
+
     async def keep(self) -> None:
         """Return once what was asked for so far survives a kill, if it is kept at all.
 

@@ -1,4 +1,4 @@
-"""Targets of EventBridge's rules: streams and functions of Headwater's, queues and topics beside them.
+"""Targets of EventBridge's rules: streams, functions and delivery streams of Headwater's, queues and topics.
 
 Rules:
 - a target's retry policy ends what a stream refuses; without `MaximumRetryAttempts` only the age counts,
@@ -173,6 +173,13 @@ def _to_function(rule: Rule, target: Document, event: Document, text: str) -> No
         _undelivered(rule, target, event, error.code, error.message)
 
 
+def _to_delivery_stream(rule: Rule, target: Document, event: Document, text: str) -> None:
+    try:
+        CURRENT_SERVER.get().firehose.put(target["Arn"], text.encode())
+    except CallRefused as error:
+        _undelivered(rule, target, event, error.code, error.message)
+
+
 def _to_queue(_rule: Rule, target: Document, event: Document, text: str) -> None:
     _, _, _, region, account_id, name = target["Arn"].split(":", 5)
     group_id = (target.get("SqsParameters") or {}).get("MessageGroupId")
@@ -194,6 +201,7 @@ def _undelivered(rule: Rule, target: Document, event: Document, code: str, messa
 
 
 DELIVERIES: dict[str, Callable[[Rule, Document, Document, str], None]] = {
+    "firehose": _to_delivery_stream,
     "kinesis": _to_stream,
     "lambda": _to_function,
     "sns": _to_topic,
