@@ -65,6 +65,8 @@ FOLDER_EDGES = {
     "client/leases": {"client/calls"},
     "client/producer": {"client/calls"},
     "client/queues": {"client/calls"},
+    "delivery": set(),
+    "delivery/channels": {"delivery"},
     "engine": {"engine/limits", "engine/metrics", "engine/queues", "engine/tokens"},
     "engine/faults": set(),
     "engine/limits": set(),
@@ -136,4 +138,4 @@ def test_lambda_and_the_neighbours_meet_before_and_after_a_first_request_and_for
         if module.layer == "app"
         and any(re.match(r"headwater\.(lambda_|neighbours)", name) for name in module.imported)
     }
-    assert meeting == {"neighbours.py", "services.py", "offline_data.py"}
+    assert meeting == {"deliveries.py", "neighbours.py", "services.py", "offline_data.py"}

@@ -36,6 +36,8 @@ REPLACED = {
 """A name that was the project's own, and the field's for it."""
 
 SHARED = {
+    "Batch": "what a consumer's handler gets, and what a delivery delivers",
+    "Delivery": "what gives batches to an application, and what delivers a stream to a service",
     "Record": "a record of a stream, and as the client library gives it",
     "ResourceInUseException": "AWS's own, of Kinesis and of Lambda",
     "ResourceNotFoundException": "AWS's own, of Kinesis and of Lambda",

@@ -32,6 +32,9 @@ class CountingEngine:
     def behind_s(self) -> float:
         return 0.0
 
+    def lease_status(self) -> None:
+        return None
+
     def stream_count(self) -> int:
         return 7
 

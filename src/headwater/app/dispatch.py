@@ -48,7 +48,7 @@ def build_dispatch(
     routes = (
         *_console_routes(server, test_clock, feed),
         *_late_routes(server, neighbourhood, requests, injection),
-        neighbourhood.routes,
+        *neighbourhood.routes,
         RouteSet({}, reset=neighbourhood.reset),
     )
     return Dispatch(

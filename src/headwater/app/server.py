@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from contextlib import suppress
 from functools import partial
@@ -30,6 +31,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.model.clock import AdjustableClock, Clock, SystemClock
 from headwater.server.access.credentials import Credentials, CredentialsError
+from headwater.server.asyncio_bridge import finished
 from headwater.server.dispatch import Dispatch
 from headwater.server.http.listener import Listener, ListenError, is_loopback
 from headwater.server.http.tls import TlsError
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from headwater.app.init_folder import InitFile
 
 TICK_INTERVAL_S = 0.1
+RELEASE_WITHIN_S = 1.0
 LOG_DELAY_S = 0.02
 """Lines of the log gather for so long: a system call for each would be a tenth of a small request."""
 OPEN_TO_ALL = "may read and change everything: listen on 127.0.0.1, or let --credentials say who may call"
@@ -119,12 +122,18 @@ class Server:
             await self._listener.close(grace_s)
         if self._tick_timer is not None:
             self._tick_timer.cancel()
-        for neighbour in self._neighbourhood.neighbours if self._neighbourhood else ():
-            await neighbour.close()
+        if self._neighbourhood is not None:
+            await self._neighbourhood.close()
         if self._engine is not None:
+            await self._release_lease(self._engine)
             self._engine.close()
         await asyncio.sleep(0)  # what the store still posted runs before the loop may end
         self._log.flush()
+
+    async def _release_lease(self, engine: Engine) -> None:
+        with suppress(TimeoutError):  # the others will do without
+            async with asyncio.timeout(RELEASE_WITHIN_S):
+                await finished(engine.lease.release())
 
     def abort(self) -> None:
         """Cut off all connections: ends a `stop` that waits for them."""
@@ -172,6 +181,11 @@ class Server:
             post_from_thread=cast("Post", loop.call_soon_threadsafe),
         )
 
+    def _name(self) -> str:
+        """What people know this server by, among others over the same data."""
+        ports = ",".join(endpoint.rpartition(":")[2] for endpoint in self.endpoints)
+        return f"{socket.gethostname()}:{ports}"
+
     def _open_engine(self, opened: OpenedStore) -> Engine:
         """The engine of an open store, which is closed if there can be none."""
         config = self._config
@@ -183,6 +197,7 @@ class Server:
             shard_limit=config.shard_limit,
             on_demand_stream_limit=config.on_demand_stream_limit,
             resubscribe_at_once=config.resubscribe_at_once,
+            server_name=self._name(),
         )
         engine = Engine(opened.store, self._test_clock or self._clock, settings, os.urandom, perf_counter)
         try:

@@ -34,6 +34,7 @@ COMMANDS = {
     "check": CommandRow("headwater.cli.check:check", "Verify a data directory, or a shared store."),
     "backup": CommandRow("headwater.cli.backup:backup", "Copy all data into a file, while the server runs."),
     "restore": CommandRow("headwater.cli.restore:restore", "Make a data directory from a backup."),
+    "migrate": CommandRow("headwater.cli.migrate:migrate", "Move a data directory to Apache Kafka, or back."),
     "aws": CommandRow("headwater.cli.aws:aws", "Run the AWS CLI against the local server."),
     "env": CommandRow("headwater.cli.env:env", "Print the exports that point AWS clients at the server."),
     "tls": CommandRow("headwater.cli.tls:tls", "Show the certificate authority that clients must trust."),
@@ -44,6 +45,9 @@ COMMANDS = {
     "put": CommandRow("headwater.cli.put:put", "Put records into a stream."),
     "tail": CommandRow("headwater.cli.tail:tail", "Follow the records of a stream."),
     "consume": CommandRow("headwater.cli.consume:consume", "Read a stream together with other workers."),
+    "channel": CommandRow(
+        "headwater.cli.channel:channel", "Deliver a stream's records to buckets and tables."
+    ),
     "queue": CommandRow("headwater.cli.queue:queue", "Share a stream's records among workers."),
     "lambda": CommandRow("headwater.cli.lambda_:lambda_", "Run Lambda functions, and map streams to them."),
     "doctor": CommandRow("headwater.cli.doctor:doctor", "Find what keeps a program from the server."),
