@@ -9,7 +9,7 @@ from headwater.api import answers, requests
 from headwater.api.descriptions import whole_seconds
 from headwater.engine.queue_lifecycle import arn_of_queue
 from headwater.engine.queues.handle_refusals import Outcome
-from headwater.engine.queues.live_queue import ReceivedRecord
+from headwater.engine.queues.queue_context import ReceivedRecord
 from headwater.model.errors import ValidationException
 from headwater.model.instant import Instant
 from headwater.model.queue import Queue, QueueRules

@@ -14,7 +14,8 @@ from headwater.engine.limits.limits import (
     QUEUE_RECORDS_PER_RECEIVE_MAX,
     QUEUE_WAIT_S,
 )
-from headwater.engine.queues.live_queue import LiveQueue, ReceivedRecord
+from headwater.engine.queues.live_queue import LiveQueue
+from headwater.engine.queues.queue_context import ReceivedRecord
 from headwater.engine.queues.waiting_line import Waiter
 from headwater.model.caller import Caller
 from headwater.model.errors import ThrottlingException

@@ -28,6 +28,7 @@ from headwater.lambda_.lazy import LazyLambda
 from headwater.model.clock import Clock
 from headwater.model.completion import Completion
 from headwater.neighbours.lazy import LazyServices
+from headwater.neighbours.missing import LAMBDA_NOT_SHARED, RefusedService
 from headwater.server.access.credentials import Credentials, KnownKey
 from headwater.server.admin import RouteSet
 from headwater.server.asyncio_bridge import completed
@@ -64,6 +65,8 @@ class ServerContext(msgspec.Struct, frozen=True):
     log: RequestLog
     own_url: Callable[[], str]
     """Where the server is, in clear text; known once it listens."""
+    unready: Callable[[], str] = str
+    """Why it does not yet say that it is healthy; empty when it is."""
 
 
 class Neighbourhood:
@@ -73,19 +76,20 @@ class Neighbourhood:
         self._server = server
         self.lambda_ = LazyLambda(server.engine, self._build_lambda)
         self.firehose = LazyFirehose(self._firehose_api)
-        self._services = LazyServices(partial(_build_services, server, self.lambda_, self.firehose))
+        self.services = LazyServices(partial(_build_services, server, self.lambda_, self.firehose))
         if server.config.forward_to is None and has_moto():
-            server.engine.key_directory = self._services
-        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self.firehose, self._services)
+            server.engine.key_directory = self.services
+        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self.firehose, self.services)
         """In the order in which requests are offered to them."""
         self.deliveries = LazyDeliveries(
-            partial(_build_deliveries, server, self._services, self.lambda_),
+            partial(_build_deliveries, server, self.services, self.lambda_),
             lambda: _has_deliveries(server.engine),
         )
         server.engine.channel_host = self.deliveries
         self.routes: tuple[RouteSet, ...] = (self.lambda_.routes, self.deliveries.routes)
         if server.engine.store.is_shared:
-            self.neighbours = (LazyServices(_refuse_services),)
+            services = LazyServices(_refuse_services) if server.config.forward_to is None else self.services
+            self.neighbours = (_refused_lambda(self.lambda_), services)
             self.routes = ()
             server.engine.channel_host = None
 
@@ -94,7 +98,7 @@ class Neighbourhood:
         self.lambda_.open_if_kept()
         folder = kept_folder(self._server.config)
         if folder is not None and folder.exists() and has_moto():
-            self._services.open_if_kept()
+            self.services.open_if_kept()
         self.deliveries.open_if_kept()
 
     def reset(self) -> Completion[None]:
@@ -115,7 +119,7 @@ class Neighbourhood:
         """What a neighbouring pipe says to Lambda, whose mapping reads its source."""
         from headwater.lambda_.functions.invocation import FunctionNotFound  # noqa: PLC0415 - as Lambda
 
-        done = await self._services.run_pipe(arn, event)
+        done = await self.services.run_pipe(arn, event)
         if done is None:
             raise FunctionNotFound(arn)
         return done
@@ -191,6 +195,10 @@ def _build_services(server: ServerContext, lambda_: LazyLambda, firehose: LazyFi
     from headwater.app.services import build_services  # noqa: PLC0415 - as for Lambda
 
     return build_services(server, lambda_, firehose, with_moto=has_moto())
+
+
+def _refused_lambda(lambda_: LazyLambda) -> Neighbour:
+    return RefusedService("lambda", lambda_.takes, LAMBDA_NOT_SHARED)
 
 
 def _refuse_services() -> Services:

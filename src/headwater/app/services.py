@@ -99,7 +99,7 @@ async def _ask_firehose(
     try:
         return await firehose.call(caller, operation, members)
     except (FirehoseError, KinesisError) as error:
-        raise CallRefused(error.code, error.message or "", "Firehose") from error
+        raise CallRefused(error.code, error.message or "") from error
 
 
 async def _invoke(lambda_: LazyLambda, caller: Caller, reference: str, payload: bytes) -> FunctionSaid:

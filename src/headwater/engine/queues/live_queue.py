@@ -13,14 +13,17 @@ What a handle can still do, as SQS has it: the latest one acknowledges, even whe
 older one is answered with success and does nothing; to change a visibility takes a record in flight.
 After a restart, which forgets deliveries, any handle counts as the latest until the record is handed out.
 
+Servers that share a store share its queues. Then who has received a record is in the store as well, before
+anybody hears of it: each server chooses records by what it knows, and of two that choose the same one the
+store lets one win. So no server owns a queue, and a record is with one worker whichever server it asked.
+
 Refuses to know requests and answers, and how the queue itself changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from headwater.engine.limits.limits import READ_BYTES_MAX
 from headwater.engine.queues.counting import QueueCounts, QueueTotals, count_records, oldest_arrival_ms
@@ -35,10 +38,11 @@ from headwater.engine.queues.handle_refusals import (
     Outcome,
     RefusedHandle,
 )
-from headwater.engine.queues.log_runs import read_runs
-from headwater.engine.queues.progress import DeadLetter, QueueProgress
+from headwater.engine.queues.log_runs import read_record, read_runs
+from headwater.engine.queues.queue_context import QueueContext, ReceivedRecord, first_position, queue_gone
 from headwater.engine.queues.receipts import Receipt, issue_receipt, read_receipt
 from headwater.engine.queues.settling import Sentence, Settling, Verdict
+from headwater.engine.queues.sharing import QueueSharing
 from headwater.engine.queues.tracking import (
     NOT_DELIVERED,
     ShardTracking,
@@ -46,56 +50,28 @@ from headwater.engine.queues.tracking import (
     Tracking,
 )
 from headwater.engine.queues.waiting_line import Waiter, WaitingLine, Wanted
-from headwater.engine.tokens.sealed_token import Sealer
 from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
-from headwater.model.errors import KinesisError, ResourceNotFoundException
+from headwater.model.completion import Completion, begun
+from headwater.model.errors import KinesisError
 from headwater.model.queue import Queue
 from headwater.model.record import PAYLOAD_TEXT_BYTES, Payload
 from headwater.model.shard import Shard
 from headwater.model.stream import Stream
-from headwater.storage.interface import Run, Store, StoreUnavailable
+from headwater.storage.interface import Run
 
 _PAGE_BYTES = READ_BYTES_MAX * 4 // 3
 _TRIMMED_MS = -1
 """In place of the arrival of a record that the store has no more."""
 
 
-class ReceivedRecord(NamedTuple):
-    """A record as a receiver gets it."""
-
-    receipt_handle: str
-    record_id: str
-    payload: Payload
-    arrival_ms: int
-    first_receive_ms: int
-    receives: int
-
-
-class QueueContext(Protocol):
-    """What a queue needs of the engine."""
-
-    store: Store
-    receipts: Sealer
-    is_stopping: bool
-    """Whether nobody may wait any more."""
-
-    def now_ms(self) -> int:
-        """The time now."""
-
-    def random_number(self) -> int:
-        """63 random bits."""
-
-    def expected(self, name: StreamName) -> Mapping[str, int]:
-        """The key of a stream's value and its version, as far as it is known."""
-
-    def progress_of(self, queue_id: str, log_id: int, first: int) -> QueueProgress:
-        """What the store has of a queue's shard; one that begins at `first` if it has nothing."""
-
-
 class _Found(NamedTuple):
     record: TrackedRecord
     payload: Payload
+
+
+Taken = list[ReceivedRecord] | Completion[list[ReceivedRecord]]
+"""What somebody gets who receives; a completion, if the store has to have it first."""
 
 
 class LiveQueue:
@@ -106,13 +82,16 @@ class LiveQueue:
         self._store = context.store
         self._tracking = Tracking()
         name = stream.full_name
-        self._settling = Settling(context.store, self._tracking, lambda: context.expected(name), self._wake)
+        self._settling = Settling(
+            context.store, self._tracking, lambda: context.expected(name), context.now_ms, self._wake
+        )
+        self._sharing = QueueSharing(self._tracking, self._settling, context.now_ms, self._next_delivery)
         self._living = WaitingLine(self._take)
         self._dead = WaitingLine(self._take_dead)
         self._delivery = context.random_number()
         """The number of the latest delivery. It begins anywhere: no handle from before a restart fits."""
         self._received = self._acknowledged = self._empty_receives = 0
-        self._turn = 0
+        self._turn = self._delivery if context.store.is_shared else 0
         """Which shard gives new records first."""
         self._watched: dict[int, Callable[[], None]] = {}
         """By log: what ends its watch."""
@@ -160,7 +139,7 @@ class LiveQueue:
         self._empty_receives += before - len(self._living)
         self._dead.end_waits(now_ms)
 
-    async def _take(self, waiter: Waiter[ReceivedRecord]) -> list[ReceivedRecord]:
+    async def _take(self, waiter: Waiter[ReceivedRecord]) -> Taken:
         self._release()
         limit = waiter.wanted.limit
         found: list[_Found] = []
@@ -173,7 +152,7 @@ class LiveQueue:
             raise
         return self._hand_out(found, waiter, is_dead=False)
 
-    async def _take_dead(self, waiter: Waiter[ReceivedRecord]) -> list[ReceivedRecord]:
+    async def _take_dead(self, waiter: Waiter[ReceivedRecord]) -> Taken:
         self._release()
         found: list[_Found] = []
         try:
@@ -194,17 +173,21 @@ class LiveQueue:
                 self._settle_quietly([Sentence(record, "die")])
                 continue
             try:
-                runs = await read_runs(self._store, record.shard.log_id, record.position, 1, _PAGE_BYTES)
+                run, is_known = await read_record(
+                    self._store, record.shard.log_id, record.position, _PAGE_BYTES
+                )
             except BaseException:
                 self._put_back([_Found(record, b"")])
                 raise
             if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
                 continue
-            if not runs or runs[0].position != record.position or runs[0].time_ms < self._horizon_ms():
+            if not is_known:
+                self._tracking.postpone(record)
+            elif run is None or run.time_ms < self._horizon_ms():
                 self._tracking.end(record)
-                continue
-            record.arrival_ms = runs[0].time_ms
-            found.append(_Found(record, runs[0].payloads[0]))
+            else:
+                record.arrival_ms = run.time_ms
+                found.append(_Found(record, run.payloads[0]))
 
     async def _find_new(self, found: list[_Found], limit: int) -> None:
         """Claim what was never handed out, from one shard after the other."""
@@ -219,8 +202,9 @@ class LiveQueue:
     async def _read_on(self, shard: ShardTracking, found: list[_Found], limit: int) -> bool:
         """Claim what comes next in a shard; whether there may be more."""
         extent = self._store.extent(shard.log_id)
-        position = shard.progress.next_open(shard.cursor)
-        if extent is None or position >= extent.next:
+        position = shard.next_open()
+        is_end_known = extent is not None and (extent.sealed or not self._store.is_shared)
+        if extent is None or (is_end_known and position >= extent.next):
             return False
         room = max(_PAGE_BYTES - _size(found), 1)
         runs = await read_runs(
@@ -246,30 +230,51 @@ class LiveQueue:
                 shard.cursor = max(shard.cursor, position + 1)
         return claimed
 
-    def _hand_out(
-        self, found: Sequence[_Found], waiter: Waiter[ReceivedRecord], *, is_dead: bool
-    ) -> list[ReceivedRecord]:
+    def _hand_out(self, found: Sequence[_Found], waiter: Waiter[ReceivedRecord], *, is_dead: bool) -> Taken:
         if not waiter.is_waiting:
             self._put_back(found)
             return []
-        now_ms = self._context.now_ms()
         timeout_s = waiter.wanted.visibility_timeout_s
         if timeout_s is None:
             timeout_s = self._queue.rules.visibility_timeout_s
-        visible_ms = now_ms + 1000 * timeout_s
-        handed_out = []
-        for record, payload in found:
-            if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
-                continue
-            if self._is_past_retention(record):
-                self._tracking.end(record)
-                continue
+        present = [each for each in found if self._is_present(each.record, is_dead=is_dead)]
+        if self._store.is_shared:
+            return begun(self._claim_all(present, 1000 * timeout_s, is_dead=is_dead)) if present else []
+        now_ms = self._context.now_ms()
+        for record, _ in present:
             self._delivery += 1
-            self._tracking.hand_out(record, self._delivery, now_ms, visible_ms)
-            handed_out.append(self._handed_out(record, payload))
+            self._tracking.hand_out(record, self._delivery, now_ms, now_ms + 1000 * timeout_s)
+        return self._gave(present, is_dead=is_dead, is_visible=timeout_s == 0)
+
+    def _next_delivery(self) -> int:
+        self._delivery += 1
+        return self._delivery
+
+    def _is_present(self, record: TrackedRecord, *, is_dead: bool) -> bool:
+        """Whether a record that was found can be handed out still."""
+        if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
+            return False
+        if self._is_past_retention(record):
+            self._tracking.end(record)
+            return False
+        return True
+
+    async def _claim_all(
+        self, found: Sequence[_Found], timeout_ms: int, *, is_dead: bool
+    ) -> list[ReceivedRecord]:
+        """What is received here once the store has it; not what another server was first with."""
+        overtaken = await self._sharing.claim([record for record, _ in found], timeout_ms)
+        given = [each for each in found if each.record not in overtaken]
+        if not given:  # it waits on, then
+            self._watch()
+        return self._gave(given, is_dead=is_dead, is_visible=timeout_ms == 0)
+
+    def _gave(self, found: Sequence[_Found], *, is_dead: bool, is_visible: bool) -> list[ReceivedRecord]:
+        """What a receiver gets of records that were handed out; they may be visible again at once."""
+        handed_out = [self._handed_out(record, payload) for record, payload in found]
         if not is_dead:
             self._received += len(handed_out)
-        if visible_ms <= now_ms:
+        if is_visible:
             self._release()
         return handed_out
 
@@ -299,30 +304,53 @@ class LiveQueue:
         """The dead letters are none any more. What came of each handle. Raises `StoreUnavailable`."""
         return await self._settle_handles(handles, "restore", is_dead=True)
 
-    def change_visibility(self, timeouts_s: dict[str, int], *, is_dead: bool) -> dict[str, Outcome]:
-        """The records stay in flight for so long from now on, by handle. What came of each."""
-        self._release()
-        now_ms = self._context.now_ms()
+    async def change_visibility(self, timeouts_s: dict[str, int], *, is_dead: bool) -> dict[str, Outcome]:
+        """The records stay in flight for so long from now on, by handle. What came of each.
+
+        Raises `StoreUnavailable` where servers share the queue.
+        """
         outcomes: dict[str, Outcome] = {}
-        for handle, timeout_s in timeouts_s.items():
-            receipt = self._receipt(handle, is_dead=is_dead)
-            if isinstance(receipt, RefusedHandle):
-                outcomes[handle] = receipt
-                continue
-            record = self._tracked(receipt)
-            if record is None:
-                outcomes[handle] = GONE if self._is_over(receipt) else NOT_IN_FLIGHT
-            elif record.is_dead is not is_dead:
-                outcomes[handle] = NOT_DEAD if is_dead else IS_DEAD
-            elif record.phase != "in flight" or record.delivery != receipt.delivery:
-                outcomes[handle] = NOT_IN_FLIGHT
-            elif self._is_past_retention(record):
-                outcomes[handle] = GONE
-            else:
+        asked = timeouts_s
+        while asked:
+            await self._none_received(asked, is_dead=is_dead)
+            self._release()
+            now_ms = self._context.now_ms()
+            changed: dict[str, TrackedRecord] = {}
+            for handle, timeout_s in asked.items():
+                found = self._in_flight(handle, is_dead=is_dead)
+                if isinstance(found, RefusedHandle):
+                    outcomes[handle] = found
+                    continue
                 outcomes[handle] = None
-                self._tracking.hide_until(record, now_ms + 1000 * timeout_s)
+                if self._store.is_shared:
+                    changed[handle] = found
+                else:
+                    self._tracking.hide_until(found, now_ms + 1000 * timeout_s)
+            overtaken = await self._sharing.hide(changed, asked)
+            asked = {handle: asked[handle] for handle, record in changed.items() if record in overtaken}
         self._release()
         return outcomes
+
+    async def _none_received(self, handles: Iterable[str], *, is_dead: bool) -> None:
+        """Wait while a commit is to say that a record of these was received, or hidden."""
+        found = [self._receipt(handle, is_dead=is_dead) for handle in handles]
+        records = [self._tracked(receipt) for receipt in found if isinstance(receipt, Receipt)]
+        while any(record and self._settling.verdict_on(record) == "receive" for record in records):
+            await self._settling.settled_once()
+
+    def _in_flight(self, handle: str, *, is_dead: bool) -> TrackedRecord | RefusedHandle:
+        """The record of a handle, if its visibility can be changed by it."""
+        receipt = self._receipt(handle, is_dead=is_dead)
+        if isinstance(receipt, RefusedHandle):
+            return receipt
+        record = self._tracked(receipt)
+        if record is None:
+            return GONE if self._is_over(receipt) else NOT_IN_FLIGHT
+        if record.is_dead is not is_dead:
+            return NOT_DEAD if is_dead else IS_DEAD
+        if record.phase != "in flight" or record.delivery != receipt.delivery:
+            return NOT_IN_FLIGHT
+        return GONE if self._is_past_retention(record) else record
 
     async def _settle_handles(
         self, handles: Iterable[str], verdict: Verdict, *, is_dead: bool
@@ -332,24 +360,27 @@ class LiveQueue:
         receipts = [receipt for receipt in found.values() if isinstance(receipt, Receipt)]
         for receipt in receipts:
             await self._find_out(receipt)
-        while any(self._is_settled_otherwise(receipt, verdict) for receipt in receipts):
-            with suppress(StoreUnavailable):  # then nothing becomes of it
-                await self._settling.settle([])  # nobody is told of what may be forgotten
-        # From here on nothing comes between: what is judged is what is settled.
         outcomes: dict[str, Outcome] = {}
-        sentences: dict[TrackedRecord, Sentence] = {}
-        for handle, given in found.items():
-            if isinstance(given, RefusedHandle):
-                outcomes[handle] = given
-                continue
-            outcome = self._judge(self._tracked(given), given, verdict)
-            if isinstance(outcome, Sentence):
-                sentences[outcome.record] = outcome
-            outcomes[handle] = outcome if isinstance(outcome, RefusedHandle) else None
-        if sentences:
-            await self._settling.settle(list(sentences.values()))
-        if verdict == "acknowledge" and not is_dead:
-            self._acknowledged += len(sentences)
+        asked = found
+        while asked:
+            while any(self._is_settled_otherwise(receipt, verdict) for receipt in receipts):
+                await self._settling.settled_once()  # nobody is told of what may be forgotten
+            # From here on nothing comes between: what is judged is what is settled.
+            sentences: dict[TrackedRecord, Sentence] = {}
+            of_handles: dict[str, TrackedRecord] = {}
+            for handle, given in asked.items():
+                if isinstance(given, RefusedHandle):
+                    outcomes[handle] = given
+                    continue
+                outcome = self._judge(self._tracked(given), given, verdict)
+                outcomes[handle] = outcome if isinstance(outcome, RefusedHandle) else None
+                if isinstance(outcome, Sentence):
+                    sentences[outcome.record] = outcome
+                    of_handles[handle] = outcome.record
+            overtaken = await self._settling.settle(list(sentences.values())) if sentences else ()
+            if verdict == "acknowledge" and not is_dead:
+                self._acknowledged += len(sentences.keys() - set(overtaken))
+            asked = {handle: found[handle] for handle, record in of_handles.items() if record in overtaken}
         return outcomes
 
     async def _find_out(self, receipt: Receipt) -> None:
@@ -406,9 +437,9 @@ class LiveQueue:
 
     async def _learn_arrival(self, record: TrackedRecord) -> None:
         """Of a dead letter from before a restart: whether it is past retention."""
-        runs = await read_runs(self._store, record.shard.log_id, record.position, 1, 1)
-        is_there = bool(runs) and runs[0].position == record.position
-        record.arrival_ms = runs[0].time_ms if is_there else _TRIMMED_MS
+        run, is_known = await read_record(self._store, record.shard.log_id, record.position, 1)
+        if run is not None or is_known:
+            record.arrival_ms = _TRIMMED_MS if run is None else run.time_ms
 
     # Time
 
@@ -416,7 +447,9 @@ class LiveQueue:
         """Do what has become due."""
         self._release()
         self.end_waits(now_ms)
-        if not len(self._living):
+        if len(self._living):
+            self._watch()
+        else:
             self._unwatch()
 
     def sweep(self) -> None:
@@ -512,21 +545,16 @@ class LiveQueue:
 
     # Shards
 
-    def reload(self) -> None:
-        """The store was opened again: take what it has for what was settled."""
-        for shard in self._tracking.shards.values():
-            shard.progress = self._context.progress_of(
-                self._queue.queue_id, shard.log_id, shard.progress.first
-            )
-            dead = {letter.position: letter for letter in shard.progress.dead_letters()}
-            for record in tuple(shard.records.values()):
-                if shard.progress.is_done(record.position):
-                    self._tracking.end(record)
-                elif record.is_dead is not (record.position in dead):
-                    record.is_dead = not record.is_dead
-                    self._tracking.show(record)
-            for position in dead.keys() - shard.records.keys():
-                self._track_dead(shard, dead[position])
+    def reload(self, changed: Mapping[int, Iterable[int]]) -> None:
+        """The store has something else than from here: take over the records at these positions, by log."""
+        for log_id, positions in changed.items():
+            shard = self._tracking.shards.get(log_id)
+            if shard is None:
+                continue
+            shard.progress = self._context.progress_of(self._queue.queue_id, log_id, shard.progress.first)
+            for position in sorted(positions):
+                self._sharing.take_over(shard, position)
+        self._wake()
 
     def _find_shards(self) -> None:
         """Begin with shards that are new, forget those that are gone."""
@@ -544,17 +572,9 @@ class LiveQueue:
     def _begin(self, shard: Shard, first: int) -> None:
         progress = self._context.progress_of(self._queue.queue_id, shard.log_id, first)
         tracked = self._tracking.shards[shard.log_id] = ShardTracking(shard.index, shard.log_id, progress)
-        for letter in progress.dead_letters():
-            self._track_dead(tracked, letter)
-
-    def _track_dead(self, shard: ShardTracking, letter: DeadLetter) -> None:
-        """A dead letter from before, which nobody has received since."""
-        if letter.position < shard.progress.first:  # past retention
-            return
-        record = shard.track(letter.position, None)
-        record.is_dead = True
-        record.receives, record.first_receive_ms = letter.receives, letter.first_receive_ms
-        self._tracking.show(record)
+        dead = {letter.position for letter in progress.dead_letters()}
+        for position in sorted(dead | {state.position for state in progress.received()}):
+            self._sharing.take_over(tracked, position)
 
     def _watch(self) -> None:
         """Hear of what arrives."""
@@ -565,21 +585,6 @@ class LiveQueue:
         for unwatch in self._watched.values():
             unwatch()
         self._watched.clear()
-
-
-def first_position(queue: Queue, shard: Shard) -> int | None:
-    """Where a queue begins in a shard; `None` when nothing of it belongs to the queue."""
-    start = queue.start
-    if start.type == "LATEST" and shard.index < start.next_shard_index:
-        return start.tips.get(shard.index)
-    return 0
-
-
-def queue_gone(stream: Stream, queue: Queue) -> ResourceNotFoundException:
-    """The answer for a queue that hands out nothing: it is CREATING, DELETING or gone."""
-    return ResourceNotFoundException(
-        f"Queue {queue.name} of stream {stream.label} does not deliver records: it is {queue.status}."
-    )
 
 
 def _size(found: Sequence[_Found]) -> int:

@@ -6,12 +6,12 @@ memory follows what is in flight.
 
     visible ─ receive ─► in flight ─ show ─► visible       visible, in flight ─ settle ─► settling
     settling ─ show ─► visible (a dead letter now, or no more)    settling ─ give back ─► in flight
-    every phase ─ end ─► over
+    visible, in flight, settling ─ learn ─► in flight             every phase ─ end ─► over
 
 Rules:
 - a tracked record is handed out by who takes it from `next_visible`, and by nobody else;
-- when a visibility ends is found in a heap, in which a record has an entry for each time it was given;
-  an entry that is not the record's present one says nothing.
+- what is visible is found in a line, and when a visibility ends in a heap, in which a record has an entry for
+  each time it was given; an entry that is not the record's present one says nothing.
 
 Refuses to know stores, requests, and why a record is settled.
 """
@@ -24,7 +24,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Literal
 
-from headwater.engine.queues.progress import QueueProgress
+from headwater.engine.queues.progress import QueueProgress, ReceivedState
 from headwater.model.transitions import transitions
 
 Phase = Literal[
@@ -39,6 +39,7 @@ PHASES: dict[str, dict[Phase, Phase]] = {
     "show": {"in flight": "visible", "settling": "visible", "visible": "visible"},
     "settle": {"in flight": "settling", "visible": "settling"},
     "give back": {"settling": "in flight"},
+    "learn": {"visible": "in flight", "in flight": "in flight", "settling": "in flight"},
     "end": {"visible": "over", "in flight": "over", "settling": "over"},
 }
 """Event → phase before → phase after. What is not here cannot happen."""
@@ -54,6 +55,7 @@ class TrackedRecord:
 
     __slots__ = (
         "arrival_ms",
+        "change",
         "delivery",
         "first_receive_ms",
         "is_dead",
@@ -61,6 +63,7 @@ class TrackedRecord:
         "position",
         "receives",
         "shard",
+        "shown",
         "visible_ms",
     )
 
@@ -71,6 +74,8 @@ class TrackedRecord:
         """`None` for one that was not read since the server started."""
         self.delivery = NOT_DELIVERED
         """The number of the latest delivery."""
+        self.change = 0
+        """How often its visibility was changed since, where servers share the queue."""
         self.receives = 0
         self.first_receive_ms: int | None = None
         self.visible_ms = 0
@@ -78,6 +83,8 @@ class TrackedRecord:
         self.is_dead = False
         """Whether it is a dead letter."""
         self.phase: Phase = "visible"
+        self.shown = 0
+        """The number of its present entry among the visible ones."""
 
     @property
     def record_id(self) -> str:
@@ -111,6 +118,13 @@ class ShardTracking:
         if self.records.get(record.position) is record:
             del self.records[record.position]
 
+    def next_open(self) -> int:
+        """From where on there may be records that wait."""
+        position = self.progress.next_open(self.cursor)
+        while position in self.records:
+            position = self.progress.next_open(position + 1)
+        return position
+
     def raise_first(self) -> None:
         """Let the progress begin at the first record that is tracked or waits."""
         lowest = self._lowest
@@ -120,13 +134,17 @@ class ShardTracking:
         self.progress.first = max(self.progress.first, first)
 
 
+_Shown = tuple[int, TrackedRecord]
+"""A number that tells entries apart, and the record."""
+
+
 class Tracking:
     """The records of all shards of a queue."""
 
     def __init__(self) -> None:
         self.shards: dict[int, ShardTracking] = {}
         """By log."""
-        self._visible: tuple[deque[TrackedRecord], deque[TrackedRecord]] = (deque(), deque())
+        self._visible: tuple[deque[_Shown], deque[_Shown]] = (deque(), deque())
         """Who may be received, and dead letters that may; and some of which that is true no more."""
         self._ends: list[tuple[int, int, int, TrackedRecord]] = []
         """A heap: when a visibility ends, a number that tells entries apart, the delivery, the record."""
@@ -143,8 +161,8 @@ class Tracking:
         """The record that became visible first, for the caller to hand out, to show again, or to end."""
         visible = self._visible[is_dead]
         while visible:
-            record = visible.popleft()
-            if record.phase == "visible" and record.is_dead is is_dead:
+            shown, record = visible.popleft()
+            if record.shown == shown and record.phase == "visible" and record.is_dead is is_dead:
                 return record
         return None
 
@@ -171,6 +189,23 @@ class Tracking:
         record.visible_ms = visible_ms
         heappush(self._ends, (visible_ms, next(self._entries), record.delivery, record))
 
+    def learn(self, record: TrackedRecord, state: ReceivedState, known_ms: int) -> None:
+        """The store has it that it was received, or hidden anew; it is in flight from when that is known."""
+        self._move(record, "learn")
+        record.delivery, record.change = state.delivery, state.change
+        record.receives, record.first_receive_ms = state.receives, state.first_receive_ms
+        self.hide_until(record, known_ms + state.timeout_ms)
+
+    def postpone(self, record: TrackedRecord) -> None:
+        """It cannot be handed out at the moment: it counts as in flight until somebody looks what is due."""
+        self._move(record, "learn")
+        self.hide_until(record, 0)
+
+    def become(self, record: TrackedRecord, *, is_dead: bool) -> None:
+        """The store has it that it is a dead letter, or none; for the caller to show, or to `learn` about."""
+        self._move(record, "show")
+        record.is_dead = is_dead
+
     def due(self, now_ms: int) -> Iterator[TrackedRecord]:
         """The records in flight whose visibility has ended, for the caller to show or to settle."""
         ends = self._ends
@@ -183,7 +218,8 @@ class Tracking:
     def show(self, record: TrackedRecord) -> None:
         """Whoever receives next may have it, as a dead letter if it is one."""
         self._move(record, "show")
-        self._visible[record.is_dead].append(record)
+        record.shown = next(self._entries)
+        self._visible[record.is_dead].append((record.shown, record))
 
     def give_back(self, record: TrackedRecord) -> None:
         """It was not settled: it is as it was, in flight until its visibility ends."""

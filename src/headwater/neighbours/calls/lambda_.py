@@ -48,11 +48,10 @@ Invoke: TypeAlias = Callable[[Caller, str, bytes], Coroutine[Any, Any, FunctionS
 class CallRefused(Exception):
     """An operation's error: `code` is the name that a client sees."""
 
-    def __init__(self, code: str, message: str, service: str = "Lambda") -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.service = service
 
 
 class LambdaCalls:

@@ -23,7 +23,7 @@ from typing import Any
 from moto.cloudformation.parsing import clean_json, parse_and_create_resource, parse_and_update_resource
 from moto.core.utils import utcnow
 
-from headwater.neighbours.cloudformation.published_schemas import checked, is_tagged, replacing
+from headwater.neighbours.cloudformation.published_schemas import checked, replacing, with_tags
 from headwater.neighbours.cloudformation.resource_map import StackResourceMap
 from headwater.neighbours.cloudformation.resource_models import OWN_TYPES, OwnResource
 from headwater.neighbours.cloudformation.templates import Template, in_order
@@ -239,10 +239,7 @@ class StackDeployment:
 
     def _with_tags(self, type_name: str, properties: dict[str, Any]) -> dict[str, Any]:
         """A stack's tags are those of Headwater's resources too; moto gives its own what they take."""
-        if not self._tags or type_name not in OWN_TYPES or not is_tagged(type_name):
-            return properties
-        tags = self._tags | {tag["Key"]: tag["Value"] for tag in properties.get("Tags", ())}
-        return {**properties, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+        return with_tags(type_name, properties, self._tags) if type_name in OWN_TYPES else properties
 
 
 def reason_of(error: BaseException) -> str:

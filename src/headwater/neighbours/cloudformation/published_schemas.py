@@ -47,22 +47,21 @@ def _is_listed(type_name: str) -> bool:
 
 
 def replacing(type_name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> frozenset[str]:
-    """The properties whose change needs another resource in the place of the present one.
-
-    The schema may name a part of a property only: then a change of the rest of it needs none.
-    """
-    paths = [path.split("/")[2:] for path in _schema(type_name).get("createOnlyProperties", ())]
-    return frozenset(path[0] for path in paths if _at(before, path) != _at(after, path))
+    """The properties that change, or have a part that does, so that another resource is needed."""
+    paths = [_steps(path) for path in _schema(type_name).get("createOnlyProperties", ())]
+    return frozenset(steps[0] for steps in paths if _part(before, steps) != _part(after, steps))
 
 
-def _at(properties: Any, path: list[str]) -> Any:
-    """What stands at a path; where that goes into a list, the whole list."""
-    found = properties
-    for step in path:
-        if not isinstance(found, Mapping):
-            return found
-        found = found.get(step)
-    return found
+def _steps(path: str) -> list[str]:
+    return [step for step in path.split("/") if step not in ("", "properties")]
+
+
+def _part(value: Any, steps: list[str]) -> Any:
+    for step in steps:
+        if not isinstance(value, Mapping):
+            return value  # a list is looked at on the whole
+        value = value.get(step)
+    return value
 
 
 def readable(type_name: str) -> frozenset[str]:
@@ -71,10 +70,16 @@ def readable(type_name: str) -> frozenset[str]:
     return frozenset(path.removeprefix("/properties/").replace("/", ".") for path in paths)
 
 
-def is_tagged(type_name: str) -> bool:
-    """Whether a type takes the tags of its stack in a list."""
-    tagging = _schema(type_name).get("tagging", {})
-    return bool(tagging.get("taggable")) and tagging.get("tagProperty") == "/properties/Tags"
+def with_tags(type_name: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+    """The properties with the tags of a stack behind their own, as a list or a map, if the type has tags."""
+    schema = _schema(type_name)
+    tagging = schema.get("tagging", {})
+    if not tags or not tagging.get("taggable") or tagging.get("tagProperty") != "/properties/Tags":
+        return dict(properties)
+    if _resolved(schema, schema["properties"]["Tags"]).get("type") == "object":
+        return {**properties, "Tags": {**tags, **properties.get("Tags", {})}}
+    all_tags = {**tags, **{tag["Key"]: tag["Value"] for tag in properties.get("Tags", ())}}
+    return {**properties, "Tags": [{"Key": key, "Value": value} for key, value in all_tags.items()]}
 
 
 def checked(type_name: str, properties: Mapping[str, Any]) -> dict[str, Any]:

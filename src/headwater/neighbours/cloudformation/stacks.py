@@ -314,12 +314,12 @@ class PlannedChanges(ChangeSet):
 
 
 def _replacement(old: dict[str, Any], new: dict[str, Any]) -> str:
-    return "True" if old["Type"] != new["Type"] or _replacing(old, new) else "False"
+    return "True" if old["Type"] != new["Type"] or _fixed(old, new) else "False"
 
 
 def _details(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
     """The properties whose text changes, one by one: the CDK takes one that is not here for unchanged."""
-    fixed = _replacing(old, new)
+    fixed = _fixed(old, new)
     return [
         {
             "Target": {
@@ -334,10 +334,10 @@ def _details(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _fixed(old: dict[str, Any], new: dict[str, Any]) -> frozenset[str]:
+    return replacing(new["Type"], old.get("Properties") or {}, new.get("Properties") or {})
+
+
 def _changed_properties(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
     before, after = old.get("Properties") or {}, new.get("Properties") or {}
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-
-
-def _replacing(old: dict[str, Any], new: dict[str, Any]) -> frozenset[str]:
-    return replacing(new["Type"], old.get("Properties") or {}, new.get("Properties") or {})
