@@ -34,8 +34,8 @@ OWN_TYPES: dict[str, ResourceType] = {
     **QUEUE_TYPES,
     **CHANNEL_TYPES,
     **FUNCTION_TYPES,
-    **DELIVERY_STREAM_TYPES,
     **DELIVERY_TYPES,
+    **DELIVERY_STREAM_TYPES,
 }
 """The types that Headwater makes."""
 OWN_SERVICES = ("AWS::Kinesis::", "AWS::KinesisFirehose::", "AWS::Lambda::")
