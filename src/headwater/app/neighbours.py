@@ -28,7 +28,6 @@ from headwater.lambda_.lazy import LazyLambda
 from headwater.model.clock import Clock
 from headwater.model.completion import Completion
 from headwater.neighbours.lazy import LazyServices
-from headwater.neighbours.missing import LAMBDA_NOT_SHARED, RefusedService
 from headwater.server.access.credentials import Credentials, KnownKey
 from headwater.server.admin import RouteSet
 from headwater.server.asyncio_bridge import completed
@@ -198,6 +197,8 @@ def _build_services(server: ServerContext, lambda_: LazyLambda, firehose: LazyFi
 
 
 def _refused_lambda(lambda_: LazyLambda) -> Neighbour:
+    from headwater.neighbours.missing import LAMBDA_NOT_SHARED, RefusedService  # noqa: PLC0415 - as for Lambda
+
     return RefusedService("lambda", lambda_.takes, LAMBDA_NOT_SHARED)
 
 
