@@ -127,7 +127,8 @@ def test_a_live_stream_is_called_live() -> None:
         if ast.unparse(argument.annotation) in {"LiveStream", "LimitedStream"}
     ]
     given = re.compile(
-        r"^ *(?!live\b)(\w+) = (?:await |finished\()*[\w.]*\bengine\.(?:settled|serving)\(\w+\)\)?$", re.M
+        r"^ *(?!live\b)(\w+) = (?:await |finished\()*[\w.]*\bengine\.(?:settled|serving)\(\w+\)\)?$",
+        re.MULTILINE,
     )
     found += [f"{module.path}: {name}" for module in modules() for name in given.findall(module.text)]
     assert not found
