@@ -59,6 +59,7 @@ FOLDER_EDGES = {
     "api/validation": set(),
     "cli": {"cli/background"},
     "cli/background": {"cli"},
+    "cli/diagnosis": {"cli", "cli/background"},
     "client": {"client/calls", "client/consumer", "client/leases", "client/producer", "client/queues"},
     "client/calls": set(),
     "client/consumer": {"client/calls", "client/leases"},

@@ -50,7 +50,9 @@ COMMANDS = {
     ),
     "queue": CommandRow("headwater.cli.queue:queue", "Share a stream's records among workers."),
     "lambda": CommandRow("headwater.cli.lambda_:lambda_", "Run Lambda functions, and map streams to them."),
-    "doctor": CommandRow("headwater.cli.doctor:doctor", "Find what keeps a program from the server."),
+    "doctor": CommandRow(
+        "headwater.cli.diagnosis.doctor:doctor", "Find what keeps a program from the server."
+    ),
     "fault": CommandRow("headwater.cli.fault:fault", "Make calls go wrong on purpose."),
 }
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -227,8 +228,7 @@ class Engine:
 
     def arrival_ms(self) -> int:
         """The arrival time of a record that is stored now: never earlier than one before it."""
-        now_ms = self._clock.now_ms()
-        self._last_arrival_ms = max(self._last_arrival_ms, now_ms)
+        self._last_arrival_ms = max(self._last_arrival_ms, self._clock.now_ms())
         return self._last_arrival_ms
 
     def new_log_id(self) -> int:
@@ -263,9 +263,7 @@ class Engine:
         live = self._streams.get(name)
         if live is None or not live.serving:
             return None
-        if live.due_ms < NEVER_MS and live.due_ms <= self._clock.now_ms():
-            return None
-        return live
+        return live if live.due_ms == NEVER_MS or live.due_ms > self._clock.now_ms() else None
 
     async def serving(self, name: StreamName) -> LiveStream:
         """The stream if it takes and gives records.
@@ -453,11 +451,7 @@ class Engine:
     def watch_time(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Call `callback` with the time at each tick; returns the function that ends the watch."""
         self._time_watchers[callback] = None
-
-        def unwatch() -> None:
-            self._time_watchers.pop(callback, None)
-
-        return unwatch
+        return partial(self._time_watchers.pop, callback, None)
 
     def _changed(self, name: StreamName) -> None:
         for callback in tuple(self._stream_watchers.get(name, ())):

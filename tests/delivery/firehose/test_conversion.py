@@ -9,13 +9,16 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.request import urlopen
 
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
 
+from headwater.testing import Headwater
 from tests.delivery.firehose.conftest import ROLE, Bucket, Create, Put
 from tests.neighbours.conftest import ClientOf
+from tests.waiting import awaited
 
 COLUMNS = {
     "id": "bigint",
@@ -133,6 +136,26 @@ def test_keys_are_mapped_as_the_reader_says(create: Create, put: Put, bucket: Bu
     (body,) = bucket.arrived().values()
     moment = datetime.fromtimestamp(1709209800, UTC).replace(tzinfo=None)
     assert pq.read_table(io.BytesIO(body)).to_pylist() == [{"ts": moment, "a_b": '{"c":1}'}]
+
+
+def test_a_table_that_is_missing_is_waited_for(
+    create: Create, put: Put, bucket: Bucket, headwater: Headwater, table: Table
+) -> None:
+    reader: dict[str, Any] = {"OpenXJsonSerDe": {}}
+    database = bucket.name.replace("-", "_")
+    name = create(DataFormatConversionConfiguration=conversion(database, reader, {"ParquetSerDe": {}}))
+    put(name, b'{"id": 1}')
+
+    def error() -> str:
+        headwater.clock.advance(minutes=10)
+        with urlopen(f"{headwater.endpoint_url}/_headwater/deliveries") as answer:
+            deliveries = json.load(answer)["deliveries"]
+        return str(next(each["last_error"] for each in deliveries if f"/{name}/" in each["id"]))
+
+    assert awaited(error).startswith("glue answered 4")
+    table({"id": "int"})
+    (body,) = bucket.arrived().values()
+    assert pq.read_table(io.BytesIO(body)).to_pylist() == [{"id": 1}]
 
 
 def test_records_that_do_not_fit_are_failures_and_the_others_are_not(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from itertools import groupby
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -47,6 +47,9 @@ from headwater.wire.aggregated_record import deaggregate, is_framed
 
 Output = Callable[[], Awaitable[None]]
 """Delivers one part of a batch. Raises `DeliveryFailed`, and is called again then."""
+
+CONVERSION = "DataFormatConversion."
+"""What the codes of its errors begin with."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -225,16 +228,24 @@ class StreamBatch:
 
     async def _columns(self, settings: ConversionSettings) -> list[TableColumn]:
         """The columns of the table, as of now. Raises `DeliveryFailed`."""
+        try:
+            return columns_of(await self._table(settings))
+        except DeliveryFailed as error:
+            code = error.code.removeprefix(CONVERSION)
+            raise DeliveryFailed(f"{CONVERSION}{code}", error.message) from error
+
+    async def _table(self, settings: ConversionSettings) -> dict[str, Any]:
+        """The table as Glue describes it. Raises `DeliveryFailed`."""
         table = settings.table
         members = {"CatalogId": table.catalog_id, "DatabaseName": table.database}
         caller = Caller(self._recipe.stream.account_id, table.region)
         call = self._context.delivery.services.call_json
         if table.version_id == LATEST:
             answer = await call(caller, "glue", "AWSGlue.GetTable", {**members, "Name": table.table})
-            return columns_of(answer["Table"])
+            return dict(answer["Table"])
         asked = {**members, "TableName": table.table, "VersionId": table.version_id}
         answer = await call(caller, "glue", "AWSGlue.GetTableVersion", asked)
-        return columns_of(answer["TableVersion"]["Table"])
+        return dict(answer["TableVersion"]["Table"])
 
     def _uuids(self, plan: BatchPlan, what: str) -> DerivedUuids:
         stream = self._recipe.stream

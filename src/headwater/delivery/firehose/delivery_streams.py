@@ -98,10 +98,12 @@ class _Work:
 
     def failed(self, error: DeliveryFailed, attempts: int) -> None:
         """A batch was not delivered, so many times."""
+        if self._stopping.is_set():
+            return
         if attempts == 1:
             text = f"{self.stream.arn} cannot be delivered: {error.message}"
             self._streams.context.log("warning", text)
-        self._note_error(f"S3.{error.code}", error.message)
+        self._note_error(error.code if "." in error.code else f"S3.{error.code}", error.message)
 
     def delivered(self, batch: Batch, plan: BatchPlan) -> None:
         """A batch was delivered: what it was made of is not needed any more."""

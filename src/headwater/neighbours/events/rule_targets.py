@@ -36,7 +36,14 @@ from headwater.neighbours.calls.current import CURRENT_SERVER
 from headwater.neighbours.calls.lambda_ import CallRefused
 from headwater.neighbours.calls.model_checks import broken_constraints
 from headwater.neighbours.delivery.json_path import MISSING, PathInvalid, steps_of, value_at
-from headwater.neighbours.delivery.outbox import AGE, PATIENCE_MS, RETRIES, DeadLetters, OutgoingRecord, Terms
+from headwater.neighbours.delivery.outbox import (
+    AGE,
+    PATIENCE_MS,
+    RETRIES,
+    DeadLetterTarget,
+    OutgoingRecord,
+    Terms,
+)
 from headwater.neighbours.events.dead_letters import bury
 from headwater.neighbours.events.target_input import input_of
 
@@ -157,11 +164,11 @@ def _terms(rule: Rule, target: Document, event: Document) -> Terms:
     )
 
 
-def _dead_letters(rule: Rule, target: Document, event: Document) -> DeadLetters | None:
+def _dead_letters(rule: Rule, target: Document, event: Document) -> DeadLetterTarget | None:
     queue = (target.get("DeadLetterConfig") or {}).get("Arn")
     if queue is None:
         return None
-    return DeadLetters(queue, json.dumps(event), (("RULE_ARN", rule.arn), ("TARGET_ARN", target["Arn"])))
+    return DeadLetterTarget(queue, json.dumps(event), (("RULE_ARN", rule.arn), ("TARGET_ARN", target["Arn"])))
 
 
 def _to_function(rule: Rule, target: Document, event: Document, text: str) -> None:
