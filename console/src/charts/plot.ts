@@ -2,6 +2,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import * as format from "../format";
+import { colourOf } from "../ui/theme";
 import type { Chart, Series } from "./metrics";
 
 const HEIGHT = 170;
@@ -55,8 +56,7 @@ export class Plot {
   private make(): void {
     if (!this.series) return;
     this.plot?.destroy();
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name: string) => style.getPropertyValue(name).trim();
+    const colour = (name: string) => colourOf(name, this.place);
     const axis = {
       stroke: colour("--text-dim"), font: "11px system-ui, sans-serif",
       grid: { stroke: colour("--rule"), width: 1 }, ticks: { show: false },

@@ -20,3 +20,12 @@ function apply(theme: Theme): Theme {
   dispatchEvent(new Event("themechange"));
   return theme;
 }
+
+/** A colour of the style sheet as the page has it now: a canvas knows neither its name nor `light-dark()`. */
+export function colourOf(name: string, place: HTMLElement): string {
+  const before = place.style.color;
+  place.style.color = `var(${name})`;
+  const colour = getComputedStyle(place).color;
+  place.style.color = before;
+  return colour;
+}

@@ -22,8 +22,8 @@ import msgspec
 
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
-from headwater.model.record import LARGE_BYTES, Payload, is_large, text_of
-from headwater.model.record_list import PlacementList, RecordList
+from headwater.model.record import LARGE_BYTES, Payload, is_large, text_of, without_encryption_type
+from headwater.model.record_list import PlacementList, QueueRecordList, ReceivedRecord, RecordList
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """All that msgspec raises for a body that it does not take."""
@@ -146,12 +146,32 @@ def encode(answer: Mapping[str, object] | None) -> bytes:
     """
     if answer is None:
         return b""
+    if "QueueRecords" in answer:
+        return _encode_received(answer)
     write = _LIST_WRITERS.get(type(answer["Records"])) if "Records" in answer else None
     if write is None:
         return _answer_encoder.encode(answer)
     records = answer["Records"]
     rest = _answer_encoder.encode({name: value for name, value in answer.items() if value is not records})
     return b"".join((rest[:-1], b'"Records":[' if rest == b"{}" else b',"Records":[', *write(records), b"]}"))
+
+
+def _encode_received(answer: Mapping[str, object]) -> bytes:
+    """An answer whose records, which were received from a queue, are its only member."""
+    records = answer["QueueRecords"]
+    if len(answer) > 1 or not isinstance(records, QueueRecordList):
+        return _answer_encoder.encode(answer)
+    return b'{"QueueRecords":[%b]}' % b",".join(map(_received_text, records.received))
+
+
+def _received_text(received: ReceivedRecord) -> bytes:
+    handle, record_id, payload, arrival_ms, first_receive_ms, receives = received
+    text = b"".join(text_of(without_encryption_type(payload)))
+    return (
+        f'{{"ReceiptHandle":"{handle}","RecordId":"{record_id}","ReceiveCount":{receives},'
+        f'"ApproximateArrivalTimestamp":{_seconds(arrival_ms)},'
+        f'"FirstReceiveTimestamp":{_seconds(first_receive_ms)},'
+    ).encode() + b"%b}" % text
 
 
 def _write_records(records: RecordList) -> list[Payload]:
@@ -182,7 +202,11 @@ def _encode_instant(value: object) -> int | float:
     """Seconds, with up to three decimals."""
     if not isinstance(value, Instant):
         raise TypeError(f"an answer cannot carry a {type(value).__name__}")
-    return value.ms / 1000 if value.ms % 1000 else value.ms // 1000
+    return _seconds(value.ms)
+
+
+def _seconds(ms: int) -> int | float:
+    return ms / 1000 if ms % 1000 else ms // 1000
 
 
 class _Nothing(msgspec.Struct):

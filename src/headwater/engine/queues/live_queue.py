@@ -37,8 +37,8 @@ from headwater.engine.queues.handle_refusals import (
 )
 from headwater.engine.queues.log_runs import read_runs
 from headwater.engine.queues.progress import DeadLetter, QueueProgress
-from headwater.engine.queues.receipts import Receipt, issue_receipt, read_receipt
-from headwater.engine.queues.settling import Sentence, Settling, Verdict
+from headwater.engine.queues.receipts import Receipt, Receipts
+from headwater.engine.queues.settling import Settling, Verdict
 from headwater.engine.queues.tracking import (
     NOT_DELIVERED,
     ShardTracking,
@@ -52,6 +52,7 @@ from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError, ResourceNotFoundException
 from headwater.model.queue import Queue
 from headwater.model.record import PAYLOAD_TEXT_BYTES, Payload
+from headwater.model.record_list import ReceivedRecord
 from headwater.model.shard import Shard
 from headwater.model.stream import Stream
 from headwater.storage.interface import Run, Store, StoreUnavailable
@@ -59,17 +60,6 @@ from headwater.storage.interface import Run, Store, StoreUnavailable
 _PAGE_BYTES = READ_BYTES_MAX * 4 // 3
 _TRIMMED_MS = -1
 """In place of the arrival of a record that the store has no more."""
-
-
-class ReceivedRecord(NamedTuple):
-    """A record as a receiver gets it."""
-
-    receipt_handle: str
-    record_id: str
-    payload: Payload
-    arrival_ms: int
-    first_receive_ms: int
-    receives: int
 
 
 class QueueContext(Protocol):
@@ -104,6 +94,7 @@ class LiveQueue:
     def __init__(self, context: QueueContext, stream: Stream, queue: Queue) -> None:
         self._context = context
         self._store = context.store
+        self._receipts = Receipts(context.receipts, queue.queue_id)
         self._tracking = Tracking()
         name = stream.full_name
         self._settling = Settling(context.store, self._tracking, lambda: context.expected(name), self._wake)
@@ -191,7 +182,7 @@ class LiveQueue:
             if record is None:
                 return
             if not is_dead and rules.is_exhausted(record.receives):
-                self._settle_quietly([Sentence(record, "die")])
+                self._settle_quietly({record: "die"})
                 continue
             try:
                 runs = await read_runs(self._store, record.shard.log_id, record.position, 1, _PAGE_BYTES)
@@ -243,7 +234,7 @@ class LiveQueue:
                 is_new = position >= shard.cursor and position not in shard.records
                 if is_new and not shard.progress.is_done(position):
                     claimed.append(_Found(shard.track(position, run.time_ms), payload))
-                shard.cursor = max(shard.cursor, position + 1)
+            shard.cursor = max(shard.cursor, run.position + len(run.payloads))
         return claimed
 
     def _hand_out(
@@ -257,32 +248,34 @@ class LiveQueue:
         if timeout_s is None:
             timeout_s = self._queue.rules.visibility_timeout_s
         visible_ms = now_ms + 1000 * timeout_s
-        handed_out = []
-        for record, payload in found:
-            if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
-                continue
-            if self._is_past_retention(record):
-                self._tracking.end(record)
-                continue
+        going_out = self._still_there(found, is_dead=is_dead)
+        for record, _ in going_out:
             self._delivery += 1
-            self._tracking.hand_out(record, self._delivery, now_ms, visible_ms)
-            handed_out.append(self._handed_out(record, payload))
+            record.delivery = self._delivery
+            record.handle = self._receipts.issue(
+                record.shard.log_id, record.position, record.delivery, is_dead=is_dead
+            )
+        self._tracking.hand_out([record for record, _ in going_out], now_ms, visible_ms)
+        handed_out = [_handed_out(record, payload) for record, payload in going_out]
         if not is_dead:
             self._received += len(handed_out)
         if visible_ms <= now_ms:
             self._release()
         return handed_out
 
-    def _handed_out(self, record: TrackedRecord, payload: Payload) -> ReceivedRecord:
-        receipt = Receipt(record.shard.log_id, record.position, record.delivery, record.is_dead)
-        return ReceivedRecord(
-            issue_receipt(self._context.receipts, self._queue.queue_id, receipt),
-            record.record_id,
-            payload,
-            record.arrival_ms or 0,
-            record.first_receive_ms or 0,
-            record.receives,
-        )
+    def _still_there(self, found: Sequence[_Found], *, is_dead: bool) -> list[_Found]:
+        """Without what was settled while others were read; what is past retention is forgotten."""
+        horizon_ms = self._horizon_ms()
+        kept = []
+        for one in found:
+            record = one.record
+            if record.phase != "visible" or record.is_dead is not is_dead:
+                continue
+            if self._is_past_retention(record, horizon_ms):
+                self._tracking.end(record)
+            else:
+                kept.append(one)
+        return kept
 
     def _put_back(self, found: Iterable[_Found]) -> None:
         for record, _ in found:
@@ -291,11 +284,11 @@ class LiveQueue:
 
     # Receipts
 
-    async def acknowledge(self, handles: Iterable[str], *, is_dead: bool) -> dict[str, Outcome]:
+    async def acknowledge(self, handles: Sequence[str], *, is_dead: bool) -> dict[str, Outcome]:
         """The records are done with. What came of each handle. Raises `StoreUnavailable`."""
         return await self._settle_handles(handles, "acknowledge", is_dead=is_dead)
 
-    async def restore(self, handles: Iterable[str]) -> dict[str, Outcome]:
+    async def restore(self, handles: Sequence[str]) -> dict[str, Outcome]:
         """The dead letters are none any more. What came of each handle. Raises `StoreUnavailable`."""
         return await self._settle_handles(handles, "restore", is_dead=True)
 
@@ -316,41 +309,60 @@ class LiveQueue:
                 outcomes[handle] = NOT_DEAD if is_dead else IS_DEAD
             elif record.phase != "in flight" or record.delivery != receipt.delivery:
                 outcomes[handle] = NOT_IN_FLIGHT
-            elif self._is_past_retention(record):
+            elif self._is_past_retention(record, self._horizon_ms()):
                 outcomes[handle] = GONE
             else:
                 outcomes[handle] = None
-                self._tracking.hide_until(record, now_ms + 1000 * timeout_s)
+                self._tracking.hide_until((record,), now_ms + 1000 * timeout_s)
         self._release()
         return outcomes
 
     async def _settle_handles(
-        self, handles: Iterable[str], verdict: Verdict, *, is_dead: bool
+        self, handles: Sequence[str], verdict: Verdict, *, is_dead: bool
     ) -> dict[str, Outcome]:
         self._release()
+        outcomes: dict[str, Outcome] = dict.fromkeys(handles)
+        settled = self._in_hand(handles, is_dead=is_dead)
+        if settled is None:
+            settled = []
+            for handle, outcome in await self._judge_all(outcomes, verdict, is_dead=is_dead):
+                if isinstance(outcome, TrackedRecord):
+                    settled.append(outcome)
+                else:
+                    outcomes[handle] = outcome
+        if settled:
+            verdicts = dict.fromkeys(settled, verdict)
+            await self._settling.settle(verdicts)
+            if verdict == "acknowledge" and not is_dead:
+                self._acknowledged += len(verdicts)
+        return outcomes
+
+    def _in_hand(self, handles: Sequence[str], *, is_dead: bool) -> list[TrackedRecord] | None:
+        """The records, when every handle is the latest of one in flight: the usual call needs no more."""
+        horizon_ms = self._horizon_ms()
+        of_handle = self._tracking.of_handle
+        records = []
+        for handle in handles:
+            record = of_handle(handle)
+            if record is None or record.phase != "in flight" or record.is_dead is not is_dead:
+                return None
+            if self._is_past_retention(record, horizon_ms):
+                return None
+            records.append(record)
+        return records
+
+    async def _judge_all(
+        self, handles: Iterable[str], verdict: Verdict, *, is_dead: bool
+    ) -> list[tuple[str, TrackedRecord | Outcome]]:
+        """What each handle does; nothing comes between this and what the caller does then."""
         found = {handle: self._receipt(handle, is_dead=is_dead) for handle in handles}
         receipts = [receipt for receipt in found.values() if isinstance(receipt, Receipt)]
         for receipt in receipts:
             await self._find_out(receipt)
         while any(self._is_settled_otherwise(receipt, verdict) for receipt in receipts):
             with suppress(StoreUnavailable):  # then nothing becomes of it
-                await self._settling.settle([])  # nobody is told of what may be forgotten
-        # From here on nothing comes between: what is judged is what is settled.
-        outcomes: dict[str, Outcome] = {}
-        sentences: dict[TrackedRecord, Sentence] = {}
-        for handle, given in found.items():
-            if isinstance(given, RefusedHandle):
-                outcomes[handle] = given
-                continue
-            outcome = self._judge(self._tracked(given), given, verdict)
-            if isinstance(outcome, Sentence):
-                sentences[outcome.record] = outcome
-            outcomes[handle] = outcome if isinstance(outcome, RefusedHandle) else None
-        if sentences:
-            await self._settling.settle(list(sentences.values()))
-        if verdict == "acknowledge" and not is_dead:
-            self._acknowledged += len(sentences)
-        return outcomes
+                await self._settling.settle({})  # nobody is told of what may be forgotten
+        return [(handle, self._judge(given, verdict)) for handle, given in found.items()]
 
     async def _find_out(self, receipt: Receipt) -> None:
         """Read what is not known of a record since a restart: whether it waits, and when it arrived."""
@@ -363,9 +375,12 @@ class LiveQueue:
         record = self._tracked(receipt)
         return record is not None and self._settling.verdict_on(record) not in (None, verdict)
 
-    def _judge(self, record: TrackedRecord | None, receipt: Receipt, verdict: Verdict) -> Sentence | Outcome:
-        """What a handle does: it settles a record, or nothing, or is refused."""
-        if record is None or self._is_past_retention(record):
+    def _judge(self, receipt: Receipt | RefusedHandle, verdict: Verdict) -> TrackedRecord | Outcome:
+        """The record that a handle settles; or it does nothing, or is refused."""
+        if isinstance(receipt, RefusedHandle):
+            return receipt
+        record = self._tracked(receipt)
+        if record is None or self._is_past_retention(record, self._horizon_ms()):
             return GONE if verdict == "restore" else None
         if record.is_dead is not receipt.is_dead:
             if verdict == "restore":
@@ -373,10 +388,10 @@ class LiveQueue:
             return None if receipt.is_dead else IS_DEAD
         if record.delivery not in (NOT_DELIVERED, receipt.delivery):
             return NOT_IN_FLIGHT if verdict == "restore" else None
-        return Sentence(record, verdict)
+        return record
 
     def _receipt(self, handle: str, *, is_dead: bool) -> Receipt | RefusedHandle:
-        receipt = read_receipt(self._context.receipts, self._queue.queue_id, handle)
+        receipt = self._receipts.read(handle)
         if receipt is None:
             return INVALID_HANDLE
         return receipt if receipt.is_dead is is_dead else WRONG_KIND[is_dead]
@@ -421,27 +436,28 @@ class LiveQueue:
 
     def sweep(self) -> None:
         """Forget what is past retention."""
+        horizon_ms = self._horizon_ms()
         for record in tuple(self._tracking.records()):
-            if record.phase != "settling" and self._is_past_retention(record):
+            if record.phase != "settling" and self._is_past_retention(record, horizon_ms):
                 self._tracking.end(record)
         shards = self._tracking.shards.values()
         for shard in shards:
             shard.raise_first()
         if any(shard.progress.has_stale_pages() for shard in shards):
-            self._settle_quietly([])
+            self._settle_quietly({})
 
     def _release(self) -> None:
         """Show what is in flight no more, or set it aside."""
         rules, has_shown = self._queue.rules, False
-        exhausted: list[Sentence] = []
+        exhausted: list[TrackedRecord] = []
         for record in self._tracking.due(self._context.now_ms()):
             if not record.is_dead and rules.is_exhausted(record.receives):
-                exhausted.append(Sentence(record, "die"))
+                exhausted.append(record)
             else:
                 self._tracking.show(record)
                 has_shown = True
         if exhausted:
-            self._settle_quietly(exhausted)
+            self._settle_quietly(dict.fromkeys(exhausted, "die"))
         if has_shown:
             self._wake()
 
@@ -449,16 +465,16 @@ class LiveQueue:
         """Set aside what waits to be handed out again, and may not be by the rules of now."""
         rules = self._queue.rules
         exhausted = [
-            Sentence(record, "die")
+            record
             for record in self._tracking.records()
             if record.phase == "visible" and not record.is_dead and rules.is_exhausted(record.receives)
         ]
         if exhausted:
-            self._settle_quietly(exhausted)
+            self._settle_quietly(dict.fromkeys(exhausted, "die"))
 
-    def _settle_quietly(self, sentences: Sequence[Sentence]) -> None:
+    def _settle_quietly(self, verdicts: Mapping[TrackedRecord, Verdict]) -> None:
         """Nobody waits for it. What the store cannot take now is in flight again, and due at once."""
-        self._settling.settle(sentences)
+        self._settling.settle(verdicts)
 
     def _wake(self) -> None:
         self._living.wake()
@@ -470,9 +486,9 @@ class LiveQueue:
         asked_ms = (start.timestamp_ms or 0) if start.type == "AT_TIMESTAMP" else 0
         return max(self._stream.trim_horizon_ms(self._context.now_ms()), asked_ms)
 
-    def _is_past_retention(self, record: TrackedRecord) -> bool:
+    def _is_past_retention(self, record: TrackedRecord, horizon_ms: int) -> bool:
         if record.arrival_ms is not None:
-            return record.arrival_ms < self._horizon_ms()
+            return record.arrival_ms < horizon_ms
         extent = self._store.extent(record.shard.log_id)
         return extent is None or record.position < extent.first
 
@@ -523,8 +539,7 @@ class LiveQueue:
                 if shard.progress.is_done(record.position):
                     self._tracking.end(record)
                 elif record.is_dead is not (record.position in dead):
-                    record.is_dead = not record.is_dead
-                    self._tracking.show(record)
+                    self._tracking.show_as(record, is_dead=not record.is_dead)
             for position in dead.keys() - shard.records.keys():
                 self._track_dead(shard, dead[position])
 
@@ -579,6 +594,17 @@ def queue_gone(stream: Stream, queue: Queue) -> ResourceNotFoundException:
     """The answer for a queue that hands out nothing: it is CREATING, DELETING or gone."""
     return ResourceNotFoundException(
         f"Queue {queue.name} of stream {stream.label} does not deliver records: it is {queue.status}."
+    )
+
+
+def _handed_out(record: TrackedRecord, payload: Payload) -> ReceivedRecord:
+    return ReceivedRecord(
+        record.handle,
+        record.record_id,
+        payload,
+        record.arrival_ms or 0,
+        record.first_receive_ms or 0,
+        record.receives,
     )
 
 

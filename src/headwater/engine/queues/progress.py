@@ -17,7 +17,8 @@ Refuses to know who acknowledges, and when a write is made.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -40,9 +41,30 @@ class DeadLetter(NamedTuple):
 class Settlement(NamedTuple):
     """What one commit changes in a shard."""
 
-    acknowledged: Collection[int]
-    died: Collection[DeadLetter]
-    restored: Collection[int]
+    acknowledged: list[int]
+    died: list[DeadLetter]
+    restored: list[int]
+
+
+class _Page(NamedTuple):
+    """What there is to say of a page."""
+
+    acknowledged: int
+    """A bit for each position."""
+    dead: dict[int, DeadLetter]
+
+
+class PlannedProgress(NamedTuple):
+    """What `QueueProgress.plan` would change."""
+
+    writes: Writes
+    """For the store."""
+    pages: dict[int, _Page]
+    """How they are then."""
+    left_behind: list[int]
+    """Pages of which nothing need be kept."""
+    first: int | None
+    """The first position, where it is written."""
 
 
 class _StoredPage(msgspec.Struct, frozen=True, array_like=True):
@@ -50,6 +72,7 @@ class _StoredPage(msgspec.Struct, frozen=True, array_like=True):
     dead: list[tuple[int, int, int]] = []
 
 
+_encode = msgspec.msgpack.Encoder().encode
 _page_decoder = msgspec.msgpack.Decoder(_StoredPage)
 _first_decoder = msgspec.msgpack.Decoder(int)
 
@@ -124,15 +147,21 @@ class QueueProgress:
 
     def is_done(self, position: int) -> bool:
         """Whether the record is done with."""
+        if position < self.first:
+            return True
         page, offset = divmod(position, PAGE_POSITIONS)
-        return position < self.first or bool(self._pages.get(page, 0) >> offset & 1)
+        bits = self._pages.get(page, 0)
+        return bits.bit_length() > offset and bool(bits >> offset & 1)
 
     def next_open(self, position: int) -> int:
         """The first position from this one on that is not acknowledged; there may be no record at it."""
         position = max(position, self.first)
         while True:
             page, offset = divmod(position, PAGE_POSITIONS)
-            unset = (_FULL & ~self._pages.get(page, 0)) >> offset
+            bits = self._pages.get(page, 0)
+            if bits.bit_length() <= offset:
+                return position
+            unset = (_FULL & ~bits) >> offset
             if unset:
                 return position + (unset & -unset).bit_length() - 1
             position = (page + 1) * PAGE_POSITIONS
@@ -164,63 +193,79 @@ class QueueProgress:
         """Whether pages were left behind that the store still has."""
         return any(page < self.first // PAGE_POSITIONS for page in (*self._pages, *self._dead))
 
-    def writes_of(self, settlement: Settlement) -> Writes:
+    def plan(self, settlement: Settlement) -> PlannedProgress:
         """What to write for this change; nothing is changed here. The keys count as written from now on."""
-        writes: Writes = {}
         first_page = self.first // PAGE_POSITIONS
-        for page in self._touched(settlement):
-            if page >= first_page:
-                bits, dead = self._page_after(page, settlement)
-                writes[self._page_key(page)] = _encoded(page, bits, dead)
-        stale = [page for page in {*self._pages, *self._dead} if page < first_page]
-        writes.update(dict.fromkeys(map(self._page_key, stale)))
-        if first_page > self._stored_first // PAGE_POSITIONS:
-            writes[str(ProgressKey(self._queue_id, self._log_id, None))] = msgspec.msgpack.encode(self.first)
+        pages = {
+            page: self._page_after(page, of_page)
+            for page, of_page in _by_page(settlement).items()
+            if page >= first_page
+        }
+        left_behind = [page for page in {*self._pages, *self._dead} if page < first_page]
+        writes: Writes = {self._page_key(page): _encoded(page, after) for page, after in pages.items()}
+        writes.update(dict.fromkeys(map(self._page_key, left_behind)))
+        first = self.first if first_page > self._stored_first // PAGE_POSITIONS else None
+        if first is not None:
+            writes[str(ProgressKey(self._queue_id, self._log_id, None))] = _encode(first)
         self._keys.update(writes)
-        return writes
+        return PlannedProgress(writes, pages, left_behind, first)
 
-    def apply(self, settlement: Settlement, writes: Writes) -> None:
-        """The change is committed: what `writes_of` gave is what the store has."""
-        for page in self._touched(settlement):
-            self._pages[page], self._dead[page] = self._page_after(page, settlement)
-        for key, value in writes.items():
-            of_page = ProgressKey.parse(key).page
-            if value is None:
-                self._keys.discard(key)
-                assert of_page is not None, "the number is written, never removed"
-                self._pages.pop(of_page, None)
-                self._dead.pop(of_page, None)
-            elif of_page is None:
-                self._stored_first = _first_decoder.decode(value)
-        for page in [page for page, letters in self._dead.items() if not letters]:
-            del self._dead[page]
+    def apply(self, planned: PlannedProgress) -> None:
+        """What was planned is committed."""
+        for page, after in planned.pages.items():
+            self._pages[page] = after.acknowledged
+            if after.dead:
+                self._dead[page] = after.dead
+            else:
+                self._dead.pop(page, None)
+        for page in planned.left_behind:
+            self._keys.discard(self._page_key(page))
+            self._pages.pop(page, None)
+            self._dead.pop(page, None)
+        if planned.first is not None:
+            self._stored_first = planned.first
 
-    def _touched(self, settlement: Settlement) -> set[int]:
-        touched = {position // PAGE_POSITIONS for position in settlement.acknowledged}
-        touched.update(letter.position // PAGE_POSITIONS for letter in settlement.died)
-        touched.update(position // PAGE_POSITIONS for position in settlement.restored)
-        return touched
-
-    def _page_after(self, page: int, settlement: Settlement) -> tuple[int, dict[int, DeadLetter]]:
+    def _page_after(self, page: int, settlement: Settlement) -> _Page:
         begin = page * PAGE_POSITIONS
-        end = begin + PAGE_POSITIONS
-        bits = self._pages.get(page, 0)
-        dead = dict(self._dead.get(page, ()))
-        dead.update((letter.position, letter) for letter in settlement.died if begin <= letter.position < end)
-        for position in settlement.acknowledged:
-            if begin <= position < end:
-                bits |= 1 << (position - begin)
-                dead.pop(position, None)
-        for position in settlement.restored:
-            dead.pop(position, None)
-        return bits, dead
+        acknowledged = self._pages.get(page, 0) | _bits_of(settlement.acknowledged, begin)
+        dead = self._dead.get(page, {})
+        if dead or settlement.died:
+            ended = {*settlement.acknowledged, *settlement.restored}
+            letters = [*dead.values(), *settlement.died]
+            dead = {letter.position: letter for letter in letters if letter.position not in ended}
+        return _Page(acknowledged, dead)
 
     def _page_key(self, page: int) -> str:
         return str(ProgressKey(self._queue_id, self._log_id, page))
 
 
-def _encoded(page: int, bits: int, dead: dict[int, DeadLetter]) -> bytes:
+def _by_page(settlement: Settlement) -> dict[int, Settlement]:
+    """The same change, sorted out by pages."""
+    pages: defaultdict[int, Settlement] = defaultdict(lambda: Settlement([], [], []))
+    for position in settlement.acknowledged:
+        pages[position // PAGE_POSITIONS].acknowledged.append(position)
+    for letter in settlement.died:
+        pages[letter.position // PAGE_POSITIONS].died.append(letter)
+    for position in settlement.restored:
+        pages[position // PAGE_POSITIONS].restored.append(position)
+    return pages
+
+
+def _bits_of(positions: Sequence[int], begin: int) -> int:
+    """A bit for each position, counted from `begin`."""
+    if not positions:
+        return 0
+    low = min(positions)  # those of one commit lie together: small numbers, moved once
+    bits = 0
+    for position in positions:
+        bits |= 1 << (position - low)
+    return bits << (low - begin)
+
+
+def _encoded(page: int, content: _Page) -> bytes:
     begin = page * PAGE_POSITIONS
-    letters = [(position - begin, first_ms, receives) for position, first_ms, receives in dead.values()]
-    acknowledged = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
-    return msgspec.msgpack.encode(_StoredPage(acknowledged, letters))
+    letters = [
+        (position - begin, first_ms, receives) for position, first_ms, receives in content.dead.values()
+    ]
+    bits = content.acknowledged
+    return _encode(_StoredPage(bits.to_bytes((bits.bit_length() + 7) // 8, "little"), letters))

@@ -27,14 +27,20 @@ class Receipt(NamedTuple):
     """Whether the record was handed out as a dead letter."""
 
 
-def issue_receipt(sealer: Sealer, queue_id: str, receipt: Receipt) -> str:
-    """The handle of a receipt."""
-    return sealer.seal(_CONTENT.pack(*receipt) + queue_id.encode("ascii"))
+class Receipts:
+    """The receipt handles of one queue."""
 
+    def __init__(self, sealer: Sealer, queue_id: str) -> None:
+        self._sealer = sealer
+        self._queue_id = queue_id.encode("ascii")
 
-def read_receipt(sealer: Sealer, queue_id: str, handle: str) -> Receipt | None:
-    """The receipt of a handle; `None` for one that this queue has not given."""
-    content = sealer.open(handle)
-    if content is None or content[_CONTENT.size :] != queue_id.encode("ascii"):
-        return None
-    return Receipt(*_CONTENT.unpack_from(content))
+    def issue(self, log_id: int, position: int, delivery: int, *, is_dead: bool) -> str:
+        """The handle of a receipt."""
+        return self._sealer.seal(_CONTENT.pack(log_id, position, delivery, is_dead) + self._queue_id)
+
+    def read(self, handle: str) -> Receipt | None:
+        """The receipt of a handle; `None` for one that this queue has not given."""
+        content = self._sealer.open(handle)
+        if content is None or content[_CONTENT.size :] != self._queue_id:
+            return None
+        return Receipt(*_CONTENT.unpack_from(content))

@@ -14,30 +14,24 @@ Refuses to know receipts, and who may settle what.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Literal
 
-from headwater.engine.queues.progress import DeadLetter, Settlement, Writes
+from headwater.engine.queues.progress import DeadLetter, PlannedProgress, Settlement, Writes
 from headwater.engine.queues.tracking import ShardTracking, TrackedRecord, Tracking
 from headwater.model.completion import Completion, drive
 from headwater.model.errors import KinesisError
 from headwater.storage.interface import Change, Store, StoreUnavailable
 
 Verdict = Literal["acknowledge", "die", "restore"]
-
-
-class Sentence(NamedTuple):
-    """What is to become of a record."""
-
-    record: TrackedRecord
-    verdict: Verdict
+"""What is to become of a record."""
 
 
 class _Batch:
     """What goes into one commit, and who waits for it."""
 
     def __init__(self) -> None:
-        self.sentences: dict[TrackedRecord, Verdict] = {}
+        self.verdicts: dict[TrackedRecord, Verdict] = {}
         self.waiting: list[Completion[None]] = []
 
 
@@ -74,12 +68,12 @@ class Settling:
     def verdict_on(self, record: TrackedRecord) -> Verdict | None:
         """What is about to become of a record."""
         for batch in (self._under_way, self._gathering):
-            if batch is not None and record in batch.sentences:
-                return batch.sentences[record]
+            if batch is not None and record in batch.verdicts:
+                return batch.verdicts[record]
         return None
 
-    def settle(self, sentences: Sequence[Sentence]) -> Completion[None]:
-        """Commit these. Records that are being settled to the same end are waited for.
+    def settle(self, verdicts: Mapping[TrackedRecord, Verdict]) -> Completion[None]:
+        """Commit what is to become of these. Records that are being settled to the same end are waited for.
 
         Fails with `StoreUnavailable`: then nothing is settled, or with `StoreInDoubt` perhaps all;
         and with what it was closed with.
@@ -89,10 +83,10 @@ class Settling:
             done.fail(self._closed)
             return done
         batch = self._gathering = self._gathering or _Batch()
-        for record, verdict in sentences:
+        for record in verdicts:
             if record.phase != "settling":
                 self._tracking.settle(record)
-            batch.sentences[record] = verdict
+        batch.verdicts.update(verdicts)
         batch.waiting.append(done)
         if not self._is_working:  # who is told of a commit may settle more, within this very loop
             drive(self._work(), _raise)
@@ -120,16 +114,16 @@ class Settling:
             else:
                 self._under_way = None
                 if self._gathering is not None:
-                    for record in batch.sentences:  # what was waited for has happened
-                        self._gathering.sentences.pop(record, None)
+                    for record in batch.verdicts:  # what was waited for has happened
+                        self._gathering.verdicts.pop(record, None)
                 self._carry_out(batch)
                 for waiting in batch.waiting:
                     waiting.resolve(None)
 
     def _give_back(self, batch: _Batch) -> None:
         """What was not committed is as it was, unless the next commit has it, too."""
-        tried_again = self._gathering.sentences if self._gathering is not None else {}
-        for record in batch.sentences:
+        tried_again = self._gathering.verdicts if self._gathering is not None else {}
+        for record in batch.verdicts:
             if record.phase == "settling" and record not in tried_again:
                 self._tracking.give_back(record)
 
@@ -140,53 +134,50 @@ class Settling:
 
     async def _write(self, settlements: Mapping[ShardTracking, Settlement]) -> bool:
         """Whether it was committed; if not, the stream has another value by now."""
-        written: list[tuple[ShardTracking, Settlement, Writes]] = []
+        planned: list[tuple[ShardTracking, PlannedProgress]] = []
         writes: Writes = {}
         for shard, settlement in settlements.items():
             shard.raise_first()
-            of_shard = shard.progress.writes_of(settlement)
-            written.append((shard, settlement, of_shard))
-            writes |= of_shard
+            of_shard = shard.progress.plan(settlement)
+            planned.append((shard, of_shard))
+            writes |= of_shard.writes
         if not await self._store.commit(Change(writes=writes, expected=self._expected())):
             return False
-        for shard, settlement, of_shard in written:
-            shard.progress.apply(settlement, of_shard)
+        for shard, of_shard in planned:
+            shard.progress.apply(of_shard)
         return True
 
     def _carry_out(self, batch: _Batch) -> None:
         """What was committed holds."""
         has_shown = False
-        for record, verdict in batch.sentences.items():
+        for record, verdict in batch.verdicts.items():
             if record.phase != "settling":  # its shard has gone meanwhile
                 continue
             if verdict == "acknowledge":
                 self._tracking.end(record)
                 continue
-            record.is_dead = verdict == "die"
             if verdict == "restore":
                 record.receives = 0
-            self._tracking.show(record)
+            self._tracking.show_as(record, is_dead=verdict == "die")
             has_shown = True
         if has_shown:
             self._on_shown()
 
 
 def _by_shard(batch: _Batch) -> dict[ShardTracking, Settlement]:
-    sorted_out: dict[ShardTracking, dict[Verdict, list[TrackedRecord]]] = {}
-    for record, verdict in batch.sentences.items():
-        if record.phase == "settling":
-            sorted_out.setdefault(record.shard, defaultdict(list))[verdict].append(record)
-    return {
-        shard: Settlement(
-            [record.position for record in verdicts["acknowledge"]],
-            [
-                DeadLetter(record.position, record.first_receive_ms or 0, record.receives)
-                for record in verdicts["die"]
-            ],
-            [record.position for record in verdicts["restore"]],
-        )
-        for shard, verdicts in sorted_out.items()
-    }
+    shards: defaultdict[ShardTracking, Settlement] = defaultdict(lambda: Settlement([], [], []))
+    for record, verdict in batch.verdicts.items():
+        if record.phase != "settling":
+            continue
+        settlement = shards[record.shard]
+        if verdict == "acknowledge":
+            settlement.acknowledged.append(record.position)
+        elif verdict == "restore":
+            settlement.restored.append(record.position)
+        else:
+            letter = DeadLetter(record.position, record.first_receive_ms or 0, record.receives)
+            settlement.died.append(letter)
+    return shards
 
 
 def _raise(_value: None, error: BaseException | None) -> None:

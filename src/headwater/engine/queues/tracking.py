@@ -10,8 +10,10 @@ memory follows what is in flight.
 
 Rules:
 - a tracked record is handed out by who takes it from `next_visible`, and by nobody else;
-- when a visibility ends is found in a heap, in which a record has an entry for each time it was given;
-  an entry that is not the record's present one says nothing.
+- a record in flight is found by its latest handle, as long as it is in flight or being settled;
+- when a visibility ends is found in a heap of such times, each with its records. What is acknowledged, or
+  gets another time, stays in the list of the old one and means nothing there, until such places are as
+  many as the records in flight: then the heap is made anew. So a long visibility keeps nothing in memory.
 
 Refuses to know stores, requests, and why a record is settled.
 """
@@ -19,9 +21,8 @@ Refuses to know stores, requests, and why a record is settled.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from heapq import heappop, heappush
-from itertools import count
 from typing import Literal
 
 from headwater.engine.queues.progress import QueueProgress
@@ -47,6 +48,8 @@ _phases = transitions(PHASES)
 
 NOT_DELIVERED = 0
 """In place of a delivery's number: the record was not handed out since the server started."""
+_SPARE_PLACES = 1_024
+"""So many places that mean nothing are never too many."""
 
 
 class TrackedRecord:
@@ -56,6 +59,7 @@ class TrackedRecord:
         "arrival_ms",
         "delivery",
         "first_receive_ms",
+        "handle",
         "is_dead",
         "phase",
         "position",
@@ -71,6 +75,8 @@ class TrackedRecord:
         """`None` for one that was not read since the server started."""
         self.delivery = NOT_DELIVERED
         """The number of the latest delivery."""
+        self.handle = ""
+        """The receipt handle of the latest delivery; empty before one."""
         self.receives = 0
         self.first_receive_ms: int | None = None
         self.visible_ms = 0
@@ -104,6 +110,8 @@ class ShardTracking:
         """Track one more record, which nobody can receive until it is shown."""
         record = self.records[position] = TrackedRecord(self, position, arrival_ms)
         heappush(self._lowest, position)
+        if len(self._lowest) > 2 * len(self.records) + _SPARE_PLACES:
+            self._lowest = sorted(self.records)
         return record
 
     def forget(self, record: TrackedRecord) -> None:
@@ -128,16 +136,30 @@ class Tracking:
         """By log."""
         self._visible: tuple[deque[TrackedRecord], deque[TrackedRecord]] = (deque(), deque())
         """Who may be received, and dead letters that may; and some of which that is true no more."""
-        self._ends: list[tuple[int, int, int, TrackedRecord]] = []
-        """A heap: when a visibility ends, a number that tells entries apart, the delivery, the record."""
-        self._entries = count()
-        self.in_flight = 0
+        self._by_handle: dict[str, TrackedRecord] = {}
+        """What is in flight or being settled, by its latest handle."""
+        self._ending: dict[int, list[TrackedRecord]] = {}
+        """The records whose visibility ends at a time; and some of which that is true no more."""
+        self._end_times: list[int] = []
+        """A heap of these times."""
+        self._places = 0
+        """How many there are in all these lists."""
+        self._in_flight = [0, 0]
+        """Records that somebody has, and dead letters."""
+
+    @property
+    def in_flight(self) -> int:
         """Records, without dead letters, that somebody has."""
+        return self._in_flight[False]
 
     def records(self) -> Iterator[TrackedRecord]:
         """Everything that is tracked."""
         for shard in self.shards.values():
             yield from shard.records.values()
+
+    def of_handle(self, handle: str) -> TrackedRecord | None:
+        """The record of which this is the latest handle, while it is in flight or being settled."""
+        return self._by_handle.get(handle)
 
     def next_visible(self, *, is_dead: bool) -> TrackedRecord | None:
         """The record that became visible first, for the caller to hand out, to show again, or to end."""
@@ -150,49 +172,78 @@ class Tracking:
 
     def _move(self, record: TrackedRecord, event: str) -> None:
         before, record.phase = record.phase, _phases[event][record.phase]
-        if not record.is_dead:
-            self.in_flight += (record.phase == "in flight") - (before == "in flight")
+        self._in_flight[record.is_dead] += (record.phase == "in flight") - (before == "in flight")
 
     def settle(self, record: TrackedRecord) -> None:
         """A commit is to decide about it."""
         self._move(record, "settle")
 
-    def hand_out(self, record: TrackedRecord, delivery: int, now_ms: int, visible_ms: int) -> None:
-        """It was received."""
-        self._move(record, "receive")
-        record.delivery = delivery
-        record.receives += 1
-        if record.first_receive_ms is None:
-            record.first_receive_ms = now_ms
-        self.hide_until(record, visible_ms)
+    def hand_out(self, records: Collection[TrackedRecord], now_ms: int, visible_ms: int) -> None:
+        """They were received; each has the number and the handle of this delivery."""
+        received = _phases["receive"]
+        for record in records:
+            record.phase = received[record.phase]
+            record.receives += 1
+            if record.first_receive_ms is None:
+                record.first_receive_ms = now_ms
+            self._in_flight[record.is_dead] += 1
+            self._by_handle[record.handle] = record
+        self.hide_until(records, visible_ms)
 
-    def hide_until(self, record: TrackedRecord, visible_ms: int) -> None:
-        """While it is in flight: its visibility timeout ends then."""
-        record.visible_ms = visible_ms
-        heappush(self._ends, (visible_ms, next(self._entries), record.delivery, record))
+    def hide_until(self, records: Collection[TrackedRecord], visible_ms: int) -> None:
+        """While they are in flight: their visibility timeout ends then."""
+        for record in records:
+            record.visible_ms = visible_ms
+        self._note_end(visible_ms, records)
+        self._places += len(records)
+        if self._places > 2 * sum(self._in_flight) + _SPARE_PLACES:
+            self._note_ends_anew()
+
+    def _note_end(self, visible_ms: int, records: Iterable[TrackedRecord]) -> None:
+        ending = self._ending.get(visible_ms)
+        if ending is None:
+            ending = self._ending[visible_ms] = []
+            heappush(self._end_times, visible_ms)
+        ending.extend(records)
+
+    def _note_ends_anew(self) -> None:
+        """Keep of the lists only what they say of records in flight."""
+        noted = {record: None for ending in self._ending.values() for record in ending}
+        self._ending, self._end_times = {}, []
+        for record in noted:
+            if record.phase == "in flight":
+                self._note_end(record.visible_ms, (record,))
+        self._places = sum(map(len, self._ending.values()))
 
     def due(self, now_ms: int) -> Iterator[TrackedRecord]:
         """The records in flight whose visibility has ended, for the caller to show or to settle."""
-        ends = self._ends
-        while ends and ends[0][0] <= now_ms:
-            visible_ms, _, delivery, record = heappop(ends)
-            is_present = record.delivery == delivery and record.visible_ms == visible_ms
-            if is_present and record.phase == "in flight":
-                yield record
+        while self._end_times and self._end_times[0] <= now_ms:
+            ending = self._ending.pop(heappop(self._end_times))
+            self._places -= len(ending)
+            for record in ending:
+                if record.phase == "in flight" and record.visible_ms <= now_ms:
+                    yield record
 
     def show(self, record: TrackedRecord) -> None:
         """Whoever receives next may have it, as a dead letter if it is one."""
+        self.show_as(record, is_dead=record.is_dead)
+
+    def show_as(self, record: TrackedRecord, *, is_dead: bool) -> None:
+        """Whoever receives next may have it, from now on as a dead letter, or as none."""
         self._move(record, "show")
-        self._visible[record.is_dead].append(record)
+        self._by_handle.pop(record.handle, None)
+        record.is_dead = is_dead
+        self._visible[is_dead].append(record)
 
     def give_back(self, record: TrackedRecord) -> None:
         """It was not settled: it is as it was, in flight until its visibility ends."""
         self._move(record, "give back")
-        self.hide_until(record, record.visible_ms)
+        self.hide_until((record,), record.visible_ms)
 
     def end(self, record: TrackedRecord) -> None:
         """It is acknowledged, or past retention."""
         self._move(record, "end")
+        self._by_handle.pop(record.handle, None)
         record.shard.forget(record)
 
     def drop_shard(self, log_id: int) -> None:
