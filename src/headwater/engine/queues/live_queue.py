@@ -249,32 +249,31 @@ class LiveQueue:
             timeout_s = self._queue.rules.visibility_timeout_s
         visible_ms = now_ms + 1000 * timeout_s
         going_out = self._still_there(found, is_dead=is_dead)
-        for record, _ in going_out:
+        for record in going_out:
             self._delivery += 1
             record.delivery = self._delivery
             record.handle = self._receipts.issue(
                 record.shard.log_id, record.position, record.delivery, is_dead=is_dead
             )
-        self._tracking.hand_out([record for record, _ in going_out], now_ms, visible_ms)
-        handed_out = [_handed_out(record, payload) for record, payload in going_out]
+        self._tracking.hand_out(going_out, now_ms, visible_ms)
+        handed_out = [_handed_out(record, payload) for record, payload in going_out.items()]
         if not is_dead:
             self._received += len(handed_out)
         if visible_ms <= now_ms:
             self._release()
         return handed_out
 
-    def _still_there(self, found: Sequence[_Found], *, is_dead: bool) -> list[_Found]:
-        """Without what was settled while others were read; what is past retention is forgotten."""
+    def _still_there(self, found: Sequence[_Found], *, is_dead: bool) -> dict[TrackedRecord, Payload]:
+        """Each once, without what was settled while others were read; what is past retention is forgotten."""
         horizon_ms = self._horizon_ms()
-        kept = []
-        for one in found:
-            record = one.record
+        kept: dict[TrackedRecord, Payload] = {}
+        for record, payload in found:
             if record.phase != "visible" or record.is_dead is not is_dead:
                 continue
             if self._is_past_retention(record, horizon_ms):
                 self._tracking.end(record)
             else:
-                kept.append(one)
+                kept[record] = payload
         return kept
 
     def _put_back(self, found: Iterable[_Found]) -> None:
