@@ -23,7 +23,7 @@ import msgspec
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
 from headwater.model.record import LARGE_BYTES, Payload, is_large, text_of, without_encryption_type
-from headwater.model.record_list import PlacementList, QueueRecordList, ReceivedRecord, RecordList
+from headwater.model.record_list import PlacementList, QueueRecordList, RecordList
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """All that msgspec raises for a body that it does not take."""
@@ -161,17 +161,18 @@ def _encode_received(answer: Mapping[str, object]) -> bytes:
     records = answer["QueueRecords"]
     if len(answer) > 1 or not isinstance(records, QueueRecordList):
         return _answer_encoder.encode(answer)
-    return b'{"QueueRecords":[%b]}' % b",".join(map(_received_text, records.received))
-
-
-def _received_text(received: ReceivedRecord) -> bytes:
-    handle, record_id, payload, arrival_ms, first_receive_ms, receives = received
-    text = b"".join(text_of(without_encryption_type(payload)))
-    return (
-        f'{{"ReceiptHandle":"{handle}","RecordId":"{record_id}","ReceiveCount":{receives},'
-        f'"ApproximateArrivalTimestamp":{_seconds(arrival_ms)},'
-        f'"FirstReceiveTimestamp":{_seconds(first_receive_ms)},'
-    ).encode() + b"%b}" % text
+    pieces: list[Payload] = []
+    begin = '{"QueueRecords":[{'
+    for handle, record_id, payload, arrival_ms, first_ms, receives in records.received:
+        pieces.append(
+            f'{begin}"ReceiptHandle":"{handle}","RecordId":"{record_id}","ReceiveCount":{receives},'
+            f'"ApproximateArrivalTimestamp":{arrival_ms // 1000}.{arrival_ms % 1000:03},'
+            f'"FirstReceiveTimestamp":{first_ms // 1000}.{first_ms % 1000:03},'.encode()
+        )
+        pieces += text_of(without_encryption_type(payload))
+        begin = "},{"
+    pieces.append(b"}]}" if pieces else b'{"QueueRecords":[]}')
+    return b"".join(pieces)
 
 
 def _write_records(records: RecordList) -> list[Payload]:
@@ -202,11 +203,7 @@ def _encode_instant(value: object) -> int | float:
     """Seconds, with up to three decimals."""
     if not isinstance(value, Instant):
         raise TypeError(f"an answer cannot carry a {type(value).__name__}")
-    return _seconds(value.ms)
-
-
-def _seconds(ms: int) -> int | float:
-    return ms / 1000 if ms % 1000 else ms // 1000
+    return value.ms / 1000 if value.ms % 1000 else value.ms // 1000
 
 
 class _Nothing(msgspec.Struct):

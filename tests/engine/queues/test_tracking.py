@@ -55,7 +55,7 @@ def test_a_visibility_that_is_changed_often_ends_once_and_then() -> None:
     records = [received.receive(1_000) for _ in range(10)]
     for visible_ms in range(2_000, 12_000):
         for record in records[:5]:
-            received.tracking.hide_until((record,), visible_ms)
+            received.tracking.hide_until(record, visible_ms)
     assert received.places() < 5_000
     assert due(received.tracking, 11_998) == [5, 6, 7, 8, 9]
     assert sorted(due(received.tracking, 11_999)) == [0, 1, 2, 3, 4]

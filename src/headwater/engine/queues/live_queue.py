@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import Protocol, TypeAlias
 
 from headwater.engine.limits.limits import READ_BYTES_MAX
 from headwater.engine.queues.counting import QueueCounts, QueueTotals, count_records, oldest_arrival_ms
@@ -35,7 +35,7 @@ from headwater.engine.queues.handle_refusals import (
     Outcome,
     RefusedHandle,
 )
-from headwater.engine.queues.log_runs import read_runs
+from headwater.engine.queues.log_runs import ReadAhead, read_runs
 from headwater.engine.queues.progress import DeadLetter, QueueProgress
 from headwater.engine.queues.receipts import Receipt, Receipts
 from headwater.engine.queues.settling import Settling, Verdict
@@ -58,6 +58,9 @@ from headwater.model.stream import Stream
 from headwater.storage.interface import Run, Store, StoreUnavailable
 
 _PAGE_BYTES = READ_BYTES_MAX * 4 // 3
+_Found: TypeAlias = tuple[TrackedRecord, Payload]
+_new_tuple = tuple.__new__
+"""A third of the time of `ReceivedRecord(...)`."""
 _TRIMMED_MS = -1
 """In place of the arrival of a record that the store has no more."""
 
@@ -83,11 +86,6 @@ class QueueContext(Protocol):
         """What the store has of a queue's shard; one that begins at `first` if it has nothing."""
 
 
-class _Found(NamedTuple):
-    record: TrackedRecord
-    payload: Payload
-
-
 class LiveQueue:
     """A queue in memory: its committed value, and what is on its way."""
 
@@ -103,6 +101,8 @@ class LiveQueue:
         self._delivery = context.random_number()
         """The number of the latest delivery. It begins anywhere: no handle from before a restart fits."""
         self._received = self._acknowledged = self._empty_receives = 0
+        self._readers: dict[int, ReadAhead] = {}
+        """By log: what reads the records that wait."""
         self._turn = 0
         """Which shard gives new records first."""
         self._watched: dict[int, Callable[[], None]] = {}
@@ -187,7 +187,7 @@ class LiveQueue:
             try:
                 runs = await read_runs(self._store, record.shard.log_id, record.position, 1, _PAGE_BYTES)
             except BaseException:
-                self._put_back([_Found(record, b"")])
+                self._put_back([(record, b"")])
                 raise
             if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
                 continue
@@ -195,7 +195,7 @@ class LiveQueue:
                 self._tracking.end(record)
                 continue
             record.arrival_ms = runs[0].time_ms
-            found.append(_Found(record, runs[0].payloads[0]))
+            found.append((record, runs[0].payloads[0]))
 
     async def _find_new(self, found: list[_Found], limit: int) -> None:
         """Claim what was never handed out, from one shard after the other."""
@@ -211,12 +211,11 @@ class LiveQueue:
         """Claim what comes next in a shard; whether there may be more."""
         extent = self._store.extent(shard.log_id)
         position = shard.progress.next_open(shard.cursor)
-        if extent is None or position >= extent.next:
+        reader = self._readers.get(shard.log_id)
+        if extent is None or reader is None or position >= extent.next:
             return False
         room = max(_PAGE_BYTES - _size(found), 1)
-        runs = await read_runs(
-            self._store, shard.log_id, position, limit - len(found), room + PAYLOAD_TEXT_BYTES
-        )
+        runs = await reader.read(position, limit - len(found), room + PAYLOAD_TEXT_BYTES)
         horizon_ms = self._horizon_ms()
         if runs and runs[0].time_ms < horizon_ms:
             kept = await self._store.find(shard.log_id, horizon_ms)
@@ -233,7 +232,7 @@ class LiveQueue:
             for position, payload in enumerate(run.payloads, run.position):
                 is_new = position >= shard.cursor and position not in shard.records
                 if is_new and not shard.progress.is_done(position):
-                    claimed.append(_Found(shard.track(position, run.time_ms), payload))
+                    claimed.append((shard.track(position, run.time_ms), payload))
             shard.cursor = max(shard.cursor, run.position + len(run.payloads))
         return claimed
 
@@ -249,19 +248,36 @@ class LiveQueue:
             timeout_s = self._queue.rules.visibility_timeout_s
         visible_ms = now_ms + 1000 * timeout_s
         going_out = self._still_there(found, is_dead=is_dead)
-        for record in going_out:
-            self._delivery += 1
-            record.delivery = self._delivery
-            record.handle = self._receipts.issue(
-                record.shard.log_id, record.position, record.delivery, is_dead=is_dead
-            )
+        self._number(going_out, is_dead=is_dead)
         self._tracking.hand_out(going_out, now_ms, visible_ms)
-        handed_out = [_handed_out(record, payload) for record, payload in going_out.items()]
+        handed_out = [
+            _new_tuple(
+                ReceivedRecord,
+                (
+                    record.handle,
+                    record.record_id,
+                    payload,
+                    record.arrival_ms or 0,
+                    record.first_receive_ms or 0,
+                    record.receives,
+                ),
+            )
+            for record, payload in going_out.items()
+        ]
         if not is_dead:
             self._received += len(handed_out)
         if visible_ms <= now_ms:
             self._release()
         return handed_out
+
+    def _number(self, records: Iterable[TrackedRecord], *, is_dead: bool) -> None:
+        """Give each the number and the handle of its next delivery."""
+        delivery, issue = self._delivery, self._receipts.issue
+        for record in records:
+            delivery += 1
+            record.delivery = delivery
+            record.handle = issue(record.shard.log_id, record.position, delivery, is_dead)
+        self._delivery = delivery
 
     def _still_there(self, found: Sequence[_Found], *, is_dead: bool) -> dict[TrackedRecord, Payload]:
         """Each once, without what was settled while others were read; what is past retention is forgotten."""
@@ -312,7 +328,7 @@ class LiveQueue:
                 outcomes[handle] = GONE
             else:
                 outcomes[handle] = None
-                self._tracking.hide_until((record,), now_ms + 1000 * timeout_s)
+                self._tracking.hide_until(record, now_ms + 1000 * timeout_s)
         self._release()
         return outcomes
 
@@ -343,7 +359,7 @@ class LiveQueue:
         records = []
         for handle in handles:
             record = of_handle(handle)
-            if record is None or record.phase != "in flight" or record.is_dead is not is_dead:
+            if record is None or record.is_dead is not is_dead:
                 return None
             if self._is_past_retention(record, horizon_ms):
                 return None
@@ -434,7 +450,9 @@ class LiveQueue:
             self._unwatch()
 
     def sweep(self) -> None:
-        """Forget what is past retention."""
+        """Forget what is past retention, and what was read for nobody."""
+        for reader in self._readers.values():
+            reader.forget()
         horizon_ms = self._horizon_ms()
         for record in tuple(self._tracking.records()):
             if record.phase != "settling" and self._is_past_retention(record, horizon_ms):
@@ -529,6 +547,8 @@ class LiveQueue:
 
     def reload(self) -> None:
         """The store was opened again: take what it has for what was settled."""
+        for reader in self._readers.values():
+            reader.forget()
         for shard in self._tracking.shards.values():
             shard.progress = self._context.progress_of(
                 self._queue.queue_id, shard.log_id, shard.progress.first
@@ -547,6 +567,7 @@ class LiveQueue:
         present = {shard.log_id for shard in self._stream.shards}
         for log_id in self._tracking.shards.keys() - present:
             self._tracking.drop_shard(log_id)
+            del self._readers[log_id]
             self._watched.pop(log_id, _nothing)()
         for shard in self._stream.shards:
             first = first_position(self._queue, shard)
@@ -558,6 +579,7 @@ class LiveQueue:
     def _begin(self, shard: Shard, first: int) -> None:
         progress = self._context.progress_of(self._queue.queue_id, shard.log_id, first)
         tracked = self._tracking.shards[shard.log_id] = ShardTracking(shard.index, shard.log_id, progress)
+        self._readers[shard.log_id] = ReadAhead(self._store, shard.log_id)
         for letter in progress.dead_letters():
             self._track_dead(tracked, letter)
 
@@ -593,17 +615,6 @@ def queue_gone(stream: Stream, queue: Queue) -> ResourceNotFoundException:
     """The answer for a queue that hands out nothing: it is CREATING, DELETING or gone."""
     return ResourceNotFoundException(
         f"Queue {queue.name} of stream {stream.label} does not deliver records: it is {queue.status}."
-    )
-
-
-def _handed_out(record: TrackedRecord, payload: Payload) -> ReceivedRecord:
-    return ReceivedRecord(
-        record.handle,
-        record.record_id,
-        payload,
-        record.arrival_ms or 0,
-        record.first_receive_ms or 0,
-        record.receives,
     )
 
 

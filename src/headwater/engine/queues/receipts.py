@@ -15,6 +15,7 @@ from typing import NamedTuple
 from headwater.engine.tokens.sealed_token import Sealer
 
 _CONTENT = Struct(">QQQ?")
+_pack = _CONTENT.pack
 
 
 class Receipt(NamedTuple):
@@ -34,9 +35,9 @@ class Receipts:
         self._sealer = sealer
         self._queue_id = queue_id.encode("ascii")
 
-    def issue(self, log_id: int, position: int, delivery: int, *, is_dead: bool) -> str:
-        """The handle of a receipt."""
-        return self._sealer.seal(_CONTENT.pack(log_id, position, delivery, is_dead) + self._queue_id)
+    def issue(self, *receipt: int) -> str:
+        """The handle of a receipt, whose parts are in the order of `Receipt`."""
+        return self._sealer.seal(_pack(*receipt) + self._queue_id)
 
     def read(self, handle: str) -> Receipt | None:
         """The receipt of a handle; `None` for one that this queue has not given."""

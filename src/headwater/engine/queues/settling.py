@@ -78,7 +78,7 @@ class Settling:
         Fails with `StoreUnavailable`: then nothing is settled, or with `StoreInDoubt` perhaps all;
         and with what it was closed with.
         """
-        done = Completion[None]()
+        done: Completion[None] = Completion()
         if self._closed is not None:
             done.fail(self._closed)
             return done
@@ -150,16 +150,18 @@ class Settling:
     def _carry_out(self, batch: _Batch) -> None:
         """What was committed holds."""
         has_shown = False
+        acknowledged: list[TrackedRecord] = []
         for record, verdict in batch.verdicts.items():
             if record.phase != "settling":  # its shard has gone meanwhile
                 continue
             if verdict == "acknowledge":
-                self._tracking.end(record)
+                acknowledged.append(record)
                 continue
             if verdict == "restore":
                 record.receives = 0
             self._tracking.show_as(record, is_dead=verdict == "die")
             has_shown = True
+        self._tracking.end_settling(acknowledged)
         if has_shown:
             self._on_shown()
 

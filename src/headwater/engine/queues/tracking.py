@@ -10,10 +10,10 @@ memory follows what is in flight.
 
 Rules:
 - a tracked record is handed out by who takes it from `next_visible`, and by nobody else;
-- a record in flight is found by its latest handle, as long as it is in flight or being settled;
-- when a visibility ends is found in a heap of such times, each with its records. What is acknowledged, or
-  gets another time, stays in the list of the old one and means nothing there, until such places are as
-  many as the records in flight: then the heap is made anew. So a long visibility keeps nothing in memory.
+- a record in flight is found by its latest handle;
+- a record in flight is noted under the time when its visibility ends, and no other record is: so nothing
+  that is acknowledged stays in memory, however long its visibility was. A heap has these times, and some
+  at which nothing ends any more, but never more than there are others.
 
 Refuses to know stores, requests, and why a record is settled.
 """
@@ -48,8 +48,8 @@ _phases = transitions(PHASES)
 
 NOT_DELIVERED = 0
 """In place of a delivery's number: the record was not handed out since the server started."""
-_SPARE_PLACES = 1_024
-"""So many places that mean nothing are never too many."""
+_SPARE = 1_024
+"""So many entries of a heap that mean nothing are never too many."""
 
 
 class TrackedRecord:
@@ -88,17 +88,19 @@ class TrackedRecord:
     @property
     def record_id(self) -> str:
         """What it is called in every delivery and queue; ids are in the order of logs and positions."""
-        return f"{self.shard.log_id:016x}{self.position:016x}"
+        return f"{self.shard.record_ids}{self.position:016x}"
 
 
 class ShardTracking:
     """What one shard has on its way, and where its waiting records begin."""
 
-    __slots__ = ("_lowest", "cursor", "index", "log_id", "progress", "records")
+    __slots__ = ("_lowest", "cursor", "index", "log_id", "progress", "record_ids", "records")
 
     def __init__(self, index: int, log_id: int, progress: QueueProgress) -> None:
         self.index = index
         self.log_id = log_id
+        self.record_ids = f"{log_id:016x}"
+        """What the ids of its records begin with."""
         self.progress = progress
         self.cursor = progress.first
         """No record before it waits, but for the tracked ones."""
@@ -110,7 +112,7 @@ class ShardTracking:
         """Track one more record, which nobody can receive until it is shown."""
         record = self.records[position] = TrackedRecord(self, position, arrival_ms)
         heappush(self._lowest, position)
-        if len(self._lowest) > 2 * len(self.records) + _SPARE_PLACES:
+        if len(self._lowest) > 2 * len(self.records) + _SPARE:
             self._lowest = sorted(self.records)
         return record
 
@@ -137,13 +139,11 @@ class Tracking:
         self._visible: tuple[deque[TrackedRecord], deque[TrackedRecord]] = (deque(), deque())
         """Who may be received, and dead letters that may; and some of which that is true no more."""
         self._by_handle: dict[str, TrackedRecord] = {}
-        """What is in flight or being settled, by its latest handle."""
-        self._ending: dict[int, list[TrackedRecord]] = {}
-        """The records whose visibility ends at a time; and some of which that is true no more."""
+        """What is in flight, by its latest handle."""
+        self._ending: dict[int, dict[TrackedRecord, None]] = {}
+        """The records in flight whose visibility ends at a time; there is one at least."""
         self._end_times: list[int] = []
-        """A heap of these times."""
-        self._places = 0
-        """How many there are in all these lists."""
+        """A heap of these times, and of some more."""
         self._in_flight = [0, 0]
         """Records that somebody has, and dead letters."""
 
@@ -158,7 +158,7 @@ class Tracking:
             yield from shard.records.values()
 
     def of_handle(self, handle: str) -> TrackedRecord | None:
-        """The record of which this is the latest handle, while it is in flight or being settled."""
+        """The record of which this is the latest handle, while it is in flight."""
         return self._by_handle.get(handle)
 
     def next_visible(self, *, is_dead: bool) -> TrackedRecord | None:
@@ -171,8 +171,12 @@ class Tracking:
         return None
 
     def _move(self, record: TrackedRecord, event: str) -> None:
+        """What leaves "in flight" does so here."""
         before, record.phase = record.phase, _phases[event][record.phase]
-        self._in_flight[record.is_dead] += (record.phase == "in flight") - (before == "in flight")
+        if before == "in flight":
+            self._in_flight[record.is_dead] -= 1
+            self._unnote_end(record)
+            self._by_handle.pop(record.handle, None)
 
     def settle(self, record: TrackedRecord) -> None:
         """A commit is to decide about it."""
@@ -180,49 +184,54 @@ class Tracking:
 
     def hand_out(self, records: Collection[TrackedRecord], now_ms: int, visible_ms: int) -> None:
         """They were received; each has the number and the handle of this delivery."""
-        received = _phases["receive"]
         for record in records:
-            record.phase = received[record.phase]
             record.receives += 1
             if record.first_receive_ms is None:
                 record.first_receive_ms = now_ms
+        self._fly(records, "receive", visible_ms)
+
+    def give_back(self, record: TrackedRecord) -> None:
+        """It was not settled: it is as it was, in flight until its visibility ends."""
+        self._fly((record,), "give back", record.visible_ms)
+
+    def _fly(self, records: Collection[TrackedRecord], event: str, visible_ms: int) -> None:
+        """What comes to be "in flight" does so here."""
+        after = _phases[event]
+        for record in records:
+            record.phase = after[record.phase]
+            record.visible_ms = visible_ms
             self._in_flight[record.is_dead] += 1
             self._by_handle[record.handle] = record
-        self.hide_until(records, visible_ms)
+        self._note_end(records, visible_ms)
 
-    def hide_until(self, records: Collection[TrackedRecord], visible_ms: int) -> None:
-        """While they are in flight: their visibility timeout ends then."""
-        for record in records:
-            record.visible_ms = visible_ms
-        self._note_end(visible_ms, records)
-        self._places += len(records)
-        if self._places > 2 * sum(self._in_flight) + _SPARE_PLACES:
-            self._note_ends_anew()
+    def hide_until(self, record: TrackedRecord, visible_ms: int) -> None:
+        """While it is in flight: its visibility timeout ends then."""
+        self._unnote_end(record)
+        record.visible_ms = visible_ms
+        self._note_end((record,), visible_ms)
 
-    def _note_end(self, visible_ms: int, records: Iterable[TrackedRecord]) -> None:
+    def _note_end(self, records: Collection[TrackedRecord], visible_ms: int) -> None:
+        if not records:
+            return
         ending = self._ending.get(visible_ms)
         if ending is None:
-            ending = self._ending[visible_ms] = []
+            ending = self._ending[visible_ms] = {}
             heappush(self._end_times, visible_ms)
-        ending.extend(records)
+            if len(self._end_times) > 2 * len(self._ending) + _SPARE:
+                self._end_times = sorted(self._ending)
+        ending.update(dict.fromkeys(records))
 
-    def _note_ends_anew(self) -> None:
-        """Keep of the lists only what they say of records in flight."""
-        noted = {record: None for ending in self._ending.values() for record in ending}
-        self._ending, self._end_times = {}, []
-        for record in noted:
-            if record.phase == "in flight":
-                self._note_end(record.visible_ms, (record,))
-        self._places = sum(map(len, self._ending.values()))
+    def _unnote_end(self, record: TrackedRecord) -> None:
+        ending = self._ending.get(record.visible_ms)
+        if ending is not None:
+            ending.pop(record, None)
+            if not ending:
+                del self._ending[record.visible_ms]
 
     def due(self, now_ms: int) -> Iterator[TrackedRecord]:
         """The records in flight whose visibility has ended, for the caller to show or to settle."""
         while self._end_times and self._end_times[0] <= now_ms:
-            ending = self._ending.pop(heappop(self._end_times))
-            self._places -= len(ending)
-            for record in ending:
-                if record.phase == "in flight" and record.visible_ms <= now_ms:
-                    yield record
+            yield from self._ending.pop(heappop(self._end_times), ())
 
     def show(self, record: TrackedRecord) -> None:
         """Whoever receives next may have it, as a dead letter if it is one."""
@@ -231,20 +240,20 @@ class Tracking:
     def show_as(self, record: TrackedRecord, *, is_dead: bool) -> None:
         """Whoever receives next may have it, from now on as a dead letter, or as none."""
         self._move(record, "show")
-        self._by_handle.pop(record.handle, None)
         record.is_dead = is_dead
         self._visible[is_dead].append(record)
-
-    def give_back(self, record: TrackedRecord) -> None:
-        """It was not settled: it is as it was, in flight until its visibility ends."""
-        self._move(record, "give back")
-        self.hide_until((record,), record.visible_ms)
 
     def end(self, record: TrackedRecord) -> None:
         """It is acknowledged, or past retention."""
         self._move(record, "end")
-        self._by_handle.pop(record.handle, None)
         record.shard.forget(record)
+
+    def end_settling(self, records: Iterable[TrackedRecord]) -> None:
+        """They were being settled, and are acknowledged."""
+        after = _phases["end"]
+        for record in records:
+            record.phase = after[record.phase]
+            record.shard.forget(record)
 
     def drop_shard(self, log_id: int) -> None:
         """The shard is gone with its records."""
