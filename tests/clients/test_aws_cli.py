@@ -200,10 +200,8 @@ def with_newest_model(aws: AwsCli, folder: Path) -> AwsCli:
     return replace(aws, variables=aws.variables | {"AWS_DATA_PATH": str(folder)})
 
 
-def test_a_queue_hands_out_takes_back_and_restores(
-    version: Callable[[Endpoint], AwsCli], http: Endpoint, tmp_path: Path
-) -> None:
-    aws = with_newest_model(version(http), tmp_path)
+def test_a_queue_hands_out_takes_back_and_restores(http: Endpoint, tmp_path: Path) -> None:
+    aws = with_newest_model(version_1(http), tmp_path)
     name = f"cli-{uuid.uuid4().hex[:12]}"
     aws("create-stream", "--stream-name", name, "--stream-mode-details", "StreamMode=ON_DEMAND")
     wait_until_active(aws, name)
