@@ -30,7 +30,7 @@ export function ChartsView({ stream, refresh }: { stream: Summary; refresh: () =
       <div class="toolbar">
         <Choice label="Over" value={span} options={SPANS} onChange={(chosen) => { setZoom(null); setQuery({ span: chosen }); }} />
         <OfWhat stream={stream} shard={shard} queue={queue?.name} queues={queues ?? []} />
-        <MonitorShards stream={stream} refresh={refresh} />
+        {!queue && <MonitorShards stream={stream} refresh={refresh} />}
         <span class="spacer" />
         {zoom ? <Button onClick={() => setZoom(null)}>Show all</Button> : <small class="dim minor">Drag over a chart to look closer.</small>}
       </div>

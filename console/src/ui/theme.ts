@@ -1,7 +1,7 @@
 /** Light, dark, or as the system has it; remembered in this browser. */
 import { useState } from "preact/hooks";
 
-export const THEMES = [["system", "As the system"], ["light", "Light"], ["dark", "Dark"]] as const;
+export const THEMES = [["system", "System theme"], ["light", "Light theme"], ["dark", "Dark theme"]] as const;
 export type Theme = (typeof THEMES)[number][0];
 
 const STORED = "headwater.theme";
