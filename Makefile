@@ -8,7 +8,7 @@ PARALLEL := -n auto --dist worksteal
 # The tests start hundreds of processes: none of them should compile what another one has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: console test-console run test test-all test-newest test-on test-long test-clients test-infrastructure bench soak lint types audit check format clean
+.PHONY: console test-console run test test-all test-newest test-on test-long test-clients test-infrastructure bench soak docs lint types audit check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
@@ -49,6 +49,10 @@ bench: $(VENV)/installed-bench
 # Ten minutes at full rate, on a durable server that forgets as fast: neither memory nor file may grow.
 soak: $(VENV)/installed-bench
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+# The documentation site, into site/. A link that leads nowhere is an error.
+docs: $(VENV)/installed-docs
+	@$(BIN)/python -m mkdocs build --quiet
 
 # The console's pages, from console/ into the package; needs Node.js. An editable install shows them at once.
 console: console/node_modules/.installed
@@ -96,6 +100,10 @@ $(VENV)/installed: $(VENV)/created pyproject.toml
 $(VENV)/installed-test: $(VENV)/created pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-docs: $(VENV)/created pyproject.toml
+	@$(BIN)/python -m pip install --quiet --editable '.[client,docs]'
+	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/created pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[bench]'

@@ -1,0 +1,104 @@
+"""What the documentation site has beside docs/: pages from elsewhere in the tree, and pages made from code.
+
+A hook of MkDocs. A page keeps the links that it has in the tree: each is resolved there, and leads to where
+the site has the file. What the site does not have, sources for instance, is named without a link.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from headwater import client, testing
+from headwater.cli.main import main
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parent.parent
+PLACES = {
+    "ARCHITECTURE.md": "explanation/architecture.md",
+    "CHANGELOG.md": "reference/changes.md",
+    "benchmarks/RESULTS.md": "benchmarks/RESULTS.md",
+    "benchmarks/RESULTS.svg": "benchmarks/RESULTS.svg",
+    "benchmarks/WHOLE.md": "benchmarks/WHOLE.md",
+    "benchmarks/WHOLE.svg": "benchmarks/WHOLE.svg",
+    "compose.kafka.yaml": "compose.kafka.yaml",
+}
+"""Where the site has what stands outside docs/, by its path in the tree."""
+_LINK = re.compile(r"(?<!\\)(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
+_CODE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that docs/ does not have."""
+    from mkdocs.structure.files import File  # noqa: PLC0415 - what is made of code needs no MkDocs
+
+    for place, uri in PLACES.items():
+        files.append(File.generated(config, uri, abs_src_path=str(ROOT / place)))
+    made = {
+        "reference/command-line.md": command_line(),
+        "reference/client.md": python_names("headwater.client", client.__all__, "producer.md", "consumer.md"),
+        "reference/testing.md": python_names("headwater.testing", testing.__all__, "testing.md"),
+    }
+    for uri, text in made.items():
+        files.append(File.generated(config, uri, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    """Let the links of a page lead to where the site has their files."""
+    uri = page.file.src_uri
+    here = next((place for place, at in PLACES.items() if at == uri), f"docs/{uri}")
+    return site_links(markdown, here, uri)
+
+
+def site_links(markdown: str, here: str, uri: str) -> str:
+    """A page that stands at `here` in the tree and at `uri` on the site, with the links that it has there."""
+    parts = _CODE.split(markdown)  # code at odd places
+    for place in range(0, len(parts), 2):
+        parts[place] = _LINK.sub(lambda link: _site_link(link, here, uri), parts[place])
+    return "".join(parts)
+
+
+def _site_link(link: re.Match[str], here: str, uri: str) -> str:
+    target, hash_, anchor = link[3].partition("#")
+    if not target or ":" in target:
+        return link[0]
+    place = posixpath.normpath(posixpath.join(posixpath.dirname(here), target))
+    at = PLACES.get(place) or (place.removeprefix("docs/") if place.startswith("docs/") else None)
+    if at is None:
+        return link[2]
+    return f"{link[1]}[{link[2]}]({posixpath.relpath(at, posixpath.dirname(uri) or '.')}{hash_}{anchor})"
+
+
+def command_line() -> str:
+    """The page of the commands, each with its `--help`."""
+    lines = ["# Command line", "", "Each command with what `--help` says of it.", ""]
+    context = click.Context(main, info_name="headwater", terminal_width=96)
+    lines += _command(main, context, 2)
+    return "\n".join(lines)
+
+
+def _command(command: click.Command, context: click.Context, level: int) -> list[str]:
+    lines = [f"{'#' * level} {context.command_path}", "", "```text", command.get_help(context), "```", ""]
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            part = command.get_command(context, name)
+            if part is not None and not part.hidden:
+                inner = click.Context(part, info_name=name, parent=context, terminal_width=96)
+                lines += _command(part, inner, min(level + 1, 4))
+    return lines
+
+
+def python_names(module: str, names: list[str], *pages: str) -> str:
+    """A page of a module's public names, made from their docstrings; `pages` say how they are used."""
+    entries = (f"::: {module}.{name}\n" for name in names)
+    used = ", ".join(f"[{page}](../{page})" for page in pages)
+    return f"# {module}\n\nIts public names. How they are used: {used}.\n\n" + "\n".join(entries)
