@@ -4,25 +4,35 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # One worker for each core; who has finished takes over from who has not.
 PARALLEL := -n auto --dist worksteal
+# The same, group by group, in the order of tests/conftest.py.
+BY_FILE := -n auto --dist loadgroup --no-loadscope-reorder
 
 # The tests start hundreds of processes: none of them should compile what another one has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: console test-console run test test-all test-newest test-on test-long test-clients test-infrastructure bench soak docs lint types audit check format clean
+.PHONY: console test-console run test test-all test-newest newest-installed test-on test-long test-clients test-infrastructure bench soak docs dist test-dist lint types audit check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
 
 test: $(VENV)/installed-test
-	@$(BIN)/python -m pytest $(PARALLEL)
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 # Every CPython from 3.11 that this machine has, one of each minor version.
 test-all:
 	@for python in $$($(PYTHON) scripts/find_interpreters.py); do $(MAKE) --no-print-directory test-on ON=$$python || exit 1; done
 
-# Only the newest of them, beside the default one: between two versions that pass, a third seldom fails.
+# Only the newest of them, beside the default one: between two versions that pass, a third seldom fails. What
+# hypothesis has tried on one is not tried again.
 test-newest:
-	@$(MAKE) --no-print-directory test-on ON=$$($(PYTHON) scripts/find_interpreters.py | tail -1)
+	@$(MAKE) --no-print-directory test-on ON=$$($(PYTHON) scripts/find_interpreters.py | tail -1) \
+		ARGS='-m "not long and not clients and not infrastructure and not dist and not hypothesis"'
+
+# Its environment alone, as test-newest would make it.
+newest-installed:
+	@newest=$$($(PYTHON) scripts/find_interpreters.py | tail -1); \
+		version=$$($$newest -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+		$(MAKE) --no-print-directory .venv-$$version/installed-test PYTHON=$$newest VENV=.venv-$$version
 
 test-on:
 	@version=$$($(ON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
@@ -34,13 +44,13 @@ test-long: $(VENV)/installed-test
 	@$(BIN)/python -m pytest $(PARALLEL) --dist loadgroup -m "long or hypothesis" --hypothesis-profile thorough
 
 # Each client is installed by its own package manager, the browser by scripts/install_chromium.sh; what is missing
-# here is named and left out.
+# here is named and left out. Much of it waits: one worker's file runs beside another's.
 test-clients: $(VENV)/installed-test
-	@$(BIN)/python -m pytest -m clients tests/clients tests/browser
+	@$(BIN)/python -m pytest $(BY_FILE) -m clients tests/clients tests/browser
 
 # The CDK and Terraform, as far as they are here. HEADWATER_TEST_TERRAFORM_MIRROR names a folder with the provider.
 test-infrastructure: $(VENV)/installed-test
-	@$(BIN)/python -m pytest -m infrastructure tests/infrastructure
+	@$(BIN)/python -m pytest $(BY_FILE) -m infrastructure tests/infrastructure
 
 # Against the peers, on Linux with wrk. ARGS="--help" tells what can be chosen.
 bench: $(VENV)/installed-bench
@@ -49,6 +59,14 @@ bench: $(VENV)/installed-bench
 # Ten minutes at full rate, on a durable server that forgets as fast: neither memory nor file may grow.
 soak: $(VENV)/installed-bench
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+# Wheel and source distribution, into dist/: twice, and the same to the byte.
+dist: console $(VENV)/installed-dist
+	@$(BIN)/python scripts/build_dist.py
+
+# What was built, installed in fresh environments as users do, by pip, pipx and uv.
+test-dist: dist
+	@$(BIN)/python -m pytest -m dist tests/dist
 
 # The documentation site, into site/. A link that leads nowhere is an error.
 docs: $(VENV)/installed-docs
@@ -100,6 +118,10 @@ $(VENV)/installed: $(VENV)/created pyproject.toml
 $(VENV)/installed-test: $(VENV)/created pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-dist: $(VENV)/created pyproject.toml
+	@$(BIN)/python -m pip install --quiet --editable '.[test]' build pipx uv
+	@touch $@ $(VENV)/installed $(VENV)/installed-test
 
 $(VENV)/installed-docs: $(VENV)/created pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[client,docs]'

@@ -43,6 +43,24 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LONGEST_FIRST = (
+    *("test_rust", "test_kcl", "test_kpl", "test_flink", "test_kcl_and_consumer", "test_kcl_1"),
+    *("test_dynamodb_local", "test_java_sdk"),
+)
+"""Of the suites that run other people's programs: what begins last should not take long."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What other people's programs are tested with is installed and built by one worker, file by file."""
+    for item in items:
+        is_of_others = item.get_closest_marker("clients") or item.get_closest_marker("infrastructure")
+        if is_of_others and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    place = {name: at for at, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
 def pytest_collection_finish() -> None:
     """What is loaded by now stays to the end: the garbage collector need not look at it again and again."""
     gc.collect()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,7 @@ def test_the_tour_in_python_prints_what_it_says(server: RunningServer) -> None:
     assert ran.stdout.splitlines() == expected
 
 
+@pytest.mark.long  # everyday: each command in tests/cli
 def test_the_tour_in_the_shell_runs(server: RunningServer) -> None:
     tour = [block for block in blocks("sh") if "headwater" in block]
     assert len(tour) == 2
@@ -199,3 +201,8 @@ def _source(place: str) -> str:
 
 def test_the_changelog_has_the_present_version_or_what_is_not_released_yet() -> None:
     assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_manual_page_is_what_the_commands_say() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "generate_man_page.py"))
+    assert script["PAGE"].read_text() == script["man_page"](), "run scripts/generate_man_page.py"

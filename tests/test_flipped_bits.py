@@ -62,9 +62,10 @@ def put(folder: Path, name: bytes, key: bytes, value: bytes) -> None:
             transaction.put(key, value, db=table)
 
 
-def flips(value: bytes) -> Iterator[bytes]:
-    """With each bit flipped, one at a time; of long values every eleventh byte's."""
-    step = 1 if len(value) < 64 else 11
+def flips(value: bytes, step: int) -> Iterator[bytes]:
+    """With each bit of every `step`th byte flipped, one at a time; of long values every eleventh of these."""
+    if len(value) >= 64:
+        step *= 11
     for at in range(0, len(value), step):
         for bit in range(8):
             flipped = bytearray(value)
@@ -83,7 +84,8 @@ def start(folder: Path) -> None:
         store.close()
 
 
-def test_no_flipped_bit_goes_unnoticed(whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.long)])
+def test_no_flipped_bit_goes_unnoticed(whole: Path, tmp_path: Path, step: int) -> None:
     folder = tmp_path / "data"
     shutil.copytree(whole, folder)
     values = values_of(folder)
@@ -91,7 +93,7 @@ def test_no_flipped_bit_goes_unnoticed(whole: Path, tmp_path: Path) -> None:
     assert {b"stream", b"account", b"seal-key", b"past-stream"} <= kinds
     assert check_data(folder) == []
     for name, key, value in values:
-        for flipped in flips(value):
+        for flipped in flips(value, step):
             put(folder, name, key, flipped)
             with pytest.raises(StoreUnreadable, match=r"damaged|format version|not a data file"):
                 check_data(folder)

@@ -31,6 +31,7 @@ REPLACED = {
     "Figures": "ThroughputSettings",
     "PollerParts": "PollerContext",
     "_Happened": "_ProcessEvent",
+    "HeldAccount": "LiveAccount",
 }
 """A name that was the project's own, and the field's for it."""
 
@@ -97,6 +98,7 @@ REPLACED_NAMES = {
     "retry_delay": "backoff",
     "lease_state": "lease_store",
     "heard": "answer",
+    "streams_held": "current_streams",
 }
 """What nothing in code is called any more; in prose the words have other senses."""
 
@@ -110,6 +112,17 @@ def test_nothing_has_a_name_again_that_was_replaced() -> None:
         if word.search(text)
         for name in names_in(ast.parse(text))
         if name.strip("_") in REPLACED_NAMES
+    ]
+    assert not found
+
+
+def test_a_live_stream_is_called_live() -> None:
+    found = [
+        f"{module.path}:{argument.lineno}: {argument.arg}"
+        for module in modules()
+        for argument in module.nodes
+        if isinstance(argument, ast.arg) and argument.annotation is not None and argument.arg != "live"
+        if ast.unparse(argument.annotation) in {"LiveStream", "LimitedStream"}
     ]
     assert not found
 

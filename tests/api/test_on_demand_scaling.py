@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.api.streams import (
     summary,
 )
 from tests.conftest import client_for
+from tests.crash.server_process import Connection
 
 WINDOW_MS = 10_000
 SHARD_LIMIT = 28
@@ -44,27 +46,35 @@ def settle(limited: ClockedServer) -> Callable[[], None]:
     return partial(limited.clock.advance_ms, TRANSITION_MS)
 
 
-def put_evenly(kinesis: Any, count: int = 500) -> list[bytes]:
-    """Put so many records, spread evenly over the hash keys; the data of those that were stored."""
+@cache
+def even_entries(count: int) -> list[dict[str, str]]:
+    """So many records, spread evenly over the hash keys, which are their data, too."""
     hash_keys = [str(at * (HASH_KEY_MAX + 1) // count) for at in range(count)]
-    entries = [
-        {"Data": hash_key.encode(), "PartitionKey": "k", "ExplicitHashKey": hash_key}
-        for hash_key in hash_keys
-    ]
-    results = kinesis.put_records(StreamName="orders", Records=entries)["Records"]
     return [
-        hash_key.encode()
-        for hash_key, result in zip(hash_keys, results, strict=True)
+        {"Data": b64encode(key.encode()).decode(), "PartitionKey": "k", "ExplicitHashKey": key}
+        for key in hash_keys
+    ]
+
+
+def put_evenly(limited: ClockedServer, count: int = 500) -> list[bytes]:
+    """Put so many records; the data of those that were stored. Without an SDK: it is most of the time."""
+    entries = even_entries(count)
+    connection = Connection("127.0.0.1", int(limited.endpoint_url.rpartition(":")[2]))
+    results = connection.call("PutRecords", StreamName="orders", Records=entries)["Records"]
+    connection.close()
+    return [
+        entry["ExplicitHashKey"].encode()
+        for entry, result in zip(entries, results, strict=True)
         if "SequenceNumber" in result
     ]
 
 
-def heat(kinesis: Any, limited: ClockedServer, seconds: int = 10, calls: int = 5) -> list[bytes]:
+def heat(limited: ClockedServer, seconds: int = 10, calls: int = 5) -> list[bytes]:
     """Ask the stream for `calls` times 500 records in each of so many seconds; what was stored."""
     stored = []
     for _ in range(seconds):
         for _ in range(calls):
-            stored += put_evenly(kinesis)
+            stored += put_evenly(limited)
         limited.clock.advance_ms(1_000)
     return stored
 
@@ -95,14 +105,14 @@ def test_a_hot_stream_doubles_its_shards_by_splits(
     kinesis: Any, limited: ClockedServer, settle: Callable[[], None]
 ) -> None:
     create_on_demand(kinesis, settle)
-    stored = heat(kinesis, limited)
+    stored = heat(limited)
     assert len(stored) == 25_000
     assert summary(kinesis)["StreamStatus"] == "UPDATING"
-    stored += put_evenly(kinesis)
+    stored += put_evenly(limited)
     settle()
     described = summary(kinesis)
     assert (described["StreamStatus"], described["OpenShardCount"]) == ("ACTIVE", 8)
-    stored += put_evenly(kinesis)
+    stored += put_evenly(limited)
     listed = shards(kinesis)
     assert [shard.get("ParentShardId") for shard in listed] == [None] * 4 + [
         shard_id(parent) for parent in (0, 0, 1, 1, 2, 2, 3, 3)
@@ -117,7 +127,7 @@ def test_half_of_its_capacity_leaves_it_as_it_is(
     kinesis: Any, limited: ClockedServer, settle: Callable[[], None]
 ) -> None:
     create_on_demand(kinesis, settle)
-    heat(kinesis, limited, calls=4)
+    heat(limited, calls=4)
     limited.clock.advance_ms(WINDOW_MS)
     described = summary(kinesis)
     assert (described["StreamStatus"], described["OpenShardCount"]) == ("ACTIVE", 4)
@@ -131,7 +141,7 @@ def test_it_grows_with_its_load_up_to_the_shard_limit_of_the_account(
     create_on_demand(kinesis, settle)
     counts: list[int] = []
     for _ in range(4):
-        heat(kinesis, limited, calls=50, seconds=2)
+        heat(limited, calls=50, seconds=2)
         limited.clock.advance_ms(WINDOW_MS)
         assert summary(kinesis)["OpenShardCount"] in (4, *counts)
         settle()
@@ -146,7 +156,7 @@ def test_a_provisioned_stream_stays_as_it_is(
 ) -> None:
     kinesis.create_stream(StreamName="orders", ShardCount=4)
     settle()
-    heat(kinesis, limited, calls=10)
+    heat(limited, calls=10)
     limited.clock.advance_ms(WINDOW_MS)
     described = summary(kinesis)
     assert (described["StreamStatus"], described["OpenShardCount"]) == ("ACTIVE", 4)
@@ -156,7 +166,7 @@ def test_a_stream_that_is_not_limited_stays_as_it_is() -> None:
     with clocked_server() as server:
         kinesis = client_for(server.endpoint_url)
         create_on_demand(kinesis, partial(server.clock.advance_ms, TRANSITION_MS))
-        heat(kinesis, server, calls=10, seconds=2)
+        heat(server, calls=10, seconds=2)
         server.clock.advance_ms(WINDOW_MS)
         assert summary(kinesis)["OpenShardCount"] == 4
         kinesis.close()
@@ -181,7 +191,7 @@ def test_what_it_has_ready_is_told_as_warm_throughput(
     commit_throughput(kinesis)
     create_on_demand(kinesis, settle, WarmThroughputMiBps=5)
     assert summary(kinesis)["WarmThroughput"] == {"TargetMiBps": 5, "CurrentMiBps": 5}
-    heat(kinesis, limited, calls=6)
+    heat(limited, calls=6)
     assert summary(kinesis)["WarmThroughput"] == {"TargetMiBps": 5, "CurrentMiBps": 5}
     settle()
     described = summary(kinesis)
@@ -197,15 +207,15 @@ def test_a_stream_that_was_warmed_takes_that_much_at_once(
     kinesis.update_stream_warm_throughput(StreamName="orders", WarmThroughputMiBps=8)
     settle()
     assert summary(kinesis)["OpenShardCount"] == 8
-    assert [len(put_evenly(kinesis, 400)) for _ in range(20)] == [400] * 20
-    assert not put_evenly(kinesis)
+    assert [len(put_evenly(limited, 400)) for _ in range(20)] == [400] * 20
+    assert not put_evenly(limited)
 
 
 def test_after_thirty_quiet_days_it_is_merged_again(
     kinesis: Any, limited: ClockedServer, settle: Callable[[], None]
 ) -> None:
     create_on_demand(kinesis, settle)
-    heat(kinesis, limited)
+    heat(limited)
     summary(kinesis)
     settle()
     assert summary(kinesis)["OpenShardCount"] == 8

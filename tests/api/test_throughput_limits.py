@@ -287,7 +287,13 @@ REQUESTS: dict[str, dict[str, Any]] = {
 """A valid request of each operation that has a rate, whatever comes of it."""
 
 
-@pytest.mark.parametrize("name", sorted(CALL_RATES))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long if CALL_RATES[name].calls_per_s > 100 else ())
+        for name in sorted(CALL_RATES)
+    ],
+)
 def test_an_operation_is_called_as_often_as_its_rate_has_it(
     client: Any, limited: ClockedServer, name: str
 ) -> None:

@@ -20,7 +20,6 @@ from tests.api.streams import (
     hash_range,
     iterator,
     open_shards,
-    put,
     shards,
     status,
     summary,
@@ -128,18 +127,23 @@ def test_the_lineage_is_whole(kinesis: Any, settle: Settle, count: int, target: 
             assert hash_range(child)[0] <= start <= end <= hash_range(child)[1]
 
 
+def put_all(kinesis: Any, age: bytes, hash_keys: list[int]) -> None:
+    records = [
+        {"Data": b"%s %d" % (age, hash_key), "PartitionKey": "key", "ExplicitHashKey": str(hash_key)}
+        for hash_key in hash_keys
+    ]
+    assert kinesis.put_records(StreamName="orders", Records=records)["FailedRecordCount"] == 0
+
+
 @pytest.mark.parametrize(("count", "target"), SCALINGS)
 def test_no_record_is_lost_or_seen_twice(kinesis: Any, settle: Settle, count: int, target: int) -> None:
     create(kinesis, settle, count)
     keys = [HASH_KEY_MAX * step // 20 for step in range(21)]
-    for hash_key in keys:
-        put(kinesis, b"old %d" % hash_key, hash_key)
+    put_all(kinesis, b"old", keys)
     update(kinesis, target)
-    for hash_key in keys:
-        put(kinesis, b"meanwhile %d" % hash_key, hash_key)
+    put_all(kinesis, b"meanwhile", keys)
     finish(kinesis, settle)
-    for hash_key in keys:
-        put(kinesis, b"new %d" % hash_key, hash_key)
+    put_all(kinesis, b"new", keys)
     found = read_along_the_lineage(kinesis)
     assert sorted(found) == sorted(
         b"%s %d" % (age, hash_key) for age in (b"old", b"meanwhile", b"new") for hash_key in keys

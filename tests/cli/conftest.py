@@ -8,10 +8,12 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from click.testing import CliRunner
@@ -21,8 +23,8 @@ from tests.client.streams import wait_until_active
 
 COMMAND = [sys.executable, "-m", "headwater"]
 TIMEOUT_S = 60.0
-OF_THEIR_OWN = frozenset({"aws", "import", "put"})
-"""Commands that need a process: one becomes another program, the others read a file descriptor."""
+OF_THEIR_OWN = frozenset({"aws"})
+"""Commands that need a process: this one becomes another program."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,31 @@ def headwater(variables: dict[str, str]) -> Callable[..., Ended]:
             )
             return Ended(process.returncode, process.stdout.decode(), process.stderr.decode())
         gone = dict.fromkeys(os.environ.keys() - wanted.keys())  # as a new process would not have them
-        ended = CliRunner().invoke(
-            main, arguments, input=stdin, env={**gone, **wanted}, prog_name="headwater"
-        )
+        with piped(stdin) as pipe:
+            ended = CliRunner().invoke(
+                main, arguments, input=pipe, env={**gone, **wanted}, prog_name="headwater"
+            )
         if ended.exception is not None and not isinstance(ended.exception, SystemExit):
             raise ended.exception
         return Ended(ended.exit_code, ended.stdout, ended.stderr)
 
     return run
+
+
+@contextmanager
+def piped(data: bytes) -> Iterator[BinaryIO]:
+    """The end of a pipe from which these bytes can be read, as a shell gives it to a command."""
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with suppress(BrokenPipeError), os.fdopen(writing, "wb") as pipe:
+            pipe.write(data)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with os.fdopen(reading, "rb") as pipe:
+        yield pipe
+    writer.join()
 
 
 @pytest.fixture

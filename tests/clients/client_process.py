@@ -10,7 +10,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -70,9 +71,20 @@ def leave_out(reason: str) -> NoReturn:
 
 def install(command: list[str], folder: Path, pinned: Path, marker: Path) -> None:
     """Run an installer in a folder, unless it has run since the pinned versions changed."""
-    if not marker.exists() or marker.stat().st_mtime < pinned.stat().st_mtime:
-        run(command, folder, os.environ, INSTALL_TIMEOUT_S)
-        marker.touch()
+    with alone(pinned):
+        if not marker.exists() or marker.stat().st_mtime < pinned.stat().st_mtime:
+            run(command, folder, os.environ, INSTALL_TIMEOUT_S)
+            marker.touch()
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """While the block runs no other worker of pytest is in one for the same file."""
+    import fcntl  # noqa: PLC0415 - not on Windows, where the table of clients is tested, too
+
+    with file.open("rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        yield
 
 
 def run(

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from tests.clients.client_process import INSTALL_TIMEOUT_S, Endpoint, run, tool
+from tests.clients.client_process import INSTALL_TIMEOUT_S, Endpoint, alone, run, tool
 
 LEAN = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 STOP_TIMEOUT_S = 20.0
@@ -27,15 +28,42 @@ class JavaProject:
 
     def command(self, main_class: str, *arguments: str, options: Sequence[str] = ()) -> list[str]:
         """The command that runs one of its programs."""
-        class_path = f"{self.target / 'classes'}{os.pathsep}{(self.target / 'classpath').read_text().strip()}"
+        class_path = os.pathsep.join([str(self.target / "classes"), *self._libraries()])
         java = tool("java", "a Java client")
         return [java, *LEAN, *options, "-cp", class_path, main_class, *arguments]
 
+    def is_whole(self) -> bool:
+        """Whether all that it needs is where Maven has put it."""
+        return (self.target / "classpath").exists() and all(map(os.path.exists, self._libraries()))
 
+    def _libraries(self) -> list[str]:
+        return (self.target / "classpath").read_text().strip().split(os.pathsep)
+
+
+@cache
 def build(folder: Path, target: Path | None = None) -> JavaProject:
-    """Compile a project, after its pinned dependencies have come."""
-    run([*maven(), "package"], folder, maven_variables(os.environ), INSTALL_TIMEOUT_S)
-    return JavaProject(folder, target or folder / "target")
+    """Compile a project, after its pinned dependencies have come, unless it is as its sources are now.
+
+    Maven writes anew what the programs of another worker may be reading.
+    """
+    project = JavaProject(folder, target or folder / "target")
+    built = project.target / ".built"
+    with maven_alone():
+        if not (built.exists() and built.stat().st_mtime > _changed_s(folder) and project.is_whole()):
+            run([*maven(), "package"], folder, maven_variables(os.environ), INSTALL_TIMEOUT_S)
+            built.touch()
+    return project
+
+
+def _changed_s(folder: Path) -> float:
+    """When a source was changed last, as its file says."""
+    files = (path for path in folder.rglob("*") if "target" not in path.relative_to(folder).parts)
+    return max(path.stat().st_mtime for path in files)
+
+
+def maven_alone() -> AbstractContextManager[None]:
+    """One Maven at a time: all of them put what they download into one folder, and none locks it."""
+    return alone(Path(__file__))
 
 
 def maven() -> list[str]:

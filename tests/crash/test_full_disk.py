@@ -64,7 +64,7 @@ def serving(server: ServerProcess) -> Iterator[Connection]:
         yield connection
 
 
-@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+@pytest.mark.parametrize("kind", [pytest.param("tmpfs", marks=pytest.mark.long), "ext4"])
 def test_a_full_disk_loses_nothing_and_takes_records_again_when_there_is_room(
     tmp_path: Path, kind: str
 ) -> None:

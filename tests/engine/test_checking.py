@@ -36,8 +36,8 @@ def running() -> Iterator[RunningEngine]:
 
 
 def stream_of(running: RunningEngine) -> Stream:
-    (held,) = running.engine._streams.values()
-    return held.stream
+    (live,) = running.engine._streams.values()
+    return live.stream
 
 
 def found(running: RunningEngine, *streams: Stream) -> list[str]:

@@ -200,8 +200,8 @@ def test_consumers_that_are_gone_take_a_bounded_place() -> None:
         seen[named["ConsumerName"]] = second
         running.call("DeregisterStreamConsumer", **named)
         running.call("DescribeStreamSummary", StreamName="orders")
-    (held,) = running.engine._streams.values()
-    assert len(held.stream.past_consumers_s) <= PAST_CONSUMERS_MAX
+    (live,) = running.engine._streams.values()
+    assert len(live.stream.past_consumers_s) <= PAST_CONSUMERS_MAX
     running.close()
 
 

@@ -234,5 +234,5 @@ def parents(shard: dict[str, Any]) -> set[str]:
 
 TestReshardingOnMemory = ReshardingOnMemory.TestCase
 TestReshardingOnLmdb = ReshardingOnLmdb.TestCase
-TestReshardingOnMemory.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
-TestReshardingOnLmdb.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestReshardingOnMemory.settings = settings(stateful_step_count=20, deadline=None)
+TestReshardingOnLmdb.settings = settings(stateful_step_count=20, deadline=None)

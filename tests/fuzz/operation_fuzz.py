@@ -123,7 +123,7 @@ def fuzz(operation: str, examples: int, first_seed: int = 20131202) -> None:
         fuzzed.try_document(document)
 
     @seed(first_seed)
-    @settings(often, max_examples=max(10, examples // 5))
+    @settings(often, max_examples=max(3, examples // 5))
     @given(ANYTHING | st.binary(max_size=4), st.integers(0, 2))
     def hostile(document: Any, cut: int) -> None:
         body = json.dumps(document, default=repr).encode()

@@ -125,7 +125,7 @@ def memory_of_decoding(body: bytes) -> int:
 
 @each_bomb
 def test_a_body_takes_memory_in_proportion_to_its_length(bomb: Callable[[int], bytes]) -> None:
-    body = bomb(2**16)
+    body = bomb(2**14)
     assert memory_of_decoding(body) < 80 * len(body)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.fuzz.operation_fuzz import OFFERED, Fuzzed, fuzz
 
-EVERYDAY_EXAMPLES = 10
+EVERYDAY_EXAMPLES = 5
 LONG_EXAMPLES = 400
 HOSTILE_BODIES = [
     *(b"", b"{", b"[]", b"null", b'"a"', b"{}x", b"\xef\xbb\xbf{}", b"\xa0", b"\xbf\xff", b"\x80", b"\xf6"),

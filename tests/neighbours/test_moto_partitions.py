@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 from moto.iam.models import iam_backends
 
@@ -22,6 +24,7 @@ with Headwater() as server:
 """
 
 
+@pytest.mark.long
 def test_accounts_that_moto_knew_before_are_served() -> None:
     ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
     assert (ran.stdout.strip(), ran.returncode) == ("orders", 0), ran.stderr

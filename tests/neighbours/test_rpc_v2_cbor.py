@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ CloudWatchOf = Callable[[str], Any]
 
 @pytest.fixture(scope="module")
 def cloudwatch_of(headwater: Headwater, tmp_path_factory: pytest.TempPathFactory) -> CloudWatchOf:
-    """The real SDK's client, its model left with one of its protocols."""
+    """The real SDK's client, its model left with one of its protocols; made once, as that takes a while."""
 
+    @cache
     def cloudwatch(protocol: str) -> Any:
         session = botocore.session.Session()
         loader = session.get_component("data_loader")

@@ -271,7 +271,13 @@ class Loopback:
 StartLoopback = Callable[..., Loopback]
 
 
-@pytest.fixture(params=LOOPS)
+EVERYDAY_LOOP = [*LOOPS][-1]
+"""The one that serves unless it is told otherwise."""
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=() if name == EVERYDAY_LOOP else pytest.mark.long) for name in LOOPS]
+)
 def loopback(request: pytest.FixtureRequest) -> Iterator[StartLoopback]:
     """Starts front ends; all are closed at the end. Once for each event loop that may serve."""
     started: list[Loopback] = []

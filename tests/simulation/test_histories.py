@@ -12,7 +12,7 @@ from headwater.engine.stream_lifecycle import NEVER_MS
 from tests.simulation.history import History, HistoryFailed
 
 ROOT = Path(__file__).parents[2]
-EVERYDAY_HISTORIES = 100
+EVERYDAY_HISTORIES = 60
 LONG_HISTORIES = 5_000
 LONG_SEED = 1_000_000
 
@@ -46,10 +46,9 @@ def trace_in_a_process(seed: int, hash_seed: str) -> str:
 
 
 def test_a_seed_is_one_history_in_every_process() -> None:
-    for seed in (3, 17):
-        trace = History(seed).run()
-        assert History(seed).run() == trace
-        assert [trace_in_a_process(seed, hash_seed) for hash_seed in ("0", "1", "4711")] == [trace] * 3
+    trace = History(17).run()
+    assert History(17).run() == trace
+    assert [trace_in_a_process(17, hash_seed) for hash_seed in ("0", "4711")] == [trace] * 2
 
 
 def test_a_failing_history_tells_how_to_run_it_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.queue_history import QueueHistory
 
-EVERYDAY_HISTORIES = 40
+EVERYDAY_HISTORIES = 24
 LONG_HISTORIES = 3_000
 LONG_SEED = 1_000_000
 

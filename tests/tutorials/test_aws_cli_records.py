@@ -12,6 +12,8 @@ import pytest
 
 from tests.tutorials.commands import Aws
 
+pytestmark = pytest.mark.long  # everyday: the same operations by the SDK
+
 STREAM = "aws-cli-records"
 
 

@@ -13,7 +13,7 @@ from tests.tutorials.commands import run_script
 HERE = Path(__file__).parent
 
 
-@pytest.mark.parametrize("started", ["server", "server_on_4567"])
+@pytest.mark.parametrize("started", ["server", pytest.param("server_on_4567", marks=pytest.mark.long)])
 def test_the_consumer_reads_what_the_producer_wrote_five_at_a_time(
     request: pytest.FixtureRequest, tmp_path: Path, started: str
 ) -> None:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import RunningServer
 from tests.tutorials.started_server import plain_environment
 from tests.waiting import wait_until
@@ -79,6 +81,7 @@ def pictures_of(outputs: list[Path]) -> list[list[str]]:
     return [re.findall(r"^worker \w+: (.*)$", output.read_text(), re.MULTILINE) for output in outputs]
 
 
+@pytest.mark.long
 def test_two_workers_share_the_work_and_what_fails_is_set_aside_and_restored(
     server: RunningServer, kinesis: Any, tmp_path: Path
 ) -> None:

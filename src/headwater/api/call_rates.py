@@ -103,9 +103,9 @@ def _count_refused_subscription(engine: Engine, consumer_arn: str) -> None:
     if named is None:
         return
     with suppress(ResourceNotFoundException):
-        held = engine.live(named.stream)
-        if held.stream.consumer(named.name) is not None:
-            held.metrics.subscription_refused(named.name)
+        live = engine.live(named.stream)
+        if live.stream.consumer(named.name) is not None:
+            live.metrics.subscription_refused(named.name)
 
 
 def _exceeded(rate: CallRate, caller: Caller, stream: StreamName | None, request: msgspec.Struct) -> str:

@@ -84,19 +84,19 @@ async def _pieces(engine: Engine, stream: StreamName | None, entries: Sequence[H
     """A piece for each record, with the shard that it goes to."""
     keys = [entry.PartitionKey for entry in entries]
     try:
-        held = None if stream is None else await engine.serving(stream)
+        live = None if stream is None else await engine.serving(stream)
     except ResourceNotFoundException:
-        held = None
-    if held is None or held.stream.distribution == "AUTO":
+        live = None
+    if live is None or live.stream.distribution == "AUTO":
         return [Piece(None, key) for key in keys]
     return [
-        Piece(_shard_of(held, (b"", key, entry.ExplicitHashKey)), key)
+        Piece(_shard_of(live, (b"", key, entry.ExplicitHashKey)), key)
         for key, entry in zip(keys, entries, strict=True)
     ]
 
 
-def _shard_of(held: LiveStream, record: NewRecord) -> str | None:
+def _shard_of(live: LiveStream, record: NewRecord) -> str | None:
     _, partition_key, explicit_hash_key = record
     if partition_key is None or (explicit_hash_key is not None and int(explicit_hash_key) > HASH_KEY_MAX):
         return None
-    return held.routes[route_of(record, held.routes, by_turn=False)].shard_id
+    return live.routes[route_of(record, live.routes, by_turn=False)].shard_id

@@ -41,9 +41,9 @@ async def put_unless_throttled(
         if request.DryRun:
             raise
     assert subject.stream is not None, "a request that names no stream is refused before"
-    held = await engine.serving(subject.stream)
+    live = await engine.serving(subject.stream)
     answer: answers.PutRecordsOutput = {"FailedRecordCount": 0, "Records": []}
-    if held.stream.encryption_type == "KMS":
+    if live.stream.encryption_type == "KMS":
         answer = {"EncryptionType": "KMS", **answer}
     taken = [entry for at, entry in enumerate(request.Records) if at not in refused]
     if taken:
@@ -52,19 +52,19 @@ async def put_unless_throttled(
     stored = answer["Records"]
     left = iter(stored if isinstance(stored, list) else cast("Entries", stored.documents()))
     results = [
-        _refusal(held, refused[at], subject.pieces[at].shard_id) if at in refused else next(left)
+        _refusal(live, refused[at], subject.pieces[at].shard_id) if at in refused else next(left)
         for at in range(len(request.Records))
     ]
     failed = sum("ErrorCode" in result for result in results)
     return {**answer, "FailedRecordCount": failed, "Records": results}
 
 
-def _refusal(held: LiveStream, fault: Throttle, shard_id: str | None) -> answers.PutRecordsResultEntry:
+def _refusal(live: LiveStream, fault: Throttle, shard_id: str | None) -> answers.PutRecordsResultEntry:
     if fault.message is not None:
         message = fault.message
     elif fault.error == ProvisionedThroughputExceededException.code:
         # A record of an AUTO stream would have gone to whichever shard's turn it is.
-        message = rate_exceeded(held.stream, shard_id or held.routes[held.routes.in_turn()].shard_id)
+        message = rate_exceeded(live.stream, shard_id or live.routes[live.routes.in_turn()].shard_id)
     else:
         message = "Internal Service Failure"
     return {"ErrorCode": fault.error, "ErrorMessage": message}

@@ -57,7 +57,7 @@ def disable_commitment(account: AccountSettings, now_ms: int) -> AccountSettings
     return msgspec.structs.replace(account, ended_ms=max(now_ms, account.earliest_end_ms))
 
 
-class HeldAccount(NamedTuple):
+class LiveAccount(NamedTuple):
     """Settings in memory, and their version in the store."""
 
     settings: AccountSettings

@@ -53,23 +53,23 @@ class Appended(NamedTuple):
 NOWHERE: Placement = ("", None)
 
 
-async def append(engine: Engine, held: LiveStream, records: Sequence[NewRecord]) -> Appended:
+async def append(engine: Engine, live: LiveStream, records: Sequence[NewRecord]) -> Appended:
     """Store the records with one call of the store, as far as the shards take them.
 
-    `held` is the stream as it is served now. What fails after a reshard made a second call necessary,
+    `live` is the stream as it is served now. What fails after a reshard made a second call necessary,
     or in one shard of several, fails for its records alone. Raises ResourceNotFoundException when the
     stream is served no longer, StoreUnavailable when nothing was stored, and InternalFailureException.
     """
-    limits = held.limits
+    limits = live.limits
     placements: list[Placement] = [NOWHERE] * len(records)
     pending: Sequence[int] = range(len(records))
     stored = stored_bytes = 0
     failure: StoreUnavailable | None = None
     try:
         for _ in range(_REROUTES_MAX):
-            routes = held.routes
+            routes = live.routes
             arrival_ms = engine.arrival_ms()
-            shares = _share_out(records, pending, held, limits, placements, engine.now_ms())
+            shares = _share_out(records, pending, live, limits, placements, engine.now_ms())
             entries = [Entry(routes[at].log_id, arrival_ms, share.payloads) for at, share in shares.items()]
             outcomes = await engine.store.append(entries)
             refused: list[int] = []
@@ -84,15 +84,15 @@ async def append(engine: Engine, held: LiveStream, records: Sequence[NewRecord])
                 engine.log_sizes.grew(log_id, position, len(indexes), size)
                 stored += len(indexes)
                 stored_bytes += size
-                if held.metrics.monitored:
-                    held.metrics.shard_put(shard_id, len(indexes), size)
+                if live.metrics.monitored:
+                    live.metrics.shard_put(shard_id, len(indexes), size)
                 numbers = record_sequence_numbers(base, epoch_s, position, time_ms, len(indexes))
                 for index, number in zip(indexes, numbers, strict=True):
                     placements[index] = (shard_id, str(number))
             if not refused:
                 return _unless_failed(failure, stored, Appended(placements, stored_bytes, limits is None))
             pending = sorted(refused)
-            held = await engine.serving(held.stream.full_name)
+            live = await engine.serving(live.stream.full_name)
     except (ResourceNotFoundException, StoreUnavailable):
         if not stored:
             raise
@@ -109,14 +109,14 @@ def _unless_failed(failure: StoreUnavailable | None, stored: int, appended: Appe
     return appended._replace(is_whole=False)
 
 
-async def append_one(engine: Engine, held: LiveStream, record: NewRecord, size: int) -> Placement:
+async def append_one(engine: Engine, live: LiveStream, record: NewRecord, size: int) -> Placement:
     """Store one record of so many bytes: `append` without what it does for many. Raises the same."""
-    stream, routes, limits = held.stream, held.routes, held.limits
+    stream, routes, limits = live.stream, live.routes, live.limits
     data, partition_key, _ = record
     log_id, shard_id, base, epoch_s = routes[route_of(record, routes, by_turn=stream.distribution == "AUTO")]
     if limits is not None:
         now_ms = engine.now_ms()
-        _begin_window(held, limits, now_ms)
+        _begin_window(live, limits, now_ms)
         if not limits.takes(log_id, size, now_ms):
             return shard_id, None
     arrival_ms = engine.arrival_ms()
@@ -126,8 +126,8 @@ async def append_one(engine: Engine, held: LiveStream, record: NewRecord, size: 
         return await _append_again(engine, stream, record, outcome)
     position, time_ms = outcome
     engine.log_sizes.grew_by_one(log_id, position, size)
-    if held.metrics.monitored:
-        held.metrics.shard_put(shard_id, 1, size)
+    if live.metrics.monitored:
+        live.metrics.shard_put(shard_id, 1, size)
     return shard_id, record_sequence_number(base, epoch_s, position, time_ms)
 
 
@@ -155,18 +155,18 @@ class _RouteShare:
 def _share_out(
     records: Sequence[NewRecord],
     pending: Sequence[int],
-    held: LiveStream,
+    live: LiveStream,
     limits: StreamLimits | None,
     placements: list[Placement],
     now_ms: int,
 ) -> dict[int, _RouteShare]:
     """The pending records that their shards take now, by route; `placements` notes which they do not."""
-    routes = held.routes
-    by_turn = held.stream.distribution == "AUTO"
-    encrypted = held.stream.encryption_type == "KMS"
+    routes = live.routes
+    by_turn = live.stream.distribution == "AUTO"
+    encrypted = live.stream.encryption_type == "KMS"
     shares: dict[int, _RouteShare] = {}
     if limits is not None:
-        _begin_window(held, limits, now_ms)
+        _begin_window(live, limits, now_ms)
     for index in pending:
         record = records[index]
         data, partition_key, _ = record
@@ -186,10 +186,10 @@ def _share_out(
     return shares
 
 
-def _begin_window(held: LiveStream, limits: StreamLimits, now_ms: int) -> None:
+def _begin_window(live: LiveStream, limits: StreamLimits, now_ms: int) -> None:
     """See to it that the load of an on-demand stream is looked at."""
-    if held.stream.mode == "ON_DEMAND":
-        held.due_ms = min(held.due_ms, limits.load.begin(now_ms))
+    if live.stream.mode == "ON_DEMAND":
+        live.due_ms = min(live.due_ms, limits.load.begin(now_ms))
 
 
 def route_of(record: NewRecord, routes: Routes, *, by_turn: bool) -> int:

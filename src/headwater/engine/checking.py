@@ -24,7 +24,7 @@ _RECORDS_PER_READ = 10_000
 _BYTES_PER_READ = 16 * 1024 * 1024
 
 Current = Callable[[Stream], Stream | None]
-"""What has become of a stream: the value that is held now; `None` when it is gone."""
+"""What has become of a stream: its present value; `None` when it is gone."""
 
 
 async def check_all(

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from headwater.engine import shared_subscriptions, stored_values
-from headwater.engine.account import AccountSettings, HeldAccount
+from headwater.engine.account import AccountSettings, LiveAccount
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
 from headwater.engine.limits.enforcement import Enforcement
 from headwater.engine.limits.on_demand_scaling import scaling_step
@@ -96,7 +96,7 @@ class Engine:
         self.log_sizes = LogSizes()
         self.queues = Queues(store, clock.now_ms, random_bytes, self.metrics)
         self._streams: dict[StreamName, LiveStream] = {}
-        self._accounts: dict[Caller, HeldAccount] = {}
+        self._accounts: dict[Caller, LiveAccount] = {}
         self.past_streams = PastStreams()
         self._unsaved: dict[str, bytes] = {}
         """Metadata that the store may not hold yet."""
@@ -170,17 +170,17 @@ class Engine:
 
     def _take_over_stream(self, key: str, found: Metadata | None) -> None:
         name = stored_values.name_in(key)
-        held = self._streams.get(name)
+        live = self._streams.get(name)
         stream = stored_values.stored_stream(key, found.value) if found else None
-        if held is not None and (stream is None or held.stream.created_ms != stream.created_ms):
-            self._let_go(held)
-            held = None
-        if stream and found and held is None:
-            self._hold(stream, found.version)
+        if live is not None and (stream is None or live.stream.created_ms != stream.created_ms):
+            self._let_go(live)
+            live = None
+        if stream and found and live is None:
+            self._add(stream, found.version)
             self._note_arrivals(stream)
-        elif stream and found and held and held.version != found.version:  # others hold on to the live one
-            self._forget_logs(held, held.stream.log_ids - stream.log_ids)
-            held.hold(stream, found.version)
+        elif stream and found and live and live.version != found.version:  # others hold on to the live one
+            self._forget_logs(live, live.stream.log_ids - stream.log_ids)
+            live.follow(stream, found.version)
         self.queues.follow(name, stream, {key: found.version} if found else {})
         self._changed(name)
 
@@ -188,19 +188,19 @@ class Engine:
         if found is None:
             self._accounts.pop(stored_values.account_in(key), None)
         else:
-            self._accounts[stored_values.account_in(key)] = HeldAccount(
+            self._accounts[stored_values.account_in(key)] = LiveAccount(
                 stored_values.stored_account(key, found.value), found.version
             )
 
-    def _forget_logs(self, held: LiveStream, log_ids: Collection[int]) -> None:
-        if held.limits is not None:
-            held.limits.forget(log_ids)
+    def _forget_logs(self, live: LiveStream, log_ids: Collection[int]) -> None:
+        if live.limits is not None:
+            live.limits.forget(log_ids)
         self.log_sizes.forget(log_ids)
 
-    def _let_go(self, held: LiveStream) -> None:
+    def _let_go(self, live: LiveStream) -> None:
         """The stream is gone."""
-        name = held.stream.full_name
-        self._forget_logs(held, held.stream.log_ids)
+        name = live.stream.full_name
+        self._forget_logs(live, live.stream.log_ids)
         del self._streams[name]
         self.metrics.forget_stream(name)
 
@@ -233,58 +233,58 @@ class Engine:
 
         Raises ResourceNotFoundException.
         """
-        held = self._streams.get(name)
-        if held is None:
+        live = self._streams.get(name)
+        if live is None:
             raise not_found(name)
-        return held
+        return live
 
     async def stream(self, name: StreamName) -> Stream:
         """The stream as of now, in any state.
 
         Raises ResourceNotFoundException.
         """
-        held = self.live(name)
-        if held.due_ms <= self._clock.now_ms():
-            await self._advance(held)
-            held = self.live(name)
-        return held.stream
+        live = self.live(name)
+        if live.due_ms <= self._clock.now_ms():
+            await self._advance(live)
+            live = self.live(name)
+        return live.stream
 
     def settled(self, name: StreamName) -> LiveStream | None:
         """The stream if it serves records and nothing about it is due; else `None`: `serving` knows more."""
-        held = self._streams.get(name)
-        if held is None or not held.serving or held.due_ms <= self._clock.now_ms():
+        live = self._streams.get(name)
+        if live is None or not live.serving or live.due_ms <= self._clock.now_ms():
             return None
-        return held
+        return live
 
     async def serving(self, name: StreamName) -> LiveStream:
         """The stream if it takes and gives records.
 
         Raises ResourceNotFoundException for one that is CREATING or DELETING, too.
         """
-        held = self._streams.get(name)
-        if held is not None and held.due_ms <= self._clock.now_ms():
-            await self._advance(held)
-            held = self._streams.get(name)
-        if held is None or not held.serving:
+        live = self._streams.get(name)
+        if live is not None and live.due_ms <= self._clock.now_ms():
+            await self._advance(live)
+            live = self._streams.get(name)
+        if live is None or not live.serving:
             raise not_found(name)
-        return held
+        return live
 
     async def streams_of(self, caller: Caller) -> list[Stream]:
         """The streams of one account and region, in the order of their names."""
         names = [name for name in self._streams if name[:2] == caller]
         for name in names:
-            held = self._streams.get(name)
-            if held is not None and held.due_ms <= self._clock.now_ms():
-                await self._advance(held)
-        return sorted(self.streams_held(caller), key=lambda stream: stream.name)
+            live = self._streams.get(name)
+            if live is not None and live.due_ms <= self._clock.now_ms():
+                await self._advance(live)
+        return sorted(self.current_streams(caller), key=lambda stream: stream.name)
 
     def all_streams(self) -> list[Stream]:
-        """The streams of all accounts and regions as they are held now."""
-        return [held.stream for held in self._streams.values()]
+        """The streams of all accounts and regions as they are in memory."""
+        return [live.stream for live in self._streams.values()]
 
-    def streams_held(self, caller: Caller) -> list[Stream]:
-        """The streams of one account and region as they are held now, due transitions or not."""
-        return [held.stream for name, held in self._streams.items() if name[:2] == caller]
+    def current_streams(self, caller: Caller) -> list[Stream]:
+        """The streams of one account and region as they are in memory, due transitions or not."""
+        return [live.stream for name, live in self._streams.items() if name[:2] == caller]
 
     def knows_account(self, account_id: str) -> bool:
         """Whether it is the server's own account, or one that has a stream or a setting anywhere."""
@@ -328,12 +328,12 @@ class Engine:
                 raise ResourceInUseException(f"Stream {stream.label} already exists.")
         self._unsaved = {}
         self.past_streams.forget(name)
-        self._hold(stream, 1)
+        self._add(stream, 1)
 
-    def _hold(self, stream: Stream, version: int) -> None:
+    def _add(self, stream: Stream, version: int) -> None:
         name = stream.full_name
-        held = self._streams[name] = LiveStream(stream, version, self.metrics.stream(name))
-        self.enforcement.begin(held)
+        live = self._streams[name] = LiveStream(stream, version, self.metrics.stream(name))
+        self.enforcement.begin(live)
         self.queues.follow(name, stream, {stored_values.stream_key(name): version})
 
     async def revise(self, name: StreamName, change: Callable[[Stream], Revision]) -> Stream | None:
@@ -343,9 +343,9 @@ class Engine:
         """
         while True:
             await self.stream(name)
-            held = self.live(name)
-            if await self._commit(held, change(held.stream)):
-                return held.stream if name in self._streams else None
+            live = self.live(name)
+            if await self._commit(live, change(live.stream)):
+                return live.stream if name in self._streams else None
 
     async def replace(self, name: StreamName, change: Callable[[Stream], Stream]) -> Stream:
         """Commit a new value of a stream that keeps its logs; see `revise`."""
@@ -353,19 +353,19 @@ class Engine:
         assert stream is not None
         return stream
 
-    async def _commit(self, held: LiveStream, revision: Revision) -> bool:
-        """Whether the revision of what is held now was committed; if so, it is held."""
-        if revision.stream == held.stream:
+    async def _commit(self, live: LiveStream, revision: Revision) -> bool:
+        """Whether the revision of the present value was committed; if so, it is the present one."""
+        if revision.stream == live.stream:
             return True
         # 1. Write the next value, or in a removed stream's place the last second that it gave out.
-        name, version = held.stream.full_name, held.version
+        name, version = live.stream.full_name, live.version
         gone: dict[StreamName, int] = {}
         if revision.stream is None:
-            gone[name] = self._latest_s(held.stream)
+            gone[name] = self._latest_s(live.stream)
             writes = {stored_values.stream_key(name): None, **self.past_streams.writes(gone)}
         else:
             writes = {stored_values.stream_key(name): msgspec.msgpack.encode(revision.stream)}
-        writes |= self.queues.writes_to_forget(held.stream, revision.stream)
+        writes |= self.queues.writes_to_forget(live.stream, revision.stream)
         # 2. Commit it with its logs, if the stored version is still the one that it was made from.
         change = Change(
             writes=writes,
@@ -373,17 +373,17 @@ class Engine:
             create_logs=revision.create_logs,
             seal_logs=revision.seal_logs,
             delete_logs=revision.delete_logs,
-            keep_ms=revision.keep_ms(held.stream),
+            keep_ms=revision.keep_ms(live.stream),
         )
         if not await self.store.commit(change):
             return False
         # 3. Only now let others see it.
         if revision.stream is None:
             self.past_streams.remember(gone)
-            self._let_go(held)
+            self._let_go(live)
         else:
-            self._forget_logs(held, revision.delete_logs)
-            held.hold(revision.stream, version + 1)
+            self._forget_logs(live, revision.delete_logs)
+            live.follow(revision.stream, version + 1)
         self.queues.follow(name, revision.stream, {stored_values.stream_key(name): version + 1})
         self._changed(name)
         return True
@@ -414,9 +414,9 @@ class Engine:
         return [*self.store.check(), *await check_all(streams, progress, self.store, self._current)]
 
     def _current(self, stream: Stream) -> Stream | None:
-        """The value that is held now of a stream that was held before; `None` when it is gone."""
-        held = self._streams.get(stream.full_name)
-        return held.stream if held is not None and held.stream.created_ms == stream.created_ms else None
+        """The present value of a stream of which an earlier value is given; `None` when it is gone."""
+        live = self._streams.get(stream.full_name)
+        return live.stream if live is not None and live.stream.created_ms == stream.created_ms else None
 
     # Watching
 
@@ -469,8 +469,8 @@ class Engine:
 
     def account(self, caller: Caller) -> AccountSettings:
         """The settings of an account in a region, as of now."""
-        held = self._accounts.get(caller)
-        return held.settings if held else AccountSettings(account_id=caller.account_id, region=caller.region)
+        live = self._accounts.get(caller)
+        return live.settings if live else AccountSettings(account_id=caller.account_id, region=caller.region)
 
     async def revise_account(
         self, caller: Caller, change: Callable[[AccountSettings], AccountSettings]
@@ -478,21 +478,21 @@ class Engine:
         """Commit new settings of an account in a region and return them."""
         key = stored_values.account_key(caller)
         while True:
-            held = self._accounts.get(caller)
-            version = held.version if held else 0
+            live = self._accounts.get(caller)
+            version = live.version if live else 0
             settings = change(self.account(caller))
             written = Change(writes={key: msgspec.msgpack.encode(settings)}, expected={key: version})
             if await self.store.commit(written):
-                self._accounts[caller] = HeldAccount(settings, version + 1)
+                self._accounts[caller] = LiveAccount(settings, version + 1)
                 return settings
 
     async def reset(self) -> None:
         """Forget every stream, record and setting of every account; not which seconds the streams had."""
-        log_ids = [shard.log_id for held in self._streams.values() for shard in held.stream.shards]
+        log_ids = [shard.log_id for live in self._streams.values() for shard in live.stream.shards]
         keys = [stored_values.stream_key(name) for name in self._streams]
         keys += [stored_values.account_key(caller) for caller in self._accounts]
         keys += self.queues.keys()
-        gone = {name: self._latest_s(held.stream) for name, held in self._streams.items()}
+        gone = {name: self._latest_s(live.stream) for name, live in self._streams.items()}
         writes = {**dict.fromkeys(keys), **self.past_streams.writes(gone)}
         await self.store.commit(Change(writes=writes, delete_logs=log_ids))
         self.past_streams.remember(gone)
@@ -518,7 +518,7 @@ class Engine:
         self.queues.tick(now_ms)
         for callback in tuple(self._time_watchers):
             callback(now_ms)
-        due = any(held.due_ms <= now_ms for held in self._streams.values())
+        due = any(live.due_ms <= now_ms for live in self._streams.values())
         if self._ticking or not (due or now_ms >= self._next_sweep_ms):
             return
         self._ticking = True
@@ -531,55 +531,55 @@ class Engine:
             raise error
 
     async def _catch_up(self, now_ms: int) -> None:
-        for held in list(self._streams.values()):
-            if held.due_ms <= now_ms:
-                await self._advance(held)
+        for live in list(self._streams.values()):
+            if live.due_ms <= now_ms:
+                await self._advance(live)
         if now_ms >= self._next_sweep_ms:
             self._next_sweep_ms = now_ms + _RETENTION_SWEEP_MS
             for name in list(self._streams):
                 await self._expire(name)
 
-    async def _advance(self, held: LiveStream) -> None:
+    async def _advance(self, live: LiveStream) -> None:
         """Commit what is due. Whoever comes while that is under way waits for its end.
 
         When the store cannot take it now, the stream stays as it is: it can still be read,
         and the next one who finds something due tries again.
         """
-        if held.awaiting_move is not None:
+        if live.awaiting_move is not None:
             moved = Completion[None]()
-            held.awaiting_move.append(moved)
+            live.awaiting_move.append(moved)
             await moved
             return
         awaiting: list[Completion[None]] = []
-        held.awaiting_move = awaiting
+        live.awaiting_move = awaiting
         try:
             with suppress(StoreUnavailable):
-                await self._commit(held, advance(held.stream, self._clock.now_ms(), self.new_log_id))
-                await self._follow_load(held)
+                await self._commit(live, advance(live.stream, self._clock.now_ms(), self.new_log_id))
+                await self._follow_load(live)
         finally:
-            held.awaiting_move = None
+            live.awaiting_move = None
             for moved in awaiting:
                 moved.resolve(None)
 
-    async def _follow_load(self, held: LiveStream) -> None:
+    async def _follow_load(self, live: LiveStream) -> None:
         """Begin to scale a limited on-demand stream as its load asks for."""
-        stream, limits, now_ms = held.stream, held.limits, self._clock.now_ms()
-        if limits is None or self._streams.get(stream.full_name) is not held:
+        stream, limits, now_ms = live.stream, live.limits, self._clock.now_ms()
+        if limits is None or self._streams.get(stream.full_name) is not live:
             return
         account = Caller(*stream.full_name[:2])
-        taken = sum(shards_spoken_for(other) for other in self.streams_held(account))
+        taken = sum(shards_spoken_for(other) for other in self.current_streams(account))
         room = self.settings.shard_limit - taken - self.shard_budget.claimed(account)
         step = scaling_step(stream, limits, room, now_ms)
-        held.await_next()
+        live.await_next()
         if step is not None:
             scaling = begin(stream, "UPDATING", step, now_ms + self.settings.transition_ms)
-            if await self._commit(held, Revision(scaling)) and held.due_ms <= now_ms:
-                await self._commit(held, advance(held.stream, now_ms, self.new_log_id))
+            if await self._commit(live, Revision(scaling)) and live.due_ms <= now_ms:
+                await self._commit(live, advance(live.stream, now_ms, self.new_log_id))
 
     async def _expire(self, name: StreamName) -> None:
-        held = self._streams.get(name)
-        if held is not None and not self.store.trims_itself:
-            await expire_records(self.store, held.stream, self._clock.now_ms())
+        live = self._streams.get(name)
+        if live is not None and not self.store.trims_itself:
+            await expire_records(self.store, live.stream, self._clock.now_ms())
 
     def _note_arrivals(self, stream: Stream) -> None:
         extents = (self.store.extent(log_id) for log_id in stream.log_ids)

@@ -250,13 +250,13 @@ class Subscription:
         """Push until there is nothing more to push now; whether the consumer's rate is used up."""
         while self._sink is not None and self._reader == "follows":
             # 1. Ask the consumer's rate; without any left a tick asks again.
-            held, shard = await self._find_shard()
-            rate, max_bytes = self._rate(held, shard)
+            live, shard = await self._find_shard()
+            rate, max_bytes = self._rate(live, shard)
             if rate is not None and not rate.has(1, self._engine.now_ms()):
                 return True
             # 2. Read a page. The subscriber may have gone meanwhile; an event without records may not be due.
             page = await read_shard(
-                self._engine, held.stream, shard, self._position, EVENT_RECORDS_MAX, max_bytes
+                self._engine, live.stream, shard, self._position, EVENT_RECORDS_MAX, max_bytes
             )
             sink = self._sink
             if sink is None:
@@ -296,9 +296,9 @@ class Subscription:
             page.millis_behind_latest,
         )
 
-    def _rate(self, held: LiveStream, shard: Shard) -> tuple[TokenBucket | None, int]:
+    def _rate(self, live: LiveStream, shard: Shard) -> tuple[TokenBucket | None, int]:
         """The consumer's rate, if the stream is limited, and the most bytes of one event."""
-        limits = held.limits
+        limits = live.limits
         if limits is None:
             return None, EVENT_BYTES_MAX
         rate = limits.fan_out(shard.log_id, self._key.consumer_name, self._engine.now_ms())
@@ -311,8 +311,8 @@ class Subscription:
     async def _find_shard(self) -> tuple[LiveStream, Shard]:
         """The stream and shard as they are now. Raises ResourceNotFoundException when either is gone."""
         key = self._key
-        held = await self._engine.serving(key.stream)
-        stream = held.stream
+        live = await self._engine.serving(key.stream)
+        stream = live.stream
         consumer = stream.consumer(key.consumer_name)
         if consumer is None or consumer.created_s != key.consumer_created_s:
             raise ResourceNotFoundException(
@@ -323,7 +323,7 @@ class Subscription:
             raise ResourceNotFoundException(
                 f"Could not find shard {shard_id_of(key.shard_index)} in stream {stream.label}."
             )
-        return held, shard
+        return live, shard
 
     def _fail(self, error: KinesisError) -> None:
         sink = self._finish()

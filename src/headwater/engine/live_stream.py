@@ -38,9 +38,9 @@ class LiveStream:
         """The rates of its shards, if they are limited."""
         self.own_rule: Rule | None = None
         """How it is limited, if it is not as all streams are."""
-        self.hold(stream, version)
+        self.follow(stream, version)
 
-    def hold(self, stream: Stream, version: int) -> None:
+    def follow(self, stream: Stream, version: int) -> None:
         """Take over a newly committed value."""
         self.stream = stream
         self.version = version

@@ -100,13 +100,13 @@ async def open_iterator(
     if now_ms - iterator.issued_ms > ITERATOR_LIFE_MS:
         raise iterator_expired(iterator.issued_ms, now_ms)
     try:
-        held = engine.settled(iterator.stream) or await engine.serving(iterator.stream)
+        live = engine.settled(iterator.stream) or await engine.serving(iterator.stream)
     except ResourceNotFoundException:
         raise _shard_gone(iterator) from None
-    shard = held.stream.shard(iterator.shard_index)
-    if held.stream.created_ms != iterator.stream_created_ms or shard is None:
+    shard = live.stream.shard(iterator.shard_index)
+    if live.stream.created_ms != iterator.stream_created_ms or shard is None:
         raise _shard_gone(iterator)
-    return iterator, held, shard
+    return iterator, live, shard
 
 
 def iterator_at(engine: Engine, stream: Stream, shard: Shard, position: int) -> str:

@@ -112,9 +112,9 @@ class FaultInjection:
 
     def _rate_exceeded(self, subject: Subject, pieces: list[int]) -> str | None:
         """AWS's text, when the call is about a shard of a stream that is there."""
-        held = None if subject.stream is None else self._engine.settled(subject.stream)
+        live = None if subject.stream is None else self._engine.settled(subject.stream)
         shard_id = subject.pieces[pieces[0]].shard_id if pieces else None
-        return None if held is None or shard_id is None else rate_exceeded(held.stream, shard_id)
+        return None if live is None or shard_id is None else rate_exceeded(live.stream, shard_id)
 
     async def _carry_out(
         self, handler: Handler, caller: Caller, request: Any, subject: Subject, met: list[Fired]

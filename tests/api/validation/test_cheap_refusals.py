@@ -35,6 +35,8 @@ CBOR_CALLS_PER_BYTE_MAX = 12
 
 OFFERED = sorted(name for name, row in OPERATIONS.items() if row.handler and name != "SubscribeToShard")
 
+OTHERS = ("CreateStream", "PutRecord", "RemoveTagsFromStream")
+"""Operations whose members are of other types than those of PutRecords."""
 OPERATION_OF = {"Records": "PutRecords", "Tags": "AddTagsToStream", "TagKeys": "RemoveTagsFromStream"}
 Unit = Callable[[int], bytes]
 
@@ -173,18 +175,21 @@ def refused_cheaply(cost: Cost, operation: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("value", VALUES)
-@pytest.mark.parametrize("operation", ["CreateStream", "PutRecord", "PutRecords", "RemoveTagsFromStream"])
+@pytest.mark.parametrize(
+    "operation", ["PutRecords", *(pytest.param(each, marks=pytest.mark.long) for each in OTHERS)]
+)
 def test_a_large_value_of_any_member(operation: str, value: str) -> None:
     cost = Cost(JSON)
     for member in members_of(operation):
         refused_cheaply(cost, operation, b'{"%b":%b}' % (member.encode(), VALUES[value]))
 
 
+@pytest.mark.parametrize("values", [1, pytest.param(4, marks=pytest.mark.long)])
 @pytest.mark.parametrize("operation", OFFERED)
-def test_any_operation(operation: str) -> None:
+def test_any_operation(operation: str, values: int) -> None:
     cost, chance = Cost(JSON), Random(operation)
     for member in members_of(operation) or ("Unknown",):
-        for value in chance.sample(sorted(VALUES), 2):
+        for value in chance.sample(sorted(VALUES), values):
             body = b'{"StreamName":"","%b":%b,"Unknown":{}}' % (member.encode(), VALUES[value])
             response = cost.ask(operation, body, allocated_max(body))
             assert len(response.body) < ANSWER_BYTES_MAX
@@ -192,7 +197,7 @@ def test_any_operation(operation: str) -> None:
 
 @pytest.mark.long  # everyday: how calls grow with the body, below
 @pytest.mark.parametrize("value", CBOR_VALUES)
-@pytest.mark.parametrize("operation", ["CreateStream", "PutRecord", "PutRecords", "RemoveTagsFromStream"])
+@pytest.mark.parametrize("operation", ["PutRecords", *OTHERS])
 def test_a_large_value_in_cbor(operation: str, value: str) -> None:
     cost = Cost(CBOR)
     for member in members_of(operation):

@@ -260,7 +260,7 @@ def check_both_ways_of_cbor(name: str, body: bytes) -> None:
     assert outcome(accept_cbor, name, body) == slow
 
 
-everyday = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+everyday = settings(deadline=None, suppress_health_check=list(HealthCheck))
 thorough = settings(everyday, max_examples=4_000)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.browser.console.looking import Console
-from tests.clients.client_process import install, leave_out, run, tool
+from tests.clients.client_process import alone, install, leave_out, run, tool
 from tests.conftest import client_for, started_server
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -25,11 +25,12 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-p
 def built_console() -> None:
     """The console's pages, built from their sources if these are newer. Needs npm where they have to be."""
     sources = [path for path in (SOURCES / "src").rglob("*") if path.is_file()]
-    if BUILT.exists() and BUILT.stat().st_mtime >= max(path.stat().st_mtime for path in sources):
-        return
-    npm = tool("npm", "building the console")
-    install([npm, "ci"], SOURCES, SOURCES / "package-lock.json", SOURCES / "node_modules" / ".installed")
-    run([npm, "run", "build"], SOURCES, os.environ)
+    with alone(SOURCES / "package.json"):
+        if BUILT.exists() and BUILT.stat().st_mtime >= max(path.stat().st_mtime for path in sources):
+            return
+        npm = tool("npm", "building the console")
+        install([npm, "ci"], SOURCES, SOURCES / "package-lock.json", SOURCES / "node_modules" / ".installed")
+        run([npm, "run", "build"], SOURCES, os.environ)
 
 
 @pytest.fixture(scope="session")

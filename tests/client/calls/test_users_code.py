@@ -81,8 +81,15 @@ def run(mode: str, stream: str, settings: dict[str, Any], told: Callable[[Any, A
     return consumer
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        # What crosses between processes is the same for all but the last three.
+        pytest.param(name, mode, marks=pytest.mark.long if mode == "processes" and at < 4 else ())
+        for at, name in enumerate(FAILURES)
+        for mode in MODES
+    ],
+)
 def test_it_is_an_error_like_any_other(
     mode: str,
     name: str,
@@ -164,7 +171,7 @@ def test_the_other_shards_finish_what_is_in_hand_before_an_exit(kinesis: Any, at
     assert (exit_.value.code, finished.is_set(), consumer.stats().records) == (3, True, 1)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["threads", pytest.param("processes", marks=pytest.mark.long), "asyncio"])
 @pytest.mark.parametrize("refusal", [StopIteration(), asyncio.CancelledError(), handlers.Abort()], ids=repr)
 def test_dead_letters_that_are_refused_with_anything_are_offered_again(
     mode: str,
@@ -390,7 +397,11 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("processes", ["0", pytest.param("1", marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     ("what", "sent", "code"),
-    [("exit", None, 3), ("stop", signal.SIGTERM, 0), ("own", signal.SIGINT, 0)],
+    [
+        ("exit", None, 3),
+        ("stop", signal.SIGTERM, 0),
+        pytest.param("own", signal.SIGINT, 0, marks=pytest.mark.long),
+    ],
 )
 def test_a_program_ends_with_its_code_and_by_signals(
     what: str,

@@ -23,7 +23,13 @@ PAGE = (Path(__file__).resolve().parents[3] / "docs" / "consumer.md").read_text(
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["iteration", "handler", "asyncio"])
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(example, id=name, marks=() if name == "handler" else pytest.mark.long)
+        for example, name in zip(EXAMPLES, ("iteration", "handler", "asyncio"), strict=True)
+    ],
+)
 def test_the_examples_print_every_record(
     example: str, server: RunningServer, kinesis: Any, tmp_path: Path
 ) -> None:

@@ -321,7 +321,7 @@ async def history(seed: int) -> None:
     assert not any(process.worker.coordinator.owned for process in simulation.processes)
 
 
-@pytest.mark.parametrize("seed", [0, 103, 125])
+@pytest.mark.parametrize("seed", [103, pytest.param(0, marks=pytest.mark.long)])
 def test_nothing_is_skipped_or_overtaken_whatever_happens(seed: int) -> None:
     run_in_virtual_time(history(seed))
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,14 @@ def moto_dynamodb(folder: Path) -> Iterator[str]:
             process.terminate()
 
 
+@cache
+def _resource(dynamodb_url: str) -> Any:
+    return boto3.resource("dynamodb", endpoint_url=dynamodb_url, **CREDENTIALS)
+
+
 def dynamodb_table(dynamodb_url: str, name: str) -> Any:
     """A table, as boto3 has it."""
-    return boto3.resource("dynamodb", endpoint_url=dynamodb_url, **CREDENTIALS).Table(name)
+    return _resource(dynamodb_url).Table(name)
 
 
 def items(dynamodb_url: str, name: str) -> dict[str, dict[str, Any]]:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 
 from headwater.client.leases.dynamodb_store import DynamoDBState
 from headwater.client.leases.store import StateError
-from tests.client.leases.dynamodb import dynamodb_table, items, moto_dynamodb
+from tests.client.leases.dynamodb import dynamodb_table, items
 from tests.client.leases.lease_store_contract import FULL, NEW, ORDERS, LeaseStateContract, MakeState
 from tests.client.streams import no_shards
-
-
-@pytest.fixture(scope="module")
-def dynamodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with moto_dynamodb(tmp_path_factory.mktemp("dynamodb")) as url:
-        yield url
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from headwater.client.leases.checkpoint import Checkpoint
 from headwater.client.leases.kcl_table import item_of
 from headwater.client.leases.lease import Lease
 from headwater.client.leases.store import LeaseStore, StateError
-from tests.client.leases.dynamodb import dynamodb_table, items, moto_dynamodb
+from tests.client.leases.dynamodb import dynamodb_table, items
 from tests.client.streams import identity_of, new_stream, stored, wait_until_active
 
 OLD_SCHEMA = """
@@ -28,12 +27,6 @@ CREATE TABLE IF NOT EXISTS lease (
 ) WITHOUT ROWID
 """
 """Of the layout that had no stream in it."""
-
-
-@pytest.fixture(scope="module")
-def dynamodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with moto_dynamodb(tmp_path_factory.mktemp("dynamodb")) as url:
-        yield url
 
 
 @pytest.fixture

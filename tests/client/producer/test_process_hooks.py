@@ -53,7 +53,13 @@ def data_of(kinesis: Any, name: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("program", "status"), [("end", 0), ("fail", 1), ("end_in_thread", 0), ("end_async", 0)]
+    ("program", "status"),
+    [
+        ("end", 0),
+        pytest.param("fail", 1, marks=pytest.mark.long),
+        pytest.param("end_in_thread", 0, marks=pytest.mark.long),
+        ("end_async", 0),
+    ],
 )
 def test_the_end_of_the_program_puts_what_is_held(
     kinesis: Any, server: RunningServer, program: str, status: int
@@ -65,7 +71,7 @@ def test_the_end_of_the_program_puts_what_is_held(
     assert data_of(kinesis, name) == ALL
 
 
-@pytest.mark.parametrize("program", ["wait", "wait_async"])
+@pytest.mark.parametrize("program", ["wait", pytest.param("wait_async", marks=pytest.mark.long)])
 def test_sigterm_loses_nothing_and_ends_the_process_as_it_would_have(
     kinesis: Any, server: RunningServer, program: str
 ) -> None:
@@ -109,7 +115,7 @@ def test_sigkill_loses_only_what_had_no_resolved_future(kinesis: Any, server: Ru
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-@pytest.mark.parametrize("program", ["fork", "fork_after_use"])
+@pytest.mark.parametrize("program", [pytest.param("fork", marks=pytest.mark.long), "fork_after_use"])
 def test_parent_and_child_each_put_their_own_records_once(
     kinesis: Any, server: RunningServer, program: str
 ) -> None:

@@ -56,8 +56,8 @@ def test_the_tick_scales_a_stream_that_nobody_asks_about() -> None:
     assert running.engine.live(NAME).stream.status == "UPDATING"
     running.clock.advance_ms(TRANSITION_MS)
     tick(running)
-    held = running.engine.live(NAME)
-    assert (held.stream.status, len(held.stream.open_shards)) == ("ACTIVE", 8)
+    live = running.engine.live(NAME)
+    assert (live.stream.status, len(live.stream.open_shards)) == ("ACTIVE", 8)
     running.close()
 
 

@@ -131,6 +131,7 @@ def test_ten_thousand_records_are_delivered_in_the_order_of_their_keys(tmp_path:
         deliver(server, tmp_path / "out", kind, 10_000)
 
 
+@pytest.mark.long
 def test_after_a_kill_the_mapping_goes_on_and_nothing_is_lost(tmp_path: Path) -> None:
     out, data = tmp_path / "out", str(tmp_path / "data")
     with started_server(tmp_path / "first.log", "--data-dir", data) as running:

@@ -128,7 +128,9 @@ class Run:
                 return
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(4, 16))]
+)
 @pytest.mark.parametrize("reader", ["stream", "consumer"])
 @in_loop
 async def test_every_record_is_processed_and_keys_keep_their_order(seed: int, reader: str) -> None:

@@ -57,6 +57,7 @@ def clients(server: ServerProcess) -> ClientOf:
     return clients_for(f"http://127.0.0.1:{server.port}")
 
 
+@pytest.mark.long
 def test_acknowledged_writes_of_tables_survive_a_kill(start: Start) -> None:
     server = start()
     tables = clients(server)("dynamodb")

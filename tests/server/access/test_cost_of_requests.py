@@ -29,6 +29,7 @@ from headwater.wire.signature_v4 import ChunkForm
 from headwater.wire.signed_chunks import read_chunks
 
 BODY_BYTES = 512 * 1024
+FRAMES_BYTES = 128 * 1024
 TIMES_ITS_SIZE = 5
 MARKERS = (
     "Credential=",
@@ -111,23 +112,29 @@ def read_as_server(request: HttpRequest) -> None:
             assert error.message is None or len(error.message) < 40 * 32_000  # noqa: PT017 - any of them
 
 
+TRIES = 5
+
+
 def cpu_s(work: Callable[[], Any]) -> float:
-    """The least that it took, of several times: others use the machine as well."""
-    spent = []
-    for _ in range(5):
-        began_s = process_time()
-        work()
-        spent.append(process_time() - began_s)
-    return min(spent)
+    began_s = process_time()
+    work()
+    return process_time() - began_s
+
+
+def is_in_proportion(little: Callable[[], Any], eight_times_as_much: Callable[[], Any]) -> bool:
+    """Whether much takes about eight times the work of little, once of several times: others use the machine.
+
+    Squares would be 64 times the work; below two milliseconds all is well.
+    """
+    return any(cpu_s(eight_times_as_much) < max(24 * cpu_s(little), 0.002) for _ in range(TRIES))
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_reading_a_head_takes_work_in_proportion_to_its_size(part: str) -> None:
     for marker in MARKERS:
         short, long = (PARTS[part](marker * (size // len(marker))) for size in (3_800, 30_400))
-        few_s, many_s = (cpu_s(partial(read_as_server, request)) for request in (short, long))
-        # Eight times the size. Squares would be 64 times the work; below a millisecond all is well.
-        assert many_s < max(24 * few_s, 0.002), f"{marker!r} in the {part}"
+        read_short, read_long = partial(read_as_server, short), partial(read_as_server, long)
+        assert is_in_proportion(read_short, read_long), f"{marker!r} in the {part}"
 
 
 def chunked(body_bytes: int) -> Iterator[bytes]:
@@ -163,6 +170,7 @@ def test_a_body_in_chunks_of_two_bytes_costs_little_more_than_its_size() -> None
     assert read[0].unfinished_bytes() == 0
 
 
+@pytest.mark.long  # everyday: in several reads, above
 def test_a_body_that_is_given_to_the_reader_at_once_costs_no_more() -> None:
     size = 2 * 1024 * 1024  # beside which the parts that the reader keeps before it joins them are little
     whole = b"".join(chunked(size))
@@ -170,7 +178,7 @@ def test_a_body_that_is_given_to_the_reader_at_once_costs_no_more() -> None:
 
 
 def test_a_body_byte_by_byte_costs_little_more_than_its_size() -> None:
-    size = 200_000
+    size = 100_000
     head = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (size + 2)
     assert (
         peak_bytes(lambda: read_pieces(iter((head, *[b"ab"] * (size // 2)))))
@@ -182,7 +190,7 @@ def test_reading_a_body_byte_by_byte_takes_work_in_proportion_to_its_size() -> N
     def read(size: int) -> None:
         read_pieces(iter((b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (size + 1), *[b"a"] * size)))
 
-    assert cpu_s(lambda: read(40_000)) < 24 * cpu_s(lambda: read(5_000))
+    assert is_in_proportion(lambda: read(5_000), lambda: read(40_000))
 
 
 def test_a_target_byte_by_byte_is_kept_in_one_piece() -> None:
@@ -198,11 +206,11 @@ def test_a_target_byte_by_byte_is_kept_in_one_piece() -> None:
 def test_a_stream_in_frames_of_two_bytes_costs_little_more_than_its_size() -> None:
     def arrive() -> None:
         stream = Http2Stream(1, RequestHead(b"POST", b"/", {}, ABSENT, 0, False), 0, 0)
-        for _ in range(BODY_BYTES // 2):
+        for _ in range(FRAMES_BYTES // 2):
             stream.add_to_body(bytes(bytearray(b"ab")))
-        assert len(stream.request().body) == BODY_BYTES
+        assert len(stream.request().body) == FRAMES_BYTES
 
-    assert peak_bytes(arrive) < TIMES_ITS_SIZE * BODY_BYTES
+    assert peak_bytes(arrive) < TIMES_ITS_SIZE * FRAMES_BYTES
 
 
 @pytest.mark.parametrize("is_signed", [True, False])
@@ -210,10 +218,10 @@ def test_an_upload_in_chunks_of_two_bytes_costs_little_more_than_its_size(is_sig
     form = ChunkForm(is_signed=is_signed, has_trailer=not is_signed)
     signed = b";chunk-signature=" + b"0" * 64 if is_signed else b""
     end = b"\r\n" if is_signed else b"x-amz-checksum-crc32:AAAAAA==\r\n\r\n"
-    body = b"2%b\r\nab\r\n" % signed * 25_000 + b"0%b\r\n" % signed + end
+    body = b"2%b\r\nab\r\n" % signed * 10_000 + b"0%b\r\n" % signed + end
     found: list[bytes] = []
     assert peak_bytes(lambda: found.append(read_chunks(body, form).data)) < TIMES_ITS_SIZE * len(body)
-    assert found == [b"ab" * 25_000]
+    assert found == [b"ab" * 10_000]
 
 
 def test_naming_a_form_looks_at_nothing_but_its_action() -> None:

@@ -444,7 +444,8 @@ def test_boto3_with_a_clock_that_is_off_is_told_so(
 
 
 @pytest.mark.parametrize(
-    ("secret", "error"), [(KEY.secret_access_key, ""), ("x", "InvalidSignatureException")]
+    ("secret", "error"),
+    [(KEY.secret_access_key, ""), pytest.param("x", "InvalidSignatureException", marks=pytest.mark.long)],
 )
 def test_the_aws_cli_is_let_in_by_its_secret(
     server: ClockedServer, now: ManualClock, secret: str, error: str

@@ -98,7 +98,9 @@ def backup(tmp_path: Path, inbox: Inbox) -> bytes:
     return made
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 6))]
+)
 def test_a_copy_is_of_the_moment_when_it_began(tmp_path: Path, inbox: Inbox, seed: int) -> None:
     chance, ids = Random(seed), count(LOGS)
     store = opened(tmp_path / "store", inbox, synced=bool(seed % 2))

@@ -15,6 +15,7 @@ import lmdb
 import pytest
 
 from headwater.storage.interface import Change, Entry, Extent, Metadata, Store, StoreUnavailable
+from headwater.storage.lmdb import reclaiming
 from headwater.storage.lmdb.record_format import BLOCK_BYTES
 from headwater.storage.lmdb.store import LmdbStore
 from tests.storage.inbox import Inbox
@@ -139,7 +140,12 @@ def test_more_than_fits_into_one_group_is_stored_in_order(tmp_path: Path, inbox:
 
 
 class TestReclaiming:
-    COUNT = 12_000
+    COUNT = 3_000
+
+    @pytest.fixture(autouse=True)
+    def small_steps(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A quarter of the server's, as there is a quarter of what fills one of its logs."""
+        monkeypatch.setattr(reclaiming, "BLOCKS_PER_STEP", reclaiming.BLOCKS_PER_STEP // 4)
 
     @pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.long)], ids=["unsynced", "synced"])
     def synced(self, request: pytest.FixtureRequest) -> bool:
@@ -212,7 +218,7 @@ class TestReclaiming:
         inbox.run(store.commit(Change({}, create_logs=[1])))
         sizes = []
         for _ in range(8):
-            inbox.run(store.append(numbered(1, 5_000, 500)))
+            inbox.run(store.append(numbered(1, 2_000, 500)))
             extent = store.extent(1)
             assert extent is not None
             inbox.run(store.trim(1, extent.next))

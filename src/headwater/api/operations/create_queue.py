@@ -37,12 +37,12 @@ async def create_queue(
 
     def change(stream: Stream) -> Stream:
         require_active(stream)
-        taken = {queue.name for other in engine.streams_held(caller) for queue in other.queues}
+        taken = {queue.name for other in engine.current_streams(caller) for queue in other.queues}
         if name in taken:
             raise ResourceInUseException(
                 f"Queue {name} under account {caller.account_id} already exists in {caller.region}."
             )
-        require_room_for_transition(engine.streams_held(caller), "CreateQueue")
+        require_room_for_transition(engine.current_streams(caller), "CreateQueue")
         now_ms = engine.now_ms()
         queue = Queue(
             queue_id=queue_id,

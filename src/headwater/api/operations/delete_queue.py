@@ -18,7 +18,7 @@ async def delete_queue(engine: Engine, caller: Caller, request: requests.DeleteQ
 
     def change(stream: Stream) -> Stream:
         if queue_lifecycle.find_queue(stream, queue_id).status not in ("CREATING", "DELETING"):
-            queue_lifecycle.require_room_for_transition(engine.streams_held(caller), "DeleteQueue")
+            queue_lifecycle.require_room_for_transition(engine.current_streams(caller), "DeleteQueue")
         return queue_lifecycle.delete_queue(stream, queue_id, due_ms)
 
     await engine.replace(name, change)

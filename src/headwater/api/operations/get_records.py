@@ -20,8 +20,8 @@ async def get_records(
 
     Raises InvalidArgumentException, ProvisionedThroughputExceededException and ResourceNotFoundException.
     """
-    iterator, held, shard = await open_iterator(engine, request.ShardIterator, *caller)
-    stream, limits, metrics = held.stream, held.limits, held.metrics
+    iterator, live, shard = await open_iterator(engine, request.ShardIterator, *caller)
+    stream, limits, metrics = live.stream, live.limits, live.metrics
     if request.StreamARN is not None and request.StreamARN != stream.arn:
         raise InvalidArgumentException(f"The ShardIterator is not one of {request.StreamARN}.")
     stop_dry_run(request)

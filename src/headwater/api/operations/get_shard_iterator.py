@@ -21,13 +21,13 @@ async def get_shard_iterator(
     name = stream_named(engine, caller, request)
     index = shard_index(name, request.ShardId)
     try:
-        held = await engine.serving(name)
+        live = await engine.serving(name)
     except ResourceNotFoundException:
         raise shard_gone(name, shard_id_of(index)) from None
-    shard = held.stream.shard(index)
+    shard = live.stream.shard(index)
     if shard is None:
         raise shard_gone(name, shard_id_of(index))
     start = Start(request.ShardIteratorType, request.StartingSequenceNumber, request.Timestamp)
-    position = await position_of(engine, held.stream, shard, start)
+    position = await position_of(engine, live.stream, shard, start)
     stop_dry_run(request)
-    return {"ShardIterator": iterator_at(engine, held.stream, shard, position)}
+    return {"ShardIterator": iterator_at(engine, live.stream, shard, position)}

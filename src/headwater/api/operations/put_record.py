@@ -30,26 +30,26 @@ async def put_record(
     record: NewRecord = (request.Data, request.PartitionKey, request.ExplicitHashKey)
     if request.PartitionKey is None:
         require_partition_keys(engine, name, ["partitionKey"])
-    held = engine.settled(name) or await engine.serving(name)
-    check_record(held.stream, record, "data")
+    live = engine.settled(name) or await engine.serving(name)
+    check_record(live.stream, record, "data")
     if request.SequenceNumberForOrdering is not None:
-        _check_ordering(held.stream, request.SequenceNumberForOrdering, engine.arrival_ms())
+        _check_ordering(live.stream, request.SequenceNumberForOrdering, engine.arrival_ms())
     stop_dry_run(request)
     size = record_size(request.Data, request.PartitionKey)
-    metrics = held.metrics
+    metrics = live.metrics
     started_s = engine.stopwatch()
     try:
-        shard_id, sequence_number = await append_one(engine, held, record, size)
+        shard_id, sequence_number = await append_one(engine, live, record, size)
     except Exception:
         metrics.put_record_failed(engine.stopwatch() - started_s)
         raise
     if sequence_number is None:
         metrics.put_record_refused(shard_id, engine.stopwatch() - started_s)
-        raise ProvisionedThroughputExceededException(rate_exceeded(held.stream, shard_id))
+        raise ProvisionedThroughputExceededException(rate_exceeded(live.stream, shard_id))
     metrics.put_durations_s.append(engine.stopwatch() - started_s)
     metrics.put_sizes.append(size)
     answer: answers.PutRecordOutput = {"ShardId": shard_id, "SequenceNumber": sequence_number}
-    if held.stream.encryption_type == "KMS":
+    if live.stream.encryption_type == "KMS":
         answer["EncryptionType"] = "KMS"
     return answer
 

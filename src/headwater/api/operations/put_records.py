@@ -26,17 +26,17 @@ async def put_records(
     if any(partition_key is None for _, partition_key, _ in records):
         without_key = [at for at, (_, partition_key, _) in enumerate(records, 1) if partition_key is None]
         require_partition_keys(engine, name, [f"records.{at}.member.partitionKey" for at in without_key])
-    held = engine.settled(name) or await engine.serving(name)
-    check_records(held.stream, records)
+    live = engine.settled(name) or await engine.serving(name)
+    check_records(live.stream, records)
     stop_dry_run(request)
     started_s = engine.stopwatch()
     try:
-        placements, size, is_whole = await append(engine, held, records)
+        placements, size, is_whole = await append(engine, live, records)
     except Exception:
-        held.metrics.put_records_failed(len(records), engine.stopwatch() - started_s)
+        live.metrics.put_records_failed(len(records), engine.stopwatch() - started_s)
         raise
     failed = 0 if is_whole else sum(sequence_number is None for _, sequence_number in placements)
-    held.metrics.put_records(
+    live.metrics.put_records(
         placements,
         failed,
         size,
@@ -45,9 +45,9 @@ async def put_records(
     )
     answer: answers.PutRecordsOutput = {
         "FailedRecordCount": failed,
-        "Records": _described(held.stream, placements) if failed else PlacementList(placements),
+        "Records": _described(live.stream, placements) if failed else PlacementList(placements),
     }
-    if held.stream.encryption_type == "KMS":
+    if live.stream.encryption_type == "KMS":
         answer["EncryptionType"] = "KMS"
     return answer
 

@@ -31,7 +31,7 @@ async def split_shard(engine: Engine, caller: Caller, request: requests.SplitSha
         require_active(stream)
         require_provisioned(stream, "SplitShard")
         shard = known_shard(stream, parent_index)
-        claim.take(engine.streams_held(caller), 1)
+        claim.take(engine.current_streams(caller), 1)
         require_open(stream, shard)
         _check_hash_key(stream, shard, hash_key)
         return begin(stream, "UPDATING", Split(shard.index, str(hash_key)), due_ms)

@@ -34,7 +34,7 @@ async def update_shard_count(
         current = len(stream.open_shards)
         updates_ms = recent(stream.shard_count_updates_ms, now_ms)
         _check_target(stream, current, target, len(updates_ms))
-        claim.take(engine.streams_held(caller), max(0, target - current))
+        claim.take(engine.current_streams(caller), max(0, target - current))
         counted = msgspec.structs.replace(stream, shard_count_updates_ms=(*updates_ms, now_ms))
         return begin(counted, "UPDATING", Scale(target), now_ms + engine.settings.transition_ms)
 

@@ -52,7 +52,7 @@ async def update_stream_mode(engine: Engine, caller: Caller, request: requests.U
                 f"The capacity mode of stream {stream.label} has been switched {len(changes_ms)} times "
                 "in the last 24 hours, which is the limit."
             )
-        streams = engine.streams_held(caller)
+        streams = engine.current_streams(caller)
         if mode == "PROVISIONED":
             claim.take(streams, len(stream.open_shards))
         elif stream.mode == "PROVISIONED":

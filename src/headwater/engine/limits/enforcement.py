@@ -50,34 +50,34 @@ class Enforcement:
         self._calls: dict[Hashable, TokenBucket] = {}
         self.rule = self._first_rule
 
-    def begin(self, held: LimitedStream) -> None:
+    def begin(self, live: LimitedStream) -> None:
         """Limit a stream as its rule has it."""
-        rule = self.rule if held.own_rule is None else held.own_rule
-        held.limit(None if rule == "exempt" else StreamLimits(rule, self._now_ms()))
+        rule = self.rule if live.own_rule is None else live.own_rule
+        live.limit(None if rule == "exempt" else StreamLimits(rule, self._now_ms()))
 
     def own_rules(self) -> list[StreamRule]:
         """The streams with rules of their own, in the order of account, region and name."""
         return [
-            StreamRule(held.stream, held.own_rule)
-            for _, held in sorted(self._streams.items())
-            if held.own_rule is not None
+            StreamRule(live.stream, live.own_rule)
+            for _, live in sorted(self._streams.items())
+            if live.own_rule is not None
         ]
 
     def set_rule(self, rule: Rule | None) -> None:
         """Set the rule for all streams; `None` is the one that the server was started with."""
         self.rule = self._first_rule if rule is None else rule
         self._calls.clear()
-        for held in self._streams.values():
-            if held.own_rule is None:
-                self.begin(held)
+        for live in self._streams.values():
+            if live.own_rule is None:
+                self.begin(live)
 
     def set_own_rule(self, name: StreamName, rule: Rule | None) -> bool:
         """Set a stream's own rule, or none; whether there is such a stream."""
-        held = self._streams.get(name)
-        if held is None:
+        live = self._streams.get(name)
+        if live is None:
             return False
-        held.own_rule = rule
-        self.begin(held)
+        live.own_rule = rule
+        self.begin(live)
         return True
 
     def reset(self) -> None:
@@ -86,8 +86,8 @@ class Enforcement:
 
     def limits_calls(self, name: StreamName | None) -> bool:
         """Whether rates of calls hold for this stream, or for an account."""
-        held = None if name is None else self._streams.get(name)
-        rule = self.rule if held is None or held.own_rule is None else held.own_rule
+        live = None if name is None else self._streams.get(name)
+        rule = self.rule if live is None or live.own_rule is None else live.own_rule
         return rule != "exempt"
 
     def counts(self, call: Hashable, calls_per_s: int) -> bool:

@@ -71,10 +71,10 @@ class DestinationSender:
         if name is None:
             raise DestinationFailed("that is no stream")
         try:
-            held = await finished(self._engine.serving(name))
+            live = await finished(self._engine.serving(name))
             size = record_size(message.body, message.partition_key)
             record = (message.body, message.partition_key, None)
-            placement = await finished(append_one(self._engine, held, record, size))
+            placement = await finished(append_one(self._engine, live, record, size))
         except (KinesisError, StoreError) as error:
             raise DestinationFailed(str(error)) from error
         if placement[1] is None:

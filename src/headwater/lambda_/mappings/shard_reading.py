@@ -120,15 +120,15 @@ class ReadTarget(Protocol):
 async def find_shard(engine: Engine, name: StreamName, shard: Shard) -> tuple[LiveStream, Shard]:
     """The stream and the shard as they are held now. Raises `ShardGone`."""
     try:
-        held = engine.settled(name)
-        if held is None:
-            held = await finished(engine.serving(name))
+        live = engine.settled(name)
+        if live is None:
+            live = await finished(engine.serving(name))
     except ResourceNotFoundException:
         raise ShardGone from None
-    now = held.stream.shard(shard.index)
+    now = live.stream.shard(shard.index)
     if now is None or now.log_id != shard.log_id:
         raise ShardGone
-    return held, now
+    return live, now
 
 
 class LogReader:
@@ -179,22 +179,22 @@ class LogReader:
     async def _read(self) -> bool:
         """Read a page, if the stream's limits allow it now; whether it was the last one."""
         engine = self._context.engine
-        held, shard = await find_shard(engine, self._name, self._shard)
-        if not self._may_read(held, shard):
+        live, shard = await find_shard(engine, self._name, self._shard)
+        if not self._may_read(live, shard):
             return False
         started_s = engine.stopwatch()
         try:
             page = await finished(
-                read_shard(engine, held.stream, shard, self._position, PAGE_RECORDS, PAGE_BYTES)
+                read_shard(engine, live.stream, shard, self._position, PAGE_RECORDS, PAGE_BYTES)
             )
         except ResourceNotFoundException:
             raise ShardGone from None
         except StoreError as error:
-            held.metrics.get_records_failed(engine.stopwatch() - started_s)
+            live.metrics.get_records_failed(engine.stopwatch() - started_s)
             self._context.log("error", f"{self._shard.shard_id} of {self._name.name} cannot be read: {error}")
             self._next_read_ms = engine.now_ms() + RETRY_MS
             return False
-        self._count(held, page, engine.stopwatch() - started_s)
+        self._count(live, page, engine.stopwatch() - started_s)
         self._position = self._position if page.next_position is None else page.next_position
         self._target.take(page)
         if page.next_position is None:
@@ -204,21 +204,21 @@ class LogReader:
             await self._wake.wait()
         return False
 
-    def _may_read(self, held: LiveStream, shard: Shard) -> bool:
-        if held.limits is None:
+    def _may_read(self, live: LiveStream, shard: Shard) -> bool:
+        if live.limits is None:
             return True
         now_ms = self._context.engine.now_ms()
         self._next_read_ms = now_ms + LIMITED_INTERVAL_MS
-        if held.limits.may_read(shard.log_id, now_ms):
+        if live.limits.may_read(shard.log_id, now_ms):
             return True
-        held.metrics.get_records_refused(shard.shard_id, 0.0)
+        live.metrics.get_records_refused(shard.shard_id, 0.0)
         return False
 
-    def _count(self, held: LiveStream, page: ShardPage, duration_s: float) -> None:
+    def _count(self, live: LiveStream, page: ShardPage, duration_s: float) -> None:
         """A page counts as one of GetRecords: towards the stream's limits, and in its metrics."""
-        if held.limits is not None:
-            held.limits.count_read(page.shard.log_id, page.size, self._context.engine.now_ms())
-        held.metrics.get_records(
+        if live.limits is not None:
+            live.limits.count_read(page.shard.log_id, page.size, self._context.engine.now_ms())
+        live.metrics.get_records(
             page.shard.index,
             len(page.records),
             page.size,
@@ -280,10 +280,10 @@ class FanOutReader:
     async def _subscribe(self) -> None:
         """One subscription, from its start to its end."""
         engine, consumer = self._context.engine, self._consumer
-        held, shard = await find_shard(engine, consumer.stream, self._shard)
+        live, shard = await find_shard(engine, consumer.stream, self._shard)
         if self._phase == "stopped":
             return
-        stream = held.stream
+        stream = live.stream
         registered = stream.consumer(consumer.name)
         if registered is None or registered.created_s != consumer.created_s:
             raise ResourceNotFoundException("Consumer not found")

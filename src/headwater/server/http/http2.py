@@ -1,6 +1,7 @@
 """HTTP/2 over one connection: many requests at once, each on a stream of its own.
 
-`Http2Connection` ties the protocol to a transport and minds order, limits and time.
+`Http2Connection` ties the protocol to a transport and minds order, limits and time;
+`http2_phases` draws the phases that it goes through.
 
 Rules:
 - requests are handed over in the order in which they became whole; answers go out as
@@ -25,6 +26,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
+from headwater.server.http import http2_phases as phases
 from headwater.server.http.connections import GOODBYE_S, Buffered, OpenConnections
 from headwater.server.http.exchange import HEADERS_READ, HttpResponse, Refusal, RequestHandler
 from headwater.server.http.frame_meter import Flood
@@ -32,9 +34,10 @@ from headwater.server.http.http2_events import ConnectionFault, Event, Happening
 from headwater.server.http.http2_frames import ErrorCode
 from headwater.server.http.http2_heads import CONTINUE_BLOCK, answer_block
 from headwater.server.http.http2_outbox import Outbox
+from headwater.server.http.http2_phases import ENDING, FLUSH, GATHER, Flow, Intake, Output, Phase
 from headwater.server.http.http2_protocol import Http2Protocol
 from headwater.server.http.http2_respond import NobodyLeft, RespondOnStream
-from headwater.server.http.http2_states import Phase
+from headwater.server.http.http2_states import Phase as StreamPhase
 from headwater.server.http.http2_stream import Hold, Http2Stream
 from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
 
@@ -68,7 +71,13 @@ class Http2Connection(asyncio.Protocol):
         self._now_s = loop.time
         self._protocol = Http2Protocol(limits, headers_kept, loop.time())
         self._outbox = Outbox(self._protocol, self._on_sent, loop.time)
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport
+        self._phase: Phase = "open"
+        self._intake: Intake = "open"
+        self._flow: Flow = "free"
+        self._output: Output = "written"
+        self._since_s = loop.time()
+        """When the client was last heard of, or the present wait for it to read or to go began."""
         self._streams: dict[int, Http2Stream] = {}
         """All whose answer is not sent yet."""
         self._arriving: dict[int, Http2Stream] = {}
@@ -78,20 +87,6 @@ class Http2Connection(asyncio.Protocol):
         self._refused: dict[int, tuple[Http2Stream, float]] = {}
         """Those answered before their request was whole, and when: what still comes is thrown away."""
         self._bodies_bytes = 0
-        self._flush_due = False
-        self._reading_paused = False
-        self._is_left = False
-        """The client has said that it goes."""
-        self._has_all = False
-        """It has all its answers, too: it is waited for."""
-        self._half_closed = False
-        self._finishing = False
-        """The connection closes once all is answered."""
-        self._closing = False
-        self._retry_for_s = limits.idle_timeout_s
-        """How long a client that does not read, or does not go, is waited for."""
-        self._since_s = loop.time()
-        """When the client was last heard of, or the present wait for it to read or to go began."""
         self._reactions: dict[Happening, Callable[[Http2Stream, bytes], None]] = {
             Happening.BEGUN: self._on_request,
             Happening.BODY: self._on_body,
@@ -110,30 +105,30 @@ class Http2Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The connection is closed; an answer that comes later has nowhere to go."""
-        self._transport = self._outbox.transport = None
+        self._phase = phases.LOSE[self._phase]
+        self._outbox.transport = None
         self._connections.remove(self)
         self._drop_all()
 
     def data_received(self, data: bytes) -> None:
         """Read, hand over what has become whole, and send what may now be sent."""
-        transport = self._transport
-        if self._closing or transport is None:
+        if self._phase in ENDING:
             return
-        if not self._outbox.is_full:
+        if self._flow == "free":
             self._since_s = self._now_s()
-        self._flush_due = True  # below, and not by every answer
+        self._output = GATHER[self._output]  # written below, and not by every answer
         self._receive(data)
-        if self._closing:
+        if self._phase in ENDING:
             return
         self._hand_over()
         self._flush()
-        if self._outbox.is_full and transport.get_write_buffer_size() > UNREAD_BYTES:
-            self._reading_paused = True
-            transport.pause_reading()
+        if self._flow == "slow" and self._transport.get_write_buffer_size() > UNREAD_BYTES:
+            self._flow = phases.PILE_UP["slow"]
+            self._transport.pause_reading()
 
     def eof_received(self) -> bool:
         """Stay open for writing while answers are due; over TLS that is not possible."""
-        self._half_closed = self._finishing = True
+        self._intake = phases.EOF[self._intake]
         for stream in tuple(self._arriving.values()):
             self._forget(stream)
         for stream in tuple(self._streams.values()):
@@ -141,19 +136,20 @@ class Http2Connection(asyncio.Protocol):
                 self._forget(stream)
                 stream.stop_source()
         self._drop_what_is_stuck()
-        return bool(self._streams) and self._transport is not None and self._transport.can_write_eof()
+        return bool(self._streams) and self._transport.can_write_eof()
 
     def pause_writing(self) -> None:
         """The client is slow to read: send no more until it has caught up."""
+        self._flow = phases.SLOW[self._flow]
         self._outbox.is_full = True
         self._since_s = self._now_s()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
+        was, self._flow = self._flow, phases.CATCH_UP[self._flow]
         self._outbox.is_full = False
         self._since_s = self._now_s()
-        if self._reading_paused and self._transport is not None and not self._transport.is_closing():
-            self._reading_paused = False
+        if was == "unread" and not self._transport.is_closing():
             self._transport.resume_reading()
         self._outbox.send()
         self._hand_over()
@@ -163,17 +159,27 @@ class Http2Connection(asyncio.Protocol):
 
     def sweep(self, now_s: float) -> None:
         """Act on whatever has taken too long."""
-        transport = self._transport
-        if transport is None:
+        if self._phase == "gone":
             return
         waited_s = now_s - self._since_s
-        if self._has_all and not self._streams and waited_s > self._retry_for_s:
-            self._close(transport)
-            return
-        if self._closing or self._outbox.is_full:
-            if waited_s > self._retry_for_s:
-                transport.abort()
-            return
+        is_overdue = waited_s > self._patience_s()
+        if self._phase == "parting" and not self._streams and is_overdue:
+            self._close()
+        elif self._phase not in ENDING and self._flow == "free":
+            self._sweep_requests(now_s, waited_s)
+        elif is_overdue:
+            self._transport.abort()
+
+    def _patience_s(self) -> float:
+        match phases.PATIENCE[self._phase]:
+            case "idle":
+                return self._limits.idle_timeout_s
+            case "linger":
+                return LINGER_S
+            case "goodbye":
+                return GOODBYE_S
+
+    def _sweep_requests(self, now_s: float, waited_s: float) -> None:
         self._protocol.meter.refill(now_s)
         gave_up = self._sweep_streams(now_s)
         if gave_up and self._whole and waited_s > self._limits.idle_timeout_s:
@@ -207,30 +213,32 @@ class Http2Connection(asyncio.Protocol):
 
     def shut_down(self) -> None:
         """Answer what has arrived or begun to arrive, then close."""
-        if self._transport is None or self._closing:
+        if self._phase in ENDING:
             return
-        self._finishing = True
-        if not self._streams:
-            self._retry_for_s = GOODBYE_S
+        self._intake = phases.SHUT_DOWN[self._intake]
+        is_idle = not self._streams
         if not self._protocol.is_going_away:
             self._protocol.go_away()
         for stream in tuple(self._streams.values()):
             if stream.source is not None:
                 stream.stop_source()
                 self.send_end(stream)
-        self._flush()
+        if is_idle:
+            self._leave()
+        else:
+            self._flush()
 
     def buffered(self) -> Buffered:
         """Of requests that are not whole or not handed over, and of answers that the client does not take."""
         untaken = self._outbox.waiting_bytes
-        if self._transport is not None and self._outbox.is_full:
+        if self._flow != "free" and self._phase != "gone":
             untaken += self._transport.get_write_buffer_size()
         since_s = min((stream.since_s for stream in self._streams.values()), default=self._since_s)
         return Buffered(since_s, untaken + self._bodies_bytes)
 
     def abort(self) -> None:
         """Close now."""
-        if self._transport is not None:
+        if self._phase != "gone":
             self._transport.abort()
 
     # Reading.
@@ -269,7 +277,7 @@ class Http2Connection(asyncio.Protocol):
             limit_bytes := self._body_limit_bytes(stream)
         ):
             self._refuse(stream, self._limits.body_too_large(limit_bytes))
-        elif head.expects_continue and stream.phase is Phase.OPEN:
+        elif head.expects_continue and stream.phase is StreamPhase.OPEN:
             self._protocol.send_head(stream, CONTINUE_BLOCK, ends=False)
 
     def _on_body(self, stream: Http2Stream, data: bytes) -> None:
@@ -311,7 +319,7 @@ class Http2Connection(asyncio.Protocol):
 
     def _on_other(self, happening: Happening, stream: Http2Stream | None) -> None:
         if happening is Happening.LEAVING:
-            self._finishing = self._is_left = True
+            self._intake = phases.CLIENT_GOES[self._intake]
         elif happening in {Happening.WINDOW, Happening.WINDOWS}:
             opened = self._streams.values() if happening is Happening.WINDOWS else (stream,)
             for waiting in opened:
@@ -337,7 +345,7 @@ class Http2Connection(asyncio.Protocol):
     # Handing over and answering.
 
     def _hand_over(self) -> None:
-        while self._whole and not self._outbox.is_full and self._outbox.waiting_bytes < ANSWERS_BYTES:
+        while self._whole and self._flow == "free" and self._outbox.waiting_bytes < ANSWERS_BYTES:
             stream = self._whole.popleft()
             if stream.id in self._streams:
                 self._handler.handle(stream.request(), RespondOnStream(self, stream))
@@ -425,37 +433,52 @@ class Http2Connection(asyncio.Protocol):
 
     def _flush_soon(self) -> None:
         """Write what all answers of this moment have to say at once."""
-        if not self._flush_due:
-            self._flush_due = True
+        if self._output == "written":
+            self._output = GATHER["written"]
             self._call_soon(self._flush_if_due)
 
     def _flush_if_due(self) -> None:
-        if self._flush_due:
+        if self._output == "due":
             self._hand_over()
             self._flush()
 
     def _flush(self) -> None:
-        self._flush_due = False
+        self._output = FLUSH[self._output]
         self._outbox.flush()
-        if self._half_closed:
-            self._drop_what_is_stuck()
-        if self._finishing and not self._streams and not self._closing and self._transport is not None:
-            if not self._is_left or self._half_closed or self._retry_for_s == GOODBYE_S:
-                self._close(self._transport)
-            elif not self._has_all:
-                # Closed now, it might lose what it has not read yet, as Node.js does.
-                self._has_all = True
-                self._retry_for_s = LINGER_S
-                self._since_s = self._now_s()
+        if self._intake != "open":
+            self._settle_whether_to_stay()
 
-    def _close(self, transport: asyncio.Transport) -> None:
-        self._closing = True
+    def _settle_whether_to_stay(self) -> None:
+        """No more requests are wanted: end, or wait for the client to go, once all are answered."""
+        if self._intake == "ended":
+            self._drop_what_is_stuck()
+        if self._streams or self._phase in ENDING:
+            return
+        if phases.AFTER_ANSWERS[self._intake] == "close":
+            self._close()
+        elif self._phase == "open":
+            self._phase = phases.PART[self._phase]
+            self._since_s = self._now_s()
+
+    def _close(self) -> None:
+        """Close when what was written has left."""
+        self._phase = phases.CLOSE[self._phase]
+        self._end_transport()
+
+    def _leave(self) -> None:
+        """Close when nothing is left to be written but a goodbye."""
+        self._output = FLUSH[self._output]
+        self._outbox.flush()
+        self._phase = phases.LEAVE[self._phase]
+        self._end_transport()
+
+    def _end_transport(self) -> None:
         self._since_s = self._now_s()
-        transport.close()
+        self._transport.close()
 
     def _drop_what_is_stuck(self) -> None:
         """A half-closed client opens no windows: what does not fit in them never will."""
-        if not self._outbox.is_full:
+        if self._flow == "free":
             for stream in tuple(self._streams.values()):
                 if stream.outgoing:
                     self._forget(stream)
@@ -464,13 +487,10 @@ class Http2Connection(asyncio.Protocol):
     def _end_connection(self, refusal: Refusal) -> None:
         """Read and answer nothing more; close for writing first, so that the GOAWAY is not lost."""
         self._handler.refuse(refusal, NobodyLeft())
-        self._closing = True
-        self._retry_for_s = LINGER_S
+        self._phase = phases.END[self._phase]
         self._since_s = self._now_s()
         self._drop_all()
         self._outbox.flush()
-        if self._transport is None:
-            return
         if self._transport.can_write_eof():
             self._transport.write_eof()
         else:

@@ -215,12 +215,12 @@ class RecordSource:
                 self._end("All that there is.")
 
     async def _read(self, reader: _ShardReader) -> None:
-        held = await self._engine.serving(self._name)
-        shard = held.stream.shard(reader.shard_index)
-        if shard is None or held.stream.created_ms != self._created_ms:
+        live = await self._engine.serving(self._name)
+        shard = live.stream.shard(reader.shard_index)
+        if shard is None or live.stream.created_ms != self._created_ms:
             return
         page = await read_shard(
-            self._engine, held.stream, shard, reader.position, min(PAGE_RECORDS, self._left), PAGE_BYTES
+            self._engine, live.stream, shard, reader.position, min(PAGE_RECORDS, self._left), PAGE_BYTES
         )
         if self._writer is not None and len(page.records):
             self._writer.write(_line(page, reader.position))
