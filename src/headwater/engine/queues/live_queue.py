@@ -9,38 +9,24 @@ Rules:
 - a dead letter that is received is counted, too, and stays one;
 - nothing is handed out or restored that is past the stream's retention.
 
-What a handle can still do, as SQS has it: the latest one acknowledges, even when its visibility has ended; an
-older one is answered with success and does nothing; to change a visibility takes a record in flight.
-After a restart, which forgets deliveries, any handle counts as the latest until the record is handed out.
-
 Refuses to know requests and answers, and how the queue itself changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Protocol, TypeAlias
 
 from headwater.engine.limits.limits import READ_BYTES_MAX
 from headwater.engine.queues.counting import QueueCounts, QueueTotals, count_records, oldest_arrival_ms
 from headwater.engine.queues.dead_letters import SeenDeadLetters, look_at_dead_letters
-from headwater.engine.queues.handle_refusals import (
-    GONE,
-    INVALID_HANDLE,
-    IS_DEAD,
-    NOT_DEAD,
-    NOT_IN_FLIGHT,
-    WRONG_KIND,
-    Outcome,
-    RefusedHandle,
-)
+from headwater.engine.queues.handle_refusals import Outcome
+from headwater.engine.queues.judging import Judging
 from headwater.engine.queues.log_runs import ReadAhead, read_runs
 from headwater.engine.queues.progress import DeadLetter, QueueProgress
-from headwater.engine.queues.receipts import Receipt, Receipts
+from headwater.engine.queues.receipts import Receipts
 from headwater.engine.queues.settling import Settling, Verdict
 from headwater.engine.queues.tracking import (
-    NOT_DELIVERED,
     ShardTracking,
     TrackedRecord,
     Tracking,
@@ -55,14 +41,12 @@ from headwater.model.record import PAYLOAD_TEXT_BYTES, Payload
 from headwater.model.record_list import ReceivedRecord
 from headwater.model.shard import Shard
 from headwater.model.stream import Stream
-from headwater.storage.interface import Run, Store, StoreUnavailable
+from headwater.storage.interface import Run, Store
 
 _PAGE_BYTES = READ_BYTES_MAX * 4 // 3
 _Found: TypeAlias = tuple[TrackedRecord, Payload]
 _new_tuple = tuple.__new__
 """A third of the time of `ReceivedRecord(...)`."""
-_TRIMMED_MS = -1
-"""In place of the arrival of a record that the store has no more."""
 
 
 class QueueContext(Protocol):
@@ -96,6 +80,9 @@ class LiveQueue:
         self._tracking = Tracking()
         name = stream.full_name
         self._settling = Settling(context.store, self._tracking, lambda: context.expected(name), self._wake)
+        self._judging = Judging(
+            context.store, self._tracking, self._settling, self._receipts, self._horizon_ms
+        )
         self._living = WaitingLine(self._take)
         self._dead = WaitingLine(self._take_dead)
         self._delivery = context.random_number()
@@ -286,7 +273,7 @@ class LiveQueue:
         for record, payload in found:
             if record.phase != "visible" or record.is_dead is not is_dead:
                 continue
-            if self._is_past_retention(record, horizon_ms):
+            if self._judging.is_past_retention(record, horizon_ms):
                 self._tracking.end(record)
             else:
                 kept[record] = payload
@@ -313,22 +300,12 @@ class LiveQueue:
         now_ms = self._context.now_ms()
         outcomes: dict[str, Outcome] = {}
         for handle, timeout_s in timeouts_s.items():
-            receipt = self._receipt(handle, is_dead=is_dead)
-            if isinstance(receipt, RefusedHandle):
-                outcomes[handle] = receipt
-                continue
-            record = self._tracked(receipt)
-            if record is None:
-                outcomes[handle] = GONE if self._is_over(receipt) else NOT_IN_FLIGHT
-            elif record.is_dead is not is_dead:
-                outcomes[handle] = NOT_DEAD if is_dead else IS_DEAD
-            elif record.phase != "in flight" or record.delivery != receipt.delivery:
-                outcomes[handle] = NOT_IN_FLIGHT
-            elif self._is_past_retention(record, self._horizon_ms()):
-                outcomes[handle] = GONE
-            else:
+            outcome = self._judging.judge_visibility(handle, is_dead=is_dead)
+            if isinstance(outcome, TrackedRecord):
+                self._tracking.hide_until(outcome, now_ms + 1000 * timeout_s)
                 outcomes[handle] = None
-                self._tracking.hide_until(record, now_ms + 1000 * timeout_s)
+            else:
+                outcomes[handle] = outcome
         self._release()
         return outcomes
 
@@ -337,10 +314,10 @@ class LiveQueue:
     ) -> dict[str, Outcome]:
         self._release()
         outcomes: dict[str, Outcome] = dict.fromkeys(handles)
-        settled = self._in_hand(handles, is_dead=is_dead)
+        settled = self._judging.in_hand(handles, is_dead=is_dead)
         if settled is None:
             settled = []
-            for handle, outcome in await self._judge_all(outcomes, verdict, is_dead=is_dead):
+            for handle, outcome in await self._judging.judge_all(outcomes, verdict, is_dead=is_dead):
                 if isinstance(outcome, TrackedRecord):
                     settled.append(outcome)
                 else:
@@ -351,94 +328,6 @@ class LiveQueue:
             if verdict == "acknowledge" and not is_dead:
                 self._acknowledged += len(verdicts)
         return outcomes
-
-    def _in_hand(self, handles: Sequence[str], *, is_dead: bool) -> list[TrackedRecord] | None:
-        """The records, when every handle is the latest of one in flight: the usual call needs no more."""
-        horizon_ms = self._horizon_ms()
-        of_handle = self._tracking.of_handle
-        records = []
-        for handle in handles:
-            record = of_handle(handle)
-            if record is None or record.is_dead is not is_dead:
-                return None
-            if self._is_past_retention(record, horizon_ms):
-                return None
-            records.append(record)
-        return records
-
-    async def _judge_all(
-        self, handles: Iterable[str], verdict: Verdict, *, is_dead: bool
-    ) -> list[tuple[str, TrackedRecord | Outcome]]:
-        """What each handle does; nothing comes between this and what the caller does then."""
-        found = {handle: self._receipt(handle, is_dead=is_dead) for handle in handles}
-        receipts = [receipt for receipt in found.values() if isinstance(receipt, Receipt)]
-        for receipt in receipts:
-            await self._find_out(receipt)
-        while any(self._is_settled_otherwise(receipt, verdict) for receipt in receipts):
-            with suppress(StoreUnavailable):  # then nothing becomes of it
-                await self._settling.settle({})  # nobody is told of what may be forgotten
-        return [(handle, self._judge(given, verdict)) for handle, given in found.items()]
-
-    async def _find_out(self, receipt: Receipt) -> None:
-        """Read what is not known of a record since a restart: whether it waits, and when it arrived."""
-        record = self._tracked(receipt) or await self._waiting(receipt)
-        if record is not None and record.arrival_ms is None:
-            await self._learn_arrival(record)
-
-    def _is_settled_otherwise(self, receipt: Receipt, verdict: Verdict) -> bool:
-        """Whether a commit is to make something else of the record."""
-        record = self._tracked(receipt)
-        return record is not None and self._settling.verdict_on(record) not in (None, verdict)
-
-    def _judge(self, receipt: Receipt | RefusedHandle, verdict: Verdict) -> TrackedRecord | Outcome:
-        """The record that a handle settles; or it does nothing, or is refused."""
-        if isinstance(receipt, RefusedHandle):
-            return receipt
-        record = self._tracked(receipt)
-        if record is None or self._is_past_retention(record, self._horizon_ms()):
-            return GONE if verdict == "restore" else None
-        if record.is_dead is not receipt.is_dead:
-            if verdict == "restore":
-                return NOT_DEAD
-            return None if receipt.is_dead else IS_DEAD
-        if record.delivery not in (NOT_DELIVERED, receipt.delivery):
-            return NOT_IN_FLIGHT if verdict == "restore" else None
-        return record
-
-    def _receipt(self, handle: str, *, is_dead: bool) -> Receipt | RefusedHandle:
-        receipt = self._receipts.read(handle)
-        if receipt is None:
-            return INVALID_HANDLE
-        return receipt if receipt.is_dead is is_dead else WRONG_KIND[is_dead]
-
-    def _tracked(self, receipt: Receipt) -> TrackedRecord | None:
-        shard = self._tracking.shards.get(receipt.log_id)
-        return None if shard is None else shard.records.get(receipt.position)
-
-    def _is_over(self, receipt: Receipt) -> bool:
-        """Whether a record that is not tracked waits no more either."""
-        shard = self._tracking.shards.get(receipt.log_id)
-        return shard is None or receipt.position < shard.cursor or shard.progress.is_done(receipt.position)
-
-    async def _waiting(self, receipt: Receipt) -> TrackedRecord | None:
-        """A record that was handed out before a restart, and not since; it is tracked from now on."""
-        if receipt.is_dead or self._is_over(receipt):
-            return None
-        runs = await read_runs(self._store, receipt.log_id, receipt.position, 1, 1)
-        tracked = self._tracked(receipt)
-        if tracked is not None or self._is_over(receipt):
-            return tracked
-        if not runs or runs[0].position != receipt.position:
-            return None
-        record = self._tracking.shards[receipt.log_id].track(receipt.position, runs[0].time_ms)
-        self._tracking.show(record)
-        return record
-
-    async def _learn_arrival(self, record: TrackedRecord) -> None:
-        """Of a dead letter from before a restart: whether it is past retention."""
-        runs = await read_runs(self._store, record.shard.log_id, record.position, 1, 1)
-        is_there = bool(runs) and runs[0].position == record.position
-        record.arrival_ms = runs[0].time_ms if is_there else _TRIMMED_MS
 
     # Time
 
@@ -455,7 +344,7 @@ class LiveQueue:
             reader.forget()
         horizon_ms = self._horizon_ms()
         for record in tuple(self._tracking.records()):
-            if record.phase != "settling" and self._is_past_retention(record, horizon_ms):
+            if record.phase != "settling" and self._judging.is_past_retention(record, horizon_ms):
                 self._tracking.end(record)
         shards = self._tracking.shards.values()
         for shard in shards:
@@ -502,12 +391,6 @@ class LiveQueue:
         start = self._queue.start
         asked_ms = (start.timestamp_ms or 0) if start.type == "AT_TIMESTAMP" else 0
         return max(self._stream.trim_horizon_ms(self._context.now_ms()), asked_ms)
-
-    def _is_past_retention(self, record: TrackedRecord, horizon_ms: int) -> bool:
-        if record.arrival_ms is not None:
-            return record.arrival_ms < horizon_ms
-        extent = self._store.extent(record.shard.log_id)
-        return extent is None or record.position < extent.first
 
     # Counting
 
