@@ -30,6 +30,7 @@ PLACES = {
     "benchmarks/WHOLE.md": "benchmarks/WHOLE.md",
     "benchmarks/WHOLE.svg": "benchmarks/WHOLE.svg",
     "compose.kafka.yaml": "compose.kafka.yaml",
+    "dashboards/headwater.json": "dashboards/headwater.json",
 }
 """Where the site has what stands outside docs/, by its path in the tree."""
 _LINK = re.compile(r"(?<!\\)(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")

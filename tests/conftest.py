@@ -43,10 +43,12 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-LONGEST_FIRST = (
-    *("test_rust", "test_kcl", "test_kpl", "test_flink", "test_kcl_and_consumer", "test_kcl_1"),
-    *("test_dynamodb_local", "test_java_sdk"),
+IN_JAVA = (
+    *("test_kcl", "test_kpl", "test_flink", "test_kcl_and_consumer", "test_kcl_1", "test_java_sdk"),
+    *("test_dynamodb_local", "test_event_ruler"),
 )
+"""Suites that one worker runs one after another: two at once would be more than two cores carry."""
+LONGEST_FIRST = (*IN_JAVA, "test_rust")
 """Of the suites that run other people's programs: what begins last should not take long."""
 
 
@@ -56,7 +58,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         is_of_others = item.get_closest_marker("clients") or item.get_closest_marker("infrastructure")
         if is_of_others and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            group = "java" if item.path.stem in IN_JAVA else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(group))
     place = {name: at for at, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
@@ -93,7 +96,11 @@ def started_server(log: Path, *options: str) -> Iterator[RunningServer]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """The server that most tests share."""
+    """The server that most tests share; another one if `HEADWATER_TEST_SERVER` is its URL."""
+    url = os.environ.get("HEADWATER_TEST_SERVER")
+    if url is not None:
+        yield RunningServer(url)
+        return
     with started_server(tmp_path_factory.mktemp("server") / "log") as running:
         yield running
 

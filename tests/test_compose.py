@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +30,23 @@ def compose() -> dict[str, Any]:
 def services(compose: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = compose["services"]
     return found
+
+
+def checked(path: Path) -> subprocess.CompletedProcess[str]:
+    """What the Compose specification's own schema says of a file."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_file_is_as_the_compose_specification_has_it(compose: dict[str, Any], tmp_path: Path) -> None:
+    found = checked(ROOT / "compose.kafka.yaml")
+    assert found.returncode == 0, found.stdout
+    misspelt = tmp_path / "misspelt.yaml"
+    balancer = compose["services"]["balancer"] | {"depends-on": []}
+    misspelt.write_text(yaml.safe_dump(compose | {"services": {"balancer": balancer}}))
+    found = checked(misspelt)
+    assert found.returncode == 1
+    assert "depends-on" in found.stdout
 
 
 def test_there_are_brokers_gateways_and_a_balancer(services: dict[str, Any]) -> None:

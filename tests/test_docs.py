@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import runpy
@@ -206,3 +207,12 @@ def test_the_changelog_has_the_present_version_or_what_is_not_released_yet() -> 
 def test_the_manual_page_is_what_the_commands_say() -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "generate_man_page.py"))
     assert script["PAGE"].read_text() == script["man_page"](), "run scripts/generate_man_page.py"
+
+
+def test_the_dashboard_is_made_of_metrics_that_there_are() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "generate_dashboard.py"))
+    text = script["PATH"].read_text()
+    assert json.loads(text) == script["dashboard"](), "run scripts/generate_dashboard.py"
+    documented = set(re.findall(r"^\| `(headwater_\w+)`", METRICS, re.MULTILINE))
+    asked = {re.sub(r"_bucket$", "", name) for name in re.findall(r"\bheadwater_\w+", text)}
+    assert asked <= documented

@@ -68,6 +68,10 @@ class Config(msgspec.Struct, frozen=True):
     session_token: str | None = None
     create_streams: tuple[InitialStream, ...] = ()
     """Streams that the server begins with."""
+    init_dir: Path | None = None
+    """A folder of files that say what it begins with."""
+    pid_file: Path | None = None
+    """Where it says that it runs, for who looks after it."""
     transition_ms: int = 200
     """How long streams and consumers stay CREATING, UPDATING and DELETING."""
     console: str = "on"
@@ -193,6 +197,14 @@ def tls_folder(config: Config, variables: Mapping[str, str] | None = None) -> Pa
         return config.data_dir / "tls"
     variables = environment() if variables is None else variables
     return _state_folder(variables, sys.platform) / "headwater" / "tls"
+
+
+def run_folder(variables: Mapping[str, str] | None = None) -> Path:
+    """Where servers that were started in the background say that they run."""
+    variables = environment() if variables is None else variables
+    given = Path(variables.get("XDG_RUNTIME_DIR", ""))
+    folder = given if given.is_absolute() else _state_folder(variables, sys.platform)
+    return folder / "headwater" / "servers"
 
 
 def _state_folder(variables: Mapping[str, str], platform: str) -> Path:
@@ -383,6 +395,20 @@ SETTINGS = (
         "Stream to begin with, unless it is there: orders, orders:4 or orders:on-demand.",
         _initial_stream,
         repeats=True,
+    ),
+    Setting(
+        "init_dir",
+        "init-dir",
+        "DIR",
+        "Folder of JSON files and templates to begin with, in the order of their names.",
+        _path,
+    ),
+    Setting(
+        "pid_file",
+        "pid-file",
+        "FILE",
+        "File with the server's process id and endpoints, for as long as it runs.",
+        _path,
     ),
     Setting(
         "transition_ms",

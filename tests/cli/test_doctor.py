@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from headwater.app.pid_file import PidFile
+
 Headwater = Callable[..., Any]
 WHOLE = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -31,7 +33,7 @@ def test_nothing_is_wrong_with_what_headwater_env_sets(headwater: Headwater, ser
     assert {state for state, _, _ in found.values()} == {"ok"}
     assert ended.exit_code == 0
     assert list(found) == [
-        *("packages", "endpoint", "region", "credentials", "proxy"),
+        *("packages", "endpoint", "region", "profile", "credentials", "proxy"),
         *("port", "TLS", "server", "clock", "call"),
     ]
     assert server.endpoint_url in found["endpoint"][1]
@@ -46,6 +48,7 @@ def test_nothing_is_wrong_with_what_headwater_env_sets(headwater: Headwater, ser
         ({"AWS_DEFAULT_REGION": "eu-west-1"}, "region", "warning", "clients see different streams"),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "credentials", "warning", "there are none"),
         ({"AWS_ACCESS_KEY_ID": ""}, "credentials", "wrong", "only one of"),
+        ({"AWS_PROFILE": "nobody"}, "profile", "wrong", "there is no such profile"),
         ({"HTTP_PROXY": "http://10.0.0.1", "NO_PROXY": ""}, "proxy", "wrong", "HTTP_PROXY"),
         ({"AWS_ENDPOINT_URL": "https://{host}"}, "TLS", "wrong", "does not speak TLS"),
     ],
@@ -69,7 +72,28 @@ def test_a_profile_gives_region_and_credentials(headwater: Headwater, tmp_path: 
     (tmp_path / ".aws" / "config").write_text("[profile work]\nregion = eu-west-1\n")
     (tmp_path / ".aws" / "credentials").write_text("[work]\naws_access_key_id = mine\n")
     found = findings(headwater("doctor", more={"AWS_PROFILE": "work", "NO_PROXY": "*"}))
-    assert found["region"][0] == found["credentials"][0] == "ok"
+    assert found["region"][0] == found["credentials"][0] == found["profile"][0] == "ok"
+
+
+def test_an_endpoint_that_only_the_profile_names_is_told(headwater: Headwater, tmp_path: Path) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[default]\nendpoint_url = http://localhost:4599\n")
+    state, text, hint = findings(headwater("doctor", more=WHOLE | {"AWS_ENDPOINT_URL": ""}))["endpoint"]
+    assert (state, "which headwater does not read" in text) == ("warning", True)
+    assert "export AWS_ENDPOINT_URL" in hint
+
+
+def test_a_server_in_the_background_is_found_where_nothing_listens(
+    headwater: Headwater, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    held = PidFile(tmp_path / "run" / "headwater" / "servers" / "4599.json")
+    held.write({"endpoints": ["http://127.0.0.1:4599"], "version": "", "data": None})
+    more = WHOLE | {"XDG_RUNTIME_DIR": str(tmp_path / "run")}
+    ended = headwater("doctor", "--endpoint-url", f"http://127.0.0.1:{port}", more=more)
+    held.close()
+    assert findings(ended)["port"][2].endswith("export AWS_ENDPOINT_URL=http://127.0.0.1:4599")
 
 
 def test_a_port_at_which_nothing_listens_ends_the_search(headwater: Headwater) -> None:

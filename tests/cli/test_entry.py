@@ -26,9 +26,10 @@ words = st.one_of(
 def by_click(arguments: list[str]) -> dict[str, object] | None:
     """The options as click gives them to the command; `None` when it has something to say."""
     try:
-        return dict(start.make_context("start", list(arguments)).params)
+        given = dict(start.make_context("start", list(arguments)).params)
     except (click.ClickException, click.exceptions.Exit):
         return None
+    return None if given.pop("detach") else given
 
 
 @given(st.lists(words, max_size=6))

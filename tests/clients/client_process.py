@@ -35,6 +35,8 @@ class Endpoint:
 
     url: str
     ca_path: Path | None = None
+    metrics_url: str | None = None
+    """Where CloudWatch is, if not there."""
 
     def variables(self, ca_variable: str = "AWS_CA_BUNDLE") -> dict[str, str]:
         """The environment of a client: endpoint, region, credentials, and nothing else of AWS's.
@@ -44,7 +46,7 @@ class Endpoint:
         mine = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         mine |= CREDENTIALS | {
             "AWS_ENDPOINT_URL_KINESIS": self.url,
-            "AWS_ENDPOINT_URL_CLOUDWATCH": self.url,
+            "AWS_ENDPOINT_URL_CLOUDWATCH": self.metrics_url or self.url,
             "AWS_REGION": "eu-west-1",
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -19,7 +19,7 @@ from tests.clients.published_metrics import published
 
 FOLDER = CLIENTS / "kcl"
 FOLDER_OF_KCL_1 = CLIENTS / "kcl_1"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 DYNAMODB_MAIN = "software.amazon.dynamodb.services.local.main.ServerRunner"
 
 

@@ -54,7 +54,7 @@ def _dimensions(metric: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 def _cloudwatch(endpoint: Endpoint) -> Any:
     return boto3.client(
         "cloudwatch",
-        endpoint_url=endpoint.url,
+        endpoint_url=endpoint.metrics_url or endpoint.url,
         region_name="eu-west-1",
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],

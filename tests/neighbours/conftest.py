@@ -13,6 +13,9 @@ from headwater.testing import Headwater
 
 ClientOf = Callable[..., Any]
 
+UNCHECKED = Config(parameter_validation=False, retries={"total_max_attempts": 1})
+"""For a client that sends what the model does not allow."""
+
 
 def clients_for(endpoint_url: str, key: str = "test", secret: str = "test") -> ClientOf:
     """Makes clients that never retry, so that a test sees every error."""

@@ -82,7 +82,9 @@ def test_the_account_and_region_are_the_callers(headwater: Headwater, client_of:
     assert other("sts").get_caller_identity()["Account"] == "111122223333"
     topic = other("sns", region_name="eu-west-1").create_topic(Name="topic")["TopicArn"]
     assert topic == "arn:aws:sns:eu-west-1:111122223333:topic"
-    assert client_of("sns").list_topics()["Topics"] == []
+    assert not [
+        each for each in client_of("sns").list_topics()["Topics"] if each["TopicArn"].endswith(":topic")
+    ]
 
 
 def test_an_assumed_role_calls_from_its_account(headwater: Headwater, client_of: ClientOf) -> None:

@@ -16,6 +16,7 @@ from headwater.server.access.cross_origin import OriginPolicy
 from headwater.server.access.host_names import HostPolicy
 from headwater.server.admin import Admin, RouteSet
 from headwater.server.dispatch import Dispatch
+from headwater.server.http.exchange import Answer
 from headwater.server.request_log import RequestLog
 
 
@@ -30,6 +31,9 @@ class CountingEngine:
 
     def behind_s(self) -> float:
         return 0.0
+
+    def lease_status(self) -> None:
+        return None
 
     def stream_count(self) -> int:
         return 7
@@ -85,6 +89,13 @@ def test_health_says_that_the_server_runs(server: Any) -> None:
     assert reply.status == 200
     assert reply.headers["Content-Type"] == "application/json"
     assert json.loads(reply.body) == {"status": "running", "version": __version__, "streams": 7}
+
+
+def test_health_says_what_a_server_still_does_before_it_serves() -> None:
+    reasons = ["files are applied", ""]
+    admin = Admin(CountingEngine(), unready=lambda: reasons.pop(0))
+    statuses = [asyncio.run(admin.answer(b"GET", b"/_headwater/health", b"")) for _ in range(2)]
+    assert [answer.status for answer in statuses if isinstance(answer, Answer)] == [503, 200]
 
 
 def test_health_can_be_asked_for_by_its_head(server: Any) -> None:

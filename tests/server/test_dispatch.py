@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import itertools
 import json
+import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, reduce
 from typing import Any, cast
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from headwater.api.operation import Operation
 from headwater.engine.engine import Engine
@@ -20,6 +24,7 @@ from headwater.server.access.cross_origin import OriginPolicy
 from headwater.server.access.host_names import HostPolicy
 from headwater.server.admin import Admin
 from headwater.server.dispatch import Dispatch
+from headwater.server.http.exchange import HttpRequest, HttpResponse, RecurringHeaders
 from headwater.server.neighbour import Neighbour
 from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import WIRE_FORMATS
@@ -45,6 +50,9 @@ class TinyEngine:
 
     def behind_s(self) -> float:
         return 0.0
+
+    def lease_status(self) -> None:
+        return None
 
     def stream_count(self) -> int:
         return 3
@@ -107,6 +115,30 @@ def accept(name: str, body: bytes) -> Any:
     return document
 
 
+def api_dispatch(
+    write: Callable[[str], object],
+    soon: Callable[[Callable[[], None]], object],
+    engine: TinyEngine | None = None,
+    allow_origins: tuple[str, ...] = (),
+    neighbours: tuple[Neighbour, ...] = (),
+) -> Dispatch:
+    engine = engine or TinyEngine()
+    return Dispatch(
+        cast("Engine", engine),
+        {
+            name: Operation(name, handler and partial(cast, "Handler", handler))
+            for name, handler in ROWS.items()
+        },
+        {content_type: form._replace(accept=accept) for content_type, form in WIRE_FORMATS.items()},
+        authentication=Authentication("000000000000", "us-east-1"),
+        hosts=HostPolicy((), ()),
+        origins=OriginPolicy(allow_origins),
+        log=RequestLog(write, ManualClock(), soon),
+        admin=Admin(engine),
+        neighbours=neighbours,
+    )
+
+
 class Api:
     """Sends requests to a `Dispatch` on a real port, and reads its log."""
 
@@ -118,20 +150,7 @@ class Api:
     ) -> None:
         self.logged: list[str] = []
         self.engine = TinyEngine()
-        self.dispatch = Dispatch(
-            cast("Engine", self.engine),
-            {
-                name: Operation(name, handler and partial(cast, "Handler", handler))
-                for name, handler in ROWS.items()
-            },
-            {content_type: form._replace(accept=accept) for content_type, form in WIRE_FORMATS.items()},
-            authentication=Authentication("000000000000", "us-east-1"),
-            hosts=HostPolicy((), ()),
-            origins=OriginPolicy(allow_origins),
-            log=RequestLog(self.logged.append, ManualClock(), self._soon),
-            admin=Admin(self.engine),
-            neighbours=neighbours,
-        )
+        self.dispatch = api_dispatch(self.logged.append, self._soon, self.engine, allow_origins, neighbours)
         self.server = start(self.dispatch, body_bytes=10_000)
 
     def _soon(self, flush: Callable[[], None]) -> None:
@@ -437,3 +456,91 @@ def test_a_star_trusts_every_page(loopback: Any) -> None:
     api = Api(loopback, allow_origins=("*",))
     assert api.call("WhoAmI", Origin="https://example.org").status == 200
     assert api.call("WhoAmI", Origin="null").status == 200
+
+
+class Answers(list[HttpResponse]):
+    """A `Respond` that keeps what it is given."""
+
+    def answer(self, response: HttpResponse) -> None:
+        self.append(response)
+
+    def hold(self, on_gone: Callable[[], None]) -> Callable[[], None]:
+        raise NotImplementedError
+
+    def cut(self) -> None:
+        raise NotImplementedError
+
+
+USUAL_HEAD = {
+    b"x-amz-target": b"Kinesis_20131202.WhoAmI",
+    b"content-type": b"application/x-amz-json-1.1",
+    b"authorization": AUTHORIZATION.encode(),
+    b"x-amz-date": b"20261120T000000Z",
+    b"host": b"localhost",
+}
+OTHER_HEADERS: list[dict[bytes, bytes]] = [
+    *(
+        {b"x-amz-target": f"Kinesis_20131202.{name}".encode()}
+        for name in (*ROWS, "No")
+        if name != "WaitForGate"
+    ),
+    *({b"content-type": name} for name in (*WIRE_FORMATS, b"application/json", b"text/plain")),
+    *({b"authorization": header} for header in (b"", b"AWS4-HMAC-SHA256 Credential=a")),
+    {b"host": b"example.org"},
+    *({b"origin": page} for page in (b"http://localhost:3000", b"http://example.org")),
+    {b"referer": b"http://example.org/"},
+]
+METHODS = (b"POST", b"GET", b"OPTIONS")
+TARGETS = (b"/", b"/?X-Amz-Algorithm=a", b"/_headwater/health")
+BODIES = (b"{}", b"", b'{"a": 1}', b'{"Invalid": true}', b"{")
+
+
+def assert_recurring_head_is_answered_as_another(
+    head: dict[bytes, bytes], method: bytes, target: bytes, bodies: Sequence[bytes]
+) -> None:
+    logged: list[list[str]] = [[], []]
+    flushes: list[Callable[[], None]] = []
+    recurring = RecurringHeaders(head)
+    answers = Answers(), Answers()
+    first, second = (api_dispatch(lines.append, flushes.append) for lines in logged)
+    for body in bodies:
+        first.handle(HttpRequest(method, target, head, body), answers[0])
+        second.handle(HttpRequest(method, target, recurring, body), answers[1])
+    plain, again = ([(each.status, each.fields, each.body) for each in given] for given in answers)
+    assert again == plain
+    for flush in flushes:
+        flush()
+    told, told_again = (re.sub(r"\S+ ms \S+", "", "".join(lines)) for lines in logged)
+    assert told == told_again
+    assert told or target not in TARGETS[:2]
+
+
+@pytest.mark.parametrize("change", [{}, *OTHER_HEADERS], ids=repr)
+def test_a_head_that_recurs_is_answered_as_one_that_does_not(change: dict[bytes, bytes]) -> None:
+    for method, target in itertools.product(METHODS, TARGETS):
+        assert_recurring_head_is_answered_as_another(USUAL_HEAD | change, method, target, BODIES)
+
+
+@given(
+    st.lists(st.sampled_from(OTHER_HEADERS), max_size=3).map(
+        lambda changes: reduce(operator.or_, changes, USUAL_HEAD)
+    ),
+    st.sampled_from(METHODS),
+    st.sampled_from(TARGETS),
+    st.lists(st.sampled_from(BODIES), min_size=1, max_size=4),
+)
+def test_a_head_that_recurs_with_several_oddities_is_answered_as_one_that_does_not(
+    head: dict[bytes, bytes], method: bytes, target: bytes, bodies: list[bytes]
+) -> None:
+    assert_recurring_head_is_answered_as_another(head, method, target, bodies)
+
+
+def test_a_head_that_recurs_is_looked_at_once() -> None:
+    headers, answers = RecurringHeaders(USUAL_HEAD), Answers()
+    dispatch = api_dispatch(lambda _: None, lambda _: None)
+    for number in range(3):
+        dispatch.handle(HttpRequest(b"POST", b"/", headers, b'{"Number": %d}' % number), answers)
+    assert [json.loads(answer.body)["Request"]["Number"] for answer in answers] == [0, 1, 2]
+    noted = headers.found
+    dispatch.handle(HttpRequest(b"POST", b"/", headers, b"{}"), answers)
+    assert headers.found is noted

@@ -43,10 +43,8 @@ async def queue_of_arn(engine: Engine, caller: Caller, arn: str) -> tuple[Stream
 async def live_queue_of_arn(engine: Engine, caller: Caller, arn: str) -> LiveQueue:
     """The queue at work.
 
-    Raises what `queue_id_of` and `Queues.require_one_server` raise, and ResourceNotFoundException unless it
-    delivers.
+    Raises what `queue_id_of` raises, and ResourceNotFoundException unless it delivers.
     """
-    engine.queues.require_one_server()
     queue = engine.queues.at_work(caller, arn)
     if queue is not None and engine.settled(queue.of_stream) is not None:
         return queue

@@ -59,7 +59,7 @@ def build_dispatch(
         hosts=HostPolicy(own_names(config), config.allow_hosts),
         origins=OriginPolicy(config.allow_origins),
         log=server.log,
-        admin=Admin(engine, test_clock, routes),
+        admin=Admin(engine, test_clock, routes, server.unready),
         neighbours=neighbourhood.neighbours,
         injection=injection,
         requests=requests,

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from headwater.server.asyncio_bridge import finished
+from headwater.app.initial_calls import call, without_transitions
 
 if TYPE_CHECKING:
     from headwater.config import InitialStream
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class InitialStreamError(Exception):
-    """A stream that was asked for cannot be made; the message is for the person who asked."""
+    """What a server is to begin with cannot be made; the message is for the person who asked."""
 
 
 async def create_missing(engine: Engine, streams: Iterable[InitialStream]) -> None:
@@ -27,25 +25,20 @@ async def create_missing(engine: Engine, streams: Iterable[InitialStream]) -> No
 
     Raises `InitialStreamError`.
     """
-    from headwater.api.operations.create_stream import create_stream  # noqa: PLC0415 - few servers do this
-    from headwater.api.validation.constraints import accept_document  # noqa: PLC0415 - as above
-    from headwater.model.errors import KinesisError, ResourceInUseException  # noqa: PLC0415 - as above
+    from headwater.model.errors import KinesisError, ResourceInUseException  # noqa: PLC0415 - few servers do this
 
-    settings = engine.settings
-    engine.settings = msgspec.structs.replace(settings, transition_ms=0)
-    try:
+    with without_transitions(engine):
         for stream in streams:
-            document: dict[str, object] = {"StreamName": stream.name}
-            if stream.shard_count is None:
-                document["StreamModeDetails"] = {"StreamMode": "ON_DEMAND"}
-            else:
-                document["ShardCount"] = stream.shard_count
+            on_demand = {"StreamMode": "ON_DEMAND"} if stream.shard_count is None else None
             try:
-                request = accept_document("CreateStream", document)
-                await finished(create_stream(engine, engine.home, request))
+                await call(
+                    engine,
+                    "CreateStream",
+                    StreamName=stream.name,
+                    ShardCount=stream.shard_count,
+                    StreamModeDetails=on_demand,
+                )
             except ResourceInUseException:
                 continue
             except KinesisError as error:
                 raise InitialStreamError(f"--create-stream {stream.name}: {error.message}") from error
-    finally:
-        engine.settings = settings

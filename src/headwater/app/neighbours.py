@@ -26,6 +26,7 @@ from headwater.lambda_.lazy import LazyLambda
 from headwater.model.clock import Clock
 from headwater.model.completion import Completion
 from headwater.neighbours.lazy import LazyServices
+from headwater.neighbours.missing import LAMBDA_NOT_SHARED, RefusedService
 from headwater.server.access.credentials import Credentials, KnownKey
 from headwater.server.admin import RouteSet
 from headwater.server.asyncio_bridge import completed
@@ -59,6 +60,8 @@ class ServerContext(msgspec.Struct, frozen=True):
     log: RequestLog
     own_url: Callable[[], str]
     """Where the server is, in clear text; known once it listens."""
+    unready: Callable[[], str] = str
+    """Why it does not yet say that it is healthy; empty when it is."""
 
 
 class Neighbourhood:
@@ -67,14 +70,15 @@ class Neighbourhood:
     def __init__(self, server: ServerContext) -> None:
         self._server = server
         self.lambda_ = LazyLambda(server.engine, self._build_lambda)
-        self._services = LazyServices(partial(_build_services, server, self.lambda_))
+        self.services = LazyServices(partial(_build_services, server, self.lambda_))
         if server.config.forward_to is None and has_moto():
-            server.engine.key_directory = self._services
-        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self._services)
+            server.engine.key_directory = self.services
+        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self.services)
         """In the order in which requests are offered to them."""
         self.routes = self.lambda_.routes
         if server.engine.store.is_shared:
-            self.neighbours = (LazyServices(_refuse_services),)
+            services = LazyServices(_refuse_services) if server.config.forward_to is None else self._services
+            self.neighbours = (_refused_lambda(self.lambda_), services)
             self.routes = RouteSet({})
 
     def open_if_kept(self) -> None:
@@ -82,7 +86,7 @@ class Neighbourhood:
         self.lambda_.open_if_kept()
         folder = kept_folder(self._server.config)
         if folder is not None and folder.exists() and has_moto():
-            self._services.open_if_kept()
+            self.services.open_if_kept()
 
     def reset(self) -> Completion[None]:
         """Let all forget."""
@@ -96,7 +100,7 @@ class Neighbourhood:
         """What a neighbouring pipe says to Lambda, whose mapping reads its source."""
         from headwater.lambda_.functions.invocation import FunctionNotFound  # noqa: PLC0415 - as Lambda
 
-        done = await self._services.run_pipe(arn, event)
+        done = await self.services.run_pipe(arn, event)
         if done is None:
             raise FunctionNotFound(arn)
         return done
@@ -153,6 +157,10 @@ def _build_services(server: ServerContext, lambda_: LazyLambda) -> Services:
     from headwater.app.services import build_services  # noqa: PLC0415 - as for Lambda
 
     return build_services(server, lambda_, with_moto=has_moto())
+
+
+def _refused_lambda(lambda_: LazyLambda) -> Neighbour:
+    return RefusedService("lambda", lambda_.takes, LAMBDA_NOT_SHARED)
 
 
 def _refuse_services() -> Services:

@@ -14,10 +14,9 @@ from typing import IO
 
 from headwater.app.brokers import broker_security
 from headwater.config import Config
-from headwater.engine import shared_subscriptions
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
-from headwater.engine.stored_values import KINDS, SEAL_KEY
+from headwater.engine.stored_values import KINDS, SEAL_KEY, SHARED_KINDS
 from headwater.lambda_ import checking as lambda_checking
 from headwater.model.clock import SystemClock
 from headwater.server.asyncio_bridge import finished
@@ -34,8 +33,10 @@ __all__ = [
     "StoreError",
     "check_data",
     "check_shared",
+    "check_stored",
     "copy_data",
     "functions_without_code",
+    "has_functions",
     "require_whole_backup",
     "restore_data",
 ]
@@ -48,11 +49,11 @@ def check_data(data_dir: Path) -> list[str]:
 
     Nothing in it is changed. Raises `StoreError`.
     """
-    return [*_check_stored(data_dir), *functions_without_code(data_dir)]
+    return [*check_stored(data_dir), *functions_without_code(data_dir)]
 
 
-def _check_stored(data_dir: Path) -> list[str]:
-    """The faults of the data file."""
+def check_stored(data_dir: Path) -> list[str]:
+    """The same of the data file alone. Raises `StoreError`."""
     store = open_to_read(data_dir).store
     try:
         metadata = store.metadata()
@@ -80,7 +81,7 @@ async def check_shared(config: Config) -> list[str]:
     store = (await open_shared(config.store, security, noted.append, to_read=True)).store
     try:
         metadata = store.metadata()
-        found = _check_keys(metadata, (*KINDS, shared_subscriptions.KIND))
+        found = _check_keys(metadata, (*KINDS, *SHARED_KINDS))
         if SEAL_KEY not in metadata:  # the first server has written it before anything else
             return [*found, _NO_SEAL_KEY]
         engine = Engine(store, SystemClock(), Settings(), os.urandom)
@@ -112,6 +113,11 @@ def functions_without_code(data_dir: Path) -> list[str]:
         opened.store.close()
 
 
+def has_functions(keys: Collection[str]) -> bool:
+    """Whether there are functions or mappings among the keys of a store."""
+    return any(key.partition("/")[0] in lambda_checking.KINDS for key in keys)
+
+
 def copy_data(data_dir: Path) -> Iterator[bytes]:
     """The parts of a backup of a data directory that no server has open.
 
@@ -134,7 +140,7 @@ def restore_data(backup: IO[bytes], data_dir: Path) -> list[str]:
     Raises `StoreError`.
     """
     BACK_END.restore(backup, data_dir)
-    found = _check_stored(data_dir)
+    found = check_stored(data_dir)
     if found:
         BACK_END.remove(data_dir)
     return found

@@ -11,14 +11,18 @@ import asyncio
 import gc
 import signal
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from headwater import __version__
 from headwater.app.server import START_ERRORS, Server
-from headwater.config import Config
+from headwater.config import Config, ConfigError
 from headwater.server.allocator import keep_freed_memory
+
+if TYPE_CHECKING:
+    from headwater.app.pid_file import PidFile
 
 uvloop: ModuleType | None
 try:
@@ -38,7 +42,7 @@ def run(config: Config) -> int:
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(serve(config))
-    except START_ERRORS as error:
+    except (*START_ERRORS, ConfigError) as error:
         sys.stderr.write(f"headwater: {error}\n")
         return 1
     except KeyboardInterrupt:
@@ -53,6 +57,16 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 async def serve(config: Config) -> None:
     """Run a server until a signal stops it."""
+    if config.pid_file is not None:
+        from headwater.app.pid_file import PidFile  # noqa: PLC0415 - few servers have one
+
+        with closing(PidFile(config.pid_file)) as file:
+            await _serve(config, file)
+    else:
+        await _serve(config, None)
+
+
+async def _serve(config: Config, pid_file: PidFile | None) -> None:
     loop = asyncio.get_running_loop()
     server = Server(config)
     told_to_stop = asyncio.Event()
@@ -68,6 +82,8 @@ async def serve(config: Config) -> None:
         for number in STOP_SIGNALS:
             with suppress(NotImplementedError):  # Windows: Ctrl-C cancels this coroutine instead
                 loop.add_signal_handler(number, on_signal)
+        if pid_file is not None:
+            pid_file.write(_told(config, server.endpoints))
         announce(config, server.endpoints, server.ca)
         # What lives until the end need not be looked at by every collection. What is garbage of it is
         # too little to be worth the time of the first requests, which a collection would take.
@@ -92,6 +108,12 @@ def announce(config: Config, endpoints: tuple[str, ...], ca: Path | None) -> Non
             + (f"  export AWS_CA_BUNDLE={_quoted(ca)}\n" if ca else "")
         )
         sys.stdout.flush()
+
+
+def _told(config: Config, endpoints: tuple[str, ...]) -> dict[str, Any]:
+    """What a server says of itself to who looks after it."""
+    data = None if config.data_dir is None else str(config.data_dir.absolute())
+    return {"version": __version__, "endpoints": endpoints, "data": config.store or data}
 
 
 def _quoted(path: Path) -> str:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from headwater.app.brokers import broker_security
 from headwater.app.credentials import configured_credentials
@@ -30,6 +31,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.model.clock import AdjustableClock, Clock, SystemClock
 from headwater.server.access.credentials import Credentials, CredentialsError
+from headwater.server.asyncio_bridge import finished
 from headwater.server.dispatch import Dispatch
 from headwater.server.http.listener import Listener, ListenError, is_loopback
 from headwater.server.http.tls import TlsError
@@ -37,10 +39,15 @@ from headwater.server.request_log import RequestLog
 from headwater.storage.interface import OpenedStore, Post, StoreError
 from headwater.storage.open_store import open_shared, open_store
 
+if TYPE_CHECKING:
+    from headwater.app.init_folder import InitFile
+
 TICK_INTERVAL_S = 0.1
+RELEASE_WITHIN_S = 1.0
 LOG_DELAY_S = 0.02
 """Lines of the log gather for so long: a system call for each would be a tenth of a small request."""
 OPEN_TO_ALL = "may read and change everything: listen on 127.0.0.1, or let --credentials say who may call"
+APPLYING = "The files of --init-dir are being applied."
 START_ERRORS = (CredentialsError, InitialStreamError, ListenError, StoreError, TlsError)
 """The errors of wrong settings; their messages are for the person who set them."""
 
@@ -67,6 +74,7 @@ class Server:
         self._neighbourhood: Neighbourhood | None = None
         self._ca: Path | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
+        self._unready = ""
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -82,6 +90,7 @@ class Server:
         """Open everything. On one of `START_ERRORS` nothing is left open."""
         config, warn = self._config, partial(self._log.note, "warning")
         credentials = configured_credentials(config, warn)
+        files = self._init_files()
         self._ca, tls = open_tls(config)
         self._listener = bind_ports(
             config, tls, self._clock, warn, lambda: self._dispatch, verifies=bool(credentials)
@@ -94,14 +103,16 @@ class Server:
             context = self._context(self._engine, opened, credentials)
             neighbourhood = self._neighbourhood = Neighbourhood(context)
             self._dispatch = build_dispatch(context, neighbourhood, self._test_clock)
+            self._unready = APPLYING if files else ""
             await self._listener.open()
             neighbourhood.open_if_kept()
+            self._tick()
+            await self._apply(files)
         except BaseException:
             await self.stop(0)
             raise
         if not credentials and not is_loopback(config.host):
             warn(f"everybody who can reach {config.host} {OPEN_TO_ALL}")
-        self._tick()
 
     async def stop(self, grace_s: float) -> None:
         """Let requests in flight finish, for `grace_s` at most, and close everything."""
@@ -114,9 +125,15 @@ class Server:
         for neighbour in self._neighbourhood.neighbours if self._neighbourhood else ():
             await neighbour.close()
         if self._engine is not None:
+            await self._release_lease(self._engine)
             self._engine.close()
         await asyncio.sleep(0)  # what the store still posted runs before the loop may end
         self._log.flush()
+
+    async def _release_lease(self, engine: Engine) -> None:
+        with suppress(TimeoutError):  # the others will do without
+            async with asyncio.timeout(RELEASE_WITHIN_S):
+                await finished(engine.lease.release())
 
     def abort(self) -> None:
         """Cut off all connections: ends a `stop` that waits for them."""
@@ -126,6 +143,28 @@ class Server:
     def on_loop_fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log what a callback of the loop raised: a fault of the server, outside of any call."""
         self._log.note("error", str(context.get("message")), context.get("exception"))
+
+    def _init_files(self) -> list[InitFile]:
+        """What is to be applied; nothing is done yet. Raises `InitError`."""
+        if self._config.init_dir is None:
+            return []
+        from headwater.app.init_apply import check_templates  # noqa: PLC0415 - few servers have such a folder
+        from headwater.app.init_folder import read_folder  # noqa: PLC0415 - as above
+
+        files = read_folder(self._config.init_dir)
+        check_templates(files, self._config)
+        return files
+
+    async def _apply(self, files: list[InitFile]) -> None:
+        """Begin with what a folder has. Raises `InitError`."""
+        if not files:
+            return
+        from headwater.app.init_apply import apply_files  # noqa: PLC0415 - as above
+
+        assert self._engine is not None
+        assert self._neighbourhood is not None
+        await apply_files(files, self._engine, self._neighbourhood)
+        self._unready = ""
 
     async def _open_store(self) -> OpenedStore:
         config, loop = self._config, self._loop
@@ -142,6 +181,11 @@ class Server:
             post_from_thread=cast("Post", loop.call_soon_threadsafe),
         )
 
+    def _name(self) -> str:
+        """What people know this server by, among others over the same data."""
+        ports = ",".join(endpoint.rpartition(":")[2] for endpoint in self.endpoints)
+        return f"{socket.gethostname()}:{ports}"
+
     def _open_engine(self, opened: OpenedStore) -> Engine:
         """The engine of an open store, which is closed if there can be none."""
         config = self._config
@@ -153,6 +197,7 @@ class Server:
             shard_limit=config.shard_limit,
             on_demand_stream_limit=config.on_demand_stream_limit,
             resubscribe_at_once=config.resubscribe_at_once,
+            server_name=self._name(),
         )
         engine = Engine(opened.store, self._test_clock or self._clock, settings, os.urandom, perf_counter)
         try:
@@ -172,6 +217,7 @@ class Server:
             self._loop,
             self._log,
             own_url=lambda: self.endpoints[0].replace("https://", "http://", 1),  # the port takes both
+            unready=lambda: self._unready,
         )
 
     def _tick(self) -> None:

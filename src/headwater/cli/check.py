@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -12,8 +14,35 @@ from headwater.cli.connection import ClientFailure
 from headwater.cli.table import printable
 from headwater.config import Config, ConfigError, environment
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 _OF_BROKERS = "HEADWATER_KAFKA_"
 """How the variables begin that say how brokers are spoken to."""
+
+
+def broker_options(command: F) -> F:
+    """How brokers are spoken to, as `start` takes it."""
+    for name, metavar in (
+        ("ca", "FILE"),
+        ("username", "NAME"),
+        ("mechanism", "NAME"),
+        ("security", "PROTOCOL"),
+    ):
+        text = f"As for start. [HEADWATER_KAFKA_{name.upper()}]"
+        command = click.option(f"--kafka-{name}", metavar=metavar, help=text)(command)
+    return command
+
+
+def configured(options: dict[str, str | None]) -> Config:
+    """The settings of a store and its brokers; those of a server's are no matter here.
+
+    Raises `UsageError`.
+    """
+    variables = {name: text for name, text in environment().items() if name.startswith(_OF_BROKERS)}
+    try:
+        return Config.from_environment(variables, options)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @click.command(short_help="Verify a data directory, or a shared store.")
@@ -23,10 +52,7 @@ _OF_BROKERS = "HEADWATER_KAFKA_"
     help="Data directory to verify; no server may have it open.",
 )
 @click.option("--store", metavar="URL", help="Store on Apache Kafka to verify; servers may go on using it.")
-@click.option("--kafka-security", metavar="PROTOCOL", help="As for start. [HEADWATER_KAFKA_SECURITY]")
-@click.option("--kafka-mechanism", metavar="NAME", help="As for start. [HEADWATER_KAFKA_MECHANISM]")
-@click.option("--kafka-username", metavar="NAME", help="As for start. [HEADWATER_KAFKA_USERNAME]")
-@click.option("--kafka-ca", metavar="FILE", help="As for start. [HEADWATER_KAFKA_CA]")
+@broker_options
 def check(data_dir: Path | None, store: str | None, **of_brokers: str | None) -> None:
     """Read every record, checksum, shard and stream, and report what is wrong.
 
@@ -42,7 +68,7 @@ def check(data_dir: Path | None, store: str | None, **of_brokers: str | None) ->
         if data_dir is not None:
             found = offline_data.check_data(data_dir)
         else:
-            found = asyncio.run(offline_data.check_shared(_configured({"store": store, **of_brokers})))
+            found = asyncio.run(offline_data.check_shared(configured({"store": store, **of_brokers})))
     except offline_data.StoreError as error:
         raise ClientFailure(str(error)) from error
     for fault in found:
@@ -50,12 +76,3 @@ def check(data_dir: Path | None, store: str | None, **of_brokers: str | None) ->
     if found:
         sys.exit(1)
     click.echo(f"{data_dir or store}: all is well")
-
-
-def _configured(options: dict[str, str | None]) -> Config:
-    """The settings of a store's brokers; those of a server's are no matter here."""
-    variables = {name: text for name, text in environment().items() if name.startswith(_OF_BROKERS)}
-    try:
-        return Config.from_environment(variables, options)
-    except ConfigError as error:
-        raise click.UsageError(str(error)) from error

@@ -19,19 +19,26 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigFileError
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from headwater import __version__
+from headwater.cli.background.servers import servers
 from headwater.cli.client_environment import DEFAULT_REGION, ClientEnvironment
 from headwater.cli.connection import ApiError, ClientFailure, ServerConnection
+from headwater.config import run_folder
 
 CONNECT_TIMEOUT_S = 5.0
 CLOCK_SKEW_S_MAX = 300
 """AWS and Headwater refuse signatures that are older, or from the future."""
 CLIENTS = ("boto3", "botocore", "aiobotocore", "awscli", "moto", "aiohttp", "lmdb", "uvloop")
 """Packages whose versions a report of a problem should name."""
+
+PROFILE_FILES = {"config": "AWS_CONFIG_FILE", "credentials": "AWS_SHARED_CREDENTIALS_FILE"}
+"""The files of profiles, and the variables that say where they are."""
+UNAVAILABLE = 503
 
 State = Literal["ok", "warning", "wrong"]
 
@@ -72,6 +79,9 @@ def _check_endpoint(context: ClientContext) -> Finding:
         hint = "unset AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
         return Finding("endpoint", "wrong", "AWS clients ignore AWS_ENDPOINT_URL, and go to AWS", hint)
     names = [name for name in ("AWS_ENDPOINT_URL_KINESIS", "AWS_ENDPOINT_URL") if variables.get(name)]
+    if not names and _profile_value(variables, "config", "endpoint_url") is not None:
+        text = "the profile names an endpoint, which headwater does not read"
+        return Finding("endpoint", "warning", text, f"export AWS_ENDPOINT_URL: headwater uses {url} without")
     if not names:
         text = f"no variable names an endpoint: headwater uses {url}, but AWS clients go to AWS"
         return Finding("endpoint", "warning", text, 'eval "$(headwater env)", or endpoint_url in the program')
@@ -90,6 +100,19 @@ def _check_region(context: ClientContext) -> Finding:
         hint = f"export AWS_REGION={DEFAULT_REGION} AWS_DEFAULT_REGION={DEFAULT_REGION}"
         return Finding("region", "warning", "no region is set: most AWS clients refuse to start", hint)
     return Finding("region", "ok", f"{region}, of {named or 'the profile'}")
+
+
+def _check_profile(context: ClientContext) -> Finding:
+    """A profile that is nowhere keeps an SDK from everything, whatever else is set."""
+    variables = context.variables
+    name = variables.get("AWS_PROFILE")
+    if not name:
+        return Finding("profile", "ok", "none is asked for")
+    if any(_has_profile(variables, kind) for kind in PROFILE_FILES):
+        return Finding("profile", "ok", name)
+    return Finding(
+        "profile", "wrong", f"AWS_PROFILE is {name}, and there is no such profile", "unset AWS_PROFILE"
+    )
 
 
 def _check_credentials(context: ClientContext) -> Finding:
@@ -128,8 +151,16 @@ def _check_port(context: ClientContext) -> Finding:
         socket.create_connection(address, CONNECT_TIMEOUT_S).close()
     except OSError as error:
         text = f"nothing listens at {address[0]} port {address[1]}: {error.strerror or error}"
-        return Finding("port", "wrong", text, "headwater start, or another --endpoint-url")
+        return Finding("port", "wrong", text, _where_else(context))
     return Finding("port", "ok", f"something listens at {address[0]} port {address[1]}")
+
+
+def _where_else(context: ClientContext) -> str:
+    """What to do where nothing listens."""
+    running = servers(run_folder(context.variables))
+    if not running:
+        return "headwater start, or another --endpoint-url"
+    return f"a server runs in the background: export AWS_ENDPOINT_URL={running[0].endpoints[0]}"
 
 
 def _check_tls(context: ClientContext) -> Finding:
@@ -157,6 +188,8 @@ def _check_server(context: ClientContext) -> Finding:
     answer = _asked(context, "/_headwater/health")
     try:
         health = json.loads(answer.body)
+        if answer.status == UNAVAILABLE:
+            return Finding("server", "wrong", f"it is not ready: {health['message']}", "wait, and ask again")
         version = str(health["version"])
     except (ValueError, KeyError, TypeError):
         text = f"what answers at {url} is not Headwater (HTTP status {answer.status})"
@@ -227,17 +260,26 @@ def _asked(context: ClientContext, path: str) -> _RouteAnswer:
 
 def _profile_value(variables: Mapping[str, str], kind: str, name: str) -> str | None:
     """A value of the profile in use, from ~/.aws/config or ~/.aws/credentials."""
-    override = {"config": "AWS_CONFIG_FILE", "credentials": "AWS_SHARED_CREDENTIALS_FILE"}[kind]
-    home = variables.get("HOME") or variables.get("USERPROFILE") or os.curdir
-    path = Path(variables.get(override) or Path(home, ".aws", kind))
+    return _profiles(variables, kind).get(_section(variables, kind), name, fallback=None)
+
+
+def _has_profile(variables: Mapping[str, str], kind: str) -> bool:
+    return _profiles(variables, kind).has_section(_section(variables, kind))
+
+
+def _section(variables: Mapping[str, str], kind: str) -> str:
     profile = variables.get("AWS_PROFILE") or "default"
-    section = profile if kind == "credentials" or profile == "default" else f"profile {profile}"
+    return profile if kind == "credentials" or profile == "default" else f"profile {profile}"
+
+
+def _profiles(variables: Mapping[str, str], kind: str) -> ConfigParser:
+    """One of the files of profiles; empty when it cannot be read."""
+    home = variables.get("HOME") or variables.get("USERPROFILE") or os.curdir
+    path = Path(variables.get(PROFILE_FILES[kind]) or Path(home, ".aws", kind))
     parser = ConfigParser(interpolation=None)
-    try:
+    with suppress(ConfigFileError, UnicodeDecodeError):
         parser.read(path)
-    except (ConfigFileError, UnicodeDecodeError):
-        return None
-    return parser.get(section, name, fallback=None)
+    return parser
 
 
 Check = Callable[[ClientContext], Finding]
@@ -246,6 +288,7 @@ CHECKS_OF_ENVIRONMENT: tuple[Check, ...] = (
     _check_packages,
     _check_endpoint,
     _check_region,
+    _check_profile,
     _check_credentials,
     _check_proxy,
 )

@@ -24,12 +24,17 @@ class CommandRow(NamedTuple):
 
 COMMANDS = {
     "start": CommandRow("headwater.cli.start:start", "Start the server."),
+    "status": CommandRow(
+        "headwater.cli.background.status:status", "Show the servers that run in the background."
+    ),
+    "stop": CommandRow("headwater.cli.background.stop:stop", "Stop a server in the background."),
     "console": CommandRow("headwater.cli.console:console", "Open the console in a browser."),
     "export": CommandRow("headwater.cli.export:export", "Write the records of a stream as JSON lines."),
     "import": CommandRow("headwater.cli.import_records:import_records", "Put records that were exported."),
     "check": CommandRow("headwater.cli.check:check", "Verify a data directory, or a shared store."),
     "backup": CommandRow("headwater.cli.backup:backup", "Copy all data into a file, while the server runs."),
     "restore": CommandRow("headwater.cli.restore:restore", "Make a data directory from a backup."),
+    "migrate": CommandRow("headwater.cli.migrate:migrate", "Move a data directory to Apache Kafka, or back."),
     "aws": CommandRow("headwater.cli.aws:aws", "Run the AWS CLI against the local server."),
     "env": CommandRow("headwater.cli.env:env", "Print the exports that point AWS clients at the server."),
     "tls": CommandRow("headwater.cli.tls:tls", "Show the certificate authority that clients must trust."),

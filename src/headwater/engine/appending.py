@@ -23,7 +23,7 @@ from headwater.model.errors import (
     InvalidArgumentException,
     ResourceNotFoundException,
 )
-from headwater.model.hash_key import HASH_KEY_MAX, digest_of
+from headwater.model.hash_key import HASH_KEY_MAX
 from headwater.model.record import encode_payload, record_size
 from headwater.model.record_list import Placement
 from headwater.model.sequence_number import record_sequence_number, record_sequence_numbers
@@ -200,7 +200,7 @@ def route_of(record: NewRecord, routes: Routes, *, by_turn: bool) -> int:
     if explicit_hash_key is not None:
         return routes.by_hash_key(int(explicit_hash_key))
     assert partition_key is not None, "the operation lets a record without a key pass for AUTO only"
-    return routes.by_digest(digest_of(partition_key))
+    return routes.by_partition_key(partition_key)
 
 
 def check_explicit_hash_key(explicit_hash_key: str) -> None:

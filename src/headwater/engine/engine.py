@@ -7,7 +7,8 @@ finds. So what a caller has been told is in the store, and a failed commit leave
 no trace.
 
 Time has an effect in two ways: a request that finds something due applies it
-first, and the server's tick applies what no request has asked about.
+first, and the server's tick applies what no request has asked about. Of several
+engines over the same data, the one that holds the lease does the latter.
 
 The engine refuses to know HTTP, JSON, files, and any clock or random_bytes other
 than those passed in.
@@ -17,12 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from headwater.engine import shared_subscriptions, stored_values
-from headwater.engine.account import AccountSettings, LiveAccount
+from headwater.engine.account import AccountSettings
+from headwater.engine.accounts import Accounts
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
 from headwater.engine.limits.enforcement import Enforcement
 from headwater.engine.limits.on_demand_scaling import scaling_step
@@ -35,13 +38,15 @@ from headwater.engine.queues.progress import KIND as QUEUE_KEY
 from headwater.engine.queues.queues import Queues
 from headwater.engine.retention import expire_records
 from headwater.engine.revision import Revision
+from headwater.engine.server_lease import KIND as LEASE_KEY
+from headwater.engine.server_lease import LeaseStatus, ServerLease
 from headwater.engine.settings import Settings
-from headwater.engine.stream_lifecycle import advance, begin, latest_second
+from headwater.engine.stream_lifecycle import NEVER_MS, advance, begin, latest_second
 from headwater.engine.tokens.sealed_token import KEY_BYTES, Sealer
 from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
 from headwater.model.clock import Clock
-from headwater.model.completion import Completion, drive
+from headwater.model.completion import Completion, begun, drive
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
 from headwater.model.stream import HOUR_MS, Stream
 from headwater.storage.interface import (
@@ -57,6 +62,9 @@ if TYPE_CHECKING:
     from headwater.engine.encryption_key import KeyDirectory
 
 _RETENTION_SWEEP_MS = 10_000
+_SERVER_ID_BYTES = 16
+
+NOT_FENCED: Mapping[str, int] = MappingProxyType({})
 
 RandomBytes = Callable[[int], bytes]
 """Returns the given number of random bytes."""
@@ -94,9 +102,12 @@ class Engine:
         self.key_directory: KeyDirectory | None = None
         """The directory of KMS keys, if there is one."""
         self.log_sizes = LogSizes()
+        server_id = random_bytes(_SERVER_ID_BYTES) if store.is_shared else b""
+        self.lease = ServerLease(store, clock.now_ms, server_id, settings.server_name)
+        """Whether this engine does what one alone does, of several over the same data."""
         self.queues = Queues(store, clock.now_ms, random_bytes, self.metrics)
         self._streams: dict[StreamName, LiveStream] = {}
-        self._accounts: dict[Caller, LiveAccount] = {}
+        self._accounts = Accounts(store)
         self.past_streams = PastStreams()
         self._unsaved: dict[str, bytes] = {}
         """Metadata that the store may not hold yet."""
@@ -146,7 +157,7 @@ class Engine:
         """Hold what the store has now of keys that were not changed from here."""
         for key in keys:
             self._take_over(key, self.store.metadata_of(key))
-        self.queues.taken_over(keys)
+        self.queues.taken_over()
 
     def _take_over(self, key: str, found: Metadata | None) -> None:
         """Hold what one key has, if it is a key of ours."""
@@ -155,13 +166,15 @@ class Engine:
             if kind == stored_values.STREAM_KEY:
                 self._take_over_stream(key, found)
             elif kind == stored_values.ACCOUNT_KEY:
-                self._take_over_account(key, found)
+                self._accounts.take_over(key, found)
             elif kind in (NAME_KEY, REST_KEY):
                 self.past_streams.take_over(key, found and found.value)
             elif kind == QUEUE_KEY:
-                self.queues.take_over(key, found and found.value)
+                self.queues.take_over(key, found)
             elif kind == shared_subscriptions.KIND and found is not None:
                 shared_subscriptions.end_superseded(key, self.subscriptions)
+            elif kind == LEASE_KEY:
+                self.lease.take_over(found)
             elif kind == stored_values.SEAL_KEY and found is not None:
                 self._unsaved = {}
                 self._seal_with(found.value)
@@ -183,14 +196,6 @@ class Engine:
             live.follow(stream, found.version)
         self.queues.follow(name, stream, {key: found.version} if found else {})
         self._changed(name)
-
-    def _take_over_account(self, key: str, found: Metadata | None) -> None:
-        if found is None:
-            self._accounts.pop(stored_values.account_in(key), None)
-        else:
-            self._accounts[stored_values.account_in(key)] = LiveAccount(
-                stored_values.stored_account(key, found.value), found.version
-            )
 
     def _forget_logs(self, live: LiveStream, log_ids: Collection[int]) -> None:
         if live.limits is not None:
@@ -219,7 +224,8 @@ class Engine:
 
     def arrival_ms(self) -> int:
         """The arrival time of a record that is stored now: never earlier than one before it."""
-        self._last_arrival_ms = max(self._last_arrival_ms, self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        self._last_arrival_ms = max(self._last_arrival_ms, now_ms)
         return self._last_arrival_ms
 
     def new_log_id(self) -> int:
@@ -252,7 +258,9 @@ class Engine:
     def settled(self, name: StreamName) -> LiveStream | None:
         """The stream if it serves records and nothing about it is due; else `None`: `serving` knows more."""
         live = self._streams.get(name)
-        if live is None or not live.serving or live.due_ms <= self._clock.now_ms():
+        if live is None or not live.serving:
+            return None
+        if live.due_ms < NEVER_MS and live.due_ms <= self._clock.now_ms():
             return None
         return live
 
@@ -291,12 +299,16 @@ class Engine:
         return (
             account_id == self.settings.account_id
             or any(name.account_id == account_id for name in self._streams)
-            or any(caller.account_id == account_id for caller in self._accounts)
+            or any(caller.account_id == account_id for caller in self._accounts.callers())
         )
 
     def behind_s(self) -> float:
         """For how long it may have missed what other engines have changed; see `Store.behind_s`."""
         return self.store.behind_s()
+
+    def lease_status(self) -> LeaseStatus | None:
+        """Who does what one server alone does; `None` where there is but one."""
+        return self.lease.status()
 
     def stream_count(self) -> int:
         """How many streams there are in all accounts and regions."""
@@ -353,8 +365,13 @@ class Engine:
         assert stream is not None
         return stream
 
-    async def _commit(self, live: LiveStream, revision: Revision) -> bool:
-        """Whether the revision of the present value was committed; if so, it is the present one."""
+    async def _commit(
+        self, live: LiveStream, revision: Revision, fence: Mapping[str, int] = NOT_FENCED
+    ) -> bool:
+        """Whether the revision of the present value was committed; if so, it is the present one.
+
+        `fence`: what else must hold, of a lease under which it is made.
+        """
         if revision.stream == live.stream:
             return True
         # 1. Write the next value, or in a removed stream's place the last second that it gave out.
@@ -365,11 +382,11 @@ class Engine:
             writes = {stored_values.stream_key(name): None, **self.past_streams.writes(gone)}
         else:
             writes = {stored_values.stream_key(name): msgspec.msgpack.encode(revision.stream)}
-        writes |= self.queues.writes_to_forget(live.stream, revision.stream)
+        writes |= {**revision.writes, **self.queues.writes_to_forget(live.stream, revision.stream)}
         # 2. Commit it with its logs, if the stored version is still the one that it was made from.
         change = Change(
             writes=writes,
-            expected={stored_values.stream_key(name): version},
+            expected={stored_values.stream_key(name): version, **revision.expected, **fence},
             create_logs=revision.create_logs,
             seal_logs=revision.seal_logs,
             delete_logs=revision.delete_logs,
@@ -399,12 +416,7 @@ class Engine:
 
         Of a store that reads at once; `check_slowly` is for others.
         """
-        checked: Completion[list[str]] = Completion()
-        drive(
-            self.check_slowly(),
-            lambda found, error: checked.fail(error) if error else checked.resolve(found or []),
-        )
-        return checked.result()
+        return begun(self.check_slowly()).result()
 
     async def check_slowly(self) -> list[str]:
         """The same, while others may go on changing what is shared."""
@@ -469,28 +481,19 @@ class Engine:
 
     def account(self, caller: Caller) -> AccountSettings:
         """The settings of an account in a region, as of now."""
-        live = self._accounts.get(caller)
-        return live.settings if live else AccountSettings(account_id=caller.account_id, region=caller.region)
+        return self._accounts.settings(caller)
 
     async def revise_account(
         self, caller: Caller, change: Callable[[AccountSettings], AccountSettings]
     ) -> AccountSettings:
         """Commit new settings of an account in a region and return them."""
-        key = stored_values.account_key(caller)
-        while True:
-            live = self._accounts.get(caller)
-            version = live.version if live else 0
-            settings = change(self.account(caller))
-            written = Change(writes={key: msgspec.msgpack.encode(settings)}, expected={key: version})
-            if await self.store.commit(written):
-                self._accounts[caller] = LiveAccount(settings, version + 1)
-                return settings
+        return await self._accounts.revise(caller, change)
 
     async def reset(self) -> None:
         """Forget every stream, record and setting of every account; not which seconds the streams had."""
         log_ids = [shard.log_id for live in self._streams.values() for shard in live.stream.shards]
         keys = [stored_values.stream_key(name) for name in self._streams]
-        keys += [stored_values.account_key(caller) for caller in self._accounts]
+        keys += [stored_values.account_key(caller) for caller in self._accounts.callers()]
         keys += self.queues.keys()
         gone = {name: self._latest_s(live.stream) for name, live in self._streams.items()}
         writes = {**dict.fromkeys(keys), **self.past_streams.writes(gone)}
@@ -512,6 +515,7 @@ class Engine:
     def tick(self) -> None:
         """Apply what has become due and nobody asked about. Cheap when nothing has."""
         now_ms = self._clock.now_ms()
+        self.lease.tick(now_ms)
         self.metrics.gather()
         self.metrics.roll()
         self.log_sizes.gather()
@@ -519,7 +523,7 @@ class Engine:
         for callback in tuple(self._time_watchers):
             callback(now_ms)
         due = any(live.due_ms <= now_ms for live in self._streams.values())
-        if self._ticking or not (due or now_ms >= self._next_sweep_ms):
+        if self._ticking or not self.lease.is_held or not (due or now_ms >= self._next_sweep_ms):
             return
         self._ticking = True
         drive(self._catch_up(now_ms), self._caught_up)
@@ -533,14 +537,15 @@ class Engine:
     async def _catch_up(self, now_ms: int) -> None:
         for live in list(self._streams.values()):
             if live.due_ms <= now_ms:
-                await self._advance(live)
+                await self._advance(live, self.lease.fence())
         if now_ms >= self._next_sweep_ms:
             self._next_sweep_ms = now_ms + _RETENTION_SWEEP_MS
+            await self.queues.remove_orphans(self.lease.fence())
             for name in list(self._streams):
                 await self._expire(name)
 
-    async def _advance(self, live: LiveStream) -> None:
-        """Commit what is due. Whoever comes while that is under way waits for its end.
+    async def _advance(self, live: LiveStream, fence: Mapping[str, int] = NOT_FENCED) -> None:
+        """Commit what is due; `fence`: under which lease. Whoever comes meanwhile waits for its end.
 
         When the store cannot take it now, the stream stays as it is: it can still be read,
         and the next one who finds something due tries again.
@@ -554,7 +559,8 @@ class Engine:
         live.awaiting_move = awaiting
         try:
             with suppress(StoreUnavailable):
-                await self._commit(live, advance(live.stream, self._clock.now_ms(), self.new_log_id))
+                revision = advance(live.stream, self._clock.now_ms(), self.new_log_id)
+                await self._commit(live, revision, fence)
                 await self._follow_load(live)
         finally:
             live.awaiting_move = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from headwater.model.stream import HOUR_MS, Stream
@@ -15,6 +17,10 @@ class Revision(NamedTuple):
     create_logs: tuple[int, ...] = ()
     seal_logs: tuple[int, ...] = ()
     delete_logs: tuple[int, ...] = ()
+    writes: Mapping[str, bytes | None] = MappingProxyType({})
+    """What is written with it, of keys that are no stream's."""
+    expected: Mapping[str, int] = MappingProxyType({})
+    """Versions that such keys must have."""
 
     def keep_ms(self, before: Stream) -> dict[int, int]:
         """How long records are kept, for new logs or, where that has changed, for all."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import NamedTuple
 
-from headwater.model.hash_key import hash_key_bytes
+from headwater.model.hash_key import digest_of, hash_key_bytes
 from headwater.model.sequence_number import sequence_base
 from headwater.model.stream import Stream
 
@@ -23,33 +23,30 @@ class Route(NamedTuple):
     epoch_s: int
 
 
-class Routes:
+class Routes(list[Route]):
     """The open shards of a stream in the order of their hash keys: `routes[at]` is one."""
 
-    __slots__ = ("_at", "_routes", "_starts")
+    __slots__ = ("_at", "_starts")
 
     def __init__(self, stream: Stream) -> None:
         shards = sorted(stream.open_shards, key=lambda shard: int(shard.starting_hash_key))
-        # As bytes, as MD5 gives them: of equal length and big-endian, they compare as their numbers do.
-        self._starts = [hash_key_bytes(int(shard.starting_hash_key)) for shard in shards]
-        self._routes = [
+        super().__init__(
             Route(shard.log_id, shard.shard_id, sequence_base(shard.epoch_s, shard.index), shard.epoch_s)
             for shard in shards
-        ]
+        )
+        # As bytes, as MD5 gives them: of equal length and big-endian, they compare as their numbers do.
+        self._starts = [hash_key_bytes(int(shard.starting_hash_key)) for shard in shards]
         self._at = 0
 
-    def __getitem__(self, at: int) -> Route:
-        return self._routes[at]
-
-    def by_digest(self, digest: bytes) -> int:
-        """The shard whose range holds the hash key with these sixteen bytes."""
-        return bisect_right(self._starts, digest) - 1
+    def by_partition_key(self, partition_key: str) -> int:
+        """The shard whose range holds the hash key of a partition key."""
+        return bisect_right(self._starts, digest_of(partition_key)) - 1
 
     def by_hash_key(self, hash_key: int) -> int:
         """The shard whose range holds the key."""
-        return self.by_digest(hash_key_bytes(hash_key))
+        return bisect_right(self._starts, hash_key_bytes(hash_key)) - 1
 
     def in_turn(self) -> int:
         """The shard whose turn it is: records spread evenly, whatever their keys."""
-        self._at = (self._at + 1) % len(self._routes)
+        self._at = (self._at + 1) % len(self)
         return self._at

@@ -20,3 +20,5 @@ class Settings(msgspec.Struct, frozen=True):
     """On-demand streams in one account and region."""
     resubscribe_at_once: bool = False
     """A subscription that its reader has left can be followed by another at once."""
+    server_name: str = "headwater"
+    """What people know this server by, of several over the same data."""

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import msgspec
 
+from headwater.engine import server_lease, shared_subscriptions
 from headwater.engine.account import AccountSettings
 from headwater.engine.past_streams import NAME_KEY, REST_KEY
 from headwater.engine.queues.progress import KIND as QUEUE_KEY
+from headwater.engine.queues.progress import NAMES_KIND
 from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
 from headwater.model.stream import Stream
@@ -23,6 +25,8 @@ ACCOUNT_KEY = "account"
 SEAL_KEY = "seal-key"
 KINDS = (STREAM_KEY, ACCOUNT_KEY, SEAL_KEY, NAME_KEY, REST_KEY, QUEUE_KEY)
 """How the keys of an engine begin; those of others begin with something else."""
+SHARED_KINDS = (server_lease.KIND, shared_subscriptions.KIND, NAMES_KIND)
+"""How those begin that engines over the same data have among themselves; one alone has none of them."""
 
 
 def stream_key(name: StreamName) -> str:

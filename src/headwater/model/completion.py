@@ -78,6 +78,20 @@ class Completion(Generic[T]):
         return self._value  # type: ignore[return-value]  # resolved: the value is a T
 
 
+def begun(coroutine: Coroutine[Any, None, T]) -> Completion[T]:
+    """The completion of a coroutine that is run on from now."""
+    completion: Completion[T] = Completion()
+
+    def end(value: T | None, error: BaseException | None) -> None:
+        if error is not None:
+            completion.fail(error)
+        else:
+            completion.resolve(value)  # type: ignore[arg-type]  # without an error, the value is a T
+
+    drive(coroutine, end)
+    return completion
+
+
 def drive(
     coroutine: Coroutine[Any, None, T],
     on_done: Callable[[T | None, BaseException | None], None],

@@ -6,6 +6,7 @@ Imported at the first request for a neighbouring service. Tested with the versio
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,13 +24,16 @@ from headwater.neighbours import moto_partitions
 from headwater.neighbours.calls.current import CURRENT_SERVER, ServerCalls
 from headwater.neighbours.calls.kinesis import StreamCalls
 from headwater.neighbours.calls.lambda_ import LambdaCalls
-from headwater.neighbours.delivery.outbox import RecordOutbox
+from headwater.neighbours.delivery.outbox import GivenUp, RecordOutbox
 from headwater.neighbours.keeping import moto_pickle
 from headwater.neighbours.keeping.bodies import Bodies
 from headwater.neighbours.moto import MOMENT_KEY, SERVICE_KEY, Application, Environ, LinesAfter
 from headwater.neighbours.rpc_v2_cbor import ModelShape
 
 OUTBOX = "outbox"
+LOGS_MODULE = "moto.logs.models"
+FED_BY_OTHERS = ("events", "logs")
+"""Services that deliver without a request of their own: S3 makes events, functions write lines."""
 STATES: dict[str, KeyState] = {"Disabled": "Disabled", "PendingDeletion": "PendingDeletion"}
 """Of a key, by KMS's name for it; with any other it is usable."""
 
@@ -57,7 +61,13 @@ class _Dispatcher(DomainDispatcherApplication):
 
 
 def _app_of(service: Any) -> Any:
-    """The application of one service; CloudFormation's with what Headwater has put into it."""
+    """The application of one service, with what Headwater has put into it."""
+    _install(service)
+    return create_backend_app(service)
+
+
+def _install(service: str) -> None:
+    """Put into a service what is Headwater's; more than once is as once."""
     if service == "cloudformation":
         from headwater.neighbours.cloudformation.corrections import install  # noqa: PLC0415 - two seconds, and 150 MiB
 
@@ -79,7 +89,7 @@ def _app_of(service: Any) -> Any:
         from headwater.neighbours.events.rule_targets import install as install_targets  # noqa: PLC0415 - as above
 
         install_targets()
-    if service == "pipes":
+    if service in ("pipes", "cloudformation"):
         from headwater.neighbours.pipes.stream_pipes import install as install_pipes  # noqa: PLC0415 - as above
 
         install_pipes()
@@ -87,11 +97,16 @@ def _app_of(service: Any) -> Any:
         from headwater.neighbours.tagged_streams import install as install_tagged_streams  # noqa: PLC0415 - as above
 
         install_tagged_streams()
-    return create_backend_app(service)
 
 
 _RUNNING: set[Moto] = set()
 """Those of servers that run in this process: moto has one state for all."""
+
+
+def _bury(lost: GivenUp) -> None:
+    from headwater.neighbours.events.dead_letters import bury_record  # noqa: PLC0415 - as all of moto
+
+    bury_record(lost)
 
 
 class Moto:
@@ -106,7 +121,7 @@ class Moto:
     ) -> None:
         """The calls are those to the server that it is a neighbour of; `lines_after` are of its functions."""
         moto_partitions.install()
-        self.outbox = RecordOutbox(kinesis, warn)
+        self.outbox = RecordOutbox(kinesis, warn, _bury)
         self._server = ServerCalls(kinesis, lambda_, self.outbox)
         self._lines_after = lines_after
         self._groups: Any = None
@@ -157,7 +172,7 @@ class Moto:
 
     def show_followed_functions(self) -> bool:
         """Let subscription filters have what functions wrote; whether there are any such filters."""
-        if self._groups is None:
+        if LOGS_MODULE not in sys.modules:
             return False
         from headwater.neighbours.logs.subscription_filters import followed_callers  # noqa: PLC0415 - as all of moto
 
@@ -165,7 +180,7 @@ class Moto:
         try:
             callers = followed_callers()
             for caller in callers:
-                self._groups.show(caller)
+                self._show_function_logs(caller)
         finally:
             CURRENT_SERVER.reset(token)
         return bool(callers)
@@ -231,6 +246,9 @@ class Moto:
     def restore(self, state: bytes, bodies: Bodies) -> None:
         """Have what was dumped. Raises `StateRefused`."""
         self.outbox.restore(moto_pickle.load(state, bodies)[OUTBOX])
+        for service in FED_BY_OTHERS:
+            if f"moto.{service}.models" in sys.modules:
+                _install(service)
 
     def close(self) -> None:
         """The server that it belongs to ends."""

@@ -50,6 +50,8 @@ POLLING_THREADS_MAX = 64
 POLLED = "sqs"
 DYNAMODB = "dynamodb"
 LOGS = "logs"
+MAKE_FILTERS = (LOGS, "cloudformation")
+"""Services by which a filter may come to be on a function's log."""
 FOLLOW_AGAIN_S = 0.5
 """After so long filters on functions' logs have what functions wrote."""
 TARGETED = (DYNAMODB,)
@@ -62,6 +64,7 @@ MOMENT_KEY = "headwater.moment"
 ERROR_STATUS = 400
 NO_TARGET = b""
 """Of a note in the log that is no call."""
+ALGORITHM = "AWS4-HMAC-SHA256"
 JSON_1_0 = b"application/x-amz-json-1.0"
 
 Moment = tuple[float, int, bool]
@@ -168,8 +171,8 @@ class MotoServices:
         else:
             async with self._turns.of(state):
                 done = await run(self._threads, _done, loaded, writes, request, service, caller)
-        if service == LOGS and self._following is None and done.answer.status < ERROR_STATUS:
-            self._following = asyncio.create_task(self._follow_functions(loaded))
+        if service in MAKE_FILTERS and done.answer.status < ERROR_STATUS:
+            self._follow_functions(loaded)
         if self._snapshots is not None and changes_something(request, service):
             try:
                 await self._keep(self._snapshots, done, service)
@@ -191,7 +194,11 @@ class MotoServices:
         if done.written is not None:
             await asyncio.get_running_loop().run_in_executor(self._syncing, done.written.sync)
 
-    async def _follow_functions(self, loaded: LoadedMoto) -> None:
+    def _follow_functions(self, loaded: LoadedMoto) -> None:
+        if self._following is None:
+            self._following = asyncio.create_task(self._show_functions(loaded))
+
+    async def _show_functions(self, loaded: LoadedMoto) -> None:
         """Let filters have the lines of functions while there are filters on some."""
         run = asyncio.get_running_loop().run_in_executor
         while True:
@@ -243,6 +250,8 @@ class MotoServices:
                     if self._kept is not None and loaded.is_kept:
                         self._snapshots = Snapshots(self._kept, loaded.dump, self._turns, self._warn)
                     self._loaded = loaded
+                    if self._snapshots is not None:
+                        self._follow_functions(loaded)
         return self._loaded
 
     def _restored(self) -> LoadedMoto:
@@ -389,6 +398,11 @@ def environ_of(request: HttpRequest, service: str, caller: Caller) -> Environ:
         environ[key] = value.decode("latin-1")
         if text.startswith("x-amz-meta-") and "_" in text:
             spelled[key] = text
+    if service != S3 and b"X-Amz-Credential=" not in request.target:
+        # Moto knows the region by the signature alone: one that has none is the caller's all the same.
+        environ.setdefault(
+            "HTTP_AUTHORIZATION", f"{ALGORITHM} Credential=none/0/{caller.region}/{service}/aws4_request"
+        )
     kind = environ.pop("HTTP_CONTENT_TYPE", "")
     if service == S3 and request.method == b"PUT" and kind.startswith(FORM.decode()):
         kind = "binary/octet-stream"  # what some clients say of any body; moto would take it for a form

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from headwater import __version__
+from headwater.engine.server_lease import LeaseStatus
 from headwater.model.clock import AdjustableClock
 from headwater.model.completion import Completion
 from headwater.server.http.exchange import Answer, BodySource, Fields
@@ -81,6 +82,9 @@ class AdminEngine(Protocol):
     def behind_s(self) -> float:
         """For how long it may have missed what other engines have changed."""
 
+    def lease_status(self) -> LeaseStatus | None:
+        """Who does what one server alone does; `None` where there is but one."""
+
     def now_ms(self) -> int:
         """The time now."""
 
@@ -107,8 +111,13 @@ class Admin:
         engine: AdminEngine,
         clock: AdjustableClock | None = None,
         more: Sequence[RouteSet] = (),
+        unready: Callable[[], str] = str,
     ) -> None:
-        """`clock` is the engine's, if it may be moved; `more` are further routes."""
+        """`clock` is the engine's, if it may be moved; `more` are further routes.
+
+        `unready` tells why the server does not serve yet; empty when it does.
+        """
+        self._unready = unready
         self._engine = engine
         self._clock = clock
         self._more = more
@@ -150,10 +159,15 @@ class Admin:
         return None
 
     async def _health(self, _body: bytes) -> dict[str, Any]:
+        reason = self._unready()
+        if reason:
+            raise Refused(503, reason)
         behind_s = self._engine.behind_s()
         if behind_s > BEHIND_S_MAX:
             raise Refused(503, f"What other servers have changed is not known for {behind_s:.0f} s.")
-        return {"status": "running", "version": __version__, "streams": self._engine.stream_count()}
+        health = {"status": "running", "version": __version__, "streams": self._engine.stream_count()}
+        lease = self._engine.lease_status()
+        return health if lease is None else health | {"lease": lease._asdict()}
 
     async def _reset(self, _body: bytes) -> dict[str, Any]:
         await self._engine.reset()

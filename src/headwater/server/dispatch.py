@@ -11,6 +11,8 @@ checks that stand after "body parses" run before it; only when one of them fails
 it found out whether the body parses, which would have been the answer.
 
 Rules:
+- what a head that recurs has been found to say is noted with it, if none of the checks before the body
+  can fail: its next request goes to the operation at once;
 - every request gets one answer, with ids and a line in the log;
 - a `KinesisError` becomes an answer in `wire.error_format` alone;
 - any other exception is a fault of the server: 500, logged with its traceback, and
@@ -26,12 +28,13 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from headwater.api.held_answer import HeldAnswer, Unanswered
 from headwater.api.operation import Answered, Handler, Operation
 from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.engine import Engine
+from headwater.model.caller import Caller
 from headwater.model.completion import drive
 from headwater.model.durations import BOUNDS_S
 from headwater.model.errors import (
@@ -52,6 +55,7 @@ from headwater.server.http.exchange import (
     Fields,
     HttpRequest,
     HttpResponse,
+    RecurringHeaders,
     Refusal,
     RequestIds,
     Respond,
@@ -81,6 +85,8 @@ STREAM_DELAY_S = 0.01
 """A streamed answer begins no sooner. On HTTP/1.1 the SDK for Go closes the connection under an answer
 whose head arrives while it is still looking for the end of the body it has sent."""
 NO_FIELDS: Fields = ()
+COMES_LATER = (StreamedAnswer, HeldAnswer)
+"""What an operation gives whose answer is not there yet."""
 
 _new_response = tuple.__new__
 """A third of the time of `HttpResponse(...)`."""
@@ -104,6 +110,20 @@ class CallKind(NamedTuple):
     format: WireFormat | None
     """`None` for a content type that the API does not take."""
 
+
+class UsualCall(NamedTuple):
+    """What a head makes of every body that is not empty, because no check before the body's own can fail."""
+
+    name: str
+    counts: OperationCounts
+    operation_name: str
+    handler: Handler
+    format: WireFormat
+    caller: Caller
+
+
+UNUSUAL = ()
+"""Noted of a head that is looked at each time."""
 
 AS_PLAIN_JSON = ErrorForm(error_format.error_plain_json, (("Content-Type", PLAIN_JSON.decode()),))
 AS_XML = ErrorForm(error_format.error_xml, NO_FIELDS)
@@ -166,10 +186,47 @@ class Dispatch:
         self._ids = RequestIds()
 
     def handle(self, request: HttpRequest, respond: Respond) -> None:
-        """Answer `request`. See the module's text for the order of checks."""
-        method, target, headers, body = request
+        """Answer `request`; its checks are made now, or were for another one with the same head."""
         if self._listeners:
             respond = self._feed.overhear(request, respond)
+        _, _, headers, body = request
+        if type(headers) is RecurringHeaders and body:
+            usual: Any = headers.found
+            if usual is None:
+                usual = headers.found = self._usual_call(request) or UNUSUAL
+            if usual:
+                name, counts, operation_name, handler, wire_format, caller = usual
+                call = DispatchedCall(name, counts, self._ids, self._log, respond)
+                call.format = wire_format
+                self._perform(operation_name, handler, caller, body, call)
+                return
+        self._check(request, respond)
+
+    def _usual_call(self, request: HttpRequest) -> UsualCall | None:
+        """The call that `_check` lets pass whatever its body, and whenever it comes; else `None`."""
+        method, target, headers, _ = request
+        kind = self._usual_calls.get((headers.get(b"x-amz-target", b""), headers.get(b"content-type", b"")))
+        if kind is None or kind.operation is None or kind.format is None:
+            return None
+        host, handler = headers.get(b"host"), kind.operation.handler
+        if (
+            handler is None
+            or method != b"POST"
+            or target.startswith(OWN_ROUTES)
+            or _is_of_page(headers)
+            or (host not in self._known_hosts and not self._hosts.admits(host))
+            or self._authentication.verifies
+        ):
+            return None
+        try:
+            caller = self._authentication.caller(request)
+        except KinesisError:
+            return None
+        return UsualCall(kind.name, kind.counts, kind.operation.name, handler, kind.format, caller)
+
+    def _check(self, request: HttpRequest, respond: Respond) -> None:
+        """Make the checks, in the order that the module's text has, and answer."""
+        method, target, headers, body = request
         asked = (headers.get(b"x-amz-target", b""), headers.get(b"content-type", b""))
         name, counts, operation, wire_format = self._usual_calls.get(asked) or self._kind_of(request, *asked)
         call = DispatchedCall(name, counts, self._ids, self._log, respond)
@@ -177,9 +234,7 @@ class Dispatch:
         if host not in self._known_hosts and not self._hosts.admits(host):
             call.answer(host_names.unknown(host or b""), "UnknownHost", (host or b"").decode("latin-1"))
             return
-        if (
-            b"origin" in headers or b"sec-fetch-site" in headers or b"referer" in headers
-        ) and not self._admit_page(request, call):
+        if _is_of_page(headers) and not self._admit_page(request, call):
             return
         if target.startswith(OWN_ROUTES):
             self._run_admin(request, call)
@@ -313,6 +368,11 @@ class Dispatch:
         except KinesisError as error:
             call.fail(call.unreadable(body) or error)
             return
+        self._perform(name, handler, caller, body, call)
+
+    def _perform(
+        self, name: str, handler: Handler, caller: Caller, body: bytes, call: DispatchedCall
+    ) -> None:
         try:
             accepted = call.format.accept(name, body)
         except Exception as error:  # noqa: BLE001 - `finish` tells a refusal from a fault, and logs that
@@ -366,11 +426,8 @@ class DispatchedCall:
                 self.leave(error)
             else:
                 self.fail(self.as_kinesis_error(error))
-        elif isinstance(document, StreamedAnswer):
-            self.stream(document)
-        elif isinstance(document, HeldAnswer):
-            self.hold(document.leave)
-            drive(document.answered(), self.finish)
+        elif isinstance(document, COMES_LATER):
+            self._await(document)
         else:
             wire_format = self.format
             try:
@@ -380,7 +437,14 @@ class DispatchedCall:
             else:
                 self._send(200, wire_format.fields, body)
 
-    def stream(self, document: StreamedAnswer) -> None:
+    def _await(self, document: StreamedAnswer | HeldAnswer) -> None:
+        if isinstance(document, StreamedAnswer):
+            self._stream(document)
+        else:
+            self.hold(document.leave)
+            drive(document.answered(), self.finish)
+
+    def _stream(self, document: StreamedAnswer) -> None:
         """Answer with a body that goes on; the call is logged as it begins."""
         from headwater.server.event_source import (  # noqa: PLC0415 - for subscriptions only
             EVENT_STREAM_FIELDS,
@@ -478,6 +542,11 @@ class DispatchedCall:
 def _error_type(code: str) -> Fields:
     """The header that names an error."""
     return (("x-amzn-ErrorType", code),)
+
+
+def _is_of_page(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a browser says for which page it asks."""
+    return b"origin" in headers or b"sec-fetch-site" in headers or b"referer" in headers
 
 
 def _without_parameters(content_type: bytes) -> bytes:

@@ -29,7 +29,7 @@ Rules that hold for every store:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, NamedTuple, Protocol
@@ -258,6 +258,26 @@ class StoreCopy(Protocol):
         """No more is wanted. Harmless when called again."""
 
 
+class StoreFilling(Protocol):
+    """A store that nobody has used yet, while it takes what another one holds, as it is.
+
+    The store is there once `finish` has returned; one that was given up before can be filled from the
+    beginning.
+    """
+
+    async def add_log(self, log_id: int, extent: Extent, keep_ms: int, runs: AsyncIterator[Run]) -> None:
+        """Take a log with its records. Several may be taken at the same time.
+
+        `runs` are in order, and may have gaps; nobody may read a gap as a record. Raises `StoreError`.
+        """
+
+    async def finish(self, metadata: Mapping[str, Metadata]) -> None:
+        """All logs are there: take the metadata, and be a store. Raises `StoreError`."""
+
+    async def close(self) -> None:
+        """No more comes. What is not finished is given up."""
+
+
 class OpenedStore(msgspec.Struct, frozen=True):
     """An open store and what belongs to it. Whoever has it closes the `store`."""
 
@@ -294,6 +314,9 @@ class BackEnd(Protocol):
 
     def restore(self, backup: IO[bytes], data_dir: Path) -> None:
         """Make a directory's data from a backup. Raises `StoreUnreadable`, `StoreLocked`."""
+
+    def fill(self, data_dir: Path) -> StoreFilling:
+        """Begin to make a directory's data from another store's. Raises `StoreUnreadable`."""
 
     def remove(self, data_dir: Path) -> None:
         """Remove a directory's data, which nobody has open, and nothing else."""

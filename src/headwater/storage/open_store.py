@@ -9,8 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
-from headwater.storage.interface import BackEnd, OpenedStore, Post, StoreUnavailable, StoreUnreadable
+from headwater.storage.interface import (
+    BackEnd,
+    OpenedStore,
+    Post,
+    StoreFilling,
+    StoreUnavailable,
+    StoreUnreadable,
+)
 from headwater.storage.kafka.security import BrokerSecurity
 from headwater.storage.lmdb.back_end import LmdbBackEnd
 
@@ -39,11 +47,25 @@ async def open_shared(
 
     Raises `StoreUnavailable`, `StoreUnreadable` where there is nothing to read, and `ValueError` for the URL.
     """
+    opened: OpenedStore = await _kafka().open_kafka(url, security, log_error, to_read=to_read)
+    return opened
+
+
+async def fill_shared(url: str, security: BrokerSecurity) -> StoreFilling:
+    """Begin to make a shared store from another one's data.
+
+    Raises `StoreUnavailable`, `StoreUnreadable` for one that was used before, and `ValueError` for the URL.
+    """
+    filling: StoreFilling = await _kafka().fill_kafka(url, security)
+    return filling
+
+
+def _kafka() -> ModuleType:
     try:
-        from headwater.storage.kafka.back_end import open_kafka  # noqa: PLC0415 - an extra, and 0.2 s
+        from headwater.storage.kafka import back_end  # noqa: PLC0415 - an extra, and 0.2 s
     except ModuleNotFoundError as error:
         raise StoreUnavailable("--store needs what pip install 'headwater[kafka]' brings.") from error
-    return await open_kafka(url, security, log_error, to_read=to_read)
+    return back_end
 
 
 def open_to_read(data_dir: Path) -> OpenedStore:

@@ -30,6 +30,8 @@ class ServerSettings(TypedDict, total=False):
     secret_access_key: str | None
     session_token: str | None
     create_streams: tuple[InitialStream, ...]
+    init_dir: Path | None
+    pid_file: Path | None
     transition_ms: int
     console: str
     no_console: bool

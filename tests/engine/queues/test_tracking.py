@@ -21,8 +21,8 @@ class Received:
         """One more in flight."""
         record = self.shard.track(self._next, arrival_ms=0)
         self._next += 1
-        record.delivery, record.handle = self._next, f"handle-{self._next}"
-        self.tracking.hand_out([record], 0, visible_ms)
+        record.handle = f"handle-{self._next}"
+        self.tracking.hand_out(record, self._next, 0, visible_ms)
         return record
 
     def places(self) -> int:
@@ -74,11 +74,12 @@ def test_records_and_dead_letters_in_flight_are_counted_apart() -> None:
     received = Received()
     record = received.receive(1_000)
     assert received.tracking.in_flight == 1
-    received.tracking.show_as(record, is_dead=True)
+    received.tracking.become(record, is_dead=True)
+    received.tracking.show(record)
     assert received.tracking.in_flight == 0
     assert received.tracking.next_visible(is_dead=False) is None
     assert received.tracking.next_visible(is_dead=True) is record
-    received.tracking.hand_out([record], 0, 2_000)
+    received.tracking.hand_out(record, 2, 0, 2_000)
     assert received.tracking.in_flight == 0
     received.tracking.end(record)
     assert received.receive(3_000).position == 1

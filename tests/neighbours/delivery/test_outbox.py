@@ -11,11 +11,21 @@ import pytest
 
 from headwater.model.caller import Caller
 from headwater.model.errors import InternalFailureException, ResourceNotFoundException
-from headwater.neighbours.delivery.outbox import PATIENCE_MS, OutgoingRecord, RecordOutbox
+from headwater.neighbours.delivery.outbox import (
+    AGE,
+    PATIENCE_MS,
+    RETRIES,
+    DeadLetters,
+    GivenUp,
+    OutgoingRecord,
+    RecordOutbox,
+    Terms,
+)
 
 ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/orders"
 THROTTLED = "ProvisionedThroughputExceededException"
 RETRY_FOR_S = 20.0
+LETTERS = DeadLetters("arn:aws:sqs:us-east-1:000000000000:dead", "{}", ())
 
 
 class Stream:
@@ -51,14 +61,24 @@ def stream() -> Stream:
 
 
 @pytest.fixture
-def outbox(stream: Stream) -> Iterator[RecordOutbox]:
-    outbox = RecordOutbox(stream, lambda _: None)
+def buried() -> list[GivenUp]:
+    return []
+
+
+@pytest.fixture
+def outbox(stream: Stream, buried: list[GivenUp]) -> Iterator[RecordOutbox]:
+    outbox = RecordOutbox(stream, lambda _: None, buried.append)
     yield outbox
     outbox.close()
 
 
-def record(key: str, data: bytes, created_ms: int | None = None) -> OutgoingRecord:
-    return OutgoingRecord(ARN, key, data, int(time.time() * 1000) if created_ms is None else created_ms)
+def record(key: str, data: bytes, created_ms: int | None = None, **terms: Any) -> OutgoingRecord:
+    now_ms = int(time.time() * 1000)
+    return OutgoingRecord(ARN, key, data, now_ms if created_ms is None else created_ms, Terms(**terms))
+
+
+def told(buried: list[GivenUp]) -> list[tuple[bytes, str, str | None, int]]:
+    return [(lost.record.data, lost.error, lost.exhausted, lost.record.retries) for lost in buried]
 
 
 def test_a_record_is_not_overtaken_by_a_later_one_of_its_key(stream: Stream, outbox: RecordOutbox) -> None:
@@ -83,7 +103,7 @@ def test_what_waits_is_there_after_a_restart_with_its_numbers(stream: Stream, ou
     outbox.hold()
     outbox.put("table", [record("a", b"1"), record("a", b"2")])
     state = outbox.state()
-    again = RecordOutbox(stream, lambda _: None)
+    again = RecordOutbox(stream, lambda _: None, lambda _: None)
     again.hold()
     again.restore(state)
     again.delivered_before("table", 1)
@@ -92,13 +112,62 @@ def test_what_waits_is_there_after_a_restart_with_its_numbers(stream: Stream, ou
     again.close()
 
 
-def test_a_sender_hears_of_what_is_given_up(stream: Stream, outbox: RecordOutbox) -> None:
-    stream.answers = [ResourceNotFoundException(), InternalFailureException()]
-    told: list[tuple[bytes, str]] = []
-    outbox.put("rule", [record("a", b"gone")], lambda each, error: told.append((each.data, error)))
-    outbox.put("rule", [record("a", b"old", 1), record("a", b"new", int(time.time() * 1000) + PATIENCE_MS)])
+def test_what_is_given_up_is_told_with_the_term_that_ended(
+    stream: Stream, outbox: RecordOutbox, buried: list[GivenUp]
+) -> None:
+    stream.answers = [
+        ResourceNotFoundException(),
+        InternalFailureException(),
+        InternalFailureException(),
+        InternalFailureException(),
+    ]
+    now_ms = int(time.time() * 1000)
+    outbox.put(
+        "rule",
+        [
+            record("a", b"gone", ends_with_stream=True, dead_letters=LETTERS),
+            record("a", b"old", now_ms - 60_001, age_ms_max=60_000, dead_letters=LETTERS),
+            record("a", b"tried", retries_max=1, dead_letters=LETTERS),
+            record("a", b"new", now_ms + PATIENCE_MS),
+        ],
+    )
     assert stream.wait_for(1) == [b"new"]
-    assert told == [(b"gone", "ResourceNotFoundException"), (b"old", "InternalFailureException")]
+    assert told(buried) == [
+        (b"gone", "ResourceNotFoundException", None, 0),
+        (b"old", "InternalFailureException", AGE, 0),
+        (b"tried", "InternalFailureException", RETRIES, 1),
+    ]
+
+
+def test_terms_and_retries_outlive_a_restart(
+    stream: Stream, outbox: RecordOutbox, buried: list[GivenUp]
+) -> None:
+    stream.answers = [InternalFailureException()]
+    outbox.put("rule", [record("a", b"1", retries_max=1, ends_with_stream=True, dead_letters=LETTERS)])
+    with stream.changed:
+        assert stream.changed.wait_for(lambda: not stream.answers, RETRY_FOR_S)
+    outbox.close()
+    state = outbox.state()
+    again = RecordOutbox(stream, lambda _: None, buried.append)
+    stream.answers = [InternalFailureException()]
+    again.restore(state)
+    again.put("rule", [record("a", b"2")])
+    assert stream.wait_for(1) == [b"2"]
+    again.close()
+    assert told(buried) == [(b"1", "InternalFailureException", RETRIES, 1)]
+
+
+def test_a_dead_letter_queue_that_is_gone_holds_up_nobody(stream: Stream) -> None:
+    def bury(_lost: GivenUp) -> None:
+        raise KeyError("no such queue")
+
+    warnings: list[str] = []
+    outbox = RecordOutbox(stream, warnings.append, bury)
+    stream.answers = [InternalFailureException()]
+    outbox.put("rule", [record("a", b"1", retries_max=0, dead_letters=LETTERS), record("a", b"2")])
+    assert stream.wait_for(1) == [b"2"]
+    outbox.close()
+    assert "no such queue" in warnings[-1]
 
 
 def test_a_sender_may_take_back_what_waits(stream: Stream, outbox: RecordOutbox) -> None:

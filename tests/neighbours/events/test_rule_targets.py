@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.neighbours.conftest import ClientOf
+from headwater.testing import Headwater
+from tests.neighbours.conftest import UNCHECKED, ClientOf
 from tests.neighbours.stream_reader import StreamReader
 
 
@@ -64,13 +65,68 @@ def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue(client_of: Clien
     missing = "arn:aws:kinesis:us-east-1:000000000000:stream/not-there"
     rule(events, "undelivered", {"Arn": missing, **dead})
     send(events, "undelivered", n=1)
+    event, attributes = dead_letter(sqs, queue)
+    assert event["detail"] == {"n": 1}
+    assert attributes["ERROR_CODE"] == "ResourceNotFoundException"
+    assert attributes["TARGET_ARN"] == missing
+    assert "EXHAUSTED_RETRY_CONDITION" not in attributes
+
+
+def test_a_retry_policy_ends_what_a_stream_refuses(client_of: ClientOf, headwater: Headwater) -> None:
+    events, sqs = client_of("events"), client_of("sqs")
+    reader = StreamReader(client_of("kinesis"), "narrow")
+    queue = sqs.create_queue(QueueName="retried")["QueueUrl"]
+    dead = {"DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:retried"}}
+    policy = {"RetryPolicy": {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 60}}
+    rule(events, "narrow", {"Arn": reader.arn, "Input": '"only this"', **dead, **policy})
+    assert events.list_targets_by_rule(Rule="narrow")["Targets"][0]["RetryPolicy"] == policy["RetryPolicy"]
+    with headwater.limits.enforce("narrow", bytes_in_per_s=1):
+        client_of("kinesis").put_record(StreamName="narrow", Data=b"x" * 40, PartitionKey="k")
+        send(events, "narrow", n=1)
+        event, attributes = dead_letter(sqs, queue)
+    assert event["detail"] == {"n": 1}  # the event as it came, and not what the target would have got
+    assert attributes["ERROR_CODE"] == "ProvisionedThroughputExceededException"
+    assert attributes["EXHAUSTED_RETRY_CONDITION"] == "MaximumRetryAttempts"
+    assert attributes["RETRY_ATTEMPTS"] == "2"
+    send(events, "narrow", n=2)
+    assert [record["Data"] for record in reader.records(2)] == [b"x" * 40, b'"only this"']
+
+
+def test_a_retry_policy_keeps_to_the_bounds_of_the_model(client_of: ClientOf) -> None:
+    events = client_of("events", config=UNCHECKED)
+    events.put_rule(Name="bounds", EventPattern='{"source": ["bounds"]}')
+    stream = "arn:aws:kinesis:us-east-1:000000000000:stream/any"
+    for policy, text in (
+        ({"MaximumRetryAttempts": 186}, "maximumRetryAttempts' .* less than or equal to 185"),
+        ({"MaximumEventAgeInSeconds": 59}, "maximumEventAgeInSeconds' .* greater than or equal to 60"),
+        ({"MaximumEventAgeInSeconds": 86401}, "maximumEventAgeInSeconds' .* less than or equal to 86400"),
+    ):
+        with pytest.raises(ClientError, match=f"at 'targets.1.member.retryPolicy.{text}"):
+            events.put_targets(Rule="bounds", Targets=[{"Id": "1", "Arn": stream, "RetryPolicy": policy}])
+    assert events.list_targets_by_rule(Rule="bounds")["Targets"] == []
+
+
+def test_an_event_goes_through_another_bus_and_an_input_path_into_a_stream(client_of: ClientOf) -> None:
+    events, reader = client_of("events"), StreamReader(client_of("kinesis"), "of-bus")
+    bus = events.create_event_bus(Name="orders")["EventBusArn"]
+    rule(events, "to-bus", {"Arn": bus}, source="chained")
+    pattern = json.dumps({"source": ["chained"]})
+    events.put_rule(Name="from-bus", EventBusName="orders", EventPattern=pattern)
+    target = {"Id": "1", "Arn": reader.arn, "InputPath": "$.detail"}
+    events.put_targets(Rule="from-bus", EventBusName="orders", Targets=[target])
+    send(events, "chained", customer="ada")
+    (record,) = reader.records(1)
+    assert json.loads(record["Data"]) == {"customer": "ada"}
+    assert len(record["PartitionKey"]) == 36  # the event's id, which the input has no longer
+
+
+def dead_letter(sqs: Any, queue: str) -> tuple[Any, dict[str, str]]:
+    """The next message's event, and what is said with it."""
     (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20, MessageAttributeNames=["All"])[
         "Messages"
     ]
-    assert json.loads(message["Body"])["detail"] == {"n": 1}
     attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-    assert attributes["ERROR_CODE"] == "ResourceNotFoundException"
-    assert attributes["TARGET_ARN"] == missing
+    return json.loads(message["Body"]), attributes
 
 
 def test_queues_and_topics_get_their_input_and_disabled_and_scheduled_rules_send_nothing(

@@ -13,6 +13,7 @@ import pytest
 
 from tests.crash.server_process import ServerProcess
 from tests.neighbours.conftest import ClientOf, clients_for
+from tests.neighbours.logs.test_subscription_filters import zipped
 from tests.neighbours.stream_reader import StreamReader
 
 Start = Callable[..., ServerProcess]
@@ -58,9 +59,10 @@ def clients(server: ServerProcess) -> ClientOf:
 
 
 @pytest.mark.long
-def test_acknowledged_writes_of_tables_survive_a_kill(start: Start) -> None:
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
+def test_acknowledged_writes_of_tables_survive_a_kill(start: Start, region: str) -> None:
     server = start()
-    tables = clients(server)("dynamodb")
+    tables = clients(server)("dynamodb", region_name=region)
     made = tables.create_table(
         TableName="leases",
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
@@ -72,7 +74,7 @@ def test_acknowledged_writes_of_tables_survive_a_kill(start: Start) -> None:
     server.kill()
 
     server = start()
-    tables = clients(server)("dynamodb")
+    tables = clients(server)("dynamodb", region_name=region)
     item = tables.get_item(TableName="leases", Key=KEY)["Item"]
     assert item["leaseCounter"]["N"] == str(len(counted))
     found = tables.describe_table(TableName="leases")["Table"]
@@ -194,7 +196,7 @@ def test_a_pipe_goes_on_after_a_kill(start: Start) -> None:
     arn = "arn:aws:{}:us-east-1:000000000000:{}"
     pipes.create_pipe(
         Name="kept",
-        RoleArn=arn.format("iam", "role/r"),
+        RoleArn="arn:aws:iam::000000000000:role/r",
         Source=arn.format("kinesis", "stream/piped"),
         SourceParameters={"KinesisStreamParameters": {"StartingPosition": "TRIM_HORIZON"}},
         Target=arn.format("sqs", "target"),
@@ -207,6 +209,78 @@ def test_a_pipe_goes_on_after_a_kill(start: Start) -> None:
     (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
     assert json.loads(message["Body"])["partitionKey"] == "key"
     clients(server)("pipes").delete_pipe(Name="kept")
+
+
+@pytest.mark.long
+def test_dead_letters_of_an_event_that_waits_outlive_a_restart(start: Start) -> None:
+    server = start()
+    kinesis, events, sqs = (clients(server)(name) for name in ("kinesis", "events", "sqs"))
+    kinesis.create_stream(StreamName="narrow", ShardCount=1)
+    with closing(server.connect()) as connection:
+        connection.admin("POST", "limits", stream="narrow", bytes_in_per_s=1)
+    kinesis.put_record(StreamName="narrow", Data=b"x" * 100, PartitionKey="key")
+    sqs.create_queue(QueueName="dead")
+    arn = "arn:aws:{}:us-east-1:000000000000:{}"
+    events.put_rule(Name="r", EventPattern='{"source": ["app"]}')
+    target = {"Id": "1", "Arn": arn.format("kinesis", "stream/narrow")}
+    dead = {"DeadLetterConfig": {"Arn": arn.format("sqs", "dead")}}
+    events.put_targets(Rule="r", Targets=[{**target, **dead}])
+    events.put_events(Entries=[{"Source": "app", "DetailType": "d", "Detail": '{"n": 1}'}])
+    kinesis.delete_stream(StreamName="narrow")
+    kinesis.create_stream(StreamName="other", ShardCount=1)  # the event is known to wait by now
+    assert server.stop() == 0
+
+    server = start()
+    sqs = clients(server)("sqs")
+    queue = sqs.get_queue_url(QueueName="dead")["QueueUrl"]
+    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20, MessageAttributeNames=["All"])[
+        "Messages"
+    ]
+    assert json.loads(message["Body"])["detail"] == {"n": 1}
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "ResourceNotFoundException"
+
+
+@pytest.mark.long
+def test_what_delivers_by_itself_does_so_after_a_restart_without_a_request(start: Start) -> None:
+    server = start()
+    kinesis, events, s3, logs, functions = (
+        clients(server)(name) for name in ("kinesis", "events", "s3", "logs", "lambda")
+    )
+    for name in ("of-s3", "of-function"):
+        kinesis.create_stream(StreamName=name, ShardCount=1)
+    stream = "arn:aws:kinesis:us-east-1:000000000000:stream/"
+    s3.create_bucket(Bucket="files")
+    told: dict[str, Any] = {"EventBridgeConfiguration": {}}
+    s3.put_bucket_notification_configuration(Bucket="files", NotificationConfiguration=told)
+    events.put_rule(Name="r", EventPattern='{"source": ["aws.s3"]}')
+    events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": f"{stream}of-s3"}])
+    functions.create_function(
+        FunctionName="speaks",
+        Runtime="python3.11",
+        Role="arn:aws:iam::000000000000:role/r",
+        Handler="index.handler",
+        Code={"ZipFile": zipped("def handler(event, context):\n    print('hello')\n")},
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName="speaks", WaiterConfig={"Delay": 1})
+    logs.create_log_group(logGroupName="/aws/lambda/speaks")
+    logs.put_subscription_filter(
+        logGroupName="/aws/lambda/speaks",
+        filterName="f",
+        filterPattern="hello",
+        destinationArn=f"{stream}of-function",
+        roleArn="arn:aws:iam::000000000000:role/r",
+    )
+    reader = StreamReader(kinesis, "of-function", create=False)
+    assert len(reader.some(1)) == 1  # the control message
+    assert server.stop() == 0
+
+    server = start()
+    clients(server)("s3").put_object(Bucket="files", Key="key", Body=b"body")
+    clients(server)("lambda").invoke(FunctionName="speaks")
+    kinesis = clients(server)("kinesis")
+    (event,) = StreamReader(kinesis, "of-s3", create=False).some(1)
+    assert json.loads(event["Data"])["detail"]["object"]["key"] == "key"
+    assert len(StreamReader(kinesis, "of-function", create=False).some(2)) == 2
 
 
 @pytest.mark.long

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.neighbours.conftest import ClientOf
+from tests.neighbours.conftest import UNCHECKED, ClientOf
 from tests.neighbours.stream_reader import StreamReader
 
 ROLE = "arn:aws:iam::000000000000:role/pipe"
-FROM_START: dict[str, Any] = {"StartingPosition": "TRIM_HORIZON", "BatchSize": 10}
+START = {"StartingPosition": "TRIM_HORIZON"}
+FROM_START: dict[str, Any] = {**START, "BatchSize": 10}
 TEMPLATE = '{"n": <$.data.order>, "text": "of <$.partitionKey>", "pipe": <aws.pipes.pipe-name>}'
 ENRICH = """
 import base64, json
@@ -169,3 +170,68 @@ def test_what_no_pipe_does_here_is_refused_by_name(
     with pytest.raises(ClientError, match=reason):
         client_of("pipes").create_pipe(**{**members, **changed})
     assert client_of("pipes").list_pipes(NamePrefix="refused")["Pipes"] == []
+
+
+def test_a_pipe_keeps_to_the_bounds_of_the_model(client_of: ClientOf) -> None:
+    pipes = client_of("pipes", config=UNCHECKED)
+    bounded = {
+        "BatchSize": 10_001,
+        "MaximumBatchingWindowInSeconds": 301,
+        "MaximumRecordAgeInSeconds": -2,
+        "MaximumRetryAttempts": 10_001,
+        "ParallelizationFactor": 11,
+    }
+    members = {
+        "Name": "bounded",
+        "RoleArn": ROLE,
+        "Source": "arn:aws:kinesis:us-east-1:000000000000:stream/any",
+        "SourceParameters": {"KinesisStreamParameters": {**FROM_START, **bounded}},
+        "Target": "arn:aws:sqs:us-east-1:000000000000:q",
+    }
+    with pytest.raises(pipes.exceptions.ValidationException) as refused:
+        pipes.create_pipe(**members)
+    text = refused.value.response["Error"]["Message"]
+    assert text.startswith("5 validation errors detected: ")
+    assert (
+        "Value '-2' at 'sourceParameters.kinesisStreamParameters.maximumRecordAgeInSeconds' failed to "
+        "satisfy constraint: Member must have value greater than or equal to -1" in text
+    )
+    for name, value in (("BatchSize", 0), ("ParallelizationFactor", 0), ("MaximumRetryAttempts", -2)):
+        members["SourceParameters"] = {"KinesisStreamParameters": {**FROM_START, name: value}}
+        with pytest.raises(pipes.exceptions.ValidationException, match=f"Value '{value}' at"):
+            pipes.create_pipe(**members)
+    with pytest.raises(pipes.exceptions.ValidationException, match=r"'limit' .* less than or equal to 100"):
+        pipes.list_pipes(Limit=101)
+    assert pipes.list_pipes(NamePrefix="bounded")["Pipes"] == []
+
+
+def test_an_update_resets_the_options_that_it_leaves_out_and_keeps_the_rest(client_of: ClientOf) -> None:
+    source = StreamReader(client_of("kinesis"), "updated")
+    url, target = queue(client_of, "updated")
+    pipes = client_of("pipes")
+    criteria = {"FilterCriteria": {"Filters": [{"Pattern": '{"data": {"order": [{"numeric": [">", 1]}]}}'}]}}
+    pipes.create_pipe(
+        Name="updated",
+        RoleArn=ROLE,
+        DesiredState="STOPPED",
+        Source=source.arn,
+        SourceParameters={"KinesisStreamParameters": {**START, "BatchSize": 7}, **criteria},
+        Target=target,
+        TargetParameters={"InputTemplate": '{"n": <$.data.order>}'},
+    )
+    options = {"MaximumRetryAttempts": 3}
+    pipes.update_pipe(Name="updated", RoleArn=ROLE, SourceParameters={"KinesisStreamParameters": options})
+    shown = pipes.describe_pipe(Name="updated")
+    assert shown["SourceParameters"] == {"KinesisStreamParameters": {**options, **START}, **criteria}
+    assert shown["TargetParameters"] == {"InputTemplate": '{"n": <$.data.order>}'}
+    with pytest.raises(pipes.exceptions.ValidationException):
+        pipes.update_pipe(
+            Name="updated",
+            RoleArn=ROLE,
+            SourceParameters={"KinesisStreamParameters": {"DeadLetterConfig": {"Arn": "arn:aws:ec2:r:1:q"}}},
+        )
+    assert pipes.describe_pipe(Name="updated")["SourceParameters"] == shown["SourceParameters"]
+    put(client_of, "updated", {"order": 1}, {"order": 2})
+    pipes.start_pipe(Name="updated")
+    assert bodies(client_of, url, 1) == [{"n": 2}]
+    pipes.delete_pipe(Name="updated")

@@ -14,7 +14,9 @@ encode = HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH).encode
 
 @given(TEXTS)
 def test_every_text_is_read_as_it_was_written(text: bytes) -> None:
-    assert huffman.decode(encode(text)) == text
+    coded = encode(text)
+    assert huffman.decode(coded) == text
+    assert huffman.decode(coded) == text, "as it is remembered"
 
 
 def test_each_letter_has_the_code_that_the_standard_gives_it() -> None:
@@ -39,7 +41,20 @@ def test_what_is_no_text_is_refused(data: bytes) -> None:
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huffman, "BLOCKS_REMEMBERED", 10)
+    monkeypatch.setattr(huffman, "TEXTS_REMEMBERED", 10)
     for number in range(100):
         text = b"%050d" % number
         assert huffman.decode(encode(text)) == text
-        assert len(huffman._blocks) <= 10 or number == 0
+        assert max(len(huffman._blocks), len(huffman.remembered)) <= 10 or number == 0
+
+
+def test_a_text_that_is_refused_is_refused_again() -> None:
+    for _ in range(2):
+        with pytest.raises(huffman.HuffmanError):
+            huffman.decode(b"\x18")
+
+
+def test_long_texts_are_not_remembered_whole() -> None:
+    long = encode(b"x" * 1000)
+    assert huffman.decode(long) == b"x" * 1000
+    assert long not in huffman.remembered

@@ -10,6 +10,8 @@ import socket
 import subprocess
 import sys
 from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +57,10 @@ class CallFailed(Exception):
 class Gateway:
     """One process; started again after a kill it is another one at the same place."""
 
-    def __init__(self, url: str, log: Path, *, fenced: bool = True) -> None:
+    def __init__(self, url: str, log: Path, *, fenced: bool = True, options: Sequence[str] = ()) -> None:
+        """`options` are further ones of `headwater start`."""
         self.port = free_port()
+        self._options = options
         self._url = url
         self._log = log
         self._fenced = fenced
@@ -65,6 +69,7 @@ class Gateway:
     def start(self) -> None:
         """Begin; `ready` waits until it serves."""
         arguments = ["start", "--port", str(self.port), "--store", self._url, "--log-level", "warning"]
+        arguments += self._options
         program = "" if self._fenced else UNFENCED
         program += "\nimport sys\nfrom headwater.cli.main import main\nsys.exit(main())"
         with self._log.open("ab") as log:
@@ -84,6 +89,23 @@ class Gateway:
             except aiohttp.ClientError:
                 pass
             await asyncio.sleep(0.1)
+
+    async def health(self, session: aiohttp.ClientSession) -> dict[str, Any]:
+        """What it says of itself; empty without an answer, or when it is not ready."""
+        try:
+            async with session.get(
+                f"http://127.0.0.1:{self.port}/_headwater/health", timeout=aiohttp.ClientTimeout(total=2)
+            ) as answer:
+                document: dict[str, Any] = await answer.json() if answer.status == 200 else {}
+                return document
+        except (aiohttp.ClientError, TimeoutError):
+            return {}
+
+    def stop(self) -> None:
+        """Let it finish what it has begun, and end."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait()
 
     def signal(self, number: signal.Signals) -> None:
         """Stop it, let it go on, or kill it."""
@@ -123,3 +145,22 @@ class Gateway:
         if answer.status != 200:
             raise CallFailed(str(document.get("__type", answer.status)), str(document.get("message", "")))
         return document
+
+
+@contextmanager
+def running(url: str, folder: Path, count: int, *options: str) -> Iterator[list[Gateway]]:
+    """So many gateways that are ready, until the block is left."""
+
+    async def ready() -> None:
+        async with aiohttp.ClientSession() as session:
+            await asyncio.gather(*(gateway.ready(session) for gateway in found))
+
+    found = [Gateway(url, folder / f"gateway-{at}.log", options=options) for at in range(count)]
+    try:
+        for gateway in found:
+            gateway.start()
+        asyncio.run(ready())
+        yield found
+    finally:
+        for gateway in found:
+            gateway.kill()

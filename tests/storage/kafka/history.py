@@ -1,14 +1,18 @@
 """A history of several gateways under faults, and what must be true of it in the end.
 
 Writers put values, each with a key of its own and only after the last answer; a value is sent once. A
-resharder splits and merges. A reader follows the lineage as a consumer library does. Gateways are stopped
-and killed meanwhile, at random by a seed.
+resharder splits and merges. A reader follows the lineage as a consumer library does. Another stream is made,
+filled and deleted again and again, under one name. Meanwhile gateways are stopped and killed, and brokers
+killed and stopped, one of them at a time, at random by a seed.
 
 In the end, of what all shards hold:
 - each acknowledged record is at the shard and number that were acknowledged;
 - no value is there twice, and none that nobody has sent;
 - of two acknowledged puts of a key, the later one has the higher number;
-- the reader has seen what each shard holds that it has read to its end, in order.
+- the reader has seen what each shard holds that it has read to its end, in order;
+- a record is in a shard that its key belongs to;
+- all gateways tell the same of the shards;
+- a stream that is made under the name of a deleted one has none of its records, and all of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +22,9 @@ import signal
 import time
 from base64 import b64decode
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import md5
 from random import Random
 from typing import Any
 
@@ -29,6 +35,7 @@ from tests.storage.kafka.nodes import KafkaNode
 
 WRITERS = 24
 SHARDS_MAX = 8
+EXPIRED = "ExpiredIteratorException"
 
 
 @dataclass
@@ -48,6 +55,10 @@ class History:
     seen: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     longest_gap_s: float = 0.0
+    brief_streams: int = 0
+    """How many were made, filled, read and deleted."""
+    wrong: list[str] = field(default_factory=list)
+    """Rules that did not hold meanwhile."""
     _until: float = 0.0
 
     async def run(self, duration_s: float, *, kills: bool = True, nodes: Sequence[KafkaNode] = ()) -> None:
@@ -62,8 +73,10 @@ class History:
             work = [self._write(session, Random(chance.random()), f"key-{at}") for at in range(WRITERS)]
             work += [
                 self._reshard(session, Random(chance.random())),
-                self._disturb(session, Random(chance.random()), nodes, kills=kills),
+                self._disturb(session, Random(chance.random()), kills=kills),
+                self._disturb_nodes(Random(chance.random()), nodes),
                 self._read(session, Random(chance.random())),
+                self._come_and_go(session, Random(chance.random())),
             ]
             await asyncio.gather(*work)
             await asyncio.gather(*(gateway.ready(session) for gateway in self.gateways))
@@ -71,10 +84,12 @@ class History:
 
     stored: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """Shard → numbers and values."""
+    hash_keys: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Shard → its first and last hash key."""
 
     def broken(self) -> list[str]:
         """Every rule that does not hold."""
-        found: list[str] = []
+        found = list(self.wrong)
         places: dict[str, tuple[str, int]] = {}
         for shard, records in self.stored.items():
             if [number for number, _ in records] != sorted({number for number, _ in records}):
@@ -83,6 +98,11 @@ class History:
                 if value in places:
                     found.append(f"{value} is twice: {places[value]}, {(shard, number)}")
                 places[value] = (shard, number)
+        found += [
+            f"{value} is in {shard}, where its key does not belong"
+            for value, (shard, _) in places.items()
+            if not self.hash_keys[shard][0] <= _hash_key(value.partition("/")[0]) <= self.hash_keys[shard][1]
+        ]
         found += [f"{value} was sent by nobody" for value in places.keys() - self.sent]
         found += [
             f"{value} was acknowledged at {place} and is at {places.get(value)}"
@@ -101,25 +121,34 @@ class History:
         """What happened, in one line."""
         return (
             f"seed {self.seed}: {len(self.sent)} sent, {len(self.acknowledged)} acknowledged, {self.failed}, "
-            f"{self.reshards} reshards, {self.faults} faults, {len(self.ended)} shards read to their end, "
+            f"{self.reshards} reshards, {self.brief_streams} streams deleted, {self.faults} faults, "
+            f"{len(self.ended)} shards read to their end, "
             f"longest gap {self.longest_gap_s:.1f} s"
         )
 
-    async def insist(self, session: aiohttp.ClientSession, operation: str, **members: Any) -> dict[str, Any]:
-        """Ask one gateway after another until there is an answer."""
+    async def insist(
+        self, session: aiohttp.ClientSession, operation: str, at: Gateway | None = None, **members: Any
+    ) -> dict[str, Any]:
+        """Ask one gateway after another, or the one `at` which it must be, until there is an answer.
+
+        Raises `CallFailed` when an iterator has expired meanwhile.
+        """
         for _ in range(200):
-            for gateway in self.gateways:
+            for gateway in [at] if at else self.gateways:
                 try:
                     return await gateway.call(session, operation, **members)
                 except CallFailed as failed:
                     if failed.error == "ResourceInUseException" and operation == "CreateStream":
                         return {}
+                    if failed.error == EXPIRED:
+                        raise
             await asyncio.sleep(0.2)
         raise AssertionError(f"{operation} does not succeed")
 
-    async def _active(self, session: aiohttp.ClientSession) -> None:
+    async def _active(self, session: aiohttp.ClientSession, stream: str | None = None) -> None:
         while True:
-            summary = await self.insist(session, "DescribeStreamSummary", StreamName=self.stream)
+            name = stream or self.stream
+            summary = await self.insist(session, "DescribeStreamSummary", StreamName=name)
             if summary["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE":
                 return
             await asyncio.sleep(0.1)
@@ -180,14 +209,43 @@ class History:
             except CallFailed:
                 continue
 
-    async def _disturb(
-        self, session: aiohttp.ClientSession, chance: Random, nodes: Sequence[KafkaNode], *, kills: bool
-    ) -> None:
+    async def _come_and_go(self, session: aiohttp.ClientSession, chance: Random) -> None:
+        """Make a stream, fill, read and delete it, over and over under one name."""
+        name = f"{self.stream}-brief"
+        while time.monotonic() < self._until:
+            await self.insist(session, "CreateStream", StreamName=name, ShardCount=1)
+            await self._active(session, name)
+            sent = [f"brief/{self.brief_streams}/{at}" for at in range(10)]
+            acknowledged = []
+            for value in sent:
+                try:
+                    await chance.choice(self.gateways).call(
+                        session, "PutRecord", StreamName=name, Data=value.encode(), PartitionKey="a"
+                    )
+                except CallFailed:
+                    continue
+                acknowledged.append(value)
+            stored = [value for _, value in await self._all_of(session, "shardId-000000000000", name)]
+            if not set(acknowledged) <= set(stored) <= set(sent) or len(stored) != len(set(stored)):
+                self.wrong.append(f"{name}: {acknowledged} were acknowledged, and {stored} are there")
+            await self._delete(session, name)
+            self.brief_streams += 1
+            await asyncio.sleep(chance.uniform(0, 2))
+
+    async def _delete(self, session: aiohttp.ClientSession, name: str) -> None:
+        """Until it is gone at every gateway: one that was asked for may be under way for long."""
+        while True:
+            for gateway in self.gateways:
+                try:
+                    await gateway.call(session, "DeleteStream", StreamName=name)
+                except CallFailed as failed:
+                    if failed.error == "ResourceNotFoundException":
+                        return
+            await asyncio.sleep(0.2)
+
+    async def _disturb(self, session: aiohttp.ClientSession, chance: Random, *, kills: bool) -> None:
         while time.monotonic() < self._until - 1:
             await asyncio.sleep(chance.uniform(0.2, 1.5))
-            if nodes and chance.random() < 0.4:
-                await self._disturb_node(chance, chance.choice(nodes))
-                continue
             gateway = chance.choice(self.gateways)
             gateway.signal(signal.SIGSTOP)
             self.faults += 1
@@ -199,6 +257,11 @@ class History:
                 await gateway.ready(session)
             else:
                 gateway.signal(signal.SIGCONT)
+
+    async def _disturb_nodes(self, chance: Random, nodes: Sequence[KafkaNode]) -> None:
+        while nodes and time.monotonic() < self._until - 10:
+            await asyncio.sleep(chance.uniform(0.2, 4))
+            await self._disturb_node(chance, chance.choice(nodes))
 
     async def _disturb_node(self, chance: Random, node: KafkaNode) -> None:
         """Kill a broker and start it again, or let it hang; then give the cluster a while to be whole."""
@@ -224,16 +287,15 @@ class History:
                 gateway = chance.choice(self.gateways)
                 try:
                     if shard not in iterators:
+                        begin = _behind(self.seen.get(shard))
                         answer = await gateway.call(
-                            session,
-                            "GetShardIterator",
-                            StreamName=self.stream,
-                            ShardId=shard,
-                            ShardIteratorType="TRIM_HORIZON",
+                            session, "GetShardIterator", StreamName=self.stream, ShardId=shard, **begin
                         )
                         iterators[shard] = answer["ShardIterator"]
                     answer = await gateway.call(session, "GetRecords", ShardIterator=iterators[shard])
-                except CallFailed:
+                except CallFailed as failed:
+                    if failed.error == EXPIRED:
+                        del iterators[shard]
                     continue
                 self.seen.setdefault(shard, []).extend(_values(answer))
                 if "NextShardIterator" in answer:
@@ -245,25 +307,49 @@ class History:
             await asyncio.sleep(0.05)
 
     async def _read_back(self, session: aiohttp.ClientSession) -> dict[str, list[tuple[int, str]]]:
-        shards = (await self.insist(session, "ListShards", StreamName=self.stream))["Shards"]
-        return {shard["ShardId"]: await self._all_of(session, shard["ShardId"]) for shard in shards}
+        told = [
+            await self.insist(session, "ListShards", gateway, StreamName=self.stream)
+            for gateway in self.gateways
+        ]
+        if any(other["Shards"] != told[0]["Shards"] for other in told):
+            self.wrong.append("the gateways do not tell the same of the shards")
+        shards = told[0]["Shards"]
+        for shard in shards:
+            ends = shard["HashKeyRange"]
+            self.hash_keys[shard["ShardId"]] = int(ends["StartingHashKey"]), int(ends["EndingHashKey"])
+        return {
+            shard["ShardId"]: await self._all_of(session, shard["ShardId"], self.stream) for shard in shards
+        }
 
-    async def _all_of(self, session: aiohttp.ClientSession, shard: str) -> list[tuple[int, str]]:
-        answer = await self.insist(
-            session,
-            "GetShardIterator",
-            StreamName=self.stream,
-            ShardId=shard,
-            ShardIteratorType="TRIM_HORIZON",
-        )
-        iterator, records = answer["ShardIterator"], []
-        while iterator:
-            answer = await self.insist(session, "GetRecords", ShardIterator=iterator)
-            records += _values(answer)
-            if not answer["Records"] and answer["MillisBehindLatest"] == 0:
-                break
-            iterator = answer.get("NextShardIterator")
-        return records
+    async def _all_of(self, session: aiohttp.ClientSession, shard: str, stream: str) -> list[tuple[int, str]]:
+        records: list[tuple[int, str]] = []
+        while True:
+            answer = await self.insist(
+                session, "GetShardIterator", StreamName=stream, ShardId=shard, **_behind(records)
+            )
+            iterator = answer["ShardIterator"]
+            with suppress(CallFailed):  # it has expired: take another one
+                while iterator:
+                    answer = await self.insist(session, "GetRecords", ShardIterator=iterator)
+                    records += _values(answer)
+                    if not answer["Records"] and answer["MillisBehindLatest"] == 0:
+                        break
+                    iterator = answer.get("NextShardIterator")
+                return records
+
+
+def _behind(seen: Sequence[tuple[int, str]] | None) -> dict[str, Any]:
+    """Where a reader goes on that has seen so much."""
+    if not seen:
+        return {"ShardIteratorType": "TRIM_HORIZON"}
+    return {
+        "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
+        "StartingSequenceNumber": str(seen[-1][0]),
+    }
+
+
+def _hash_key(key: str) -> int:
+    return int.from_bytes(md5(key.encode(), usedforsecurity=False).digest(), "big")
 
 
 def _values(answer: dict[str, Any]) -> list[tuple[int, str]]:

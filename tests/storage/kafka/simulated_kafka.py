@@ -85,6 +85,8 @@ class SimulatedTopic:
         self._chance = chance
         self.log: list[_Stored] = []
         self.first = 0
+        self.takes_times = False
+        """Whether batches keep the time that they come with."""
         self.safe = 0
         """How many batches all in-sync replicas have."""
         self.generation = 0
@@ -117,7 +119,7 @@ class SimulatedTopic:
             if batch.sequence != expected:
                 return Produced(OUT_OF_ORDER_SEQUENCE, -1, -1)
         position = self.log[-1].batch.next if self.log else 0
-        time_ms = int(now_s * 1000)
+        time_ms = batch.time_ms if self.takes_times else int(now_s * 1000)
         stored = _stamped(data, position, time_ms)
         (kept,) = batches(stored)
         self.log.append(_Stored(kept, stored, now_s))
@@ -142,6 +144,11 @@ class SimulatedTopic:
         self.generation += 1
         self.grown.set()
         self.grown = asyncio.Event()
+
+    def find(self, time_ms: int) -> int:
+        """The first position of that time or later that is kept; -1 if there is none."""
+        found = (s.batch for s in self.log[: self.safe] if s.batch.time_ms >= time_ms)
+        return next((max(batch.position, self.first) for batch in found if batch.next > self.first), -1)
 
     def fetch(self, position: int, max_bytes: int, *, stale: bool) -> Fetched:
         end = self._chance.choice(self._old_ends[-5:]) if stale else self.end
@@ -212,12 +219,31 @@ class SimulatedCluster:
         await asyncio.sleep(max_wait_ms / 1000)
         return {topic: await self.fetch(topic, position, 1) for topic, position in positions.items()}
 
+    async def leader(self, topic: str) -> int:
+        await self._sent(topic)
+        return 1
+
+    def known_leader(self, _topic: str) -> int:
+        return 1
+
     async def find_offset(self, topic: str, time_ms: int, *, lane: int = 0) -> int:
         found = await self._sent(topic)
         if time_ms == EARLIEST:
             return await self._answered(found.first)
-        assert time_ms == LATEST
-        return await self._answered(found.end)
+        if time_ms == LATEST:
+            return await self._answered(found.end)
+        return await self._answered(found.find(time_ms))
+
+    async def delete_before(self, topic: str, position: int) -> None:
+        found = await self._sent(topic)
+        found.first = max(found.first, min(position, found.end))
+        await self._answered(None)
+
+    async def set_topic(self, topic: str, settings: Mapping[str, str]) -> None:
+        await self._later(0.05)
+        if topic in self._kafka.topics:
+            self._kafka.topics[topic].takes_times = _takes_times(settings)
+        await self._answered(None)
 
     async def new_producer_id(self) -> int:
         await self._later(0.01)
@@ -226,8 +252,10 @@ class SimulatedCluster:
 
     async def create_topics(self, topics: Mapping[str, Mapping[str, str]], replicas: int) -> None:
         await self._later(0.05)
-        for topic in topics:
-            self._kafka.topics.setdefault(topic, SimulatedTopic(self._chance))
+        for topic, settings in topics.items():
+            if topic not in self._kafka.topics:
+                self._kafka.topics[topic] = SimulatedTopic(self._chance)
+                self._kafka.topics[topic].takes_times = _takes_times(settings)
         await self._answered(None)
 
     async def delete_topics(self, topics: Collection[str]) -> None:
@@ -235,6 +263,13 @@ class SimulatedCluster:
         for topic in topics:
             self._kafka.topics.pop(topic, None)
         await self._answered(None)
+
+    async def leader(self, topic: str) -> int:
+        await self._sent(topic)
+        return await self._answered(0)
+
+    def known_leader(self, _topic: str) -> int:
+        return 0
 
     async def exists(self, topic: str) -> bool:
         await self._later(0.01)
@@ -271,6 +306,10 @@ class SimulatedCluster:
         await self._later(0.01)
         await self._thawed()
         return answer
+
+
+def _takes_times(settings: Mapping[str, str]) -> bool:
+    return settings.get("message.timestamp.type") == "CreateTime"
 
 
 def _now_s() -> float:

@@ -21,7 +21,7 @@ def test_a_batch_counts_while_it_is_under_way_and_each_time_it_is_sent_again() -
         kafka = SimulatedKafka(Random(1))
         kafka.is_whole = True
         cluster = SimulatedCluster(kafka)
-        await cluster.create_topics({TOPICS.meta: {}}, 3)
+        await cluster.create_topics({TOPICS.meta: {}, TOPICS.snapshots: {}}, 3)
         now_s = asyncio.get_running_loop().time
         store = KafkaStore(cast("Cluster", cluster), TOPICS, lambda _text: None, Producer(now_s))
         await store.open()

@@ -1,24 +1,37 @@
-"""What holds of several gateways however they are stopped and killed, and that the fence is why."""
+"""What holds of three gateways on three nodes however they are stopped and killed, and why: the fence."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests.storage.kafka.gateways import Gateway
 from tests.storage.kafka.history import History
+from tests.storage.kafka.nodes import KafkaNodes
 
-pytestmark = pytest.mark.long
-DURATION_S = 30.0
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("kafka-histories")]
+DURATION_S = 60.0
+UNFENCED_S = 30.0
+_deployments = count()
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaNodes]:
+    """Three of them."""
+    found = KafkaNodes(tmp_path_factory.mktemp("three-nodes"), 3)
+    yield found
+    found.close()
 
 
 @pytest.fixture
-def gateways(store_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[Gateway]]:
+def gateways(nodes: KafkaNodes, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[Gateway]]:
+    url = nodes.url(f"history-{next(_deployments)}")
     found = [
-        Gateway(store_url, tmp_path / f"gateway-{at}.log", fenced=getattr(request, "param", True))
+        Gateway(url, tmp_path / f"gateway-{at}.log", fenced=getattr(request, "param", True))
         for at in range(3)
     ]
     for gateway in found:
@@ -28,19 +41,22 @@ def gateways(store_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> 
         gateway.kill()
 
 
-def test_nothing_acknowledged_is_lost_doubled_or_out_of_order(gateways: list[Gateway]) -> None:
+def test_nothing_acknowledged_is_lost_doubled_or_out_of_order(
+    gateways: list[Gateway], nodes: KafkaNodes
+) -> None:
     history = History(gateways, seed=1)
-    asyncio.run(history.run(DURATION_S))
+    asyncio.run(history.run(DURATION_S, nodes=nodes.nodes))
     assert history.broken() == [], history.told()
     assert len(history.acknowledged) > 200, history.told()
     assert len(history.ended) > 2, history.told()
+    assert history.brief_streams > 0, history.told()
 
 
 @pytest.mark.parametrize("gateways", [False], indirect=True, ids=["unfenced"])
 def test_the_same_history_without_the_fence_loses_records(gateways: list[Gateway]) -> None:
     for seed in range(5):
         history = History(gateways, seed, stream=f"orders-{seed}")
-        asyncio.run(history.run(DURATION_S, kills=False))
+        asyncio.run(history.run(UNFENCED_S, kills=False))
         if history.broken():
             assert any("was acknowledged at" in text for text in history.broken())
             return

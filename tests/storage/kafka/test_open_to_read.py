@@ -21,7 +21,7 @@ def test_it_leaves_what_a_gateway_did_not_finish_to_gateways() -> None:
         kafka = SimulatedKafka(Random(1))
         kafka.is_whole = True
         clusters = [SimulatedCluster(kafka) for _ in range(3)]
-        await clusters[0].create_topics({TOPICS.meta: {}}, 3)
+        await clusters[0].create_topics({TOPICS.meta: {}, TOPICS.snapshots: {}}, 3)
         now_s = asyncio.get_running_loop().time
 
         def store_of(cluster: SimulatedCluster) -> KafkaStore:
@@ -29,7 +29,7 @@ def test_it_leaves_what_a_gateway_did_not_finish_to_gateways() -> None:
 
         gateway, reader, another = map(store_of, clusters)
         await gateway.open()
-        await reader.open_to_read()
+        await reader.open_to_read(has_snapshots=True)
         gateway.commit(Change({"a": b"1"}, create_logs=[1]))
         while gateway.metadata_of("a") is None:
             await asyncio.sleep(0.1)

@@ -15,7 +15,7 @@ import pytest
 
 from headwater.model.completion import Completion
 from headwater.storage.interface import Change, Entry, Placed, StoreUnavailable
-from headwater.storage.kafka import batches
+from headwater.storage.kafka import batches, snapshots
 from headwater.storage.kafka import store as store_module
 from headwater.storage.kafka.cluster import LATEST, Cluster, KafkaError
 from headwater.storage.kafka.producer import Producer
@@ -40,6 +40,11 @@ async def done(completion: Completion[T]) -> T:
     return completion.result()
 
 
+@pytest.fixture(autouse=True)
+def _snapshots_come_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "COMMANDS_MIN", 20)
+
+
 class SimulatedHistory:
     def __init__(self, seed: int) -> None:
         self.chance = Random(seed)
@@ -56,7 +61,7 @@ class SimulatedHistory:
 
     async def live(self) -> None:
         self.kafka.is_whole = True
-        await self.clusters[0].create_topics({TOPICS.meta: {}}, 3)
+        await self.clusters[0].create_topics({TOPICS.meta: {}, TOPICS.snapshots: {}}, 3)
         loop = asyncio.get_running_loop()
         for cluster in self.clusters:
             store = KafkaStore(cast("Cluster", cluster), TOPICS, lambda _text: None, Producer(loop.time))

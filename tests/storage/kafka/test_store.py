@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -24,10 +24,24 @@ from headwater.storage.interface import (
 from headwater.storage.kafka.back_end import open_kafka
 from headwater.storage.kafka.security import BrokerSecurity
 from headwater.storage.kafka.store import KafkaStore
+from tests.storage.kafka.loop_inbox import LoopInbox
+from tests.storage.store_contract import StoreContract
 
 pytestmark = pytest.mark.long
 T = TypeVar("T")
 DAY_MS = 86_400_000
+
+
+class TestKafkaStore(StoreContract):
+    @pytest.fixture
+    def inbox(self) -> Iterator[LoopInbox]:
+        found = LoopInbox(asyncio.new_event_loop())
+        yield found
+        found.close()
+
+    @pytest.fixture
+    def store(self, inbox: LoopInbox, store_url: str) -> Store:
+        return inbox.run_on_loop(open_kafka(store_url, BrokerSecurity(), print)).store
 
 
 async def done(awaitable: Awaitable[T]) -> T:
@@ -113,72 +127,6 @@ async def read(
     store: Store, log_id: int, position: int = 0, records: int = 1000, size: int = 10**6
 ) -> LogPage | None:
     return await done(store.read(log_id, position, records, size))
-
-
-@with_stores()
-async def test_records_are_read_back_where_and_when_they_were_placed(store: Store) -> None:
-    assert await done(store.commit(created(1, 2)))
-    first = await done(store.append([entry(1, b"a", b"b"), entry(2, b"c"), entry(1, b"d"), entry(9, b"x")]))
-    assert positions(first) == [0, 0, 2, None]
-    second = await done(store.append([entry(1, b"", b"x" * 2_000_000)]))
-    assert positions(second) == [3]
-    page = await read(store, 1, size=10**7)
-    assert payloads(page) == [b"a", b"b", b"d", b"", b"x" * 2_000_000]
-    assert page is not None
-    assert (page.first, page.next) == (0, 5)
-    times = {run.position: run.time_ms for run in page.runs}
-    for outcome in (first[0], second[0]):
-        assert isinstance(outcome, Placed)
-        assert times[outcome.position] == outcome.time_ms
-    assert await done(store.append([])) == []
-
-
-@with_stores()
-async def test_a_page_is_as_large_as_was_asked_but_has_one_record_at_least(store: Store) -> None:
-    await done(store.commit(created(1)))
-    await done(store.append([entry(1, *(b"%03d" % at * 100 for at in range(500)))]))
-    await done(store.append([entry(1, b"more")]))
-    assert len(payloads(await read(store, 1, 3, records=7))) == 7
-    assert payloads(await read(store, 1, 499)) == [b"499" * 100, b"more"]
-    assert payloads(await read(store, 1, 7, size=1)) == [b"007" * 100]
-    assert len(payloads(await read(store, 1, 0, size=899))) == 2
-    at_end = await read(store, 1, 501)
-    assert at_end is not None
-    assert (at_end.runs, at_end.next) == ([], 501)
-    beyond = await read(store, 1, 10**6)
-    assert beyond is not None
-    assert (beyond.runs, beyond.next) == ([], 501)
-
-
-@with_stores()
-async def test_records_are_found_by_the_time_at_which_they_were_placed(store: Store) -> None:
-    await done(store.commit(created(1)))
-    placed = []
-    for payload in (b"a", b"b"):
-        (outcome,) = await done(store.append([entry(1, payload)]))
-        assert isinstance(outcome, Placed)
-        placed.append(outcome)
-        await asyncio.sleep(0.01)  # another millisecond, on the broker's clock
-    assert await done(store.find(1, placed[0].time_ms)) == 0
-    assert await done(store.find(1, placed[0].time_ms + 1)) == 1
-    assert await done(store.find(1, placed[1].time_ms + 1)) == 2
-    assert await done(store.find(1, END_MS)) == 2
-    assert await done(store.find(9, END_MS)) == 0
-
-
-@with_stores()
-async def test_what_is_trimmed_is_gone_for_readers(store: Store) -> None:
-    await done(store.commit(created(1)))
-    await done(store.append([entry(1, b"a", b"b", b"c")]))
-    await done(store.trim(1, 2))
-    page = await read(store, 1)
-    assert page is not None
-    assert (payloads(page), page.first, page.next) == ([b"c"], 2, 3)
-    await done(store.trim(1, 99))
-    page = await read(store, 1)
-    assert page is not None
-    assert (page.runs, page.first, page.next) == ([], 3, 3)
-    assert positions(await done(store.append([entry(1, b"d")]))) == [3]
 
 
 @with_stores(2)
@@ -279,15 +227,3 @@ async def test_a_seal_that_its_gateway_did_not_finish_is_finished_by_another(
     while other.metadata_of("a") != Metadata(2, b"2"):
         await asyncio.sleep(0.05)
     assert positions(await done(other.append([entry(1, b"late")]))) == [None]
-
-
-@with_stores()
-async def test_what_is_closed_says_so(store: Store) -> None:
-    await done(store.commit(created(1)))
-    store.close()
-    with pytest.raises(StoreUnavailable):
-        await done(store.append([entry(1, b"a")]))
-    with pytest.raises(StoreUnavailable):
-        await done(store.commit(Change({"a": b"1"})))
-    with pytest.raises(StoreUnavailable):
-        store.metadata()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from typing import Any
 
@@ -177,6 +178,96 @@ def test_what_is_gone_is_gone_at_both(call: Call) -> None:
             call("put_record", StreamName="short-lived", Data=b"x", PartitionKey="alice")
 
 
+@pytest.fixture
+def queue(call: Call) -> Iterator[str]:
+    """The ARN of a queue from the first record of a stream `jobs` on."""
+    call("create_stream", StreamName="jobs", StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    wait_until(lambda: status(call, "jobs") == "ACTIVE")
+    stream_arn = call("describe_stream_summary", StreamName="jobs")["StreamDescriptionSummary"]["StreamARN"]
+    made = call(
+        "create_queue",
+        QueueName="work",
+        StreamConfigurationList=[
+            {"StreamARN": stream_arn, "StartingPosition": {"Type": "TRIM_HORIZON"}},
+        ],
+        QueueAttributes={
+            "VisibilityTimeoutSeconds": 60,
+            "DeadLetterConfiguration": {"TargetType": "BUILT_IN", "MaxReceiveCount": 1},
+        },
+    )
+    arn: str = made["QueueDescription"]["QueueARN"]
+
+    def is_active() -> bool:
+        answer = call("describe_queue", QueueARN=arn)["QueueDescription"]
+        return bool(answer["QueueStatus"] == "ACTIVE")
+
+    wait_until(is_active)
+    yield arn
+    call("delete_queue", QueueARN=arn)
+    wait_until(lambda: not call("list_queues")["QueueSummaries"])
+    call("delete_stream", StreamName="jobs")
+    wait_until(lambda: "jobs" not in call("list_streams")["StreamNames"])
+
+
+def _entries(records: list[dict[str, Any]], **members: Any) -> list[dict[str, Any]]:
+    return [{"ReceiptHandle": record["ReceiptHandle"], **members} for record in records]
+
+
+def test_a_queue_hands_out_each_record_once_and_takes_its_receipts_at_the_other_gateway(
+    call: Call, queue: str
+) -> None:
+    put = [b"%d" % at for at in range(60)]
+    records = [{"Data": data, "PartitionKey": data.decode()} for data in put]
+    call("put_records", StreamName="jobs", Records=records)
+    received: list[bytes] = []
+    while len(received) < len(put):
+        answer = call("receive_queue_records", QueueARN=queue, WaitTimeSeconds=5)["QueueRecords"]
+        received += [record["Data"] for record in answer]
+        if answer:
+            done = call("acknowledge_queue_records", QueueARN=queue, Entries=_entries(answer))
+            assert done["Failed"] == []
+    assert sorted(received) == sorted(put)
+    for _ in range(2):
+        answer = call("receive_queue_records", QueueARN=queue, WaitTimeSeconds=1)
+        assert answer["QueueRecords"] == []
+
+
+def test_a_dead_letter_goes_its_way_through_both_gateways(call: Call, queue: str) -> None:
+    call("put_record", StreamName="jobs", Data=b"x", PartitionKey="alice")
+    (record,) = call("receive_queue_records", QueueARN=queue, WaitTimeSeconds=20)["QueueRecords"]
+    hidden = _entries([record], VisibilityTimeoutSeconds=0)
+    assert call("update_queue_records_visibility", QueueARN=queue, Entries=hidden)["Failed"] == []
+    (dead,) = call("receive_dead_letter_queue_records", QueueARN=queue, WaitTimeSeconds=20)["QueueRecords"]
+    assert dead["RecordId"] == record["RecordId"]
+    hidden = _entries([dead], VisibilityTimeoutSeconds=30)
+    changed = call("update_dead_letter_queue_records_visibility", QueueARN=queue, Entries=hidden)
+    assert changed["Failed"] == []
+    restored = call("restore_dead_letter_queue_records", QueueARN=queue, Entries=_entries([dead]))
+    assert restored["Failed"] == []
+    (again,) = call("receive_queue_records", QueueARN=queue, WaitTimeSeconds=20)["QueueRecords"]
+    assert (again["Data"], again["ReceiveCount"]) == (b"x", 1)
+    hidden = _entries([again], VisibilityTimeoutSeconds=0)
+    call("update_queue_records_visibility", QueueARN=queue, Entries=hidden)
+    (dead,) = call("receive_dead_letter_queue_records", QueueARN=queue, WaitTimeSeconds=20)["QueueRecords"]
+    done = call("acknowledge_dead_letter_queue_records", QueueARN=queue, Entries=_entries([dead]))
+    assert done["Failed"] == []
+
+
+def test_who_waits_at_one_gateway_hears_of_a_record_that_the_other_takes(
+    gateways: list[Gateway], call: Call, queue: str
+) -> None:
+    asked = _client(gateways[0])
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(asked.receive_queue_records, QueueARN=queue, WaitTimeSeconds=20)
+        putting = _client(gateways[1])
+        putting.put_record(StreamName="jobs", Data=b"x", PartitionKey="alice")
+        (record,) = waiting.result()["QueueRecords"]
+    done = call("acknowledge_queue_records", QueueARN=queue, Entries=_entries([record]))
+    assert done["Failed"] == []
+    asked.close()
+    putting.close()
+
+
 def test_lambda_says_why_it_is_not_there(gateways: list[Gateway]) -> None:
     client = boto3.client(
         "lambda",
@@ -186,6 +277,6 @@ def test_lambda_says_why_it_is_not_there(gateways: list[Gateway]) -> None:
         aws_secret_access_key="unused",
         config=Config(retries={"max_attempts": 0}),
     )
-    with pytest.raises(Exception, match="with --store there are streams alone"):
+    with pytest.raises(Exception, match="with --store every server would run functions of its own"):
         client.list_functions()
     client.close()

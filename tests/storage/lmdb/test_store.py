@@ -20,24 +20,24 @@ from headwater.storage.lmdb.record_format import BLOCK_BYTES
 from headwater.storage.lmdb.store import LmdbStore
 from tests.storage.inbox import Inbox
 from tests.storage.records import entry, payloads, positions, records
-from tests.storage.store_contract import StoreContract
+from tests.storage.store_contract import UnsharedStoreContract
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX limits and signals")
 
 
-class TestUnsyncedStore(StoreContract):
+class TestUnsyncedStore(UnsharedStoreContract):
     @pytest.fixture
     def store(self, inbox: Inbox, tmp_path: Path) -> Store:
         return LmdbStore(tmp_path, inbox, synced=False)
 
 
-class TestSyncedStore(StoreContract):
+class TestSyncedStore(UnsharedStoreContract):
     @pytest.fixture
     def store(self, inbox: Inbox, tmp_path: Path) -> Store:
         return LmdbStore(tmp_path, inbox, synced=True)
 
 
-class TestStoreWithAMapThatMustGrow(StoreContract):
+class TestStoreWithAMapThatMustGrow(UnsharedStoreContract):
     @pytest.fixture
     def store(self, inbox: Inbox, tmp_path: Path) -> Store:
         return LmdbStore(tmp_path, inbox, synced=True, map_bytes=16 * 4096)

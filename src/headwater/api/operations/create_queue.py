@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from headwater.api import answers, requests
 from headwater.api.queue_descriptions import describe_queue, rules_after
 from headwater.api.stream_reference import stream_of_arn
 from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import CONSUMERS_ADVANTAGE_MAX, CONSUMERS_MAX
 from headwater.engine.queue_lifecycle import add_queue, find_queue, require_room_for_transition
+from headwater.engine.revision import Revision
 from headwater.engine.stream_checks import add_tags, require_active
 from headwater.model.caller import Caller
 from headwater.model.errors import (
@@ -17,6 +20,7 @@ from headwater.model.errors import (
 )
 from headwater.model.queue import Queue, QueueRules, QueueStart
 from headwater.model.stream import Stream
+from headwater.storage.interface import END_MS
 
 
 async def create_queue(
@@ -27,7 +31,6 @@ async def create_queue(
     Raises InvalidArgumentException, LimitExceededException, ResourceInUseException,
     ResourceNotFoundException and ValidationException.
     """
-    engine.queues.require_one_server()
     asked = _only(request.StreamConfigurationList)
     on_stream = stream_of_arn(engine, caller, asked.StreamARN)
     _check_start(asked.StartingPosition, engine.now_ms())
@@ -35,7 +38,7 @@ async def create_queue(
     committed = engine.account(caller).committed(engine.now_ms())
     queue_id, name = engine.queues.new_id(), request.QueueName
 
-    def change(stream: Stream) -> Stream:
+    def change(stream: Stream) -> Revision:
         require_active(stream)
         taken = {queue.name for other in engine.current_streams(caller) for queue in other.queues}
         if name in taken:
@@ -48,16 +51,20 @@ async def create_queue(
             queue_id=queue_id,
             name=name,
             created_ms=max(now_ms, stream.created_ms),
-            start=_start(engine, stream, asked.StartingPosition),
+            start=_start(stream, asked.StartingPosition, ends),
             due_ms=now_ms + engine.settings.transition_ms,
             rules=rules,
             tags=add_tags({}, request.Tags or {}, f"queue {name}"),
         )
-        return add_queue(stream, queue, CONSUMERS_ADVANTAGE_MAX if committed else CONSUMERS_MAX)
+        writes, expected = engine.queues.name_claim(caller)
+        consumers_max = CONSUMERS_ADVANTAGE_MAX if committed else CONSUMERS_MAX
+        return Revision(add_queue(stream, queue, consumers_max), writes=writes, expected=expected)
 
     with engine.queues.claim_name(caller, name):
         await engine.streams_of(caller)  # what is due is done: a name may be free again
-        stream = await engine.replace(on_stream, change)
+        ends = await _ends(engine, engine.live(on_stream).stream)
+        stream = await engine.revise(on_stream, change)
+    assert stream is not None
     return {"QueueDescription": describe_queue(stream, find_queue(stream, queue_id))}
 
 
@@ -83,15 +90,27 @@ def _check_start(start: requests.QueueStartingPosition | None, now_ms: int) -> N
         raise InvalidArgumentException("The Timestamp of the starting position must not be in the future.")
 
 
-def _start(engine: Engine, stream: Stream, asked: requests.QueueStartingPosition | None) -> QueueStart:
+class _Ends(NamedTuple):
+    """Where the open shards of a stream end, each at a moment after the request came."""
+
+    stream: Stream
+    next_positions: dict[int, int]
+    """By the shard's index."""
+
+
+async def _ends(engine: Engine, stream: Stream) -> _Ends:
+    """Raises `StoreUnavailable`."""
+    ends = {shard.index: await engine.store.find(shard.log_id, END_MS) for shard in stream.open_shards}
+    return _Ends(stream, ends)
+
+
+def _start(stream: Stream, asked: requests.QueueStartingPosition | None, ends: _Ends) -> QueueStart:
+    """Where LATEST begins is at the ends that were found; in shards that came after, at their beginning."""
     kind = "LATEST" if asked is None else asked.Type
-    tips: dict[int, int] = {}
-    if kind == "LATEST":
-        extents = {shard.index: engine.extent(shard.log_id) for shard in stream.open_shards}
-        tips = {index: extent.next for index, extent in extents.items() if extent is not None}
+    is_same = stream.created_ms == ends.stream.created_ms
     return QueueStart(
         type=kind,
         timestamp_ms=None if asked is None else asked.Timestamp,
-        tips=tips,
-        next_shard_index=stream.next_shard_index,
+        tips=ends.next_positions if kind == "LATEST" and is_same else {},
+        next_shard_index=ends.stream.next_shard_index if is_same else 0,
     )

@@ -31,11 +31,13 @@ async def put_record(
     if request.PartitionKey is None:
         require_partition_keys(engine, name, ["partitionKey"])
     live = engine.settled(name) or await engine.serving(name)
-    check_record(live.stream, record, "data")
+    size = record_size(request.Data, request.PartitionKey)
+    if size > live.stream.max_record_size_kib * 1024 or request.ExplicitHashKey is not None:
+        check_record(live.stream, record, "data")
     if request.SequenceNumberForOrdering is not None:
         _check_ordering(live.stream, request.SequenceNumberForOrdering, engine.arrival_ms())
-    stop_dry_run(request)
-    size = record_size(request.Data, request.PartitionKey)
+    if request.DryRun:
+        stop_dry_run(request)
     metrics = live.metrics
     started_s = engine.stopwatch()
     try:

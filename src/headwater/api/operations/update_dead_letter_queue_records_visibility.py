@@ -15,6 +15,6 @@ async def update_dead_letter_queue_records_visibility(
     """0 ends it at once. Of a handle that is there twice the last entry counts."""
     queue = await live_queue_of_arn(engine, caller, request.QueueARN)
     timeouts_s = {entry.ReceiptHandle: entry.VisibilityTimeoutSeconds for entry in request.Entries}
-    outcomes = queue.change_visibility(timeouts_s, is_dead=True)
+    outcomes = await queue.change_visibility(timeouts_s, is_dead=True)
     handles = [entry.ReceiptHandle for entry in request.Entries]
     return {"Successful": successful(handles, outcomes), "Failed": failed(handles, outcomes)}

@@ -13,8 +13,8 @@ Rules:
 
 What they leave although it may be valid: unknown members (msgspec would skip
 them without looking whether they are well-formed), nulls in lists and maps,
-fractions and overflow of whole numbers, text for booleans, and what `_is_unusual`
-finds in the body, where msgspec and AWS differ.
+fractions and overflow of whole numbers, text for booleans, and what `read` finds in
+the body, where msgspec and AWS differ.
 """
 
 from __future__ import annotations
@@ -50,8 +50,6 @@ _ESCAPES_MAX = 4_096
 """Escapes in a large body; the pattern for the unusual ones would take a good part of a second for more."""
 _LARGE_BYTES = 128 * 1024
 """A body of more bytes has large records, and so few pads that looking for each is the faster way."""
-_SHORT_BYTES = 1024
-"""A body of no more bytes has few, too."""
 _CATEGORIES = {
     "L": r"\w",
     "N": r"\w",
@@ -65,8 +63,17 @@ Settle = Callable[[Any], Any]
 
 
 def read(operation_name: str, body: bytes) -> msgspec.Struct | None:
-    """The request in a JSON body, or `None`: then `constraints` has to look at it."""
-    if _is_unusual(body):
+    """The request in a JSON body, or `None`: then `constraints` has to look at it.
+
+    Something in the body may look otherwise to msgspec than to AWS. Text beyond the basic plane
+    does: msgspec counts code points, AWS UTF-16 units. So does base64 whose last character has bits
+    that belong to no byte: msgspec ignores them, AWS refuses. That shows in the characters before
+    the quote, unless they are ASCII spelled as escapes; no client spells base64 so, hence any such
+    escape makes a body unusual.
+    """
+    if (not body.isascii() or _ESCAPE in body) and _has_unusual_text(body):
+        return None
+    if _PAD in body and _has_loose_padding(body):
         return None
     reader = _reader(operation_name)
     if reader.has_small_items and len(body) > _SMALL_BYTES and has_many_values(body):
@@ -127,20 +134,6 @@ def _is_ascii(value: Any) -> bool:
     return kind is not list or all(map(_is_ascii, value))
 
 
-def _is_unusual(body: bytes) -> bool:
-    """Tell whether something in the body may look otherwise to msgspec than to AWS.
-
-    Text beyond the basic plane does: msgspec counts code points, AWS UTF-16 units.
-    So does base64 whose last character has bits that belong to no byte: msgspec
-    ignores them, AWS refuses. That shows in the characters before the quote, unless
-    they are ASCII spelled as escapes; no client spells base64 so, hence any such
-    escape makes a body unusual.
-    """
-    if (not body.isascii() or _ESCAPE in body) and _has_unusual_text(body):
-        return True
-    return _PAD in body and _has_loose_padding(body)
-
-
 def _has_unusual_text(body: bytes) -> bool:
     if len(body) > _LARGE_BYTES and body.count(b"\\") > _ESCAPES_MAX:
         return True
@@ -148,20 +141,21 @@ def _has_unusual_text(body: bytes) -> bool:
 
 
 def _has_loose_padding(body: bytes) -> bool:
-    if _SHORT_BYTES < len(body) < _LARGE_BYTES:
+    if len(body) < _LARGE_BYTES:
         return _LOOSE_PADDING.search(body) is not None
-    # A pattern looks at every byte; finding two is done by the machine's own instructions.
-    at = body.find(b'="')
+    # A pattern looks at every byte; one byte, but not two, is found by the machine's own instructions.
+    at = body.find(_PAD)
     for _ in range(_PADS_MAX):
         if at < 0:
             return False
-        last = body[at - 1]
-        if last == _PAD:
-            if body[at - 2] not in _LAST_BEFORE_TWO_PADS:
+        if body.startswith(b'="', at):
+            last = body[at - 1]
+            if last == _PAD:
+                if body[at - 2] not in _LAST_BEFORE_TWO_PADS:
+                    return True
+            elif last not in _LAST_BEFORE_ONE_PAD:
                 return True
-        elif last not in _LAST_BEFORE_ONE_PAD:
-            return True
-        at = body.find(b'="', at + 2)
+        at = body.find(_PAD, at + 1)
     return True  # so many pads are unusual themselves
 
 

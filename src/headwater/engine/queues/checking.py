@@ -26,9 +26,15 @@ def check_queues(
     for queue_id, log_id, shard in progress:
         place = f"progress of queue {queue_id} in log {log_id:016x}"
         if log_id in logs.get(queue_id, ()):
-            yield from _check_progress(place, shard, store.extent(log_id))
+            yield from _check_progress(place, shard, _known_extent(store, log_id))
         elif shard.keys:
             yield f"{place}: there is no such {'log of its stream' if queue_id in logs else 'queue'}"
+
+
+def _known_extent(store: Store, log_id: int) -> Extent | None:
+    """The extent of a log; `None`, too, of one that others may have made longer than is known."""
+    extent = store.extent(log_id)
+    return extent if extent is not None and (extent.sealed or not store.is_shared) else None
 
 
 def _check_values(streams: Collection[Stream]) -> Iterator[str]:

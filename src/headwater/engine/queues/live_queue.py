@@ -9,65 +9,70 @@ Rules:
 - a dead letter that is received is counted, too, and stays one;
 - nothing is handed out or restored that is past the stream's retention.
 
+What a handle can still do, as SQS has it: the latest one acknowledges, even when its visibility has ended; an
+older one is answered with success and does nothing; to change a visibility takes a record in flight.
+After a restart, which forgets deliveries, any handle counts as the latest until the record is handed out.
+
+Servers that share a store share its queues. Then who has received a record is in the store as well, before
+anybody hears of it: each server chooses records by what it knows, and of two that choose the same one the
+store lets one win. So no server owns a queue, and a record is with one worker whichever server it asked.
+
 Refuses to know requests and answers, and how the queue itself changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import NamedTuple
 
 from headwater.engine.limits.limits import READ_BYTES_MAX
 from headwater.engine.queues.counting import QueueCounts, QueueTotals, count_records, oldest_arrival_ms
 from headwater.engine.queues.dead_letters import SeenDeadLetters, look_at_dead_letters
-from headwater.engine.queues.handle_refusals import Outcome
-from headwater.engine.queues.judging import Judging
-from headwater.engine.queues.log_runs import ReadAhead, read_runs
-from headwater.engine.queues.progress import DeadLetter, QueueProgress
-from headwater.engine.queues.receipts import Receipts
-from headwater.engine.queues.settling import Settling, Verdict
+from headwater.engine.queues.handle_refusals import (
+    GONE,
+    INVALID_HANDLE,
+    IS_DEAD,
+    NOT_DEAD,
+    NOT_IN_FLIGHT,
+    WRONG_KIND,
+    Outcome,
+    RefusedHandle,
+)
+from headwater.engine.queues.log_runs import ReadAhead, read_record, read_runs
+from headwater.engine.queues.queue_context import QueueContext, first_position, queue_gone
+from headwater.engine.queues.receipts import Receipt, issue_receipt, read_receipt
+from headwater.engine.queues.settling import Sentence, Settling, Verdict
+from headwater.engine.queues.sharing import QueueSharing
 from headwater.engine.queues.tracking import (
+    NOT_DELIVERED,
     ShardTracking,
     TrackedRecord,
     Tracking,
 )
 from headwater.engine.queues.waiting_line import Waiter, WaitingLine, Wanted
-from headwater.engine.tokens.sealed_token import Sealer
 from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
-from headwater.model.errors import KinesisError, ResourceNotFoundException
+from headwater.model.completion import Completion, begun
+from headwater.model.errors import KinesisError
 from headwater.model.queue import Queue
 from headwater.model.record import PAYLOAD_TEXT_BYTES, Payload
 from headwater.model.record_list import ReceivedRecord
 from headwater.model.shard import Shard
 from headwater.model.stream import Stream
-from headwater.storage.interface import Run, Store
+from headwater.storage.interface import Run
 
 _PAGE_BYTES = READ_BYTES_MAX * 4 // 3
-_Found: TypeAlias = tuple[TrackedRecord, Payload]
-_new_tuple = tuple.__new__
-"""A third of the time of `ReceivedRecord(...)`."""
+_TRIMMED_MS = -1
+"""In place of the arrival of a record that the store has no more."""
 
 
-class QueueContext(Protocol):
-    """What a queue needs of the engine."""
+class _Found(NamedTuple):
+    record: TrackedRecord
+    payload: Payload
 
-    store: Store
-    receipts: Sealer
-    is_stopping: bool
-    """Whether nobody may wait any more."""
 
-    def now_ms(self) -> int:
-        """The time now."""
-
-    def random_number(self) -> int:
-        """63 random bits."""
-
-    def expected(self, name: StreamName) -> Mapping[str, int]:
-        """The key of a stream's value and its version, as far as it is known."""
-
-    def progress_of(self, queue_id: str, log_id: int, first: int) -> QueueProgress:
-        """What the store has of a queue's shard; one that begins at `first` if it has nothing."""
+Taken = list[ReceivedRecord] | Completion[list[ReceivedRecord]]
+"""What somebody gets who receives; a completion, if the store has to have it first."""
 
 
 class LiveQueue:
@@ -76,22 +81,21 @@ class LiveQueue:
     def __init__(self, context: QueueContext, stream: Stream, queue: Queue) -> None:
         self._context = context
         self._store = context.store
-        self._receipts = Receipts(context.receipts, queue.queue_id)
         self._tracking = Tracking()
         name = stream.full_name
-        self._settling = Settling(context.store, self._tracking, lambda: context.expected(name), self._wake)
-        self._judging = Judging(
-            context.store, self._tracking, self._settling, self._receipts, self._horizon_ms
+        self._settling = Settling(
+            context.store, self._tracking, lambda: context.expected(name), context.now_ms, self._wake
         )
+        self._sharing = QueueSharing(self._tracking, self._settling, context.now_ms, self._next_delivery)
         self._living = WaitingLine(self._take)
         self._dead = WaitingLine(self._take_dead)
         self._delivery = context.random_number()
         """The number of the latest delivery. It begins anywhere: no handle from before a restart fits."""
         self._received = self._acknowledged = self._empty_receives = 0
+        self._turn = self._delivery if context.store.is_shared else 0
+        """Which shard gives new records first."""
         self._readers: dict[int, ReadAhead] = {}
         """By log: what reads the records that wait."""
-        self._turn = 0
-        """Which shard gives new records first."""
         self._watched: dict[int, Callable[[], None]] = {}
         """By log: what ends its watch."""
         self._stream = stream
@@ -138,7 +142,7 @@ class LiveQueue:
         self._empty_receives += before - len(self._living)
         self._dead.end_waits(now_ms)
 
-    async def _take(self, waiter: Waiter[ReceivedRecord]) -> list[ReceivedRecord]:
+    async def _take(self, waiter: Waiter[ReceivedRecord]) -> Taken:
         self._release()
         limit = waiter.wanted.limit
         found: list[_Found] = []
@@ -151,7 +155,7 @@ class LiveQueue:
             raise
         return self._hand_out(found, waiter, is_dead=False)
 
-    async def _take_dead(self, waiter: Waiter[ReceivedRecord]) -> list[ReceivedRecord]:
+    async def _take_dead(self, waiter: Waiter[ReceivedRecord]) -> Taken:
         self._release()
         found: list[_Found] = []
         try:
@@ -169,20 +173,24 @@ class LiveQueue:
             if record is None:
                 return
             if not is_dead and rules.is_exhausted(record.receives):
-                self._settle_quietly({record: "die"})
+                self._settle_quietly([Sentence(record, "die")])
                 continue
             try:
-                runs = await read_runs(self._store, record.shard.log_id, record.position, 1, _PAGE_BYTES)
+                run, is_known = await read_record(
+                    self._store, record.shard.log_id, record.position, _PAGE_BYTES
+                )
             except BaseException:
-                self._put_back([(record, b"")])
+                self._put_back([_Found(record, b"")])
                 raise
             if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
                 continue
-            if not runs or runs[0].position != record.position or runs[0].time_ms < self._horizon_ms():
+            if not is_known:
+                self._tracking.postpone(record)
+            elif run is None or run.time_ms < self._horizon_ms():
                 self._tracking.end(record)
-                continue
-            record.arrival_ms = runs[0].time_ms
-            found.append((record, runs[0].payloads[0]))
+            else:
+                record.arrival_ms = run.time_ms
+                found.append(_Found(record, run.payloads[0]))
 
     async def _find_new(self, found: list[_Found], limit: int) -> None:
         """Claim what was never handed out, from one shard after the other."""
@@ -197,9 +205,10 @@ class LiveQueue:
     async def _read_on(self, shard: ShardTracking, found: list[_Found], limit: int) -> bool:
         """Claim what comes next in a shard; whether there may be more."""
         extent = self._store.extent(shard.log_id)
-        position = shard.progress.next_open(shard.cursor)
+        position = shard.next_open()
         reader = self._readers.get(shard.log_id)
-        if extent is None or reader is None or position >= extent.next:
+        is_end_known = extent is not None and (extent.sealed or not self._store.is_shared)
+        if extent is None or reader is None or (is_end_known and position >= extent.next):
             return False
         room = max(_PAGE_BYTES - _size(found), 1)
         runs = await reader.read(position, limit - len(found), room + PAYLOAD_TEXT_BYTES)
@@ -219,65 +228,73 @@ class LiveQueue:
             for position, payload in enumerate(run.payloads, run.position):
                 is_new = position >= shard.cursor and position not in shard.records
                 if is_new and not shard.progress.is_done(position):
-                    claimed.append((shard.track(position, run.time_ms), payload))
+                    claimed.append(_Found(shard.track(position, run.time_ms), payload))
             shard.cursor = max(shard.cursor, run.position + len(run.payloads))
         return claimed
 
-    def _hand_out(
-        self, found: Sequence[_Found], waiter: Waiter[ReceivedRecord], *, is_dead: bool
-    ) -> list[ReceivedRecord]:
+    def _hand_out(self, found: Sequence[_Found], waiter: Waiter[ReceivedRecord], *, is_dead: bool) -> Taken:
         if not waiter.is_waiting:
             self._put_back(found)
             return []
-        now_ms = self._context.now_ms()
         timeout_s = waiter.wanted.visibility_timeout_s
         if timeout_s is None:
             timeout_s = self._queue.rules.visibility_timeout_s
-        visible_ms = now_ms + 1000 * timeout_s
-        going_out = self._still_there(found, is_dead=is_dead)
-        self._number(going_out, is_dead=is_dead)
-        self._tracking.hand_out(going_out, now_ms, visible_ms)
-        handed_out = [
-            _new_tuple(
-                ReceivedRecord,
-                (
-                    record.handle,
-                    record.record_id,
-                    payload,
-                    record.arrival_ms or 0,
-                    record.first_receive_ms or 0,
-                    record.receives,
-                ),
-            )
-            for record, payload in going_out.items()
-        ]
+        horizon_ms = self._horizon_ms()
+        present = [each for each in found if self._is_present(each.record, horizon_ms, is_dead=is_dead)]
+        if self._store.is_shared:
+            return begun(self._claim_all(present, 1000 * timeout_s, is_dead=is_dead)) if present else []
+        now_ms = self._context.now_ms()
+        for record, _ in present:
+            delivery = self._next_delivery()
+            record.handle = self._handle(record, delivery)
+            self._tracking.hand_out(record, delivery, now_ms, now_ms + 1000 * timeout_s)
+        return self._gave(present, is_dead=is_dead, is_visible=timeout_s == 0)
+
+    def _next_delivery(self) -> int:
+        self._delivery += 1
+        return self._delivery
+
+    def _is_present(self, record: TrackedRecord, horizon_ms: int, *, is_dead: bool) -> bool:
+        """Whether a record that was found can be handed out still."""
+        if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
+            return False
+        if self._is_past_retention(record, horizon_ms):
+            self._tracking.end(record)
+            return False
+        return True
+
+    async def _claim_all(
+        self, found: Sequence[_Found], timeout_ms: int, *, is_dead: bool
+    ) -> list[ReceivedRecord]:
+        """What is received here once the store has it; not what another server was first with."""
+        overtaken = await self._sharing.claim([record for record, _ in found], timeout_ms)
+        given = [each for each in found if each.record not in overtaken]
+        if not given:  # it waits on, then
+            self._watch()
+        return self._gave(given, is_dead=is_dead, is_visible=timeout_ms == 0)
+
+    def _gave(self, found: Sequence[_Found], *, is_dead: bool, is_visible: bool) -> list[ReceivedRecord]:
+        """What a receiver gets of records that were handed out; they may be visible again at once."""
+        handed_out = [self._handed_out(record, payload) for record, payload in found]
         if not is_dead:
             self._received += len(handed_out)
-        if visible_ms <= now_ms:
+        if is_visible:
             self._release()
         return handed_out
 
-    def _number(self, records: Iterable[TrackedRecord], *, is_dead: bool) -> None:
-        """Give each the number and the handle of its next delivery."""
-        delivery, issue = self._delivery, self._receipts.issue
-        for record in records:
-            delivery += 1
-            record.delivery = delivery
-            record.handle = issue(record.shard.log_id, record.position, delivery, is_dead)
-        self._delivery = delivery
+    def _handed_out(self, record: TrackedRecord, payload: Payload) -> ReceivedRecord:
+        return ReceivedRecord(
+            record.handle or self._handle(record, record.delivery),
+            record.record_id,
+            payload,
+            record.arrival_ms or 0,
+            record.first_receive_ms or 0,
+            record.receives,
+        )
 
-    def _still_there(self, found: Sequence[_Found], *, is_dead: bool) -> dict[TrackedRecord, Payload]:
-        """Each once, without what was settled while others were read; what is past retention is forgotten."""
-        horizon_ms = self._horizon_ms()
-        kept: dict[TrackedRecord, Payload] = {}
-        for record, payload in found:
-            if record.phase != "visible" or record.is_dead is not is_dead:
-                continue
-            if self._judging.is_past_retention(record, horizon_ms):
-                self._tracking.end(record)
-            else:
-                kept[record] = payload
-        return kept
+    def _handle(self, record: TrackedRecord, delivery: int) -> str:
+        receipt = Receipt(record.shard.log_id, record.position, delivery, record.is_dead)
+        return issue_receipt(self._context.receipts, self._queue.queue_id, receipt)
 
     def _put_back(self, found: Iterable[_Found]) -> None:
         for record, _ in found:
@@ -294,40 +311,161 @@ class LiveQueue:
         """The dead letters are none any more. What came of each handle. Raises `StoreUnavailable`."""
         return await self._settle_handles(handles, "restore", is_dead=True)
 
-    def change_visibility(self, timeouts_s: dict[str, int], *, is_dead: bool) -> dict[str, Outcome]:
-        """The records stay in flight for so long from now on, by handle. What came of each."""
-        self._release()
-        now_ms = self._context.now_ms()
+    async def change_visibility(self, timeouts_s: dict[str, int], *, is_dead: bool) -> dict[str, Outcome]:
+        """The records stay in flight for so long from now on, by handle. What came of each.
+
+        Raises `StoreUnavailable` where servers share the queue.
+        """
         outcomes: dict[str, Outcome] = {}
-        for handle, timeout_s in timeouts_s.items():
-            outcome = self._judging.judge_visibility(handle, is_dead=is_dead)
-            if isinstance(outcome, TrackedRecord):
-                self._tracking.hide_until(outcome, now_ms + 1000 * timeout_s)
+        asked = timeouts_s
+        while asked:
+            await self._none_received(asked, is_dead=is_dead)
+            self._release()
+            now_ms = self._context.now_ms()
+            changed: dict[str, TrackedRecord] = {}
+            for handle, timeout_s in asked.items():
+                found = self._in_flight(handle, is_dead=is_dead)
+                if isinstance(found, RefusedHandle):
+                    outcomes[handle] = found
+                    continue
                 outcomes[handle] = None
-            else:
-                outcomes[handle] = outcome
+                if self._store.is_shared:
+                    changed[handle] = found
+                else:
+                    self._tracking.hide_until(found, now_ms + 1000 * timeout_s)
+            overtaken = await self._sharing.hide(changed, asked)
+            asked = {handle: asked[handle] for handle, record in changed.items() if record in overtaken}
         self._release()
         return outcomes
+
+    async def _none_received(self, handles: Iterable[str], *, is_dead: bool) -> None:
+        """Wait while a commit is to say that a record of these was received, or hidden."""
+        found = [self._receipt(handle, is_dead=is_dead) for handle in handles]
+        records = [self._tracked(receipt) for receipt in found if isinstance(receipt, Receipt)]
+        while any(record and self._settling.verdict_on(record) == "receive" for record in records):
+            await self._settling.settled_once()
+
+    def _in_flight(self, handle: str, *, is_dead: bool) -> TrackedRecord | RefusedHandle:
+        """The record of a handle, if its visibility can be changed by it."""
+        receipt = self._receipt(handle, is_dead=is_dead)
+        if isinstance(receipt, RefusedHandle):
+            return receipt
+        record = self._tracked(receipt)
+        if record is None:
+            return GONE if self._is_over(receipt) else NOT_IN_FLIGHT
+        if record.is_dead is not is_dead:
+            return NOT_DEAD if is_dead else IS_DEAD
+        if record.phase != "in flight" or record.delivery != receipt.delivery:
+            return NOT_IN_FLIGHT
+        return GONE if self._is_past_retention(record, self._horizon_ms()) else record
 
     async def _settle_handles(
         self, handles: Sequence[str], verdict: Verdict, *, is_dead: bool
     ) -> dict[str, Outcome]:
         self._release()
-        outcomes: dict[str, Outcome] = dict.fromkeys(handles)
-        settled = self._judging.in_hand(handles, is_dead=is_dead)
-        if settled is None:
-            settled = []
-            for handle, outcome in await self._judging.judge_all(outcomes, verdict, is_dead=is_dead):
-                if isinstance(outcome, TrackedRecord):
-                    settled.append(outcome)
-                else:
-                    outcomes[handle] = outcome
-        if settled:
-            verdicts = dict.fromkeys(settled, verdict)
-            await self._settling.settle(verdicts)
+        in_hand = self._in_hand(handles, is_dead=is_dead)
+        if in_hand is not None:
+            await self._settling.settle([Sentence(record, verdict) for record in in_hand])
             if verdict == "acknowledge" and not is_dead:
-                self._acknowledged += len(verdicts)
+                self._acknowledged += len(in_hand)
+            return dict.fromkeys(handles)
+        found = {handle: self._receipt(handle, is_dead=is_dead) for handle in handles}
+        receipts = [receipt for receipt in found.values() if isinstance(receipt, Receipt)]
+        for receipt in receipts:
+            await self._find_out(receipt)
+        outcomes: dict[str, Outcome] = {}
+        asked = found
+        while asked:
+            while any(self._is_settled_otherwise(receipt, verdict) for receipt in receipts):
+                await self._settling.settled_once()  # nobody is told of what may be forgotten
+            # From here on nothing comes between: what is judged is what is settled.
+            sentences: dict[TrackedRecord, Sentence] = {}
+            of_handles: dict[str, TrackedRecord] = {}
+            for handle, given in asked.items():
+                if isinstance(given, RefusedHandle):
+                    outcomes[handle] = given
+                    continue
+                outcome = self._judge(self._tracked(given), given, verdict)
+                outcomes[handle] = outcome if isinstance(outcome, RefusedHandle) else None
+                if isinstance(outcome, Sentence):
+                    sentences[outcome.record] = outcome
+                    of_handles[handle] = outcome.record
+            overtaken = await self._settling.settle(list(sentences.values())) if sentences else ()
+            if verdict == "acknowledge" and not is_dead:
+                self._acknowledged += len(sentences.keys() - set(overtaken))
+            asked = {handle: found[handle] for handle, record in of_handles.items() if record in overtaken}
         return outcomes
+
+    def _in_hand(self, handles: Sequence[str], *, is_dead: bool) -> dict[TrackedRecord, None] | None:
+        """The records, when every handle is the latest of one in flight: the usual call needs no more."""
+        horizon_ms = self._horizon_ms()
+        records: dict[TrackedRecord, None] = {}
+        for handle in handles:
+            record = self._tracking.of_handle(handle)
+            if record is None or record.is_dead is not is_dead:
+                return None
+            if self._is_past_retention(record, horizon_ms):
+                return None
+            records[record] = None
+        return records
+
+    async def _find_out(self, receipt: Receipt) -> None:
+        """Read what is not known of a record since a restart: whether it waits, and when it arrived."""
+        record = self._tracked(receipt) or await self._waiting(receipt)
+        if record is not None and record.arrival_ms is None:
+            await self._learn_arrival(record)
+
+    def _is_settled_otherwise(self, receipt: Receipt, verdict: Verdict) -> bool:
+        """Whether a commit is to make something else of the record."""
+        record = self._tracked(receipt)
+        return record is not None and self._settling.verdict_on(record) not in (None, verdict)
+
+    def _judge(self, record: TrackedRecord | None, receipt: Receipt, verdict: Verdict) -> Sentence | Outcome:
+        """What a handle does: it settles a record, or nothing, or is refused."""
+        if record is None or self._is_past_retention(record, self._horizon_ms()):
+            return GONE if verdict == "restore" else None
+        if record.is_dead is not receipt.is_dead:
+            if verdict == "restore":
+                return NOT_DEAD
+            return None if receipt.is_dead else IS_DEAD
+        if record.delivery not in (NOT_DELIVERED, receipt.delivery):
+            return NOT_IN_FLIGHT if verdict == "restore" else None
+        return Sentence(record, verdict)
+
+    def _receipt(self, handle: str, *, is_dead: bool) -> Receipt | RefusedHandle:
+        receipt = read_receipt(self._context.receipts, self._queue.queue_id, handle)
+        if receipt is None:
+            return INVALID_HANDLE
+        return receipt if receipt.is_dead is is_dead else WRONG_KIND[is_dead]
+
+    def _tracked(self, receipt: Receipt) -> TrackedRecord | None:
+        shard = self._tracking.shards.get(receipt.log_id)
+        return None if shard is None else shard.records.get(receipt.position)
+
+    def _is_over(self, receipt: Receipt) -> bool:
+        """Whether a record that is not tracked waits no more either."""
+        shard = self._tracking.shards.get(receipt.log_id)
+        return shard is None or receipt.position < shard.cursor or shard.progress.is_done(receipt.position)
+
+    async def _waiting(self, receipt: Receipt) -> TrackedRecord | None:
+        """A record that was handed out before a restart, and not since; it is tracked from now on."""
+        if receipt.is_dead or self._is_over(receipt):
+            return None
+        runs = await read_runs(self._store, receipt.log_id, receipt.position, 1, 1)
+        tracked = self._tracked(receipt)
+        if tracked is not None or self._is_over(receipt):
+            return tracked
+        if not runs or runs[0].position != receipt.position:
+            return None
+        record = self._tracking.shards[receipt.log_id].track(receipt.position, runs[0].time_ms)
+        self._tracking.show(record)
+        return record
+
+    async def _learn_arrival(self, record: TrackedRecord) -> None:
+        """Of a dead letter from before a restart: whether it is past retention."""
+        run, is_known = await read_record(self._store, record.shard.log_id, record.position, 1)
+        if run is not None or is_known:
+            record.arrival_ms = _TRIMMED_MS if run is None else run.time_ms
 
     # Time
 
@@ -335,7 +473,9 @@ class LiveQueue:
         """Do what has become due."""
         self._release()
         self.end_waits(now_ms)
-        if not len(self._living):
+        if len(self._living):
+            self._watch()
+        else:
             self._unwatch()
 
     def sweep(self) -> None:
@@ -344,26 +484,26 @@ class LiveQueue:
             reader.forget()
         horizon_ms = self._horizon_ms()
         for record in tuple(self._tracking.records()):
-            if record.phase != "settling" and self._judging.is_past_retention(record, horizon_ms):
+            if record.phase != "settling" and self._is_past_retention(record, horizon_ms):
                 self._tracking.end(record)
         shards = self._tracking.shards.values()
         for shard in shards:
             shard.raise_first()
         if any(shard.progress.has_stale_pages() for shard in shards):
-            self._settle_quietly({})
+            self._settle_quietly([])
 
     def _release(self) -> None:
         """Show what is in flight no more, or set it aside."""
         rules, has_shown = self._queue.rules, False
-        exhausted: list[TrackedRecord] = []
+        exhausted: list[Sentence] = []
         for record in self._tracking.due(self._context.now_ms()):
             if not record.is_dead and rules.is_exhausted(record.receives):
-                exhausted.append(record)
+                exhausted.append(Sentence(record, "die"))
             else:
                 self._tracking.show(record)
                 has_shown = True
         if exhausted:
-            self._settle_quietly(dict.fromkeys(exhausted, "die"))
+            self._settle_quietly(exhausted)
         if has_shown:
             self._wake()
 
@@ -371,16 +511,16 @@ class LiveQueue:
         """Set aside what waits to be handed out again, and may not be by the rules of now."""
         rules = self._queue.rules
         exhausted = [
-            record
+            Sentence(record, "die")
             for record in self._tracking.records()
             if record.phase == "visible" and not record.is_dead and rules.is_exhausted(record.receives)
         ]
         if exhausted:
-            self._settle_quietly(dict.fromkeys(exhausted, "die"))
+            self._settle_quietly(exhausted)
 
-    def _settle_quietly(self, verdicts: Mapping[TrackedRecord, Verdict]) -> None:
+    def _settle_quietly(self, sentences: Sequence[Sentence]) -> None:
         """Nobody waits for it. What the store cannot take now is in flight again, and due at once."""
-        self._settling.settle(verdicts)
+        self._settling.settle(sentences)
 
     def _wake(self) -> None:
         self._living.wake()
@@ -391,6 +531,12 @@ class LiveQueue:
         start = self._queue.start
         asked_ms = (start.timestamp_ms or 0) if start.type == "AT_TIMESTAMP" else 0
         return max(self._stream.trim_horizon_ms(self._context.now_ms()), asked_ms)
+
+    def _is_past_retention(self, record: TrackedRecord, horizon_ms: int) -> bool:
+        if record.arrival_ms is not None:
+            return record.arrival_ms < horizon_ms
+        extent = self._store.extent(record.shard.log_id)
+        return extent is None or record.position < extent.first
 
     # Counting
 
@@ -428,22 +574,17 @@ class LiveQueue:
 
     # Shards
 
-    def reload(self) -> None:
-        """The store was opened again: take what it has for what was settled."""
-        for reader in self._readers.values():
-            reader.forget()
-        for shard in self._tracking.shards.values():
-            shard.progress = self._context.progress_of(
-                self._queue.queue_id, shard.log_id, shard.progress.first
-            )
-            dead = {letter.position: letter for letter in shard.progress.dead_letters()}
-            for record in tuple(shard.records.values()):
-                if shard.progress.is_done(record.position):
-                    self._tracking.end(record)
-                elif record.is_dead is not (record.position in dead):
-                    self._tracking.show_as(record, is_dead=not record.is_dead)
-            for position in dead.keys() - shard.records.keys():
-                self._track_dead(shard, dead[position])
+    def reload(self, changed: Mapping[int, Iterable[int]]) -> None:
+        """The store has something else than from here: take over the records at these positions, by log."""
+        for log_id, positions in changed.items():
+            shard = self._tracking.shards.get(log_id)
+            if shard is None:
+                continue
+            self._readers[log_id].forget()
+            shard.progress = self._context.progress_of(self._queue.queue_id, log_id, shard.progress.first)
+            for position in sorted(positions):
+                self._sharing.take_over(shard, position)
+        self._wake()
 
     def _find_shards(self) -> None:
         """Begin with shards that are new, forget those that are gone."""
@@ -463,17 +604,9 @@ class LiveQueue:
         progress = self._context.progress_of(self._queue.queue_id, shard.log_id, first)
         tracked = self._tracking.shards[shard.log_id] = ShardTracking(shard.index, shard.log_id, progress)
         self._readers[shard.log_id] = ReadAhead(self._store, shard.log_id)
-        for letter in progress.dead_letters():
-            self._track_dead(tracked, letter)
-
-    def _track_dead(self, shard: ShardTracking, letter: DeadLetter) -> None:
-        """A dead letter from before, which nobody has received since."""
-        if letter.position < shard.progress.first:  # past retention
-            return
-        record = shard.track(letter.position, None)
-        record.is_dead = True
-        record.receives, record.first_receive_ms = letter.receives, letter.first_receive_ms
-        self._tracking.show(record)
+        dead = {letter.position for letter in progress.dead_letters()}
+        for position in sorted(dead | {state.position for state in progress.received()}):
+            self._sharing.take_over(tracked, position)
 
     def _watch(self) -> None:
         """Hear of what arrives."""
@@ -484,21 +617,6 @@ class LiveQueue:
         for unwatch in self._watched.values():
             unwatch()
         self._watched.clear()
-
-
-def first_position(queue: Queue, shard: Shard) -> int | None:
-    """Where a queue begins in a shard; `None` when nothing of it belongs to the queue."""
-    start = queue.start
-    if start.type == "LATEST" and shard.index < start.next_shard_index:
-        return start.tips.get(shard.index)
-    return 0
-
-
-def queue_gone(stream: Stream, queue: Queue) -> ResourceNotFoundException:
-    """The answer for a queue that hands out nothing: it is CREATING, DELETING or gone."""
-    return ResourceNotFoundException(
-        f"Queue {queue.name} of stream {stream.label} does not deliver records: it is {queue.status}."
-    )
 
 
 def _size(found: Sequence[_Found]) -> int:

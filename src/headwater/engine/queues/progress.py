@@ -5,10 +5,16 @@ dead letter from there on is in pages, each of `PAGE_POSITIONS` positions. So wh
 order is one number, what was not is a bit, and one acknowledgement writes one small page.
 
     queue/<queue>/<log>          the first position
-    queue/<queue>/<log>/<page>   [bits of the acknowledged ones, [[offset, first receive, receives], …]]
+    queue/<queue>/<log>/<page>   [bits of the acknowledged ones, [[offset, first receive, receives], …],
+                                  [[offset, delivery, change, timeout, first receive, receives], …]]
+
+The last list has what was received and not settled since. One server alone keeps that in memory, and its
+list is empty; servers that share queues tell each other by it.
 
 Rules:
 - positions need not be dense: what was never stored is never acknowledged either, and `first` passes it;
+- for how long a record is hidden is counted by each server, from when it has come to know it: later than
+  whoever has handed it out, so no difference of their clocks ends a visibility too soon;
 - the number is written when a page has been left behind, with the page's removal: between two such
   writes the bits say the rest.
 
@@ -17,13 +23,14 @@ Refuses to know who acknowledges, and when a write is made.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import msgspec
 
 KIND = "queue"
+NAMES_KIND = "queue-names"
+"""Of the keys that are written with each queue of an account and region, so that names are given once."""
 PAGE_POSITIONS = 4096
 _FULL = (1 << PAGE_POSITIONS) - 1
 
@@ -38,41 +45,45 @@ class DeadLetter(NamedTuple):
     receives: int
 
 
+class ReceivedState(NamedTuple):
+    """A record that was received, and not settled since."""
+
+    position: int
+    delivery: int
+    """The number of the latest delivery."""
+    change: int
+    """How often its visibility was changed since."""
+    timeout_ms: int
+    """For how long it is hidden from then on."""
+    first_receive_ms: int
+    receives: int
+
+
 class Settlement(NamedTuple):
     """What one commit changes in a shard."""
 
-    acknowledged: list[int]
-    died: list[DeadLetter]
-    restored: list[int]
-
-
-class _Page(NamedTuple):
-    """What there is to say of a page."""
-
-    acknowledged: int
-    """A bit for each position."""
-    dead: dict[int, DeadLetter]
-
-
-class PlannedProgress(NamedTuple):
-    """What `QueueProgress.plan` would change."""
-
-    writes: Writes
-    """For the store."""
-    pages: dict[int, _Page]
-    """How they are then."""
-    left_behind: list[int]
-    """Pages of which nothing need be kept."""
-    first: int | None
-    """The first position, where it is written."""
+    acknowledged: Collection[int]
+    died: Collection[DeadLetter]
+    restored: Collection[int]
+    received: Collection[ReceivedState] = ()
 
 
 class _StoredPage(msgspec.Struct, frozen=True, array_like=True):
     acknowledged: bytes
     dead: list[tuple[int, int, int]] = []
+    received: list[tuple[int, int, int, int, int, int]] = []
 
 
-_encode = msgspec.msgpack.Encoder().encode
+class _Page(NamedTuple):
+    """What is known of the records of one page."""
+
+    bits: int
+    """Of the acknowledged positions."""
+    dead: dict[int, DeadLetter]
+    received: dict[int, ReceivedState]
+    """Both by position."""
+
+
 _page_decoder = msgspec.msgpack.Decoder(_StoredPage)
 _first_decoder = msgspec.msgpack.Decoder(int)
 
@@ -111,34 +122,61 @@ class QueueProgress:
         """The bits of the acknowledged positions, by page."""
         self._dead: dict[int, dict[int, DeadLetter]] = {}
         """The dead letters, by page and position."""
+        self._received: dict[int, dict[int, ReceivedState]] = {}
+        """What was received, by page and position."""
+        self._known_ms: dict[int, int] = {}
+        """Since when that is known of what others have written, by position."""
+        self._versions: dict[str, int] = {}
+        """Of the keys that were loaded or written."""
         self._keys: set[str] = set()
         """What the store may hold."""
 
-    def load(self, key: ProgressKey, value: bytes) -> None:
-        """Take over what was written. Raises `msgspec.MsgspecError`, `ValueError`."""
+    def load(self, key: ProgressKey, value: bytes, version: int = 1, now_ms: int = 0) -> set[int]:
+        """Take over what was written; of which records it says something new, which is known from now on.
+
+        Raises `msgspec.MsgspecError`, `ValueError`.
+        """
         self._keys.add(str(key))
+        self._versions[str(key)] = version
         if key.page is None:
             self._stored_first = _first_decoder.decode(value)
             self.first = max(self.first, self._stored_first)
-            return
+            return set()
+        before = self._page(key.page)
         page = _page_decoder.decode(value)
         self._pages[key.page] = int.from_bytes(page.acknowledged, "little")
         self._dead.pop(key.page, None)
+        self._received.pop(key.page, None)
         begin = key.page * PAGE_POSITIONS
         for offset, first_receive_ms, receives in page.dead:
             if not 0 <= offset < PAGE_POSITIONS:
                 raise ValueError(f"it has a dead letter at {offset}")
             letter = DeadLetter(begin + offset, first_receive_ms, receives)
             self._dead.setdefault(key.page, {})[letter.position] = letter
+        for offset, *rest in page.received:
+            if not 0 <= offset < PAGE_POSITIONS:
+                raise ValueError(f"it has a received record at {offset}")
+            received = ReceivedState(begin + offset, *rest)
+            self._received.setdefault(key.page, {})[received.position] = received
+        changed = _difference(key.page, before, self._page(key.page))
+        for position in changed:
+            self._known_ms.pop(position, None)
+        self._known_ms.update((position, now_ms) for position in changed if self.received_state(position))
+        return changed
 
-    def unload(self, key: ProgressKey) -> None:
-        """A key is gone from the store."""
+    def unload(self, key: ProgressKey) -> set[int]:
+        """A key is gone from the store; of which records it said something."""
         self._keys.discard(str(key))
+        self._versions.pop(str(key), None)
         if key.page is None:
             self._stored_first = 0
-            return
-        self._pages.pop(key.page, None)
-        self._dead.pop(key.page, None)
+            return set()
+        before = self._page(key.page)
+        self._drop_page(key.page)
+        return _difference(key.page, before, self._page(key.page))
+
+    def _page(self, page: int) -> _Page:
+        return _Page(self._pages.get(page, 0), self._dead.get(page, {}), self._received.get(page, {}))
 
     @property
     def keys(self) -> Collection[str]:
@@ -173,10 +211,28 @@ class QueueProgress:
             for position in sorted(letters):
                 yield letters[position]
 
+    def dead_letter(self, position: int) -> DeadLetter | None:
+        """The dead letter at a position."""
+        return self._dead.get(position // PAGE_POSITIONS, {}).get(position)
+
+    def received_state(self, position: int) -> ReceivedState | None:
+        """What the record at a position is, if it was received and not settled since."""
+        return self._received.get(position // PAGE_POSITIONS, {}).get(position)
+
+    def known_ms(self, position: int, now_ms: int) -> int:
+        """Since when it is known that a record was received; since now, if nobody has said."""
+        return self._known_ms.get(position, now_ms)
+
+    def received(self) -> Iterator[ReceivedState]:
+        """What was received and not settled since, of all that share the queue."""
+        for page in self._received.values():
+            yield from page.values()
+
     def end(self) -> int:
         """Behind the last record that it says anything about."""
         ends = [page * PAGE_POSITIONS + bits.bit_length() for page, bits in self._pages.items() if bits]
         ends += [letter.position + 1 for letter in self.dead_letters()]
+        ends += [received.position + 1 for received in self.received()]
         return max(ends, default=0)
 
     def acknowledged_count(self, begin: int, end: int) -> int:
@@ -191,81 +247,114 @@ class QueueProgress:
 
     def has_stale_pages(self) -> bool:
         """Whether pages were left behind that the store still has."""
-        return any(page < self.first // PAGE_POSITIONS for page in (*self._pages, *self._dead))
+        return any(page < self.first // PAGE_POSITIONS for page in self._all_pages())
 
-    def plan(self, settlement: Settlement) -> PlannedProgress:
+    def writes_of(self, settlement: Settlement) -> Writes:
         """What to write for this change; nothing is changed here. The keys count as written from now on."""
+        writes: Writes = {}
         first_page = self.first // PAGE_POSITIONS
-        pages = {
-            page: self._page_after(page, of_page)
-            for page, of_page in _by_page(settlement).items()
-            if page >= first_page
-        }
-        left_behind = [page for page in {*self._pages, *self._dead} if page < first_page]
-        writes: Writes = {self._page_key(page): _encoded(page, after) for page, after in pages.items()}
-        writes.update(dict.fromkeys(map(self._page_key, left_behind)))
-        first = self.first if first_page > self._stored_first // PAGE_POSITIONS else None
-        if first is not None:
-            writes[str(ProgressKey(self._queue_id, self._log_id, None))] = _encode(first)
+        for page in self._touched(settlement):
+            if page >= first_page:
+                writes[self._page_key(page)] = _encoded(page, self._page_after(page, settlement))
+        stale = [page for page in self._all_pages() if page < first_page]
+        writes.update(dict.fromkeys(map(self._page_key, stale)))
+        if first_page > self._stored_first // PAGE_POSITIONS:
+            writes[str(ProgressKey(self._queue_id, self._log_id, None))] = msgspec.msgpack.encode(self.first)
         self._keys.update(writes)
-        return PlannedProgress(writes, pages, left_behind, first)
+        return writes
 
-    def apply(self, planned: PlannedProgress) -> None:
-        """What was planned is committed."""
-        for page, after in planned.pages.items():
-            self._pages[page] = after.acknowledged
-            if after.dead:
-                self._dead[page] = after.dead
-            else:
-                self._dead.pop(page, None)
-        for page in planned.left_behind:
-            self._keys.discard(self._page_key(page))
-            self._pages.pop(page, None)
-            self._dead.pop(page, None)
-        if planned.first is not None:
-            self._stored_first = planned.first
+    def expected_of(self, writes: Writes) -> dict[str, int]:
+        """The versions from which `writes` were made: others may write the same keys."""
+        return {key: self._versions.get(key, 0) for key in writes}
+
+    def apply(self, settlement: Settlement, writes: Writes) -> None:
+        """The change is committed: what `writes_of` gave is what the store has."""
+        for page in self._touched(settlement):
+            self._pages[page], self._dead[page], self._received[page] = self._page_after(page, settlement)
+        for key, value in writes.items():
+            of_page = ProgressKey.parse(key).page
+            self._versions[key] = self._versions.get(key, 0) + 1
+            if value is None:
+                self._keys.discard(key)
+                del self._versions[key]
+                assert of_page is not None, "the number is written, never removed"
+                self._drop_page(of_page)
+            elif of_page is None:
+                self._stored_first = _first_decoder.decode(value)
+        self._forget_when_known(settlement)
+        for by_page in (self._dead, self._received):
+            for page in [page for page, records in by_page.items() if not records]:
+                del by_page[page]
+
+    def _forget_when_known(self, settlement: Settlement) -> None:
+        """What is written from here is known from the commit on."""
+        positions = [*settlement.acknowledged, *settlement.restored]
+        positions += [letter.position for letter in settlement.died]
+        positions += [received.position for received in settlement.received]
+        for position in positions:
+            self._known_ms.pop(position, None)
+
+    def _drop_page(self, page: int) -> None:
+        for position in self._received.get(page, ()):
+            self._known_ms.pop(position, None)
+        self._pages.pop(page, None)
+        self._dead.pop(page, None)
+        self._received.pop(page, None)
+
+    def _all_pages(self) -> set[int]:
+        return {*self._pages, *self._dead, *self._received}
+
+    def _touched(self, settlement: Settlement) -> set[int]:
+        touched = {position // PAGE_POSITIONS for position in settlement.acknowledged}
+        touched.update(letter.position // PAGE_POSITIONS for letter in settlement.died)
+        touched.update(position // PAGE_POSITIONS for position in settlement.restored)
+        touched.update(received.position // PAGE_POSITIONS for received in settlement.received)
+        return touched
 
     def _page_after(self, page: int, settlement: Settlement) -> _Page:
         begin = page * PAGE_POSITIONS
-        acknowledged = self._pages.get(page, 0) | _bits_of(settlement.acknowledged, begin)
-        dead = self._dead.get(page, {})
-        if dead or settlement.died:
-            ended = {*settlement.acknowledged, *settlement.restored}
-            letters = [*dead.values(), *settlement.died]
-            dead = {letter.position: letter for letter in letters if letter.position not in ended}
-        return _Page(acknowledged, dead)
+        end = begin + PAGE_POSITIONS
+        bits = self._pages.get(page, 0)
+        dead, received = dict(self._dead.get(page, ())), dict(self._received.get(page, ()))
+        for letter in settlement.died:
+            if begin <= letter.position < end:
+                dead[letter.position] = letter
+                received.pop(letter.position, None)
+        for position in settlement.acknowledged:
+            if begin <= position < end:
+                bits |= 1 << (position - begin)
+                dead.pop(position, None)
+                received.pop(position, None)
+        for position in settlement.restored:
+            dead.pop(position, None)
+            received.pop(position, None)
+        received.update((each.position, each) for each in settlement.received if begin <= each.position < end)
+        return _Page(bits, dead, received)
 
     def _page_key(self, page: int) -> str:
         return str(ProgressKey(self._queue_id, self._log_id, page))
 
 
-def _by_page(settlement: Settlement) -> dict[int, Settlement]:
-    """The same change, sorted out by pages."""
-    pages: defaultdict[int, Settlement] = defaultdict(lambda: Settlement([], [], []))
-    for position in settlement.acknowledged:
-        pages[position // PAGE_POSITIONS].acknowledged.append(position)
-    for letter in settlement.died:
-        pages[letter.position // PAGE_POSITIONS].died.append(letter)
-    for position in settlement.restored:
-        pages[position // PAGE_POSITIONS].restored.append(position)
-    return pages
+def _difference(page: int, before: _Page, after: _Page) -> set[int]:
+    """The positions of which two values of a page say different things."""
+    found: set[int] = set()
+    bits = before.bits ^ after.bits
+    while bits:
+        lowest = bits & -bits
+        found.add(page * PAGE_POSITIONS + lowest.bit_length() - 1)
+        bits ^= lowest
+    for one, other in ((before.dead, after.dead), (before.received, after.received)):
+        found.update(
+            position for position in one.keys() | other.keys() if one.get(position) != other.get(position)
+        )
+    return found
 
 
-def _bits_of(positions: Sequence[int], begin: int) -> int:
-    """A bit for each position, counted from `begin`."""
-    if not positions:
-        return 0
-    low = min(positions)  # those of one commit lie together: small numbers, moved once
-    bits = 0
-    for position in positions:
-        bits |= 1 << (position - low)
-    return bits << (low - begin)
-
-
-def _encoded(page: int, content: _Page) -> bytes:
+def _encoded(page: int, of_page: _Page) -> bytes:
     begin = page * PAGE_POSITIONS
+    acknowledged = of_page.bits.to_bytes((of_page.bits.bit_length() + 7) // 8, "little")
     letters = [
-        (position - begin, first_ms, receives) for position, first_ms, receives in content.dead.values()
+        (position - begin, first_ms, receives) for position, first_ms, receives in of_page.dead.values()
     ]
-    bits = content.acknowledged
-    return _encode(_StoredPage(bits.to_bytes((bits.bit_length() + 7) // 8, "little"), letters))
+    received = [(position - begin, *rest) for position, *rest in of_page.received.values()]
+    return msgspec.msgpack.encode((acknowledged, letters, received))

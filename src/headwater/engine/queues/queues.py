@@ -9,25 +9,22 @@ Refuses to know requests, and how a stream's value is committed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from headwater.engine.metrics.metrics import Metrics
 from headwater.engine.queues.counting import QueueTotals
-from headwater.engine.queues.live_queue import LiveQueue, queue_gone
-from headwater.engine.queues.progress import KIND, ProgressKey, QueueProgress, Writes
+from headwater.engine.queues.live_queue import LiveQueue
+from headwater.engine.queues.progress import NAMES_KIND, ProgressKey, QueueProgress, Writes
+from headwater.engine.queues.queue_context import queue_gone
 from headwater.engine.tokens.sealed_token import Sealer
 from headwater.model.arn import QueueId, StreamName
 from headwater.model.caller import Caller
 from headwater.model.completion import drive
-from headwater.model.errors import (
-    InvalidArgumentException,
-    ResourceInUseException,
-    ResourceNotFoundException,
-)
+from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
 from headwater.model.queue import Queue
 from headwater.model.stream import Stream
-from headwater.storage.interface import Store
+from headwater.storage.interface import Change, Metadata, Store
 
 _SWEEP_MS = 10_000
 _FOREVER_MS = 2**63
@@ -65,6 +62,10 @@ class Queues:
         """Some of these, by who asks for one and how it is named: most calls name the same few."""
         self._progress: dict[str, dict[int, QueueProgress]] = {}
         """By queue and log."""
+        self._orphans: set[str] = set()
+        """Keys of progress that no queue has; see `remove_orphans`."""
+        self._changed: dict[str, dict[int, set[int]]] = {}
+        """Positions of which the store has something new, by queue at work and log; see `taken_over`."""
         self._claimed_names: set[tuple[Caller, str]] = set()
         self._next_sweep_ms = 0
 
@@ -75,18 +76,6 @@ class Queues:
     def random_number(self) -> int:
         """63 random bits."""
         return int.from_bytes(self._random_bytes(8), "big") >> 1
-
-    def require_one_server(self) -> None:
-        """Raise InvalidArgumentException where others hand out records of the same data.
-
-        What is in flight is known to the server that has handed it out: another one would give the same
-        record to a second worker.
-        """
-        if self.store.is_shared:
-            raise InvalidArgumentException(
-                "Queues are not possible while several servers share the streams, as with --store: each of "
-                "them would hand out the same records. Use a server with a data directory of its own."
-            )
 
     @contextmanager
     def claim_name(self, caller: Caller, name: str) -> Iterator[None]:
@@ -103,6 +92,17 @@ class Queues:
         finally:
             self._claimed_names.discard(claim)
 
+    def name_claim(self, caller: Caller) -> tuple[Writes, Mapping[str, int]]:
+        """What a commit that gives a queue its name writes and expects.
+
+        So no other server gives that name to a queue of another stream at the same time.
+        """
+        if not self.store.is_shared:
+            return {}, {}
+        key = "/".join((NAMES_KIND, *caller))
+        found = self.store.metadata_of(key)
+        return {key: b""}, {key: found.version if found else 0}
+
     # What streams say
 
     def follow(self, name: StreamName, stream: Stream | None, expected: Mapping[str, int]) -> None:
@@ -114,7 +114,7 @@ class Queues:
         ids = [queue.queue_id for queue in queues]
         for queue_id in [queue_id for queue_id in before if queue_id not in ids]:
             del self._streams[queue_id]
-            self._progress.pop(queue_id, None)
+            self._drop(self._progress.pop(queue_id, {}))
             self._told.pop(queue_id, None)
             live = self._live.pop(queue_id, None)
             if live is not None:
@@ -129,7 +129,7 @@ class Queues:
             if before:
                 shards = self._progress.get(queue.queue_id, {})
                 for log_id in shards.keys() - {shard.log_id for shard in stream.shards}:
-                    del shards[log_id]
+                    self._drop({log_id: shards.pop(log_id)})
 
     def _tell(self, stream: Stream, queue: Queue) -> None:
         """Let a queue at work know its new value."""
@@ -178,19 +178,26 @@ class Queues:
 
     # What the store has
 
-    def take_over(self, key: str, value: bytes | None) -> None:
+    def take_over(self, key: str, found: Metadata | None) -> None:
         """Hold what a key has; `None`: it is gone. Raises `msgspec.MsgspecError`, `ValueError`."""
         parsed = ProgressKey.parse(key)
-        if value is not None:
-            self.progress_of(parsed.queue_id, parsed.log_id, 0).load(parsed, value)
-        elif (progress := self._progress.get(parsed.queue_id, {}).get(parsed.log_id)) is not None:
-            progress.unload(parsed)
+        positions: set[int] = set()
+        if found is not None:
+            progress = self.progress_of(parsed.queue_id, parsed.log_id, 0)
+            positions = progress.load(parsed, found.value, found.version, self.now_ms())
+        elif (known := self._progress.get(parsed.queue_id, {}).get(parsed.log_id)) is not None:
+            positions = known.unload(parsed)
+        if parsed.queue_id in self._live:
+            changed = self._changed.setdefault(parsed.queue_id, {})
+            changed.setdefault(parsed.log_id, set()).update(positions)
 
-    def taken_over(self, keys: Collection[str]) -> None:
-        """All of these keys have been taken over: let the queues at work go by them."""
-        changed = {ProgressKey.parse(key).queue_id for key in keys if key.partition("/")[0] == KIND}
-        for queue_id in changed & self._live.keys():
-            self._live[queue_id].reload()
+    def taken_over(self) -> None:
+        """All keys that have changed have been taken over: let the queues at work go by them."""
+        all_changed, self._changed = self._changed, {}
+        for queue_id, changed in all_changed.items():
+            live = self._live.get(queue_id)
+            if live is not None:
+                live.reload(changed)
 
     def progress_of(self, queue_id: str, log_id: int, first: int) -> QueueProgress:
         """What the store has of a queue's shard; one that begins at `first` if it has nothing."""
@@ -212,6 +219,26 @@ class Queues:
             for queue_id, shards in self._progress.items()
             for log_id, progress in shards.items()
         ]
+
+    async def remove_orphans(self, fence: Mapping[str, int]) -> None:
+        """Remove what the store has of queues that are gone.
+
+        Of several servers one may have written it while another one, which did not know of it yet, let the
+        queue go. Raises `StoreUnavailable`.
+        """
+        if not self.store.is_shared:
+            return
+        for queue_id in [queue_id for queue_id in self._progress if queue_id not in self._streams]:
+            self._drop(self._progress.pop(queue_id))
+        orphans = frozenset(self._orphans)
+        if orphans and await self.store.commit(Change(dict.fromkeys(orphans), fence)):
+            self._orphans -= orphans
+
+    def _drop(self, shards: Mapping[int, QueueProgress]) -> None:
+        """Forget progress; what the store has of it nevertheless is nobody's."""
+        if self.store.is_shared:
+            keys = (key for progress in shards.values() for key in progress.keys)
+            self._orphans.update(key for key in keys if self.store.metadata_of(key) is not None)
 
     # Time
 

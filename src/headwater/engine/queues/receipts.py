@@ -15,7 +15,6 @@ from typing import NamedTuple
 from headwater.engine.tokens.sealed_token import Sealer
 
 _CONTENT = Struct(">QQQ?")
-_pack = _CONTENT.pack
 
 
 class Receipt(NamedTuple):
@@ -28,20 +27,14 @@ class Receipt(NamedTuple):
     """Whether the record was handed out as a dead letter."""
 
 
-class Receipts:
-    """The receipt handles of one queue."""
+def issue_receipt(sealer: Sealer, queue_id: str, receipt: Receipt) -> str:
+    """The handle of a receipt."""
+    return sealer.seal(_CONTENT.pack(*receipt) + queue_id.encode("ascii"))
 
-    def __init__(self, sealer: Sealer, queue_id: str) -> None:
-        self._sealer = sealer
-        self._queue_id = queue_id.encode("ascii")
 
-    def issue(self, *receipt: int) -> str:
-        """The handle of a receipt, whose parts are in the order of `Receipt`."""
-        return self._sealer.seal(_pack(*receipt) + self._queue_id)
-
-    def read(self, handle: str) -> Receipt | None:
-        """The receipt of a handle; `None` for one that this queue has not given."""
-        content = self._sealer.open(handle)
-        if content is None or content[_CONTENT.size :] != self._queue_id:
-            return None
-        return Receipt(*_CONTENT.unpack_from(content))
+def read_receipt(sealer: Sealer, queue_id: str, handle: str) -> Receipt | None:
+    """The receipt of a handle; `None` for one that this queue has not given."""
+    content = sealer.open(handle)
+    if content is None or content[_CONTENT.size :] != queue_id.encode("ascii"):
+        return None
+    return Receipt(*_CONTENT.unpack_from(content))

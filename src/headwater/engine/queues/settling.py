@@ -1,4 +1,4 @@
-"""Acknowledgements, dead letters and restores on their way to the store.
+"""Acknowledgements, dead letters and restores on their way to the store; of a shared one, receives, too.
 
 What comes while a commit is under way gathers for the next one, so a queue has one commit at a time,
 and each page of its progress is written from what is committed and nothing else.
@@ -6,7 +6,9 @@ and each page of its progress is written from what is committed and nothing else
 Rules:
 - nobody hears of a settlement before its commit is done;
 - a commit is made for the shards that the stream has then: one that has gone meanwhile leaves nothing;
-- when a commit fails, each record is as it was: in flight, until its visibility ends.
+- when a commit fails, each record is as it was: in flight, until its visibility ends;
+- in a shared store a commit expects every page to be as it was written from. When another server was
+  first, what it has changed is told by `overtake`: nothing becomes of that here, the rest is tried again.
 
 Refuses to know receipts, and who may settle what.
 """
@@ -14,25 +16,39 @@ Refuses to know receipts, and who may settle what.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Literal, NamedTuple
 
-from headwater.engine.queues.progress import DeadLetter, PlannedProgress, Settlement, Writes
+from headwater.engine.queues.progress import DeadLetter, ReceivedState, Settlement, Writes
 from headwater.engine.queues.tracking import ShardTracking, TrackedRecord, Tracking
 from headwater.model.completion import Completion, drive
 from headwater.model.errors import KinesisError
 from headwater.storage.interface import Change, Store, StoreUnavailable
 
-Verdict = Literal["acknowledge", "die", "restore"]
-"""What is to become of a record."""
+Verdict = Literal["acknowledge", "die", "restore", "receive"]
+
+
+class Sentence(NamedTuple):
+    """What is to become of a record."""
+
+    record: TrackedRecord
+    verdict: Verdict
+    state: ReceivedState | None = None
+    """With "receive": what it is then."""
+
+
+Overtaken = Collection[TrackedRecord]
+"""Records of a commit of which nothing became what was asked: others have changed them meanwhile."""
 
 
 class _Batch:
     """What goes into one commit, and who waits for it."""
 
     def __init__(self) -> None:
-        self.verdicts: dict[TrackedRecord, Verdict] = {}
-        self.waiting: list[Completion[None]] = []
+        self.sentences: dict[TrackedRecord, Sentence] = {}
+        self.waiting: list[Completion[Overtaken]] = []
+        self.overtaken: set[TrackedRecord] = set()
 
 
 class Settling:
@@ -43,6 +59,7 @@ class Settling:
         store: Store,
         tracking: Tracking,
         expected: Callable[[], Mapping[str, int]],
+        now_ms: Callable[[], int],
         on_shown: Callable[[], None],
     ) -> None:
         """`expected` gives the version of the stream that is known.
@@ -51,6 +68,7 @@ class Settling:
         """
         self._store = store
         self._expected = expected
+        self._now_ms = now_ms
         self._tracking = tracking
         self._on_shown = on_shown
         self._gathering: _Batch | None = None
@@ -68,29 +86,41 @@ class Settling:
     def verdict_on(self, record: TrackedRecord) -> Verdict | None:
         """What is about to become of a record."""
         for batch in (self._under_way, self._gathering):
-            if batch is not None and record in batch.verdicts:
-                return batch.verdicts[record]
+            if batch is not None and record in batch.sentences:
+                return batch.sentences[record].verdict
         return None
 
-    def settle(self, verdicts: Mapping[TrackedRecord, Verdict]) -> Completion[None]:
-        """Commit what is to become of these. Records that are being settled to the same end are waited for.
+    def overtake(self, record: TrackedRecord) -> None:
+        """Another server has changed the record: what was to become of it here does not."""
+        for batch in (self._under_way, self._gathering):
+            if batch is not None and batch.sentences.pop(record, None) is not None:
+                batch.overtaken.add(record)
+
+    def settle(self, sentences: Sequence[Sentence]) -> Completion[Overtaken]:
+        """Commit these. Records that are being settled to the same end are waited for.
 
         Fails with `StoreUnavailable`: then nothing is settled, or with `StoreInDoubt` perhaps all;
         and with what it was closed with.
         """
-        done: Completion[None] = Completion()
+        done = Completion[Overtaken]()
         if self._closed is not None:
             done.fail(self._closed)
             return done
         batch = self._gathering = self._gathering or _Batch()
-        for record in verdicts:
+        for sentence in sentences:
+            record = sentence.record
             if record.phase != "settling":
                 self._tracking.settle(record)
-        batch.verdicts.update(verdicts)
+            batch.sentences[record] = sentence
         batch.waiting.append(done)
         if not self._is_working:  # who is told of a commit may settle more, within this very loop
             drive(self._work(), _raise)
         return done
+
+    async def settled_once(self) -> None:
+        """Wait for what is about to be committed; whether it was does not matter."""
+        with suppress(StoreUnavailable):
+            await self.settle([])
 
     async def _work(self) -> None:
         """One commit after the other, until nothing is left to be settled."""
@@ -114,16 +144,16 @@ class Settling:
             else:
                 self._under_way = None
                 if self._gathering is not None:
-                    for record in batch.verdicts:  # what was waited for has happened
-                        self._gathering.verdicts.pop(record, None)
+                    for record in batch.sentences:  # what was waited for has happened
+                        self._gathering.sentences.pop(record, None)
                 self._carry_out(batch)
                 for waiting in batch.waiting:
-                    waiting.resolve(None)
+                    waiting.resolve(batch.overtaken)
 
     def _give_back(self, batch: _Batch) -> None:
         """What was not committed is as it was, unless the next commit has it, too."""
-        tried_again = self._gathering.verdicts if self._gathering is not None else {}
-        for record in batch.verdicts:
+        tried_again = self._gathering.sentences if self._gathering is not None else {}
+        for record in batch.sentences:
             if record.phase == "settling" and record not in tried_again:
                 self._tracking.give_back(record)
 
@@ -134,52 +164,63 @@ class Settling:
 
     async def _write(self, settlements: Mapping[ShardTracking, Settlement]) -> bool:
         """Whether it was committed; if not, the stream has another value by now."""
-        planned: list[tuple[ShardTracking, PlannedProgress]] = []
+        written: list[tuple[ShardTracking, Settlement, Writes]] = []
         writes: Writes = {}
+        expected = dict(self._expected())
         for shard, settlement in settlements.items():
             shard.raise_first()
-            of_shard = shard.progress.plan(settlement)
-            planned.append((shard, of_shard))
-            writes |= of_shard.writes
-        if not await self._store.commit(Change(writes=writes, expected=self._expected())):
+            of_shard = shard.progress.writes_of(settlement)
+            written.append((shard, settlement, of_shard))
+            writes |= of_shard
+            if self._store.is_shared:
+                expected |= shard.progress.expected_of(of_shard)
+        if not await self._store.commit(Change(writes=writes, expected=expected)):
             return False
-        for shard, of_shard in planned:
-            shard.progress.apply(of_shard)
+        for shard, settlement, of_shard in written:
+            shard.progress.apply(settlement, of_shard)
         return True
 
     def _carry_out(self, batch: _Batch) -> None:
         """What was committed holds."""
         has_shown = False
-        acknowledged: list[TrackedRecord] = []
-        for record, verdict in batch.verdicts.items():
+        for record, verdict, state in batch.sentences.values():
             if record.phase != "settling":  # its shard has gone meanwhile
                 continue
-            if verdict == "acknowledge":
-                acknowledged.append(record)
+            if state is not None:
+                self._tracking.learn(record, state, self._now_ms())
                 continue
+            if verdict == "acknowledge":
+                self._tracking.end(record)
+                continue
+            record.is_dead = verdict == "die"
             if verdict == "restore":
                 record.receives = 0
-            self._tracking.show_as(record, is_dead=verdict == "die")
+            self._tracking.show(record)
             has_shown = True
-        self._tracking.end_settling(acknowledged)
         if has_shown:
             self._on_shown()
 
 
 def _by_shard(batch: _Batch) -> dict[ShardTracking, Settlement]:
-    shards: defaultdict[ShardTracking, Settlement] = defaultdict(lambda: Settlement([], [], []))
-    for record, verdict in batch.verdicts.items():
-        if record.phase != "settling":
-            continue
-        settlement = shards[record.shard]
-        if verdict == "acknowledge":
-            settlement.acknowledged.append(record.position)
-        elif verdict == "restore":
-            settlement.restored.append(record.position)
-        else:
-            letter = DeadLetter(record.position, record.first_receive_ms or 0, record.receives)
-            settlement.died.append(letter)
-    return shards
+    sorted_out: dict[ShardTracking, dict[Verdict, list[TrackedRecord]]] = {}
+    received: dict[ShardTracking, list[ReceivedState]] = defaultdict(list)
+    for record, verdict, state in batch.sentences.values():
+        if record.phase == "settling":
+            sorted_out.setdefault(record.shard, defaultdict(list))[verdict].append(record)
+            if state is not None:
+                received[record.shard].append(state)
+    return {
+        shard: Settlement(
+            [record.position for record in verdicts["acknowledge"]],
+            [
+                DeadLetter(record.position, record.first_receive_ms or 0, record.receives)
+                for record in verdicts["die"]
+            ],
+            [record.position for record in verdicts["restore"]],
+            received[shard],
+        )
+        for shard, verdicts in sorted_out.items()
+    }
 
 
 def _raise(_value: None, error: BaseException | None) -> None:

@@ -6,14 +6,16 @@ memory follows what is in flight.
 
     visible ─ receive ─► in flight ─ show ─► visible       visible, in flight ─ settle ─► settling
     settling ─ show ─► visible (a dead letter now, or no more)    settling ─ give back ─► in flight
-    every phase ─ end ─► over
+    visible, in flight, settling ─ learn ─► in flight             every phase ─ end ─► over
 
 Rules:
 - a tracked record is handed out by who takes it from `next_visible`, and by nobody else;
-- a record in flight is found by its latest handle;
+- what is visible is found in a line, in which a record has an entry for each time it was shown; an entry
+  that is not the record's present one says nothing;
 - a record in flight is noted under the time when its visibility ends, and no other record is: so nothing
   that is acknowledged stays in memory, however long its visibility was. A heap has these times, and some
-  at which nothing ends any more, but never more than there are others.
+  at which nothing ends any more, but never many more than there are others;
+- a record in flight is found by its latest handle, where one server alone hands out.
 
 Refuses to know stores, requests, and why a record is settled.
 """
@@ -21,11 +23,12 @@ Refuses to know stores, requests, and why a record is settled.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from heapq import heappop, heappush
+from itertools import count
 from typing import Literal
 
-from headwater.engine.queues.progress import QueueProgress
+from headwater.engine.queues.progress import QueueProgress, ReceivedState
 from headwater.model.transitions import transitions
 
 Phase = Literal[
@@ -40,6 +43,7 @@ PHASES: dict[str, dict[Phase, Phase]] = {
     "show": {"in flight": "visible", "settling": "visible", "visible": "visible"},
     "settle": {"in flight": "settling", "visible": "settling"},
     "give back": {"settling": "in flight"},
+    "learn": {"visible": "in flight", "in flight": "in flight", "settling": "in flight"},
     "end": {"visible": "over", "in flight": "over", "settling": "over"},
 }
 """Event → phase before → phase after. What is not here cannot happen."""
@@ -57,6 +61,7 @@ class TrackedRecord:
 
     __slots__ = (
         "arrival_ms",
+        "change",
         "delivery",
         "first_receive_ms",
         "handle",
@@ -65,6 +70,7 @@ class TrackedRecord:
         "position",
         "receives",
         "shard",
+        "shown",
         "visible_ms",
     )
 
@@ -76,7 +82,9 @@ class TrackedRecord:
         self.delivery = NOT_DELIVERED
         """The number of the latest delivery."""
         self.handle = ""
-        """The receipt handle of the latest delivery; empty before one."""
+        """The receipt handle of the latest delivery; empty before one, and where servers share the queue."""
+        self.change = 0
+        """How often its visibility was changed since, where servers share the queue."""
         self.receives = 0
         self.first_receive_ms: int | None = None
         self.visible_ms = 0
@@ -84,6 +92,8 @@ class TrackedRecord:
         self.is_dead = False
         """Whether it is a dead letter."""
         self.phase: Phase = "visible"
+        self.shown = 0
+        """The number of its present entry among the visible ones."""
 
     @property
     def record_id(self) -> str:
@@ -121,6 +131,13 @@ class ShardTracking:
         if self.records.get(record.position) is record:
             del self.records[record.position]
 
+    def next_open(self) -> int:
+        """From where on there may be records that wait."""
+        position = self.progress.next_open(self.cursor)
+        while position in self.records:
+            position = self.progress.next_open(position + 1)
+        return position
+
     def raise_first(self) -> None:
         """Let the progress begin at the first record that is tracked or waits."""
         lowest = self._lowest
@@ -130,14 +147,19 @@ class ShardTracking:
         self.progress.first = max(self.progress.first, first)
 
 
+_Shown = tuple[int, TrackedRecord]
+"""A number that tells entries apart, and the record."""
+
+
 class Tracking:
     """The records of all shards of a queue."""
 
     def __init__(self) -> None:
         self.shards: dict[int, ShardTracking] = {}
         """By log."""
-        self._visible: tuple[deque[TrackedRecord], deque[TrackedRecord]] = (deque(), deque())
+        self._visible: tuple[deque[_Shown], deque[_Shown]] = (deque(), deque())
         """Who may be received, and dead letters that may; and some of which that is true no more."""
+        self._entries = count()
         self._by_handle: dict[str, TrackedRecord] = {}
         """What is in flight, by its latest handle."""
         self._ending: dict[int, dict[TrackedRecord, None]] = {}
@@ -152,74 +174,47 @@ class Tracking:
         """Records, without dead letters, that somebody has."""
         return self._in_flight[False]
 
+    def of_handle(self, handle: str) -> TrackedRecord | None:
+        """The record of which this is the latest handle, while it is in flight."""
+        return self._by_handle.get(handle)
+
     def records(self) -> Iterator[TrackedRecord]:
         """Everything that is tracked."""
         for shard in self.shards.values():
             yield from shard.records.values()
 
-    def of_handle(self, handle: str) -> TrackedRecord | None:
-        """The record of which this is the latest handle, while it is in flight."""
-        return self._by_handle.get(handle)
-
     def next_visible(self, *, is_dead: bool) -> TrackedRecord | None:
         """The record that became visible first, for the caller to hand out, to show again, or to end."""
         visible = self._visible[is_dead]
         while visible:
-            record = visible.popleft()
-            if record.phase == "visible" and record.is_dead is is_dead:
+            shown, record = visible.popleft()
+            if record.shown == shown and record.phase == "visible" and record.is_dead is is_dead:
                 return record
         return None
 
     def _move(self, record: TrackedRecord, event: str) -> None:
-        """What leaves "in flight" does so here."""
+        """What leaves "in flight" does so here; what comes to it, goes on in `_fly`."""
         before, record.phase = record.phase, _phases[event][record.phase]
         if before == "in flight":
             self._in_flight[record.is_dead] -= 1
             self._unnote_end(record)
             self._by_handle.pop(record.handle, None)
 
-    def settle(self, record: TrackedRecord) -> None:
-        """A commit is to decide about it."""
-        self._move(record, "settle")
-
-    def hand_out(self, records: Collection[TrackedRecord], now_ms: int, visible_ms: int) -> None:
-        """They were received; each has the number and the handle of this delivery."""
-        for record in records:
-            record.receives += 1
-            if record.first_receive_ms is None:
-                record.first_receive_ms = now_ms
-        self._fly(records, "receive", visible_ms)
-
-    def give_back(self, record: TrackedRecord) -> None:
-        """It was not settled: it is as it was, in flight until its visibility ends."""
-        self._fly((record,), "give back", record.visible_ms)
-
-    def _fly(self, records: Collection[TrackedRecord], event: str, visible_ms: int) -> None:
-        """What comes to be "in flight" does so here."""
-        after = _phases[event]
-        for record in records:
-            record.phase = after[record.phase]
-            record.visible_ms = visible_ms
-            self._in_flight[record.is_dead] += 1
+    def _fly(self, record: TrackedRecord, visible_ms: int) -> None:
+        self._in_flight[record.is_dead] += 1
+        self._note_end(record, visible_ms)
+        if record.handle:
             self._by_handle[record.handle] = record
-        self._note_end(records, visible_ms)
 
-    def hide_until(self, record: TrackedRecord, visible_ms: int) -> None:
-        """While it is in flight: its visibility timeout ends then."""
-        self._unnote_end(record)
+    def _note_end(self, record: TrackedRecord, visible_ms: int) -> None:
         record.visible_ms = visible_ms
-        self._note_end((record,), visible_ms)
-
-    def _note_end(self, records: Collection[TrackedRecord], visible_ms: int) -> None:
-        if not records:
-            return
         ending = self._ending.get(visible_ms)
         if ending is None:
             ending = self._ending[visible_ms] = {}
             heappush(self._end_times, visible_ms)
             if len(self._end_times) > 2 * len(self._ending) + _SPARE:
                 self._end_times = sorted(self._ending)
-        ending.update(dict.fromkeys(records))
+        ending[record] = None
 
     def _unnote_end(self, record: TrackedRecord) -> None:
         ending = self._ending.get(record.visible_ms)
@@ -228,6 +223,42 @@ class Tracking:
             if not ending:
                 del self._ending[record.visible_ms]
 
+    def settle(self, record: TrackedRecord) -> None:
+        """A commit is to decide about it."""
+        self._move(record, "settle")
+
+    def hand_out(self, record: TrackedRecord, delivery: int, now_ms: int, visible_ms: int) -> None:
+        """It was received."""
+        self._move(record, "receive")
+        record.delivery = delivery
+        record.receives += 1
+        if record.first_receive_ms is None:
+            record.first_receive_ms = now_ms
+        self._fly(record, visible_ms)
+
+    def hide_until(self, record: TrackedRecord, visible_ms: int) -> None:
+        """While it is in flight: its visibility timeout ends then."""
+        self._unnote_end(record)
+        self._note_end(record, visible_ms)
+
+    def learn(self, record: TrackedRecord, state: ReceivedState, known_ms: int) -> None:
+        """The store has it that it was received, or hidden anew; it is in flight from when that is known."""
+        self._move(record, "learn")
+        record.delivery, record.handle, record.change = state.delivery, "", state.change
+        record.receives, record.first_receive_ms = state.receives, state.first_receive_ms
+        self._fly(record, known_ms + state.timeout_ms)
+
+    def postpone(self, record: TrackedRecord) -> None:
+        """It cannot be handed out at the moment: it counts as in flight until somebody looks what is due."""
+        self._move(record, "learn")
+        record.handle = ""
+        self._fly(record, 0)
+
+    def become(self, record: TrackedRecord, *, is_dead: bool) -> None:
+        """The store has it that it is a dead letter, or none; for the caller to show, or to `learn` about."""
+        self._move(record, "show")
+        record.is_dead = is_dead
+
     def due(self, now_ms: int) -> Iterator[TrackedRecord]:
         """The records in flight whose visibility has ended, for the caller to show or to settle."""
         while self._end_times and self._end_times[0] <= now_ms:
@@ -235,25 +266,19 @@ class Tracking:
 
     def show(self, record: TrackedRecord) -> None:
         """Whoever receives next may have it, as a dead letter if it is one."""
-        self.show_as(record, is_dead=record.is_dead)
-
-    def show_as(self, record: TrackedRecord, *, is_dead: bool) -> None:
-        """Whoever receives next may have it, from now on as a dead letter, or as none."""
         self._move(record, "show")
-        record.is_dead = is_dead
-        self._visible[is_dead].append(record)
+        record.shown = next(self._entries)
+        self._visible[record.is_dead].append((record.shown, record))
+
+    def give_back(self, record: TrackedRecord) -> None:
+        """It was not settled: it is as it was, in flight until its visibility ends."""
+        self._move(record, "give back")
+        self._fly(record, record.visible_ms)
 
     def end(self, record: TrackedRecord) -> None:
         """It is acknowledged, or past retention."""
         self._move(record, "end")
         record.shard.forget(record)
-
-    def end_settling(self, records: Iterable[TrackedRecord]) -> None:
-        """They were being settled, and are acknowledged."""
-        after = _phases["end"]
-        for record in records:
-            record.phase = after[record.phase]
-            record.shard.forget(record)
 
     def drop_shard(self, log_id: int) -> None:
         """The shard is gone with its records."""

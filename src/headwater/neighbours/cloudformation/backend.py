@@ -26,6 +26,7 @@ from headwater.model.partition import PARTITIONS
 from headwater.neighbours.cloudformation.stacks import DeployedStack, PlannedChanges, template_of
 
 IN_REVIEW = "REVIEW_IN_PROGRESS"
+UPDATE = "UPDATE"
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
 )
@@ -139,10 +140,8 @@ def create_change_set(
     validate_create_change_set(change_set_name)
     template_of(template, parameters, backend.region_name)
     stack = _live_stack(backend, stack_name)
-    if change_set_type == "UPDATE":
-        if stack is None or stack.status == IN_REVIEW:
-            raise ValidationError(message=f"Stack [{stack_name}] does not exist")
-        _require_updatable(stack)
+    if change_set_type == UPDATE:
+        stack = stack_to_update(backend, stack_name)
     elif stack is None:
         stack = _new_stack(backend, stack_name, {}, {}, **options)
         backend.stacks[stack.stack_id] = stack
@@ -170,6 +169,15 @@ def create_change_set(
     return planned.change_set_id, stack.stack_id
 
 
+def stack_to_update(backend: CloudFormationBackend, name_or_id: str) -> DeployedStack:
+    """A stack that is there, and may be changed. Raises ValidationError."""
+    stack = _live_stack(backend, name_or_id)
+    if stack is None or stack.status == IN_REVIEW:
+        raise ValidationError(message=f"Stack [{name_or_id}] does not exist")
+    _require_updatable(stack)
+    return stack
+
+
 def _require_updatable(stack: DeployedStack) -> None:
     if stack.status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}:
         raise ValidationError(
@@ -179,7 +187,7 @@ def _require_updatable(stack: DeployedStack) -> None:
 
 def _settle(planned: PlannedChanges, stack: DeployedStack) -> None:
     is_same = (
-        planned.change_set_type == "UPDATE"
+        planned.change_set_type == UPDATE
         and stack.has_template(planned.template)
         and stack.stack_parameters == {**stack.stack_parameters, **planned.parameters}
         and (stack.tags == (planned.tags or {}))

@@ -27,6 +27,7 @@ MENDED: tuple[tuple[Any, str, Any], ...] = (
     (CloudFormationBackend, "update_stack", stack_backend.update_stack),
     (CloudFormationBackend, "delete_stack", stack_backend.delete_stack),
     (CloudFormationResponse, "create_stack", StackResponse.create_stack),
+    (CloudFormationResponse, "create_change_set", StackResponse.create_change_set),
     (CloudFormationResponse, "describe_change_set", StackResponse.describe_change_set),
     (CloudFormationResponse, "delete_change_set", StackResponse.delete_change_set),
     (CloudFormationResponse, "execute_change_set", StackResponse.execute_change_set),

@@ -23,7 +23,7 @@ from typing import Any
 from moto.cloudformation.parsing import clean_json, parse_and_create_resource, parse_and_update_resource
 from moto.core.utils import utcnow
 
-from headwater.neighbours.cloudformation.published_schemas import checked, create_only, is_tagged
+from headwater.neighbours.cloudformation.published_schemas import checked, replacing, with_tags
 from headwater.neighbours.cloudformation.resource_map import StackResourceMap
 from headwater.neighbours.cloudformation.resource_models import OWN_TYPES, OwnResource
 from headwater.neighbours.cloudformation.templates import Template, in_order
@@ -162,7 +162,7 @@ class StackDeployment:
         if old is None:
             self._make(next_one, resources, "CREATE")
             undo.append(lambda: self._unmake(next_one, deployed, resources, None))
-        elif old.type_name != type_name or _changed(old, next_one) & create_only(type_name):
+        elif old.type_name != type_name or replacing(type_name, old.properties, next_one.properties):
             self._add_event(
                 next_one, "UPDATE_IN_PROGRESS", "Requested update requires the creation of a new one."
             )
@@ -239,10 +239,7 @@ class StackDeployment:
 
     def _with_tags(self, type_name: str, properties: dict[str, Any]) -> dict[str, Any]:
         """A stack's tags are those of Headwater's resources too; moto gives its own what they take."""
-        if not self._tags or type_name not in OWN_TYPES or not is_tagged(type_name):
-            return properties
-        tags = self._tags | {tag["Key"]: tag["Value"] for tag in properties.get("Tags", ())}
-        return {**properties, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+        return with_tags(type_name, properties, self._tags) if type_name in OWN_TYPES else properties
 
 
 def reason_of(error: BaseException) -> str:
@@ -267,11 +264,6 @@ def _given(resource: DeployedResource) -> dict[str, Any]:
     """What makes a resource: for those of Headwater, with the types that the schema says."""
     document = {name: value for name, value in resource.document.items() if name != "Condition"}
     return {**document, "Properties": copy.deepcopy(resource.properties)}
-
-
-def _changed(old: DeployedResource, new: DeployedResource) -> set[str]:
-    names = old.properties.keys() | new.properties.keys()
-    return {name for name in names if old.properties.get(name) != new.properties.get(name)}
 
 
 def _is_recorded(made: DeployedResource) -> bool:

@@ -21,12 +21,10 @@ from headwater.model.caller import Caller
 from headwater.neighbours.calls.current import CURRENT_SERVER
 from headwater.neighbours.calls.lambda_ import CallRefused, LambdaCalls, at_rest
 from headwater.neighbours.cloudformation.inline_code import zip_of_source
-from headwater.neighbours.cloudformation.stream_resources import Properties, Resource, ResourceType
+from headwater.neighbours.cloudformation.stream_resources import Properties, Resource, ResourceType, shortened
 
 NAME_LENGTH_MAX = 64
 STATEMENT_LENGTH_MAX = 100
-SUFFIX_LENGTH = 13
-"""Of a made name: what makes it one of its own."""
 NOT_FOUND = "ResourceNotFoundException"
 AT_REST = ("Enabled", "Disabled")
 
@@ -144,7 +142,7 @@ def current_lambda(caller: Caller) -> Lambda:
 def create_function(lambda_: Lambda, name: str, properties: Properties) -> Resource:
     """Create the function, then do what CreateFunction cannot; if that fails, it is deleted."""
     _refuse_not_offered(properties)
-    name = properties.get("FunctionName") or _shortened(name, NAME_LENGTH_MAX)
+    name = properties.get("FunctionName") or shortened(name, NAME_LENGTH_MAX)
     members = {key: properties[key] for key in (*CONFIGURATION, *ONLY_AT_CREATION) if key in properties}
     members |= {"Architectures": properties.get("Architectures"), "Tags": _tags(properties) or None}
     lambda_("CreateFunction", FunctionName=name, Code=_code(properties), **_renamed(members))
@@ -306,7 +304,7 @@ def _routing(properties: Properties) -> dict[str, Any]:
 
 def add_permission(lambda_: Lambda, name: str, properties: Properties) -> Resource:
     """A statement; which function it is about is kept with its attributes, to remove it."""
-    statement_id = _shortened(name, STATEMENT_LENGTH_MAX)
+    statement_id = shortened(name, STATEMENT_LENGTH_MAX)
     lambda_("AddPermission", StatementId=statement_id, **properties)
     return Resource(statement_id, {"Id": statement_id, "FunctionName": properties["FunctionName"]})
 
@@ -377,12 +375,6 @@ def _changes(defaults: Mapping[str, Any], before: Properties, after: Properties)
 
 def _renamed(members: Mapping[str, Any]) -> dict[str, Any]:
     return {RENAMED.get(name, name): value for name, value in members.items()}
-
-
-def _shortened(name: str, length_max: int) -> str:
-    if len(name) <= length_max:
-        return name
-    return name[: length_max - SUFFIX_LENGTH] + name[-SUFFIX_LENGTH:]
 
 
 def _tags(properties: Properties) -> dict[str, str]:

@@ -46,10 +46,22 @@ def _is_listed(type_name: str) -> bool:
     return type_name in PROVIDER_SCHEMA_MANAGER.get_resource_types(SCHEMA_REGION)
 
 
-def create_only(type_name: str) -> frozenset[str]:
-    """The properties whose change needs another resource in the place of the present one."""
-    paths = _schema(type_name).get("createOnlyProperties", ())
-    return frozenset(path.split("/")[2] for path in paths)
+def replacing(type_name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> frozenset[str]:
+    """The properties that change, or have a part that does, so that another resource is needed."""
+    paths = [_steps(path) for path in _schema(type_name).get("createOnlyProperties", ())]
+    return frozenset(steps[0] for steps in paths if _part(before, steps) != _part(after, steps))
+
+
+def _steps(path: str) -> list[str]:
+    return [step for step in path.split("/") if step not in ("", "properties")]
+
+
+def _part(value: Any, steps: list[str]) -> Any:
+    for step in steps:
+        if not isinstance(value, Mapping):
+            return value  # a list is looked at on the whole
+        value = value.get(step)
+    return value
 
 
 def readable(type_name: str) -> frozenset[str]:
@@ -58,10 +70,16 @@ def readable(type_name: str) -> frozenset[str]:
     return frozenset(path.removeprefix("/properties/").replace("/", ".") for path in paths)
 
 
-def is_tagged(type_name: str) -> bool:
-    """Whether a type takes the tags of its stack in a list."""
-    tagging = _schema(type_name).get("tagging", {})
-    return bool(tagging.get("taggable")) and tagging.get("tagProperty") == "/properties/Tags"
+def with_tags(type_name: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+    """The properties with the tags of a stack behind their own, as a list or a map, if the type has tags."""
+    schema = _schema(type_name)
+    tagging = schema.get("tagging", {})
+    if not tags or not tagging.get("taggable") or tagging.get("tagProperty") != "/properties/Tags":
+        return dict(properties)
+    if _resolved(schema, schema["properties"]["Tags"]).get("type") == "object":
+        return {**properties, "Tags": {**tags, **properties.get("Tags", {})}}
+    all_tags = {**tags, **{tag["Key"]: tag["Value"] for tag in properties.get("Tags", ())}}
+    return {**properties, "Tags": [{"Key": key, "Value": value} for key, value in all_tags.items()]}
 
 
 def checked(type_name: str, properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,24 +17,30 @@ from typing import Any, Self
 
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
+from moto.core.exceptions import JsonRESTError
 
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
 from headwater.neighbours.calls.lambda_ import CallRefused
+from headwater.neighbours.cloudformation.delivery_resources import DELIVERY_TYPES
 from headwater.neighbours.cloudformation.function_resources import FUNCTION_TYPES
 from headwater.neighbours.cloudformation.queue_resources import QUEUE_TYPES
 from headwater.neighbours.cloudformation.stream_resources import RESOURCE_TYPES, Resource, ResourceType
 
-OWN_TYPES: dict[str, ResourceType] = {**RESOURCE_TYPES, **QUEUE_TYPES, **FUNCTION_TYPES}
+OWN_TYPES: dict[str, ResourceType] = {**RESOURCE_TYPES, **QUEUE_TYPES, **FUNCTION_TYPES, **DELIVERY_TYPES}
 """The types that Headwater makes."""
 OWN_SERVICES = ("AWS::Kinesis::", "AWS::Lambda::")
 
 HANDLER_CODES = {
     "AccessDeniedException": "AccessDenied",
+    "ConflictException": "AlreadyExists",
     "CodeStorageExceededException": "ServiceLimitExceeded",
     "InvalidArgumentException": "InvalidRequest",
+    "InvalidEventPatternException": "InvalidRequest",
+    "InvalidParameterException": "InvalidRequest",
     "InvalidParameterValueException": "InvalidRequest",
     "LimitExceededException": "ServiceLimitExceeded",
+    "NotFoundException": "NotFound",
     "RequestTooLargeException": "InvalidRequest",
     "ResourceConflictException": "AlreadyExists",
     "ResourceInUseException": "AlreadyExists",
@@ -42,7 +48,9 @@ HANDLER_CODES = {
     "SerializationException": "InvalidRequest",
     "ValidationException": "InvalidRequest",
 }
-"""How CloudFormation names the errors of Kinesis and Lambda; one that is not here is a general failure."""
+"""How CloudFormation names the errors of services; one that is not here is a general failure."""
+SERVICE_NAMES = {"Logs": "CloudWatchLogs", "Events": "EventBridge"}
+"""What a reason calls a service, where that is not what its types are called by."""
 PHYSICAL_NAME_MAX = 128
 
 Document = dict[str, Any]
@@ -94,6 +102,7 @@ class OwnResource:
     """A resource that Headwater makes; one subclass for each type."""
 
     kind: ResourceType
+    service_name: str
 
     def __init__(self, made: Resource, properties: Mapping[str, Any]) -> None:
         self.made = made
@@ -131,33 +140,60 @@ class OwnResource:
         """Make it."""
         properties, service = document["Properties"], cls._service(account_id, region)
         name = name[:PHYSICAL_NAME_MAX] if cls.kind.name_property not in properties else name
-        return cls(_done(cls.kind.create, service, name, properties), properties)
+        return cls(cls._done(cls.kind.create, service, name, properties), properties)
 
     @classmethod
     def update_from_cloudformation_json(
         cls,
-        original_resource: OwnResource,
-        new_resource_name: str,  # noqa: ARG003 - moto's signature; a new name is a new resource
+        original_resource: Any,
+        new_resource_name: str,
         cloudformation_json: Document,
         account_id: str,
         region_name: str,
     ) -> OwnResource:
         """Change it."""
+        if not isinstance(
+            original_resource, OwnResource
+        ):  # made, or recorded, before this type was Headwater's
+            return cls.create_from_cloudformation_json(
+                new_resource_name, cloudformation_json, account_id, region_name
+            )
         before, after = original_resource.properties, cloudformation_json["Properties"]
         service = cls._service(account_id, region_name)
-        return cls(_done(cls.kind.update, service, original_resource.made, before, after), after)
+        return cls(cls._done(cls.kind.update, service, original_resource.made, before, after), after)
 
     def delete(self, account_id: str, region: str) -> None:
         """Remove it, if it is still there."""
-        _done(self.kind.delete, self._service(account_id, region), self.made)
+        self._done(self.kind.delete, self._service(account_id, region), self.made)
 
     @classmethod
     def _service(cls, account_id: str, region: str) -> Any:
         return cls.kind.service(Caller(account_id, region))
 
+    @classmethod
+    def _done(cls, step: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return step(*arguments)
+        except (KinesisError, CallRefused, JsonRESTError) as error:
+            refused = error.error_type if isinstance(error, JsonRESTError) else error.code
+            code = HANDLER_CODES.get(refused, "GeneralServiceException")
+            text = f'"{error.message} (Service: {cls.service_name}, Error Code: {refused})"'
+            raise ResourceFailed(
+                f"Resource handler returned message: {text} (HandlerErrorCode: {code})"
+            ) from error
+
+
+def _service_of(type_name: str) -> str:
+    service = type_name.split("::")[1]
+    return SERVICE_NAMES.get(service, service)
+
 
 OWN_CLASSES = {
-    name: type(name.replace("::", ""), (OwnResource,), {"kind": kind, "__module__": __name__})
+    name: type(
+        name.replace("::", ""),
+        (OwnResource,),
+        {"kind": kind, "service_name": _service_of(name), "__module__": __name__},
+    )
     for name, kind in OWN_TYPES.items()
 }
 globals().update({made.__name__: made for made in OWN_CLASSES.values()})
@@ -183,15 +219,3 @@ def install() -> None:
         ("resource_name_property_from_type", name_property_of),
     ):
         setattr(parsing, name, replacement)
-
-
-def _done(step: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        return step(*arguments)
-    except (KinesisError, CallRefused) as error:
-        service = "Lambda" if isinstance(error, CallRefused) else "Kinesis"
-        code = HANDLER_CODES.get(error.code, "GeneralServiceException")
-        text = f'"{error.message} (Service: {service}, Error Code: {error.code})"'
-        raise ResourceFailed(
-            f"Resource handler returned message: {text} (HandlerErrorCode: {code})"
-        ) from error

@@ -4,6 +4,7 @@ Mended in moto's, each with a test that shows why (`tests/neighbours/cloudformat
 - DeleteChangeSet of an unknown name failed; other operations did not say `ChangeSetNotFound`;
 - a resource had the status of its stack, and no other;
 - GetTemplate knew neither change sets nor what a transform has made of a template;
+- a change set without a type was one of a new stack, and not of an update;
 - ValidateTemplate wrote a file into the working directory.
 
 The methods of `StackResponse` take the place of moto's (`cloudformation.MENDED`).
@@ -20,16 +21,22 @@ from moto.core.responses import ActionResult, EmptyResult
 
 from headwater.neighbours.cloudformation.backend import (
     IN_REVIEW,
+    UPDATE,
     change_set_of,
+    create_change_set,
     create_stack,
     forget_change_sets,
     importers_of,
     publish_exports,
+    stack_to_update,
     template_at,
 )
 from headwater.neighbours.cloudformation.deployment import DeployedResource
 from headwater.neighbours.cloudformation.stacks import DeployedStack, PlannedChanges, template_of
 from headwater.neighbours.cloudformation.templates import Template, TemplateInvalid, parse
+
+IMPORT = "IMPORT"
+CHANGE_SET_TYPES = ("CREATE", UPDATE, IMPORT)
 
 
 class ChangeSetNotFoundException(CloudFormationError):
@@ -67,6 +74,33 @@ class StackResponse(CloudFormationResponse):
             stack_policy_body=self._get_param("StackPolicyBody"),
         )
         return ActionResult({"StackId": stack.stack_id})
+
+    def create_change_set(self) -> ActionResult:
+        """CreateChangeSet, of an update where no type is given. Raises ValidationError."""
+        kind = self._get_param("ChangeSetType") or UPDATE
+        if kind not in CHANGE_SET_TYPES:
+            raise ValidationError(
+                message=f"1 validation error detected: Value '{kind}' at 'changeSetType' failed to satisfy "
+                f"constraint: Member must satisfy enum value set: [{', '.join(CHANGE_SET_TYPES)}]"
+            )
+        if kind == IMPORT:
+            raise NotImplementedError("stacks import no resources here")
+        backend, name = self.cloudformation_backend, self._get_param("StackName")
+        stack = stack_to_update(backend, name) if kind == UPDATE else None
+        parameters = {each["ParameterKey"]: _given(each, stack) for each in self._get_param("Parameters", [])}
+        change_set_id, stack_id = create_change_set(
+            backend,
+            stack_name=name,
+            change_set_name=self._get_param("ChangeSetName"),
+            template=_template_of_change(self, stack),
+            parameters=parameters,
+            description=self._get_param("Description"),
+            change_set_type=kind,
+            notification_arns=self._get_param("NotificationARNs", []),
+            tags={each["Key"]: each["Value"] for each in self._get_param("Tags", [])},
+            role_arn=self._get_param("RoleARN"),
+        )
+        return ActionResult({"Id": change_set_id, "StackId": stack_id})
 
     def describe_change_set(self) -> ActionResult:
         """DescribeChangeSet."""
@@ -172,6 +206,33 @@ def _template_text(response: CloudFormationResponse) -> str:
     if url:
         return template_at(url, response.current_account, response.partition)
     return response._get_param("TemplateBody") or ""  # noqa: SLF001 - as above
+
+
+def _template_of_change(response: CloudFormationResponse, stack: DeployedStack | None) -> str:
+    """The template of a change set. Raises ValidationError."""
+    text = _template_text(response)
+    if response._get_bool_param("UsePreviousTemplate", False):  # noqa: SLF001 - moto's way to read a request
+        if text:
+            raise ValidationError(
+                message="You cannot specify both usePreviousTemplate and Template Body/Template URL."
+            )
+        text = "" if stack is None else str(stack.template)
+    if not text:
+        raise ValidationError(message="Either Template URL or Template Body must be specified.")
+    return text
+
+
+def _given(parameter: dict[str, Any], stack: DeployedStack | None) -> Any:
+    """The value of a parameter of a change set. Raises ValidationError."""
+    name, before = parameter["ParameterKey"], {} if stack is None else stack.stack_parameters
+    if not parameter.get("UsePreviousValue"):
+        return parameter.get("ParameterValue", "")
+    if name not in before:
+        raise ValidationError(
+            message=f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true for a "
+            "parameter key not in the previous template"
+        )
+    return before[name]
 
 
 def _planned(response: CloudFormationResponse) -> PlannedChanges:

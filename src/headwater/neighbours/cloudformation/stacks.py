@@ -28,7 +28,7 @@ from headwater.neighbours.cloudformation.deployment import (
     StepFailed,
     properties_text,
 )
-from headwater.neighbours.cloudformation.published_schemas import create_only
+from headwater.neighbours.cloudformation.published_schemas import replacing
 from headwater.neighbours.cloudformation.resource_map import StackResourceMap
 from headwater.neighbours.cloudformation.templates import (
     Template,
@@ -314,13 +314,12 @@ class PlannedChanges(ChangeSet):
 
 
 def _replacement(old: dict[str, Any], new: dict[str, Any]) -> str:
-    changed = _changed_properties(old, new)
-    return "True" if old["Type"] != new["Type"] or changed & create_only(new["Type"]) else "False"
+    return "True" if old["Type"] != new["Type"] or _fixed(old, new) else "False"
 
 
 def _details(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
     """The properties whose text changes, one by one: the CDK takes one that is not here for unchanged."""
-    fixed = create_only(new["Type"])
+    fixed = _fixed(old, new)
     return [
         {
             "Target": {
@@ -333,6 +332,10 @@ def _details(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for name in sorted(_changed_properties(old, new))
     ]
+
+
+def _fixed(old: dict[str, Any], new: dict[str, Any]) -> frozenset[str]:
+    return replacing(new["Type"], old.get("Properties") or {}, new.get("Properties") or {})
 
 
 def _changed_properties(old: dict[str, Any], new: dict[str, Any]) -> set[str]:

@@ -34,6 +34,8 @@ RETENTION_HOURS = 24
 MAX_RECORD_SIZE_KIB = 1024
 MODE = "PROVISIONED"
 STRATEGY = "USER_PARTITION_KEY"
+SUFFIX_LENGTH = 13
+"""Of a made name: what makes it one of its own."""
 SHARD_FACTOR_MAX = 2
 """UpdateShardCount doubles or halves at most, so a larger change takes several."""
 
@@ -84,6 +86,13 @@ def current_kinesis(caller: Caller) -> Kinesis:
 def tags_of(properties: Properties) -> dict[str, str] | None:
     """The tags of a template as the operations take them."""
     return {tag["Key"]: tag["Value"] for tag in properties.get("Tags", ())} or None
+
+
+def shortened(name: str, length_max: int) -> str:
+    """A made name for a service that takes shorter ones; its end stays."""
+    if len(name) <= length_max:
+        return name
+    return name[: length_max - SUFFIX_LENGTH] + name[-SUFFIX_LENGTH:]
 
 
 def create_stream(kinesis: Kinesis, name: str, properties: Properties) -> Resource:

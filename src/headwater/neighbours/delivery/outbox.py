@@ -3,8 +3,9 @@
 Rules:
 - each sender has a queue of its own: in it records keep their order, and wait for the one before;
 - a call never has the same partition key twice, so that one that is refused is not overtaken;
-- what is refused is tried again, after pauses that grow; what cannot succeed, because the stream is gone, or
-  is as old as the sender's patience, is given up, and its sender told;
+- what is refused is tried again, after pauses that grow; what has reached the end of its terms (an age, a
+  number of retries, a stream that is gone) is given up, and who looks after dead letters told;
+- a record has its terms and retries with it, so that they hold after a restart, too;
 - records are counted for each sender; what is delivered is written down by its number, so that whoever makes
   the same records again after a kill (a log that is replayed) has them delivered once. Between a delivery
   and its note lies a moment in which a kill makes a second record.
@@ -34,10 +35,33 @@ PATIENCE_MS = 24 * 60 * 60 * 1000
 WAITING_RECORDS_MAX = 100_000
 """Of one sender; beyond it the oldest are given up."""
 
-GivenUp = Callable[["OutgoingRecord", str], None]
 Report = Callable[[str, int], None]
 """Takes a sender, and how many of its records are delivered."""
 Warn = Callable[[str], None]
+
+
+class DeadLetters(NamedTuple):
+    """Where a record goes that is given up."""
+
+    queue_arn: str
+    text: str
+    """What is said of it: it need not be the record's data."""
+    told: tuple[tuple[str, str], ...]
+    """Names and texts that go with it."""
+
+
+class Terms(NamedTuple):
+    """How long a record is tried."""
+
+    age_ms_max: int = PATIENCE_MS
+    retries_max: int | None = None
+    """`None`: only the age counts."""
+    ends_with_stream: bool = False
+    """Nothing is tried again once the stream is gone."""
+    dead_letters: DeadLetters | None = None
+
+
+PATIENT = Terms()
 
 
 class OutgoingRecord(NamedTuple):
@@ -47,6 +71,23 @@ class OutgoingRecord(NamedTuple):
     partition_key: str
     data: bytes
     created_ms: int
+    terms: Terms = PATIENT
+    retries: int = 0
+
+
+class GivenUp(NamedTuple):
+    """A record that is not tried again."""
+
+    record: OutgoingRecord
+    error: str
+    exhausted: str | None
+    """Which of its terms has come to its end; `None` for none of the figures."""
+
+
+Bury = Callable[[GivenUp], None]
+"""Takes what is given up to its dead letters."""
+AGE, RETRIES = "MaximumEventAgeInSeconds", "MaximumRetryAttempts"
+"""What EventBridge calls the terms."""
 
 
 class PutRecords(Protocol):
@@ -89,6 +130,13 @@ class _Queue:
         self.done = max(self.done, number)
         self.ahead = {each for each in self.ahead if each > self.done}
 
+    def note_retry(self, number: int) -> None:
+        """A record was refused, and is to be tried again."""
+        at = number - self.done - 1
+        if 0 <= at < len(self.waiting):
+            record = self.waiting[at]
+            self.waiting[at] = record._replace(retries=record.retries + 1)
+
     def batch(self) -> dict[int, OutgoingRecord]:
         """The first records, for one stream, with no partition key twice, by their numbers."""
         batch: dict[int, OutgoingRecord] = {}
@@ -115,18 +163,18 @@ class _Queue:
 class RecordOutbox:
     """The queues of one server's senders, and the thread that empties them."""
 
-    def __init__(self, kinesis: PutRecords, warn: Warn) -> None:
+    def __init__(self, kinesis: PutRecords, warn: Warn, bury: Bury) -> None:
         self._kinesis = kinesis
         self._warn = warn
+        self._bury = bury
         self._queues: dict[str, _Queue] = {}
-        self._given_up: dict[str, GivenUp] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_stopping = False
         self._is_held = False
         self.report: Report = _nothing
 
-    def put(self, sender: str, records: Sequence[OutgoingRecord], given_up: GivenUp | None = None) -> None:
+    def put(self, sender: str, records: Sequence[OutgoingRecord]) -> None:
         """Let records follow those that a sender has put before. Returns at once."""
         if not records:
             return
@@ -134,13 +182,11 @@ class RecordOutbox:
             queue = self._queues.setdefault(sender, _Queue())
             for record in records:
                 queue.put(record)
-            if given_up is not None:
-                self._given_up[sender] = given_up
             surplus = list(queue.waiting)[: max(0, len(queue.waiting) - WAITING_RECORDS_MAX)]
             queue.finish_up_to(queue.done + len(surplus))
             self._begin()
         for record in surplus:
-            self._give_up(sender, record, "too many records wait")
+            self._give_up(sender, GivenUp(record, "too many records wait", None))
 
     def drop(self, sender: str) -> None:
         """Forget what a sender still has waiting."""
@@ -181,7 +227,6 @@ class RecordOutbox:
         """Forget everything."""
         with self._changed:
             self._queues.clear()
-            self._given_up.clear()
 
     def close(self) -> None:
         """Deliver nothing more. Waits for the call that is under way."""
@@ -219,22 +264,35 @@ class RecordOutbox:
             return
         records = list(batch.values())
         errors = self._put(records)
-        failed = [number for number, error in zip(batch, errors, strict=True) if error is not None]
         first = next((error for error in errors if error is not None), None)
         if first is None:
             queue.pause_s, queue.not_before_s = FIRST_PAUSE_S, 0.0
         else:
             queue.not_before_s = time() + queue.pause_s
             queue.pause_s = min(queue.pause_s * 2, PAUSE_S_MAX)
-        given_up = [number for number in failed if self._is_hopeless(sender, batch[number], first or "")]
         with self._changed:
-            for number in batch:
-                if number not in failed or number in given_up:
-                    queue.finish(number)
+            given_up = self._settle(queue, batch, errors)
             done = queue.done
         self.report(sender, done)
-        for number in given_up:
-            self._give_up(sender, batch[number], first or "")
+        for lost in given_up:
+            self._give_up(sender, lost)
+
+    def _settle(
+        self, queue: _Queue, batch: dict[int, OutgoingRecord], errors: list[str | None]
+    ) -> list[GivenUp]:
+        """Note what came of a call; gives what is not tried again. No server's end ends a record's terms."""
+        given_up: list[GivenUp] = []
+        for number, error in zip(batch, errors, strict=True):
+            if error is not None and self._is_stopping:
+                continue
+            if error is not None:
+                lost = _end_of(batch[number], error)
+                if lost is None:
+                    queue.note_retry(number)
+                    continue
+                given_up.append(lost)
+            queue.finish(number)
+        return given_up
 
     def _put(self, records: list[OutgoingRecord]) -> list[str | None]:
         """For each record the error that it got, if any."""
@@ -255,14 +313,26 @@ class RecordOutbox:
             return [None] * len(records)
         return [result.get("ErrorCode") for result in answer["Records"]]
 
-    def _is_hopeless(self, sender: str, record: OutgoingRecord, error: str) -> bool:
-        is_gone = error == ResourceNotFoundException.__name__ and sender in self._given_up
-        return is_gone or time() * 1000 - record.created_ms > PATIENCE_MS
+    def _give_up(self, sender: str, lost: GivenUp) -> None:
+        self._warn(f"A record of {sender} for {lost.record.stream_arn} is given up: {lost.error}")
+        if lost.record.terms.dead_letters is None:
+            return
+        try:
+            self._bury(lost)
+        except Exception as error:  # noqa: BLE001 - whatever a queue says, the others' records go on
+            self._warn(f"Nor did its dead-letter queue take it: {error}")
 
-    def _give_up(self, sender: str, record: OutgoingRecord, error: str) -> None:
-        self._warn(f"A record of {sender} for {record.stream_arn} is given up: {error}")
-        if sender in self._given_up:
-            self._given_up[sender](record, error)
+
+def _end_of(record: OutgoingRecord, error: str) -> GivenUp | None:
+    """Whether a record that was refused is given up, and why; `None`: it is tried again."""
+    terms = record.terms
+    if terms.ends_with_stream and error == ResourceNotFoundException.__name__:
+        return GivenUp(record, error, None)
+    if time() * 1000 - record.created_ms > terms.age_ms_max:
+        return GivenUp(record, error, AGE)
+    if terms.retries_max is not None and record.retries >= terms.retries_max:
+        return GivenUp(record, error, RETRIES)
+    return None
 
 
 def _is_due(queue: _Queue, now_s: float) -> bool:

@@ -1,9 +1,16 @@
 """Targets of EventBridge's rules: streams and functions of Headwater's, queues and topics beside them.
 
+Rules:
+- a target's retry policy ends what a stream refuses; without `MaximumRetryAttempts` only the age counts,
+  since pauses are shorter here than at AWS;
+- an event that a target does not get goes to its dead-letter queue as it came, with the attributes that the
+  user guide names.
+
 Mended in moto's:
 - a stream or function was accepted as a target, and then every matching event failed; a target that nothing
   here delivers to is refused when it is put;
 - `Input` and `InputPath` were overlooked, an event's time was a number, its account missing;
+- the name of a bus in a template was the bus itself;
 - a disabled rule, and one that has a schedule only, took every event.
 
 Refuses to know how records reach a stream.
@@ -14,19 +21,23 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from time import time
 from typing import Any, cast
 
-from moto.events.models import EventsBackend, Rule
+from moto.events.exceptions import ValidationException
+from moto.events.models import EventBus, EventsBackend, Rule
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
 from headwater.model.caller import Caller
 from headwater.neighbours.calls.current import CURRENT_SERVER
 from headwater.neighbours.calls.lambda_ import CallRefused
+from headwater.neighbours.calls.model_checks import broken_constraints
 from headwater.neighbours.delivery.json_path import MISSING, PathInvalid, steps_of, value_at
-from headwater.neighbours.delivery.outbox import OutgoingRecord
+from headwater.neighbours.delivery.outbox import AGE, PATIENCE_MS, RETRIES, DeadLetters, OutgoingRecord, Terms
+from headwater.neighbours.events.dead_letters import bury
 from headwater.neighbours.events.target_input import input_of
 
 DISABLED = "DISABLED"
@@ -47,7 +58,13 @@ class TargetRefused(NotImplementedError):
 def put_targets(
     backend: EventsBackend, name: str, event_bus_arn: str | None, targets: list[Document]
 ) -> None:
-    """PutTargets, of those that can be delivered to. Raises `TargetRefused`."""
+    """PutTargets, of those that can be delivered to.
+
+    Raises `TargetRefused`, and ValidationException as EventBridge does.
+    """
+    broken = broken_constraints("events", "PutTargets", {"Rule": name, "Targets": targets})
+    if broken is not None:
+        raise ValidationException(broken)
     for target in targets:
         service = _service(target["Arn"])
         if service and service not in (*OF_MOTO, *DELIVERIES):
@@ -80,7 +97,7 @@ def send_to_targets(rule: Rule, original_event: Document, transform_input: bool 
         try:
             deliver(rule, target, event, input_of(target, event, _built_in(rule, event)))
         except Exception as error:  # noqa: BLE001 - an event is accepted, whatever becomes of it at a target
-            _to_dead_letters(rule, target, json.dumps(event), type(error).__name__, str(error))
+            _undelivered(rule, target, event, type(error).__name__, str(error))
 
 
 def _service(arn: str) -> str:
@@ -120,22 +137,40 @@ def _to_stream(rule: Rule, target: Document, event: Document, text: str) -> None
             raise PathInvalid(f"the event has no {path}")
         key = found if isinstance(found, str) else json.dumps(found)
     record = OutgoingRecord(
-        target["Arn"], key[:PARTITION_KEY_CHARACTERS_MAX], text.encode(), int(time() * 1000)
+        target["Arn"],
+        key[:PARTITION_KEY_CHARACTERS_MAX],
+        text.encode(),
+        int(time() * 1000),
+        _terms(rule, target, event),
+    )
+    CURRENT_SERVER.get().outbox.put(f"{rule.arn} target {target['Id']}", [record])
+
+
+def _terms(rule: Rule, target: Document, event: Document) -> Terms:
+    policy = target.get("RetryPolicy") or {}
+    age_s = policy.get(AGE)
+    return Terms(
+        PATIENCE_MS if age_s is None else int(age_s) * 1000,
+        policy.get(RETRIES),
+        ends_with_stream=True,
+        dead_letters=_dead_letters(rule, target, event),
     )
 
-    def given_up(lost: OutgoingRecord, error: str) -> None:
-        _to_dead_letters(rule, target, lost.data.decode(), error, "The stream did not take it.")
 
-    CURRENT_SERVER.get().outbox.put(f"{rule.arn} target {target['Id']}", [record], given_up)
+def _dead_letters(rule: Rule, target: Document, event: Document) -> DeadLetters | None:
+    queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if queue is None:
+        return None
+    return DeadLetters(queue, json.dumps(event), (("RULE_ARN", rule.arn), ("TARGET_ARN", target["Arn"])))
 
 
-def _to_function(rule: Rule, target: Document, _event: Document, text: str) -> None:
+def _to_function(rule: Rule, target: Document, event: Document, text: str) -> None:
     caller = Caller(rule.account_id, rule.region_name)
     members = {"FunctionName": target["Arn"], "InvocationType": "Event", "Payload": text.encode()}
     try:
         CURRENT_SERVER.get().lambda_.call(caller, "Invoke", members)
     except CallRefused as error:
-        _to_dead_letters(rule, target, text, error.code, error.message)
+        _undelivered(rule, target, event, error.code, error.message)
 
 
 def _to_queue(_rule: Rule, target: Document, event: Document, text: str) -> None:
@@ -150,15 +185,12 @@ def _to_topic(_rule: Rule, target: Document, _event: Document, text: str) -> Non
     sns_backends[account_id][region].publish(message=text, arn=target["Arn"])
 
 
-def _to_dead_letters(rule: Rule, target: Document, text: str, code: str, message: str) -> None:
-    """What a target did not get, for the queue that it names, if it names one."""
-    queue = (target.get("DeadLetterConfig") or {}).get("Arn")
-    if queue is None:
-        return
-    told = {"RULE_ARN": rule.arn, "TARGET_ARN": target["Arn"], "ERROR_CODE": code, "ERROR_MESSAGE": message}
-    _, _, _, region, account_id, name = queue.split(":", 5)
-    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in told.items() if value}
-    sqs_backends[account_id][region].send_message(name, text, message_attributes=attributes)
+def _undelivered(rule: Rule, target: Document, event: Document, code: str, message: str) -> None:
+    """A target did not get this: it goes to the queue that it names, if it names one that is there."""
+    letters = _dead_letters(rule, target, event)
+    if letters is not None:
+        with suppress(Exception):  # the event is accepted, as at AWS, where a metric counts what is lost
+            bury(letters, {"ERROR_CODE": code, "ERROR_MESSAGE": message, "RETRY_ATTEMPTS": "0"})
 
 
 DELIVERIES: dict[str, Callable[[Rule, Document, Document, str], None]] = {
@@ -172,6 +204,7 @@ DELIVERIES: dict[str, Callable[[Rule, Document, Document, str], None]] = {
 MENDED: tuple[tuple[Any, str, Any], ...] = (
     (EventsBackend, "put_targets", put_targets),
     (Rule, "send_to_targets", send_to_targets),
+    (EventBus, "physical_resource_id", property(lambda bus: bus.name)),
 )
 """Where, what, and what takes its place."""
 

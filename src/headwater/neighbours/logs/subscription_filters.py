@@ -83,25 +83,36 @@ def followed_callers() -> list[Caller]:
 
 def put_subscription_filter(response: LogsResponse) -> str:
     """PutSubscriptionFilter. Raises `InvalidParameterException`."""
-    distribution = response._get_param("distribution") or BY_LOG_STREAM  # noqa: SLF001 - moto's way to read
+    subscribe(
+        response.logs_backend,
+        response._get_param("logGroupName"),  # noqa: SLF001 - moto's way to read
+        response._get_param("filterName"),  # noqa: SLF001 - as above
+        response._get_param("filterPattern") or "",  # noqa: SLF001 - as above
+        response._get_param("destinationArn"),  # noqa: SLF001 - as above
+        response._get_param("roleArn"),  # noqa: SLF001 - as above
+        response._get_param("distribution") or BY_LOG_STREAM,  # noqa: SLF001 - as above
+    )
+    return ""
+
+
+def subscribe(
+    backend: LogsBackend,
+    group_name: str,
+    filter_name: str,
+    filter_pattern: str,
+    destination_arn: str,
+    role_arn: str,
+    distribution: str,
+) -> None:
+    """Make or change a filter. Raises `InvalidParameterException` and `ResourceNotFoundException`."""
     if distribution not in DISTRIBUTIONS:
         raise InvalidParameterException(
             constraint=f"Member must satisfy enum value set: [{', '.join(DISTRIBUTIONS)}]",
             parameter="distribution",
             value=distribution,
         )
-    group_name, filter_name = response._get_param("logGroupName"), response._get_param("filterName")  # noqa: SLF001 - as above
-    response.logs_backend.put_subscription_filter(
-        group_name,
-        filter_name,
-        response._get_param("filterPattern") or "",  # noqa: SLF001 - as above
-        response._get_param("destinationArn"),  # noqa: SLF001 - as above
-        response._get_param("roleArn"),  # noqa: SLF001 - as above
-    )
-    vars(response.logs_backend.groups[group_name].subscription_filters[filter_name])["distribution"] = (
-        distribution
-    )
-    return ""
+    backend.put_subscription_filter(group_name, filter_name, filter_pattern, destination_arn, role_arn)
+    vars(backend.groups[group_name].subscription_filters[filter_name])["distribution"] = distribution
 
 
 def put_filter(

@@ -4,6 +4,7 @@ Rules, from the user guide:
 - a batch is a list of records, each as in Lambda's event but flat; an input template makes something else of
   each, with `<$.path>` for its parts, `$.data` read as JSON where it is JSON;
 - a function gets the list, a queue, a topic or a stream each of its members by itself;
+- a path in a target's parameter leads into the record, and not into what a template has made of it;
 - an enrichment that gives an empty list ends the batch;
 - what fails is told to the caller, who tries the batch again.
 
@@ -55,6 +56,15 @@ class Step(NamedTuple):
         return Caller(account_id, region)
 
 
+class PipedRecord(NamedTuple):
+    """A member of a batch on its way to the target."""
+
+    input: Any
+    """As its template has made it."""
+    record: Any
+    """As it came, or as the enrichment gave it."""
+
+
 def run(pipe: Pipe, event: bytes) -> bytes:
     """Take Lambda's event for a batch through a pipe; what its last function said. Raises `PipeFailed`."""
     batch: list[Any] = [flat(record) for record in json.loads(event)["Records"]]
@@ -68,7 +78,7 @@ def run(pipe: Pipe, event: bytes) -> bytes:
     if not batch:
         return b""
     step = Step(pipe, pipe.target, pipe.target_parameters or {})
-    return TARGETS[service_of(pipe.target)](step, _templated(step, batch))
+    return TARGETS[service_of(pipe.target)](step, list(map(PipedRecord, _templated(step, batch), batch)))
 
 
 def flat(record: Document) -> Document:
@@ -157,37 +167,41 @@ def _invoke(step: Step, batch: list[Any]) -> bytes:
     return outcome.payload
 
 
-def _to_function(step: Step, batch: list[Any]) -> bytes:
+def _to_function(step: Step, batch: list[PipedRecord]) -> bytes:
+    inputs = [each.input for each in batch]
     if (step.parameters.get("LambdaFunctionParameters") or {}).get("InvocationType") == FIRE_AND_FORGET:
-        payload = json.dumps(batch, ensure_ascii=False).encode()
+        payload = json.dumps(inputs, ensure_ascii=False).encode()
         members = {"FunctionName": step.arn, "InvocationType": "Event", "Payload": payload}
         CURRENT_SERVER.get().lambda_.call(step.caller, "Invoke", members)
         return b""
-    return _invoke(step, batch)
+    return _invoke(step, inputs)
 
 
-def _to_queue(step: Step, batch: list[Any]) -> bytes:
+def _to_queue(step: Step, batch: list[PipedRecord]) -> bytes:
     given = step.parameters.get("SqsQueueParameters") or {}
     names = (("MessageGroupId", "group_id"), ("MessageDeduplicationId", "deduplication_id"))
     backend = sqs_backends[step.caller.account_id][step.caller.region]
     for each in batch:
         more: dict[str, Any] = {
-            argument: dynamic(step, given[name], each) for name, argument in names if given.get(name)
+            argument: dynamic(step, given[name], each.record) for name, argument in names if given.get(name)
         }
-        backend.send_message(step.arn.rpartition(":")[2], _text(each), **more)
+        backend.send_message(step.arn.rpartition(":")[2], _text(each.input), **more)
     return b""
 
 
-def _to_topic(step: Step, batch: list[Any]) -> bytes:
+def _to_topic(step: Step, batch: list[PipedRecord]) -> bytes:
     backend = sns_backends[step.caller.account_id][step.caller.region]
     for each in batch:
-        backend.publish(message=_text(each), arn=step.arn)
+        backend.publish(message=_text(each.input), arn=step.arn)
     return b""
 
 
-def _to_stream(step: Step, batch: list[Any]) -> bytes:
+def _to_stream(step: Step, batch: list[PipedRecord]) -> bytes:
     key = (step.parameters.get("KinesisStreamParameters") or {}).get("PartitionKey") or "$.partitionKey"
-    records = [{"Data": _text(each).encode(), "PartitionKey": dynamic(step, key, each)} for each in batch]
+    records = [
+        {"Data": _text(each.input).encode(), "PartitionKey": dynamic(step, key, each.record)}
+        for each in batch
+    ]
     for first in range(0, len(records), RECORDS_MAX):
         part = records[first : first + RECORDS_MAX]
         answer = CURRENT_SERVER.get().kinesis.call(
@@ -202,7 +216,7 @@ def _text(each: Any) -> str:
     return each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)
 
 
-TARGETS: dict[str, Callable[[Step, list[Any]], bytes]] = {
+TARGETS: dict[str, Callable[[Step, list[PipedRecord]], bytes]] = {
     "kinesis": _to_stream,
     "lambda": _to_function,
     "sns": _to_topic,

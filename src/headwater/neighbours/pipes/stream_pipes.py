@@ -4,37 +4,51 @@ Rules:
 - the source is a stream, the enrichment a function, the target a function, queue, topic or stream; what is
   anything else is refused by name;
 - what a pipe says of its source becomes options of the poller; STOPPED is a poller that is not enabled;
-- one poller for a pipe, as long as the pipe is there.
+- one poller for a pipe, as long as the pipe is there;
+- an update changes what it names; the parameters of one service are changed as one, and an option among them
+  that it leaves out is as a new pipe has it. A source's starting position stays.
 
 Refuses to know what is done with a batch.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 
 from moto.pipes.exceptions import ConflictException, NotFoundException, ValidationException
 from moto.pipes.models import EventBridgePipesBackend, Pipe, pipes_backends
+from moto.pipes.responses import EventBridgePipesResponse
 
 from headwater.model.arn import parse_stream_arn
 from headwater.model.caller import Caller
 from headwater.neighbours.calls.current import CURRENT_SERVER
 from headwater.neighbours.calls.lambda_ import CallRefused
+from headwater.neighbours.calls.model_checks import broken_constraints
 from headwater.neighbours.pipes.pipe_run import TARGETS, service_of
 
 STOPPED, RUNNING = "STOPPED", "RUNNING"
 SOURCE = "KinesisStreamParameters"
 OPTIONS = {
-    "BatchSize": "BatchSize",
-    "MaximumBatchingWindowInSeconds": "MaximumBatchingWindowInSeconds",
-    "MaximumRecordAgeInSeconds": "MaximumRecordAgeInSeconds",
-    "MaximumRetryAttempts": "MaximumRetryAttempts",
-    "ParallelizationFactor": "ParallelizationFactor",
+    "BatchSize": 100,
+    "MaximumBatchingWindowInSeconds": 0,
+    "MaximumRecordAgeInSeconds": -1,
+    "MaximumRetryAttempts": -1,
+    "ParallelizationFactor": 1,
 }
-"""What a pipe and a mapping call the same options."""
+"""What a pipe and a mapping call the same, and what they are without a word."""
+START = ("StartingPosition", "StartingPositionTimestamp")
+TEMPLATE = "InputTemplate"
 BISECT = "AUTOMATIC_BISECT"
+PARAMETERS_OF = {
+    "source_parameters": "source",
+    "enrichment_parameters": "enrichment",
+    "target_parameters": "target",
+}
+"""What is said of what, in the names of moto's arguments."""
 
 Document = dict[str, Any]
 
@@ -79,8 +93,14 @@ def update_pipe(backend: EventBridgePipesBackend, *, name: str, **members: Any) 
     if pipe is None:
         raise NotFoundException(f"Pipe {name} not found")
     _require_known(members.get("enrichment") or pipe.enrichment, members.get("target") or pipe.target)
+    members |= {parameters: _merged(pipe, members, parameters) for parameters in PARAMETERS_OF}
+    before = dict(vars(pipe))
     changed: Pipe = _update(backend, name=name, **members)
-    _ask(changed, "UpdateEventSourceMapping", {"UUID": _poller(changed)["uuid"], **_options(changed)})
+    try:
+        _ask(changed, "UpdateEventSourceMapping", {"UUID": _poller(changed)["uuid"], **_options(changed)})
+    except ValidationException:
+        vars(changed).update(before)
+        raise
     _poller(changed)["state"] = changed.desired_state
     return changed
 
@@ -118,6 +138,22 @@ def current_state(pipe: Pipe) -> str:
     return str(_poller(pipe).get("state") or pipe.status)
 
 
+def _merged(pipe: Pipe, members: Document, parameters: str) -> Document | None:
+    """The parameters after an update: those of the source, the enrichment or the target."""
+    given, before = members.get(parameters), getattr(pipe, parameters) or {}
+    other = members.get(PARAMETERS_OF[parameters])
+    if other and service_of(other) != service_of(getattr(pipe, PARAMETERS_OF[parameters]) or ""):
+        before = {name: value for name, value in before.items() if name == TEMPLATE}
+        given = given or {}
+    if given is None:
+        return None
+    merged = {**before, **given}
+    if SOURCE in given:
+        start = {name: before[SOURCE][name] for name in START if name in before.get(SOURCE, {})}
+        merged[SOURCE] = {**given[SOURCE], **start}
+    return merged
+
+
 def _require_known(enrichment: str | None, target: str) -> None:
     if enrichment and service_of(enrichment) != "lambda":
         raise NotImplementedError(
@@ -132,16 +168,14 @@ def _options(pipe: Pipe) -> Document:
     """The options of the poller."""
     parameters = pipe.source_parameters or {}
     source = parameters.get(SOURCE) or {}
-    options = {ours: source[theirs] for theirs, ours in OPTIONS.items() if source.get(theirs) is not None}
+    options = {name: source.get(name, default) for name, default in OPTIONS.items()}
     destination = (source.get("DeadLetterConfig") or {}).get("Arn")
-    filters = (parameters.get("FilterCriteria") or {}).get("Filters")
-    if destination:
-        options["DestinationConfig"] = {"OnFailure": {"Destination": destination}}
-    if filters is not None:
-        options["FilterCriteria"] = {"Filters": filters}
+    filters = (parameters.get("FilterCriteria") or {}).get("Filters") or []
     by_function = "lambda" in (service_of(pipe.enrichment or ""), service_of(pipe.target))
     return {
         **options,
+        "DestinationConfig": {"OnFailure": {"Destination": destination} if destination else {}},
+        "FilterCriteria": {"Filters": filters},
         "BisectBatchOnFunctionError": source.get("OnPartialBatchItemFailure") == BISECT,
         "FunctionResponseTypes": ["ReportBatchItemFailures"] if by_function else [],
         "Enabled": pipe.desired_state != STOPPED,
@@ -171,6 +205,31 @@ def _ask(pipe: Pipe, operation: str, members: Document) -> Document:
         raise ValidationException(error.message) from error
 
 
+def require_valid(operation: str, members: Document) -> None:
+    """Look whether a request keeps to the API's model. Raises ValidationException."""
+    broken = broken_constraints("pipes", operation, members)
+    if broken is not None:
+        raise ValidationException(broken)
+
+
+def checked(operation: str, handler: Callable[..., Any]) -> Callable[[EventBridgePipesResponse], Any]:
+    """Moto's handler of an operation, for requests that keep to the model."""
+
+    def handle(response: EventBridgePipesResponse) -> Any:
+        query = {name: values[0] for name, values in (response.querystring or {}).items()}
+        limit = query.get("Limit", "")
+        members = {**query, "Limit": int(limit)} if limit.isdigit() else query
+        name = unquote(response.uri.partition("?")[0].partition("/v1/pipes/")[2].partition("/")[0])
+        document = json.loads(response.body or "{}") if response.body else members
+        require_valid(operation, {**document, "Name": name} if name else document)
+        return handler(response)
+
+    return handle
+
+
+CHECKED = ("create_pipe", "list_pipes", "update_pipe")
+"""Operations of moto's whose requests are held against the model first."""
+
 MENDED: dict[str, Callable[..., Pipe]] = {
     "create_pipe": create_pipe,
     "delete_pipe": delete_pipe,
@@ -186,5 +245,9 @@ def install() -> None:
     """Put it in, once for a process."""
     for name, replacement in MENDED.items():
         setattr(EventBridgePipesBackend, name, replacement)
+    for name in CHECKED:
+        operation = "".join(word.title() for word in name.split("_"))
+        handler = getattr(EventBridgePipesResponse, name)
+        setattr(EventBridgePipesResponse, name, checked(operation, handler))
     of_moto: Any = Pipe
     of_moto.current_state = property(current_state)

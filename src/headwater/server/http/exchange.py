@@ -8,6 +8,8 @@ Rules:
   of `answer` and `cut` is called: at once or later, on the same thread;
 - a client that has gone is no error: what comes for it is dropped, and its sources and holds are
   told;
+- headers of a head that came before, byte for byte, may be `RecurringHeaders`: one value for many
+  requests, whose method and target are the same, too;
 - header names are lower-case bytes, and only those in `HEADERS_READ` are kept, unless there are
   neighbours, which may read any (`EVERY_HEADER`), or signatures are verified: then all are, values
   of one name joined by commas;
@@ -60,6 +62,20 @@ EVERY_HEADER: frozenset[bytes] = _EveryName()
 
 Fields = tuple[tuple[str, str], ...]
 """Headers of an answer. Constant tuples where possible: front ends remember their bytes."""
+
+
+class RecurringHeaders(dict[bytes, bytes]):
+    """Headers of a head that a front end has remembered. They are only read.
+
+    What a handler has found out from such a head alone it may note, to find it at the next request.
+    """
+
+    __slots__ = ("found",)
+
+    def __init__(self, headers: Mapping[bytes, bytes]) -> None:
+        super().__init__(headers)
+        self.found: object = None
+        """The handler's own."""
 
 
 class HttpRequest(NamedTuple):

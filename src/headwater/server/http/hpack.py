@@ -30,6 +30,7 @@ INDEXED, WITH_INDEXING, SIZE_UPDATE = 0x80, 0x40, 0x20
 HUFFMAN_CODED = 0x80
 
 Field = tuple[bytes, bytes]
+_remembered = huffman.remembered
 
 STATIC_FIELDS = """\
 :authority | :method: GET | :method: POST | :path: / | :path: /index.html | :scheme: http
@@ -92,7 +93,10 @@ class HeaderDecoder:
                     dynamic[index - 1 - STATIC_COUNT] if index > STATIC_COUNT else _static_field(index)
                 )
             elif first >= WITH_INDEXING:
-                name, at = self._name(block, at, 0x3F)
+                if first == WITH_INDEXING:
+                    name, at = _text(block, at + 1)
+                else:
+                    name, at = self._name(block, at, 0x3F)
                 value, at = _text(block, at)
                 self._remember((name, value))
             elif first >= SIZE_UPDATE:
@@ -117,9 +121,10 @@ class HeaderDecoder:
         return field[0], at
 
     def _remember(self, field: Field) -> None:
+        name, value = field
         self.changes += 1
         self._dynamic.appendleft(field)
-        self._dynamic_bytes += len(field[0]) + len(field[1]) + FIELD_OVERHEAD_BYTES
+        self._dynamic_bytes += len(name) + len(value) + FIELD_OVERHEAD_BYTES
         if self._dynamic_bytes > self._limit_bytes:
             self._shrink()
 
@@ -163,12 +168,18 @@ def _integer(block: bytes, at: int, mask: int) -> tuple[int, int]:
 def _text(block: bytes, at: int) -> tuple[bytes, int]:
     """A text, and what follows it."""
     coded = block[at]
-    length, at = _integer(block, at, 0x7F) if coded & 0x7F == 0x7F else (coded & 0x7F, at + 1)
+    length = coded & 0x7F
+    if length < 0x7F:
+        at += 1
+    else:
+        length, at = _integer(block, at, 0x7F)
     end = at + length
     if end > len(block):
         raise HpackError("a text is longer than its block")
     text = block[at:end]
-    return huffman.decode(text) if coded & HUFFMAN_CODED else text, end
+    if coded < HUFFMAN_CODED:
+        return text, end
+    return _remembered.get(text) or huffman.decode(text), end
 
 
 # Writing.

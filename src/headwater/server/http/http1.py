@@ -30,13 +30,14 @@ from headwater.server.http.connections import GOODBYE_S, Buffered, OpenConnectio
 from headwater.server.http.exchange import (
     HEADERS_READ,
     BodySource,
+    HttpRequest,
     HttpResponse,
     Refusal,
     RequestHandler,
     says_length,
 )
 from headwater.server.http.http1_answers import CHUNKED, StreamedBody, head_of
-from headwater.server.http.http1_phases import ANSWER, HAND_OVER, Flow, Intake, Phase
+from headwater.server.http.http1_phases import ANSWER, HAND_OVER, HANDLER_RETURNS, Flow, Intake, Phase
 from headwater.server.http.http1_requests import RequestReader
 from headwater.server.http.limits import TOO_SLOW, ConnectionLimits
 
@@ -104,10 +105,17 @@ class Http1Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read, and handle what has become whole."""
         reader = self._reader
-        was_reading = reader.reading
-        reader.feed(data)
-        if reader.reading and not was_reading:
-            self._since_s = self._now_s()
+        request = reader.remembered(data)
+        if request is not None and self._phase == "ready" and self._flow == "free":
+            self._hand_over(request, stays_open=True)  # nothing waits before it, or after it
+            return
+        if request is not None:
+            reader.ready.append((request, True))
+        else:
+            was_reading = reader.reading
+            reader.feed(data)
+            if reader.reading and not was_reading:
+                self._since_s = self._now_s()
         self._advance()
 
     def eof_received(self) -> bool:
@@ -188,25 +196,31 @@ class Http1Connection(asyncio.Protocol):
     def answer(self, response: HttpResponse) -> None:
         """Answer, and see to the next request, or close."""
         before = self._phase
+        _, _, body, _, _, source = response
         if before == "gone":  # nobody to tell
-            if response.source is not None:
-                response.source.stop()
+            if source is not None:
+                source.stop()
             return
-        if response.source is not None:
-            self._open_stream(response, response.source)
+        if source is not None:
+            self._open_stream(response, source)
             return
         self._phase = ANSWER[before]
         self._on_gone = None
         if self._intake != "open":
             self._settle_whether_to_stay()
-        self._write(response)
+        if self._method == b"HEAD" or len(body) > JOINED_BODY_BYTES:
+            self._write_apart(response)
+        else:
+            self._transport.write(head_of(response, self._connections.date, self._stays_open) + body)
         self._since_s = self._now_s()
         if before == "refusing":
             self._end_writing()
         elif not self._stays_open:
             self._close()
-        elif before != "handed over":  # else the loop that handed it over goes on by itself
-            self._advance()
+        elif before != "handed over":  # else what handed it over goes on by itself
+            reader = self._reader
+            if reader.ready or not reader.is_between_requests or self._flow != "free":
+                self._advance()
 
     def hold(self, on_gone: Callable[[], None]) -> Callable[[], None]:
         """The answer is held back."""
@@ -237,12 +251,8 @@ class Http1Connection(asyncio.Protocol):
         reader = self._reader
         ready = reader.ready
         while ready and self._phase == "ready" and self._flow != "slow":
-            self._phase = HAND_OVER["ready"]
-            request, self._stays_open = ready.popleft()
-            self._method = request.method
-            self._handler.handle(request, self)
-            if self._phase == "handed over":
-                self._phase = phases.HANDLER_RETURNS["handed over"]
+            request, stays_open = ready.popleft()
+            self._hand_over(request, stays_open=stays_open)
         if self._phase == "ready" and not ready:
             if reader.refusal is not None:
                 self._refuse(reader.refusal)
@@ -251,6 +261,14 @@ class Http1Connection(asyncio.Protocol):
                 self._transport.write(CONTINUE)
         if self._flow != "free" or len(ready) >= PIPELINED_REQUESTS:
             self._balance_reading()
+
+    def _hand_over(self, request: HttpRequest, *, stays_open: bool) -> None:
+        self._phase = HAND_OVER["ready"]
+        self._stays_open = stays_open
+        self._method = request.method
+        self._handler.handle(request, self)
+        if self._phase == "handed over":
+            self._phase = HANDLER_RETURNS["handed over"]
 
     def _settle_whether_to_stay(self) -> None:
         """An answer is about to be given: look at what may follow it by now."""
@@ -300,19 +318,14 @@ class Http1Connection(asyncio.Protocol):
         self._streamed = None
         self._end_connection()
 
-    def _write(self, response: HttpResponse) -> None:
-        transport, is_bodiless = self._transport, self._method == b"HEAD"
+    def _write_apart(self, response: HttpResponse) -> None:
+        """Send the head, and then the body, unless the client asked for the head alone."""
+        is_bodiless = self._method == b"HEAD"
         framing = "" if is_bodiless and says_length(response.fields) else None
-        head = head_of(response, self._connections.date, self._stays_open, framing)
-        body = response.body
-        if not body or is_bodiless:
-            transport.write(head)
-        elif len(body) <= JOINED_BODY_BYTES:
-            transport.write(head + body)
-        else:
-            # Not `writelines`: on asyncio's own loop it does not tell when the client is slow.
-            transport.write(head)
-            transport.write(body)
+        # Not `writelines`: on asyncio's own loop it does not tell when the client is slow.
+        self._transport.write(head_of(response, self._connections.date, self._stays_open, framing))
+        if not is_bodiless:
+            self._transport.write(response.body)
 
     def _balance_reading(self) -> None:
         """Pause or resume reading, whichever is due."""

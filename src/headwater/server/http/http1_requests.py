@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import httptools
 
 from headwater.server.http.body_buffer import BodyBuffer
-from headwater.server.http.exchange import HEADERS_READ, HttpRequest, Refusal
+from headwater.server.http.exchange import HEADERS_READ, HttpRequest, RecurringHeaders, Refusal
 from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, ConnectionLimits
 
 NAMES_REMEMBERED = 256
@@ -87,7 +87,7 @@ class RequestReader:
         """As they come; after the head, those that follow the body."""
         self._target = bytearray()
         self._body = BodyBuffer()
-        self._is_between_requests = True
+        self.is_between_requests = True
         """The parser has nothing of a request, and takes another one."""
         self._heads: dict[bytes, RememberedHead] = {}
         self._likely = NO_HEAD
@@ -101,28 +101,31 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
-        likely_head, method, target, headers, request_bytes = self._likely
-        if len(data) == request_bytes and data.startswith(likely_head) and self._is_between_requests:
-            request = _new_request(HttpRequest, (method, target, headers, data[len(likely_head) :]))
-            self.ready.append((request, True))
-            return
         body_at = data.find(END_OF_HEAD, 0, HEAD_BYTES_MAX) + len(END_OF_HEAD)
-        if not self._is_between_requests or body_at < len(END_OF_HEAD):
+        if not self.is_between_requests or body_at < len(END_OF_HEAD):
             self._parse(data)
             return
         head = data[:body_at]
-        known = self._heads.get(head)
-        if known is not None and len(data) == known.request_bytes:
-            self._likely = known
-            _, method, target, headers, _ = known
-            request = _new_request(HttpRequest, (method, target, headers, data[body_at:]))
-            self.ready.append((request, True))
-            return
         waiting = len(self.ready)
         self._parse(data)
-        if head == self._last_head and len(self.ready) == waiting + 1 and self._is_between_requests:
+        if head == self._last_head and len(self.ready) == waiting + 1 and self.is_between_requests:
             self._remember(head, len(data) - body_at)
         self._last_head = head
+
+    def remembered(self, data: bytes) -> HttpRequest | None:
+        """The request that has arrived, if its head is remembered and nothing but all of its body follows.
+
+        Then the bytes are read, and the connection stays open after it. Else `feed` must have them.
+        """
+        head, method, target, headers, request_bytes = self._likely
+        if len(data) != request_bytes or not data.startswith(head):
+            known = self._heads.get(data[: data.find(END_OF_HEAD, 0, HEAD_BYTES_MAX) + len(END_OF_HEAD)])
+            if known is None or len(data) != known.request_bytes:
+                return None
+            head, method, target, headers, _ = self._likely = known
+        if not self.is_between_requests:
+            return None
+        return _new_request(HttpRequest, (method, target, headers, data[len(head) :]))
 
     def _parse(self, data: bytes) -> None:
         for start in range(0, len(data), FEED_BYTES):
@@ -138,7 +141,7 @@ class RequestReader:
         if len(body) == body_bytes and announced == b"%d" % body_bytes and VERSION_1_1 in head:
             if len(self._heads) >= HEADS_REMEMBERED:
                 self._heads.clear()
-            known = RememberedHead(head, method, target, headers, len(head) + body_bytes)
+            known = RememberedHead(head, method, target, RecurringHeaders(headers), len(head) + body_bytes)
             self._heads[head] = self._likely = known
 
     def _feed(self, data: bytes) -> None:
@@ -169,7 +172,7 @@ class RequestReader:
     def give_up(self, refusal: Refusal) -> None:
         """Read nothing more."""
         self.refusal = refusal
-        self.reading = self.continue_wanted = self._is_between_requests = False
+        self.reading = self.continue_wanted = self.is_between_requests = False
 
     def _without_upgrade(self) -> bytes:
         """The head of the request that offers another protocol, as if it did not.
@@ -194,7 +197,7 @@ class RequestReader:
         self._sent_headers.clear()
         self._body.clear()
         self.reading = self._in_head = True
-        self._is_between_requests = False
+        self.is_between_requests = False
 
     def on_headers_complete(self) -> None:
         """The head is whole: refuse what is too large before its body is read."""
@@ -229,7 +232,7 @@ class RequestReader:
             self._refuse(self._body_too_large())
         method = parser.get_method()
         # After CONNECT a client believes itself in a tunnel.
-        stays_open = self._is_between_requests = parser.should_keep_alive() and method != b"CONNECT"
+        stays_open = self.is_between_requests = parser.should_keep_alive() and method != b"CONNECT"
         request = _new_request(HttpRequest, (method, bytes(self._target), self._headers, self._body.take()))
         self.ready.append((request, stays_open))
 

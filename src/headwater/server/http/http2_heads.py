@@ -224,16 +224,16 @@ CONTINUE_BLOCK = STATUS_NAME + text_bytes(b"100")
 def answer_block(response: HttpResponse, date: str) -> bytes:
     """The header block of an answer."""
     status, fields, body, request_id, extended_id, source = response
-    extended = EXTENDED_ID + text_bytes(extended_id.encode()) if extended_id else b""
-    has_length = source is None and (body or not says_length(fields))
-    return b"%b%b%b%b%b%b" % (
-        _fixed_block(status, fields),
-        REQUEST_ID,
-        text_bytes(request_id.encode()),
-        extended,
-        _date_field(date),
-        LENGTH + text_bytes(b"%d" % len(body)) if has_length else b"",
-    )
+    # `text_bytes`, written out: ids and lengths are so short that one byte says how long they are.
+    ids = b"%b%c%b" % (REQUEST_ID, len(request_id), request_id.encode())
+    if extended_id:
+        ids += b"%b%c%b" % (EXTENDED_ID, len(extended_id), extended_id.encode())
+    if source is None and (body or not says_length(fields)):
+        digits = b"%d" % len(body)
+        length = b"%b%c%b" % (LENGTH, len(digits), digits)
+    else:
+        length = b""
+    return b"%b%b%b%b" % (_fixed_block(status, fields), ids, _date_field(date), length)
 
 
 @lru_cache(maxsize=256)

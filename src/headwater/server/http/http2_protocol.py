@@ -23,6 +23,7 @@ from collections import deque
 from typing import NamedTuple
 
 from headwater.server.http import http2_frames as frames
+from headwater.server.http.exchange import RecurringHeaders
 from headwater.server.http.frame_meter import OTHER, Flood, FrameMeter
 from headwater.server.http.hpack import (
     DROP_TABLE,
@@ -410,7 +411,7 @@ class Http2Protocol:
         if len(block) <= HEAD_BLOCK_BYTES_MAX:
             if len(heads) >= HEADS_REMEMBERED:
                 heads.clear()
-            heads[block] = head
+            head = heads[block] = head._replace(headers=RecurringHeaders(head.headers))
         return head
 
     def _fields(self, block: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:

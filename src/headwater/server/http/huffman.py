@@ -6,8 +6,11 @@ codes of one length follow each other in the order of their symbols, and longer 
 Rules:
 - decoding goes by whole bytes: a node of the code's tree remembers, for each byte that was met
   there, the letters that it completes and the node that it leads to;
-- blocks of `BLOCK_BYTES` are remembered too, in a table of bounded size: most of a long value,
-  such as a signature with its scope, is the same in each request;
+- texts of up to `TEXT_BYTES` are remembered whole, for all connections: a client's next connection
+  brings the same names and nearly the same values, and some clients make one for each request;
+- of longer ones blocks of `BLOCK_BYTES` are: most of a signature with its scope is the same in each
+  request;
+- what is remembered is bounded; a table that is full begins anew;
 - what ends a text is the beginning of the code of `END`, shorter than a byte; all else is an error.
 
 Refuses to know what the texts are.
@@ -19,6 +22,8 @@ END = 256
 """The symbol that never stands in a text."""
 BLOCK_BYTES = 32
 BLOCKS_REMEMBERED = 4096
+TEXT_BYTES = 128
+TEXTS_REMEMBERED = 2048
 
 CODE_BITS = bytes.fromhex(
     "0d171c1c1c1c1c1c1c181e1c1c1e1c1c1c1c1c1c1c1c1e1c1c1c1c1c1c1c1c1c060a0a0c0d06080b0a0a080b08060606"
@@ -94,10 +99,23 @@ def _grow() -> _Node:
 
 ROOT = _grow()
 _blocks: dict[tuple[int, bytes], tuple[bytes, _Node]] = {}
+remembered: dict[bytes, bytes] = {}
+"""Texts by their codes: whoever finds one here need not ask for it."""
 
 
 def decode(data: bytes) -> bytes:
     """The text. Raises HuffmanError."""
+    text = remembered.get(data)
+    if text is None:
+        text = _read(data)
+        if len(data) <= TEXT_BYTES:
+            if len(remembered) >= TEXTS_REMEMBERED:
+                remembered.clear()
+            remembered[data] = text
+    return text
+
+
+def _read(data: bytes) -> bytes:
     node, parts = ROOT, []
     blocks_end = len(data) - len(data) % BLOCK_BYTES
     for at in range(0, blocks_end, BLOCK_BYTES):

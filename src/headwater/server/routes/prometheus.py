@@ -162,6 +162,23 @@ class _Server(Collector):
             "For how long it has not been known whether anything was changed by other servers.",
             self._engine.behind_s(),
         )
+        yield from self._of_lease()
+
+    def _of_lease(self) -> Iterator[Metric]:
+        status = self._engine.lease_status()
+        if status is None:
+            return
+        yield GaugeMetricFamily(
+            "headwater_lease_held",
+            "1 at the server that does what one alone does, 0 at the others.",
+            int(status.is_held),
+        )
+        holder = GaugeMetricFamily(
+            "headwater_lease_holder_info", "Who holds the lease, as this server knows it.", labels=("holder",)
+        )
+        if status.holder is not None:
+            holder.add_metric((status.holder,), 1)
+        yield holder
 
 
 def _add_age(

@@ -55,8 +55,8 @@ class RecordBatch(NamedTuple):
         return self.epoch == FENCE_EPOCH
 
 
-def build(producer_id: int, epoch: int, sequence: int, payloads: Sequence[bytes]) -> bytes:
-    """A batch of these records, not compressed."""
+def build(producer_id: int, epoch: int, sequence: int, payloads: Sequence[bytes], time_ms: int = 0) -> bytes:
+    """A batch of these records, not compressed. Their time counts in a topic that takes it."""
     size = sum(map(len, payloads)) + 40 * len(payloads) + 100
     builder = DefaultRecordBatchBuilder(
         magic=2,
@@ -69,7 +69,7 @@ def build(producer_id: int, epoch: int, sequence: int, payloads: Sequence[bytes]
     )
     append = builder.append
     for at, payload in enumerate(payloads):
-        append(at, 0, None, payload, [])
+        append(at, time_ms, None, payload, [])
     return bytes(builder.build())
 
 

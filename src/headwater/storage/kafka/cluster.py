@@ -44,6 +44,8 @@ CONTROL_TIMEOUT_MS = 30_000
 PRODUCE_LANES = 4
 READ_LANES = 4
 FETCH_BYTES_MAX = 64 * 1024 * 1024
+POLL_BYTES = 256 * 1024
+"""So much of each log comes with the news that it has grown."""
 
 LATEST, EARLIEST = -1, -2
 """In place of a time, for `find_offset`."""
@@ -162,7 +164,7 @@ class Cluster:
 
     async def poll(self, positions: Mapping[str, int], max_wait_ms: int) -> dict[str, Fetched]:
         """Wait for records behind the positions of topics that have the same leader. Raises `KafkaError`."""
-        return await self._fetch(positions, 1, max_wait_ms, ("poll", 0))
+        return await self._fetch(positions, POLL_BYTES, max_wait_ms, ("poll", 0))
 
     async def _fetch(
         self, positions: Mapping[str, int], max_bytes: int, max_wait_ms: int, lane: Lane
@@ -305,7 +307,8 @@ class Cluster:
     async def _ask(self, node_id: int, request: Any, lane: Lane, timeout_ms: int) -> Any:
         connection = await self._connection(node_id, lane)
         try:
-            return await asyncio.wait_for(connection.send(request), timeout_ms / 1000)
+            async with asyncio.timeout(timeout_ms / 1000):
+                return await connection.send(request)
         except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
             self._drop(node_id, lane)
             raise KafkaError(f"node {node_id}: {error or type(error).__name__}") from error

@@ -20,11 +20,13 @@ Refuses to know topics, offsets of records, and how commands travel.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from headwater.storage.interface import Change, Metadata
+
+K = TypeVar("K")
 
 FORMAT = 1
 """Of commands. A gateway that meets a later one stops."""
@@ -186,12 +188,24 @@ class State:
         )
         if not to_seal:
             return self._make(proposal, {})
-        for key in (*proposal.writes, *proposal.expected):
-            self._locked[key] = place
         for log_id in to_seal:
             self.logs[log_id] = Log(closing=place)
-        self.pending[place] = Pending(proposal, to_seal, tuple(sorted(self.gateways)))
+        self.suspend(place, Pending(proposal, to_seal, tuple(sorted(self.gateways))))
         return Effect(logs=to_seal)
+
+    def suspend(self, place: int, pending: Pending) -> None:
+        """Take a proposal for pending, and lock its keys."""
+        self.pending[place] = pending
+        for key in (*pending.proposal.writes, *pending.proposal.expected):
+            self._locked[key] = place
+
+    def become(self, other: State) -> Effect:
+        """Be as `other` is, which has seen more commands, and say what that has changed."""
+        keys = _changed(self.metadata, other.metadata)
+        logs = _changed(self.logs, other.logs)
+        self.metadata, self.logs, self.gateways = other.metadata, other.logs, other.gateways
+        self.pending, self._locked = other.pending, other._locked
+        return Effect(keys=keys, logs=logs, is_applied=True)
 
     def _may(self, proposal: Propose) -> bool:
         """Whether what it expects holds, and nothing of it is part of another one."""
@@ -232,6 +246,10 @@ class State:
             proposal=(proposal.gateway, proposal.number),
             is_applied=True,
         )
+
+
+def _changed(before: Mapping[K, object], after: Mapping[K, object]) -> tuple[K, ...]:
+    return tuple(key for key in {**before, **after} if before.get(key) != after.get(key))
 
 
 def propose(gateway: int, number: int, change: Change) -> Propose:

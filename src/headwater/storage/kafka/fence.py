@@ -13,13 +13,20 @@ import asyncio
 from collections.abc import Collection
 
 from headwater.storage.kafka import batches
-from headwater.storage.kafka.cluster import INVALID_PRODUCER_EPOCH, NONE, Cluster, KafkaError
+from headwater.storage.kafka.cluster import (
+    INVALID_PRODUCER_EPOCH,
+    NONE,
+    OUT_OF_ORDER_SEQUENCE,
+    Cluster,
+    KafkaError,
+)
+from headwater.storage.kafka.single_batch import store_batch
 
 FENCE_TEXT = b"fence: this log is closed for the producer of this batch"
 FETCH_BYTES = 1024 * 1024
 RETRY_S = 0.05
-GONE_S = 30.0
-"""A topic that the brokers have not known for so long has been deleted by hand."""
+_OF_PRODUCER = (NONE, INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE)
+"""Answers after which it is known whether a producer's batch is taken."""
 
 
 class NotFenced(Exception):
@@ -36,7 +43,7 @@ async def close_log(cluster: Cluster, topic: str, producer_ids: Collection[int],
 async def prove(cluster: Cluster, topic: str) -> None:
     """Try on a topic of its own whether fences hold. Raises `NotFenced`, `KafkaError`."""
     producer_id = await cluster.new_producer_id()
-    await _stored(cluster, topic, batches.build(producer_id, 0, 0, [b"before the fence"]), 0)
+    await store_batch(cluster, topic, batches.build(producer_id, 0, 0, [b"before the fence"]), 0)
     await _fence(cluster, topic, producer_id, 0)
     for late in (
         batches.build(producer_id, 0, 1, [b"behind it"]),
@@ -50,42 +57,20 @@ async def prove(cluster: Cluster, topic: str) -> None:
 
 
 async def _answered(cluster: Cluster, topic: str, batch: bytes) -> int:
+    """What the leader says of a batch, once it is about the producer: it may have to be found first."""
     while True:
         try:
-            return (await cluster.produce(topic, batch)).code
+            code = (await cluster.produce(topic, batch)).code
         except KafkaError:
-            await asyncio.sleep(RETRY_S)
+            code = -1
+        if code in _OF_PRODUCER:
+            return code
+        await asyncio.sleep(RETRY_S)
 
 
 async def _fence(cluster: Cluster, topic: str, producer_id: int, lane: int) -> int | None:
     batch = batches.build(producer_id, batches.FENCE_EPOCH, 0, [FENCE_TEXT])
-    return await _stored(cluster, topic, batch, lane)
-
-
-async def _stored(cluster: Cluster, topic: str, batch: bytes, lane: int) -> int | None:
-    """Where the batch is; `None` if there is no such topic any more."""
-    loop = asyncio.get_running_loop()
-    known_s = loop.time()
-    while True:
-        try:
-            produced = await cluster.produce(topic, batch, lane)
-            if produced.code == NONE:
-                return produced.position
-        except KafkaError:
-            pass
-        if await _is_known(cluster, topic):
-            known_s = loop.time()
-        if loop.time() - known_s > GONE_S:
-            return None
-        await asyncio.sleep(RETRY_S)
-
-
-async def _is_known(cluster: Cluster, topic: str) -> bool:
-    """Whether the topic is there, or nobody can say so."""
-    try:
-        return await cluster.exists(topic)
-    except KafkaError:
-        return True
+    return await store_batch(cluster, topic, batch, lane)
 
 
 async def _end(cluster: Cluster, topic: str, first: int, last: int, lane: int) -> int:

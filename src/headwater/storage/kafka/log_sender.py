@@ -124,6 +124,7 @@ class LogSender:
         fate: LogFate,
         times: CommitTimes,
         guard: Callable[[Callable[[], None]], None],
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         """`guard` runs what tells callers, and keeps what they raise from the sender."""
         self._topic = topic
@@ -137,7 +138,7 @@ class LogSender:
         self._queued_bytes = 0
         self._under_way: list[WaitingEntry] = []
         self._task: asyncio.Task[None] | None = None
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._ticket = _Ticket(-1, 0, 0)
         """Of the next batch."""
         self._used_s = 0.0

@@ -1,7 +1,8 @@
 """Tells those who follow a log that it has grown, whoever appended to it.
 
 For each broker that leads a log that somebody watches there is one request that waits for news of all of
-these; what it brings is not used, watchers read for themselves.
+these. What it brings is there for those who read at once when they are told, and nobody else: a later reader
+might miss what has come since.
 
 Refuses to know what is appended, and who watches why.
 """
@@ -12,6 +13,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+from headwater.storage.kafka.batches import Extract
 from headwater.storage.kafka.cluster import LATEST, NONE, Cluster, KafkaError
 from headwater.storage.watchers import Watchers
 
@@ -25,6 +27,7 @@ class LogWatch:
 
     def __init__(self, cluster: Cluster, topic_of: Callable[[int], str], tell: Callable[[int], None]) -> None:
         """`tell` is called with a log that has grown."""
+        self._loop = asyncio.get_running_loop()
         self._cluster = cluster
         self._topic_of = topic_of
         self._tell = tell
@@ -32,6 +35,8 @@ class LogWatch:
         self._counts: dict[int, int] = {}
         self._positions: dict[int, int] = {}
         """How far each watched log is known to reach."""
+        self._news: dict[int, Extract] = {}
+        """What has just come, while it is told."""
         self._tasks: dict[int, asyncio.Task[None]] = {}
         """By broker."""
         self._placing: set[asyncio.Task[None]] = set()
@@ -56,6 +61,10 @@ class LogWatch:
 
         return end_once
 
+    def news(self, log_id: int) -> Extract | None:
+        """What has come of a log, for a watcher that is being told of it."""
+        return self._news.get(log_id)
+
     def call(self, log_id: int) -> None:
         """Call the watchers of a log."""
         for callback in self._watchers.calls((log_id,)):
@@ -67,7 +76,7 @@ class LogWatch:
             task.cancel()
 
     def _place(self, log_id: int) -> None:
-        task = asyncio.get_running_loop().create_task(self._find_broker(log_id))
+        task = self._loop.create_task(self._find_broker(log_id))
         self._placing.add(task)
         task.add_done_callback(self._placing.discard)
 
@@ -86,7 +95,7 @@ class LogWatch:
                 await asyncio.sleep(RETRY_S)
                 continue
             if node_id not in self._tasks:
-                task = asyncio.get_running_loop().create_task(self._ask(node_id))
+                task = self._loop.create_task(self._ask(node_id))
                 self._tasks[node_id] = task
                 task.add_done_callback(partial(self._asked, node_id))
             return
@@ -118,4 +127,6 @@ class LogWatch:
                     self._place(log_id)
                 elif log_id in self._positions and answer.end > self._positions[log_id]:
                     self._positions[log_id] = answer.end
+                    self._news[log_id] = Extract(answer.data, answer.first, answer.end)
                     self._tell(log_id)
+                    del self._news[log_id]

@@ -2,6 +2,7 @@
 
 Rules:
 - every command is applied once, in the order of the topic, and its effect told at once;
+- commands that are gone are in a snapshot: the state becomes that one, and what this changes is told;
 - a command that cannot be understood ends reading for good: nothing after it can be known.
 
 Refuses to know what effects mean to others.
@@ -10,10 +11,13 @@ Refuses to know what effects mean to others.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
+from headwater.storage.interface import StoreUnavailable
 from headwater.storage.kafka import batches, commands
-from headwater.storage.kafka.cluster import LATEST, NONE, Cluster, KafkaError
+from headwater.storage.kafka.cluster import LATEST, NONE, OFFSET_OUT_OF_RANGE, Cluster, KafkaError
+from headwater.storage.kafka.snapshot_format import MetadataSnapshot, UnknownSnapshot, unpack_state
 
 FETCH_BYTES = 4 * 1024 * 1024
 WAIT_MS = 500
@@ -29,7 +33,10 @@ class MetadataLog:
         topic: str,
         on_effect: Callable[[commands.Effect], None],
         on_failure: Callable[[str], None],
+        newest: Callable[[], Awaitable[MetadataSnapshot | None]],
+        on_leap: Callable[[], None],
     ) -> None:
+        """`newest` gives the newest snapshot; `on_leap` is called when commands were passed over by one."""
         self.topic = topic
         self.state = commands.State()
         self.next = 0
@@ -39,6 +46,8 @@ class MetadataLog:
         self._cluster = cluster
         self._on_effect = on_effect
         self._on_failure = on_failure
+        self._newest = newest
+        self._on_leap = on_leap
         self._loop = asyncio.get_running_loop()
         self._applied = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -48,6 +57,21 @@ class MetadataLog:
     def start(self) -> None:
         """Read on until `close`."""
         self._task = self._loop.create_task(self._follow())
+
+    async def leap(self) -> bool:
+        """Go on from the newest snapshot if that has seen more; whether it has.
+
+        Raises `StoreUnavailable`, `UnknownSnapshot`.
+        """
+        snapshot = await self._newest()
+        if snapshot is None or snapshot.next <= self.next:
+            return False
+        effect = self.state.become(unpack_state(snapshot.data))
+        self.next = snapshot.next
+        self._on_leap()
+        self._on_effect(effect)
+        self._wake()
+        return True
 
     def close(self) -> None:
         """Stop reading."""
@@ -78,16 +102,26 @@ class MetadataLog:
             except KafkaError:
                 await asyncio.sleep(RETRY_S)
                 continue
-            if fetched.code != NONE:
-                await asyncio.sleep(RETRY_S)
-                continue
             try:
+                if fetched.code == OFFSET_OUT_OF_RANGE:
+                    await self._leap_or_wait()
+                    continue
+                if fetched.code != NONE:
+                    await asyncio.sleep(RETRY_S)
+                    continue
                 self._apply(fetched.data)
-            except (batches.DamagedBatch, commands.UnknownCommand) as error:
+            except (batches.DamagedBatch, commands.UnknownCommand, UnknownSnapshot) as error:
                 self._on_failure(f"the metadata in {self.topic} cannot be read on: {error}")
                 return
             if self.next >= fetched.end:
                 self.read_s = self._loop.time()
+
+    async def _leap_or_wait(self) -> None:
+        """The next command is gone, or the leader does not know yet that it is there."""
+        with suppress(StoreUnavailable):
+            if await self.leap():
+                return
+        await asyncio.sleep(RETRY_S)
 
     def _apply(self, data: bytes) -> None:
         before = self.next
@@ -99,5 +133,8 @@ class MetadataLog:
                 self.next = place + 1
                 self._on_effect(effect)
         if self.next != before:
-            self._applied.set()
-            self._applied = asyncio.Event()
+            self._wake()
+
+    def _wake(self) -> None:
+        self._applied.set()
+        self._applied = asyncio.Event()

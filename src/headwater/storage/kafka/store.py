@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -35,22 +36,22 @@ from headwater.storage.interface import (
     StoreUnavailable,
     metadata_key,
 )
-from headwater.storage.kafka import commands
+from headwater.storage.kafka import batches, commands
 from headwater.storage.kafka.cluster import Cluster, KafkaError
 from headwater.storage.kafka.fence import close_log
 from headwater.storage.kafka.log_fates import MetadataFate, ShardLogFate
 from headwater.storage.kafka.log_sender import Call, LogSender
 from headwater.storage.kafka.log_watch import LogWatch
+from headwater.storage.kafka.membership import Membership
 from headwater.storage.kafka.metadata_log import MetadataLog
 from headwater.storage.kafka.producer import Producer
-from headwater.storage.kafka.topic_reader import Gone, TopicReader
+from headwater.storage.kafka.snapshot_format import UnknownSnapshot
+from headwater.storage.kafka.snapshots import MetadataSnapshots
+from headwater.storage.kafka.topic_reader import Gone, TopicReader, page_of
 from headwater.storage.kafka.topics import Topics
 
 T = TypeVar("T")
 
-BEAT_S = 30.0
-FORGET_S = 3_600.0
-"""A gateway that has not beaten for so long is forgotten by the others."""
 ADOPT_S = 2.0
 """A proposal that has been pending for so long is completed by whoever sees it."""
 ANSWER_WITHIN_S = 20.0
@@ -62,12 +63,12 @@ LANES = 64
 class _Commit:
     """A change that somebody waits for."""
 
-    def __init__(self, change: Change) -> None:
+    def __init__(self, change: Change, loop: asyncio.AbstractEventLoop) -> None:
         self.change = change
         self.completion: Completion[bool] = Completion()
         self.is_told = False
         self.is_proposed = False
-        self.decided: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.decided: asyncio.Future[bool] = loop.create_future()
 
 
 class KafkaStore:
@@ -86,7 +87,13 @@ class KafkaStore:
         self._log_error = log_error
         self._loop = asyncio.get_running_loop()
         self._producer = producer
-        self._metadata = MetadataLog(cluster, topics.meta, self._on_effect, self._give_up)
+        self._snapshots = MetadataSnapshots(cluster, topics.snapshots, topics.meta)
+        self._metadata = MetadataLog(
+            cluster, topics.meta, self._on_effect, self._give_up, self._snapshots.newest, self._on_leap
+        )
+        self._membership = Membership(
+            cluster, self._metadata, producer, self._snapshots, self._command, self._begin_anew, log_error
+        )
         self._reader = TopicReader(cluster)
         self._watch = LogWatch(
             cluster, topics.log, lambda log_id: self._guard(partial(self._watch.call, log_id))
@@ -109,18 +116,28 @@ class KafkaStore:
 
     async def open(self) -> None:
         """Read the metadata and register. Raises `KafkaError`, `StoreUnavailable`."""
-        self._metadata.start()
-        await self._catch_up()
-        await self._register()
-        self._spawn(self._beat())
-        self._spawn(self._forget_the_silent())
+        await self._read_metadata()
+        await self._membership.register()
+        self._spawn(self._membership.beat())
+        self._spawn(self._membership.forget_the_silent())
         self._sweep_late()
         for place in self._metadata.state.pending:
             self._spawn(self._adopt_later(place))
 
-    async def open_to_read(self) -> None:
+    async def open_to_read(self, *, has_snapshots: bool) -> None:
         """Read the metadata, and no more: nothing may be written. Raises `StoreUnavailable`."""
         self._is_reader = True
+        await self._read_metadata(has_snapshots=has_snapshots)
+
+    async def _read_metadata(self, *, has_snapshots: bool = True) -> None:
+        """From the newest snapshot on, if there is one."""
+        try:
+            if has_snapshots:
+                await self._metadata.leap()
+        except UnknownSnapshot as error:
+            raise StoreUnavailable(
+                f"the metadata in {self._topics.snapshots} cannot be read: {error}"
+            ) from error
         self._metadata.start()
         await self._catch_up()
 
@@ -192,12 +209,26 @@ class KafkaStore:
 
     def _sender(self, topic: str, lane: int, fate: ShardLogFate | MetadataFate) -> LogSender:
         return LogSender(
-            topic, lane % LANES, self._cluster, self._producer, fate, self.commit_times, self._guard
+            topic,
+            lane % LANES,
+            self._cluster,
+            self._producer,
+            fate,
+            self.commit_times,
+            self._guard,
+            self._loop,
         )
 
     async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
         """Records from `position` on. Raises `StoreUnavailable`."""
         self._require_open()
+        news = self._watch.news(log_id)
+        if news is not None and self._is_open(log_id):
+            with suppress(batches.DamagedBatch):  # asked for again, it is an error
+                page = page_of(news, max(0, position), max_records, max_bytes)
+                if page is not None:
+                    self._saw(log_id, page)
+                    return page
         return await self._result(self._read(log_id, position, max_records, max_bytes))
 
     async def _read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
@@ -248,6 +279,7 @@ class KafkaStore:
         return self._result(self._trim(log_id, position))
 
     async def _trim(self, log_id: int, position: int) -> None:
+        self._require_open()
         if self._is_gone(log_id) or position <= 0:
             return
         final = self._metadata.state.logs[log_id].final
@@ -257,6 +289,10 @@ class KafkaStore:
             await self._reader.trim(self._topics.log(log_id), log_id % LANES, cut, is_gone)
         except Gone:
             return
+
+    def _is_open(self, log_id: int) -> bool:
+        log = self._metadata.state.logs.get(log_id)
+        return log is not None and log.final is None and log.closing is None
 
     def _is_gone(self, log_id: int) -> bool:
         return log_id not in self._metadata.state.logs
@@ -276,7 +312,7 @@ class KafkaStore:
         """Apply a change, or nothing of it. Raises `ValueError` for a key over 511 bytes, or empty."""
         for key in change.writes:
             metadata_key(key)
-        commit = _Commit(change)
+        commit = _Commit(change, self._loop)
         if self._unavailable is not None:
             error = StoreUnavailable(self._unavailable)
             self._loop.call_soon(self._guard, partial(self._tell, commit, error))
@@ -292,10 +328,23 @@ class KafkaStore:
         commit.decided = self._loop.create_future()
         commit.is_proposed = True
         self._commits[self._last_number] = commit
-        self._command(commands.propose(self._producer.id, self._last_number, commit.change))
+        call = self._command(commands.propose(self._producer.id, self._last_number, commit.change))
+        call.completion.on_done(partial(self._on_sent, self._last_number, call))
 
-    def _command(self, command: commands.Command) -> None:
-        self._commands.put(Call(1), 0, (commands.encode(command),))
+    def _on_sent(self, number: int, call: Call) -> None:
+        """A command that Kafka will never take is not decided by being read."""
+        (outcome,) = call.outcomes
+        if not isinstance(outcome, StoreUnavailable) or isinstance(outcome, StoreInDoubt):
+            return
+        commit = self._commits.pop(number, None)
+        if commit is not None:
+            self._guard(partial(self._tell, commit, outcome))
+            commit.decided.cancel()
+
+    def _command(self, command: commands.Command) -> Call:
+        call = Call(1)
+        self._commands.put(call, 0, (commands.encode(command),))
+        return call
 
     async def _see_through(self, commit: _Commit) -> None:
         """Everything about a change that is not its proposal, before and after it."""
@@ -390,6 +439,15 @@ class KafkaStore:
             else:
                 self._tell_watchers(log_id)
 
+    def _on_leap(self) -> None:
+        """Of what this gateway has proposed in commands that were passed over, nobody knows what became."""
+        own = self._metadata.state.gateways.get(self._producer.id)
+        for number in [n for n in self._commits if own is not None and n <= own.last_number]:
+            commit = self._commits.pop(number)
+            doubt = StoreInDoubt("this gateway was silent for so long that what it asked for is forgotten")
+            self._guard(partial(self._tell, commit, doubt))
+            commit.decided.cancel()
+
     def _tell_watchers(self, log_id: int) -> None:
         self._guard(partial(self._watch.call, log_id))
 
@@ -429,65 +487,13 @@ class KafkaStore:
             await self._metadata.applied()
         self._adopted.discard(place)
 
-    # Being registered
-
-    async def _register(self) -> None:
-        """Take a new producer id, and wait until it is registered where all can see it."""
-        began_s = self._producer.now_s()
-        producer_id = await self._new_producer_id()
-        self._producer.begin(producer_id, began_s)
-        self._command(commands.Register(producer_id))
-        while producer_id not in self._metadata.state.gateways:
-            await self._metadata.applied()
-        self._producer.confirm(began_s)
-
-    async def _new_producer_id(self) -> int:
-        while True:
-            try:
-                return await self._cluster.new_producer_id()
-            except KafkaError:
-                await asyncio.sleep(RETRY_S)
-
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(BEAT_S)
-            gateways, producer_id = self._metadata.state.gateways, self._producer.id
-            began_s = self._producer.now_s()
-            before = gateways.get(producer_id)
-            if before is not None:
-                self._command(commands.Beat(producer_id))
-                while (now := gateways.get(producer_id)) is not None and now.beats <= before.beats:
-                    await self._metadata.applied()
-            if producer_id in gateways:
-                self._producer.confirm(began_s)
-            else:
-                await self._begin_anew()
-
-    async def _begin_anew(self) -> None:
+    def _begin_anew(self) -> None:
         """The others have forgotten this gateway: nothing that it has under way can be trusted any more."""
-        self._log_error(
-            "Kafka: this gateway was silent for so long that the others gave it up; it begins anew"
-        )
         self._last_number = 0
         commits, self._commits = self._commits, {}
         for commit in commits.values():
             self._guard(partial(self._tell, commit, StoreInDoubt("this gateway was given up by the others")))
             commit.decided.cancel()
-        await self._register()
-
-    async def _forget_the_silent(self) -> None:
-        """Forget gateways that have not beaten for an hour, by this machine's count."""
-        seen: dict[int, tuple[int, float]] = {}
-        while True:
-            await asyncio.sleep(BEAT_S)
-            now_s = self._producer.now_s()
-            gateways = dict(self._metadata.state.gateways)
-            seen = {gateway: seen[gateway] for gateway in gateways.keys() & seen.keys()}
-            for gateway, (beats, _) in gateways.items():
-                if gateway not in seen or seen[gateway][0] != beats:
-                    seen[gateway] = (beats, now_s)
-                elif now_s - seen[gateway][1] > FORGET_S and gateway != self._producer.id:
-                    self._command(commands.Forget(gateway, beats))
 
     # Ending
 

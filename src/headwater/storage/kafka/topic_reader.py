@@ -124,6 +124,17 @@ class TopicReader:
             await asyncio.sleep(RETRY_S)
 
 
+def page_of(news: batches.Extract, position: int, max_records: int, max_bytes: int) -> LogPage | None:
+    """A page of what has just come, if that reaches back to the position. Raises `DamagedBatch`."""
+    if position == news.end:
+        return LogPage([], news.first, news.end)
+    begun = next(batches.batches(news.data), None)
+    if begun is None or not begun.position <= position < news.end or max_records <= 0:
+        return None
+    runs = _Cut(position, max_records, max_bytes, news.end).take(news.data, at_least=1)
+    return LogPage(runs, news.first, news.end) if runs else None
+
+
 class _Cut:
     """Takes what a page still has room for."""
 

@@ -2,9 +2,10 @@
 
 `P` is the deployment's prefix, so that several share a cluster:
 
-    P.meta      the commands that make the metadata
-    P.proof     where each gateway proves at its start that fences hold
-    P.log.<id>  the records of one shard
+    P.meta       the commands that make the metadata
+    P.snapshots  what they have made, up to some of them
+    P.proof      where each gateway proves at its start that fences hold
+    P.log.<id>   the records of one shard
 
 Refuses to know what is in them.
 """
@@ -35,6 +36,11 @@ class Topics(NamedTuple):
         return f"{self.prefix}.meta"
 
     @property
+    def snapshots(self) -> str:
+        """What the commands have made."""
+        return f"{self.prefix}.snapshots"
+
+    @property
     def proof(self) -> str:
         """The proof."""
         return f"{self.prefix}.proof"
@@ -52,8 +58,13 @@ class Topics(NamedTuple):
         }
 
     def meta_settings(self) -> dict[str, str]:
-        """Kept for ever."""
-        return {**self._safe, "retention.ms": "-1", "retention.bytes": "-1"}
+        """Kept until they are deleted; of the snapshots, too."""
+        return {
+            **self._safe,
+            "retention.ms": "-1",
+            "retention.bytes": "-1",
+            "max.message.bytes": str(BATCH_BYTES_MAX),
+        }
 
     def proof_settings(self) -> dict[str, str]:
         """Kept for an hour."""

@@ -17,7 +17,13 @@ from typing import IO, TypedDict
 import lmdb
 
 from headwater.storage.directory_lock import LOCK_FILE, DirectoryLock
-from headwater.storage.interface import OpenedStore, Post, StoreUnavailable, StoreUnreadable
+from headwater.storage.interface import (
+    OpenedStore,
+    Post,
+    StoreFilling,
+    StoreUnavailable,
+    StoreUnreadable,
+)
 from headwater.storage.lmdb import data_file, temporary_folder
 from headwater.storage.lmdb.data_file import DATA_FILE, NEW_DATA_FILE
 from headwater.storage.lmdb.store import LmdbStore
@@ -71,6 +77,12 @@ class LmdbBackEnd:
         from headwater.storage.lmdb.restore import restore  # noqa: PLC0415 - as asked for
 
         restore(backup, data_dir)
+
+    def fill(self, data_dir: Path) -> StoreFilling:
+        """Begin to make a directory's data from another store's. Raises StoreUnreadable."""
+        from headwater.storage.lmdb.filling import LmdbFilling  # noqa: PLC0415 - as asked for
+
+        return LmdbFilling(data_dir)
 
     def remove(self, data_dir: Path) -> None:
         """Remove the data file."""

@@ -14,6 +14,7 @@ from headwater.storage.interface import Extent
 from headwater.storage.lmdb.file import LmdbFile
 from headwater.storage.lmdb.loaded import Loaded
 from headwater.storage.lmdb.record_format import (
+    GAP,
     block_head,
     is_intact,
     split_log_key,
@@ -94,7 +95,7 @@ def _check_records(file: LmdbFile, known: Loaded) -> Iterator[str]:
 def _block(key: bytes, value: bytes) -> _Block:
     _, size, time_ms = block_head(value)
     log_id, start = split_record_key(key)
-    return _Block(log_id, start, size, time_ms, is_intact(key, value))
+    return _Block(log_id, start, size, time_ms & ~GAP, is_intact(key, value))
 
 
 def _check_log(

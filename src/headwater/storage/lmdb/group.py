@@ -17,9 +17,9 @@ from headwater.model.completion import Completion
 from headwater.storage.interface import Change, Entry, Extent, Metadata, Outcome, Placed, metadata_key
 from headwater.storage.lmdb.file import Tables, Transaction
 from headwater.storage.lmdb.record_format import (
-    BLOCK_BYTES,
     DELETED_ROW,
     LogRow,
+    cut_payloads,
     log_key,
     pack_block,
     pack_metadata,
@@ -63,15 +63,16 @@ class Group:
                 outcomes.append(None)
                 continue
             first, position, _, _ = extent
-            extents[log_id] = _new_tuple(Extent, (first, position + len(payloads), time_ms, False))
-            at = (log_id, time_ms)
-            if at in runs:
-                runs[at][1].extend(payloads)
+            count = len(payloads)
+            extents[log_id] = _new_tuple(Extent, (first, position + count, time_ms, False))
+            run = runs.get((log_id, time_ms))
+            if run is None:
+                runs[log_id, time_ms] = (position, list(payloads))
             else:
-                runs[at] = (position, list(payloads))
+                run[1].extend(payloads)
             outcomes.append(_new_tuple(Placed, (position, time_ms)))
             touched[log_id] = None
-            self.payload_bytes += len(payloads[0]) if len(payloads) == 1 else sum(map(len, payloads))
+            self.payload_bytes += len(payloads[0]) if count == 1 else sum(map(len, payloads))
         return outcomes
 
     def commit(self, change: Change) -> bool:
@@ -127,7 +128,7 @@ class Group:
         """Keys and values of the new records."""
         for (log_id, time_ms), (first_position, payloads) in self._runs.items():
             position = first_position
-            for block in _cut(payloads) if len(payloads) > 1 else (payloads,):
+            for block in cut_payloads(payloads) if len(payloads) > 1 else (payloads,):
                 key = record_key(log_id, position)
                 yield key, pack_block(key, time_ms, block)
                 position += len(block)
@@ -141,17 +142,3 @@ class Group:
 
     def _metadata_of(self, key: str) -> Metadata | None:
         return self.metadata[key] if key in self.metadata else self._metadata_before.get(key)
-
-
-def _cut(payloads: list[bytes]) -> Iterator[list[bytes]]:
-    """Pieces that each make one block."""
-    if sum(map(len, payloads)) <= BLOCK_BYTES:
-        yield payloads
-        return
-    begin = size = 0
-    for at, payload in enumerate(payloads):
-        if size + len(payload) > BLOCK_BYTES and at > begin:
-            yield payloads[begin:at]
-            begin, size = at, 0
-        size += len(payload)
-    yield payloads[begin:]

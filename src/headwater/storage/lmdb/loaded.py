@@ -13,6 +13,7 @@ import lmdb
 from headwater.storage.interface import Extent, Metadata, StoreUnreadable
 from headwater.storage.lmdb.file import LmdbFile
 from headwater.storage.lmdb.record_format import (
+    GAP,
     MAX_POSITION,
     Damaged,
     LogRow,
@@ -74,7 +75,7 @@ def _load_log(log_id: int, row: LogRow, cursor: lmdb.Cursor[bytes], loaded: Load
         newest_log_id, start = split_record_key(cursor.key())
         _, count, time_ms = block_head(cursor.value())
         if newest_log_id == log_id and start + count > next_position:
-            next_position, last_time_ms = start + count, time_ms
+            next_position, last_time_ms = start + count, time_ms & ~GAP
     loaded.extents[log_id] = Extent(row.first, next_position, last_time_ms, row.sealed)
     if row.first > 0 and cursor.set_range(record_key(log_id, 0)):
         oldest_log_id, start = split_record_key(cursor.key())

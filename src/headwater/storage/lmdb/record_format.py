@@ -19,7 +19,8 @@ spends most of its time and a third of its space on the entries. It is
 
     checksum (u32) · count (u32) · time_ms (u64) · the length of each payload (u32 each) · the payloads
 
-and begins with its checksum.
+and begins with its checksum. A log that came from a shared store may have positions without a record: a gap
+is a block of so many empty payloads, whose time has the highest bit and else is that of the record before.
 
 `next` and `last_time_ms` of a row are those of its last write; a record that lies
 later than the row corrects them. So an append writes records and nothing else.
@@ -28,7 +29,7 @@ later than the row corrects them. So an append writes records and nothing else.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from struct import Struct, pack, unpack_from
 from typing import NamedTuple
@@ -52,6 +53,9 @@ BLOCK_BYTES = 128 * 1024
 """A block takes no further record once it has this much payload: large values need room in one piece."""
 COPIED_BYTES = 2048
 """Records of a block that are larger than this on the average are not copied out of it."""
+
+GAP = 1 << 63
+"""In the time of a block: its positions have no records."""
 
 record_key = Struct(">QQ").pack
 split_record_key = Struct(">QQ").unpack
@@ -133,6 +137,20 @@ def is_intact(key: bytes, block: bytes) -> bool:
         return False
     size = _HEAD.size + 4 * count + sum(unpack_from(f">{count}I", block, _HEAD.size))
     return len(block) == size and checksum == crc32(memoryview(block)[_CHECKSUM.size :], crc32(key))
+
+
+def cut_payloads(payloads: list[bytes]) -> Iterator[list[bytes]]:
+    """Pieces that each make one block."""
+    if sum(map(len, payloads)) <= BLOCK_BYTES:
+        yield payloads
+        return
+    begin = size = 0
+    for at, payload in enumerate(payloads):
+        if size + len(payload) > BLOCK_BYTES and at > begin:
+            yield payloads[begin:at]
+            begin, size = at, 0
+        size += len(payload)
+    yield payloads[begin:]
 
 
 class Damaged(ValueError):

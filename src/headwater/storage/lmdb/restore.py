@@ -40,11 +40,16 @@ def restore(backup: IO[bytes], data_dir: Path) -> None:
         raise StoreUnreadable(f"The data directory {data_dir} cannot be used: {error}") from error
 
 
-def _restore_whole(backup: IO[bytes], size: int, folder: Path) -> None:
+def require_empty(folder: Path) -> None:
+    """Make the directory unless it is there. Raises `StoreUnreadable` if it holds something; `OSError`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     names = {entry.name for entry in folder.iterdir()}
     if not names <= {LOCK_FILE, data_file.NEW_DATA_FILE}:
-        raise StoreUnreadable(f"The data directory {folder} is not empty: a backup makes a new one.")
+        raise StoreUnreadable(f"The data directory {folder} is not empty: give a new one.")
+
+
+def _restore_whole(backup: IO[bytes], size: int, folder: Path) -> None:
+    require_empty(folder)
     lock = DirectoryLock(folder)
     try:
         lock.sign()

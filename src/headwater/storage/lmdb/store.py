@@ -51,6 +51,7 @@ from headwater.storage.lmdb.group import Group
 from headwater.storage.lmdb.loaded import load
 from headwater.storage.lmdb.reclaiming import ReclaimStep
 from headwater.storage.lmdb.record_format import (
+    GAP,
     block_head,
     payloads_of,
     record_key,
@@ -195,6 +196,13 @@ class LmdbStore:
             start = _find_block(cursor, log_id, position)
             for block in cursor.iternext(keys=False):
                 _, count, time_ms = block_head(block)
+                if time_ms >= GAP:
+                    self._file.touched(len(block))
+                    end = min(extent.next, end + start + count - position)
+                    position = start = start + count
+                    if position == extent.next:
+                        break
+                    continue
                 # 3. Take the records in range of each block, until the bytes are used up; one at least.
                 payloads = payloads_of(
                     block, count, position - start, end - start, max_bytes, at_least=0 if runs else 1
@@ -226,7 +234,7 @@ class LmdbStore:
             while low < high:
                 start = _find_block(cursor, log_id, (low + high) // 2)
                 _, count, arrival_ms = block_head(cursor.value())
-                if arrival_ms < time_ms:
+                if arrival_ms & ~GAP < time_ms:
                     low = start + count
                 else:
                     high = max(low, start)

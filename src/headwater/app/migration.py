@@ -1,0 +1,132 @@
+"""Moves all data between a data directory and a store that servers share, either way.
+
+No server may use them meanwhile. Sequence numbers, iterators, consumers, tags, policies and settings stay
+what they are: records keep positions and arrivals, and every key its value, the one that seals iterators
+too. What gateways have only told each other is left out.
+
+Refuses to know how either store keeps its data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from headwater.app import offline_data
+from headwater.app.brokers import broker_security
+from headwater.config import Config
+from headwater.engine import shared_subscriptions
+from headwater.engine.stored_values import STREAM_KEY, stored_stream
+from headwater.model.stream import HOUR_MS
+from headwater.server.asyncio_bridge import finished
+from headwater.storage.copying import BYTES_PER_READ, RECORDS_PER_READ, Copied, Copying
+from headwater.storage.interface import (
+    END_MS,
+    LogPage,
+    Metadata,
+    Store,
+    StoreFilling,
+    StoreUnavailable,
+)
+from headwater.storage.open_store import BACK_END, fill_shared, open_shared, open_to_read
+
+AMONG_GATEWAYS = (shared_subscriptions.KIND,)
+"""Kinds of keys that mean nothing once all gateways have ended."""
+
+
+class Moved(NamedTuple):
+    """What was moved."""
+
+    streams: int
+    keys: int
+    copied: Copied
+    has_functions: bool
+
+
+async def move_to_shared(data_dir: Path, config: Config) -> Moved:
+    """Move a data directory's data to the store that a configuration names.
+
+    Raises `StoreError`; `StoreUnavailable` is one.
+    """
+    assert config.store is not None
+    faults = offline_data.check_data(data_dir)
+    if faults:
+        raise StoreUnavailable(f"{data_dir} is damaged, and nothing was moved: {'; '.join(faults)}")
+    store = open_to_read(data_dir).store
+    try:
+        async with _filling(await fill_shared(config.store, broker_security(config))) as filling:
+            return await _move(store, filling)
+    finally:
+        store.close()
+
+
+async def move_from_shared(config: Config, data_dir: Path) -> Moved:
+    """Move the data of the store that a configuration names to a data directory. Raises `StoreError`."""
+    assert config.store is not None
+    async with _filling(BACK_END.fill(data_dir)) as filling:
+        noted: list[str] = []
+        store = (await open_shared(config.store, broker_security(config), noted.append, to_read=True)).store
+        try:
+            return await _move(store, filling)
+        finally:
+            store.close()
+
+
+@asynccontextmanager
+async def _filling(filling: StoreFilling) -> AsyncIterator[StoreFilling]:
+    try:
+        yield filling
+    finally:
+        await filling.close()
+
+
+async def _move(store: Store, filling: StoreFilling) -> Moved:
+    metadata = store.metadata()
+    keep_ms = _logs_of(metadata)
+    sealed = {log_id for log_id in keep_ms if (extent := store.extent(log_id)) is not None and extent.sealed}
+
+    async def read(log_id: int, position: int) -> LogPage | None:
+        return await finished(_page(store, log_id, position))
+
+    copying = Copying(read, filling)
+    await copying.copy(keep_ms, sealed)
+    await _require_unchanged(store, metadata, copying.ends)
+    kept = {key: value for key, value in metadata.items() if key.partition("/")[0] not in AMONG_GATEWAYS}
+    await filling.finish(kept)
+    streams = sum(key.partition("/")[0] == STREAM_KEY for key in kept)
+    return Moved(streams, len(kept), copying.copied, offline_data.has_functions(kept))
+
+
+async def _page(store: Store, log_id: int, position: int) -> LogPage | None:
+    return await store.read(log_id, position, RECORDS_PER_READ, BYTES_PER_READ)
+
+
+def _logs_of(metadata: Mapping[str, Metadata]) -> dict[int, int]:
+    """The log of every shard, and how long it keeps its records."""
+    found: dict[int, int] = {}
+    for key, value in metadata.items():
+        if key.partition("/")[0] == STREAM_KEY:
+            stream = stored_stream(key, value.value)
+            found.update(dict.fromkeys(stream.log_ids, stream.retention_hours * HOUR_MS))
+    return found
+
+
+async def _require_unchanged(store: Store, metadata: Mapping[str, Metadata], ends: Mapping[int, int]) -> None:
+    await finished(_caught_up(store))
+    is_same = store.metadata() == metadata
+    for log_id, end in ends.items():
+        is_same = is_same and await finished(_end(store, log_id)) == end
+    if not is_same:
+        raise StoreUnavailable(
+            "The data were changed while they were moved: stop every server, and try again."
+        )
+
+
+async def _caught_up(store: Store) -> None:
+    await store.catch_up()
+
+
+async def _end(store: Store, log_id: int) -> int:
+    return await store.find(log_id, END_MS)
