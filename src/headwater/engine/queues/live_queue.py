@@ -9,10 +9,6 @@ Rules:
 - a dead letter that is received is counted, too, and stays one;
 - nothing is handed out or restored that is past the stream's retention.
 
-What a handle can still do, as SQS has it: the latest one acknowledges, even when its visibility has ended; an
-older one is answered with success and does nothing; to change a visibility takes a record in flight.
-After a restart, which forgets deliveries, any handle counts as the latest until the record is handed out.
-
 Servers that share a store share its queues. Then who has received a record is in the store as well, before
 anybody hears of it: each server chooses records by what it knows, and of two that choose the same one the
 store lets one win. So no server owns a queue, and a record is with one worker whichever server it asked.
@@ -28,23 +24,14 @@ from typing import NamedTuple
 from headwater.engine.limits.limits import READ_BYTES_MAX
 from headwater.engine.queues.counting import QueueCounts, QueueTotals, count_records, oldest_arrival_ms
 from headwater.engine.queues.dead_letters import SeenDeadLetters, look_at_dead_letters
-from headwater.engine.queues.handle_refusals import (
-    GONE,
-    INVALID_HANDLE,
-    IS_DEAD,
-    NOT_DEAD,
-    NOT_IN_FLIGHT,
-    WRONG_KIND,
-    Outcome,
-    RefusedHandle,
-)
-from headwater.engine.queues.log_runs import ReadAhead, read_record, read_runs
+from headwater.engine.queues.handle_refusals import Outcome, RefusedHandle
+from headwater.engine.queues.handles import Handles
+from headwater.engine.queues.log_runs import ReadAhead, read_record
 from headwater.engine.queues.queue_context import QueueContext, first_position, queue_gone
-from headwater.engine.queues.receipts import Receipt, issue_receipt, read_receipt
+from headwater.engine.queues.receipts import Receipt, issue_receipt
 from headwater.engine.queues.settling import Sentence, Settling, Verdict
 from headwater.engine.queues.sharing import QueueSharing
 from headwater.engine.queues.tracking import (
-    NOT_DELIVERED,
     ShardTracking,
     TrackedRecord,
     Tracking,
@@ -62,8 +49,6 @@ from headwater.model.stream import Stream
 from headwater.storage.interface import Run
 
 _PAGE_BYTES = READ_BYTES_MAX * 4 // 3
-_TRIMMED_MS = -1
-"""In place of the arrival of a record that the store has no more."""
 
 
 class _Found(NamedTuple):
@@ -85,6 +70,9 @@ class LiveQueue:
         name = stream.full_name
         self._settling = Settling(
             context.store, self._tracking, lambda: context.expected(name), context.now_ms, self._wake
+        )
+        self._handles = Handles(
+            context.store, self._tracking, self._settling, context.receipts, queue.queue_id, self._horizon_ms
         )
         self._sharing = QueueSharing(self._tracking, self._settling, context.now_ms, self._next_delivery)
         self._living = WaitingLine(self._take)
@@ -258,7 +246,7 @@ class LiveQueue:
         """Whether a record that was found can be handed out still."""
         if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
             return False
-        if self._is_past_retention(record, horizon_ms):
+        if self._handles.is_past_retention(record, horizon_ms):
             self._tracking.end(record)
             return False
         return True
@@ -319,12 +307,12 @@ class LiveQueue:
         outcomes: dict[str, Outcome] = {}
         asked = timeouts_s
         while asked:
-            await self._none_received(asked, is_dead=is_dead)
+            await self._handles.none_received(asked, is_dead=is_dead)
             self._release()
             now_ms = self._context.now_ms()
             changed: dict[str, TrackedRecord] = {}
             for handle, timeout_s in asked.items():
-                found = self._in_flight(handle, is_dead=is_dead)
+                found = self._handles.in_flight(handle, is_dead=is_dead)
                 if isinstance(found, RefusedHandle):
                     outcomes[handle] = found
                     continue
@@ -338,45 +326,24 @@ class LiveQueue:
         self._release()
         return outcomes
 
-    async def _none_received(self, handles: Iterable[str], *, is_dead: bool) -> None:
-        """Wait while a commit is to say that a record of these was received, or hidden."""
-        found = [self._receipt(handle, is_dead=is_dead) for handle in handles]
-        records = [self._tracked(receipt) for receipt in found if isinstance(receipt, Receipt)]
-        while any(record and self._settling.verdict_on(record) == "receive" for record in records):
-            await self._settling.settled_once()
-
-    def _in_flight(self, handle: str, *, is_dead: bool) -> TrackedRecord | RefusedHandle:
-        """The record of a handle, if its visibility can be changed by it."""
-        receipt = self._receipt(handle, is_dead=is_dead)
-        if isinstance(receipt, RefusedHandle):
-            return receipt
-        record = self._tracked(receipt)
-        if record is None:
-            return GONE if self._is_over(receipt) else NOT_IN_FLIGHT
-        if record.is_dead is not is_dead:
-            return NOT_DEAD if is_dead else IS_DEAD
-        if record.phase != "in flight" or record.delivery != receipt.delivery:
-            return NOT_IN_FLIGHT
-        return GONE if self._is_past_retention(record, self._horizon_ms()) else record
-
     async def _settle_handles(
         self, handles: Sequence[str], verdict: Verdict, *, is_dead: bool
     ) -> dict[str, Outcome]:
         self._release()
-        in_hand = self._in_hand(handles, is_dead=is_dead)
+        in_hand = self._handles.in_hand(handles, is_dead=is_dead)
         if in_hand is not None:
             await self._settling.settle([Sentence(record, verdict) for record in in_hand])
             if verdict == "acknowledge" and not is_dead:
                 self._acknowledged += len(in_hand)
             return dict.fromkeys(handles)
-        found = {handle: self._receipt(handle, is_dead=is_dead) for handle in handles}
+        found = {handle: self._handles.receipt(handle, is_dead=is_dead) for handle in handles}
         receipts = [receipt for receipt in found.values() if isinstance(receipt, Receipt)]
         for receipt in receipts:
-            await self._find_out(receipt)
+            await self._handles.find_out(receipt)
         outcomes: dict[str, Outcome] = {}
         asked = found
         while asked:
-            while any(self._is_settled_otherwise(receipt, verdict) for receipt in receipts):
+            while any(self._handles.is_settled_otherwise(receipt, verdict) for receipt in receipts):
                 await self._settling.settled_once()  # nobody is told of what may be forgotten
             # From here on nothing comes between: what is judged is what is settled.
             sentences: dict[TrackedRecord, Sentence] = {}
@@ -385,7 +352,7 @@ class LiveQueue:
                 if isinstance(given, RefusedHandle):
                     outcomes[handle] = given
                     continue
-                outcome = self._judge(self._tracked(given), given, verdict)
+                outcome = self._handles.judge(self._handles.tracked(given), given, verdict)
                 outcomes[handle] = outcome if isinstance(outcome, RefusedHandle) else None
                 if isinstance(outcome, Sentence):
                     sentences[outcome.record] = outcome
@@ -395,77 +362,6 @@ class LiveQueue:
                 self._acknowledged += len(sentences.keys() - set(overtaken))
             asked = {handle: found[handle] for handle, record in of_handles.items() if record in overtaken}
         return outcomes
-
-    def _in_hand(self, handles: Sequence[str], *, is_dead: bool) -> dict[TrackedRecord, None] | None:
-        """The records, when every handle is the latest of one in flight: the usual call needs no more."""
-        horizon_ms = self._horizon_ms()
-        records: dict[TrackedRecord, None] = {}
-        for handle in handles:
-            record = self._tracking.of_handle(handle)
-            if record is None or record.is_dead is not is_dead:
-                return None
-            if self._is_past_retention(record, horizon_ms):
-                return None
-            records[record] = None
-        return records
-
-    async def _find_out(self, receipt: Receipt) -> None:
-        """Read what is not known of a record since a restart: whether it waits, and when it arrived."""
-        record = self._tracked(receipt) or await self._waiting(receipt)
-        if record is not None and record.arrival_ms is None:
-            await self._learn_arrival(record)
-
-    def _is_settled_otherwise(self, receipt: Receipt, verdict: Verdict) -> bool:
-        """Whether a commit is to make something else of the record."""
-        record = self._tracked(receipt)
-        return record is not None and self._settling.verdict_on(record) not in (None, verdict)
-
-    def _judge(self, record: TrackedRecord | None, receipt: Receipt, verdict: Verdict) -> Sentence | Outcome:
-        """What a handle does: it settles a record, or nothing, or is refused."""
-        if record is None or self._is_past_retention(record, self._horizon_ms()):
-            return GONE if verdict == "restore" else None
-        if record.is_dead is not receipt.is_dead:
-            if verdict == "restore":
-                return NOT_DEAD
-            return None if receipt.is_dead else IS_DEAD
-        if record.delivery not in (NOT_DELIVERED, receipt.delivery):
-            return NOT_IN_FLIGHT if verdict == "restore" else None
-        return Sentence(record, verdict)
-
-    def _receipt(self, handle: str, *, is_dead: bool) -> Receipt | RefusedHandle:
-        receipt = read_receipt(self._context.receipts, self._queue.queue_id, handle)
-        if receipt is None:
-            return INVALID_HANDLE
-        return receipt if receipt.is_dead is is_dead else WRONG_KIND[is_dead]
-
-    def _tracked(self, receipt: Receipt) -> TrackedRecord | None:
-        shard = self._tracking.shards.get(receipt.log_id)
-        return None if shard is None else shard.records.get(receipt.position)
-
-    def _is_over(self, receipt: Receipt) -> bool:
-        """Whether a record that is not tracked waits no more either."""
-        shard = self._tracking.shards.get(receipt.log_id)
-        return shard is None or receipt.position < shard.cursor or shard.progress.is_done(receipt.position)
-
-    async def _waiting(self, receipt: Receipt) -> TrackedRecord | None:
-        """A record that was handed out before a restart, and not since; it is tracked from now on."""
-        if receipt.is_dead or self._is_over(receipt):
-            return None
-        runs = await read_runs(self._store, receipt.log_id, receipt.position, 1, 1)
-        tracked = self._tracked(receipt)
-        if tracked is not None or self._is_over(receipt):
-            return tracked
-        if not runs or runs[0].position != receipt.position:
-            return None
-        record = self._tracking.shards[receipt.log_id].track(receipt.position, runs[0].time_ms)
-        self._tracking.show(record)
-        return record
-
-    async def _learn_arrival(self, record: TrackedRecord) -> None:
-        """Of a dead letter from before a restart: whether it is past retention."""
-        run, is_known = await read_record(self._store, record.shard.log_id, record.position, 1)
-        if run is not None or is_known:
-            record.arrival_ms = _TRIMMED_MS if run is None else run.time_ms
 
     # Time
 
@@ -484,7 +380,7 @@ class LiveQueue:
             reader.forget()
         horizon_ms = self._horizon_ms()
         for record in tuple(self._tracking.records()):
-            if record.phase != "settling" and self._is_past_retention(record, horizon_ms):
+            if record.phase != "settling" and self._handles.is_past_retention(record, horizon_ms):
                 self._tracking.end(record)
         shards = self._tracking.shards.values()
         for shard in shards:
@@ -531,12 +427,6 @@ class LiveQueue:
         start = self._queue.start
         asked_ms = (start.timestamp_ms or 0) if start.type == "AT_TIMESTAMP" else 0
         return max(self._stream.trim_horizon_ms(self._context.now_ms()), asked_ms)
-
-    def _is_past_retention(self, record: TrackedRecord, horizon_ms: int) -> bool:
-        if record.arrival_ms is not None:
-            return record.arrival_ms < horizon_ms
-        extent = self._store.extent(record.shard.log_id)
-        return extent is None or record.position < extent.first
 
     # Counting
 
