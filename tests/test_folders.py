@@ -59,12 +59,16 @@ FOLDER_EDGES = {
     "api/validation": set(),
     "cli": {"cli/background"},
     "cli/background": {"cli"},
+    "cli/diagnosis": {"cli", "cli/background"},
     "client": {"client/calls", "client/consumer", "client/leases", "client/producer", "client/queues"},
     "client/calls": set(),
     "client/consumer": {"client/calls", "client/leases"},
     "client/leases": {"client/calls"},
     "client/producer": {"client/calls"},
     "client/queues": {"client/calls"},
+    "delivery": set(),
+    "delivery/channels": {"delivery"},
+    "delivery/firehose": {"delivery"},
     "engine": {"engine/limits", "engine/metrics", "engine/queues", "engine/tokens"},
     "engine/faults": set(),
     "engine/limits": set(),
@@ -136,4 +140,4 @@ def test_lambda_and_the_neighbours_meet_before_and_after_a_first_request_and_for
         if module.layer == "app"
         and any(re.match(r"headwater\.(lambda_|neighbours)", name) for name in module.imported)
     }
-    assert meeting == {"neighbours.py", "services.py", "offline_data.py"}
+    assert meeting == {"deliveries.py", "neighbours.py", "services.py", "offline_data.py"}

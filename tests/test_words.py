@@ -36,6 +36,8 @@ REPLACED = {
 """A name that was the project's own, and the field's for it."""
 
 SHARED = {
+    "Batch": "what a consumer's handler gets, and what a delivery delivers",
+    "Delivery": "what gives batches to an application, and what delivers a stream to a service",
     "Record": "a record of a stream, and as the client library gives it",
     "ResourceInUseException": "AWS's own, of Kinesis and of Lambda",
     "ResourceNotFoundException": "AWS's own, of Kinesis and of Lambda",
@@ -124,6 +126,11 @@ def test_a_live_stream_is_called_live() -> None:
         if isinstance(argument, ast.arg) and argument.annotation is not None and argument.arg != "live"
         if ast.unparse(argument.annotation) in {"LiveStream", "LimitedStream"}
     ]
+    given = re.compile(
+        r"^ *(?!live\b)(\w+) = (?:await |finished\()*[\w.]*\bengine\.(?:settled|serving)\(\w+\)\)?$",
+        re.MULTILINE,
+    )
+    found += [f"{module.path}: {name}" for module in modules() for name in given.findall(module.text)]
     assert not found
 
 

@@ -13,15 +13,19 @@ import struct
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
 from headwater.api.operation import OPERATIONS
 from headwater.api.validation.api_model import api_model
+from headwater.engine.channel_lifecycle import settle_channel
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.model.clock import ManualClock
+from headwater.model.completion import drive
 from headwater.model.instant import Instant
+from headwater.model.stream import Stream
 from headwater.server.access.authentication import Authentication
 from headwater.server.access.cross_origin import OriginPolicy
 from headwater.server.access.host_names import HostPolicy
@@ -70,6 +74,21 @@ class SeenStore(MemoryStore):
         return {log_id: self.extent(log_id) for log_id in self._logs}
 
 
+class DestinationsFound:
+    """A `ChannelHost` that finds every destination, and delivers nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def channels_changed(self, stream: Stream | None) -> None:
+        """Let new channels be ACTIVE."""
+        for channel in stream.channels if stream is not None else ():
+            if channel.status == "CREATING":
+                assert stream is not None
+                settle = partial(settle_channel, channel_id=channel.channel_id, failure=None)
+                drive(self._engine.replace(stream.full_name, settle), lambda _value, _error: None)
+
+
 class Answers:
     """A `Respond` that hands on answers, and expects nothing else."""
 
@@ -96,6 +115,7 @@ class MemoryServer:
         self.engine = Engine(self.store, self.clock, Settings(transition_ms=0), Random(1).randbytes)
         self.engine.open()
         self.engine.queues.end_waits()  # nobody waits for records here
+        self.engine.channel_host = DestinationsFound(self.engine)
         self._dispatch = Dispatch(
             self.engine,
             OPERATIONS,
@@ -248,6 +268,15 @@ class TwinServers:
         self.known = self._known_values(arn, consumer["ConsumerARN"], expired, numbers, policy)
         self.good = good_requests(arn, consumer["ConsumerARN"], self._iterator("0"), policy)
         self._prepare_queues(arn.replace("orders", "clicks"))
+        self._prepare_channels(arn.replace("orders", "clicks"))
+
+    def _prepare_channels(self, stream_arn: str) -> None:
+        """A channel to a bucket."""
+        asked = good_channel(stream_arn, "channel")
+        arn = self.ask("CreateChannel", **asked)["ChannelDescription"]["ChannelARN"]
+        self.known |= {"ChannelARN": [arn, arn.replace("eu-west-1", "us-east-1"), arn[:-1]]}
+        self.known["ResourceARN"].append(arn)
+        self.good |= good_channel_requests(stream_arn, arn)
 
     def _prepare_queues(self, stream_arn: str) -> None:
         """A queue with a record in flight, and one with a dead letter in flight."""
@@ -389,6 +418,48 @@ def good_queue_requests(
         "UpdateDeadLetterQueueRecordsVisibility": {**failed, "Entries": [{**dead_entry, **timeout}]},
         "UpdateQueue": {**queue, "QueueAttributes": timeout},
         "UpdateQueueRecordsVisibility": {**queue, "Entries": [{**entry, **timeout}]},
+    }
+
+
+def good_channel(stream_arn: str, name: str) -> dict[str, Any]:
+    """A CreateChannel to a bucket."""
+    bucket = {"BucketARN": "arn:aws:s3:::bucket", "ExpectedBucketOwner": "000000000000"}
+    record = {"RecordFormatType": "JSON"}
+    return {
+        "ChannelName": name,
+        "ServiceExecutionRoleARN": "arn:aws:iam::000000000000:role/any",
+        "StreamConfigurationList": [{"StreamARN": stream_arn, "RecordConfiguration": record}],
+        "S3DestinationConfiguration": {"StorageConfiguration": {**bucket, "CompressionType": "GZIP"}},
+    }
+
+
+def good_channel_requests(stream_arn: str, arn: str) -> dict[str, dict[str, Any]]:
+    """The same for the operations on channels: one is there, to a bucket; a new one is to a table."""
+    channel: dict[str, Any] = {"ChannelARN": arn}
+    bucket = {"BucketARN": "arn:aws:s3:::bucket", "ExpectedBucketOwner": "000000000000"}
+    table = {
+        "TableBucketARN": "arn:aws:s3tables:eu-west-1:000000000000:bucket/lake",
+        "Namespace": "space",
+        "TableName": "table",
+        "CompressionType": "ZSTD",
+        "PartitionSpec": {"PartitionFields": [{"Transform": "TIME_HOUR", "SourceName": "at"}]},
+    }
+    schema_arn = "arn:aws:glue:eu-west-1:000000000000:schema/registry/schema"
+    record = {"RecordFormatType": "JSON", "GSRSchemaARN": schema_arn}
+    new = good_channel(stream_arn, "new") | {
+        "StreamConfigurationList": [{"StreamARN": stream_arn, "RecordConfiguration": record}],
+        "S3TablesDestinationConfiguration": {
+            "DeadLetterQueueS3Configuration": bucket,
+            "S3TablesConfigurationList": [table],
+        },
+    }
+    del new["S3DestinationConfiguration"]
+    return {
+        "CreateChannel": new,
+        "DeleteChannel": channel,
+        "DescribeChannel": channel,
+        "ListChannels": {"MaxResults": 1, "StreamFilter": [{"StreamARN": stream_arn}]},
+        "UpdateChannel": {**channel, "S3DestinationConfiguration": {"DataFreshnessInSeconds": 600}},
     }
 
 

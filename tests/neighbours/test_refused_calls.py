@@ -25,12 +25,6 @@ QUEUE = "arn:aws:sqs:us-east-1:000000000000:any"
     ("service", "operation", "members", "reason"),
     [
         (
-            "firehose",
-            "create_delivery_stream",
-            {"DeliveryStreamName": "d", "DeliveryStreamType": "KinesisStreamAsSource"},
-            "Firehose reads no stream here",
-        ),
-        (
             "dms",
             "create_endpoint",
             {"EndpointIdentifier": "e", "EndpointType": "target", "EngineName": "kinesis"},

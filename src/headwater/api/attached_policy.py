@@ -6,28 +6,37 @@ from collections.abc import Callable
 
 import msgspec
 
-from headwater.api.resource_reference import Part, resource_of_arn
+from headwater.api.resource_reference import resource_of_arn
 from headwater.engine.consumers import find_by_name, replace_consumer, require_active_consumer
 from headwater.engine.engine import Engine
 from headwater.engine.queue_lifecycle import find_queue, replace_queue, require_active_queue
 from headwater.engine.stream_checks import require_active
 from headwater.model.arn import parse_queue_arn, parse_stream_arn
 from headwater.model.caller import Caller
+from headwater.model.channel import Channel
+from headwater.model.consumer import Consumer
 from headwater.model.errors import InvalidArgumentException, ResourceNotFoundException
 from headwater.model.queue import Queue
 from headwater.model.stream import Stream
 
+PolicyPart = Consumer | Queue | None
+"""What of a stream may have a policy; `None` is the stream itself."""
 NextPolicy = Callable[[str | None], str | None]
 """From the present policy to the next one; `None` is: no policy."""
 
 
-async def policy_holder(engine: Engine, caller: Caller, arn: str) -> tuple[Stream, Part]:
+async def policy_holder(engine: Engine, caller: Caller, arn: str) -> tuple[Stream, PolicyPart]:
     """The resource of a policy, as `resource_of_arn`.
 
-    Raises InvalidArgumentException for one of another region: seen at AWS in these operations only.
+    Raises InvalidArgumentException for a channel, which has none, and for one of another region: seen at AWS
+    in these operations only.
     """
+    if ":channel/" in arn:
+        raise InvalidArgumentException(
+            f"{arn} is a channel: resource policies are for streams and consumers."
+        )
     try:
-        return await resource_of_arn(engine, caller, arn)
+        stream, part = await resource_of_arn(engine, caller, arn)
     except ResourceNotFoundException:
         named = parse_queue_arn(arn) or parse_stream_arn(arn.partition("/consumer/")[0])
         if named is None or named.region == caller.region:
@@ -35,6 +44,8 @@ async def policy_holder(engine: Engine, caller: Caller, arn: str) -> tuple[Strea
         raise InvalidArgumentException(
             f"The region specified in the ARN '{arn}' does not match the endpoint region"
         ) from None
+    assert not isinstance(part, Channel), "its ARN was refused"
+    return stream, part
 
 
 async def revise_policy(engine: Engine, caller: Caller, arn: str, next_policy: NextPolicy) -> None:

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
         acknowledge_queue_records as acknowledge_queue_records,
     )
     from headwater.api.operations.add_tags_to_stream import add_tags_to_stream as add_tags_to_stream
+    from headwater.api.operations.create_channel import create_channel as create_channel
     from headwater.api.operations.create_queue import create_queue as create_queue
     from headwater.api.operations.create_stream import create_stream as create_stream
     from headwater.api.operations.decrease_stream_retention_period import (
         decrease_stream_retention_period as decrease_stream_retention_period,
     )
+    from headwater.api.operations.delete_channel import delete_channel as delete_channel
     from headwater.api.operations.delete_queue import delete_queue as delete_queue
     from headwater.api.operations.delete_resource_policy import (
         delete_resource_policy as delete_resource_policy,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from headwater.api.operations.describe_account_settings import (
         describe_account_settings as describe_account_settings,
     )
+    from headwater.api.operations.describe_channel import describe_channel as describe_channel
     from headwater.api.operations.describe_limits import describe_limits as describe_limits
     from headwater.api.operations.describe_queue import describe_queue as describe_queue
     from headwater.api.operations.describe_stream import describe_stream as describe_stream
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
     from headwater.api.operations.increase_stream_retention_period import (
         increase_stream_retention_period as increase_stream_retention_period,
     )
+    from headwater.api.operations.list_channels import list_channels as list_channels
     from headwater.api.operations.list_queues import list_queues as list_queues
     from headwater.api.operations.list_shards import list_shards as list_shards
     from headwater.api.operations.list_stream_consumers import list_stream_consumers as list_stream_consumers
@@ -94,6 +98,7 @@ if TYPE_CHECKING:
     from headwater.api.operations.update_account_settings import (
         update_account_settings as update_account_settings,
     )
+    from headwater.api.operations.update_channel import update_channel as update_channel
     from headwater.api.operations.update_dead_letter_queue_records_visibility import (
         update_dead_letter_queue_records_visibility as update_dead_letter_queue_records_visibility,
     )

@@ -48,7 +48,7 @@ def build_dispatch(
     routes = (
         *_console_routes(server, test_clock, feed),
         *_late_routes(server, neighbourhood, requests, injection),
-        neighbourhood.routes,
+        *neighbourhood.routes,
         RouteSet({}, reset=neighbourhood.reset),
     )
     return Dispatch(
@@ -134,7 +134,8 @@ def _late_routes(
     def metrics() -> RouteSet:
         from headwater.server.routes.metrics import metric_routes  # noqa: PLC0415 - see above
 
-        return metric_routes(server.engine, requests, neighbourhood.function_metrics)
+        deliveries = neighbourhood.deliveries.status
+        return metric_routes(server.engine, requests, neighbourhood.function_metrics, deliveries)
 
     def backup() -> RouteSet:
         from headwater.server.routes.backup import backup_routes  # noqa: PLC0415 - see above

@@ -17,8 +17,7 @@ from typing import NamedTuple
 from headwater.app import offline_data
 from headwater.app.brokers import broker_security
 from headwater.config import Config
-from headwater.engine import shared_subscriptions
-from headwater.engine.stored_values import STREAM_KEY, stored_stream
+from headwater.engine.stored_values import SHARED_KINDS, STREAM_KEY, stored_stream
 from headwater.model.stream import HOUR_MS
 from headwater.server.asyncio_bridge import finished
 from headwater.storage.copying import BYTES_PER_READ, RECORDS_PER_READ, Copied, Copying
@@ -31,9 +30,6 @@ from headwater.storage.interface import (
     StoreUnavailable,
 )
 from headwater.storage.open_store import BACK_END, fill_shared, open_shared, open_to_read
-
-AMONG_GATEWAYS = (shared_subscriptions.KIND,)
-"""Kinds of keys that mean nothing once all gateways have ended."""
 
 
 class Moved(NamedTuple):
@@ -93,7 +89,7 @@ async def _move(store: Store, filling: StoreFilling) -> Moved:
     copying = Copying(read, filling)
     await copying.copy(keep_ms, sealed)
     await _require_unchanged(store, metadata, copying.ends)
-    kept = {key: value for key, value in metadata.items() if key.partition("/")[0] not in AMONG_GATEWAYS}
+    kept = {key: value for key, value in metadata.items() if key.partition("/")[0] not in SHARED_KINDS}
     await filling.finish(kept)
     streams = sum(key.partition("/")[0] == STREAM_KEY for key in kept)
     return Moved(streams, len(kept), copying.copied, offline_data.has_functions(kept))

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from headwater.config import Config, environment
+from headwater.delivery.firehose.lazy import LazyFirehose
+from headwater.delivery.lazy import LazyDeliveries
 from headwater.engine.engine import Engine
 from headwater.engine.metrics.kept_minutes import MetricReader
 from headwater.lambda_.lazy import LazyLambda
@@ -36,12 +38,15 @@ from headwater.server.request_log import RequestLog
 from headwater.storage.interface import FUNCTIONS_FOLDER, OpenedStore
 
 if TYPE_CHECKING:
-    from headwater.lambda_.service import LambdaService
+    from headwater.delivery.firehose.json_api import FirehoseApi
+    from headwater.delivery.service import DeliveryService
+    from headwater.lambda_.service import FunctionCredentials, LambdaService
     from headwater.neighbours.services import Services
 
 LARGE_BODIES = ((b"/2015-03-31/functions", 72 * 1024 * 1024),)
 """A function's code comes as a zip of up to 50 MiB in base64."""
 NEIGHBOURS_FOLDER = "neighbours"
+DELIVERIES_KEPT = ("delivery-progress", "firehose")
 FUNCTION_KEY = "headwater"
 """With what functions sign where signatures are not verified, and account ids are no access keys."""
 
@@ -70,16 +75,23 @@ class Neighbourhood:
     def __init__(self, server: ServerContext) -> None:
         self._server = server
         self.lambda_ = LazyLambda(server.engine, self._build_lambda)
-        self.services = LazyServices(partial(_build_services, server, self.lambda_))
+        self.firehose = LazyFirehose(self._firehose_api)
+        self.services = LazyServices(partial(_build_services, server, self.lambda_, self.firehose))
         if server.config.forward_to is None and has_moto():
             server.engine.key_directory = self.services
-        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self.services)
+        self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self.firehose, self.services)
         """In the order in which requests are offered to them."""
-        self.routes = self.lambda_.routes
+        self.deliveries = LazyDeliveries(
+            partial(_build_deliveries, server, self.services, self.lambda_),
+            lambda: _has_deliveries(server.engine),
+        )
+        server.engine.channel_host = self.deliveries
+        self.routes: tuple[RouteSet, ...] = (self.lambda_.routes, self.deliveries.routes)
         if server.engine.store.is_shared:
-            services = LazyServices(_refuse_services) if server.config.forward_to is None else self._services
+            services = LazyServices(_refuse_services) if server.config.forward_to is None else self.services
             self.neighbours = (_refused_lambda(self.lambda_), services)
-            self.routes = RouteSet({})
+            self.routes = ()
+            server.engine.channel_host = None
 
     def open_if_kept(self) -> None:
         """Let those that have something kept be there at once. Call in the running loop."""
@@ -87,10 +99,17 @@ class Neighbourhood:
         folder = kept_folder(self._server.config)
         if folder is not None and folder.exists() and has_moto():
             self.services.open_if_kept()
+        self.deliveries.open_if_kept()
 
     def reset(self) -> Completion[None]:
         """Let all forget."""
-        return completed(reset_all(self.neighbours))
+        return completed(reset_all((self.deliveries, *self.neighbours)))
+
+    async def close(self) -> None:
+        """End what is under way in all of them: deliveries first, which ask the others."""
+        await self.deliveries.close()
+        for neighbour in self.neighbours:
+            await neighbour.close()
 
     def function_metrics(self) -> MetricReader | None:
         """What is counted of functions; `None` while there are none."""
@@ -105,11 +124,15 @@ class Neighbourhood:
             raise FunctionNotFound(arn)
         return done
 
+    def _firehose_api(self) -> FirehoseApi:
+        from headwater.app.deliveries import firehose_api  # noqa: PLC0415 - as for Lambda
+
+        return firehose_api(self.deliveries.opened())
+
     def _build_lambda(self) -> LambdaService:
         from uuid import uuid4  # noqa: PLC0415 - servers of streams alone do not pay for it
 
         from headwater.lambda_.service import (  # noqa: PLC0415 - nor for this
-            FunctionCredentials,
             FunctionSettings,
             LambdaSettings,
             build_lambda,
@@ -118,24 +141,18 @@ class Neighbourhood:
 
         server, config = self._server, self._server.config
 
-        def credentials_of(account_id: str) -> FunctionCredentials:
-            if not server.credentials:
-                return FunctionCredentials(account_id, FUNCTION_KEY)
-            key = self._key_of(account_id)
-            return FunctionCredentials(key.access_key_id, key.secret_access_key, key.session_token)
-
         functions = FunctionSettings(
             concurrency=config.lambda_concurrency,
             code_folder=server.opened.folder / FUNCTIONS_FOLDER,
             endpoint_url=server.own_url,
-            credentials_of=credentials_of,
+            credentials_of=partial(_credentials_of, server),
             search_path=environment().get("PATH", os.defpath),
             home=Path.home(),
             interpreters=dict(config.lambda_interpreters),
             may_create=bool(server.credentials) or is_loopback(config.host),
             callers_are_known=bool(server.credentials),
         )
-        own = credentials_of(config.account_id)
+        own = _credentials_of(server, config.account_id)
         settings = LambdaSettings(
             functions,
             services_url=lambda: config.lambda_destination_url or server.own_url(),
@@ -146,17 +163,38 @@ class Neighbourhood:
         )
         return build_lambda(server.engine, settings, server.clock, server.log.note, lambda: str(uuid4()))
 
-    def _key_of(self, account_id: str) -> KnownKey:
-        """A key of the account, or any, if it has none."""
-        keys = list(self._server.credentials.values())
-        own_account_id = self._server.config.account_id
-        return next((key for key in keys if (key.account_id or own_account_id) == account_id), keys[0])
+
+def _credentials_of(server: ServerContext, account_id: str) -> FunctionCredentials:
+    """What a function of an account signs with."""
+    from headwater.lambda_.service import FunctionCredentials  # noqa: PLC0415 - as for Lambda
+
+    key = _key_of(server, account_id)
+    return FunctionCredentials(key.access_key_id, key.secret_access_key, key.session_token)
 
 
-def _build_services(server: ServerContext, lambda_: LazyLambda) -> Services:
+def _key_of(server: ServerContext, account_id: str) -> KnownKey:
+    """A key of the account, or any, if it has none."""
+    if not server.credentials:
+        return KnownKey(account_id, FUNCTION_KEY)
+    keys, own_account_id = list(server.credentials.values()), server.config.account_id
+    return next((key for key in keys if (key.account_id or own_account_id) == account_id), keys[0])
+
+
+def _has_deliveries(engine: Engine) -> bool:
+    has_channels = any(stream.channels for stream in engine.all_streams())
+    return has_channels or any(True for _ in engine.metadata_of(*DELIVERIES_KEPT))
+
+
+def _build_deliveries(server: ServerContext, services: LazyServices, lambda_: LazyLambda) -> DeliveryService:
+    from headwater.app.deliveries import build_deliveries  # noqa: PLC0415 - as for Lambda
+
+    return build_deliveries(server, services, lambda_, lambda account_id: _key_of(server, account_id))
+
+
+def _build_services(server: ServerContext, lambda_: LazyLambda, firehose: LazyFirehose) -> Services:
     from headwater.app.services import build_services  # noqa: PLC0415 - as for Lambda
 
-    return build_services(server, lambda_, with_moto=has_moto())
+    return build_services(server, lambda_, firehose, with_moto=has_moto())
 
 
 def _refused_lambda(lambda_: LazyLambda) -> Neighbour:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO
 
 from headwater.app.brokers import broker_security
 from headwater.config import Config
+from headwater.delivery import checking as delivery_checking
+from headwater.delivery.firehose import checking as firehose_checking
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.engine.stored_values import KINDS, SEAL_KEY, SHARED_KINDS
@@ -22,7 +24,7 @@ from headwater.model.clock import SystemClock
 from headwater.server.asyncio_bridge import finished
 from headwater.storage.interface import (
     FUNCTIONS_FOLDER,
-    Metadata,
+    Store,
     StoreError,
     StoreUnavailable,
     StoreUnreadable,
@@ -57,7 +59,7 @@ def check_stored(data_dir: Path) -> list[str]:
     store = open_to_read(data_dir).store
     try:
         metadata = store.metadata()
-        found = _check_keys(metadata, KINDS)
+        found = _check_keys(store, KINDS)
         if metadata and SEAL_KEY not in metadata:
             return [*found, _NO_SEAL_KEY]
         engine = Engine(store, SystemClock(), Settings(), os.urandom)
@@ -81,7 +83,7 @@ async def check_shared(config: Config) -> list[str]:
     store = (await open_shared(config.store, security, noted.append, to_read=True)).store
     try:
         metadata = store.metadata()
-        found = _check_keys(metadata, (*KINDS, *SHARED_KINDS))
+        found = _check_keys(store, (*KINDS, *SHARED_KINDS))
         if SEAL_KEY not in metadata:  # the first server has written it before anything else
             return [*found, _NO_SEAL_KEY]
         engine = Engine(store, SystemClock(), Settings(), os.urandom)
@@ -95,12 +97,15 @@ async def check_shared(config: Config) -> list[str]:
         await asyncio.sleep(0)  # the store closes its connections in a task
 
 
-def _check_keys(metadata: Mapping[str, Metadata], kinds: Collection[str]) -> list[str]:
-    """The keys that nobody knows, and what is wrong with those of functions and mappings."""
-    known = {*kinds, *lambda_checking.KINDS}
+def _check_keys(store: Store, kinds: Collection[str]) -> list[str]:
+    """The keys that nobody knows, and what is wrong with those of functions, mappings and deliveries."""
+    metadata = store.metadata()
+    known = {*kinds, *lambda_checking.KINDS, *delivery_checking.KINDS, *firehose_checking.KINDS}
     unknown = [key for key in metadata if key.partition("/")[0] not in known]
     found = [f"key {key!r} is of no kind that is known" for key in unknown]
-    return found + list(lambda_checking.check_lambda(metadata))
+    found += lambda_checking.check_lambda(metadata)
+    found += delivery_checking.check_deliveries(metadata)
+    return found + list(firehose_checking.check_delivery_streams(metadata, store.extent))
 
 
 def functions_without_code(data_dir: Path) -> list[str]:

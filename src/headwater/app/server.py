@@ -122,8 +122,8 @@ class Server:
             await self._listener.close(grace_s)
         if self._tick_timer is not None:
             self._tick_timer.cancel()
-        for neighbour in self._neighbourhood.neighbours if self._neighbourhood else ():
-            await neighbour.close()
+        if self._neighbourhood is not None:
+            await self._neighbourhood.close()
         if self._engine is not None:
             await self._release_lease(self._engine)
             self._engine.close()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from headwater.app.neighbours import kept_folder
 from headwater.lambda_.api.errors import LambdaError
 from headwater.model.errors import KinesisError
+from headwater.neighbours.calls.firehose import FirehoseCalls
 from headwater.neighbours.calls.kinesis import StreamCalls
 from headwater.neighbours.calls.lambda_ import CallRefused, FunctionSaid, LambdaCalls
 from headwater.neighbours.keeping.kept_state import KeptState
@@ -22,11 +23,14 @@ from headwater.neighbours.services import Services
 
 if TYPE_CHECKING:
     from headwater.app.neighbours import ServerContext
+    from headwater.delivery.firehose.lazy import LazyFirehose
     from headwater.lambda_.lazy import LazyLambda
     from headwater.model.caller import Caller
 
 
-def build_services(server: ServerContext, lambda_: LazyLambda, *, with_moto: bool) -> Services:
+def build_services(
+    server: ServerContext, lambda_: LazyLambda, firehose: LazyFirehose, *, with_moto: bool
+) -> Services:
     """By another server, by moto, or by nobody."""
     config, known = server.config, bool(server.credentials)
     if config.forward_to is not None:
@@ -37,7 +41,7 @@ def build_services(server: ServerContext, lambda_: LazyLambda, *, with_moto: boo
         warn = partial(server.log.note, "warning")
         folder = kept_folder(config)
         kept = None if folder is None else KeptState(folder, partial(version, "moto"), warn)
-        moto = MotoServices(partial(_load_moto, server, lambda_), kept, warn)
+        moto = MotoServices(partial(_load_moto, server, lambda_, firehose), kept, warn)
         return Services(moto, callers_are_known=known)
     return Services(MissingServices(), is_provided=False)
 
@@ -47,7 +51,7 @@ def refused_services() -> Services:
     return Services(MissingServices(NOT_SHARED), is_provided=False)
 
 
-def _load_moto(server: ServerContext, lambda_: LazyLambda) -> LoadedMoto:
+def _load_moto(server: ServerContext, lambda_: LazyLambda, firehose: LazyFirehose) -> LoadedMoto:
     from headwater.neighbours.loaded_moto import Moto  # noqa: PLC0415 - a second, and what it imports
 
     kinesis_calls = StreamCalls(server.engine, server.loop)
@@ -62,7 +66,9 @@ def _load_moto(server: ServerContext, lambda_: LazyLambda) -> LoadedMoto:
         lambda_.metrics,
         server.loop,
     )
-    return Moto(kinesis_calls, lambda_calls, lines_after, partial(server.log.note, "warning"))
+    firehose_calls = FirehoseCalls(partial(_ask_firehose, firehose), server.loop)
+    warn = partial(server.log.note, "warning")
+    return Moto(kinesis_calls, lambda_calls, firehose_calls, lines_after, warn)
 
 
 def _function_lines(lambda_: LazyLambda, caller: Caller, after: int) -> list[FunctionLine]:
@@ -81,6 +87,18 @@ async def _ask(
     try:
         return await call(caller, operation, members)
     except (LambdaError, KinesisError) as error:
+        raise CallRefused(error.code, error.message or "") from error
+
+
+async def _ask_firehose(
+    firehose: LazyFirehose, caller: Caller, operation: str, members: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The answer of Firehose to a neighbour, which knows none of its errors."""
+    from headwater.delivery.firehose.errors import FirehoseError  # noqa: PLC0415 - as all of Firehose
+
+    try:
+        return await firehose.call(caller, operation, members)
+    except (FirehoseError, KinesisError) as error:
         raise CallRefused(error.code, error.message or "") from error
 
 

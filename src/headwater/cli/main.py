@@ -45,9 +45,14 @@ COMMANDS = {
     "put": CommandRow("headwater.cli.put:put", "Put records into a stream."),
     "tail": CommandRow("headwater.cli.tail:tail", "Follow the records of a stream."),
     "consume": CommandRow("headwater.cli.consume:consume", "Read a stream together with other workers."),
+    "channel": CommandRow(
+        "headwater.cli.channel:channel", "Deliver a stream's records to buckets and tables."
+    ),
     "queue": CommandRow("headwater.cli.queue:queue", "Share a stream's records among workers."),
     "lambda": CommandRow("headwater.cli.lambda_:lambda_", "Run Lambda functions, and map streams to them."),
-    "doctor": CommandRow("headwater.cli.doctor:doctor", "Find what keeps a program from the server."),
+    "doctor": CommandRow(
+        "headwater.cli.diagnosis.doctor:doctor", "Find what keeps a program from the server."
+    ),
     "fault": CommandRow("headwater.cli.fault:fault", "Make calls go wrong on purpose."),
 }
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ from headwater.storage.interface import (
 )
 
 if TYPE_CHECKING:
+    from headwater.engine.channel_lifecycle import ChannelHost
     from headwater.engine.encryption_key import KeyDirectory
 
 _RETENTION_SWEEP_MS = 10_000
@@ -101,6 +103,8 @@ class Engine:
         self.shard_budget = ShardBudget(settings.shard_limit)
         self.key_directory: KeyDirectory | None = None
         """The directory of KMS keys, if there is one."""
+        self.channel_host: ChannelHost | None = None
+        """Who delivers what channels are for, if anybody does."""
         self.log_sizes = LogSizes()
         server_id = random_bytes(_SERVER_ID_BYTES) if store.is_shared else b""
         self.lease = ServerLease(store, clock.now_ms, server_id, settings.server_name)
@@ -224,8 +228,7 @@ class Engine:
 
     def arrival_ms(self) -> int:
         """The arrival time of a record that is stored now: never earlier than one before it."""
-        now_ms = self._clock.now_ms()
-        self._last_arrival_ms = max(self._last_arrival_ms, now_ms)
+        self._last_arrival_ms = max(self._last_arrival_ms, self._clock.now_ms())
         return self._last_arrival_ms
 
     def new_log_id(self) -> int:
@@ -260,9 +263,7 @@ class Engine:
         live = self._streams.get(name)
         if live is None or not live.serving:
             return None
-        if live.due_ms < NEVER_MS and live.due_ms <= self._clock.now_ms():
-            return None
-        return live
+        return live if live.due_ms == NEVER_MS or live.due_ms > self._clock.now_ms() else None
 
     async def serving(self, name: StreamName) -> LiveStream:
         """The stream if it takes and gives records.
@@ -383,6 +384,7 @@ class Engine:
         else:
             writes = {stored_values.stream_key(name): msgspec.msgpack.encode(revision.stream)}
         writes |= {**revision.writes, **self.queues.writes_to_forget(live.stream, revision.stream)}
+        channels = live.stream.channels
         # 2. Commit it with its logs, if the stored version is still the one that it was made from.
         change = Change(
             writes=writes,
@@ -403,6 +405,8 @@ class Engine:
             live.follow(revision.stream, version + 1)
         self.queues.follow(name, revision.stream, {stored_values.stream_key(name): version + 1})
         self._changed(name)
+        if revision.stream is not None and revision.stream.channels != channels and self.channel_host:
+            self.channel_host.channels_changed(revision.stream)
         return True
 
     def _latest_s(self, stream: Stream) -> int:
@@ -447,11 +451,7 @@ class Engine:
     def watch_time(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Call `callback` with the time at each tick; returns the function that ends the watch."""
         self._time_watchers[callback] = None
-
-        def unwatch() -> None:
-            self._time_watchers.pop(callback, None)
-
-        return unwatch
+        return partial(self._time_watchers.pop, callback, None)
 
     def _changed(self, name: StreamName) -> None:
         for callback in tuple(self._stream_watchers.get(name, ())):
@@ -509,6 +509,8 @@ class Engine:
         self._last_arrival_ms = 0  # no record is left that another one could precede
         for name in tuple(self._stream_watchers):
             self._changed(name)
+        if self.channel_host:
+            self.channel_host.channels_changed(None)
 
     # Time
 

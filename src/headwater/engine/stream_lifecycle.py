@@ -8,13 +8,14 @@ a restart, so an unfinished transition always completes.
     every change        ACTIVE ─► UPDATING ─► ACTIVE
     DeleteStream        ACTIVE ─► DELETING ─► gone
 
-A queue's own transitions are in `model/queue.py`.
+A queue's own transitions are in `model/queue.py`, a channel's in `model/channel.py`.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from headwater.engine.channel_lifecycle import advance_channels, next_channel_due_ms
 from headwater.engine.consumers import remember_consumers
 from headwater.engine.queue_lifecycle import advance_queues
 from headwater.engine.resharding import NewLogId, merge, scale, split, split_evenly
@@ -48,6 +49,7 @@ def next_due_ms(stream: Stream) -> int:
     """When the next transition of the stream or of a consumer ends, or a shard expires; else `NEVER_MS`."""
     due = [consumer.due_ms for consumer in stream.consumers if consumer.due_ms is not None]
     due += [queue.due_ms for queue in stream.queues if queue.due_ms is not None]
+    due += next_channel_due_ms(stream)
     due += [_expiry_ms(stream, shard) for shard in stream.shards]
     if stream.transition:
         due.append(stream.transition.due_ms)
@@ -56,7 +58,7 @@ def next_due_ms(stream: Stream) -> int:
 
 def advance(stream: Stream, now_ms: int, new_log_id: NewLogId) -> Revision:
     """Apply everything that has become due."""
-    stream = advance_queues(_advance_consumers(stream, now_ms), now_ms)
+    stream = advance_channels(advance_queues(_advance_consumers(stream, now_ms), now_ms), now_ms)
     stream, expired_logs = _expire_shards(stream, now_ms)
     if stream.transition is None or stream.transition.due_ms > now_ms:
         return Revision(stream, delete_logs=expired_logs)

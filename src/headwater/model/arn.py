@@ -1,4 +1,4 @@
-"""Amazon Resource Names of streams, of their consumers and of queues.
+"""Amazon Resource Names of streams, of their consumers, of queues and of channels.
 
 The partition follows the region, as at AWS. Parsing accepts what the patterns of
 the API model accept and tells the parts; whether the resource exists is not
@@ -17,6 +17,7 @@ _CONSUMER = re.compile(
     r"(arn:aws[\w-]*:kinesis:[^:]*:\d{12}:stream/[a-zA-Z0-9_.-]{1,128})/consumer/([a-zA-Z0-9_.-]{1,128}):(\d+)",
     re.ASCII,
 )
+_CHANNEL = re.compile(r"arn:(aws[\w-]*):kinesis:([^:]*):(\d{12}):channel/([a-z0-9]{1,64})", re.ASCII)
 _QUEUE = re.compile(r"arn:(aws[\w-]*):kinesis:([^:]*):(\d{12}):queue/([a-z0-9]{1,64})", re.ASCII)
 
 
@@ -44,6 +45,14 @@ class QueueId(NamedTuple):
     queue_id: str
 
 
+class ChannelId(NamedTuple):
+    """The parts of a channel's ARN. The id was generated: the channel's name is not in it."""
+
+    account_id: str
+    region: str
+    channel_id: str
+
+
 def stream_arn(stream: StreamName) -> str:
     """The ARN of a stream."""
     return (
@@ -60,6 +69,12 @@ def queue_arn(queue: QueueId) -> str:
     """The ARN of a queue."""
     partition = partition_of(queue.region)
     return f"arn:{partition}:kinesis:{queue.region}:{queue.account_id}:queue/{queue.queue_id}"
+
+
+def channel_arn(channel: ChannelId) -> str:
+    """The ARN of a channel."""
+    partition = partition_of(channel.region)
+    return f"arn:{partition}:kinesis:{channel.region}:{channel.account_id}:channel/{channel.channel_id}"
 
 
 def parse_stream_arn(arn: str) -> StreamName | None:
@@ -81,3 +96,9 @@ def parse_queue_arn(arn: str) -> QueueId | None:
     """The queue that an ARN names; `None` when it names no queue."""
     match = _QUEUE.fullmatch(arn)
     return QueueId(match[3], match[2], match[4]) if match else None
+
+
+def parse_channel_arn(arn: str) -> ChannelId | None:
+    """The channel that an ARN names; `None` when it names no channel."""
+    match = _CHANNEL.fullmatch(arn)
+    return ChannelId(match[3], match[2], match[4]) if match else None

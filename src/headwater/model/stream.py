@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from headwater.model.arn import StreamName, stream_arn
+from headwater.model.channel import Channel
 from headwater.model.consumer import Consumer
 from headwater.model.queue import Queue
 from headwater.model.shard import Shard
@@ -99,6 +100,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     distribution: Distribution = "USER_PARTITION_KEY"
     consumers: tuple[Consumer, ...] = ()
     queues: tuple[Queue, ...] = ()
+    channels: tuple[Channel, ...] = ()
     past_consumers_s: dict[str, int] = {}
     """When those that are gone were created, by name: the next one of a name is of a later second."""
     past_consumers_rest_s: int = -1
@@ -158,6 +160,13 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
         for consumer in self.consumers:
             if consumer.name == name:
                 return consumer
+        return None
+
+    def channel(self, channel_id: str) -> Channel | None:
+        """The channel of this id."""
+        for channel in self.channels:
+            if channel.channel_id == channel_id:
+                return channel
         return None
 
     def queue(self, queue_id: str) -> Queue | None:

@@ -32,6 +32,15 @@ class LazyServices:
         """Take a batch through a pipe: what came of it, and whether it is an error; `None`: no such pipe."""
         return await self._opened().run_pipe(arn, event)
 
+    async def ask(self, request: HttpRequest, service: str, caller: Caller) -> Answer:
+        """The answer of a service to a part of this server."""
+        return await self._opened().ask(request, service, caller)
+
+    async def keep(self) -> None:
+        """Return once every change so far survives a sudden end, if any is kept. Raises OSError."""
+        if self._services is not None:
+            await self._services.keep()
+
     def takes(self, request: HttpRequest, service: str) -> bool:
         """Whether the request is for one of the services."""
         return self._opened().takes(request, service)

@@ -22,6 +22,7 @@ from headwater.engine.encryption_key import KeyState
 from headwater.model.caller import Caller
 from headwater.neighbours import moto_partitions
 from headwater.neighbours.calls.current import CURRENT_SERVER, ServerCalls
+from headwater.neighbours.calls.firehose import FirehoseCalls
 from headwater.neighbours.calls.kinesis import StreamCalls
 from headwater.neighbours.calls.lambda_ import LambdaCalls
 from headwater.neighbours.delivery.outbox import GivenUp, RecordOutbox
@@ -116,13 +117,14 @@ class Moto:
         self,
         kinesis: StreamCalls,
         lambda_: LambdaCalls,
+        firehose: FirehoseCalls,
         lines_after: LinesAfter,
         warn: Callable[[str], None],
     ) -> None:
         """The calls are those to the server that it is a neighbour of; `lines_after` are of its functions."""
         moto_partitions.install()
         self.outbox = RecordOutbox(kinesis, warn, _bury)
-        self._server = ServerCalls(kinesis, lambda_, self.outbox)
+        self._server = ServerCalls(kinesis, lambda_, firehose, self.outbox)
         self._lines_after = lines_after
         self._groups: Any = None
         self._dispatcher: Application = _Dispatcher(_app_of)

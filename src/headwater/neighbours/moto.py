@@ -208,6 +208,11 @@ class MotoServices:
                     return
             await asyncio.sleep(FOLLOW_AGAIN_S)
 
+    async def keep(self) -> None:
+        """Return once every change so far survives a sudden end, if any is kept. Raises OSError."""
+        if self._snapshots is not None:
+            await self._snapshots.save()
+
     async def run_pipe(self, arn: str, event: bytes) -> tuple[bytes, bool] | None:
         """Take a batch through a pipe: what came of it, and whether it is an error; `None`: no such pipe."""
         loaded = await self._moto()

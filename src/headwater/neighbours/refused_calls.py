@@ -52,12 +52,6 @@ def _anywhere(document: Any, name: str) -> bool:
 
 REFUSED = (
     RefusedCall(
-        "firehose",
-        "CreateDeliveryStream",
-        lambda document: document.get("DeliveryStreamType") == "KinesisStreamAsSource",
-        "Firehose reads no stream here: put records to it directly, or read the stream by a function.",
-    ),
-    RefusedCall(
         "dms",
         "CreateEndpoint|ModifyEndpoint",
         lambda document: document.get("EngineName") == "kinesis" or bool(document.get("KinesisSettings")),

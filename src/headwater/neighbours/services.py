@@ -60,6 +60,14 @@ class StateKeeper(Protocol):
 
 
 @runtime_checkable
+class ChangeKeeper(Protocol):
+    """A provider that can say when a change survives a sudden end."""
+
+    async def keep(self) -> None:
+        """Return once every change so far does, if any is kept. Raises OSError."""
+
+
+@runtime_checkable
 class PipeRunner(Protocol):
     """A provider that has pipes."""
 
@@ -90,6 +98,15 @@ class Services:
         """Take a batch through a pipe: what came of it, and whether it is an error; `None`: no such pipe."""
         runner = self._provider
         return await runner.run_pipe(arn, event) if isinstance(runner, PipeRunner) else None
+
+    async def ask(self, request: HttpRequest, service: str, caller: Caller) -> Answer:
+        """The answer of a service to a part of this server."""
+        return await self._provider.answer(request, service, caller)
+
+    async def keep(self) -> None:
+        """Return once every change so far survives a sudden end, if any is kept. Raises OSError."""
+        if isinstance(self._provider, ChangeKeeper):
+            await self._provider.keep()
 
     def takes(self, request: HttpRequest, service: str) -> bool:
         """Whether a request is for a neighbouring service."""

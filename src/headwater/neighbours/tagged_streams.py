@@ -1,4 +1,4 @@
-"""Headwater's streams, consumers and queues in the Resource Groups Tagging API.
+"""Headwater's streams, consumers, queues and channels in the Resource Groups Tagging API.
 
 Moto asks each of its services for what is tagged; its own Kinesis has nothing.
 
@@ -14,7 +14,7 @@ from moto.core import resource_tagging
 from moto.core.resource_tagging import TaggableResourcesMixin, TaggedResource
 from moto.resourcegroupstaggingapi import models
 
-from headwater.model.arn import parse_consumer_arn, parse_queue_arn, parse_stream_arn
+from headwater.model.arn import parse_channel_arn, parse_consumer_arn, parse_queue_arn, parse_stream_arn
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError, ResourceNotFoundException
 from headwater.neighbours.calls.current import CURRENT_SERVER
@@ -22,6 +22,8 @@ from headwater.neighbours.calls.current import CURRENT_SERVER
 STREAM_TYPE = "kinesis:stream"
 CONSUMER_TYPE = "kinesis:stream/consumer"
 QUEUE_TYPE = "kinesis:queue"
+CHANNEL_TYPE = "kinesis:channel"
+ARNS = (parse_stream_arn, parse_consumer_arn, parse_queue_arn, parse_channel_arn)
 PAGE = 100
 
 
@@ -34,13 +36,11 @@ class TaggedStreams(TaggableResourcesMixin):
         self._caller = caller
 
     def owns_arn(self, arn: str) -> bool:
-        """Whether an ARN is one of a stream, consumer or queue."""
-        return any(
-            parse(arn) is not None for parse in (parse_stream_arn, parse_consumer_arn, parse_queue_arn)
-        )
+        """Whether an ARN is one of a stream, consumer, queue or channel."""
+        return any(parse(arn) is not None for parse in ARNS)
 
     def iter_tagged_resources(self) -> Iterator[TaggedResource]:
-        """Every stream, consumer and queue, with its tags."""
+        """Every stream, consumer, queue and channel, with its tags."""
         kinesis = CURRENT_SERVER.get().kinesis
         for arn, kind in list(self._arns()):
             try:
@@ -75,14 +75,16 @@ class TaggedStreams(TaggableResourcesMixin):
             if not answer["HasMoreStreams"]:
                 break
             members = {"Limit": PAGE, "NextToken": answer["NextToken"]}
-        yield from ((arn, QUEUE_TYPE) for arn in self._queue_arns())
+        yield from ((each["QueueARN"], QUEUE_TYPE) for each in self._listed("ListQueues", "QueueSummaries"))
+        for each in self._listed("ListChannels", "ChannelSummaries"):
+            yield each["ChannelARN"], CHANNEL_TYPE
 
-    def _queue_arns(self) -> Iterator[str]:
+    def _listed(self, operation: str, member: str) -> Iterator[dict[str, Any]]:
         kinesis = CURRENT_SERVER.get().kinesis
         next_token: str | None = None
         while True:
-            answer = kinesis.call(self._caller, "ListQueues", NextToken=next_token)
-            yield from (each["QueueARN"] for each in answer["QueueSummaries"])
+            answer = kinesis.call(self._caller, operation, NextToken=next_token)
+            yield from answer[member]
             next_token = answer.get("NextToken")
             if next_token is None:
                 return

@@ -80,7 +80,14 @@ def error_of(answer: Answer) -> tuple[str, str | None]:
     return name, None if message is None else message[1] or message[2]
 
 
-async def reset_all(neighbours: Sequence[Neighbour]) -> None:
+class Forgetful(Protocol):
+    """What can be reset."""
+
+    async def reset(self) -> None:
+        """Forget everything."""
+
+
+async def reset_all(neighbours: Sequence[Forgetful]) -> None:
     """Let all forget, one after another; the first fault ends it."""
     for neighbour in neighbours:
         await neighbour.reset()

@@ -31,6 +31,8 @@ from headwater.testing.server_limits import ServerLimits
 from headwater.testing.server_settings import ServerSettings
 
 START_TIMEOUT_S = 30.0
+INIT_TIMEOUT_S = 300.0
+"""The same, when files are to be applied: stacks take as long as they take."""
 STOP_GRACE_S = 2.0
 ACCESS_KEY = "test"
 """The access key of clients: any will do."""
@@ -60,12 +62,14 @@ class Headwater:
     def start(self) -> Self:
         """Start the server, and wait until it serves.
 
-        Raises what a setting makes impossible: `ListenError`, `StoreError`, `TlsError`, `CredentialsError`.
+        Raises what a setting makes impossible: `ListenError`, `StoreError`, `TlsError`, `CredentialsError`,
+        `InitialStreamError`.
         """
         started: Future[str] = Future()
         self._thread = Thread(target=self._run, args=(started,), name="headwater", daemon=True)
         self._thread.start()
-        self._endpoint_url = started.result(START_TIMEOUT_S)
+        has_files = self._config.init_dir is not None
+        self._endpoint_url = started.result(INIT_TIMEOUT_S if has_files else START_TIMEOUT_S)
         return self
 
     def stop(self) -> None:

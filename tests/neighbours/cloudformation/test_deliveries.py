@@ -74,7 +74,7 @@ def test_a_rule_puts_its_events_into_the_stream_of_its_stack(stacks: Stacks) -> 
     assert tags["Tags"] == [{"Key": "k", "Value": "v"}]
 
     stacks.update({"Orders": orders})
-    assert events.list_rules()["Rules"] == []
+    assert events.list_rules(NamePrefix="stack-")["Rules"] == []
     send(stacks, customer="bob")
     assert reader.records(0) == []
 
@@ -87,7 +87,8 @@ def test_a_rule_whose_target_nothing_delivers_to_fails_its_stack_and_leaves_noth
     bounds = {"RetryPolicy": {"MaximumRetryAttempts": 186}}
     stacks.create({"Rule": rule({"Arn": NOWHERE, **bounds})}, name="bounds")
     assert "less than or equal to 185" in stacks.reasons("CREATE_FAILED", "bounds")[0]
-    assert stacks.client_of("events").list_rules()["Rules"] == []
+    for name in ("stack", "bounds"):
+        assert stacks.client_of("events").list_rules(NamePrefix=f"{name}-")["Rules"] == []
 
 
 def test_a_rule_of_a_bus_of_its_own_moves_to_another(stacks: Stacks) -> None:
@@ -159,7 +160,7 @@ def test_a_subscription_filter_and_a_destination_send_log_lines_into_a_stream(st
     through = subscribed(attribute("Shared", "Arn"), "fine")
     shown = stacks.update({**base, "Shared": destination, "Filter": through})
     assert shown["StackStatus"] == "UPDATE_COMPLETE", stacks.reasons("UPDATE_FAILED")
-    (found,) = logs.describe_destinations()["destinations"]
+    (found,) = logs.describe_destinations(DestinationNamePrefix="shared")["destinations"]
     assert (found["destinationName"], found["accessPolicy"]) == ("shared", policy)
     (made,) = logs.describe_subscription_filters(logGroupName="app")["subscriptionFilters"]
     assert (made["destinationArn"], made["distribution"]) == (found["arn"], "ByLogStream")
@@ -167,8 +168,8 @@ def test_a_subscription_filter_and_a_destination_send_log_lines_into_a_stream(st
     assert lines(reader.records(2))[1] == ("DATA_MESSAGE", ["fine two"])
 
     stacks.cloudformation.delete_stack(StackName="stack")
-    assert logs.describe_destinations()["destinations"] == []
-    assert logs.describe_log_groups()["logGroups"] == []
+    assert logs.describe_destinations(DestinationNamePrefix="shared")["destinations"] == []
+    assert logs.describe_log_groups(logGroupNamePrefix="app")["logGroups"] == []
 
 
 def test_a_filter_without_its_stream_fails_with_the_reason_of_the_request(stacks: Stacks) -> None:
@@ -236,10 +237,10 @@ def test_a_pipe_copies_from_one_stream_into_another(stacks: Stacks) -> None:
     latest = {"KinesisStreamParameters": {"StartingPosition": "LATEST"}}
     stacks.update({**streams, "Pipe": pipe(SourceParameters=latest, DesiredState="STOPPED")})
     assert stacks.physical("Pipe") != name
-    (left,) = pipes.list_pipes()["Pipes"]
+    (left,) = pipes.list_pipes(NamePrefix="stack-")["Pipes"]
     assert left["CurrentState"] == "STOPPED"
     stacks.cloudformation.delete_stack(StackName="stack")
-    assert pipes.list_pipes()["Pipes"] == []
+    assert pipes.list_pipes(NamePrefix="stack-")["Pipes"] == []
 
 
 @pytest.mark.parametrize(
@@ -261,7 +262,7 @@ def test_a_pipe_that_cannot_run_fails_its_stack(stacks: Stacks, properties: Docu
     )
     assert stacks.status() == "ROLLBACK_COMPLETE"
     assert reason in stacks.reasons("CREATE_FAILED")[0]
-    assert stacks.client_of("pipes").list_pipes()["Pipes"] == []
+    assert stacks.client_of("pipes").list_pipes(NamePrefix="stack-")["Pipes"] == []
 
 
 def test_a_change_set_without_a_type_is_one_of_an_update(stacks: Stacks) -> None:

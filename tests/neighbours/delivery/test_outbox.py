@@ -15,7 +15,7 @@ from headwater.neighbours.delivery.outbox import (
     AGE,
     PATIENCE_MS,
     RETRIES,
-    DeadLetters,
+    DeadLetterTarget,
     GivenUp,
     OutgoingRecord,
     RecordOutbox,
@@ -25,7 +25,7 @@ from headwater.neighbours.delivery.outbox import (
 ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/orders"
 THROTTLED = "ProvisionedThroughputExceededException"
 RETRY_FOR_S = 20.0
-LETTERS = DeadLetters("arn:aws:sqs:us-east-1:000000000000:dead", "{}", ())
+LETTERS = DeadLetterTarget("arn:aws:sqs:us-east-1:000000000000:dead", "{}", ())
 
 
 class Stream:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from headwater.testing import Headwater
 from tests.neighbours.conftest import UNCHECKED, ClientOf
 from tests.neighbours.stream_reader import StreamReader
+from tests.waiting import awaited
 
 
 def rule(events: Any, name: str, *targets: dict[str, Any], source: str | None = None) -> None:
@@ -149,6 +150,38 @@ def test_queues_and_topics_get_their_input_and_disabled_and_scheduled_rules_send
         messages = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20, MaxNumberOfMessages=10)["Messages"]
         seen += [message["Body"] for message in messages]
     assert sorted(seen) == ['"topic"', "1"]
+
+
+def test_a_delivery_stream_gets_events_and_what_it_cannot_take_is_a_dead_letter(
+    client_of: ClientOf, headwater: Headwater
+) -> None:
+    events, sqs, s3 = client_of("events"), client_of("sqs"), client_of("s3")
+    s3.create_bucket(Bucket="of-the-rule")
+    made = client_of("firehose").create_delivery_stream(
+        DeliveryStreamName="of-the-rule",
+        S3DestinationConfiguration={
+            "RoleARN": "arn:aws:iam::000000000000:role/any",
+            "BucketARN": "arn:aws:s3:::of-the-rule",
+        },
+    )
+    arn = made["DeliveryStreamARN"]
+    url = sqs.create_queue(QueueName="no-delivery-stream")["QueueUrl"]
+    queue = "arn:aws:sqs:us-east-1:000000000000:no-delivery-stream"
+    missing = {"Arn": f"{arn}-missing", "DeadLetterConfig": {"Arn": queue}}
+    rule(events, "to-delivery", {"Arn": arn, "InputPath": "$.detail"}, missing)
+    send(events, "to-delivery", n=1)
+    (letter,) = awaited(
+        lambda: sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages")
+    )
+    assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "ResourceNotFoundException"
+
+    def arrived() -> list[dict[str, Any]]:
+        headwater.clock.advance(minutes=6)
+        found: list[dict[str, Any]] = s3.list_objects_v2(Bucket="of-the-rule").get("Contents", [])
+        return found
+
+    (found,) = awaited(arrived)
+    assert json.loads(s3.get_object(Bucket="of-the-rule", Key=found["Key"])["Body"].read()) == {"n": 1}
 
 
 def test_a_target_that_nothing_delivers_to_is_refused_when_it_is_put(client_of: ClientOf) -> None:

@@ -296,6 +296,21 @@ def test_every_service_that_the_documentation_names_has_after_a_restart_what_it_
 
 
 @pytest.mark.long
+def test_a_bucket_is_after_a_restart_whose_it_was(start: Start) -> None:
+    server = start()
+    s3 = clients(server)("s3")
+    s3.create_bucket(Bucket="of-the-first")
+    s3.put_object(Bucket="of-the-first", Key="kept", Body=b"body")
+    server.stop()
+    server = start()
+    s3 = clients(server)("s3")
+    s3.create_bucket(Bucket="of-the-first")  # its owner may, and nothing happens
+    assert s3.get_object(Bucket="of-the-first", Key="kept")["Body"].read() == b"body"
+    of_another = clients_for(f"http://127.0.0.1:{server.port}", key="111111111111")("s3")
+    with pytest.raises(of_another.exceptions.BucketAlreadyExists):
+        of_another.create_bucket(Bucket="of-the-first")
+
+
 def test_neighbours_that_are_not_to_be_kept_are_not(start: Start, tmp_path: Path) -> None:
     server = start()
     clients(server)("sqs").create_queue(QueueName="kept")

@@ -97,7 +97,7 @@ def live(
             kafka = SimulatedKafka(Random(seed))
             kafka.is_whole = True
             gateways = [SimulatedGateway(kafka, f"gateway-{at}") for at in range(count)]
-            await gateways[0].cluster.create_topics({TOPICS.meta: {}}, 3)
+            await gateways[0].cluster.create_topics({TOPICS.meta: {}, TOPICS.snapshots: {}}, 3)
             for gateway in gateways:
                 await gateway.start()
             try:

@@ -196,11 +196,15 @@ class SimulatedCluster:
         found = await self._sent(topic)
         produced = found.append(batch, _now_s())
         if produced.code == NONE:
-            generation = found.generation
-            await self._later(0.02)
-            if found.generation != generation or not found.is_safe(produced.position):
+            replicated = asyncio.ensure_future(self._replicated(found, produced.position))
+            if not await asyncio.shield(replicated):  # brokers go on when whoever has sent it is gone
                 return await self._answered(Produced(7, -1, -1))
         return await self._answered(produced)
+
+    async def _replicated(self, topic: SimulatedTopic, position: int) -> bool:
+        generation = topic.generation
+        await self._later(0.02)
+        return topic.generation == generation and topic.is_safe(position)
 
     async def fetch(self, topic: str, position: int, max_bytes: int, *, lane: int = 0) -> Fetched:
         found = await self._sent(topic)
@@ -218,13 +222,6 @@ class SimulatedCluster:
     async def poll(self, positions: Mapping[str, int], max_wait_ms: int) -> dict[str, Fetched]:
         await asyncio.sleep(max_wait_ms / 1000)
         return {topic: await self.fetch(topic, position, 1) for topic, position in positions.items()}
-
-    async def leader(self, topic: str) -> int:
-        await self._sent(topic)
-        return 1
-
-    def known_leader(self, _topic: str) -> int:
-        return 1
 
     async def find_offset(self, topic: str, time_ms: int, *, lane: int = 0) -> int:
         found = await self._sent(topic)
@@ -263,13 +260,6 @@ class SimulatedCluster:
         for topic in topics:
             self._kafka.topics.pop(topic, None)
         await self._answered(None)
-
-    async def leader(self, topic: str) -> int:
-        await self._sent(topic)
-        return await self._answered(0)
-
-    def known_leader(self, _topic: str) -> int:
-        return 0
 
     async def exists(self, topic: str) -> bool:
         await self._later(0.01)

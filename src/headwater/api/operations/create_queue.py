@@ -60,7 +60,7 @@ async def create_queue(
         consumers_max = CONSUMERS_ADVANTAGE_MAX if committed else CONSUMERS_MAX
         return Revision(add_queue(stream, queue, consumers_max), writes=writes, expected=expected)
 
-    with engine.queues.claim_name(caller, name):
+    with engine.queues.claim_name(caller, f"Queue {name}"):
         await engine.streams_of(caller)  # what is due is done: a name may be free again
         ends = await _ends(engine, engine.live(on_stream).stream)
         stream = await engine.revise(on_stream, change)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headwater.api import requests
 from headwater.api.stream_reference import stream_named
+from headwater.engine.channel_lifecycle import require_no_channels
 from headwater.engine.engine import Engine
 from headwater.engine.queue_lifecycle import require_no_queues
 from headwater.engine.stream_checks import require_active
@@ -16,7 +17,7 @@ from headwater.model.stream import Delete, Stream
 async def delete_stream(engine: Engine, caller: Caller, request: requests.DeleteStreamInput) -> None:
     """A stream may still be CREATING; one with consumers needs `EnforceConsumerDeletion`.
 
-    One with queues is never deleted.
+    One with queues or channels is never deleted.
 
     Raises ResourceInUseException.
     """
@@ -32,6 +33,7 @@ async def delete_stream(engine: Engine, caller: Caller, request: requests.Delete
                 "true to force the deletion of all the consumers that are associated with it."
             )
         require_no_queues(stream, "DeleteStream")
+        require_no_channels(stream, "DeleteStream")
         return begin(stream, "DELETING", Delete(), due_ms)
 
     await engine.replace(stream_named(engine, caller, request), change)

@@ -18,7 +18,7 @@ from headwater.model.caller import Caller
 async def describe_stream_summary(
     engine: Engine, caller: Caller, request: requests.DescribeStreamSummaryInput
 ) -> answers.DescribeStreamSummaryOutput:
-    """Counts open shards and consumers; on-demand streams tell their queues and record distribution, too."""
+    """Counts open shards and consumers; on-demand streams tell queues, channels and distribution, too."""
     stream = await engine.stream(stream_named(engine, caller, request))
     described = cast("answers.StreamDescriptionSummary", describe_stream_head(stream))
     described["OpenShardCount"] = sum(shard.is_open for shard in listed_shards(stream))
@@ -27,6 +27,7 @@ async def describe_stream_summary(
     if stream.mode == "ON_DEMAND":
         described["RecordDistributionStrategy"] = stream.distribution
         described["QueueCount"] = len(stream.queues)
+        described["ChannelCount"] = len(stream.channels)
     if stream.warm_throughput_mibps is not None:
         described["WarmThroughput"] = describe_warm_throughput(stream)
     return {"StreamDescriptionSummary": described}

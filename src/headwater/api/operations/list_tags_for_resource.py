@@ -1,4 +1,4 @@
-"""ListTagsForResource: all tags of a stream, consumer or queue, in the order of their keys."""
+"""ListTagsForResource: all tags of a stream, consumer, queue or channel, in the order of their keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TagResource: add tags to a stream, consumer or queue, or give present ones a new value."""
+"""TagResource: add tags to a stream, consumer, queue or channel, or give present ones a new value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UntagResource: remove tags from a stream, consumer or queue; keys that it does not have are ignored."""
+"""UntagResource: remove tags from a stream, consumer, queue or channel, if it has them."""
 
 from __future__ import annotations
 

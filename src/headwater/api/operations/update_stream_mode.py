@@ -7,6 +7,7 @@ import msgspec
 from headwater.api import requests
 from headwater.api.stream_reference import stream_of_arn
 from headwater.api.warm_throughput import check_warm_throughput
+from headwater.engine.channel_lifecycle import require_no_channels
 from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import MODE_CHANGES_PER_DAY, recent
 from headwater.engine.limits.on_demand_scaling import shards_for
@@ -27,7 +28,7 @@ async def update_stream_mode(engine: Engine, caller: Caller, request: requests.U
     The present mode, without warm throughput, changes nothing and succeeds.
 
     Raises InvalidArgumentException, LimitExceededException, and ResourceInUseException for a stream that
-    has queues and would be provisioned.
+    has queues or channels and would be provisioned.
     """
     mode = request.StreamModeDetails.StreamMode
     warm_mibps = request.WarmThroughputMiBps
@@ -46,6 +47,7 @@ async def update_stream_mode(engine: Engine, caller: Caller, request: requests.U
             return stream
         if mode == "PROVISIONED":
             require_no_queues(stream, "A switch to the PROVISIONED capacity mode")
+            require_no_channels(stream, "A switch to the PROVISIONED capacity mode")
         changes_ms = recent(stream.mode_changes_ms, now_ms)
         if len(changes_ms) >= MODE_CHANGES_PER_DAY:
             raise LimitExceededException(

@@ -13,7 +13,7 @@ CONSUMERS_MAX = 20
 CONSUMERS_ADVANTAGE_MAX = 50
 """Consumers and queues of one on-demand stream of an account with the throughput commitment."""
 TAGS_MAX = 50
-"""Tags of one stream, consumer or queue."""
+"""Tags of one stream, consumer, queue or channel."""
 SHARDS_PER_STREAM_MAX = 10_000
 """Shards that UpdateShardCount scales a stream to."""
 SHARD_COUNT_UPDATES_PER_DAY = 10
@@ -36,6 +36,10 @@ READ_BYTES_MAX = 10 * 1024 * 1024
 """Data and partition keys that one GetRecords call returns."""
 PUT_BYTES_MAX = 10 * 1024 * 1024
 """Data and partition keys that one PutRecords call takes."""
+CHANNELS_PER_STREAM_MAX = 2
+"""One to a bucket and one to a table, as the developer guide has it."""
+CHANNEL_FRESHNESS_S_MIN = 300
+CHANNEL_FRESHNESS_S_MAX = 900
 QUEUES_IN_TRANSITION_MAX = 5
 """Queues of one account and region in the states CREATING and DELETING, as the developer guide has it."""
 QUEUE_IN_FLIGHT_MAX = 120_000

@@ -78,14 +78,14 @@ class Queues:
         return int.from_bytes(self._random_bytes(8), "big") >> 1
 
     @contextmanager
-    def claim_name(self, caller: Caller, name: str) -> Iterator[None]:
-        """While a queue of this name is being created, nobody else creates one.
+    def claim_name(self, caller: Caller, what: str) -> Iterator[None]:
+        """While a queue or channel is being created, nobody else creates one of that name.
 
         Raises ResourceInUseException.
         """
-        claim = (caller, name)
+        claim = (caller, what)
         if claim in self._claimed_names:
-            raise ResourceInUseException(f"Queue {name} is being created.")
+            raise ResourceInUseException(f"{what} is being created.")
         self._claimed_names.add(claim)
         try:
             yield

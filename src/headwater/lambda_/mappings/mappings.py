@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from headwater.engine.engine import Engine
+from headwater.followers.alarms import Alarms
+from headwater.followers.context import Log
 from headwater.lambda_.functions.destination import MessageSender
 from headwater.lambda_.functions.invocation import Invoker
 from headwater.lambda_.functions.metrics import FunctionMetrics
-from headwater.lambda_.mappings.alarms import Alarms
 from headwater.lambda_.mappings.event_counts import EventCounts
 from headwater.lambda_.mappings.mapping import EVENT_COUNT, Mapping, settled
 from headwater.lambda_.mappings.poller import MappingPoller
-from headwater.lambda_.mappings.poller_context import Log, PollerContext
+from headwater.lambda_.mappings.poller_context import PollerContext
 from headwater.lambda_.mappings.store import MappingStore, ShardProgress
 from headwater.model.caller import Caller
 from headwater.server.admin import RouteSet
@@ -59,7 +60,7 @@ class EventSourceMappings:
         self._metrics = metrics
         self._alarms = Alarms()
         self._context = PollerContext(
-            engine, invoker, sender, self.store, self._alarms, metrics, log, new_uuid, retry_delay_ms
+            engine, self._alarms, log, invoker, sender, self.store, metrics, new_uuid, retry_delay_ms
         )
         self._attended: dict[str, _Attended] = {}
         self._pollers: dict[str, MappingPoller] = {}

@@ -12,14 +12,15 @@ from collections.abc import Callable
 from zlib import crc32
 
 from headwater.engine.reading import ShardPage
+from headwater.followers.shard_reading import LogReader, ShardGone
 from headwater.lambda_.functions.invocation import FunctionNotFound
 from headwater.lambda_.mappings.event_counts import EventCounts
+from headwater.lambda_.mappings.fan_out_reading import FanOutReader
 from headwater.lambda_.mappings.kinesis_event import RecordWriter, StreamRecord
 from headwater.lambda_.mappings.lane import Lane
 from headwater.lambda_.mappings.mapping import Mapping
 from headwater.lambda_.mappings.poller_context import PollerContext
 from headwater.lambda_.mappings.record_filter import RecordFilter
-from headwater.lambda_.mappings.shard_reading import FanOutReader, LogReader, ShardGone
 from headwater.lambda_.mappings.store import LaneProgress, ShardProgress
 from headwater.model.arn import parse_consumer_arn
 from headwater.model.caller import Caller

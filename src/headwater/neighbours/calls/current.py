@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import NamedTuple
 
+from headwater.neighbours.calls.firehose import FirehoseCalls
 from headwater.neighbours.calls.kinesis import StreamCalls
 from headwater.neighbours.calls.lambda_ import LambdaCalls
 from headwater.neighbours.delivery.outbox import RecordOutbox
@@ -15,6 +16,7 @@ class ServerCalls(NamedTuple):
 
     kinesis: StreamCalls
     lambda_: LambdaCalls
+    firehose: FirehoseCalls
     outbox: RecordOutbox
     """What is on its way to its streams."""
 

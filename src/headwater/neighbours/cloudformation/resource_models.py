@@ -22,14 +22,23 @@ from moto.core.exceptions import JsonRESTError
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
 from headwater.neighbours.calls.lambda_ import CallRefused
+from headwater.neighbours.cloudformation.channel_resources import CHANNEL_TYPES
 from headwater.neighbours.cloudformation.delivery_resources import DELIVERY_TYPES
+from headwater.neighbours.cloudformation.delivery_stream_resources import DELIVERY_STREAM_TYPES
 from headwater.neighbours.cloudformation.function_resources import FUNCTION_TYPES
 from headwater.neighbours.cloudformation.queue_resources import QUEUE_TYPES
 from headwater.neighbours.cloudformation.stream_resources import RESOURCE_TYPES, Resource, ResourceType
 
-OWN_TYPES: dict[str, ResourceType] = {**RESOURCE_TYPES, **QUEUE_TYPES, **FUNCTION_TYPES, **DELIVERY_TYPES}
+OWN_TYPES: dict[str, ResourceType] = {
+    **RESOURCE_TYPES,
+    **QUEUE_TYPES,
+    **CHANNEL_TYPES,
+    **FUNCTION_TYPES,
+    **DELIVERY_TYPES,
+    **DELIVERY_STREAM_TYPES,
+}
 """The types that Headwater makes."""
-OWN_SERVICES = ("AWS::Kinesis::", "AWS::Lambda::")
+OWN_SERVICES = ("AWS::Kinesis::", "AWS::KinesisFirehose::", "AWS::Lambda::")
 
 HANDLER_CODES = {
     "AccessDeniedException": "AccessDenied",
@@ -49,7 +58,7 @@ HANDLER_CODES = {
     "ValidationException": "InvalidRequest",
 }
 """How CloudFormation names the errors of services; one that is not here is a general failure."""
-SERVICE_NAMES = {"Logs": "CloudWatchLogs", "Events": "EventBridge"}
+SERVICE_NAMES = {"Logs": "CloudWatchLogs", "Events": "EventBridge", "KinesisFirehose": "Firehose"}
 """What a reason calls a service, where that is not what its types are called by."""
 PHYSICAL_NAME_MAX = 128
 

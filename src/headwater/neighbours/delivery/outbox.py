@@ -40,7 +40,7 @@ Report = Callable[[str, int], None]
 Warn = Callable[[str], None]
 
 
-class DeadLetters(NamedTuple):
+class DeadLetterTarget(NamedTuple):
     """Where a record goes that is given up."""
 
     queue_arn: str
@@ -58,7 +58,7 @@ class Terms(NamedTuple):
     """`None`: only the age counts."""
     ends_with_stream: bool = False
     """Nothing is tried again once the stream is gone."""
-    dead_letters: DeadLetters | None = None
+    dead_letters: DeadLetterTarget | None = None
 
 
 PATIENT = Terms()

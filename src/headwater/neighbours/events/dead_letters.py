@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from moto.sqs.models import sqs_backends
 
-from headwater.neighbours.delivery.outbox import DeadLetters, GivenUp
+from headwater.neighbours.delivery.outbox import DeadLetterTarget, GivenUp
 
 
 def bury_record(lost: GivenUp) -> None:
@@ -26,7 +26,7 @@ def bury_record(lost: GivenUp) -> None:
     bury(letters, why)
 
 
-def bury(letters: DeadLetters, why: Mapping[str, str]) -> None:
+def bury(letters: DeadLetterTarget, why: Mapping[str, str]) -> None:
     """Letters with their reasons; empty ones are left out. Raises what SQS says of a queue."""
     _, _, _, region, account_id, name = letters.queue_arn.split(":", 5)
     told = {**dict(letters.told), **why}

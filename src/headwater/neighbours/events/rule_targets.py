@@ -1,4 +1,4 @@
-"""Targets of EventBridge's rules: streams and functions of Headwater's, queues and topics beside them.
+"""Targets of EventBridge's rules: streams, functions and delivery streams of Headwater's, queues and topics.
 
 Rules:
 - a target's retry policy ends what a stream refuses; without `MaximumRetryAttempts` only the age counts,
@@ -36,7 +36,14 @@ from headwater.neighbours.calls.current import CURRENT_SERVER
 from headwater.neighbours.calls.lambda_ import CallRefused
 from headwater.neighbours.calls.model_checks import broken_constraints
 from headwater.neighbours.delivery.json_path import MISSING, PathInvalid, steps_of, value_at
-from headwater.neighbours.delivery.outbox import AGE, PATIENCE_MS, RETRIES, DeadLetters, OutgoingRecord, Terms
+from headwater.neighbours.delivery.outbox import (
+    AGE,
+    PATIENCE_MS,
+    RETRIES,
+    DeadLetterTarget,
+    OutgoingRecord,
+    Terms,
+)
 from headwater.neighbours.events.dead_letters import bury
 from headwater.neighbours.events.target_input import input_of
 
@@ -157,11 +164,11 @@ def _terms(rule: Rule, target: Document, event: Document) -> Terms:
     )
 
 
-def _dead_letters(rule: Rule, target: Document, event: Document) -> DeadLetters | None:
+def _dead_letters(rule: Rule, target: Document, event: Document) -> DeadLetterTarget | None:
     queue = (target.get("DeadLetterConfig") or {}).get("Arn")
     if queue is None:
         return None
-    return DeadLetters(queue, json.dumps(event), (("RULE_ARN", rule.arn), ("TARGET_ARN", target["Arn"])))
+    return DeadLetterTarget(queue, json.dumps(event), (("RULE_ARN", rule.arn), ("TARGET_ARN", target["Arn"])))
 
 
 def _to_function(rule: Rule, target: Document, event: Document, text: str) -> None:
@@ -169,6 +176,13 @@ def _to_function(rule: Rule, target: Document, event: Document, text: str) -> No
     members = {"FunctionName": target["Arn"], "InvocationType": "Event", "Payload": text.encode()}
     try:
         CURRENT_SERVER.get().lambda_.call(caller, "Invoke", members)
+    except CallRefused as error:
+        _undelivered(rule, target, event, error.code, error.message)
+
+
+def _to_delivery_stream(rule: Rule, target: Document, event: Document, text: str) -> None:
+    try:
+        CURRENT_SERVER.get().firehose.put(target["Arn"], text.encode())
     except CallRefused as error:
         _undelivered(rule, target, event, error.code, error.message)
 
@@ -194,6 +208,7 @@ def _undelivered(rule: Rule, target: Document, event: Document, code: str, messa
 
 
 DELIVERIES: dict[str, Callable[[Rule, Document, Document, str], None]] = {
+    "firehose": _to_delivery_stream,
     "kinesis": _to_stream,
     "lambda": _to_function,
     "sns": _to_topic,

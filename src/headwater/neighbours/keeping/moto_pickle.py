@@ -26,6 +26,7 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, Generat
 from typing import Any
 
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
+from moto.kms.models import kms_backends
 from moto.s3.models import FakeKey
 
 from headwater.neighbours.keeping.bodies import Bodies
@@ -34,6 +35,7 @@ from headwater.neighbours.keeping.snapshot_file import StateRefused
 BODY_BYTES_MIN = 16 * 1024
 """Smaller ones are in the snapshot itself."""
 PEM = "PEM"
+ATTRIBUTES = "attributes"
 
 ALLOWED_PACKAGES = ("moto", "headwater.neighbours")
 ALLOWED_NAMES = {
@@ -72,6 +74,7 @@ Place = tuple[str, str]
 def dump(extras: Mapping[str, Any], bodies: Bodies, left_out: Callable[[str, Exception], None]) -> bytes:
     """All that moto's services keep, with `extras`; tells `left_out` each service that cannot be written."""
     states = {_place_of(backends): _state_of(backends) for backends in list(vars(BackendDict)["_instances"])}
+    extras = {**extras, ATTRIBUTES: _attributes()}
     try:
         return _dumped((states, extras), bodies)
     except (pickle.PicklingError, TypeError, AttributeError):
@@ -100,7 +103,19 @@ def load(state: bytes, bodies: Bodies) -> dict[str, Any]:
             for region, backend in regions.items():
                 dict.__setitem__(found[place][account_id], region, backend)
     kept: dict[str, Any] = extras
+    for place, attributes in kept.pop(ATTRIBUTES, {}).items():
+        vars(_at(place)).update(attributes)
     return kept
+
+
+def _attributes() -> dict[Place, dict[str, Any]]:
+    """What some tables of backends know beside these: S3 whose each bucket is, Organizations the members."""
+    usual = vars(kms_backends).keys()  # a plain one
+    special = [table for table in vars(BackendDict)["_instances"] if type(table) is not BackendDict]
+    return {
+        _place_of(table): {name: value for name, value in vars(table).items() if name not in usual}
+        for table in special
+    }
 
 
 def _state_of(backends: Any) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""Subscription filters that deliver: to a stream, also of another account by a destination, or to a function.
+"""Subscription filters that deliver: to streams, also of another account, functions and delivery streams.
 
 Mended in moto's, which asks Kinesis and Lambda of its own, where there is nothing:
-- the stream or function is Headwater's; the filter's pattern, distribution and the documented envelope hold;
+- these are Headwater's; the filter's pattern, distribution and the documented envelope hold;
 - a filter that is there already may be changed when there are two.
 
 Rules, from the user guide:
@@ -17,6 +17,7 @@ import base64
 import gzip
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import md5
 from typing import Any
 from uuid import uuid4
@@ -40,7 +41,7 @@ BY_LOG_STREAM = "ByLogStream"
 RECORD_BYTES_MAX = 1_000_000
 HEALTH = "CWL CONTROL MESSAGE: Checking health of destination Kinesis stream."
 FUNCTION_GROUPS = "/aws/lambda/"
-OTHERS = ("firehose", "logs")
+OTHERS = ("logs",)
 """Services whose destinations are moto's own."""
 
 _put_filter: Callable[..., Any] = LogsBackend.put_subscription_filter
@@ -145,6 +146,9 @@ def put_filter(
     elif service == ["lambda"]:
         _require_function(backend, target)
         _make(group, filter_name, filter_pattern, destination_arn, role_arn)
+    elif service == ["firehose"]:
+        _require_delivery_stream(target)
+        _make(group, filter_name, filter_pattern, destination_arn, role_arn)
     else:
         _put_filter(backend, log_group_name, filter_name, filter_pattern, destination_arn, role_arn)
 
@@ -181,6 +185,16 @@ def _require_function(backend: LogsBackend, function_arn: str) -> None:
     except CallRefused as error:
         raise InvalidParameterException(
             f"Could not execute the lambda function. {function_arn}: {error.message}"
+        ) from error
+
+
+def _require_delivery_stream(arn: str) -> None:
+    try:
+        CURRENT_SERVER.get().firehose.require(arn)
+    except CallRefused as error:
+        raise InvalidParameterException(
+            "Could not deliver test message to specified Firehose stream. Check if the given Firehose stream "
+            f"is in ACTIVE state. {error.message}"
         ) from error
 
 
@@ -244,6 +258,8 @@ def _send_to(stream: LogStream, subscription: SubscriptionFilter, events: list[d
     for data in _messages(stream, subscription.name, events):
         if service == "kinesis":
             _send_to_stream(target, key, data)
+        elif service == "firehose":
+            _put_to_delivery_stream(target, data)
         else:
             _invoke(stream, target, data)
 
@@ -283,6 +299,11 @@ def _send_health(stream_arn: str) -> None:
 def _send_to_stream(stream_arn: str, key: str, data: bytes) -> None:
     record = OutgoingRecord(stream_arn, key, data, int(unix_time_millis()))
     CURRENT_SERVER.get().outbox.put(_sender(stream_arn), [record])
+
+
+def _put_to_delivery_stream(arn: str, data: bytes) -> None:
+    with suppress(CallRefused):  # it is gone, or does not take more now: the events are accepted all the same
+        CURRENT_SERVER.get().firehose.put(arn, data)
 
 
 def _invoke(stream: LogStream, function_arn: str, data: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from headwater.engine.engine import Engine
@@ -16,11 +16,14 @@ from headwater.server.routes.cloudwatch import Readers
 
 
 def metric_routes(
-    engine: Engine, requests: RequestCounts, functions: Callable[[], MetricReader | None]
+    engine: Engine,
+    requests: RequestCounts,
+    functions: Callable[[], MetricReader | None],
+    deliveries: Callable[[], Sequence[Mapping[str, Any]]],
 ) -> RouteSet:
     """`metrics` for Prometheus, `cloudwatch` for everybody.
 
-    `functions` gives what is counted of functions, once there are any.
+    `functions` gives what is counted of functions, once there are any; `deliveries` how far each delivery is.
     """
     readers: Readers = {KINESIS: lambda: engine.metrics, LAMBDA: functions}
 
@@ -28,7 +31,9 @@ def metric_routes(
         from headwater.server.routes import prometheus  # noqa: PLC0415 - its library is not needed by every server
 
         return Answer(
-            200, (("Content-Type", prometheus.CONTENT_TYPE),), prometheus.exposition(engine, requests)
+            200,
+            (("Content-Type", prometheus.CONTENT_TYPE),),
+            prometheus.exposition(engine, requests, deliveries),
         )
 
     async def show_cloudwatch(query: bytes) -> dict[str, Any]:

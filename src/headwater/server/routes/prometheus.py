@@ -11,8 +11,9 @@ a series whose labels change when the second comes would be another series.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
@@ -28,6 +29,28 @@ from headwater.storage.interface import CommitTimes
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _STREAM = ("account", "region", "stream")
 _QUEUE = (*_STREAM, "queue")
+_DELIVERIES: dict[str, tuple[type[CounterMetricFamily | GaugeMetricFamily], str, str]] = {
+    "batches_delivered": (
+        CounterMetricFamily,
+        "headwater_delivery_batches",
+        "Batches that a channel or a delivery stream has delivered, ever.",
+    ),
+    "records_behind": (
+        GaugeMetricFamily,
+        "headwater_delivery_records_behind",
+        "Records that are not delivered yet.",
+    ),
+    "behind_ms": (
+        GaugeMetricFamily,
+        "headwater_delivery_behind_seconds",
+        "For how long the last of them waits.",
+    ),
+    "failed_attempts": (
+        GaugeMetricFamily,
+        "headwater_delivery_failed_attempts",
+        "Attempts to deliver the batch that is under way.",
+    ),
+}
 _TOTALS = {
     "records_in": ("headwater_incoming_records", "Records stored."),
     "bytes_in": ("headwater_incoming_bytes", "Data and partition keys stored, in bytes."),
@@ -41,24 +64,30 @@ _TOTALS = {
 }
 
 
-def exposition(engine: Engine, requests: RequestCounts) -> bytes:
+DeliveryStatus = Callable[[], Sequence[Mapping[str, Any]]]
+"""Gives how far each delivery is."""
+
+
+def exposition(engine: Engine, requests: RequestCounts, deliveries: DeliveryStatus = list) -> bytes:
     """All metrics as a page to be scraped."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Server(engine, requests))
+    registry.register(_Server(engine, requests, deliveries))
     page: bytes = generate_latest(registry)
     return page
 
 
 class _Server(Collector):
-    def __init__(self, engine: Engine, requests: RequestCounts) -> None:
+    def __init__(self, engine: Engine, requests: RequestCounts, deliveries: DeliveryStatus) -> None:
         self._engine = engine
         self._requests = requests
+        self._deliveries = deliveries
 
     def collect(self) -> Iterator[Metric]:
         yield from self._of_requests()
         yield from self._of_streams()
         yield from self._of_subscriptions()
         yield from self._of_queues()
+        yield from self._of_deliveries()
         yield from self._of_store()
 
     def _of_requests(self) -> Iterator[Metric]:
@@ -134,6 +163,16 @@ class _Server(Collector):
         yield records
         yield ages
         yield from totals
+
+    def _of_deliveries(self) -> Iterator[Metric]:
+        statuses = self._deliveries()
+        for member, (kind, name, text) in _DELIVERIES.items():
+            family = kind(name, text, labels=("delivery",))
+            for status in statuses:
+                if member in status:
+                    unit = 1000 if member.endswith("_ms") else 1
+                    family.add_metric((status["id"],), status[member] / unit)
+            yield family
 
     def _of_store(self) -> Iterator[Metric]:
         times = self._engine.store.commit_times

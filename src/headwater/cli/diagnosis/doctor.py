@@ -8,7 +8,7 @@ import click
 
 from headwater import config
 from headwater.cli.connection import ServerConnection, with_connection
-from headwater.cli.diagnosis import ClientContext, diagnose
+from headwater.cli.diagnosis.findings import ClientContext, diagnose
 from headwater.cli.table import draws, json_line, json_option, printable
 
 MARKS = {"ok": ("ok     ", "green"), "warning": ("warning", "yellow"), "wrong": ("wrong  ", "red")}

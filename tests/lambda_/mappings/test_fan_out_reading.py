@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import get_args
 
 from headwater.engine.fan_out import SUBSCRIPTION_LIFE_MS
-from headwater.lambda_.mappings.shard_reading import LOG_PHASES, PHASES, LogPhase, Phase
+from headwater.followers.shard_reading import LOG_PHASES, LogPhase
+from headwater.lambda_.mappings.fan_out_reading import PHASES, Phase
 from tests.lambda_.mapped_stream import STREAM, STREAM_ARN, MappedStream, in_loop, mapped_stream
 from tests.lambda_.mappings.test_poller import Failing, retry
 from tests.phase_tables import never_left, reached_from

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from headwater.lambda_.mappings.alarms import Alarms
+from headwater.followers.alarms import Alarms
 
 
 def test_alarms_go_off_when_they_are_due_in_the_order_of_their_times() -> None:

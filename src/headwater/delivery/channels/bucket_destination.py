@@ -1,0 +1,138 @@
+"""Delivery to a general purpose bucket: records as they are, many in an object.
+
+Rules, from the developer guide where it has any:
+- records of JSON and STRING are lines; those of BYTE_ARRAY follow one another as they are;
+- a record that is not what the format says goes to the dead-letter bucket;
+- an object is written when its oldest record has the channel's freshness, or when it is large.
+
+Refuses to know which channel it is, and when it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from headwater.delivery.batch_plan import BatchPlan
+from headwater.delivery.channels.channel_log import ChannelLog
+from headwater.delivery.channels.dead_letters import DeadLetters
+from headwater.delivery.channels.delivered_channel import DeliveredChannel
+from headwater.delivery.compression import COMPRESSIONS
+from headwater.delivery.context import DeliveryContext
+from headwater.delivery.delivery import Batch, Hints
+from headwater.delivery.errors import DeliveryFailed
+from headwater.delivery.objects import Bucket, ObjectOptions
+from headwater.delivery.source import SourcePage
+from headwater.model.channel import BucketTarget, RecordFormat
+from headwater.model.key_template import KeyContext, key_of
+
+OBJECT_BYTES = 32 * 1024 * 1024
+"""An object has so much data before it is compressed, or it has the channel's freshness."""
+_check_json = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def _require_json(data: bytes) -> None:
+    _check_json(data)
+    data.decode()  # a look at the structure does not look into strings
+
+
+def _require_text(data: bytes) -> None:
+    data.decode()
+
+
+FORMAT_CHECKS: dict[RecordFormat, tuple[Callable[[bytes], None], str, str]] = {
+    "JSON": (_require_json, "InvalidJson", "application/x-ndjson"),
+    "STRING": (_require_text, "InvalidUtf8", "text/plain; charset=utf-8"),
+}
+"""What refuses a record, with which code, and the media type of an object. All else is taken as it is."""
+BINARY = "application/octet-stream"
+
+
+class BucketBatch:
+    """The records of one object. A `Batch`."""
+
+    def __init__(self, context: DeliveryContext, delivered: Callable[[], DeliveredChannel]) -> None:
+        self._context = context
+        self._delivered = delivered
+        self._parts: list[bytes] = []
+        self._check = FORMAT_CHECKS.get(delivered().channel.record_format)
+        self.dead_letters = DeadLetters()
+        self.size = 0
+        self.records = 0
+
+    def add(self, page: SourcePage) -> None:
+        """Gather records."""
+        self.records += len(page.records)
+        if self._check is None:
+            part = b"".join([record.data for record in page.records])
+        else:
+            part = b"".join(self._lines(page))
+        if part:
+            self._parts.append(part)
+        self.size += sum([len(record.data) for record in page.records])
+
+    def _lines(self, page: SourcePage) -> list[bytes]:
+        assert self._check is not None
+        require, code, _ = self._check
+        lines: list[bytes] = []
+        for at, record in enumerate(page.records):
+            data = record.data
+            try:
+                require(data)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                self.dead_letters.add(record, page.origins()[at], code, str(error))
+            else:
+                lines.append(data if data[-1:] == b"\n" else data + b"\n")
+        return lines
+
+    async def deliver(self, plan: BatchPlan) -> None:
+        """Write the object, and one of dead letters. Raises `DeliveryFailed`."""
+        delivered = self._delivered()
+        channel, objects = delivered.channel, self._context.objects
+        target = channel.target
+        assert isinstance(target, BucketTarget)
+        await self.dead_letters.write(objects, delivered, plan)
+        if self._parts:
+            compression = COMPRESSIONS[target.compression]
+            body = await self._context.in_thread(lambda: compression.compress(self._parts))
+            names = KeyContext(
+                channel.name, channel.channel_id, delivered.stream.name, plan.made_ms, compression.extension
+            )
+            key = key_of(target.key_template, names, delivered.suffix(plan))
+            options = ObjectOptions(
+                content_type=BINARY if self._check is None else self._check[2],
+                storage_class=target.storage_class,
+                kms_key_id=channel.kms_key_id,
+            )
+            bucket = Bucket.of_arn(target.bucket_arn, target.owner)
+            await objects.put(delivered.caller, bucket, key, body, options)
+        await self._context.services.keep()
+
+
+class BucketDestination:
+    """A `Destination`. `delivered` gives the channel as it is now."""
+
+    def __init__(
+        self, context: DeliveryContext, delivered: Callable[[], DeliveredChannel], log: ChannelLog
+    ) -> None:
+        self._context = context
+        self._delivered = delivered
+        self._log = log
+
+    def new_batch(self) -> BucketBatch:
+        """An empty batch."""
+        return BucketBatch(self._context, self._delivered)
+
+    def hints(self) -> Hints:
+        """When a batch is due, as of now."""
+        return Hints(OBJECT_BYTES, self._delivered().channel.rules.freshness_s * 1000)
+
+    def failed(self, error: DeliveryFailed, attempts: int) -> None:
+        """A batch was not delivered; it is tried again."""
+        self._log.write(self._delivered(), error.code, error.message, attempts=attempts)
+
+    def delivered(self, batch: Batch, plan: BatchPlan) -> None:
+        """A batch was delivered."""
+        assert isinstance(batch, BucketBatch)
+        self._log.write_dead_letters(self._delivered(), batch.dead_letters, plan)

@@ -1,0 +1,160 @@
+"""What calls and time do to the channels of a stream's value: pure functions from a stream to a stream.
+
+Time ends an update and a deletion. Only who delivers ends a creation, by `settle_channel`: it knows
+whether the destination is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from headwater.model.arn import ChannelId, channel_arn
+from headwater.model.channel import Channel, ChannelRules
+from headwater.model.errors import (
+    InvalidArgumentException,
+    LimitExceededException,
+    ResourceInUseException,
+    ResourceNotFoundException,
+    ValidationException,
+)
+from headwater.model.stream import Stream
+
+REASON_LENGTH_MAX = 2048
+
+
+class ChannelHost(Protocol):
+    """Who delivers what channels are for."""
+
+    def channels_changed(self, stream: Stream | None) -> None:
+        """A stream's channels are other ones than before; `None`: all are gone."""
+
+
+def arn_of_channel(stream: Stream, channel: Channel) -> str:
+    """The ARN of a channel of the stream."""
+    return channel_arn(ChannelId(stream.account_id, stream.region, channel.channel_id))
+
+
+def add_channel(stream: Stream, channel: Channel) -> Stream:
+    """The stream with one more channel.
+
+    Raises ValidationException for a provisioned stream, and LimitExceededException when it has a channel to
+    such a destination: one to a bucket and one to a table are what the developer guide allows.
+    """
+    if stream.mode != "ON_DEMAND":
+        raise ValidationException(
+            "Channels are only supported for data streams with the ON_DEMAND capacity mode. "
+            f"Stream {stream.label} has the capacity mode {stream.mode}."
+        )
+    others = [other.name for other in stream.channels if type(other.target) is type(channel.target)]
+    if others:
+        raise LimitExceededException(
+            f"Stream {stream.label} already has a channel to a destination of this type: {others[0]}. "
+            "A stream can have one channel to a general purpose S3 bucket and one to S3 Tables."
+        )
+    return msgspec.structs.replace(stream, channels=(*stream.channels, channel))
+
+
+def find_channel(stream: Stream, channel_id: str) -> Channel:
+    """The channel of this id. Raises ResourceNotFoundException."""
+    channel = stream.channel(channel_id)
+    if channel is None:
+        arn = channel_arn(ChannelId(stream.account_id, stream.region, channel_id))
+        raise ResourceNotFoundException(f"Channel {arn} not found.")
+    return channel
+
+
+def replace_channel(stream: Stream, channel: Channel) -> Stream:
+    """The stream with a new value of one of its channels."""
+    channels = tuple(
+        channel if other.channel_id == channel.channel_id else other for other in stream.channels
+    )
+    return msgspec.structs.replace(stream, channels=channels)
+
+
+def require_no_channels(stream: Stream, what: str) -> None:
+    """Raise ResourceInUseException for a stream that has channels; `what` is refused then."""
+    if stream.channels:
+        names = ", ".join(channel.name for channel in stream.channels)
+        raise ResourceInUseException(
+            f"{what} is not possible for {stream.arn} because there are channels associated with this "
+            f"data stream: {names}. Delete them with DeleteChannel first."
+        )
+
+
+def update_channel(
+    stream: Stream, channel_id: str, rules: Callable[[Channel], ChannelRules], due_ms: int
+) -> Stream:
+    """The stream with a channel that is UPDATING. Raises ResourceInUseException unless it is ACTIVE."""
+    channel = find_channel(stream, channel_id)
+    if channel.status != "ACTIVE":
+        raise ResourceInUseException(
+            f"Channel {channel.name} under account {stream.account_id} not ACTIVE, "
+            f"instead in state {channel.status}"
+        )
+    updating = msgspec.structs.replace(channel, status="UPDATING", next_rules=rules(channel), due_ms=due_ms)
+    return replace_channel(stream, updating)
+
+
+def delete_channel(stream: Stream, channel_id: str, due_ms: int) -> Stream:
+    """The stream with a channel that is DELETING; one that is already stays so."""
+    channel = find_channel(stream, channel_id)
+    if channel.status == "DELETING":
+        return stream
+    deleting = msgspec.structs.replace(channel, status="DELETING", due_ms=due_ms, next_rules=None)
+    return replace_channel(stream, deleting)
+
+
+def settle_channel(stream: Stream, channel_id: str, failure: str | None) -> Stream:
+    """The stream with a channel ACTIVE that was CREATING, or FAILED for a reason."""
+    channel = stream.channel(channel_id)
+    if channel is None or channel.status != "CREATING":
+        return stream
+    settled = msgspec.structs.replace(
+        channel,
+        status="ACTIVE" if failure is None else "FAILED",
+        status_reason=None if failure is None else failure[:REASON_LENGTH_MAX],
+        due_ms=None,
+    )
+    return replace_channel(stream, settled)
+
+
+def advance_channels(stream: Stream, now_ms: int) -> Stream:
+    """Apply to the channels what has become due."""
+    if not any(_is_due(channel, now_ms) for channel in stream.channels):
+        return stream
+    advanced = [_advance(channel) if _is_due(channel, now_ms) else channel for channel in stream.channels]
+    return msgspec.structs.replace(
+        stream, channels=tuple(channel for channel in advanced if channel is not None)
+    )
+
+
+def next_channel_due_ms(stream: Stream) -> list[int]:
+    """When time does something to a channel."""
+    return [
+        channel.due_ms
+        for channel in stream.channels
+        if channel.due_ms is not None and channel.status != "CREATING"
+    ]
+
+
+def _is_due(channel: Channel, now_ms: int) -> bool:
+    return channel.status != "CREATING" and channel.due_ms is not None and channel.due_ms <= now_ms
+
+
+def _advance(channel: Channel) -> Channel | None:
+    if channel.status != "UPDATING":
+        return None
+    rules = channel.announced_rules
+    return msgspec.structs.replace(channel, status="ACTIVE", due_ms=None, rules=rules, next_rules=None)
+
+
+def require_channel_host(host: ChannelHost | None) -> None:
+    """Raise InvalidArgumentException where nobody delivers."""
+    if host is None:
+        raise InvalidArgumentException(
+            "Channels are not possible while several servers share the streams, as with --store: each of "
+            "them would deliver the same records. Use a server with a data directory of its own."
+        )
