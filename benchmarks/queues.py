@@ -37,8 +37,7 @@ RECORD_BYTES = 100
 FEW_WAITING = 10_000
 FIRST_FILL = 30_000
 """Records for the first second."""
-IDLE_STREAMS, QUEUES_OF_EACH = 50, 20
-"""As many as an account may have."""
+IDLE_STREAMS, QUEUES_OF_EACH = 100, 10
 IDLE_S = 10
 STREAM = "queued"
 
@@ -142,11 +141,19 @@ def latency(bench: Bench, server: Server) -> Iterator[Figure]:
 
 
 def waiting(bench: Bench, server: Server) -> Iterator[Figure]:
-    """The rate with as many records waiting as a full stream has, and with few, in turn."""
+    """The rate with as many records waiting as a full stream has, and with few, in turn.
+
+    Also what memory such a queue takes, from before there is one until it has been worked on.
+    """
     with bench.start(server) as full:
-        many = _queue_of(full)
-        many.put(bench.records_held)
+        arn, put = _filling(full.kinesis)
+        put(bench.records_held)
         time.sleep(SETTLE_S)
+        before = full.memory()
+        many = Filled(full, "kinesis", _new_queue(full.kinesis, arn, STREAM), put)
+        many.work(1)
+        more_mib = full.memory().anonymous_mib - before.anonymous_mib
+        yield Figure("queue_many_waiting_more_mib", server.name, more_mib, bench.records_held)
         for _ in range(bench.rounds):
             with bench.start(server, beside=True) as other:
                 few = _queue_of(other)
@@ -157,8 +164,8 @@ def waiting(bench: Bench, server: Server) -> Iterator[Figure]:
 
 
 def idle(bench: Bench, server: Server) -> Iterator[Figure]:
-    """1,000 queues on 50 streams that nobody uses, beside a server with the streams alone."""
-    options = ("--transition-ms", "0")
+    """1,000 queues on 100 streams that nobody uses, beside a server with the streams alone."""
+    options = ("--transition-ms", "0", "--on-demand-stream-limit", str(IDLE_STREAMS))
     with (
         bench.start(server, options=options) as with_queues,
         bench.start(server, options=options, beside=True) as without,
@@ -182,8 +189,13 @@ def idle(bench: Bench, server: Server) -> Iterator[Figure]:
 
 def _queue_of(process: ServerProcess) -> Filled:
     """A queue of Headwater on an on-demand stream of its own."""
-    kinesis = process.kinesis
-    arn = _new_queue(kinesis, _new_stream(kinesis, STREAM), STREAM)
+    arn, put = _filling(process.kinesis)
+    return Filled(process, "kinesis", _new_queue(process.kinesis, arn, STREAM), put)
+
+
+def _filling(kinesis: Kinesis) -> tuple[str, Callable[[int], None]]:
+    """The ARN of a new on-demand stream, and what puts records into it."""
+    arn = _new_stream(kinesis, STREAM)
     seeded = random.Random(RECORD_BYTES)
     entries = [
         {"Data": base64.b64encode(seeded.randbytes(RECORD_BYTES)).decode(), "PartitionKey": f"key-{number}"}
@@ -195,7 +207,7 @@ def _queue_of(process: ServerProcess) -> Filled:
         for _ in range(0, count, len(entries)):
             kinesis.send("PutRecords", body)
 
-    return Filled(process, "kinesis", arn, put)
+    return arn, put
 
 
 def _queue_of_sqs(process: ServerProcess) -> Filled:

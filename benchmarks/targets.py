@@ -406,6 +406,13 @@ TARGETS = (
         figures("queue_many_waiting_rate", "queue_few_waiting_rate"),
     ),
     Target(
+        "Queues: memory of one with 5 million records waiting",
+        20,
+        "MiB",
+        figure("queue_many_waiting_more_mib"),
+        less_is_better=True,
+    ),
+    Target(
         "Queues: CPU of a server with 1,000 idle ones, against one without",
         1.1,
         "x",

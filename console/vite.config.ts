@@ -17,5 +17,6 @@ export default defineConfig({
         request.url?.startsWith("/_headwater/console/") ? request.url : undefined,
     }])),
   },
-  test: { environment: "node", include: ["src/**/*.test.ts"] },
+  // The limit is against hanging only: the machine may be busy.
+  test: { environment: "node", include: ["src/**/*.test.ts"], testTimeout: 60_000 },
 });

@@ -1,7 +1,7 @@
 /** The frame: where one is, as whom, and the keys. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { choosePlace, openSession, session, signOut } from "./api/session";
+import { choosePlace, session, signOut } from "./api/session";
 import { FunctionsPage } from "./readers/functions_page";
 import { LeasesPage } from "./readers/leases_page";
 import { RequestsPage } from "./requests/requests_page";
@@ -11,7 +11,7 @@ import { StreamPage } from "./streams/stream_page";
 import { StreamsPage } from "./streams/streams_page";
 import { TestsPage } from "./tests/tests_page";
 import { Keys, useKeys } from "./ui/keys";
-import { Badge, Button, Choice, Fault } from "./ui/parts";
+import { Badge, Button, Choice } from "./ui/parts";
 import { THEMES, useTheme } from "./ui/theme";
 
 /** The views that stand by themselves; another is a line here. */
@@ -24,13 +24,7 @@ const VIEWS: Record<string, { name: string; view: () => ComponentChildren }> = {
 };
 
 export function App() {
-  const [state, setState] = useState<"opening" | "open" | Error>("opening");
   const [, redraw] = useState(0);
-  useEffect(() => {
-    openSession().then(() => setState("open"), setState);
-  }, []);
-  if (state === "opening") return null;
-  if (state !== "open") return <main class="alone"><Fault error={state} /></main>;
   if (session().about.must_sign && !session().key) return <SignIn onDone={() => redraw((turn) => turn + 1)} />;
   return <Frame onChange={() => redraw((turn) => turn + 1)} />;
 }

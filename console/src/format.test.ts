@@ -7,6 +7,7 @@ test("bytes have three digits or so", () => {
 
 test("durations have the two largest units, ages one", () => {
   expect([12, 5_000, 61_000, 3_660_000, 90_000_000].map(duration)).toEqual(["12 ms", "5 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]);
+  expect([60_000, 3_600_000, 3_605_000, 86_400_000].map(duration)).toEqual(["1 min", "1 h", "1 h", "1 d"]);
   expect([12, 5_000, 61_000, 90_000_000].map(age)).toEqual(["12 ms", "5 s", "1 min", "1 d"]);
 });
 

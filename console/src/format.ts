@@ -29,9 +29,15 @@ export function duration(ms: number): string {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
   const seconds = Math.floor(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
-  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
+  if (seconds < 3600) return units(seconds, 60, "min", 1, "s");
+  if (seconds < 86_400) return units(seconds, 3600, "h", 60, "min");
+  return units(seconds, 86_400, "d", 3600, "h");
+}
+
+/** Whole units of one kind, and what is left in smaller ones, if there is any. */
+function units(seconds: number, large: number, name: string, small: number, smallName: string): string {
+  const rest = Math.floor((seconds % large) / small);
+  return `${Math.floor(seconds / large)} ${name}${rest ? ` ${rest} ${smallName}` : ""}`;
 }
 
 /** A duration in one unit, the largest that it has. */

@@ -13,11 +13,12 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import Loader
 
 from tests.clients.client_process import CLIENTS, SUITE_TIMEOUT_S, Endpoint, install, leave_out, tool
 
@@ -188,3 +189,41 @@ def test_a_record_goes_to_a_server_with_tls_and_to_one_that_verifies_signatures(
 
 def test_it_has_no_command_for_subscriptions(version: Callable[[Endpoint], AwsCli], http: Endpoint) -> None:
     assert "invalid choice" in version(http).error("subscribe-to-shard").lower()
+
+
+def with_newest_model(aws: AwsCli, folder: Path) -> AwsCli:
+    """The CLI with botocore's model of Kinesis, which has queues before the CLI has them."""
+    loader = Loader()
+    place = folder / "kinesis" / loader.determine_latest_version("kinesis", "service-2")
+    place.mkdir(parents=True)
+    (place / "service-2.json").write_text(json.dumps(loader.load_service_model("kinesis", "service-2")))
+    return replace(aws, variables=aws.variables | {"AWS_DATA_PATH": str(folder)})
+
+
+def test_a_queue_hands_out_takes_back_and_restores(http: Endpoint, tmp_path: Path) -> None:
+    aws = with_newest_model(version_1(http), tmp_path)
+    name = f"cli-{uuid.uuid4().hex[:12]}"
+    aws("create-stream", "--stream-name", name, "--stream-mode-details", "StreamMode=ON_DEMAND")
+    wait_until_active(aws, name)
+    start = f"StreamARN={summary_of(aws, name)['StreamARN']},StartingPosition={{Type=TRIM_HORIZON}}"
+    attributes = "DeadLetterConfiguration={TargetType=BUILT_IN,MaxReceiveCount=1}"
+    settings = ("--stream-configuration-list", start, "--queue-attributes", attributes)
+    created = aws("create-queue", "--queue-name", name, *settings)
+    queue = ("--queue-arn", created["QueueDescription"]["QueueARN"])
+    deadline = time.monotonic() + 20
+    while aws("describe-queue", *queue)["QueueDescription"]["QueueStatus"] != "ACTIVE":
+        assert time.monotonic() < deadline
+    aws("put-record", "--stream-name", name, "--partition-key", "key", "--data", aws.raw(b"poison"))
+
+    at_once = ("--visibility-timeout-seconds", "0")
+    (first,) = aws("receive-queue-records", *queue, *at_once)["QueueRecords"]
+    (dead,) = aws("receive-dead-letter-queue-records", *queue)["QueueRecords"]
+    assert dead["RecordId"] == first["RecordId"]
+    entry = ("--entries", f"ReceiptHandle={dead['ReceiptHandle']}")
+    assert aws("restore-dead-letter-queue-records", *queue, *entry)["Failed"] == []
+    (again,) = aws("receive-queue-records", *queue)["QueueRecords"]
+    assert base64.b64decode(again["Data"]) == b"poison"
+    entry = ("--entries", f"ReceiptHandle={again['ReceiptHandle']}")
+    acknowledged = aws("acknowledge-queue-records", *queue, *entry)
+    assert acknowledged["Successful"] == [{"ReceiptHandle": again["ReceiptHandle"]}]
+    aws("delete-queue", *queue)

@@ -16,6 +16,7 @@ from headwater.engine.settings import Settings
 from headwater.model.caller import Caller
 from headwater.model.clock import ManualClock
 from headwater.model.completion import drive
+from headwater.model.record_list import QueueRecordList
 from headwater.storage.interface import Post, Store, StoreUnavailable
 from headwater.wire.json_format import encode
 from tests.storage.inbox import Inbox
@@ -58,7 +59,10 @@ class RunningEngine:
         if isinstance(answer, HeldAnswer):
             answer = self._waited(answer)
         assert not isinstance(answer, StreamedAnswer), "a stream of events is the test's own to start"
-        return dict(answer or {})
+        members = dict(answer or {})
+        if isinstance(received := members.get("QueueRecords"), QueueRecordList):
+            members["QueueRecords"] = received.documents()
+        return members
 
     def _waited(self, held: HeldAnswer) -> Mapping[str, object]:
         """The answer of a call that waits; time passes until it is there."""

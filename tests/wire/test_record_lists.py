@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 
 from headwater.model.record import LARGE_BYTES, encode_payload
-from headwater.model.record_list import NumberedRun, PlacementList, RecordList
+from headwater.model.record_list import (
+    NumberedRun,
+    PlacementList,
+    QueueRecordList,
+    ReceivedRecord,
+    RecordList,
+)
 from headwater.wire import cbor_format, json_format
 
 data = st.binary(max_size=40) | st.binary(min_size=LARGE_BYTES - 1, max_size=LARGE_BYTES + 3)
@@ -40,6 +46,38 @@ def test_records(wire_format: Any, runs: list[NumberedRun], others: dict[str, in
     assert len(records) == len(documents)
     written = wire_format.decode(wire_format.encode(others | {"Records": records}))
     assert written == wire_format.decode(wire_format.encode(others | {"Records": documents}))
+
+
+received_records = st.builds(
+    ReceivedRecord,
+    st.text("ABCabc019+/=", min_size=1, max_size=10),
+    st.text("0123456789abcdef", min_size=32, max_size=32),
+    payloads,
+    st.integers(0, 2**48),
+    st.integers(0, 2**48),
+    st.integers(1, 2**31),
+)
+
+
+@pytest.mark.parametrize("wire_format", [json_format, cbor_format])
+@given(received=st.lists(received_records, max_size=10))
+def test_records_of_a_queue(wire_format: Any, received: list[ReceivedRecord]) -> None:
+    records = QueueRecordList(received)
+    documents = records.documents()
+    assert len(records) == len(documents)
+    written = wire_format.decode(wire_format.encode({"QueueRecords": records}))
+    assert written == wire_format.decode(wire_format.encode({"QueueRecords": documents}))
+
+
+def test_a_record_of_a_queue_says_nothing_of_encryption() -> None:
+    key = '","EncryptionType":"KMS'
+    for size in (1, LARGE_BYTES + 1):
+        for encrypted in (False, True):
+            payload = encode_payload(bytes(size), key, encrypted=encrypted)
+            records = QueueRecordList([ReceivedRecord("handle", "id", payload, 1, 2, 1)])
+            (record,) = json_format.decode(json_format.encode({"QueueRecords": records}))["QueueRecords"]
+            assert record["PartitionKey"] == key
+            assert "EncryptionType" not in record
 
 
 plain_payloads = st.builds(

@@ -1,14 +1,14 @@
-/** Charts of a stream or one of its shards over the last hours; drag over one to look closer in all. */
+/** Charts of a stream, one of its shards or one of its queues over the last hours; drag over one to look closer in all. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { kinesis } from "../api/server";
-import { route } from "../api/server";
+import { kinesis, route } from "../api/server";
 import * as format from "../format";
+import { listQueues, type QueueRow } from "../queues/queues";
 import { setQuery, useRoute } from "../router";
 import type { Summary } from "../streams/stream_page";
 import { Button, Choice, Fault, useAction } from "../ui/parts";
 import { usePolled } from "../ui/polled";
 import { listShards } from "../shards/shards";
-import { CHARTS, SHARD_CHARTS, aligned, datapoints, type Chart, type Series } from "./metrics";
+import { aligned, datapoints, MINUTE_MS, subjectOf, type Chart, type Series, type Subject } from "./metrics";
 import type { Plot } from "./plot";
 
 const SPANS = [["15", "15 minutes"], ["60", "1 hour"], ["180", "3 hours"]] as const;
@@ -20,50 +20,81 @@ export function ChartsView({ stream, refresh }: { stream: Summary; refresh: () =
   const { query } = useRoute();
   const span = query.get("span") ?? "60";
   const shard = query.get("shard") ?? "";
+  const name = query.get("queue");
   const [zoom, setZoom] = useState<Zoom>(null);
-  const isMonitored = (stream.EnhancedMonitoring[0]?.ShardLevelMetrics.length ?? 0) > 0;
-  const charts = shard ? SHARD_CHARTS : CHARTS;
-  const { value, error } = usePolled(async () => {
-    const { now_ms } = await route<{ now_ms: number }>("GET", "clock");
-    const start_ms = now_ms - Number(span) * 60_000;
-    const found = await Promise.all(charts.map((chart) => datapoints(chart, stream.StreamName, shard, start_ms, now_ms + 60_000)));
-    return charts.map((chart, at) => aligned(found[at]!, chart.lines, start_ms, now_ms));
-  }, POLL_MS, `${stream.StreamName} ${span} ${shard}`);
+  const { value: queues, error } = usePolled(() => listQueues(stream.StreamName), POLL_MS, stream.StreamName);
+  const queue = queues?.find((each) => each.name === name);
+  const subject = subjectOf(stream.StreamName, shard, queue);
   return (
     <div class="charts">
       <div class="toolbar">
         <Choice label="Over" value={span} options={SPANS} onChange={(chosen) => { setZoom(null); setQuery({ span: chosen }); }} />
-        <OfShard stream={stream} value={shard} isMonitored={isMonitored} refresh={refresh} />
+        <OfWhat stream={stream} shard={shard} queue={queue?.name} queues={queues ?? []} />
+        {!queue && <MonitorShards stream={stream} refresh={refresh} />}
         <span class="spacer" />
         {zoom ? <Button onClick={() => setZoom(null)}>Show all</Button> : <small class="dim minor">Drag over a chart to look closer.</small>}
       </div>
       <Fault error={error} />
-      <div class="chart-grid">
-        {charts.map((chart, at) => (
-          <ChartCard key={chart.title} chart={chart} series={value?.[at]} zoom={zoom} onZoom={setZoom} />
-        ))}
-      </div>
+      {name !== null && queues && !queue && <p class="warn">There is no queue {name}.</p>}
+      {(name === null || queue) && (
+        <Charts key={JSON.stringify(subject.dimensions)} subject={subject} span_ms={Number(span) * MINUTE_MS} zoom={zoom} onZoom={setZoom} />
+      )}
     </div>
   );
 }
 
-function OfShard(props: { stream: Summary; value: string; isMonitored: boolean; refresh: () => void }) {
-  const { stream, isMonitored } = props;
-  const [run, error, isBusy] = useAction();
+function Charts({ subject, span_ms, zoom, onZoom }: { subject: Subject; span_ms: number; zoom: Zoom; onZoom: (zoom: Zoom) => void }) {
+  const { charts, dimensions } = subject;
+  const { value, error } = usePolled(async () => {
+    const { now_ms } = await route<{ now_ms: number }>("GET", "clock");
+    const start_ms = now_ms - span_ms;
+    const found = await Promise.all(charts.map((chart) => datapoints(chart, dimensions, start_ms, now_ms + MINUTE_MS)));
+    return charts.map((chart, at) => aligned(found[at]!, chart.lines, start_ms, now_ms));
+  }, POLL_MS, String(span_ms));
+  return (
+    <>
+      <Fault error={error} />
+      <div class="chart-grid">
+        {charts.map((chart, at) => <ChartCard key={chart.title} chart={chart} series={value?.[at]} zoom={zoom} onZoom={onZoom} />)}
+      </div>
+    </>
+  );
+}
+
+/** The stream, its shards where these are counted, and its queues. Nothing where there is no choice. */
+function OfWhat({ stream, shard, queue, queues }: { stream: Summary; shard: string; queue: string | undefined; queues: QueueRow[] }) {
   const { value: shards } = usePolled(async () => (await listShards(stream.StreamName)).shards, 0, stream.StreamName);
-  const turnOn = async () => {
-    await kinesis("EnableEnhancedMonitoring", { StreamName: stream.StreamName, ShardLevelMetrics: ["ALL"] });
-    props.refresh();
-  };
-  if (!isMonitored) {
-    return <><Button changes disabled={isBusy} onClick={() => run(turnOn)}>Count by shard, too</Button><Fault error={error} /></>;
-  }
+  const counted = isMonitored(stream) ? shards ?? [] : [];
+  if (!counted.length && !queues.length) return null;
   return (
     <Choice
-      label="Of" value={props.value} onChange={(shard) => setQuery({ shard })}
-      options={[["", "The whole stream"], ...(shards ?? []).map(({ id }) => [id, `Shard ${format.shortShard(id)}`] as const)]}
+      label="Of" value={queue ? `queue ${queue}` : shard && `shard ${shard}`} onChange={choose}
+      options={[
+        ["", "The whole stream"],
+        ...queues.map(({ name }) => [`queue ${name}`, `Queue ${name}`] as const),
+        ...counted.map(({ id }) => [`shard ${id}`, `Shard ${format.shortShard(id)}`] as const),
+      ]}
     />
   );
+}
+
+function choose(chosen: string): void {
+  const [kind, name] = chosen.split(" ");
+  setQuery({ shard: kind === "shard" ? name : undefined, queue: kind === "queue" ? name : undefined });
+}
+
+function isMonitored(stream: Summary): boolean {
+  return (stream.EnhancedMonitoring[0]?.ShardLevelMetrics.length ?? 0) > 0;
+}
+
+function MonitorShards({ stream, refresh }: { stream: Summary; refresh: () => void }) {
+  const [run, error, isBusy] = useAction();
+  if (isMonitored(stream)) return null;
+  const turnOn = async () => {
+    await kinesis("EnableEnhancedMonitoring", { StreamName: stream.StreamName, ShardLevelMetrics: ["ALL"] });
+    refresh();
+  };
+  return <><Button changes disabled={isBusy} onClick={() => run(turnOn)}>Count by shard, too</Button><Fault error={error} /></>;
 }
 
 function ChartCard(props: { chart: Chart; series: Series | undefined; zoom: Zoom; onZoom: (zoom: Zoom) => void }) {

@@ -57,6 +57,38 @@ export const SHARD_CHARTS: Chart[] = [
   },
 ];
 
+export const QUEUE_CHARTS: Chart[] = [
+  {
+    title: "Records", unit: "count",
+    lines: [line("VisibleQueueRecords", "waiting", "average"), line("InFlightQueueRecords", "in flight", "average")],
+  },
+  { title: "Age of the oldest record", unit: "ms", lines: [line("AgeOfOldestQueueRecord", "oldest", "maximum")] },
+  {
+    title: "Dead letters", unit: "count",
+    lines: [line("VisibleDeadLetterQueueRecords", "visible", "average"), line("InFlightDeadLetterQueueRecords", "in flight", "average")],
+  },
+  {
+    title: "Records by the minute", unit: "count",
+    lines: [line("ReceivedQueueRecords", "received"), line("AcknowledgedQueueRecords", "acknowledged")],
+  },
+  { title: "Empty receives by the minute", unit: "count", lines: [line("EmptyReceives", "empty")] },
+];
+
+/** What the charts are about: a stream, one of its shards, or one of its queues. */
+export interface Subject {
+  charts: Chart[];
+  dimensions: Record<string, string>;
+}
+
+/** A queue if there is one, else a shard, else the whole stream. */
+export function subjectOf(stream: string, shard: string, queue: { name: string; arn: string } | undefined): Subject {
+  if (queue) {
+    return { charts: QUEUE_CHARTS, dimensions: { QueueId: queue.arn.split("/").at(-1)!, QueueName: queue.name } };
+  }
+  if (shard) return { charts: SHARD_CHARTS, dimensions: { StreamName: stream, ShardId: shard } };
+  return { charts: CHARTS, dimensions: { StreamName: stream } };
+}
+
 /** Times in seconds, and a row of values for each line; `null` where there is none. */
 export type Series = [number[], ...(number | null)[][]];
 
@@ -75,13 +107,10 @@ export function aligned(points: Datapoint[][], lines: Line[], start_ms: number, 
 }
 
 export async function datapoints(
-  chart: Chart, stream: string, shard: string, start_ms: number, end_ms: number,
+  chart: Chart, dimensions: Subject["dimensions"], start_ms: number, end_ms: number,
 ): Promise<Datapoint[][]> {
   return Promise.all(chart.lines.map(async ({ metric }) => {
-    const query: Record<string, string> = {
-      metric, StreamName: stream, start_ms: String(Math.floor(start_ms)), end_ms: String(Math.floor(end_ms)),
-    };
-    if (shard) query.ShardId = shard;
+    const query = { metric, ...dimensions, start_ms: String(Math.floor(start_ms)), end_ms: String(Math.floor(end_ms)) };
     return (await route<{ datapoints: Datapoint[] }>("GET", placed("cloudwatch", query))).datapoints;
   }));
 }

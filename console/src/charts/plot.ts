@@ -2,16 +2,24 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import * as format from "../format";
+import { colourOf } from "../ui/theme";
 import type { Chart, Series } from "./metrics";
 
 const HEIGHT = 170;
 const COLOURS = ["--line-1", "--line-2", "--line-3"];
 
+const SECOND_MS = 1000;
+
 /** Steps of the axes, so that their numbers are round ones. */
 const INCREMENTS = {
   count: powers(10).flatMap((power) => [power, 2 * power, 5 * power]),
   bytes: powers(2, 50),
-  ms: [0.1, 0.2, 0.5, ...powers(10).flatMap((power) => [power, 2 * power, 5 * power])],
+  ms: [
+    0.1, 0.2, 0.5, ...powers(10, 3).flatMap((power) => [power, 2 * power, 5 * power]),
+    ...[1, 2, 5, 10, 15, 30].map((seconds) => seconds * SECOND_MS),
+    ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60 * SECOND_MS),
+    ...[1, 2, 6, 12, 24, 48, 120, 240, 480, 960, 1920, 3840, 7680].map((hours) => hours * 3600 * SECOND_MS),
+  ],
 };
 
 function powers(base: number, many = 13): number[] {
@@ -55,8 +63,7 @@ export class Plot {
   private make(): void {
     if (!this.series) return;
     this.plot?.destroy();
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name: string) => style.getPropertyValue(name).trim();
+    const colour = (name: string) => colourOf(name, this.place);
     const axis = {
       stroke: colour("--text-dim"), font: "11px system-ui, sans-serif",
       grid: { stroke: colour("--rule"), width: 1 }, ticks: { show: false },
@@ -97,7 +104,7 @@ export class Plot {
 
   private shown(value: number): string {
     if (this.chart.unit === "bytes") return format.bytes(value);
-    if (this.chart.unit === "ms") return value < 10 ? `${value.toFixed(1)} ms` : format.duration(value);
+    if (this.chart.unit === "ms") return value > 0 && value < 10 ? `${value.toFixed(1)} ms` : format.duration(value);
     return format.count(value);
   }
 }

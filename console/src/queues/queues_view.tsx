@@ -1,6 +1,6 @@
 /** The queues of a stream, and the dead letters of the one that is looked at. */
 import { useState } from "preact/hooks";
-import { useRoute } from "../router";
+import { hashOf, useRoute } from "../router";
 import type { Summary } from "../streams/stream_page";
 import { Button, Fault } from "../ui/parts";
 import { usePolled } from "../ui/polled";
@@ -40,6 +40,7 @@ export function QueuesView({ stream }: { stream: Summary }) {
         actions={{
           name: "", width: "", cell: (queue) => (
             <span class="row">
+              <a href={hashOf(["streams", stream.StreamName, "charts"], { queue: queue.name })}>Charts</a>
               <Button kind="quiet" changes onClick={() => setAsked({ update: queue })}>Change…</Button>
               <Button kind="quiet" changes onClick={() => setAsked({ remove: queue })}>Delete…</Button>
             </span>

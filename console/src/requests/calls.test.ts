@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { asBoto3, asCli, isFailed, nameOf, type Call } from "./calls";
+import { asBoto3, asCli, isFailed, nameOf, resourceOf, type Call } from "./calls";
 
 const CALL: Call = {
   number: 1, time_ms: 0, duration_ms: 1.5, method: "POST", path: "/", target: "Kinesis_20131202.PutRecord", of_console: false,
@@ -34,4 +34,13 @@ test("what is no operation is a curl", () => {
 
 test("an answer that was cut off has failed", () => {
   expect([isFailed(CALL), isFailed({ ...CALL, status: 400 }), isFailed({ ...CALL, status: null })]).toEqual([false, true, true]);
+});
+
+test("a call says what it is about by a name or an ARN, even when its body was not told whole", () => {
+  const of = (asked: string | null) => resourceOf({ ...CALL, asked });
+  expect(of(CALL.asked)).toBe("orders");
+  expect(of('{"StreamARN":"arn:aws:kinesis:eu-west-1:000000000000:stream/clicks","Records":[{"Da')).toBe("clicks");
+  expect(of('{"ConsumerARN": "arn:aws:kinesis:eu-west-1:000000000000:stream/clicks/consumer/one:1"}')).toBe("clicks");
+  expect(of('{"QueueARN":"arn:aws:kinesis:eu-west-1:000000000000:queue/0a1b"}')).toBe("0a1b");
+  expect([of("{}"), of(null)]).toEqual(["", ""]);
 });

@@ -26,6 +26,14 @@ export function nameOf(call: Call): string {
   return `${call.method} ${call.path}`;
 }
 
+const BY_NAME = /"(?:StreamName|QueueName|TableName)"\s*:\s*"([^"]+)"/;
+const BY_ARN = /"\w*A(?:RN|rn)"\s*:\s*"[^"]*\b(?:stream|queue)\/([^"/]+)/;
+
+/** The stream, queue or table that a call names, as far as its body has been told. */
+export function resourceOf({ asked }: Call): string {
+  return (BY_NAME.exec(asked ?? "") ?? BY_ARN.exec(asked ?? ""))?.[1] ?? "";
+}
+
 export function isFailed(call: Call): boolean {
   return call.status === null || call.status >= 400;
 }

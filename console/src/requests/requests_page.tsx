@@ -7,7 +7,7 @@ import { JsonTree } from "../records/json_tree";
 import { useKey } from "../ui/keys";
 import { Badge, Button, Check, Choice, CopyButton, Fact, Fault, Text } from "../ui/parts";
 import { VirtualTable, type Column } from "../ui/table";
-import { asBoto3, asCli, isFailed, nameOf, type Call } from "./calls";
+import { asBoto3, asCli, isFailed, nameOf, resourceOf, type Call } from "./calls";
 
 const CALLS_MAX = 5_000;
 
@@ -63,6 +63,7 @@ export function RequestsPage() {
 const COLUMNS: Column<Call>[] = [
   { name: "Time", width: "7.5rem", cell: (call) => format.time(call.time_ms) },
   { name: "Request", width: "minmax(10rem, 1fr)", cell: (call) => <span class="data">{nameOf(call)}</span> },
+  { name: "Of", width: "minmax(5rem, 14rem)", minor: true, cell: resourceOf },
   { name: "Status", width: "4.5rem", numeric: true, cell: (call) => <Badge kind={isFailed(call) ? "hot" : "good"}>{call.status ?? "cut"}</Badge> },
   { name: "Error", width: "minmax(4rem, 16rem)", minor: true, cell: (call) => call.error ?? "" },
   { name: "Took", width: "6rem", numeric: true, cell: (call) => `${call.duration_ms.toFixed(1)} ms` },

@@ -92,18 +92,18 @@ function columns(
   return [
     { name: "Shard", width: "minmax(10rem, 1.2fr)", cell: (shard) => <code>{shard.id}</code> },
     {
-      name: "State", width: "6rem", cell: (shard) => (
+      name: "State", width: "6rem", minor: true, cell: (shard) => (
         <Badge kind={shard.is_open ? HEAT_KINDS[shard.heat] : ""}>{shard.is_open ? shard.heat === "warm" ? "open" : `open, ${shard.heat}` : "closed"}</Badge>
       ),
     },
     { name: "Load", width: "6rem", minor: true, cell: (shard) => <meter min={0} max={1} value={Math.min(1, shard.load)} aria-label={`Load ${Math.round(shard.load * 100)} %`} /> },
     { name: "Records /s", width: "5rem", numeric: true, minor: true, cell: (shard) => format.rate(shard.recordsPerS) },
     { name: "Bytes /s", width: "5rem", numeric: true, minor: true, cell: (shard) => format.bytes(shard.bytesPerS) },
-    { name: "Records", width: "6rem", numeric: true, cell: (shard) => format.count(shard.records) },
+    { name: "Records", width: "6rem", numeric: true, minor: true, cell: (shard) => format.count(shard.records) },
     { name: "Oldest", width: "4.5rem", numeric: true, minor: true, cell: (shard) => (shard.oldest_ms === null ? "–" : format.age(now_ms - shard.oldest_ms)) },
     { name: "From", width: "minmax(3.5rem, 0.6fr)", minor: true, cell: (shard) => shard.parents.map(format.shortShard).join(" + ") || "–" },
     {
-      name: "Actions", width: "11.5rem", cell: (shard) => (
+      name: "Actions", width: "11rem", cell: (shard) => (
         <span class="row">
           <a href={hashOf(["streams", stream, "records"], { shard: shard.id })}>Records</a>
           {shard.is_open && <Button kind="quiet" changes onClick={() => reshard("split", shard)}>Split</Button>}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { faultOf } from "./fault_form";
+import { faultOf, wordsOf } from "./fault_form";
 
 test("a fault has what was filled in, numbers as numbers, and no more", () => {
   expect(faultOf("delay", { delay_ms: "500", when: "after", operation: "PutRecord, GetRecords", times: "", stream: " orders " })).toEqual({
@@ -13,4 +13,9 @@ test("a fault of one operation names none", () => {
 
 test("what is no number goes to the server, which says so", () => {
   expect(faultOf("delay", { delay_ms: "soon" })).toEqual({ action: "delay", delay_ms: "soon" });
+});
+
+test("a fault is told in words", () => {
+  expect(wordsOf({ delay_ms: 250, operation: ["GetRecords", "PutRecord"], probability: 0.2 })).toBe("250 ms · GetRecords, PutRecord · 20 % of them");
+  expect(wordsOf({})).toBe("every one");
 });

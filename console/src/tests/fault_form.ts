@@ -43,6 +43,28 @@ export const OF_CALLS: Member[] = [
   number("times", "Times in all"), number("skip", "Let through first"), number("probability", "Probability"), number("seed", "Seed"),
 ];
 
+type Told = (value: string) => string;
+
+/** How the members of a fault are told; those that are not here are by their names. */
+const TOLD: Record<string, Told> = {
+  operation: (value) => value,
+  delay_ms: (value) => `${value} ms`,
+  when: (value) => (value === "after" ? "after it was done" : "before it is done"),
+  probability: (value) => `${Math.round(Number(value) * 1000) / 10} % of them`,
+  times: (value) => `${value} times in all`,
+  skip: (value) => `not the first ${value}`,
+  stream: (value) => `stream ${value}`,
+};
+
+/** To which calls a fault happens, and what else is said of it, in words. */
+export function wordsOf(members: Record<string, unknown>): string {
+  const told = Object.entries(members).map(([name, value]) => {
+    const text = Array.isArray(value) ? value.join(", ") : String(value);
+    return TOLD[name]?.(text) ?? `${name.replace(/_/g, " ")} ${text}`;
+  });
+  return told.join(" · ") || "every one";
+}
+
 /** Which operations a fault can happen to at all, where the form names another by default. */
 const OWN_OPERATION = new Set<Action>(["throttle", "expire_iterator", "end_subscription", "end_open_subscriptions"]);
 

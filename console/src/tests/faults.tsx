@@ -5,7 +5,7 @@ import * as format from "../format";
 import { Button, Check, Choice, Fault, Field, FormDialog, Text, useAction } from "../ui/parts";
 import { usePolled } from "../ui/polled";
 import { Table } from "../ui/table";
-import { ACTIONS, MEMBERS, OF_CALLS, faultOf, type Action } from "./fault_form";
+import { ACTIONS, MEMBERS, OF_CALLS, faultOf, wordsOf, type Action } from "./fault_form";
 
 interface Rule {
   id: number;
@@ -50,8 +50,7 @@ export function Faults() {
 
 function described(rule: Rule): string {
   const { id: _id, action: _action, matched: _matched, fired: _fired, ...members } = rule;
-  const told = Object.entries(members).map(([name, value]) => `${name.replace(/_/g, " ")} ${Array.isArray(value) ? value.join(", ") : String(value)}`);
-  return told.join(" · ") || "every one";
+  return wordsOf(members);
 }
 
 function AddFault({ onClose }: { onClose: () => void }) {

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NotRequired, TypedDict
 
 from headwater.api import answers, requests
 from headwater.api.descriptions import whole_seconds
 from headwater.engine.queue_lifecycle import arn_of_queue
 from headwater.engine.queues.handle_refusals import Outcome
-from headwater.engine.queues.queue_context import ReceivedRecord
 from headwater.model.errors import ValidationException
 from headwater.model.instant import Instant
 from headwater.model.queue import Queue, QueueRules
-from headwater.model.record import decode_payloads
 from headwater.model.stream import Stream
 
 
@@ -81,25 +79,6 @@ def rules_after(rules: QueueRules, attributes: requests.QueueAttributes | None) 
         visibility_timeout_s=rules.visibility_timeout_s if timeout_s is None else timeout_s,
         max_receive_count=max_receive_count,
     )
-
-
-def describe_handed_out(records: Sequence[ReceivedRecord]) -> list[answers.QueueRecord]:
-    """The shape `QueueRecordList`."""
-    described: list[answers.QueueRecord] = []
-    decoded = decode_payloads([record.payload for record in records])
-    for handed_out, record in zip(records, decoded, strict=True):
-        document: answers.QueueRecord = {
-            "ReceiptHandle": handed_out.receipt_handle,
-            "RecordId": handed_out.record_id,
-            "Data": record.data,
-            "ApproximateArrivalTimestamp": Instant(handed_out.arrival_ms),
-            "FirstReceiveTimestamp": Instant(handed_out.first_receive_ms),
-            "ReceiveCount": handed_out.receives,
-        }
-        if record.partition_key is not None:
-            document["PartitionKey"] = record.partition_key
-        described.append(document)
-    return described
 
 
 class ResultEntry(TypedDict):

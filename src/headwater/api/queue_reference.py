@@ -45,7 +45,12 @@ async def live_queue_of_arn(engine: Engine, caller: Caller, arn: str) -> LiveQue
 
     Raises what `queue_id_of` raises, and ResourceNotFoundException unless it delivers.
     """
-    return engine.queues.live(*await queue_of_arn(engine, caller, arn))
+    queue = engine.queues.at_work(caller, arn)
+    if queue is not None and engine.settled(queue.of_stream) is not None:
+        return queue
+    queue = engine.queues.live(*await queue_of_arn(engine, caller, arn))
+    engine.queues.know(caller, arn, queue)
+    return queue
 
 
 def _elsewhere(engine: Engine, caller: Caller, named: QueueId, arn: str) -> KinesisError:

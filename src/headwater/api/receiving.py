@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from headwater.api.held_answer import HeldAnswer, Unanswered
-from headwater.api.queue_descriptions import describe_handed_out
 from headwater.api.queue_reference import live_queue_of_arn
 from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import (
@@ -15,10 +14,10 @@ from headwater.engine.limits.limits import (
     QUEUE_WAIT_S,
 )
 from headwater.engine.queues.live_queue import LiveQueue
-from headwater.engine.queues.queue_context import ReceivedRecord
 from headwater.engine.queues.waiting_line import Waiter
 from headwater.model.caller import Caller
 from headwater.model.errors import ThrottlingException
+from headwater.model.record_list import QueueRecordList, ReceivedRecord
 
 
 class ReceivesRecords(Protocol):
@@ -61,7 +60,7 @@ def _require_room_in_flight(engine: Engine, queue: LiveQueue, *, is_dead: bool) 
 
 
 async def _answer(waiter: Waiter[ReceivedRecord]) -> Mapping[str, object]:
-    return {"QueueRecords": describe_handed_out(await waiter.answer)}
+    return {"QueueRecords": QueueRecordList(await waiter.answer)}
 
 
 def _leave(waiter: Waiter[ReceivedRecord]) -> None:

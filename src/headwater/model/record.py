@@ -42,6 +42,7 @@ _DATA_START = len('"Data":"')
 _KEY = b',"PartitionKey":"'
 _ESCAPE = ord("\\")
 _ENCRYPTED = ',"EncryptionType":"KMS"'
+_ENCRYPTED_BYTES = _ENCRYPTED.encode()
 _LARGE_HEAD = Struct(">BH")
 
 
@@ -75,6 +76,20 @@ def text_of(payload: Payload) -> tuple[Payload, ...]:
         return (payload,)
     rest, data_start = _rest_of_large(payload)
     return (b'"Data":"', b64encode(memoryview(payload)[data_start:]), b'"', rest)
+
+
+def without_encryption_type(payload: Payload) -> Payload:
+    """The payload of the same record, as one that is not encrypted has it."""
+    if not payload[0]:
+        rest, data_start = _rest_of_large(payload)
+        if not rest.endswith(_ENCRYPTED_BYTES):
+            return payload
+        rest = rest.removesuffix(_ENCRYPTED_BYTES)
+        return b"".join((_LARGE_HEAD.pack(0, len(rest)), rest, payload[data_start:]))
+    # In a key each quote has a backslash before it: nothing else ends so.
+    if payload[-len(_ENCRYPTED_BYTES) :] == _ENCRYPTED_BYTES:
+        return payload[: -len(_ENCRYPTED_BYTES)]
+    return payload
 
 
 def is_large(payload: Payload) -> bool:

@@ -55,6 +55,47 @@ class RecordList:
         return described
 
 
+class ReceivedRecord(NamedTuple):
+    """A record of a queue as a receiver gets it."""
+
+    receipt_handle: str
+    record_id: str
+    payload: Payload
+    arrival_ms: int
+    first_receive_ms: int
+    receives: int
+
+
+class QueueRecordList:
+    """The shape `QueueRecordList`: records that were received from a queue."""
+
+    __slots__ = ("received",)
+
+    def __init__(self, received: Sequence[ReceivedRecord]) -> None:
+        self.received = received
+
+    def __len__(self) -> int:
+        return len(self.received)
+
+    def documents(self) -> list[dict[str, Any]]:
+        """A dict for each record."""
+        described = []
+        decoded = decode_payloads([received.payload for received in self.received])
+        for received, record in zip(self.received, decoded, strict=True):
+            document: dict[str, Any] = {
+                "ReceiptHandle": received.receipt_handle,
+                "RecordId": received.record_id,
+                "ApproximateArrivalTimestamp": Instant(received.arrival_ms),
+                "FirstReceiveTimestamp": Instant(received.first_receive_ms),
+                "ReceiveCount": received.receives,
+                "Data": record.data,
+            }
+            if record.partition_key is not None:
+                document["PartitionKey"] = record.partition_key
+            described.append(document)
+        return described
+
+
 Placement: TypeAlias = tuple[str, str | None]
 """Where a record was stored: shard id and sequence number. `None`: nowhere, the shard's rate is used up."""
 

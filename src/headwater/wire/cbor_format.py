@@ -31,7 +31,7 @@ from typing import Any
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
 from headwater.model.record import Record, decode_payloads
-from headwater.model.record_list import NumberedRun, PlacementList, RecordList
+from headwater.model.record_list import NumberedRun, PlacementList, QueueRecordList, RecordList
 
 DEEPEST_NESTING = 64
 """Maps, arrays and tags inside each other; requests of the API have five."""
@@ -524,6 +524,7 @@ _WRITERS = _Writers(
         Seconds: _write_seconds,
         RecordList: _write_records,
         PlacementList: _write_placements,
+        QueueRecordList: lambda records, write: _write_array(records.documents(), write),
         type(None): _write_null,
     }
 )

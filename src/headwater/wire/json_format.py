@@ -22,8 +22,8 @@ import msgspec
 
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
-from headwater.model.record import LARGE_BYTES, Payload, is_large, text_of
-from headwater.model.record_list import PlacementList, RecordList
+from headwater.model.record import LARGE_BYTES, Payload, is_large, text_of, without_encryption_type
+from headwater.model.record_list import PlacementList, QueueRecordList, RecordList
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """All that msgspec raises for a body that it does not take."""
@@ -146,12 +146,33 @@ def encode(answer: Mapping[str, object] | None) -> bytes:
     """
     if answer is None:
         return b""
+    if "QueueRecords" in answer:
+        return _encode_received(answer)
     write = _LIST_WRITERS.get(type(answer["Records"])) if "Records" in answer else None
     if write is None:
         return _answer_encoder.encode(answer)
     records = answer["Records"]
     rest = _answer_encoder.encode({name: value for name, value in answer.items() if value is not records})
     return b"".join((rest[:-1], b'"Records":[' if rest == b"{}" else b',"Records":[', *write(records), b"]}"))
+
+
+def _encode_received(answer: Mapping[str, object]) -> bytes:
+    """An answer whose records, which were received from a queue, are its only member."""
+    records = answer["QueueRecords"]
+    if len(answer) > 1 or not isinstance(records, QueueRecordList):
+        return _answer_encoder.encode(answer)
+    pieces: list[Payload] = []
+    begin = '{"QueueRecords":[{'
+    for handle, record_id, payload, arrival_ms, first_ms, receives in records.received:
+        pieces.append(
+            f'{begin}"ReceiptHandle":"{handle}","RecordId":"{record_id}","ReceiveCount":{receives},'
+            f'"ApproximateArrivalTimestamp":{arrival_ms // 1000}.{arrival_ms % 1000:03},'
+            f'"FirstReceiveTimestamp":{first_ms // 1000}.{first_ms % 1000:03},'.encode()
+        )
+        pieces += text_of(without_encryption_type(payload))
+        begin = "},{"
+    pieces.append(b"}]}" if pieces else b'{"QueueRecords":[]}')
+    return b"".join(pieces)
 
 
 def _write_records(records: RecordList) -> list[Payload]:

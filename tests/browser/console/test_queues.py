@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,13 @@ def test_a_queue_is_used_as_long_as_it_is_there(console: Console, served: Served
     console.fill("Visibility timeout", "120")
     console.page.get_by_label("Set dead letters aside").uncheck()
     console.click("Save")
-    console.row("resize").filter(has_text="2 min 0 s").filter(has_text="never").wait_for()
+    console.row("resize").filter(has_text="2 min").filter(has_text="never").wait_for()
+
+    console.row("resize").get_by_role("link", name="Charts").click()
+    figures = console.page.get_by_role("figure")
+    figures.and_(console.page.get_by_label(re.compile(r"received: now [1-9]"))).wait_for()
+    for title in ("Records. waiting", "Age of the oldest record.", "Dead letters. visible"):
+        figures.and_(console.page.get_by_label(title)).locator("canvas").wait_for()
 
     console.follow("Who reads")
     console.follow("resize")

@@ -135,7 +135,7 @@ def test_a_stream_is_charted_by_the_minute_and_by_shard(
     choice = console.page.get_by_label("Of", exact=True)
     choice.wait_for()
     served.kinesis.put_record(StreamName=stream, PartitionKey="alice", Data=b"3 apples")
-    choice.select_option(SHARD)
+    choice.select_option(f"shard {SHARD}")
     figure = console.page.get_by_role("figure", name="Records by the minute. in: now 1")
     wait_until(lambda: figure.count() == 1, "the shard's minute")
 

@@ -82,8 +82,8 @@ def test_requests_are_seen_live_filtered_and_copied(console: Console, served: Se
     served.kinesis.create_stream(StreamName="asked", ShardCount=1)
     with pytest.raises(ClientError):
         served.kinesis.describe_stream(StreamName="missing")
-    console.row("CreateStream").wait_for()
-    console.row("ResourceNotFoundException").wait_for()
+    console.row("CreateStream").filter(has_text="asked").wait_for()
+    console.row("ResourceNotFoundException").filter(has_text="missing").wait_for()
     console.page.get_by_label("Outcome").select_option("failed")
     console.await_rows(1)
     console.page.get_by_label("Outcome").select_option("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,29 @@ def test_records_that_wait_cost_no_memory_of_the_queue() -> None:
     assert len(list(live._tracking.records())) == 0
     queue.receive()
     assert len(list(live._tracking.records())) == 10
+
+
+@pytest.mark.long
+def test_two_hundred_thousand_records_that_wait_take_less_than_a_mebibyte(tmp_path: Path) -> None:
+    queue = QueueEngine(on_disk(tmp_path))
+    texts = [str(number) for number in range(500)]
+    for _ in range(400):
+        queue.put(*texts)
+    tracemalloc.start()
+    try:
+        arn = queue.create_queue("behind")
+        for _ in range(100):
+            records = queue.receive(QueueARN=arn)
+            entries = [{"ReceiptHandle": record["ReceiptHandle"]} for record in records[1:]]
+            queue.call("AcknowledgeQueueRecords", QueueARN=arn, Entries=entries)
+        for _ in range(3):
+            queue.clock.advance_ms(10_001)
+            queue.engine.tick()
+            queue.inbox.run_posted()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    live = {live.name[1]: live for live in queue.engine.queues._live.values()}["behind"]
+    assert live.counts().visible == 200_000 - 900
+    assert peak < 2**20
+    queue.close()

@@ -84,7 +84,7 @@ class SharedQueue:
             if isinstance(answer, HeldAnswer):
                 drive(answer.answered(), answered)
             else:
-                answers.append(texts_of(answer["QueueRecords"]))
+                answers.append(texts_of(answer["QueueRecords"].documents()))
 
         drive(handler(self.engines[at].engine, CALLER, asked), answered)
         return answers

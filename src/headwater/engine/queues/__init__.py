@@ -1,11 +1,12 @@
 """What a queue does with a stream's records: hands them out, takes receipts, sets dead letters aside.
 
-    queues ─► live_queue ─► sharing, tracking, waiting_line, settling ─► progress
-                                └─────────► receipts
+    queues ─► live_queue ─► sharing, handles ─► settling ─► tracking ─► progress
+                  └─► waiting_line      └─► receipts, log_runs
 
 - `progress`: which records of a shard are done with, or dead letters: what the store keeps;
 - `tracking`: which are handed out, visible again, or about to be settled: what memory keeps;
 - `settling`: how acknowledgements gather into commits;
+- `handles`: what a receipt handle can still do;
 - `sharing`: what servers that share a queue tell each other through these;
 - `waiting_line`: who waits for records, in which order;
 - `counting`, `dead_letters`: how a queue stands, and what it has set aside, for those who look;

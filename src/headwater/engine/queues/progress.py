@@ -185,15 +185,21 @@ class QueueProgress:
 
     def is_done(self, position: int) -> bool:
         """Whether the record is done with."""
+        if position < self.first:
+            return True
         page, offset = divmod(position, PAGE_POSITIONS)
-        return position < self.first or bool(self._pages.get(page, 0) >> offset & 1)
+        bits = self._pages.get(page, 0)
+        return bits.bit_length() > offset and bool(bits >> offset & 1)
 
     def next_open(self, position: int) -> int:
         """The first position from this one on that is not acknowledged; there may be no record at it."""
         position = max(position, self.first)
         while True:
             page, offset = divmod(position, PAGE_POSITIONS)
-            unset = (_FULL & ~self._pages.get(page, 0)) >> offset
+            bits = self._pages.get(page, 0)
+            if bits.bit_length() <= offset:
+                return position
+            unset = (_FULL & ~bits) >> offset
             if unset:
                 return position + (unset & -unset).bit_length() - 1
             position = (page + 1) * PAGE_POSITIONS
@@ -282,6 +288,8 @@ class QueueProgress:
 
     def _forget_when_known(self, settlement: Settlement) -> None:
         """What is written from here is known from the commit on."""
+        if not self._known_ms:  # as where one server alone hands out
+            return
         positions = [*settlement.acknowledged, *settlement.restored]
         positions += [letter.position for letter in settlement.died]
         positions += [received.position for received in settlement.received]
@@ -314,11 +322,11 @@ class QueueProgress:
             if begin <= letter.position < end:
                 dead[letter.position] = letter
                 received.pop(letter.position, None)
-        for position in settlement.acknowledged:
-            if begin <= position < end:
-                bits |= 1 << (position - begin)
-                dead.pop(position, None)
-                received.pop(position, None)
+        acknowledged = [position for position in settlement.acknowledged if begin <= position < end]
+        bits |= _bits_of(acknowledged, begin)
+        for position in acknowledged if dead or received else ():
+            dead.pop(position, None)
+            received.pop(position, None)
         for position in settlement.restored:
             dead.pop(position, None)
             received.pop(position, None)
@@ -327,6 +335,15 @@ class QueueProgress:
 
     def _page_key(self, page: int) -> str:
         return str(ProgressKey(self._queue_id, self._log_id, page))
+
+
+def _bits_of(positions: Collection[int], begin: int) -> int:
+    """A bit for each position, counted from `begin`."""
+    low = min(positions, default=begin)  # those of one commit lie together: small numbers, moved once
+    bits = 0
+    for position in positions:
+        bits |= 1 << (position - low)
+    return bits << (low - begin)
 
 
 def _difference(page: int, before: _Page, after: _Page) -> set[int]:

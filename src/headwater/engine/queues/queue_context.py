@@ -1,4 +1,4 @@
-"""What a queue at work needs of the engine, what its receivers get, and where it begins in its shards.
+"""What a queue at work needs of the engine, and where it begins in its shards.
 
 Refuses to know what the queue does.
 """
@@ -6,28 +6,16 @@ Refuses to know what the queue does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from headwater.engine.queues.progress import QueueProgress
 from headwater.engine.tokens.sealed_token import Sealer
 from headwater.model.arn import StreamName
 from headwater.model.errors import ResourceNotFoundException
 from headwater.model.queue import Queue
-from headwater.model.record import Payload
 from headwater.model.shard import Shard
 from headwater.model.stream import Stream
 from headwater.storage.interface import Store
-
-
-class ReceivedRecord(NamedTuple):
-    """A record as a receiver gets it."""
-
-    receipt_handle: str
-    record_id: str
-    payload: Payload
-    arrival_ms: int
-    first_receive_ms: int
-    receives: int
 
 
 class QueueContext(Protocol):

@@ -58,6 +58,8 @@ class Queues:
         self._ids: dict[StreamName, list[str]] = {}
         self._expected: dict[StreamName, Mapping[str, int]] = {}
         self._live: dict[str, LiveQueue] = {}
+        self._asked_for: dict[tuple[Caller, str], LiveQueue] = {}
+        """Some of these, by who asks for one and how it is named: most calls name the same few."""
         self._progress: dict[str, dict[int, QueueProgress]] = {}
         """By queue and log."""
         self._orphans: set[str] = set()
@@ -105,6 +107,7 @@ class Queues:
 
     def follow(self, name: StreamName, stream: Stream | None, expected: Mapping[str, int]) -> None:
         """Take over a committed value, with its key and version; `None`: the stream is gone."""
+        self._asked_for.clear()
         before = self._ids.pop(name, [])
         self._expected.pop(name, None)
         queues = stream.queues if stream is not None else ()
@@ -164,6 +167,14 @@ class Queues:
                 raise queue_gone(stream, queue)
             live = self._live[queue.queue_id] = LiveQueue(self, stream, queue)
         return live
+
+    def at_work(self, caller: Caller, arn: str) -> LiveQueue | None:
+        """The queue that `know` was told of, if no stream has had another value since."""
+        return self._asked_for.get((caller, arn))
+
+    def know(self, caller: Caller, arn: str, queue: LiveQueue) -> None:
+        """Remember what this caller means by an ARN."""
+        self._asked_for[caller, arn] = queue
 
     # What the store has
 

@@ -10,8 +10,12 @@ memory follows what is in flight.
 
 Rules:
 - a tracked record is handed out by who takes it from `next_visible`, and by nobody else;
-- what is visible is found in a line, and when a visibility ends in a heap, in which a record has an entry for
-  each time it was given; an entry that is not the record's present one says nothing.
+- what is visible is found in a line, in which a record has an entry for each time it was shown; an entry
+  that is not the record's present one says nothing;
+- a record in flight is noted under the time when its visibility ends, and no other record is: so nothing
+  that is acknowledged stays in memory, however long its visibility was. A heap has these times, and some
+  at which nothing ends any more, but never many more than there are others;
+- a record in flight is found by its latest handle, where one server alone hands out.
 
 Refuses to know stores, requests, and why a record is settled.
 """
@@ -48,6 +52,8 @@ _phases = transitions(PHASES)
 
 NOT_DELIVERED = 0
 """In place of a delivery's number: the record was not handed out since the server started."""
+_SPARE = 1_024
+"""So many entries of a heap that mean nothing are never too many."""
 
 
 class TrackedRecord:
@@ -58,6 +64,7 @@ class TrackedRecord:
         "change",
         "delivery",
         "first_receive_ms",
+        "handle",
         "is_dead",
         "phase",
         "position",
@@ -74,6 +81,8 @@ class TrackedRecord:
         """`None` for one that was not read since the server started."""
         self.delivery = NOT_DELIVERED
         """The number of the latest delivery."""
+        self.handle = ""
+        """The receipt handle of the latest delivery; empty before one, and where servers share the queue."""
         self.change = 0
         """How often its visibility was changed since, where servers share the queue."""
         self.receives = 0
@@ -89,17 +98,19 @@ class TrackedRecord:
     @property
     def record_id(self) -> str:
         """What it is called in every delivery and queue; ids are in the order of logs and positions."""
-        return f"{self.shard.log_id:016x}{self.position:016x}"
+        return f"{self.shard.record_ids}{self.position:016x}"
 
 
 class ShardTracking:
     """What one shard has on its way, and where its waiting records begin."""
 
-    __slots__ = ("_lowest", "cursor", "index", "log_id", "progress", "records")
+    __slots__ = ("_lowest", "cursor", "index", "log_id", "progress", "record_ids", "records")
 
     def __init__(self, index: int, log_id: int, progress: QueueProgress) -> None:
         self.index = index
         self.log_id = log_id
+        self.record_ids = f"{log_id:016x}"
+        """What the ids of its records begin with."""
         self.progress = progress
         self.cursor = progress.first
         """No record before it waits, but for the tracked ones."""
@@ -111,6 +122,8 @@ class ShardTracking:
         """Track one more record, which nobody can receive until it is shown."""
         record = self.records[position] = TrackedRecord(self, position, arrival_ms)
         heappush(self._lowest, position)
+        if len(self._lowest) > 2 * len(self.records) + _SPARE:
+            self._lowest = sorted(self.records)
         return record
 
     def forget(self, record: TrackedRecord) -> None:
@@ -146,11 +159,24 @@ class Tracking:
         """By log."""
         self._visible: tuple[deque[_Shown], deque[_Shown]] = (deque(), deque())
         """Who may be received, and dead letters that may; and some of which that is true no more."""
-        self._ends: list[tuple[int, int, int, TrackedRecord]] = []
-        """A heap: when a visibility ends, a number that tells entries apart, the delivery, the record."""
         self._entries = count()
-        self.in_flight = 0
+        self._by_handle: dict[str, TrackedRecord] = {}
+        """What is in flight, by its latest handle."""
+        self._ending: dict[int, dict[TrackedRecord, None]] = {}
+        """The records in flight whose visibility ends at a time; there is one at least."""
+        self._end_times: list[int] = []
+        """A heap of these times, and of some more."""
+        self._in_flight = [0, 0]
+        """Records that somebody has, and dead letters."""
+
+    @property
+    def in_flight(self) -> int:
         """Records, without dead letters, that somebody has."""
+        return self._in_flight[False]
+
+    def of_handle(self, handle: str) -> TrackedRecord | None:
+        """The record of which this is the latest handle, while it is in flight."""
+        return self._by_handle.get(handle)
 
     def records(self) -> Iterator[TrackedRecord]:
         """Everything that is tracked."""
@@ -167,9 +193,35 @@ class Tracking:
         return None
 
     def _move(self, record: TrackedRecord, event: str) -> None:
+        """What leaves "in flight" does so here; what comes to it, goes on in `_fly`."""
         before, record.phase = record.phase, _phases[event][record.phase]
-        if not record.is_dead:
-            self.in_flight += (record.phase == "in flight") - (before == "in flight")
+        if before == "in flight":
+            self._in_flight[record.is_dead] -= 1
+            self._unnote_end(record)
+            self._by_handle.pop(record.handle, None)
+
+    def _fly(self, record: TrackedRecord, visible_ms: int) -> None:
+        self._in_flight[record.is_dead] += 1
+        self._note_end(record, visible_ms)
+        if record.handle:
+            self._by_handle[record.handle] = record
+
+    def _note_end(self, record: TrackedRecord, visible_ms: int) -> None:
+        record.visible_ms = visible_ms
+        ending = self._ending.get(visible_ms)
+        if ending is None:
+            ending = self._ending[visible_ms] = {}
+            heappush(self._end_times, visible_ms)
+            if len(self._end_times) > 2 * len(self._ending) + _SPARE:
+                self._end_times = sorted(self._ending)
+        ending[record] = None
+
+    def _unnote_end(self, record: TrackedRecord) -> None:
+        ending = self._ending.get(record.visible_ms)
+        if ending is not None:
+            ending.pop(record, None)
+            if not ending:
+                del self._ending[record.visible_ms]
 
     def settle(self, record: TrackedRecord) -> None:
         """A commit is to decide about it."""
@@ -182,24 +234,25 @@ class Tracking:
         record.receives += 1
         if record.first_receive_ms is None:
             record.first_receive_ms = now_ms
-        self.hide_until(record, visible_ms)
+        self._fly(record, visible_ms)
 
     def hide_until(self, record: TrackedRecord, visible_ms: int) -> None:
         """While it is in flight: its visibility timeout ends then."""
-        record.visible_ms = visible_ms
-        heappush(self._ends, (visible_ms, next(self._entries), record.delivery, record))
+        self._unnote_end(record)
+        self._note_end(record, visible_ms)
 
     def learn(self, record: TrackedRecord, state: ReceivedState, known_ms: int) -> None:
         """The store has it that it was received, or hidden anew; it is in flight from when that is known."""
         self._move(record, "learn")
-        record.delivery, record.change = state.delivery, state.change
+        record.delivery, record.handle, record.change = state.delivery, "", state.change
         record.receives, record.first_receive_ms = state.receives, state.first_receive_ms
-        self.hide_until(record, known_ms + state.timeout_ms)
+        self._fly(record, known_ms + state.timeout_ms)
 
     def postpone(self, record: TrackedRecord) -> None:
         """It cannot be handed out at the moment: it counts as in flight until somebody looks what is due."""
         self._move(record, "learn")
-        self.hide_until(record, 0)
+        record.handle = ""
+        self._fly(record, 0)
 
     def become(self, record: TrackedRecord, *, is_dead: bool) -> None:
         """The store has it that it is a dead letter, or none; for the caller to show, or to `learn` about."""
@@ -208,12 +261,8 @@ class Tracking:
 
     def due(self, now_ms: int) -> Iterator[TrackedRecord]:
         """The records in flight whose visibility has ended, for the caller to show or to settle."""
-        ends = self._ends
-        while ends and ends[0][0] <= now_ms:
-            visible_ms, _, delivery, record = heappop(ends)
-            is_present = record.delivery == delivery and record.visible_ms == visible_ms
-            if is_present and record.phase == "in flight":
-                yield record
+        while self._end_times and self._end_times[0] <= now_ms:
+            yield from self._ending.pop(heappop(self._end_times), ())
 
     def show(self, record: TrackedRecord) -> None:
         """Whoever receives next may have it, as a dead letter if it is one."""
@@ -224,7 +273,7 @@ class Tracking:
     def give_back(self, record: TrackedRecord) -> None:
         """It was not settled: it is as it was, in flight until its visibility ends."""
         self._move(record, "give back")
-        self.hide_until(record, record.visible_ms)
+        self._fly(record, record.visible_ms)
 
     def end(self, record: TrackedRecord) -> None:
         """It is acknowledged, or past retention."""

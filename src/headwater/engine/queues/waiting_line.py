@@ -93,7 +93,7 @@ class WaitingLine(Generic[T]):
 
     def join(self, wanted: Wanted) -> Waiter[T]:
         """Stand in line; the answer may be there at once."""
-        waiter = Waiter[T](self, wanted)
+        waiter: Waiter[T] = Waiter(self, wanted)
         self._waiters.append(waiter)
         self.wake()
         return waiter

@@ -8,11 +8,12 @@ restart; a token of another server, or one that was tampered with, is refused.
 from __future__ import annotations
 
 from _operator import _compare_digest as compare_digest  # hmac's, which loads OpenSSL
-from base64 import b64decode, b64encode
 from binascii import Error as InvalidBase64
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
+
+from pybase64 import b64decode, b64encode_as_string
 
 # The interpreter's own, without hashlib, which loads OpenSSL; not every Python has it.
 _blake2b: Any = import_module("_blake2" if find_spec("_blake2") else "hashlib").blake2b
@@ -31,7 +32,9 @@ class Sealer:
 
     def seal(self, content: bytes) -> str:
         """The token that carries `content`."""
-        return b64encode(content + self._checksum(content)).decode("ascii")
+        keyed = self._empty.copy()  # `_checksum`, written out: queues seal a token for each record
+        keyed.update(content)
+        return b64encode_as_string(content + keyed.digest())
 
     def open(self, token: str) -> bytes | None:
         """The content of a token that `seal` made; `None` for any other text."""
@@ -41,7 +44,7 @@ class Sealer:
             return None
         content, checksum = sealed[:-SEAL_BYTES], sealed[-SEAL_BYTES:]
         # The text is compared, too: base64 has several spellings for some bytes.
-        if not compare_digest(checksum, self._checksum(content)) or b64encode(sealed).decode() != token:
+        if not compare_digest(checksum, self._checksum(content)) or b64encode_as_string(sealed) != token:
             return None
         return content
 
