@@ -16,7 +16,7 @@ import msgspec
 
 from headwater.delivery.batch_plan import BatchPlan
 from headwater.delivery.channels.channel_log import ChannelLog
-from headwater.delivery.channels.dead_letters import DeadLetters
+from headwater.delivery.channels.dead_letters import ChannelDeadLetters
 from headwater.delivery.channels.delivered_channel import DeliveredChannel
 from headwater.delivery.compression import COMPRESSIONS
 from headwater.delivery.context import DeliveryContext
@@ -57,7 +57,7 @@ class BucketBatch:
         self._delivered = delivered
         self._parts: list[bytes] = []
         self._check = FORMAT_CHECKS.get(delivered().channel.record_format)
-        self.dead_letters = DeadLetters()
+        self.dead_letters = ChannelDeadLetters()
         self.size = 0
         self.records = 0
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from headwater.delivery.batch_plan import BatchPlan
-from headwater.delivery.channels.dead_letters import DeadLetters
+from headwater.delivery.channels.dead_letters import ChannelDeadLetters
 from headwater.delivery.channels.delivered_channel import DeliveredChannel
 from headwater.delivery.context import DeliveryContext
 from headwater.delivery.errors import DeliveryFailed
@@ -53,7 +53,9 @@ class ChannelLog:
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
 
-    def write_dead_letters(self, delivered: DeliveredChannel, letters: DeadLetters, plan: BatchPlan) -> None:
+    def write_dead_letters(
+        self, delivered: DeliveredChannel, letters: ChannelDeadLetters, plan: BatchPlan
+    ) -> None:
         """Say how many records of a batch were set aside, and why."""
         if len(letters):
             reasons = "; ".join(letters.reasons[:REASONS_MAX])

@@ -24,7 +24,7 @@ EXTENSION = ".jsonl"
 OPTIONS = ObjectOptions(content_type="application/x-ndjson")
 
 
-class DeadLetters:
+class ChannelDeadLetters:
     """Those of one batch."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from headwater.delivery.batch_plan import BatchPlan
 from headwater.delivery.channels.channel_log import ChannelLog
-from headwater.delivery.channels.dead_letters import DeadLetters
+from headwater.delivery.channels.dead_letters import ChannelDeadLetters
 from headwater.delivery.channels.delivered_channel import DeliveredChannel, delivery_id_of
 from headwater.delivery.channels.iceberg_table import ChannelTable
 from headwater.delivery.channels.s3_tables import TABLE_GONE
@@ -48,7 +48,7 @@ class TableBatch:
         self._rows = TableRows(destination.schema)
         self._unknown: dict[str, list[Letter]] = {}
         """Records whose schema version nobody has looked at yet, by its id."""
-        self.dead_letters = DeadLetters()
+        self.dead_letters = ChannelDeadLetters()
         self.size = 0
         self.records = 0
 
