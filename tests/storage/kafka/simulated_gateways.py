@@ -84,7 +84,11 @@ class SimulatedGateway:
         answer = await finished(handler(self.engine, CALLER, accept(operation, encode(members))))
         if isinstance(answer, HeldAnswer):
             answer = await finished(answer.answered())
-        return dict(cast("dict[str, Any]", answer) or {})
+        members = dict(cast("dict[str, Any]", answer) or {})
+        received = members.get("QueueRecords")
+        if hasattr(received, "documents"):  # as the wire formats write them
+            members["QueueRecords"] = received.documents()
+        return members
 
 
 def live(

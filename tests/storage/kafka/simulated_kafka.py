@@ -192,6 +192,15 @@ class SimulatedCluster:
     async def close(self) -> None:
         """Nothing is open."""
 
+    async def leader(self, topic: str) -> int:
+        """The one broker that leads all topics, when it has been asked."""
+        await self._sent(topic)
+        return await self._answered(1)
+
+    def known_leader(self, _topic: str) -> int:
+        """The same, as it is known."""
+        return 1
+
     async def produce(self, topic: str, batch: bytes, lane: int = 0) -> Produced:
         found = await self._sent(topic)
         produced = found.append(batch, _now_s())
