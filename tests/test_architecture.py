@@ -373,7 +373,9 @@ def test_what_ruff_is_told_to_overlook_is_spelt_in_one_way() -> None:
     for folder in CHECKED_FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
             # What package managers install below the tests and benchmarks is not ours.
-            is_installed = {".packages", ".scratch", ".v2", "node_modules"} & set(path.relative_to(ROOT).parts)
+            is_installed = {".packages", ".scratch", ".v2", "node_modules"} & set(
+                path.relative_to(ROOT).parts
+            )
             text = "" if is_installed else path.read_text()
             if "noqa" not in text:
                 continue

@@ -86,7 +86,7 @@ class SimulatedGateway:
             answer = await finished(answer.answered())
         members = dict(cast("dict[str, Any]", answer) or {})
         received = members.get("QueueRecords")
-        if hasattr(received, "documents"):  # as the wire formats write them
+        if received is not None and hasattr(received, "documents"):  # as the wire formats write them
             members["QueueRecords"] = received.documents()
         return members
 

@@ -232,13 +232,6 @@ class SimulatedCluster:
         await asyncio.sleep(max_wait_ms / 1000)
         return {topic: await self.fetch(topic, position, 1) for topic, position in positions.items()}
 
-    async def leader(self, topic: str) -> int:
-        await self._sent(topic)
-        return 1
-
-    def known_leader(self, _topic: str) -> int:
-        return 1
-
     async def find_offset(self, topic: str, time_ms: int, *, lane: int = 0) -> int:
         found = await self._sent(topic)
         if time_ms == EARLIEST:
