@@ -1,4 +1,4 @@
-"""The wheel and the source distribution, each installed into a fresh environment; the server starts and answers.
+"""The wheel and the source distribution, each installed into a fresh environment; the server then answers.
 
 `make test-dist` builds dist/ and runs these.
 """
