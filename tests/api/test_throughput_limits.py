@@ -251,20 +251,29 @@ def test_a_record_larger_than_a_second_is_taken_and_paid_for(limited: ClockedSer
 ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/orders"
 CONSUMER_ARN = f"{ARN}/consumer/reader:1795000000"
 QUEUE_ARN = f"arn:aws:kinesis:us-east-1:000000000000:queue/{'0' * 32}"
+CHANNEL_ARN = f"arn:aws:kinesis:us-east-1:000000000000:channel/{'0' * 32}"
 REQUESTS: dict[str, dict[str, Any]] = {
     "AddTagsToStream": {"StreamName": "orders", "Tags": {"a": "b"}},
+    "CreateChannel": {
+        "ChannelName": "lake",
+        "ServiceExecutionRoleARN": "arn:aws:iam::000000000000:role/any",
+        "StreamConfigurationList": [{"StreamARN": ARN, "RecordConfiguration": {"RecordFormatType": "JSON"}}],
+    },
     "CreateQueue": {"QueueName": "work", "StreamConfigurationList": [{"StreamARN": ARN}]},
     "CreateStream": {"StreamName": "orders", "ShardCount": 1},
+    "DeleteChannel": {"ChannelARN": CHANNEL_ARN},
     "DeleteQueue": {"QueueARN": QUEUE_ARN},
     "DeleteStream": {"StreamName": "absent"},
     "DeregisterStreamConsumer": {"ConsumerARN": CONSUMER_ARN},
     "DescribeAccountSettings": {},
     "DescribeLimits": {},
+    "DescribeChannel": {"ChannelARN": CHANNEL_ARN},
     "DescribeQueue": {"QueueARN": QUEUE_ARN},
     "DescribeStream": {"StreamName": "orders"},
     "DescribeStreamConsumer": {"ConsumerARN": CONSUMER_ARN},
     "DescribeStreamSummary": {"StreamName": "orders"},
     "GetShardIterator": {"StreamName": "orders", "ShardId": SHARD, "ShardIteratorType": "LATEST"},
+    "ListChannels": {},
     "ListQueues": {},
     "ListShards": {"StreamName": "orders"},
     "ListStreamConsumers": {"StreamARN": ARN},
@@ -280,6 +289,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "StartingPosition": {"Type": "LATEST"},
     },
     "UpdateAccountSettings": {"MinimumThroughputBillingCommitment": {"Status": "ENABLED"}},
+    "UpdateChannel": {"ChannelARN": CHANNEL_ARN},
     "UpdateQueue": {"QueueARN": QUEUE_ARN, "QueueAttributes": {}},
     "UpdateShardCount": {"StreamName": "orders", "TargetShardCount": 1, "ScalingType": "UNIFORM_SCALING"},
     "UpdateStreamWarmThroughput": {"StreamName": "orders", "WarmThroughputMiBps": 1},

@@ -86,8 +86,8 @@ class DeliveredStream:
         """Until all that was put is read."""
 
         def is_gathered() -> bool:
-            status = self.status()
-            return bool(0 < status["records_behind"] == status["gathered_records"])
+            status = self.status()  # without them until its delivery has begun
+            return bool(0 < status.get("records_behind", 0) == status["gathered_records"])
 
         wait_until(is_gathered)
 

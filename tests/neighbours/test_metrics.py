@@ -10,6 +10,7 @@ from tests.neighbours.conftest import ClientOf
 
 
 def test_cloudwatch_answers_for_streams(headwater: Headwater, client_of: ClientOf) -> None:
+    headwater.clock.restore()  # other tests of this server have moved it
     kinesis, cloudwatch = client_of("kinesis"), client_of("cloudwatch")
     kinesis.create_stream(StreamName="counted", ShardCount=1)
     kinesis.enable_enhanced_monitoring(StreamName="counted", ShardLevelMetrics=["IncomingBytes"])
