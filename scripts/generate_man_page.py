@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from pathlib import Path
 
 import click
@@ -41,7 +42,7 @@ def _commands(group: click.Group, context: click.Context) -> list[str]:
         lines += [f".SS {_text(inner.command_path)} {_text(usage)}", *_paragraphs(command.help)]
         for parameter in command.get_params(inner):
             record = parameter.get_help_record(inner)
-            if record is not None and "--help" not in parameter.opts:
+            if record is not None and record[1] and "--help" not in parameter.opts:
                 lines += [".TP", rf"\fB{_text(record[0])}\fR", _line(record[1])]
         if isinstance(command, click.Group):
             lines += _commands(command, inner)
@@ -50,9 +51,10 @@ def _commands(group: click.Group, context: click.Context) -> list[str]:
 
 def _paragraphs(help_: str | None) -> list[str]:
     lines = []
-    for paragraph in (help_ or "").strip().split("\n\n"):
-        is_verbatim = paragraph.startswith("\b\n")
-        body = [_line(line) for line in paragraph.removeprefix("\b\n").splitlines()]
+    for paragraph in cleandoc(help_ or "").split("\n\n"):
+        first, *others = paragraph.splitlines() or [""]
+        is_verbatim = first.strip(" ") == "\b"  # click's mark
+        body = [_line(line) for line in (others if is_verbatim else [first, *others])]
         lines += [".PP", *([".nf", *body, ".fi"] if is_verbatim else body)]
     return lines
 
