@@ -70,7 +70,7 @@ test-dist: dist
 
 # The documentation site, into site/. A link that leads nowhere is an error.
 docs: $(VENV)/installed-docs
-	@$(BIN)/python -m mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 # The console's pages, from console/ into the package; needs Node.js. An editable install shows them at once.
 console: console/node_modules/.installed
