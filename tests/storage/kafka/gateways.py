@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from typing import Any
 
 import aiohttp
 
+READY_S = 150.0
+"""How long a gateway may take, on a busy machine, until it is ready, or ready again."""
 AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=123456789012/20260101/eu-central-1/kinesis/aws4_request, "
     "SignedHeaders=host;x-amz-date, Signature=0"
@@ -78,10 +81,12 @@ class Gateway:
             )
 
     async def ready(self, session: aiohttp.ClientSession) -> None:
-        """Wait until it answers."""
+        """Wait until it answers that it is ready, which it must within `READY_S`."""
+        until_s = time.monotonic() + READY_S
         while True:
             assert self._process is not None
             assert self._process.poll() is None, self._log.read_text()
+            assert time.monotonic() < until_s, self._log.read_text()[-10_000:]
             try:
                 async with session.get(f"http://127.0.0.1:{self.port}/_headwater/health") as answer:
                     if answer.status == 200:

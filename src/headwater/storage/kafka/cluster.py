@@ -7,7 +7,8 @@ Rules:
 - a broker works on one request of a connection at a time, so there are connections for each `Lane`:
   a request that waits must never hold up another;
 - a request that is not answered in time closes its connection, so that nothing follows it there;
-- `Unsent` is raised only when no byte of a request can have reached a broker.
+- `Unsent` is raised only when no byte of a request can have reached a broker;
+- who waits for a connection that is given up meanwhile is told so, and is not cancelled with it.
 
 Refuses to know what is in topics.
 """
@@ -328,6 +329,12 @@ class Cluster:
             task = node.connections[lane] = asyncio.create_task(self._connect(node.host, node.port))
         try:
             return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            waiting = asyncio.current_task()
+            if waiting is not None and waiting.cancelling():
+                raise
+            # Not the waiting task was cancelled, but the connection: another request has given up the node.
+            raise Unsent(f"{node.host}:{node.port}: the connection was given up") from None
         except Unwelcome:
             self._drop(node_id, lane)
             raise

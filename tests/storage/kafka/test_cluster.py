@@ -1,0 +1,64 @@
+"""What a request meets when its broker goes while the connection to it is being made."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from headwater.storage.kafka.cluster import Cluster, Unsent, _BrokerNode
+from headwater.storage.kafka.security import BrokerSecurity
+
+# aiokafka leaves the socket of a connection that it was to give up to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+TOPIC = "orders-1"
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Nothing of a test is collected in another one."""
+    yield
+    gc.collect()
+
+
+async def fetch_from_a_broker_that_hangs(cluster: Cluster) -> tuple[asyncio.Task[object], asyncio.Server]:
+    """A fetch that waits for its connection, as the broker accepts it and says nothing."""
+    accepted = asyncio.Event()
+    broker = await asyncio.start_server(lambda *_: accepted.set(), "127.0.0.1", 0)
+    host, port = broker.sockets[0].getsockname()
+    cluster._nodes[1] = _BrokerNode(host, port)
+    cluster._leaders[TOPIC] = 1
+    fetch: asyncio.Task[object] = asyncio.create_task(cluster.fetch(TOPIC, 0, 1))
+    await accepted.wait()
+    return fetch, broker
+
+
+def test_who_waits_for_a_connection_that_is_given_up_is_told() -> None:
+    async def run() -> None:
+        cluster = Cluster([], BrokerSecurity())
+        fetch, broker = await fetch_from_a_broker_that_hangs(cluster)
+        cluster._take_nodes({2: ("127.0.0.1", 1)})  # the others say that it is gone
+        with pytest.raises(Unsent):
+            await fetch
+        broker.close()
+        await cluster.close()
+
+    asyncio.run(run())
+
+
+def test_who_is_cancelled_while_it_waits_for_a_connection_stays_cancelled() -> None:
+    async def run() -> None:
+        cluster = Cluster([], BrokerSecurity())
+        fetch, broker = await fetch_from_a_broker_that_hangs(cluster)
+        fetch.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await fetch
+        broker.close()
+        await cluster.close()
+
+    asyncio.run(run())
