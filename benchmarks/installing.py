@@ -93,7 +93,7 @@ def _cargo_install(folder: Path, package: str) -> None:
 
 
 def _cargo_version(folder: Path, _package: str) -> str:
-    return f"{version_in(output_of(['cargo', 'install', '--list', '--root', str(folder)]))} of crates.io"
+    return f"{version_in(output_of(['cargo', 'install', '--list', '--root', str(folder)]))} by cargo"
 
 
 def _maven_install(folder: Path, package: str) -> None:
