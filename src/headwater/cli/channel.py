@@ -14,7 +14,7 @@ import click
 
 from headwater.cli.connection import ApiError, ClientFailure, ServerConnection, with_connection
 from headwater.cli.queue import wait_option
-from headwater.cli.stream import poll_until, stream_summary, tags_of
+from headwater.cli.stream import poll_until, stream_arn, summaries_of, tags_of
 from headwater.cli.table import (
     draw_properties,
     draw_table,
@@ -83,7 +83,7 @@ def create(
     """Create a channel on STREAM, an on-demand stream, and wait until it is ACTIVE."""
     if (target["bucket"] is None) == (target["table"] is None):
         raise click.UsageError("give either --bucket or --table")
-    arn = stream if stream.startswith("arn:") else stream_summary(connection, stream)["StreamARN"]
+    arn = stream_arn(connection, stream)
     _, partition, _, region, account_id, _ = arn.split(":", 5)
     owner = _Owner(partition, region, account_id)
     record = {"RecordFormatType": record_format.upper()} | ({"GSRSchemaARN": schema} if schema else {})
@@ -263,15 +263,7 @@ def _logging(logs: bool | None) -> dict[str, Any] | None:
 
 
 def _summaries(connection: ServerConnection, stream: str | None = None) -> Iterator[dict[str, Any]]:
-    chosen = None
-    if stream is not None:
-        arn = stream if stream.startswith("arn:") else stream_summary(connection, stream)["StreamARN"]
-        chosen = [{"StreamARN": arn}]
-    page = connection.call_retrying("ListChannels", StreamFilter=chosen)
-    yield from page["ChannelSummaries"]
-    while "NextToken" in page:
-        page = connection.call_retrying("ListChannels", StreamFilter=chosen, NextToken=page["NextToken"])
-        yield from page["ChannelSummaries"]
+    return summaries_of(connection, "ListChannels", "ChannelSummaries", stream)
 
 
 def _arn(connection: ServerConnection, name: str) -> str:

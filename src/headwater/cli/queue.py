@@ -16,7 +16,7 @@ from headwater.cli.connection import ApiError, ServerConnection, with_connection
 from headwater.cli.queue_lookup import queue_arn, queue_summaries, visibility_option, with_iso_times
 from headwater.cli.queue_records import acknowledge, dead_letters, receive, restore
 from headwater.cli.queue_work import work
-from headwater.cli.stream import poll_until, stream_summary, tags_of
+from headwater.cli.stream import poll_until, stream_arn, tags_of
 from headwater.cli.table import (
     draw_properties,
     draw_table,
@@ -27,7 +27,7 @@ from headwater.cli.table import (
 )
 
 wait_option = click.option(
-    "--wait/--no-wait", default=True, show_default=True, help="End when the queue is ready, or gone."
+    "--wait/--no-wait", default=True, show_default=True, help="End when it is ready, or gone."
 )
 max_receives_option = click.option(
     "--max-receives",
@@ -72,7 +72,7 @@ def create(
     as_json: bool,
 ) -> None:
     """Create a queue on STREAM, an on-demand stream, and wait until it is ACTIVE."""
-    arn = stream if stream.startswith("arn:") else stream_summary(connection, stream)["StreamARN"]
+    arn = stream_arn(connection, stream)
     answer = connection.call(
         "CreateQueue",
         QueueName=name,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from headwater.cli.connection import ClientFailure, ServerConnection
-from headwater.cli.stream import stream_summary
+from headwater.cli.stream import summaries_of
 from headwater.cli.table import iso_time, printable
 
 TIMES = ("QueueCreationTimestamp", "ApproximateArrivalTimestamp", "FirstReceiveTimestamp")
@@ -23,15 +23,7 @@ visibility_option = click.option(
 
 def queue_summaries(connection: ServerConnection, stream: str | None = None) -> Iterator[dict[str, Any]]:
     """All queues, or those of one stream, as ListQueues gives them. Raises `ApiError`."""
-    chosen = None
-    if stream is not None:
-        arn = stream if stream.startswith("arn:") else stream_summary(connection, stream)["StreamARN"]
-        chosen = [{"StreamARN": arn}]
-    page = connection.call_retrying("ListQueues", StreamFilter=chosen)
-    yield from page["QueueSummaries"]
-    while "NextToken" in page:
-        page = connection.call_retrying("ListQueues", NextToken=page["NextToken"])
-        yield from page["QueueSummaries"]
+    return summaries_of(connection, "ListQueues", "QueueSummaries", stream)
 
 
 def queue_arn(connection: ServerConnection, name: str) -> str:
