@@ -4,7 +4,9 @@
 
 Rules:
 - nothing is loaded before its first request: a server of streams alone pays for none of it;
-- Lambda and the services know nothing of each other: what one asks of the other is passed in here.
+- Lambda and the services know nothing of each other: what one asks of the other is passed in here;
+- of several servers of the same streams none has services of its own, nor functions: services are those of
+  the server that requests are forwarded to, and deliveries are what one of them does for all.
 """
 
 from __future__ import annotations
@@ -75,8 +77,10 @@ class Neighbourhood:
         self._server = server
         self.lambda_ = LazyLambda(server.engine, self._build_lambda)
         self.firehose = LazyFirehose(self._firehose_api)
-        self.services = LazyServices(partial(_build_services, server, self.lambda_, self.firehose))
-        if server.config.forward_to is None and has_moto():
+        is_shared, is_forwarded = server.engine.store.is_shared, server.config.forward_to is not None
+        own = partial(_build_services, server, self.lambda_, self.firehose)
+        self.services = LazyServices(_refuse_services if is_shared and not is_forwarded else own)
+        if not (is_shared or is_forwarded) and has_moto():
             server.engine.key_directory = self.services
         self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self.firehose, self.services)
         """In the order in which requests are offered to them."""
@@ -86,11 +90,11 @@ class Neighbourhood:
         )
         server.engine.channel_host = self.deliveries
         self.routes: tuple[RouteSet, ...] = (self.lambda_.routes, self.deliveries.routes)
-        if server.engine.store.is_shared:
-            services = LazyServices(_refuse_services) if server.config.forward_to is None else self.services
-            self.neighbours = (_refused_lambda(self.lambda_), services)
-            self.routes = ()
-            server.engine.channel_host = None
+        if is_shared:
+            self.neighbours = (_refused_lambda(self.lambda_), self.firehose, self.services)
+            self.routes = (self.deliveries.routes,)
+            for kind in DELIVERIES_KEPT:
+                server.engine.kind_watchers.watch(kind, self.deliveries.kept_changed)
 
     def open_if_kept(self) -> None:
         """Let those that have something kept be there at once. Call in the running loop."""

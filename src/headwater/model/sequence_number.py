@@ -65,6 +65,11 @@ def record_sequence_numbers(base: int, epoch_s: int, position: int, time_ms: int
     return range(first, first + (count << _INDEX_SHIFT), 1 << _INDEX_SHIFT)
 
 
+def record_position(number: int) -> int:
+    """The position in its shard's log of the record with this number: one of those made above."""
+    return ((number >> _INDEX_SHIFT) & 0xFFFF_FFFF_FFFF_FFFF) - 1
+
+
 def parse_sequence_number(text: str) -> SequenceNumber | None:
     """The parts of a number; `None` for text that no shard could ever have given."""
     if not (text.isascii() and text.isdigit()) or len(text) > 56:

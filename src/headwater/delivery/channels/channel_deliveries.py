@@ -55,20 +55,25 @@ class ChannelDeliveries:
         self._context = context
         self._attended: dict[str, _AttendedChannel] = {}
         self._forgetting: list[asyncio.Task[None]] = []
-        self._closing = False
+        self._stopping = True
+        """Whether nothing is to be delivered, or no more."""
 
     def open(self) -> None:
+        """What there is, is in the streams' values."""
+
+    def begin(self) -> None:
         """Go on with the channels that there are. Call in the running loop."""
+        self._stopping = False
         for stream in self._context.engine.all_streams():
-            self.channels_changed(stream)
+            self.stream_changed(stream)
         known = {f"{DELIVERY_KIND}:{channel_id}" for channel_id in self._attended}
         for delivery_id in self._context.progress.ids(DELIVERY_KIND):
             if delivery_id not in known:
                 self._forgetting.append(asyncio.ensure_future(self._forget(delivery_id)))
 
-    def channels_changed(self, stream: Stream | None) -> None:
-        """A stream's channels are other ones than before; `None`: all are gone."""
-        if self._closing:
+    def stream_changed(self, stream: Stream | None) -> None:
+        """A stream has another value, and so may its channels; `None`: one is gone, or all are."""
+        if self._stopping:
             return
         for attended in list(self._attended.values()):
             if stream is None or attended.name == stream.full_name:
@@ -79,8 +84,12 @@ class ChannelDeliveries:
                 self._attend(stream.full_name, channel.channel_id)
 
     async def close(self) -> None:
+        """Stop for good."""
+        await self.end()
+
+    async def end(self) -> None:
         """Stop every delivery; what is being delivered may come to its end, for some seconds."""
-        self._closing = True
+        self._stopping = True
         tasks = [attended.task for attended in self._attended.values()]
         for attended in list(self._attended.values()):
             self._tell(attended)
@@ -89,12 +98,15 @@ class ChannelDeliveries:
             for task in late:
                 task.cancel()  # the next start makes the same batch again
         await asyncio.gather(*tasks, *self._forgetting, return_exceptions=True)
+        self._forgetting.clear()
+        self._attended.clear()
 
     async def reset(self) -> None:
         """Forget every channel; the engine's reset has said so already, or will."""
         tasks = [attended.task for attended in self._attended.values()]
-        self.channels_changed(None)
+        self.stream_changed(None)
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._context.progress.forget_all(DELIVERY_KIND)
 
     def status(self) -> list[dict[str, Any]]:
         """How far each channel is, for the person who runs the server."""
@@ -127,13 +139,13 @@ class ChannelDeliveries:
         if attended.delivery is None:
             return
         found = self._current(attended)
-        if found is None or not found.channel.is_delivering or self._closing:
+        if found is None or not found.channel.is_delivering or self._stopping:
             attended.delivery.stop()
         else:
             attended.delivery.refresh()
 
     async def _run(self, attended: _AttendedChannel) -> None:
-        while not self._closing:
+        while not self._stopping:
             attended.changed.clear()
             found = self._current(attended)
             if found is None:
@@ -173,7 +185,7 @@ class ChannelDeliveries:
         attended.last = found
         destination = await self._destination(attended, found, log)
         now = self._current(attended)
-        if destination is None or self._closing or now is None or not now.channel.is_delivering:
+        if destination is None or self._stopping or now is None or not now.channel.is_delivering:
             return
         source = StreamSource(context, attended.name, f"channel {found.channel.name}")
         start = partial(start_of, found.channel.start)
@@ -232,14 +244,14 @@ class ChannelDeliveries:
         if self._attended.get(attended.channel_id) is attended:
             del self._attended[attended.channel_id]
         error = None if task.cancelled() else task.exception()
-        if error is None or self._closing:
+        if error is None or self._stopping:
             return
         self._context.log("error", f"channel {attended.channel_id} is begun again after a fault: {error!r}")
         again_ms = self._context.engine.now_ms() + AGAIN_MS
         self._context.alarms.set(again_ms, lambda: self._attend_again(attended))
 
     def _attend_again(self, attended: _AttendedChannel) -> None:
-        if not self._closing and attended.channel_id not in self._attended:
+        if not self._stopping and attended.channel_id not in self._attended:
             self._attend(attended.name, attended.channel_id)
 
 
