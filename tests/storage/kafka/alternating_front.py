@@ -62,6 +62,7 @@ class AlternatingFront:
         for task in tuple(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.sleep(0)  # what was closed is closed in the next turn of the loop
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -93,7 +94,10 @@ class AlternatingFront:
                 return
             port = self._next()
             pipe = gateways.get(port)
-            if pipe is None or pipe[0].at_eof() or pipe[1].is_closing():
+            if pipe is not None and (pipe[0].at_eof() or pipe[1].is_closing()):
+                pipe[1].close()  # the gateway was killed
+                pipe = None
+            if pipe is None:
                 pipe = gateways[port] = await _connection(port)
             if not await _exchange(head, reader, writer, pipe):
                 return
