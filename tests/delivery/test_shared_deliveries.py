@@ -17,7 +17,7 @@ from headwater.storage.interface import StoreUnavailable
 from headwater.testing import Headwater
 from tests.api.channels import ROLE
 from tests.delivery.delivered_stream import ACCOUNT_ID
-from tests.delivery.shared_servers import SharedServers
+from tests.api.shared_servers import SharedServers
 from tests.neighbours.conftest import clients_for
 from tests.waiting import wait_until
 
@@ -26,7 +26,7 @@ _numbers = count(1)
 
 @pytest.fixture(scope="module")
 def servers(delivering: Headwater) -> Iterator[SharedServers]:
-    with SharedServers(forward_to=delivering.endpoint_url) as running:
+    with SharedServers(transition_ms=0, forward_to=delivering.endpoint_url) as running:
         yield running
 
 

@@ -8,12 +8,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Self, cast
 
+import msgspec
+
 from headwater.app.server import Server
 from headwater.config import Config
 from headwater.engine.engine import Engine
 from headwater.model.clock import ManualClock
 from headwater.storage.interface import OpenedStore, Post
-from tests.api.clocked_server import START_MS, YEAR_S
+from tests.api.clocked_server import CLOCKED, START_MS
 from tests.storage.kafka.alternating_front import AlternatingFront
 from tests.storage.shared_memory_store import SharedMemoryStore
 from tests.waiting import RETRY_FOR_S, wait_until
@@ -75,14 +77,7 @@ class SharedServers:
 
     async def _serve(self, ready: Future[None]) -> None:
         self.loop, self._told_to_stop = asyncio.get_running_loop(), asyncio.Event()
-        config = Config(
-            ports=(0,),
-            transition_ms=0,
-            log_level="error",
-            idle_timeout_s=100 * YEAR_S,
-            request_timeout_s=100 * YEAR_S,
-            **self._settings,
-        )
+        config = msgspec.structs.replace(CLOCKED, **self._settings)
         for _ in range(2):
             server = _SharingServer(config, self.clock, self.servers[0] if self.servers else None)
             await server.start()
