@@ -24,10 +24,21 @@ REGION = "eu-west-1"
 _account_numbers = count(100_000_000_001)
 
 
+SHARED = "HEADWATER_TEST_SHARED"
+"""Set for a run against two servers over the same data."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test with many parameters, two servers live through the first."""
+    if SHARED in os.environ:
+        items[:] = {item.nodeid.partition("[")[0]: item for item in reversed(items)}.values()
+        items.reverse()
+
+
 @pytest.fixture(scope="session")
 def clocked() -> Iterator[ClockedServer]:
     """One server for all tests of operations; or two over the same data behind one address, asked in turn."""
-    if "HEADWATER_TEST_SHARED" in os.environ:
+    if SHARED in os.environ:
         with Headwater() as services, SharedServers(forward_to=services.endpoint_url) as servers:
             yield ClockedServer(servers.url, servers.clock)
     else:
