@@ -16,8 +16,8 @@ from headwater.delivery.progress import ProgressStore
 from headwater.storage.interface import StoreUnavailable
 from headwater.testing import Headwater
 from tests.api.channels import ROLE
-from tests.delivery.delivered_stream import ACCOUNT_ID
 from tests.api.shared_servers import SharedServers
+from tests.delivery.delivered_stream import ACCOUNT_ID
 from tests.neighbours.conftest import clients_for
 from tests.waiting import wait_until
 

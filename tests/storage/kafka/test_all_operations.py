@@ -313,10 +313,10 @@ def walked(url: str, services: str) -> list[tuple[str, Any]]:
 
 
 def test_two_gateways_answer_every_operation_as_one_server_does(store_url: str, tmp_path: Path) -> None:
-    options = ("--transition-ms", str(TRANSITION_MS), "--account-id", ACCOUNT_ID)
+    options = ["--transition-ms", str(TRANSITION_MS), "--account-id", ACCOUNT_ID]
     with Headwater() as alone:
         expected = walked(alone.endpoint_url, alone.endpoint_url)
-        options = (*options, "--forward-to", alone.endpoint_url)
+        options += ["--forward-to", alone.endpoint_url]
         with running(store_url, tmp_path, 2, *options) as gateways, front_of(gateways) as front:
             found = walked(front.url, alone.endpoint_url)
             assert min(front.requests.values()) > len(found) // 3

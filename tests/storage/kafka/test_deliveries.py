@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -233,11 +234,7 @@ def _begin(kinesis: Any, firehose: Any, s3: Any, lake: Lake) -> list[str]:
     )["ChannelDescription"]["ChannelARN"]
     arns = [to_bucket, lake.channel(stream_arn, f"{NAME}-letters")]
     for arn in arns:
-        wait_until(
-            lambda arn=arn: (
-                kinesis.describe_channel(ChannelARN=arn)["ChannelDescription"]["ChannelStatus"] == "ACTIVE"
-            )
-        )
+        wait_until(partial(_is_active, kinesis, arn))
     kinesis.update_channel(ChannelARN=arns[1], S3TablesDestinationConfiguration={"DataFreshnessInSeconds": 2})
     destination = {
         "RoleARN": ROLE,
@@ -246,3 +243,8 @@ def _begin(kinesis: Any, firehose: Any, s3: Any, lake: Lake) -> list[str]:
     }
     firehose.create_delivery_stream(DeliveryStreamName=NAME, ExtendedS3DestinationConfiguration=destination)
     return arns
+
+
+def _is_active(kinesis: Any, arn: str) -> bool:
+    shown = kinesis.describe_channel(ChannelARN=arn)["ChannelDescription"]
+    return bool(shown["ChannelStatus"] == "ACTIVE")

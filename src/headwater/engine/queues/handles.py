@@ -148,7 +148,7 @@ class Handles:
         return record
 
     async def _learn_arrival(self, record: TrackedRecord) -> None:
-        """Of a dead letter from before a restart, or what another server had: whether it is past retention."""
+        """Of a dead letter from before a restart, or another server's: whether it is past retention."""
         run, is_known = await read_record(self._store, record.shard.log_id, record.position, 1)
         if run is not None or is_known:
             record.arrival_ms = _TRIMMED_MS if run is None else run.time_ms
