@@ -26,7 +26,9 @@ _numbers = count(1)
 
 @pytest.fixture(scope="module")
 def servers(delivering: Headwater) -> Iterator[SharedServers]:
-    with SharedServers(transition_ms=0, forward_to=delivering.endpoint_url) as running:
+    with SharedServers(
+        transition_ms=0, on_demand_stream_limit=50, forward_to=delivering.endpoint_url
+    ) as running:
         yield running
 
 

@@ -9,11 +9,10 @@ Refuses to know what an owner delivers.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from headwater.delivery.context import DeliveryContext
+from headwater.delivery.context import DeliveryContext, MayAct
 from headwater.engine.channel_lifecycle import ChannelHost
 from headwater.followers.leased_work import LeasedWork
 
@@ -24,7 +23,7 @@ class DeliveryOwner(Protocol):
     def open(self) -> None:
         """Find what is kept. Call in the running loop."""
 
-    def begin(self) -> None:
+    def begin(self, may_act: MayAct) -> None:
         """Go on with every delivery."""
 
     async def end(self) -> None:
@@ -66,10 +65,11 @@ class DeliveryService:
 
     def _begin(self) -> None:
         for owner in self.owners:
-            owner.begin()
+            owner.begin(self._work.may_act)
 
     async def _end(self) -> None:
-        await asyncio.gather(*(owner.end() for owner in self.owners))
+        for owner in self.owners:
+            await owner.end()
 
     async def close(self) -> None:
         """Stop every delivery."""
@@ -85,5 +85,7 @@ class DeliveryService:
             await owner.reset()
 
     def status(self) -> list[dict[str, Any]]:
-        """How far each delivery is, for the person who runs the server."""
+        """How far each delivery is, for the person who runs the server; of those of another one, nothing."""
+        if not self._work.is_begun:
+            return []
         return [status for owner in self.owners for status in owner.status()]

@@ -17,7 +17,7 @@ from headwater.delivery.channels.bucket_destination import BucketDestination
 from headwater.delivery.channels.channel_log import ChannelLog
 from headwater.delivery.channels.delivered_channel import DELIVERY_KIND, DeliveredChannel, delivery_id_of
 from headwater.delivery.channels.provisioning import load_tables, provision
-from headwater.delivery.context import DeliveryContext
+from headwater.delivery.context import DeliveryContext, MayAct
 from headwater.delivery.delivery import Delivery, Destination
 from headwater.delivery.errors import DeliveryFailed
 from headwater.delivery.source import StreamSource
@@ -61,7 +61,7 @@ class ChannelDeliveries:
     def open(self) -> None:
         """What there is, is in the streams' values."""
 
-    def begin(self) -> None:
+    def begin(self, _may_act: MayAct) -> None:
         """Go on with the channels that there are. Call in the running loop."""
         self._stopping = False
         for stream in self._context.engine.all_streams():

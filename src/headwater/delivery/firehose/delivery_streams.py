@@ -20,12 +20,13 @@ from functools import partial
 from typing import Any
 
 from headwater.delivery.batch_plan import BatchPlan, DeliveryProgress, ShardPlace
-from headwater.delivery.context import DeliveryContext
+from headwater.delivery.context import DeliveryContext, MayAct
 from headwater.delivery.delivery import Batch, Delivery, Hints
 from headwater.delivery.errors import DeliveryFailed
 from headwater.delivery.firehose.batch import StreamBatch, StreamBatchContext
 from headwater.delivery.firehose.delivery_stream import DeliveryStream, DeliveryStreamId
 from headwater.delivery.firehose.direct_source import DirectPutSource
+from headwater.delivery.firehose.endpoint import EndpointAnswer, EndpointRefusal, EndpointRequest
 from headwater.delivery.firehose.endpoint_sender import send
 from headwater.delivery.firehose.errors import FirehoseError
 from headwater.delivery.firehose.failure_log import FailureLog
@@ -72,7 +73,7 @@ class _Work:
             context,
             partial(streams.invoke, Caller(stream.account_id, stream.region)),
             self._pause,
-            send,
+            self._send,
             self._note_error,
         )
         self.new_batch: Callable[[], Batch] = lambda: StreamBatch(batch_context, lambda: self.recipe)
@@ -117,6 +118,12 @@ class _Work:
         log_id = self.stream.log_id
         if log_id is not None and log_id in plan.places:
             self._streams.trim(log_id, plan.places[log_id].position)
+
+    async def _send(self, request: EndpointRequest) -> EndpointAnswer | EndpointRefusal:
+        """Ask an endpoint, which cannot be asked to forget it. Raises `DeliveryFailed` once it stops."""
+        while not self._streams.may_act():
+            await self._pause(1)
+        return await send(request)
 
     async def _pause(self, attempt: int) -> None:
         """Wait before an attempt, by the engine's clock. Raises `DeliveryFailed` when the delivery stops."""
@@ -168,6 +175,7 @@ class DeliveryStreams:
         operations = FirehoseOperations(context.engine, self.store, self, check_expressions)
         self.api = FirehoseApi(in_step(operations.handlers(), context.engine))
         self._is_begun = False
+        self.may_act: MayAct = lambda: False
         self._works: dict[DeliveryStreamId, _Work] = {}
         self._counts: dict[DeliveryStreamId, Counts] = {}
         self._background = _Background()
@@ -181,9 +189,9 @@ class DeliveryStreams:
         """Find what is kept. Call in the running loop."""
         self.store.open(self.follow)
 
-    def begin(self) -> None:
+    def begin(self, may_act: MayAct) -> None:
         """Go on with every delivery stream."""
-        self._is_begun = True
+        self._is_begun, self.may_act = True, may_act
         known = {delivery_id(stream) for stream in self.store.streams()}
         for left in self.context.progress.ids(KIND):
             if left not in known:
