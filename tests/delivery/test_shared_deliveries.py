@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
@@ -49,11 +48,11 @@ class Shared:
         summary: dict[str, Any] = found["StreamDescriptionSummary"]
         return summary
 
-    def create_channel(self, name: str = "", kinesis: Any = None) -> str:
+    def create_channel(self) -> str:
         storage = {"BucketARN": f"arn:aws:s3:::{self.name}", "ExpectedBucketOwner": ACCOUNT_ID}
         source = {"StreamARN": self.arn, "RecordConfiguration": {"RecordFormatType": "STRING"}}
-        arn: str = (kinesis or self.kinesis).create_channel(
-            ChannelName=name or self.name,
+        arn: str = self.kinesis.create_channel(
+            ChannelName=self.name,
             ServiceExecutionRoleARN=ROLE,
             StreamConfigurationList=[source],
             S3DestinationConfiguration={"StorageConfiguration": storage | {"CompressionType": "NONE"}},
@@ -147,23 +146,6 @@ def test_every_server_answers_for_a_channel_and_one_delivers(shared: Shared) -> 
             shared.kinesis.list_channels(StreamFilter=[{"StreamARN": shared.arn}])["ChannelSummaries"] == []
         )
     shared.kinesis.delete_stream(StreamName=shared.name)
-
-
-def test_of_two_servers_that_give_the_same_name_at_once_one_does(servers: SharedServers) -> None:
-    streams = [Shared(servers), Shared(servers)]
-    name = streams[0].name
-    clients = [clients_for(f"http://127.0.0.1:{port}")("kinesis") for port in servers.ports]
-
-    def created(at: int) -> str:
-        try:
-            streams[at].create_channel(name, clients[at])
-        except ClientError as error:
-            return str(error.response["Error"]["Code"])
-        return ""
-
-    with ThreadPoolExecutor(2) as pool:
-        codes = sorted(pool.map(created, range(2)))
-    assert codes == ["", "ResourceInUseException"]
 
 
 def test_another_server_goes_on_and_the_late_progress_of_the_first_is_refused(shared: Shared) -> None:
