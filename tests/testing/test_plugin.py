@@ -10,6 +10,8 @@ from collections import Counter
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 SUITES_ON_PAGES = {"testing.md": 2, "faults.md": 1, "limits.md": 1}
 """How many suites each page has."""
