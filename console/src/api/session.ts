@@ -26,7 +26,8 @@ interface Session {
 let current: Session | null = null;
 
 export async function openSession(): Promise<Session> {
-  const answer = await fetch("/_headwater/about", { cache: "no-store" });
+  // Asked for in the form in which the page has preloaded it (index.html).
+  const answer = await fetch("/_headwater/about");
   const about = (await answer.json()) as About;
   const [account, region] = stored<[string, string]>(PLACE) ?? [about.account, about.region];
   current = { about, account, region, key: about.must_sign ? stored<Key>(KEY) : null };
