@@ -10,7 +10,7 @@ import {
 
 const FORMATS = [["JSON", "Lines of JSON"], ["STRING", "Lines of text"], ["BYTE_ARRAY", "Bytes as they are"]] as const;
 const COMPRESSIONS = [["NONE", "Not compressed"], ["GZIP", "gzip"]] as const;
-const TABLES = "Channels to tables, and all that a delivery stream can do on the way, are made by the API.";
+const TABLES = "Records go to a bucket; tables and endpoints, and what is done on the way, are chosen by the API.";
 
 /** A channel of a stream. */
 export function CreateChannel({ streamArn, onClose }: { streamArn: string; onClose: () => void }) {
@@ -21,7 +21,7 @@ export function CreateChannel({ streamArn, onClose }: { streamArn: string; onClo
   const [freshness, setFreshness] = useState("300");
   const create = () => createChannel(streamArn, { name, bucket, format, compression, freshness_s: Number(freshness) });
   return (
-    <FormDialog title="Create a channel to a bucket" submit="Create" onSubmit={create} onClose={onClose}>
+    <FormDialog title="Create a channel" submit="Create" onSubmit={create} onClose={onClose}>
       <Field label="Name"><Text value={name} onInput={setName} required /></Field>
       <Field label="Bucket" hint="It has to be there."><Text value={bucket} onInput={setBucket} required /></Field>
       <Field label="Records are"><Choice value={format} options={FORMATS} onChange={setFormat} /></Field>
@@ -46,7 +46,7 @@ export function CreateDeliveryStream({ streamArn, onClose }: { streamArn: string
     name, bucket, prefix, compression, interval_s: Number(interval), size_mib: Number(size),
   });
   return (
-    <FormDialog title="Create a delivery stream to a bucket" submit="Create" onSubmit={create} onClose={onClose}>
+    <FormDialog title="Create a delivery stream" submit="Create" onSubmit={create} onClose={onClose}>
       <Field label="Name"><Text value={name} onInput={setName} required /></Field>
       <Field label="Bucket"><Text value={bucket} onInput={setBucket} required /></Field>
       <Field label="Prefix of objects"><Text value={prefix} onInput={setPrefix} /></Field>

@@ -5,8 +5,6 @@ import { Badge } from "../ui/parts";
 import { Table, type Column } from "../ui/table";
 import { KINDS, type Delivery } from "./deliveries";
 
-const SHOWN_LENGTH = 60;
-
 export function DeliveryTable(props: { deliveries: Delivery[]; empty: string; withStream?: boolean }) {
   const columns = props.withStream ? COLUMNS : COLUMNS.filter((column) => column !== READS);
   return <Table label="Channels and delivery streams" rows={props.deliveries} keyOf={(each) => each.arn} columns={columns} empty={props.empty} />;
@@ -37,7 +35,7 @@ const COLUMNS: Column<Delivery>[] = [
   { name: "Kind", width: "", minor: true, order: (each) => each.kind, cell: (each) => KINDS[each.kind] },
   { name: "State", width: "", order: (each) => each.state, cell: (each) => <DeliveryState delivery={each} /> },
   READS,
-  { name: "Delivers to", width: "", order: (each) => each.place, cell: (each) => <code>{shortened(each.place)}</code> },
+  { name: "Delivers to", width: "", order: (each) => each.place, cell: (each) => <code class="clipped" title={each.place}>{each.place}</code> },
   counted("Records behind", (each) => each.records_behind),
   {
     name: "Oldest of them", width: "", numeric: true, minor: true, order: (each) => each.behind_ms ?? 0,
@@ -52,7 +50,7 @@ const COLUMNS: Column<Delivery>[] = [
     name: "Last delivery", width: "", minor: true, numeric: true, order: (each) => each.last_delivered_ms ?? 0,
     cell: (each) => (each.last_delivered_ms ? format.dateTime(each.last_delivered_ms).slice(0, 19) : "–"),
   },
-  { name: "Error", width: "", cell: (each) => <span title={errorOf(each)}>{shortened(errorOf(each)) || "–"}</span> },
+  { name: "Error", width: "", cell: (each) => <span class="clipped" title={errorOf(each)}>{errorOf(each) || "–"}</span> },
 ];
 
 function counted(name: string, of: (delivery: Delivery) => number | undefined): Column<Delivery> {
@@ -60,8 +58,4 @@ function counted(name: string, of: (delivery: Delivery) => number | undefined): 
     name, width: "", numeric: true, order: (each) => of(each) ?? 0,
     cell: (each) => (of(each) === undefined ? "–" : format.count(of(each)!)),
   };
-}
-
-function shortened(text: string): string {
-  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
 }
