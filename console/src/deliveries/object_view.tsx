@@ -2,10 +2,10 @@
 import { useMemo } from "preact/hooks";
 import { objectBytes } from "../api/server";
 import * as format from "../format";
-import { UNPACKED_BYTES_MAX, payloadOf, previewOf, textOf, toBase64 } from "../records/payload";
+import { UNPACKED_BYTES_MAX, payloadOf, previewOf, sizeOf, textOf, toBase64 } from "../records/payload";
 import { PayloadView } from "../records/payload_view";
 import { setQuery, useRoute } from "../router";
-import { Fact, Fault } from "../ui/parts";
+import { Badge, Fact, Fault } from "../ui/parts";
 import { usePolled } from "../ui/polled";
 import type { Column } from "../ui/table";
 import { VirtualTable } from "../ui/virtual_table";
@@ -27,7 +27,6 @@ export function ObjectView({ place }: { place: string }) {
   const { object, error } = useObject(place);
   return (
     <section class="object" aria-label="Object">
-      <h2 class="wraps">{place}</h2>
       <Fault error={error} />
       {object && <PayloadView payload={object.payload} />}
     </section>
@@ -41,7 +40,7 @@ export function SetAsideView({ place }: { place: string }) {
   const failed = failures[opened];
   return (
     <section class="object split" aria-label="Dead letters">
-      <h2 class="wraps">{place} <small class="dim">{format.plural(failures.length, "record")}</small></h2>
+      {object && <h2>{format.plural(failures.length, "record")}</h2>}
       <Fault error={error} />
       {object?.payload.isCut && <p class="warn">The object is larger: this is its beginning.</p>}
       <div class="panes">
@@ -69,6 +68,9 @@ function Opened({ failed }: { failed: Failed }) {
       <p class="fault">{failed.message || failed.code}</p>
       <dl class="facts">
         {failed.arrived_ms !== null && <Fact name="Arrived">{format.dateTime(failed.arrived_ms)}</Fact>}
+        <Fact name="Size">
+          {format.bytes(sizeOf(failed.data))}{payload.packing && <> <Badge>{payload.packing}</Badge></>}
+        </Fact>
         {failed.partition_key !== null && <Fact name="Partition key">{failed.partition_key}</Fact>}
       </dl>
       <PayloadView payload={payload} />

@@ -7,6 +7,7 @@ import { DeliveryTable } from "../deliveries/delivery_table";
 import * as format from "../format";
 import { QueueTable } from "../queues/queue_table";
 import { listQueues } from "../queues/queues";
+import { hashOf } from "../router";
 import { listShards, type Shards } from "../shards/shards";
 import type { Summary } from "../streams/stream_page";
 import { Badge, Button, Fault, Field, FormDialog, Text } from "../ui/parts";
@@ -51,7 +52,7 @@ export function ReadersView({ stream }: { stream: Summary }) {
       </header>
       <Table
         label="Consumers" rows={value.consumers} keyOf={(consumer) => consumer.ConsumerARN}
-        columns={consumerColumns(value.shards, setLeaving)} empty="No consumer is registered."
+        columns={consumerColumns(stream.StreamName, value.shards, setLeaving)} empty="No consumer is registered."
       />
       <h2>Functions</h2>
       <Table
@@ -83,7 +84,7 @@ export function ReadersView({ stream }: { stream: Summary }) {
   );
 }
 
-function consumerColumns(shards: Shards, onLeave: (consumer: Consumer) => void): Column<Consumer>[] {
+function consumerColumns(stream: string, shards: Shards, onLeave: (consumer: Consumer) => void): Column<Consumer>[] {
   const of = (consumer: Consumer) => shards.subscriptions.filter((each) => each.consumer === consumer.ConsumerName);
   const behind = (consumer: Consumer) => of(consumer).reduce((sum, each) => sum + each.records_behind, 0);
   return [
@@ -103,7 +104,14 @@ function consumerColumns(shards: Shards, onLeave: (consumer: Consumer) => void):
         return started.length ? format.duration(shards.now_ms - Math.min(...started)) : "–";
       },
     },
-    { name: "", width: "", cell: (consumer) => <Button kind="quiet" changes onClick={() => onLeave(consumer)}>Deregister…</Button> },
+    {
+      name: "", width: "", cell: (consumer) => (
+        <span class="row">
+          <a href={hashOf(["streams", stream, "charts"], { consumer: consumer.ConsumerName })}>Charts</a>
+          <Button kind="quiet" changes onClick={() => onLeave(consumer)}>Deregister…</Button>
+        </span>
+      ),
+    },
   ];
 }
 
