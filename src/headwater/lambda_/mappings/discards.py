@@ -14,7 +14,7 @@ from headwater.lambda_.mappings.mapping import Mapping
 from headwater.lambda_.mappings.on_failure import Discarded, write_message
 from headwater.lambda_.mappings.poller_context import PollerContext
 from headwater.lambda_.mappings.tumbling_window import WindowState
-from headwater.lambda_.mappings.work_history import ERROR_SHOWN_MAX, GivenUp
+from headwater.lambda_.mappings.work_history import ERROR_SHOWN_MAX, GivenUpRecords
 from headwater.model.arn import stream_arn
 
 DELIVERY_ATTEMPTS = 3
@@ -98,7 +98,7 @@ class Discards:
             "" if result is None or result.function_error is None else result.payload.decode(errors="replace")
         )
         self._counts.history.given_up.append(
-            GivenUp(
+            GivenUpRecords(
                 self._context.engine.now_ms(),
                 discarded.shard_id,
                 discarded.first_sequence_number,

@@ -15,7 +15,7 @@ ERROR_SHOWN_MAX = 1_000
 """Characters of what a function said."""
 
 
-class GivenUp(NamedTuple):
+class GivenUpRecords(NamedTuple):
     """Records of one batch that were given up."""
 
     time_ms: int
@@ -39,7 +39,7 @@ class WorkHistory:
         """Batches that a function has, or is about to get."""
         self.done = 0
         """Batches that are through, each attempt counted."""
-        self.given_up: deque[GivenUp] = deque(maxlen=GIVEN_UP_SHOWN)
+        self.given_up: deque[GivenUpRecords] = deque(maxlen=GIVEN_UP_SHOWN)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
