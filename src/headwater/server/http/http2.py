@@ -99,9 +99,9 @@ class Http2Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The connection is closed; an answer that comes later has nowhere to go."""
         self._phase = phases.LOSE[self._phase]
-        self._outbox.transport = None
         self._connections.remove(self)
         self._drop_all()
+        self._outbox.close()
 
     def data_received(self, data: bytes) -> None:
         """Read, hand over what has become whole, and send what may now be sent."""
