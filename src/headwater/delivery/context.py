@@ -12,8 +12,6 @@ from headwater.delivery.service_calls import ServiceCalls
 from headwater.followers.context import FollowerContext
 
 T = TypeVar("T")
-MayAct = Callable[[], bool]
-"""Whether deliveries are surely this server's alone, for what cannot be done again without a trace."""
 
 
 class InThread(Protocol):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from headwater.delivery.context import DeliveryContext, MayAct
+from headwater.delivery.context import DeliveryContext
 from headwater.engine.channel_lifecycle import ChannelHost
 from headwater.followers.leased_work import LeasedWork
 
@@ -23,8 +23,8 @@ class DeliveryOwner(Protocol):
     def open(self) -> None:
         """Find what is kept. Call in the running loop."""
 
-    def begin(self, may_act: MayAct) -> None:
-        """Go on with every delivery."""
+    def begin(self, leased: LeasedWork) -> None:
+        """Go on with every delivery, as long as `leased` is this server's work."""
 
     async def end(self) -> None:
         """Stop every delivery; what is being delivered may come to its end. `begin` may follow."""
@@ -65,7 +65,7 @@ class DeliveryService:
 
     def _begin(self) -> None:
         for owner in self.owners:
-            owner.begin(self._work.may_act)
+            owner.begin(self._work)
 
     async def _end(self) -> None:
         for owner in self.owners:
@@ -85,7 +85,5 @@ class DeliveryService:
             await owner.reset()
 
     def status(self) -> list[dict[str, Any]]:
-        """How far each delivery is, for the person who runs the server; of those of another one, nothing."""
-        if not self._work.is_begun:
-            return []
+        """How far each delivery is, for the person who runs the server."""
         return [status for owner in self.owners for status in owner.status()]

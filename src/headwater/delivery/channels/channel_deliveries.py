@@ -17,11 +17,12 @@ from headwater.delivery.channels.bucket_destination import BucketDestination
 from headwater.delivery.channels.channel_log import ChannelLog
 from headwater.delivery.channels.delivered_channel import DELIVERY_KIND, DeliveredChannel, delivery_id_of
 from headwater.delivery.channels.provisioning import load_tables, provision
-from headwater.delivery.context import DeliveryContext, MayAct
+from headwater.delivery.context import DeliveryContext
 from headwater.delivery.delivery import Delivery, Destination
 from headwater.delivery.errors import DeliveryFailed
 from headwater.delivery.source import StreamSource
 from headwater.engine.channel_lifecycle import settle_channel
+from headwater.followers.leased_work import LeasedWork
 from headwater.model.arn import StreamName
 from headwater.model.channel import BucketTarget, Channel, ChannelStart
 from headwater.model.errors import ResourceNotFoundException
@@ -61,7 +62,7 @@ class ChannelDeliveries:
     def open(self) -> None:
         """What there is, is in the streams' values."""
 
-    def begin(self, _may_act: MayAct) -> None:
+    def begin(self, leased: LeasedWork) -> None:  # noqa: ARG002 - what is done here may be done twice
         """Go on with the channels that there are. Call in the running loop."""
         self._stopping = False
         for stream in self._context.engine.all_streams():
@@ -110,19 +111,31 @@ class ChannelDeliveries:
 
     def status(self) -> list[dict[str, Any]]:
         """How far each channel is, for the person who runs the server."""
-        return [self._status_of(attended) for attended in self._attended.values()]
+        found = [
+            DeliveredChannel(stream, channel)
+            for stream in self._context.engine.all_streams()
+            for channel in stream.channels
+        ]
+        return [self._status_of(each) for each in found]
 
-    def _status_of(self, attended: _AttendedChannel) -> dict[str, Any]:
-        found = self._current(attended)
-        if found is None:
-            return {"kind": DELIVERY_KIND, "id": delivery_id_of_id(attended.channel_id), "state": "gone"}
-        status = {} if attended.delivery is None else attended.delivery.status()
+    def _status_of(self, found: DeliveredChannel) -> dict[str, Any]:
+        attended = self._attended.get(found.channel.channel_id)
+        delivery = None if attended is None else attended.delivery
+        status = {} if delivery is None else delivery.status()
+        stream, channel = found
         return {
             "kind": DELIVERY_KIND,
-            "id": delivery_id_of(found.channel),
-            "name": found.channel.name,
-            "stream": found.stream.name,
-            "state": found.channel.status,
+            "id": delivery_id_of(channel),
+            "account": stream.account_id,
+            "region": stream.region,
+            "name": channel.name,
+            "arn": found.arn,
+            "stream": stream.name,
+            "state": channel.status,
+            "state_reason": channel.status_reason,
+            "created_ms": channel.created_ms,
+            "place": found.place,
+            "set_aside_to": found.set_aside_to,
             **status,
         }
 

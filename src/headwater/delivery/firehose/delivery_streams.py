@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 from headwater.delivery.batch_plan import BatchPlan, DeliveryProgress, ShardPlace
-from headwater.delivery.context import DeliveryContext, MayAct
+from headwater.delivery.context import DeliveryContext
 from headwater.delivery.delivery import Batch, Delivery, Hints
 from headwater.delivery.errors import DeliveryFailed
 from headwater.delivery.firehose.batch import StreamBatch, StreamBatchContext
@@ -33,10 +33,11 @@ from headwater.delivery.firehose.failure_log import FailureLog
 from headwater.delivery.firehose.json_api import FirehoseApi
 from headwater.delivery.firehose.operations import FirehoseOperations
 from headwater.delivery.firehose.other_servers import in_step
-from headwater.delivery.firehose.recipes import check_expressions, recipe_of
+from headwater.delivery.firehose.recipes import check_expressions, place_of, recipe_of, set_aside_to
 from headwater.delivery.firehose.store import KEEP_MS, KIND, DeliveryStreamStore, delivery_id
 from headwater.delivery.firehose.transformation import Said
 from headwater.delivery.source import Source, StreamSource
+from headwater.followers.leased_work import LeasedWork
 from headwater.model.arn import parse_stream_arn
 from headwater.model.caller import Caller
 from headwater.model.shard import Shard
@@ -51,15 +52,6 @@ CLOSE_GRACE_S = 5.0
 
 InvokeFor = Callable[[Caller, str, bytes], Coroutine[Any, Any, Said]]
 """Takes who calls, a function's ARN and its event."""
-
-
-@dataclass
-class Counts:
-    """What a delivery stream has delivered since the server started."""
-
-    records: int = 0
-    size: int = 0
-    """The bytes of their data."""
 
 
 class _Work:
@@ -110,11 +102,8 @@ class _Work:
             self._streams.context.log("warning", text)
         self._note_error(error.code if "." in error.code else f"S3.{error.code}", error.message)
 
-    def delivered(self, batch: Batch, plan: BatchPlan) -> None:
+    def delivered(self, batch: Batch, plan: BatchPlan) -> None:  # noqa: ARG002 - how many is counted elsewhere
         """A batch was delivered: what it was made of is not needed any more."""
-        counts = self._streams.counts_of(self.stream.id)
-        counts.records += batch.records
-        counts.size += batch.size
         log_id = self.stream.log_id
         if log_id is not None and log_id in plan.places:
             self._streams.trim(log_id, plan.places[log_id].position)
@@ -174,10 +163,8 @@ class DeliveryStreams:
         self.store = DeliveryStreamStore(context.engine)
         operations = FirehoseOperations(context.engine, self.store, self, check_expressions)
         self.api = FirehoseApi(in_step(operations.handlers(), context.engine))
-        self._is_begun = False
-        self.may_act: MayAct = lambda: False
+        self._leased: LeasedWork | None = None
         self._works: dict[DeliveryStreamId, _Work] = {}
-        self._counts: dict[DeliveryStreamId, Counts] = {}
         self._background = _Background()
         self._unwatch: Callable[[], None] | None = None
         self._next_sweep_ms = 0
@@ -189,9 +176,9 @@ class DeliveryStreams:
         """Find what is kept. Call in the running loop."""
         self.store.open(self.follow)
 
-    def begin(self, may_act: MayAct) -> None:
+    def begin(self, leased: LeasedWork) -> None:
         """Go on with every delivery stream."""
-        self._is_begun, self.may_act = True, may_act
+        self._leased = leased
         known = {delivery_id(stream) for stream in self.store.streams()}
         for left in self.context.progress.ids(KIND):
             if left not in known:
@@ -202,7 +189,7 @@ class DeliveryStreams:
 
     async def end(self) -> None:
         """Stop every delivery; what is being delivered may come to its end. `begin` may follow."""
-        self._is_begun = False
+        self._leased = None
         if self._unwatch is not None:
             self._unwatch()
         await self._stop(list(self._works.values()))
@@ -219,21 +206,31 @@ class DeliveryStreams:
         """Forget every delivery stream."""
         await self._stop(list(self._works.values()))
         self._works.clear()
-        self._counts.clear()
         await self.store.remove_all()
         await self.context.progress.forget_all(KIND)
 
     def status(self) -> list[dict[str, Any]]:
         """How far each delivery is, for the person who runs the server."""
-        return [
-            {
-                **work.delivery.status(),
-                "delivery_stream_arn": work.stream.arn,
-                "records_delivered": self.counts_of(work.stream.id).records,
-                "bytes_delivered": self.counts_of(work.stream.id).size,
-            }
-            for work in self._works.values()
-        ]
+        return [self._status_of(stream) for stream in self.store.streams()]
+
+    def _status_of(self, stream: DeliveryStream) -> dict[str, Any]:
+        work = self._works.get(stream.id)
+        name = None if stream.stream_arn is None else parse_stream_arn(stream.stream_arn)
+        return {
+            "kind": KIND,
+            "id": delivery_id(stream),
+            "account": stream.account_id,
+            "region": stream.region,
+            "name": stream.name,
+            "arn": stream.arn,
+            "stream": None if name is None else name.name,
+            "state": stream.state,
+            "state_reason": None,
+            "created_ms": stream.created_ms,
+            "place": place_of(stream),
+            "set_aside_to": set_aside_to(stream),
+            **({} if work is None else work.delivery.status()),
+        }
 
     # What the operations ask
 
@@ -247,7 +244,7 @@ class DeliveryStreams:
 
     def follow(self, key: DeliveryStreamId) -> None:
         """Look at a delivery stream anew: it is there, has changed, or is gone."""
-        if not self._is_begun:
+        if self._leased is None or not self._leased.is_begun:
             return
         stream, work = self.store.find(key), self._works.get(key)
         if work is not None and (
@@ -288,9 +285,9 @@ class DeliveryStreams:
         assert name is not None, "it was checked when the delivery stream was made"
         return StreamSource(self.context, name, stream.arn, is_metered=True)
 
-    def counts_of(self, key: DeliveryStreamId) -> Counts:
-        """What a delivery stream has delivered."""
-        return self._counts.setdefault(key, Counts())
+    def may_act(self) -> bool:
+        """Whether what cannot be undone may be done now."""
+        return self._leased is not None and self._leased.may_act()
 
     def trim(self, log_id: int, position: int) -> None:
         """Forget what was put directly before a position."""
@@ -323,7 +320,6 @@ class DeliveryStreams:
             self._settling.discard(key)
         self.follow(key)
         if self.store.find(key) is None and before is not None:
-            self._counts.pop(key, None)
             await self._forget(delivery_id(before))  # a delivery that has just ended may have kept some
 
     async def _forget(self, left: str) -> None:
