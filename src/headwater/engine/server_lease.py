@@ -81,6 +81,11 @@ class ServerLease:
             return False
         return 0 <= self._now_ms() - self._confirmed_ms < HELD_MS
 
+    @property
+    def is_own(self) -> bool:
+        """Whether nobody is known to have taken it over from this server, however long it has slept."""
+        return not self._store.is_shared or self._is_own(self._holder())
+
     def fence(self) -> Mapping[str, int]:
         """What a commit under the lease must expect: it fails once another server has taken over.
 
