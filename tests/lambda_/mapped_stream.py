@@ -204,6 +204,10 @@ class MappedStream:
     async def state(self, uuid: str) -> dict[str, Any]:
         return await self.lambda_call("GetEventSourceMapping", UUID=uuid)
 
+    async def status(self) -> list[dict[str, Any]]:
+        """How far each mapping is."""
+        return await finished(self.mappings.status())
+
     async def restart(self) -> None:
         """End the mappings and the engine, and begin anew with what the store has."""
         await self.mappings.close(5)

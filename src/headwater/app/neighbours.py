@@ -88,8 +88,8 @@ class Neighbourhood:
         self.routes: tuple[RouteSet, ...] = (self.lambda_.routes, self.deliveries.routes)
         if server.engine.store.is_shared:
             services = LazyServices(_refuse_services) if server.config.forward_to is None else self.services
-            self.neighbours = (_refused_lambda(self.lambda_), services)
-            self.routes = ()
+            self.neighbours = (self.lambda_, services)
+            self.routes = (self.lambda_.routes,)
             server.engine.channel_host = None
 
     def open_if_kept(self) -> None:
@@ -194,12 +194,6 @@ def _build_services(server: ServerContext, lambda_: LazyLambda, firehose: LazyFi
     from headwater.app.services import build_services  # noqa: PLC0415 - as for Lambda
 
     return build_services(server, lambda_, firehose, with_moto=has_moto())
-
-
-def _refused_lambda(lambda_: LazyLambda) -> Neighbour:
-    from headwater.neighbours.missing import LAMBDA_NOT_SHARED, RefusedService  # noqa: PLC0415 - as for Lambda
-
-    return RefusedService("lambda", lambda_.takes, LAMBDA_NOT_SHARED)
 
 
 def _refuse_services() -> Services:

@@ -120,7 +120,7 @@ def functions_without_code(data_dir: Path) -> list[str]:
 
 def has_functions(keys: Collection[str]) -> bool:
     """Whether there are functions or mappings among the keys of a store."""
-    return any(key.partition("/")[0] in lambda_checking.KINDS for key in keys)
+    return any(key.partition("/")[0] in lambda_checking.HAVING_FUNCTIONS for key in keys)
 
 
 def copy_data(data_dir: Path) -> Iterator[bytes]:

@@ -11,12 +11,21 @@ from pathlib import Path
 
 from headwater.lambda_.functions.code import CodeFolder
 from headwater.lambda_.functions.function import Code
+from headwater.lambda_.functions.shared_code import CODE_KEY
 from headwater.lambda_.functions.store import FUNCTION_KEY, decode_function
-from headwater.lambda_.mappings.store import MAPPING_KEY, PROGRESS_KEY, decode_mapping, decode_progress
+from headwater.lambda_.mappings.store import (
+    MAPPING_KEY,
+    PROGRESS_KEY,
+    TURN_KEY,
+    decode_mapping,
+    decode_progress,
+)
 from headwater.storage.interface import Metadata, StoreUnreadable
 
-KINDS = (FUNCTION_KEY, MAPPING_KEY, PROGRESS_KEY)
-"""How the keys begin."""
+HAVING_FUNCTIONS = (FUNCTION_KEY, MAPPING_KEY, PROGRESS_KEY)
+"""How the keys begin by which there are functions or mappings."""
+KINDS = (*HAVING_FUNCTIONS, TURN_KEY, CODE_KEY)
+"""How all keys begin."""
 
 
 def check_lambda(metadata: Mapping[str, Metadata]) -> Iterator[str]:

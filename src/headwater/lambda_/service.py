@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from headwater.engine.engine import Engine
+from headwater.lambda_.api.in_step import in_step
 from headwater.lambda_.api.rest_api import Handler, LambdaApi
 from headwater.lambda_.functions.access import guarded
 from headwater.lambda_.functions.alias_operations import alias_operations
@@ -89,9 +90,10 @@ class LambdaService:
         self.logs, self.metrics = functions.logs, functions.metrics
         self._functions = functions
         self._mappings = mappings
+        self._of_mappings = in_step(mappings.engine, mapping_operations(mappings))
         self._shutdown_grace_s = shutdown_grace_s
         self.api = LambdaApi(
-            lambda_operations(of_functions, mappings),
+            in_step(mappings.engine, lambda_operations(of_functions, mappings)),
             on_reset=self._reset,
             on_close=self._close,
         )
@@ -108,7 +110,8 @@ class LambdaService:
 
         Raises `LambdaError` and `KinesisError`.
         """
-        return await mapping_operations(self._mappings)[operation](caller, members)
+        answer = await self._of_mappings[operation](caller, members)
+        return {} if isinstance(answer, Answer) else answer
 
     async def invoke(self, caller: Caller, reference: str, payload: bytes) -> InvocationResult:
         """Run a function for somebody in this process. Raises `InvocationRefused`."""
