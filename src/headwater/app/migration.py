@@ -17,7 +17,9 @@ from typing import NamedTuple
 from headwater.app import offline_data
 from headwater.app.brokers import broker_security
 from headwater.config import Config
+from headwater.engine.large_values import KEEP_MS
 from headwater.engine.stored_values import SHARED_KINDS, STREAM_KEY, stored_stream
+from headwater.lambda_ import checking as lambda_checking
 from headwater.model.stream import HOUR_MS
 from headwater.server.asyncio_bridge import finished
 from headwater.storage.copying import BYTES_PER_READ, RECORDS_PER_READ, Copied, Copying
@@ -100,13 +102,13 @@ async def _page(store: Store, log_id: int, position: int) -> LogPage | None:
 
 
 def _logs_of(metadata: Mapping[str, Metadata]) -> dict[int, int]:
-    """The log of every shard, and how long it keeps its records."""
+    """The log of every shard, and how long it keeps its records; the logs that have functions' code."""
     found: dict[int, int] = {}
     for key, value in metadata.items():
         if key.partition("/")[0] == STREAM_KEY:
             stream = stored_stream(key, value.value)
             found.update(dict.fromkeys(stream.log_ids, stream.retention_hours * HOUR_MS))
-    return found
+    return found | dict.fromkeys(lambda_checking.code_logs(metadata), KEEP_MS)
 
 
 async def _require_unchanged(store: Store, metadata: Mapping[str, Metadata], ends: Mapping[int, int]) -> None:

@@ -91,7 +91,9 @@ async def check_shared(config: Config) -> list[str]:
             engine.open()
         except StoreUnreadable as error:
             return [*found, *store.check(), str(error)]
-        return [*found, *await finished(engine.check_slowly()), *noted]
+        found += await finished(engine.check_slowly())
+        found += await finished(lambda_checking.without_shared_code(engine))
+        return [*found, *noted]
     finally:
         store.close()
         await asyncio.sleep(0)  # the store closes its connections in a task

@@ -1,4 +1,4 @@
-"""Mappings of two servers over the same streams: one runs them, the other one goes on, and both answer alike."""
+"""Mappings of two servers over the same streams: one runs them, the other goes on, and both answer alike."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def test_what_a_server_ends_late_changes_nothing_and_is_cut_off_when_it_wa
         await servers.pass_ms(SILENT_MS)
         assert ended == [["a"], ["b"], ["c"]]
         assert positions(servers.stored(uuid)) == [3]
-        may_end.set()  # at the first one, which has slept meanwhile: it may begin nothing, and its word is late
+        may_end.set()  # at the first one, which has slept meanwhile: it begins nothing, and its word is late
         await servers.one.settle()
         assert ended == [["a"], ["b"], ["c"], ["a"]]
         assert positions(servers.stored(uuid)) == [3]

@@ -1,4 +1,4 @@
-"""Lambda over gateways: one server's tests through two in turn, and mappings whose gateway is killed or sleeps."""
+"""Lambda over gateways: two in turn are as one server, and mappings go on when theirs is killed or sleeps."""
 
 from __future__ import annotations
 
