@@ -38,7 +38,6 @@ __all__ = [
     "check_stored",
     "copy_data",
     "functions_without_code",
-    "has_functions",
     "require_whole_backup",
     "restore_data",
 ]
@@ -118,11 +117,6 @@ def functions_without_code(data_dir: Path) -> list[str]:
         return list(lambda_checking.without_code(opened.store.metadata(), folder))
     finally:
         opened.store.close()
-
-
-def has_functions(keys: Collection[str]) -> bool:
-    """Whether there are functions or mappings among the keys of a store."""
-    return any(key.partition("/")[0] in lambda_checking.HAVING_FUNCTIONS for key in keys)
 
 
 def copy_data(data_dir: Path) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ Refuses to know what the values are, and who refers to them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -41,6 +41,16 @@ class LargeValue(msgspec.Struct, frozen=True, array_like=True):
 _decoder = msgspec.msgpack.Decoder(LargeValue)
 
 
+def described(made_ms: int, size: int) -> bytes:
+    """What the key of a value has that was made then, and has so many bytes."""
+    return msgspec.msgpack.encode(LargeValue(made_ms, size))
+
+
+def parts_of(data: bytes) -> list[bytes]:
+    """The records of a value's log."""
+    return [data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES)]
+
+
 class LargeValues:
     """The large values of one kind. Its coroutines are the engine's."""
 
@@ -52,14 +62,11 @@ class LargeValues:
         """The log of a new value. Raises `StoreUnavailable`, and `Overtaken` if it was removed at once."""
         engine = self._engine
         log_id = engine.new_log_id()
-        made = LargeValue(engine.now_ms(), len(data))
-        key = self._key(log_id)
-        await engine.store.commit(
-            Change({key: msgspec.msgpack.encode(made)}, {key: 0}, (log_id,), keep_ms={log_id: KEEP_MS})
-        )
-        step = PART_BYTES * PARTS_AT_ONCE
-        for start in range(0, len(data), step):
-            await self._append(log_id, data[start : start + step])
+        key, value = self._key(log_id), described(engine.now_ms(), len(data))
+        await engine.store.commit(Change({key: value}, {key: 0}, (log_id,), keep_ms={log_id: KEEP_MS}))
+        parts = parts_of(data)
+        for start in range(0, len(parts), PARTS_AT_ONCE):
+            await self._append(log_id, parts[start : start + PARTS_AT_ONCE])
         return log_id
 
     async def get(self, log_id: int) -> bytes | None:
@@ -103,11 +110,8 @@ class LargeValues:
             expected = {key: found.version, **self._engine.lease.fence()}
             await self._engine.store.commit(Change({key: None}, expected, delete_logs=(log_id,)))
 
-    async def _append(self, log_id: int, data: bytes) -> None:
-        entries = [
-            Entry(log_id, self._engine.arrival_ms(), (data[start : start + PART_BYTES],))
-            for start in range(0, len(data), PART_BYTES)
-        ]
+    async def _append(self, log_id: int, parts: Sequence[bytes]) -> None:
+        entries = [Entry(log_id, self._engine.arrival_ms(), (part,)) for part in parts]
         for outcome in await self._engine.store.append(entries):
             if isinstance(outcome, StoreUnavailable):
                 raise outcome

@@ -24,10 +24,8 @@ from headwater.lambda_.mappings.store import (
 )
 from headwater.storage.interface import Metadata, StoreUnreadable
 
-HAVING_FUNCTIONS = (FUNCTION_KEY, MAPPING_KEY, PROGRESS_KEY)
-"""How the keys begin by which there are functions or mappings."""
-KINDS = (*HAVING_FUNCTIONS, TURN_KEY, CODE_KEY)
-"""How all keys begin."""
+KINDS = (FUNCTION_KEY, MAPPING_KEY, PROGRESS_KEY, TURN_KEY, CODE_KEY)
+"""How the keys begin."""
 
 
 def check_lambda(metadata: Mapping[str, Metadata]) -> Iterator[str]:
