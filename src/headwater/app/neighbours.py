@@ -75,8 +75,10 @@ class Neighbourhood:
         self._server = server
         self.lambda_ = LazyLambda(server.engine, self._build_lambda)
         self.firehose = LazyFirehose(self._firehose_api)
-        self.services = LazyServices(partial(_build_services, server, self.lambda_, self.firehose))
-        if server.config.forward_to is None and has_moto():
+        is_shared, is_forwarded = server.engine.store.is_shared, server.config.forward_to is not None
+        own = partial(_build_services, server, self.lambda_, self.firehose)
+        self.services = LazyServices(_refuse_services if is_shared and not is_forwarded else own)
+        if not (is_shared or is_forwarded) and has_moto():
             server.engine.key_directory = self.services
         self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self.firehose, self.services)
         """In the order in which requests are offered to them."""
@@ -86,9 +88,8 @@ class Neighbourhood:
         )
         server.engine.channel_host = self.deliveries
         self.routes: tuple[RouteSet, ...] = (self.lambda_.routes, self.deliveries.routes)
-        if server.engine.store.is_shared:
-            services = LazyServices(_refuse_services) if server.config.forward_to is None else self.services
-            self.neighbours = (self.lambda_, services)
+        if is_shared:
+            self.neighbours = (self.lambda_, self.services)
             self.routes = (self.lambda_.routes,)
             server.engine.channel_host = None
 

@@ -18,8 +18,7 @@ NOT_INSTALLED = (
     "that has them."
 )
 NOT_SHARED = (
-    "with --store there are streams alone, as every server would have services of its own; --forward-to "
-    "names one that has them for all."
+    "with --store every server would have services of its own; --forward-to names one that has them for all."
 )
 
 

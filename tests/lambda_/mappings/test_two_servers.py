@@ -110,6 +110,21 @@ async def test_the_other_one_goes_on_where_the_first_one_was() -> None:
 
 
 @in_loop
+async def test_progress_is_written_once_a_tick_and_all_of_it_when_a_server_ends() -> None:
+    async with two_servers() as servers:
+        uuid = await servers.one.map(BatchSize=1)
+        await servers.pass_ms(TICK_MS)
+        key = next(key for key, _ in servers.one.engine.metadata_of("lambda-progress"))
+        before = servers.one.store.metadata()[key].version
+        await servers.one.put(*map(str, range(20)))
+        await servers.pass_ms(TICK_MS)
+        assert servers.one.store.metadata()[key].version <= before + 2
+        await servers.one.put("a", "b")
+        await servers.one.mappings.close(5)
+        assert positions(servers.stored(uuid)) == [22]
+
+
+@in_loop
 async def test_what_a_server_ends_late_changes_nothing_and_is_cut_off_when_it_wakes() -> None:
     async with two_servers() as servers:
         may_end, ended = asyncio.Event(), []
@@ -142,6 +157,7 @@ async def test_who_has_slept_goes_on_again_from_what_was_done_meanwhile() -> Non
     async with two_servers() as servers:
         await servers.one.map(BatchSize=1)
         await servers.one.put("a")
+        await servers.pass_ms(TICK_MS)
         servers.awake = [servers.other]
         await servers.other.put("b")
         await servers.pass_ms(SILENT_MS)

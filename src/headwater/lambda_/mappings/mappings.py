@@ -111,6 +111,9 @@ class EventSourceMappings:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, *self._writes, return_exceptions=True)
+        with suppress(TimeoutError):  # what is done comes once more then
+            async with asyncio.timeout(grace_s):
+                await finished(self.store.all_written())
 
     # What the operations do
 
@@ -295,6 +298,7 @@ class EventSourceMappings:
 
     def _on_tick(self, now_ms: int) -> None:
         self._alarms.ring(now_ms)
+        self.store.tick()
         for mapping in self.store.mappings():
             if mapping.due_ms is None or mapping.due_ms > now_ms or mapping.uuid in self._settling:
                 continue

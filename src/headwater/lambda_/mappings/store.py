@@ -9,7 +9,8 @@ Rules:
 - a change of a mapping is committed as one of the value that is known here, and shown after that;
 - progress is written by the one server that has the work: on condition that it holds the lease, and that
   the mapping is there. It is written behind: while one write is under way, later progress of all shards
-  gathers into the next. After a crash a batch may come again, none is lost;
+  gathers into the next. After a crash a batch may come again, none is lost. Where every other server reads
+  what is written, it is written at most once a tick;
 - while progress is written here, what is known here is newer than what the store has.
 
 Refuses to know what the options of a mapping mean.
@@ -102,7 +103,11 @@ class MappingStore:
         """Whether progress is made here."""
         self._unwritten: dict[tuple[str, int], None] = {}
         """Shards whose progress is to be written, by mapping and log."""
-        self._is_writing = False
+        self._is_writing = self._has_failed = False
+        self._must_wait = False
+        """For the next tick."""
+        self._awaiting: list[Completion[None]] = []
+        """Who waits for the end of the write that is under way."""
 
     def open(self) -> None:
         """Find everything that the store holds. Call once, first. Raises `StoreUnreadable`."""
@@ -204,14 +209,32 @@ class MappingStore:
             uuid, log_id, progress = decode_progress(key, value)
             self._progress.setdefault(uuid, {})[log_id] = progress
 
+    def tick(self) -> None:
+        """Write what has waited for it."""
+        self._must_wait = False
+        self._write_if_due()
+
     def write_again(self) -> None:
         """Write what could not be written."""
-        if self._unwritten and not self._is_writing:
-            self._write()
+        self._has_failed = False
+        self._write_if_due()
 
-    def _write_soon(self, *shards: tuple[str, int]) -> None:
-        self._unwritten.update(dict.fromkeys(shards))
-        if not self._is_writing:
+    async def all_written(self) -> None:
+        """Wait until all is written, or cannot be. A coroutine of the engine's."""
+        while self._is_writing or (self._unwritten and not self._has_failed):
+            self._must_wait = False
+            self._write_if_due()
+            if self._is_writing:
+                written = Completion[None]()
+                self._awaiting.append(written)
+                await written
+
+    def _write_soon(self, shard: tuple[str, int]) -> None:
+        self._unwritten[shard] = None
+        self.write_again()
+
+    def _write_if_due(self) -> None:
+        if self._unwritten and not (self._is_writing or self._must_wait or self._has_failed):
             self._write()
 
     def _write(self) -> None:
@@ -227,7 +250,7 @@ class MappingStore:
             expected[_mapping_key(uuid)] = self._versions.version(_mapping_key(uuid))
         if not writes:
             return
-        self._is_writing = True
+        self._is_writing, self._must_wait = True, self._engine.lease.is_needed
 
         def written(is_made: bool | None, error: BaseException | None) -> None:
             self._is_writing = False
@@ -236,9 +259,14 @@ class MappingStore:
             if not is_made and self._is_at_work:
                 self._unwritten = {**shards, **self._unwritten}
             if isinstance(error, StoreUnavailable):
+                self._has_failed = True
                 self._on_write_failed(error)
-            elif is_made or self._engine.lease.is_own:  # a mapping has changed; without the lease, it is over
-                self.write_again()
+            elif not (is_made or self._engine.lease.is_own):
+                self._unwritten.clear()  # it is another one's to write
+            self._write_if_due()
+            awaiting, self._awaiting = self._awaiting, []
+            for completion in awaiting:
+                completion.resolve(None)
 
         drive(_committed(self._engine.write_metadata(writes, expected)), written)
 
