@@ -9,7 +9,6 @@ Refuses to know how either store keeps its data.
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,9 +19,6 @@ from headwater.app.brokers import broker_security
 from headwater.config import Config
 from headwater.engine.large_values import KEEP_MS, parts_of
 from headwater.engine.stored_values import SHARED_KINDS, STREAM_KEY, stored_stream
-from headwater.lambda_ import checking as lambda_checking
-from headwater.lambda_.functions.code import CodeFolder
-from headwater.lambda_.moving import with_code_in_logs
 from headwater.model.clock import SystemClock
 from headwater.model.stream import HOUR_MS
 from headwater.server.asyncio_bridge import finished
@@ -59,10 +55,9 @@ async def move_to_shared(data_dir: Path, config: Config) -> Moved:
     if faults:
         raise StoreUnavailable(f"{data_dir} is damaged, and nothing was moved: {'; '.join(faults)}")
     opened = open_to_read(data_dir)
-    codes = CodeFolder(opened.folder / FUNCTIONS_FOLDER)
     try:
         async with _filling(await fill_shared(config.store, broker_security(config))) as filling:
-            return await _move(opened.store, filling, codes)
+            return await _move(opened.store, filling, opened.folder / FUNCTIONS_FOLDER)
     finally:
         opened.store.close()
 
@@ -87,8 +82,8 @@ async def _filling(filling: StoreFilling) -> AsyncIterator[StoreFilling]:
         await filling.close()
 
 
-async def _move(store: Store, filling: StoreFilling, codes: CodeFolder | None = None) -> Moved:
-    """`codes`: the folder with the functions' code, if that is not in the store."""
+async def _move(store: Store, filling: StoreFilling, code_folder: Path | None = None) -> Moved:
+    """`code_folder` has the functions' code, if that is not in the store."""
     metadata = store.metadata()
     keep_ms = _logs_of(metadata)
     sealed = {log_id for log_id in keep_ms if (extent := store.extent(log_id)) is not None and extent.sealed}
@@ -99,21 +94,16 @@ async def _move(store: Store, filling: StoreFilling, codes: CodeFolder | None = 
     copying = Copying(read, filling)
     await copying.copy(keep_ms, sealed)
     code = Copying(read, filling)
-    await code.copy(dict.fromkeys(lambda_checking.code_logs(metadata), KEEP_MS), ())
+    await code.copy(dict.fromkeys(offline_data.code_logs(metadata), KEEP_MS), ())
     await _require_unchanged(store, metadata, copying.ends | code.ends)
     kept = {key: value for key, value in metadata.items() if key.partition("/")[0] not in SHARED_KINDS}
-    if codes is not None:
-        moved = with_code_in_logs(kept, _new_log_id, SystemClock().now_ms())
-        for log_id, digest in moved.digests.items():
-            await _add_code(filling, log_id, codes.zip_of(digest) or b"")
-        kept = moved.metadata
+    if code_folder is not None:
+        kept, zips = offline_data.with_code_in_logs(kept, code_folder)
+        for log_id, zipped in zips:
+            await _add_code(filling, log_id, zipped)
     await filling.finish(kept)
     streams = sum(key.partition("/")[0] == STREAM_KEY for key in kept)
     return Moved(streams, len(kept), copying.copied)
-
-
-def _new_log_id() -> int:
-    return int.from_bytes(os.urandom(8), "big") >> 1
 
 
 async def _add_code(filling: StoreFilling, log_id: int, zipped: bytes) -> None:
