@@ -212,7 +212,7 @@ def kept_folder(config: Config) -> Path | None:
 
 def has_services(config: Config) -> bool:
     """Whether requests for other services are answered: by moto, or by another server."""
-    return config.forward_to is not None or has_moto()
+    return config.forward_to is not None or (config.store is None and has_moto())
 
 
 def has_moto() -> bool:

@@ -174,6 +174,24 @@ def test_mappings_go_on_when_their_gateway_is_killed_or_sleeps(store_url: str, t
         awaited(lambda: behind(gateways[second]) == [0])
 
 
+def test_a_gateway_that_is_stopped_repeats_nothing(store_url: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with running(store_url, tmp_path, 2, *QUICK) as gateways, servers(gateways) as found:
+        found[0].create_python(FUNCTION, KEEPER, Environment={"Variables": {"OUT": str(out)}})
+        found[0].create_stream(STREAM, shards=SHARDS)
+        found[0].map(STREAM, FUNCTION, BatchSize=BATCH)
+        alive = [True, True]
+        with Clicks(found, alive) as clicks:
+            awaited(lambda: len(delivered(out)) > 100)
+            first = holder_of(gateways, alive)
+            alive[first] = False
+            gateways[first].stop()
+            goes_on(out, 100)
+        awaited(lambda: set(clicks.taken) <= set(delivered(out)))
+        assert_whole_and_in_order(delivered(out), len(clicks.taken))
+        assert_no_repeats(delivered(out))
+
+
 def test_of_two_gateways_that_make_the_same_mapping_one_does(store_url: str, tmp_path: Path) -> None:
     with running(store_url, tmp_path, 2, *QUICK) as gateways, servers(gateways) as found:
         found[0].create_python(FUNCTION, "def handler(event, context): pass")
