@@ -86,6 +86,7 @@ EDGE_MODULES = {
     "lambda_/functions/operations.py",
     "lambda_/functions/process.py",
     "lambda_/functions/routes.py",
+    "lambda_/functions/shared_code.py",
     "lambda_/functions/functions.py",
     "lambda_/service.py",
     "lambda_/mappings/lane.py",

@@ -63,18 +63,14 @@ def build_deliveries(
         ProgressStore(server.engine),
         asyncio.to_thread,
     )
-    invoke = _no_function if server.engine.store.is_shared else partial(_invoke, lambda_)
-    return DeliveryService(context, ChannelDeliveries(context), (DeliveryStreams(context, invoke),))
+    return DeliveryService(
+        context, ChannelDeliveries(context), (DeliveryStreams(context, partial(_invoke, lambda_)),)
+    )
 
 
 def firehose_api(service: DeliveryService) -> FirehoseApi:
     """The API of the delivery streams among a server's deliveries."""
     return next(owner.api for owner in service.owners if isinstance(owner, DeliveryStreams))
-
-
-async def _no_function(_caller: Caller, _arn: str, _event: bytes) -> Said:
-    """What there is to say where functions are refused."""
-    return Said(b"", NO_FUNCTION)
 
 
 async def _invoke(lambda_: LazyLambda, caller: Caller, arn: str, event: bytes) -> Said:

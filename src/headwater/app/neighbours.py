@@ -5,8 +5,8 @@
 Rules:
 - nothing is loaded before its first request: a server of streams alone pays for none of it;
 - Lambda and the services know nothing of each other: what one asks of the other is passed in here;
-- of several servers of the same streams none has services of its own, nor functions: services are those of
-  the server that requests are forwarded to, and deliveries are what one of them does for all.
+- of several servers of the same streams none has services of its own: they are those of the server that
+  requests are forwarded to. Deliveries and event source mappings are what one of them does for all.
 """
 
 from __future__ import annotations
@@ -91,8 +91,6 @@ class Neighbourhood:
         server.engine.channel_host = self.deliveries
         self.routes: tuple[RouteSet, ...] = (self.lambda_.routes, self.deliveries.routes)
         if is_shared:
-            self.neighbours = (_refused_lambda(self.lambda_), self.firehose, self.services)
-            self.routes = (self.deliveries.routes,)
             for kind in DELIVERIES_KEPT:
                 server.engine.kind_watchers.watch(kind, self.deliveries.kept_changed)
 
@@ -200,12 +198,6 @@ def _build_services(server: ServerContext, lambda_: LazyLambda, firehose: LazyFi
     return build_services(server, lambda_, firehose, with_moto=has_moto())
 
 
-def _refused_lambda(lambda_: LazyLambda) -> Neighbour:
-    from headwater.neighbours.missing import LAMBDA_NOT_SHARED, RefusedService  # noqa: PLC0415 - as for Lambda
-
-    return RefusedService("lambda", lambda_.takes, LAMBDA_NOT_SHARED)
-
-
 def _refuse_services() -> Services:
     from headwater.app.services import refused_services  # noqa: PLC0415 - as for Lambda
 
@@ -221,7 +213,7 @@ def kept_folder(config: Config) -> Path | None:
 
 def has_services(config: Config) -> bool:
     """Whether requests for other services are answered: by moto, or by another server."""
-    return config.forward_to is not None or has_moto()
+    return config.forward_to is not None or (config.store is None and has_moto())
 
 
 def has_moto() -> bool:

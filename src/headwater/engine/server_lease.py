@@ -73,6 +73,11 @@ class ServerLease:
         self._is_asking = False
 
     @property
+    def is_needed(self) -> bool:
+        """Whether there may be other servers over the same data."""
+        return self._store.is_shared
+
+    @property
     def is_held(self) -> bool:
         """Whether this server may do what must be done once."""
         if not self._store.is_shared:
