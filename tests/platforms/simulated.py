@@ -45,8 +45,8 @@ OS_NAMES_OF_POSIX = (
     "fchmod", "fchown", "fdatasync", "fork", "forkpty", "getegid", "geteuid", "getgid", "getloadavg",
     "getpgid", "getuid", "killpg", "mkfifo", "nice", "posix_fadvise", "posix_fallocate", "pread", "preadv",
     "pwrite", "pwritev", "register_at_fork", "sched_getaffinity", "sched_setaffinity", "sendfile",
-    "set_blocking", "setpgid", "setsid", "statvfs", "sync", "sysconf", "uname", "wait", "waitid", "writev", "O_CLOEXEC",
-    "O_DIRECTORY", "O_DSYNC", "O_NOFOLLOW", "O_NONBLOCK", "O_SYNC",
+    "set_blocking", "setpgid", "setsid", "statvfs", "sync", "sysconf", "uname", "wait", "waitid", "writev",
+    "O_CLOEXEC", "O_DIRECTORY", "O_DSYNC", "O_NOFOLLOW", "O_NONBLOCK", "O_SYNC",
 )  # fmt: skip
 OS_NAMES_OF_LINUX = (
     "fdatasync", "memfd_create", "posix_fadvise", "posix_fallocate", "preadv2", "sched_getaffinity",
