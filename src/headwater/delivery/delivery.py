@@ -128,7 +128,7 @@ class Delivery:
     def take(self, log_id: int, page: SourcePage, place: ShardPlace) -> None:
         """Gather records."""
         self._places[log_id] = place
-        if not page.records:
+        if not len(page):
             return
         self._gathered.add(page)
         hints, now_ms = self._destination.hints(), self._context.engine.now_ms()

@@ -109,8 +109,8 @@ class StreamBatch:
         if not self._pages:
             self._recipe = self._recipe_now()
         self._pages.append(page)
-        self.records += len(page.records)
-        self.size += sum([len(record.data) for record in page.records])
+        self.records += len(page)
+        self.size += sum(map(len, page.datas))
 
     async def deliver(self, plan: BatchPlan) -> None:
         """Deliver all of it. Raises `DeliveryFailed`, for a fault of its own as well."""
@@ -138,7 +138,7 @@ class StreamBatch:
         """What is to be delivered. Raises `DeliveryFailed`."""
         recipe, outputs = self._recipe, list[Output]()
         if recipe.backup is not None:
-            datas = [record.data for page in self._pages for record in page.records]
+            datas = [data for page in self._pages for data in page.datas]
             name = self._naming(plan, "backup")
             outputs.append(self._object(recipe.backup, name(self._oldest_ms()), _joined(datas, None)))
         if recipe.is_plain:
@@ -351,8 +351,8 @@ def _joined(datas: list[bytes], delimiter: bytes | None) -> list[bytes]:
 def _plain_data(page: SourcePage) -> list[bytes]:
     """The data of a page's records; aggregates of the Kinesis Producer Library are several."""
     if not page.shard_id:
-        return [record.data for record in page.records]
-    return [data for record in page.records for data in _user_data(record.data)]
+        return page.datas
+    return [data for framed in page.datas for data in _user_data(framed)]
 
 
 def _user_data(data: bytes) -> list[bytes]:

@@ -248,7 +248,7 @@ class DeliveryStreams:
     def source(self, stream: DeliveryStream) -> Source:
         """The source of a delivery stream's records."""
         if stream.log_id is not None:
-            return DirectPutSource(self.context.engine, stream.log_id)
+            return DirectPutSource(self.context, stream.log_id)
         name = parse_stream_arn(stream.stream_arn or "")
         assert name is not None, "it was checked when the delivery stream was made"
         return StreamSource(self.context, name, stream.arn, is_metered=True)
