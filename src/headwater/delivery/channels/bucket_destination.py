@@ -11,7 +11,7 @@ Refuses to know which channel it is, and when it is asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -43,9 +43,10 @@ def _require_text(data: bytes) -> None:
 
 
 def _are_json(lines: bytes, count: int) -> bool:
-    """As many lines as values: no line has two, and no value goes over two."""
+    """A value in each line, without space around it: none goes over two, and no line has two."""
     lines.decode()
-    return lines.count(b"\n") == count == len(_json.decode_lines(lines))
+    values: list[Any] = list(_json.decode_lines(lines))
+    return len(values) == lines.count(b"\n") == count and b"\n".join([*values, b""]) == lines
 
 
 def _are_text(lines: bytes, _count: int) -> bool:
