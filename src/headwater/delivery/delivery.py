@@ -94,6 +94,8 @@ class Delivery:
         self._places = dict(context.progress.progress(delivery_id).places)
         """Where the next page of each shard begins: what is before it is delivered, or gathered."""
         self._gathered = destination.new_batch()
+        self._under_way = 0
+        """Records of the batch that is being delivered."""
         self._due_ms: int | None = None
         self._attempts = 0
         self._last_error = ""
@@ -188,6 +190,7 @@ class Delivery:
 
     async def _delivered(self, batch: Batch, plan: BatchPlan) -> bool:
         """Deliver a batch, however long it takes; no, if the delivery was stopped before."""
+        self._under_way = batch.records
         while True:
             try:
                 if batch.records:
@@ -199,7 +202,7 @@ class Delivery:
                     return False
         if not await self._kept(self._progress().delivered()):
             return False
-        self._attempts, self._last_error = 0, ""
+        self._under_way, self._attempts, self._last_error = 0, 0, ""
         self._destination.delivered(batch, plan)
         return True
 
@@ -251,6 +254,7 @@ class Delivery:
             "behind_ms": since_ms,
             "gathered_bytes": self._gathered.size,
             "gathered_records": self._gathered.records,
+            "records_under_way": self._under_way,
             "failed_attempts": self._attempts,
             "last_error": self._last_error,
         }

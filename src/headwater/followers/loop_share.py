@@ -24,8 +24,8 @@ SHARE = 0.08
 PIECE_S = 0.0005
 """Pieces of less are counted together."""
 LOOK_S = 0.001
-BUSY = 0.25
-"""The loop is busy when so much of the moment in which it was looked at was used by others."""
+BUSY = 0.1
+"""The loop is busy when others used so much of the moment in which it was looked at: a machine that is busy, too,\nleaves no loop all of its time."""
 
 
 class LoopShare:
