@@ -18,6 +18,7 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -59,44 +60,55 @@ def rate(server: DeliveringServer, kind: str, count: int) -> float:
     return count / took_s
 
 
+class Puts(NamedTuple):
+    """What wrk saw of PutRecord."""
+
+    rate: float
+    """A second."""
+    of_loop: float
+    """For a second of processor time of the server's event loop, whatever else the machine does."""
+
+
 def puts(rounds: int, folder: Path) -> None:
     bodies = put_bodies(folder)
     with delivering_server(folder, "idle") as idle, delivering_server(folder, "delivering") as delivering:
         for server in (idle, delivering):
             server.make_stream(STREAM)
-            put_rate(server, bodies, 1)
-        ratios, rates = [], []
+            put(server, bodies, 1)
+        seen: list[tuple[float, float, float]] = []
         for turn in range(rounds):
             backlog = delivering.backlog("GZIP", MOST_A_SECOND * (SLICE_S + 1))
-            alone = put_rate(idle, bodies, SLICE_S) if turn % 2 else 0.0
+            alone = put(idle, bodies, SLICE_S) if turn % 2 else None
             backlog.begin()
             while not (before := backlog.read()):
                 pass  # until its first pages are read
-            beside = put_rate(delivering, bodies, SLICE_S)
+            beside = put(delivering, bodies, SLICE_S)
             read = (backlog.read() - before) / SLICE_S
-            alone = alone or put_rate(idle, bodies, SLICE_S)
+            alone = alone or put(idle, bodies, SLICE_S)
             backlog.deliver()
             backlog.forget()
-            ratios.append(beside / alone)
-            rates.append(read)
+            seen.append((read, beside.rate / alone.rate, beside.of_loop / alone.of_loop))
             print(
-                f"PutRecord: {beside:,.0f}/s beside {read:,.0f} records/s delivered, {alone:,.0f}/s alone: "
-                f"{ratios[-1]:.3f}",
+                f"PutRecord: {beside.rate:,.0f}/s beside {read:,.0f} records/s delivered, "
+                f"{alone.rate:,.0f}/s alone: {seen[-1][1]:.3f}; "
+                f"for a second of the loop {beside.of_loop:,.0f} and {alone.of_loop:,.0f}: {seen[-1][2]:.3f}",
                 flush=True,
             )
+        read, by_clock, by_loop = (statistics.median(each) for each in zip(*seen, strict=True))
         print(
-            f"PutRecord beside {statistics.median(rates):,.0f} delivered records/s: "
-            f"{statistics.median(ratios):.3f} of an idle server's rate (median of {rounds} rounds)"
+            f"PutRecord beside {read:,.0f} delivered records/s: {by_clock:.3f} of an idle server's rate, "
+            f"{by_loop:.3f} for a second of the loop (medians of {rounds} rounds)"
         )
 
 
-def put_rate(server: DeliveringServer, bodies: Path, seconds: int) -> float:
-    outcome = drive(
-        server.process.port, "PutRecord", bodies, "application/x-amz-json-1.1", CONNECTIONS, seconds
-    )
+def put(server: DeliveringServer, bodies: Path, seconds: int) -> Puts:
+    process, content_type = server.process, "application/x-amz-json-1.1"
+    before_s = process.loop_s()
+    outcome = drive(process.port, "PutRecord", bodies, content_type, CONNECTIONS, seconds)
+    loop_s = process.loop_s() - before_s
     if outcome.not_200 or outcome.broken or outcome.timeouts:
         raise SystemExit(f"wrk met errors: {outcome}")
-    return outcome.answers / outcome.seconds
+    return Puts(outcome.answers / outcome.seconds, outcome.answers / loop_s)
 
 
 def put_bodies(folder: Path) -> Path:

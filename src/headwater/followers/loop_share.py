@@ -7,8 +7,9 @@ Whoever has much to do on the loop does it in pieces, each in a turn:
 
 Rules:
 - one piece at a time, whoever's it is;
-- after a piece it is looked whether the loop is busy otherwise, for a moment. If so, the piece is followed by
-  a rest, so that all pieces take `SHARE` of the time; on an idle loop they follow one another.
+- after a piece it is looked whether the loop is busy otherwise, for a moment. If so, it rests until others
+  have had their part of the loop's processor time, or want no more of it. So all pieces together take
+  `SHARE` of a busy loop, and on an idle one they follow one another.
 
 Refuses to know what the work is.
 """
@@ -24,8 +25,10 @@ SHARE = 0.08
 PIECE_S = 0.0005
 """Pieces of less are counted together."""
 LOOK_S = 0.001
+STEP_S = 0.02
 BUSY = 0.1
-"""The loop is busy when others used so much of the moment in which it was looked at: a machine that is busy, too,\nleaves no loop all of its time."""
+"""The loop is busy when others used so much of the moment in which it was looked at. Where other processes
+are busy, too, no loop has all of that moment."""
 
 
 class LoopShare:
@@ -59,9 +62,14 @@ class LoopShare:
             self._turn.release()
 
     async def _rest(self) -> None:
+        """Let others have what is theirs; on a loop that is idle they want nothing of it."""
         spent_s, self._spent_s = self._spent_s, 0.0
-        cpu_s, began_s = self._cpu_s(), self._now_s()
-        await self._sleep(LOOK_S)
-        looked_s = self._now_s() - began_s
-        if self._cpu_s() - cpu_s > BUSY * looked_s:
-            await self._sleep(max(0.0, spent_s / SHARE - spent_s - looked_s))
+        theirs_s, step_s = spent_s / SHARE - spent_s, LOOK_S
+        while theirs_s > 0:
+            cpu_s, now_s = self._cpu_s(), self._now_s()
+            await self._sleep(step_s)
+            used_s = self._cpu_s() - cpu_s
+            if used_s < BUSY * (self._now_s() - now_s):
+                return
+            theirs_s -= used_s
+            step_s = min(max(theirs_s, LOOK_S), STEP_S)
