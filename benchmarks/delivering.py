@@ -112,8 +112,9 @@ class Backlog:
     def read(self) -> int:
         """How many records are delivered, or on their way."""
         status = self._server.status(self.name)
+        on_their_way: int = status.get("gathered_records", 0) + status.get("records_under_way", 0)
         behind: int = status.get("records_behind", self.count)
-        return self.count - behind + status.get("gathered_records", 0) + status.get("records_under_way", 0)
+        return self.count - behind + on_their_way
 
     def is_delivered(self) -> bool:
         return bool(self._server.status(self.name).get("records_behind", 1) == 0)

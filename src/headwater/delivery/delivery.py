@@ -67,7 +67,7 @@ class Destination(Protocol):
     def hints(self) -> Hints:
         """When a batch is due, as of now."""
 
-    def failed(self, error: DeliveryFailed, attempts: int) -> None:
+    def failed(self, batch: Batch, error: DeliveryFailed, attempts: int) -> None:
         """A batch was not delivered, so many times; it is tried again."""
 
     def delivered(self, batch: Batch, plan: BatchPlan) -> None:
@@ -197,7 +197,7 @@ class Delivery:
                     await batch.deliver(plan)
                 break
             except DeliveryFailed as error:
-                self._destination.failed(error, self._attempts + 1)
+                self._destination.failed(batch, error, self._attempts + 1)
                 if not await self._pause(error.message):
                     return False
         if not await self._kept(self._progress().delivered()):

@@ -38,10 +38,12 @@ class RecordOrigin(NamedTuple):
 class SourcePage:
     """Records that follow one another in one shard."""
 
-    __slots__ = ("_datas", "_origins", "_records", "_runs", "first_arrival_ms", "shard_id")
+    __slots__ = ("_datas", "_origins", "_records", "_runs", "behind_ms", "first_arrival_ms", "shard_id")
 
-    def __init__(self, shard_id: str, runs: list[NumberedRun]) -> None:
+    def __init__(self, shard_id: str, runs: list[NumberedRun], behind_ms: int = 0) -> None:
+        """`behind_ms`: how old the last of them was when there were newer ones."""
         self.shard_id = shard_id
+        self.behind_ms = behind_ms
         self._runs = runs
         self._datas: list[bytes] | None = None
         self._records: list[Record] | None = None
@@ -205,7 +207,7 @@ class StreamSource:
         after = end_of(engine, page)
         runs = _runs_before(list(page.records.runs), end - (after - len(page.records)))
         if runs:
-            take(SourcePage(shard.shard_id, runs))
+            take(SourcePage(shard.shard_id, runs, page.millis_behind_latest))
         return after
 
     def _begin(self, target: PageTarget, shard: Shard) -> _ShardReading:
@@ -247,9 +249,8 @@ class _ShardReading:
         if self._stopping:
             return
         place = ShardPlace(end_of(self._engine, page), page.next_position is None)
-        self._target.take(
-            self._shard.log_id, SourcePage(self._shard.shard_id, list(page.records.runs)), place
-        )
+        runs, behind_ms = list(page.records.runs), page.millis_behind_latest
+        self._target.take(self._shard.log_id, SourcePage(self._shard.shard_id, runs, behind_ms), place)
 
     def has_room(self) -> bool:
         """Whether more may be read."""

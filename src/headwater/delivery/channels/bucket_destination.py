@@ -17,6 +17,7 @@ import msgspec
 
 from headwater.delivery.batch_plan import BatchPlan
 from headwater.delivery.channels.channel_log import ChannelLog
+from headwater.delivery.channels.channel_metrics import count_delivered, count_failed
 from headwater.delivery.channels.dead_letters import ChannelDeadLetters
 from headwater.delivery.channels.delivered_channel import DeliveredChannel
 from headwater.delivery.compression import COMPRESSIONS
@@ -85,10 +86,18 @@ class BucketBatch:
         self.dead_letters = ChannelDeadLetters()
         self.size = 0
         self.records = 0
+        self.oldest_ms = 0
+        self.written_bytes = 0
+
+    @property
+    def refused(self) -> int:
+        """How many records were set aside."""
+        return len(self.dead_letters)
 
     def add(self, page: SourcePage) -> None:
         """Gather records."""
         datas = page.datas
+        self.oldest_ms = min(self.oldest_ms or page.first_arrival_ms, page.first_arrival_ms)
         self.records += len(datas)
         self.size += sum(map(len, datas))
         part = b"".join(datas) if self._check is None else self._lines(self._check, page)
@@ -134,6 +143,7 @@ class BucketBatch:
             )
             bucket = Bucket.of_arn(target.bucket_arn, target.owner)
             await objects.put(delivered.caller, bucket, key, body, options)
+            self.written_bytes = len(body)
         await self._context.services.keep()
 
 
@@ -155,11 +165,14 @@ class BucketDestination:
         """When a batch is due, as of now."""
         return Hints(OBJECT_BYTES, self._delivered().channel.rules.freshness_s * 1000)
 
-    def failed(self, error: DeliveryFailed, attempts: int) -> None:
+    def failed(self, batch: Batch, error: DeliveryFailed, attempts: int) -> None:
         """A batch was not delivered; it is tried again."""
+        assert isinstance(batch, BucketBatch)
+        count_failed(self._context, self._delivered(), batch)
         self._log.write(self._delivered(), error.code, error.message, attempts=attempts)
 
     def delivered(self, batch: Batch, plan: BatchPlan) -> None:
         """A batch was delivered."""
         assert isinstance(batch, BucketBatch)
+        count_delivered(self._context, self._delivered(), batch)
         self._log.write_dead_letters(self._delivered(), batch.dead_letters, plan)
