@@ -94,6 +94,7 @@ class Delivery:
         self._places = dict(context.progress.progress(delivery_id).places)
         """Where the next page of each shard begins: what is before it is delivered, or gathered."""
         self._gathered = destination.new_batch()
+        self._delivered_records = self._delivered_bytes = 0
         self._under_way = 0
         """Records of the batch that is being delivered."""
         self._due_ms: int | None = None
@@ -203,6 +204,8 @@ class Delivery:
         if not await self._kept(self._progress().delivered()):
             return False
         self._under_way, self._attempts, self._last_error = 0, 0, ""
+        self._delivered_records += batch.records
+        self._delivered_bytes += batch.size
         self._destination.delivered(batch, plan)
         return True
 
@@ -250,6 +253,8 @@ class Delivery:
         return {
             "id": self._id,
             "batches_delivered": progress.next_number - 1,
+            "records_delivered": self._delivered_records,
+            "bytes_delivered": self._delivered_bytes,
             "records_behind": records,
             "behind_ms": since_ms,
             "gathered_bytes": self._gathered.size,

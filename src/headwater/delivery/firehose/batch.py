@@ -39,7 +39,12 @@ from headwater.delivery.firehose.items import ENDPOINT_FAILED, FailedItem, Item,
 from headwater.delivery.firehose.object_names import NameContext
 from headwater.delivery.firehose.processing import LambdaProcessor
 from headwater.delivery.firehose.recipes import ObjectTarget, Recipe
-from headwater.delivery.firehose.transformation import FunctionEventSource, InvokeFunction, Transformation
+from headwater.delivery.firehose.transformation import (
+    FunctionEventSource,
+    InvokeFunction,
+    Said,
+    Transformation,
+)
 from headwater.delivery.source import RecordOrigin, SourcePage
 from headwater.model.caller import Caller
 from headwater.model.record import Record
@@ -57,7 +62,7 @@ TO_S3, BACKUP, TO_ENDPOINT = "DeliveryToS3", "BackupToS3", "DeliveryToHttpEndpoi
 """What metrics of destinations begin with."""
 
 
-class Written(NamedTuple):
+class CountedObject(NamedTuple):
     """What is counted of an object."""
 
     destination: str
@@ -66,7 +71,7 @@ class Written(NamedTuple):
     """When the first of them arrived."""
 
 
-class Step(NamedTuple):
+class CountedStep(NamedTuple):
     """The metrics of a step that records go through."""
 
     records_done: str
@@ -75,13 +80,13 @@ class Step(NamedTuple):
     bytes_failed: str
 
 
-DECOMPRESSION = Step(
+DECOMPRESSION = CountedStep(
     "OutputDecompressedRecords.Success",
     "OutputDecompressedBytes.Success",
     "OutputDecompressedRecords.Failed",
     "OutputDecompressedBytes.Failed",
 )
-CONVERSION_STEP = Step(
+CONVERSION_STEP = CountedStep(
     "SucceedConversion.Records",
     "SucceedConversion.Bytes",
     "FailedConversion.Records",
@@ -186,14 +191,14 @@ class StreamBatch:
         if recipe.backup is not None:
             datas = [data for page in self._pages for data in page.datas]
             name = self._naming(plan, "backup")
-            backup = Written(BACKUP, len(datas), self._oldest_ms())
+            backup = CountedObject(BACKUP, len(datas), self._oldest_ms())
             outputs.append(self._object(recipe.backup, name(backup.oldest_ms), _joined(datas, None), backup))
         if recipe.is_plain:
             datas = [data for page in self._pages for data in _plain_data(page)]
             if datas:
                 name = self._naming(plan, "records")
                 parts = _joined(datas, recipe.processing.delimiter)
-                written = Written(TO_S3, len(datas), self._oldest_ms())
+                written = CountedObject(TO_S3, len(datas), self._oldest_ms())
                 outputs.append(self._object(recipe.target, name(written.oldest_ms), parts, written))
             return outputs
         return outputs + await self._processed(plan)
@@ -249,10 +254,9 @@ class StreamBatch:
         transformation = Transformation(
             processor,
             FunctionEventSource(stream.arn, stream.region, stream.stream_arn),
-            context.invoke,
+            self._invoke,
             context.pause,
             context.delivery.engine.now_ms,
-            self._count_invocation,
         )
         done, failed, errors = await transformation.transformed(items, self._uuids(plan, "invocation"))
         size = sum(len(item.data) for item in done)
@@ -260,6 +264,17 @@ class StreamBatch:
         for code, message in errors:
             context.note_error(code, message, processor.arn)
         return done, failed
+
+    async def _invoke(self, function: str, payload: bytes) -> Said:
+        """What the function says; counted."""
+        stopwatch = self._context.delivery.engine.stopwatch
+        began_s = stopwatch()
+        said = await self._context.invoke(function, payload)
+        duration_ms = (stopwatch() - began_s) * 1000
+        self._context.count(
+            {"ExecuteProcessing.Duration": duration_ms, "ExecuteProcessing.Success": int(said.error is None)}
+        )
+        return said
 
     # Objects
 
@@ -286,7 +301,7 @@ class StreamBatch:
             first = group[0]
             keys = [*first.keys_from_query.items(), *first.keys_from_lambda.items()]
             name = self._naming(plan, f"records/{keys}", first)
-            written = Written(TO_S3, len(group), min(item.arrival_ms for item in group))
+            written = CountedObject(TO_S3, len(group), min(item.arrival_ms for item in group))
             outputs.append(self._object(recipe.target, name(written.oldest_ms), parts, written))
         return outputs, failed
 
@@ -332,11 +347,13 @@ class StreamBatch:
         return context
 
     def _object(
-        self, target: ObjectTarget, name: NameContext, parts: Sequence[bytes], written: Written
+        self, target: ObjectTarget, name: NameContext, parts: Sequence[bytes], written: CountedObject
     ) -> Output:
         return partial(self._put, target, target.naming.name(name), parts, written)
 
-    async def _put(self, target: ObjectTarget, key: str, parts: Sequence[bytes], written: Written) -> None:
+    async def _put(
+        self, target: ObjectTarget, key: str, parts: Sequence[bytes], written: CountedObject
+    ) -> None:
         """Write an object, and count it. Raises `DeliveryFailed`."""
         delivery, stream = self._context.delivery, self._recipe.stream
         body = await delivery.in_thread(partial(target.compression.compress, parts))
@@ -359,7 +376,7 @@ class StreamBatch:
         named = {f"{destination}.{name}": figure for name, figure in figures.items()}
         self._context.count({f"{destination}.DataFreshness": age_s, **named})
 
-    def _count_step(self, step: Step, records: int, size: int, failed: Sequence[FailedItem]) -> None:
+    def _count_step(self, step: CountedStep, records: int, size: int, failed: Sequence[FailedItem]) -> None:
         """Count what a step has made of records."""
         failed_size = sum(each.size for each in failed)
         self._context.count(
@@ -369,12 +386,6 @@ class StreamBatch:
                 step.records_failed: len(failed),
                 step.bytes_failed: failed_size,
             }
-        )
-
-    def _count_invocation(self, duration_s: float, is_success: bool) -> None:
-        duration_ms = duration_s * 1000
-        self._context.count(
-            {"ExecuteProcessing.Duration": duration_ms, "ExecuteProcessing.Success": int(is_success)}
         )
 
     def _failures(self, failed: Sequence[FailedItem], plan: BatchPlan) -> list[Output]:

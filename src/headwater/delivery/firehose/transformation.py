@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -187,18 +186,13 @@ class Transformation:
         invoke: InvokeFunction,
         pause: Callable[[int], Awaitable[None]],
         now_ms: Callable[[], int],
-        count: Callable[[float, bool], None],
     ) -> None:
-        """`pause` waits before an attempt, of which it is given the number.
-
-        `count` is told of each invocation how many seconds it took, and whether it succeeded.
-        """
+        """`pause` waits before an attempt, of which it is given the number."""
         self._processor = processor
         self._source = source
         self._invoke = invoke
         self._pause = pause
         self._now_ms = now_ms
-        self._count = count
 
     async def transformed(
         self, items: Sequence[Item], new_uuid: Callable[[], str]
@@ -226,9 +220,7 @@ class Transformation:
         payload, attempts = event(self._source, batch, invocation_id), 0
         while True:
             attempts += 1
-            began_s = perf_counter()
             said = await self._invoke(self._processor.arn, payload)
-            self._count(perf_counter() - began_s, said.error is None)
             if said.error is None:
                 try:
                     return answered(batch, said.payload), attempts, None
