@@ -64,8 +64,8 @@ def test_what_is_no_json_goes_to_the_dead_letters_with_the_reason(delivered: Del
     [
         [b"1 2", b'{"a":', b"1}"],
         [b'{"a":', b"1}"],
-        [b"[1", b",2]", b"3\n4"],
-        [b"", b"1\n2"],
+        [b"[1", b",2]", b"3 4"],
+        [b"", b"1 2"],
         [b"1", b"\r2"],
         [b'"\xc3', b'\xa9"'],
     ],
