@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol
 from headwater.delivery.batch_plan import BatchPlan, DeliveryProgress, ShardPlace
 from headwater.delivery.context import DeliveryContext
 from headwater.delivery.errors import DeliveryFailed
+from headwater.delivery.results import BatchResult, DeliveryResults
 from headwater.delivery.source import Source, SourcePage
 from headwater.model.shard import Shard
 from headwater.storage.interface import StoreUnavailable
@@ -47,6 +48,10 @@ class Batch(Protocol):
     @property
     def records(self) -> int:
         """How many records were added."""
+
+    @property
+    def result(self) -> BatchResult:
+        """What its delivery has left where."""
 
     def add(self, page: SourcePage) -> None:
         """Gather records. On the loop: it must be quick."""
@@ -94,12 +99,12 @@ class Delivery:
         self._places = dict(context.progress.progress(delivery_id).places)
         """Where the next page of each shard begins: what is before it is delivered, or gathered."""
         self._gathered = destination.new_batch()
-        self._delivered_records = self._delivered_bytes = 0
         self._under_way = 0
         """Records of the batch that is being delivered."""
         self._due_ms: int | None = None
         self._attempts = 0
         self._last_error = ""
+        self._results = DeliveryResults()
         self._stopping = False
         self._wake = asyncio.Event()
 
@@ -204,8 +209,7 @@ class Delivery:
         if not await self._kept(self._progress().delivered()):
             return False
         self._under_way, self._attempts, self._last_error = 0, 0, ""
-        self._delivered_records += batch.records
-        self._delivered_bytes += batch.size
+        self._results.add(batch.records, batch.size, batch.result, self._context.engine.now_ms())
         self._destination.delivered(batch, plan)
         return True
 
@@ -253,8 +257,6 @@ class Delivery:
         return {
             "id": self._id,
             "batches_delivered": progress.next_number - 1,
-            "records_delivered": self._delivered_records,
-            "bytes_delivered": self._delivered_bytes,
             "records_behind": records,
             "behind_ms": since_ms,
             "gathered_bytes": self._gathered.size,
@@ -262,4 +264,5 @@ class Delivery:
             "records_under_way": self._under_way,
             "failed_attempts": self._attempts,
             "last_error": self._last_error,
+            **self._results.shown(),
         }

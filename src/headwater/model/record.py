@@ -44,6 +44,7 @@ _ESCAPE = ord("\\")
 _ENCRYPTED = ',"EncryptionType":"KMS"'
 _ENCRYPTED_BYTES = _ENCRYPTED.encode()
 _LARGE_HEAD = Struct(">BH")
+_BETWEEN = b"},{"
 
 
 class Record(msgspec.Struct, gc=False):
@@ -60,6 +61,13 @@ class _DataAlone(msgspec.Struct, gc=False):
     data: bytes = msgspec.field(name="Data")
 
 
+class PlainRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A record that has a key and is not encrypted."""
+
+    data: bytes = msgspec.field(name="Data")
+    partition_key: str = msgspec.field(name="PartitionKey")
+
+
 @cache
 def _decoder() -> msgspec.json.Decoder[list[Record]]:
     """Made for the first reader who needs it: that takes longer than anything else here."""
@@ -68,8 +76,12 @@ def _decoder() -> msgspec.json.Decoder[list[Record]]:
 
 @cache
 def _data_decoder() -> msgspec.json.Decoder[list[_DataAlone]]:
-    """See `_decoder`."""
     return msgspec.json.Decoder(list[_DataAlone])
+
+
+@cache
+def _plain_decoder() -> msgspec.json.Decoder[list[PlainRecord]]:
+    return msgspec.json.Decoder(list[PlainRecord])
 
 
 def encode_payload(data: bytes, partition_key: str | None, *, encrypted: bool) -> bytes:
@@ -151,9 +163,9 @@ def _as_list(payloads: Sequence[Payload]) -> tuple[bytes, list[tuple[int, Payloa
     """A list in JSON of all records, and the places and data of those that have their data left out."""
     if not payloads:
         return b"[]", []
-    text = b"},{".join(payloads)
+    text = _BETWEEN.join(payloads)
     if b"\0" not in text:  # which no text of a record has, and every large payload
-        return b"[{" + text + b"}]", []
+        return b"[{%b}]" % text, []
     texts = list(payloads)
     large: list[tuple[int, Payload]] = []
     for at, payload in enumerate(payloads):
@@ -161,7 +173,19 @@ def _as_list(payloads: Sequence[Payload]) -> tuple[bytes, list[tuple[int, Payloa
             rest, data_start = _rest_of_large(payload)
             texts[at] = b'"Data":""' + rest
             large.append((at, payload[data_start:]))
-    return b"[{" + b"},{".join(texts) + b"}]", large
+    return b"[{%b}]" % _BETWEEN.join(texts), large
+
+
+def plain_records(payloads: Sequence[Payload]) -> list[PlainRecord] | None:
+    """The records, if all of them have a key, none is encrypted, and none is large."""
+    if max(map(len, payloads), default=0) > LARGE_BYTES:
+        return None
+    if not payloads:
+        return []
+    try:
+        return _plain_decoder().decode(b"[{%b}]" % _BETWEEN.join(payloads))
+    except msgspec.ValidationError:
+        return None
 
 
 def _rest_of_large(payload: Payload) -> tuple[bytes, int]:

@@ -25,6 +25,7 @@ from headwater.delivery.context import DeliveryContext
 from headwater.delivery.delivery import Batch, Hints
 from headwater.delivery.errors import DeliveryFailed
 from headwater.delivery.objects import Bucket, ObjectOptions
+from headwater.delivery.results import BatchResult, object_place
 from headwater.delivery.source import SourcePage
 from headwater.model.channel import BucketTarget, RecordFormat
 from headwater.model.key_template import KeyContext, key_of
@@ -86,15 +87,10 @@ class BucketBatch:
         self._parts: list[bytes] = []
         self._check = FORMAT_CHECKS.get(delivered().channel.record_format)
         self.dead_letters = ChannelDeadLetters()
+        self.result = BatchResult()
         self.size = 0
         self.records = 0
         self.oldest_ms = 0
-        self.written_bytes = 0
-
-    @property
-    def refused(self) -> int:
-        """How many records were set aside."""
-        return len(self.dead_letters)
 
     def add(self, page: SourcePage) -> None:
         """Gather records."""
@@ -130,7 +126,7 @@ class BucketBatch:
         channel, objects = delivered.channel, self._context.objects
         target = channel.target
         assert isinstance(target, BucketTarget)
-        await self.dead_letters.write(objects, delivered, plan)
+        await self.dead_letters.write(objects, delivered, plan, self.result)
         if self._parts:
             compression = COMPRESSIONS[target.compression]
             body = await self._context.in_thread(lambda: compression.compress(self._parts))
@@ -145,7 +141,8 @@ class BucketBatch:
             )
             bucket = Bucket.of_arn(target.bucket_arn, target.owner)
             await objects.put(delivered.caller, bucket, key, body, options)
-            self.written_bytes = len(body)
+            self.result.place = object_place(bucket.name, key)
+            self.result.written_bytes = len(body)
         await self._context.services.keep()
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from headwater.delivery.channels.delivered_channel import DeliveredChannel
 from headwater.delivery.context import DeliveryContext
+from headwater.delivery.results import BatchResult
 from headwater.model.channel import BucketTarget
 
 BUCKET = ("DeliveryToS3", "RecordCount", "SuccessfulRecordCount", "FailedRecordCount", "DeliverySuccess")
@@ -35,18 +36,15 @@ class CountedBatch(Protocol):
         """When the first of them arrived."""
 
     @property
-    def written_bytes(self) -> int:
-        """What was written of them; 0 when all were set aside."""
-
-    @property
-    def refused(self) -> int:
-        """How many were set aside."""
+    def result(self) -> BatchResult:
+        """What was written of them, and how many were set aside."""
 
 
 def count_delivered(context: DeliveryContext, delivered: DeliveredChannel, batch: CountedBatch) -> None:
     """Count a batch that was delivered."""
     prefix, *names = BUCKET if isinstance(delivered.channel.target, BucketTarget) else TABLE
-    counts = (batch.records, batch.records - batch.refused, batch.refused, int(batch.written_bytes > 0))
+    refused, written_bytes = batch.result.set_aside, batch.result.written_bytes
+    counts = (batch.records, batch.records - refused, refused, int(written_bytes > 0))
     _count(
         context,
         delivered,
@@ -54,9 +52,9 @@ def count_delivered(context: DeliveryContext, delivered: DeliveredChannel, batch
             f"{prefix}.DataFreshness": _age_s(context, batch),
             f"{prefix}.BytesIn": batch.size,
             f"{prefix}.BytesProcessed": batch.size,
-            f"{prefix}.BytesOut": batch.written_bytes,
+            f"{prefix}.BytesOut": written_bytes,
             **{f"{prefix}.{name}": count for name, count in zip(names, counts, strict=True)},
-            **({f"{prefix}.DLQDeliverySuccess": batch.refused} if batch.refused else {}),
+            **({f"{prefix}.DLQDeliverySuccess": refused} if refused else {}),
         },
     )
 

@@ -28,6 +28,7 @@ from headwater.delivery.channels.table_schema import SchemaRefused, TableSchema,
 from headwater.delivery.context import DeliveryContext
 from headwater.delivery.delivery import Batch, Hints
 from headwater.delivery.errors import DeliveryFailed
+from headwater.delivery.results import BatchResult
 from headwater.delivery.source import RecordOrigin, SourcePage
 from headwater.model.channel import TableTarget
 from headwater.model.record import Record
@@ -51,15 +52,10 @@ class TableBatch:
         self._unknown: dict[str, list[Letter]] = {}
         """Records whose schema version nobody has looked at yet, by its id."""
         self.dead_letters = ChannelDeadLetters()
+        self.result = BatchResult()
         self.size = 0
         self.records = 0
         self.oldest_ms = 0
-        self.written_bytes = 0
-
-    @property
-    def refused(self) -> int:
-        """How many records were set aside."""
-        return len(self.dead_letters)
 
     def add(self, page: SourcePage) -> None:
         """Gather records."""
@@ -108,11 +104,12 @@ class TableBatch:
                 else:
                     self._add_rows([letter])
                     await asyncio.sleep(0)
-        await self.dead_letters.write(context.objects, delivered, plan)
+        await self.dead_letters.write(context.objects, delivered, plan, self.result)
         if len(self._rows):
             batch_id = f"{delivered.channel.channel_id}-{plan.number}"
             append = partial(destination.table.append, self._rows.table(), batch_id)
-            self.written_bytes = await in_table(context, append)
+            self.result.written_bytes = await in_table(context, append)
+            self.result.place = delivered.place
         await context.services.keep()
 
 

@@ -45,6 +45,7 @@ from headwater.delivery.firehose.transformation import (
     Said,
     Transformation,
 )
+from headwater.delivery.results import BatchResult, object_place
 from headwater.delivery.source import RecordOrigin, SourcePage
 from headwater.model.caller import Caller
 from headwater.model.record import Record
@@ -141,6 +142,7 @@ class StreamBatch:
         self._pages: list[SourcePage] = []
         self._outputs: list[Output] | None = None
         """What is left to deliver; `None`: it is not worked out yet."""
+        self.result = BatchResult()
         self.records = 0
         """How many were added."""
         self.size = 0
@@ -363,6 +365,8 @@ class StreamBatch:
         except DeliveryFailed:
             self._count_delivery(written.destination, written.oldest_ms, {"Success": 0})
             raise
+        if target is not self._recipe.backup:
+            self.result.place = object_place(target.bucket.name, key)
         figures = {"Success": 1, "Bytes": len(body), "Records": written.records}
         if self._recipe.is_partitioned and written.destination == TO_S3:
             figures["ObjectCount"] = 1
@@ -398,12 +402,15 @@ class StreamBatch:
         oldest_ms = min(each.arrival_ms for each in failed)
         name = self._naming(plan, kind)(oldest_ms)._replace(error_type=kind)
         lines = b"".join(_encode(each.document) + b"\n" for each in failed)
-        return partial(self._put_failures, target, target.naming.error_name(name), lines)
+        return partial(self._put_failures, target, target.naming.error_name(name), lines, len(failed))
 
-    async def _put_failures(self, target: ObjectTarget, key: str, lines: bytes) -> None:
+    async def _put_failures(self, target: ObjectTarget, key: str, lines: bytes, count: int) -> None:
+        """Write an object of so many failures. Raises `DeliveryFailed`."""
         stream, options = self._recipe.stream, target.options._replace(content_encoding=None)
         caller = Caller(stream.account_id, stream.region)
         await self._context.delivery.objects.put(caller, target.bucket, key, lines, options)
+        self.result.set_aside += count
+        self.result.set_aside_place = object_place(target.bucket.name, key)
 
     # Endpoints
 
@@ -429,6 +436,7 @@ class StreamBatch:
             said = await context.send(request)
             refused = said if isinstance(said, EndpointRefusal) else refusal(request.id, said)
             if refused is None:
+                self.result.place = settings.url
                 taken = {"Success": 1, "Records": len(items), "Bytes": size}
                 self._count_delivery(TO_ENDPOINT, oldest_ms, tried | taken)
                 return
