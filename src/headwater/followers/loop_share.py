@@ -8,8 +8,9 @@ Whoever has much to do on the loop does it in pieces, each in a turn:
 Rules:
 - one piece at a time, whoever's it is;
 - after a piece it is looked whether the loop is busy otherwise, for a moment. If so, it rests until others
-  have had their part of the loop's processor time, or want no more of it. So all pieces together take
-  `SHARE` of a busy loop, and on an idle one they follow one another.
+  have had their part of the loop's time, used it or not. So all pieces together take `SHARE` of a busy
+  loop, and on an idle one they follow one another. Time in which other processes had the processor is
+  nobody's.
 
 Refuses to know what the work is.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from time import perf_counter, thread_time
 
 SHARE = 0.08
@@ -27,8 +29,9 @@ PIECE_S = 0.0005
 LOOK_S = 0.001
 STEP_S = 0.02
 BUSY = 0.1
-"""The loop is busy when others used so much of the moment in which it was looked at. Where other processes
-are busy, too, no loop has all of that moment."""
+"""The loop is busy when others used so much of the moment in which it was looked at."""
+SCHEDULED = Path("/proc/thread-self/schedstat")
+"""On Linux: nanoseconds that the thread has run, and those that it was ready and did not."""
 
 
 class LoopShare:
@@ -38,11 +41,13 @@ class LoopShare:
         self,
         cpu_s: Callable[[], float] = thread_time,
         now_s: Callable[[], float] = perf_counter,
+        waited_s: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """`cpu_s` is the processor time of the loop's thread."""
+        """`cpu_s` is the processor time of the loop's thread, `waited_s` how long it has waited for one."""
         self._cpu_s = cpu_s
         self._now_s = now_s
+        self._waited_s = waited_s or _waited_s
         self._sleep = sleep
         self._turn = asyncio.Lock()
         self._began_s = 0.0
@@ -62,14 +67,21 @@ class LoopShare:
             self._turn.release()
 
     async def _rest(self) -> None:
-        """Let others have what is theirs; on a loop that is idle they want nothing of it."""
+        """Let others have what is theirs; of a loop that is idle they want nothing."""
         spent_s, self._spent_s = self._spent_s, 0.0
         theirs_s, step_s = spent_s / SHARE - spent_s, LOOK_S
         while theirs_s > 0:
-            cpu_s, now_s = self._cpu_s(), self._now_s()
+            cpu_s, now_s, waited_s = self._cpu_s(), self._now_s(), self._waited_s()
             await self._sleep(step_s)
-            used_s = self._cpu_s() - cpu_s
-            if used_s < BUSY * (self._now_s() - now_s):
+            had_s = self._now_s() - now_s - (self._waited_s() - waited_s)
+            if self._cpu_s() - cpu_s < BUSY * had_s:
                 return
-            theirs_s -= used_s
+            theirs_s -= had_s
             step_s = min(max(theirs_s, LOOK_S), STEP_S)
+
+
+def _waited_s() -> float:
+    try:
+        return int(SCHEDULED.read_bytes().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
