@@ -71,6 +71,7 @@ EDGE_MODULES = {
     "delivery/firehose/endpoint_sender.py",
     "delivery/firehose/store.py",
     "delivery/service_calls.py",
+    "followers/loop_share.py",
     "followers/shard_reading.py",
     "followers/stream_follower.py",
     "lambda_/checking.py",
