@@ -10,6 +10,8 @@ from collections import Counter
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 SUITES_ON_PAGES = {"testing.md": 2, "faults.md": 1, "limits.md": 1}
 """How many suites each page has."""
@@ -62,6 +64,7 @@ def test_no_fault_outlives_its_test(headwater, kinesis_stream, turn):
 """Tests that would fail if anything of one were left to the next."""
 
 
+@pytest.mark.long
 def test_the_suites_in_the_documentation_pass_and_no_test_leaves_anything_to_the_next(tmp_path: Path) -> None:
     suites: dict[str, str] = {}
     for page, count in SUITES_ON_PAGES.items():
