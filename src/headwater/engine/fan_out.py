@@ -282,7 +282,7 @@ class Subscription:
             if self._ending is not None:
                 self._ending = self._ending._replace(events=self._ending.events - 1)
                 self._end_if_asked()
-            if not page.records:
+            if page.is_at_tip:  # what is committed from now on wakes the subscription again
                 return False
         return False
 
