@@ -72,6 +72,7 @@ EDGE_MODULES = {
     "delivery/firehose/store.py",
     "delivery/service_calls.py",
     "followers/leased_work.py",
+    "followers/loop_share.py",
     "followers/shard_reading.py",
     "followers/stream_follower.py",
     "lambda_/checking.py",

@@ -12,6 +12,7 @@ from headwater.api.operation import OPERATIONS
 from headwater.api.other_engines import in_step
 from headwater.app.neighbours import Neighbourhood, ServerContext, has_services
 from headwater.app.tls import own_names
+from headwater.engine.metrics.metric_names import FIREHOSE, LAMBDA
 from headwater.model.clock import AdjustableClock
 from headwater.server.access.authentication import Authentication
 from headwater.server.access.cross_origin import OriginPolicy
@@ -135,8 +136,8 @@ def _late_routes(
     def metrics() -> RouteSet:
         from headwater.server.routes.metrics import metric_routes  # noqa: PLC0415 - see above
 
-        deliveries = neighbourhood.deliveries.status
-        return metric_routes(server.engine, requests, neighbourhood.function_metrics, deliveries)
+        readers = {LAMBDA: neighbourhood.function_metrics, FIREHOSE: neighbourhood.firehose.metrics}
+        return metric_routes(server.engine, requests, readers, neighbourhood.deliveries.status)
 
     def backup() -> RouteSet:
         from headwater.server.routes.backup import backup_routes  # noqa: PLC0415 - see above

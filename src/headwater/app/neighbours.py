@@ -76,7 +76,7 @@ class Neighbourhood:
     def __init__(self, server: ServerContext) -> None:
         self._server = server
         self.lambda_ = LazyLambda(server.engine, self._build_lambda)
-        self.firehose = LazyFirehose(self._firehose_api)
+        self.firehose = LazyFirehose(self._firehose_api, self._firehose_metrics)
         is_shared, is_forwarded = server.engine.store.is_shared, server.config.forward_to is not None
         own = partial(_build_services, server, self.lambda_, self.firehose)
         self.services = LazyServices(_refuse_services if is_shared and not is_forwarded else own)
@@ -115,6 +115,15 @@ class Neighbourhood:
     def function_metrics(self) -> MetricReader | None:
         """What is counted of functions; `None` while there are none."""
         return self.lambda_.metrics()
+
+    def _firehose_metrics(self) -> MetricReader | None:
+        """What is counted of delivery streams; `None` while there are none."""
+        service = self.deliveries.if_opened()
+        if service is None:
+            return None
+        from headwater.app.deliveries import firehose_metrics  # noqa: PLC0415 - as for Lambda
+
+        return firehose_metrics(service)
 
     async def _run_pipe(self, arn: str, event: bytes) -> tuple[bytes, bool]:
         """What a neighbouring pipe says to Lambda, whose mapping reads its source."""

@@ -87,6 +87,10 @@ class LargeValues:
                     parts += payload
         return bytes(parts) if len(parts) == size else None
 
+    def has(self, log_id: int) -> bool:
+        """Whether there is such a value."""
+        return self._engine.store.metadata_of(self._key(log_id)) is not None
+
     def hold(self, log_id: int) -> tuple[Mapping[str, bytes], Mapping[str, int]]:
         """What a commit that refers to a value must write, and expect. Raises `Overtaken` if it is gone."""
         key = self._key(log_id)

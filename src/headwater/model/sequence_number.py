@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from itertools import count, islice
 from typing import NamedTuple
 
-MANY = 16
+MANY = 32
 """Of so many records that follow one another it is worth finding out what is the same in all."""
 ENDING_INDEX = 0x7FFF_FFFF_FFFF_FFFF
 """The index in a closed shard's ending number: no record reaches it."""
@@ -72,13 +72,6 @@ def record_sequence_numbers(base: int, epoch_s: int, position: int, time_ms: int
 def record_position(number: int) -> int:
     """The position in its shard's log of the record with this number: one of those made above."""
     return ((number >> _INDEX_SHIFT) & 0xFFFF_FFFF_FFFF_FFFF) - 1
-
-
-def number_texts(numbers: range) -> list[str]:
-    """The decimal texts of numbers that follow one another, as `str` has them one by one."""
-    beginning, rests = common_beginning(numbers)
-    text = beginning.decode()
-    return [f"{text}{rest}" for rest in rests]
 
 
 def common_beginning(numbers: range) -> tuple[bytes, Iterable[int]]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from headwater.engine.engine import Engine
-from headwater.engine.large_values import MAKING_MS
+from headwater.engine.large_values import MAKING_MS, LargeValues
 from headwater.engine.settings import Settings
 from headwater.lambda_.functions.code import CodeFolder
 from headwater.lambda_.functions.invocation import FunctionUnavailable
-from headwater.lambda_.functions.shared_code import SharedCode
+from headwater.lambda_.functions.shared_code import CODE_KEY, SharedCode
 from headwater.model.clock import ManualClock
+from headwater.server.asyncio_bridge import finished
 from headwater.storage.memory_store import MemoryStore
 from tests.lambda_.function_server import zipped
 from tests.lambda_.mapped_stream import in_loop, post
@@ -32,6 +35,10 @@ class Server:
         self.engine.open()
         self.folder = CodeFolder(folder)
         self.code = SharedCode(self.engine, self.folder)
+
+    async def engine_call(self, call: Coroutine[Any, Any, None]) -> None:
+        await self.tick()  # by which it has the lease
+        await finished(call)
 
     async def tick(self) -> None:
         self.engine.tick()
@@ -63,6 +70,16 @@ async def test_code_that_is_used_already_is_not_kept_twice(tmp_path: Path) -> No
     code = await one.code.keep(ZIP, ())
     assert await other.code.keep(ZIP, [code]) == code
     assert (await other.code.keep(OTHER_ZIP, [code])).log_id not in (0, code.log_id)
+
+
+@in_loop
+async def test_code_that_is_used_and_gone_is_kept_anew(tmp_path: Path) -> None:
+    one, other = shared(tmp_path, ManualClock())
+    gone = await one.code.keep(ZIP, ())
+    await one.engine_call(LargeValues(one.engine, CODE_KEY).remove(gone.log_id))
+    again = await other.code.keep(ZIP, [gone])
+    assert again.log_id not in (0, gone.log_id)
+    other.code.hold([again], [gone])
 
 
 @in_loop

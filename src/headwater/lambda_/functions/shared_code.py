@@ -46,7 +46,8 @@ class SharedCode:
         code = await asyncio.to_thread(self._folder.keep, zipped)
         if not self._engine.lease.is_needed:
             return code
-        log_id = next((each.log_id for each in used if each.log_id and each.digest == code.digest), 0)
+        logs = (each.log_id for each in used if each.log_id and each.digest == code.digest)
+        log_id = next(filter(self._values.has, logs), 0)
         return msgspec.structs.replace(code, log_id=log_id or await finished(self._values.put(zipped)))
 
     def hold(
