@@ -180,7 +180,8 @@ def test_functions_run_for_those_who_have_the_keys_and_leave_nothing_behind(
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         with lambda_at(container, **keys) as functions:
             answer = functions.invoke(FunctionName="leaves-orphans")
-            assert json.load(answer["Payload"]) == "done"
+            with closing(answer["Payload"]) as payload:
+                assert json.load(payload) == "done"
         wait_until(lambda: children(container.first) == [server], "orphans are waited for")
         assert container.stop() == 0
 
