@@ -62,6 +62,11 @@ class LmdbBackEnd:
         except (OSError, lmdb.Error) as error:
             raise StoreUnreadable(f"The data directory {data_dir} cannot be used: {error}") from error
 
+    def temporary_folder(self) -> Path:
+        """See `BackEnd.temporary_folder`."""
+        temporary_folder.remove_abandoned()
+        return temporary_folder.make()[0]
+
     def has_data(self, data_dir: Path) -> bool:
         """Whether there is a data file."""
         return (data_dir / DATA_FILE).exists()
