@@ -55,6 +55,12 @@ class Record(msgspec.Struct, gc=False):
     encryption_type: str | None = msgspec.field(name="EncryptionType", default=None)
 
 
+class _DataAlone(msgspec.Struct, gc=False):
+    """A record of which nothing but the data is wanted."""
+
+    data: bytes = msgspec.field(name="Data")
+
+
 class PlainRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """A record that has a key and is not encrypted."""
 
@@ -66,6 +72,11 @@ class PlainRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 def _decoder() -> msgspec.json.Decoder[list[Record]]:
     """Made for the first reader who needs it: that takes longer than anything else here."""
     return msgspec.json.Decoder(list[Record])
+
+
+@cache
+def _data_decoder() -> msgspec.json.Decoder[list[_DataAlone]]:
+    return msgspec.json.Decoder(list[_DataAlone])
 
 
 @cache
@@ -132,8 +143,29 @@ def size_of(payload: Payload) -> int:
 
 def decode_payloads(payloads: Sequence[Payload]) -> list[Record]:
     """The records of payloads that `encode_payload` made."""
+    text, large = _as_list(payloads)
+    records = _decoder().decode(text)
+    for at, data in large:
+        records[at].data = bytes(data)
+    return records
+
+
+def decode_data(payloads: Sequence[Payload]) -> list[bytes]:
+    """The data of the same records."""
+    text, large = _as_list(payloads)
+    datas = [record.data for record in _data_decoder().decode(text)]
+    for at, data in large:
+        datas[at] = bytes(data)
+    return datas
+
+
+def _as_list(payloads: Sequence[Payload]) -> tuple[bytes, list[tuple[int, Payload]]]:
+    """A list in JSON of all records, and the places and data of those that have their data left out."""
     if not payloads:
-        return []
+        return b"[]", []
+    text = _BETWEEN.join(payloads)
+    if b"\0" not in text:  # which no text of a record has, and every large payload
+        return b"[{%b}]" % text, []
     texts = list(payloads)
     large: list[tuple[int, Payload]] = []
     for at, payload in enumerate(payloads):
@@ -141,10 +173,7 @@ def decode_payloads(payloads: Sequence[Payload]) -> list[Record]:
             rest, data_start = _rest_of_large(payload)
             texts[at] = b'"Data":""' + rest
             large.append((at, payload[data_start:]))
-    records = _decoder().decode(b"[{%b}]" % _BETWEEN.join(texts))
-    for at, data in large:
-        records[at].data = bytes(data)
-    return records
+    return b"[{%b}]" % _BETWEEN.join(texts), large
 
 
 def plain_records(payloads: Sequence[Payload]) -> list[PlainRecord] | None:
