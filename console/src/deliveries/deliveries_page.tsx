@@ -44,7 +44,7 @@ function AllDeliveries() {
 }
 
 function emptyText(): string {
-  return session().about.has_functions
+  return session().about.has_deliveries
     ? "There is no channel and no delivery stream in this account and region."
     : "A server that shares its streams with others has no channels and no delivery streams.";
 }
