@@ -200,13 +200,13 @@ def _source(place: str) -> str:
     return (ROOT / "src" / "headwater" / place).read_text()
 
 
-def test_the_changelog_has_the_present_version_or_what_is_not_released_yet() -> None:
-    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
-
-
-def test_the_manual_page_is_what_the_commands_say() -> None:
+def test_the_manual_page_is_what_the_commands_say_and_pages_have_the_present_version() -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "generate_man_page.py"))
     assert script["PAGE"].read_text() == script["man_page"](), "run scripts/generate_man_page.py"
+    for page in script["PAGES_WITH_VERSION"]:
+        assert page.read_text() == script["with_version"](page.read_text()), (
+            "run scripts/generate_man_page.py"
+        )
 
 
 def test_the_dashboard_is_made_of_metrics_that_there_are() -> None:

@@ -86,10 +86,9 @@ def looking(chromium: Any, site: str, theme: str, faults: list[str]) -> Iterator
     context = chromium.new_context(color_scheme=theme)
     page = context.new_page()
     page.on("pageerror", lambda error: faults.append(f"{page.url}: {error}"))
-    page.on("console", lambda told: told.type == "error" and faults.append(f"{page.url}: {told.text}"))
-    page.on(
-        "request", lambda asked: asked.url.startswith((site, "data:", "blob:")) or faults.append(asked.url)
-    )
+    page.on("console", lambda told: faults.extend([f"{page.url}: {told.text}"] * (told.type == "error")))
+    here = (site, "data:", "blob:")
+    page.on("request", lambda asked: faults.extend([asked.url] * (not asked.url.startswith(here))))
     yield page
     context.close()
 
