@@ -43,7 +43,8 @@ class PidFile:
         text = json.dumps({"pid": os.getpid(), **told}) + "\n"
         try:
             os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, text.encode(), 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)  # Windows has no pwrite
+            os.write(self._descriptor, text.encode())
         except OSError as error:
             raise ConfigError(f"--pid-file {self._path}: {error.strerror}") from error
 
