@@ -15,6 +15,7 @@ import click
 
 from headwater import client, testing
 from headwater.cli.main import main
+from headwater.client.calls import errors
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -45,7 +46,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, uri, abs_src_path=str(ROOT / place)))
     made = {
         "reference/command-line.md": command_line(),
-        "reference/client.md": python_names("headwater.client", client.__all__, "producer.md", "consumer.md"),
+        "reference/client.md": python_names(
+            "headwater.client",
+            [*client.__all__, "calls.metrics.PrometheusCollector", *errors_of_the_client()],
+            *("producer.md", "consumer.md", "queue-consumer.md"),
+        ),
         "reference/testing.md": python_names("headwater.testing", testing.__all__, "testing.md"),
     }
     for uri, text in made.items():
@@ -96,6 +101,12 @@ def _command(command: click.Command, context: click.Context, level: int) -> list
                 inner = click.Context(part, info_name=name, parent=context, terminal_width=96)
                 lines += _command(part, inner, min(level + 1, 4))
     return lines
+
+
+def errors_of_the_client() -> list[str]:
+    """The errors that the client library raises, as the page about it names them."""
+    found = (name for name, value in vars(errors).items() if isinstance(value, type))
+    return [f"calls.errors.{name}" for name in found if issubclass(vars(errors)[name], errors.ClientError)]
 
 
 def python_names(module: str, names: list[str], *pages: str) -> str:

@@ -111,6 +111,14 @@ def test_the_table_of_operations_says_what_is_offered(name: str) -> None:
     assert f"| `{name}` | {offered} |" in (ROOT / "docs" / "operations.md").read_text()
 
 
+def test_an_operation_that_differs_has_a_row_beside_the_page_of_differences() -> None:
+    differences = (ROOT / "docs" / "fidelity.md").read_text()
+    table = (ROOT / "docs" / "operations.md").read_text().partition("## What differs from AWS")[2]
+    named = {name for name in OPERATIONS if f"`{name}`" in differences}
+    assert len(named) > 10
+    assert named <= {name for name in OPERATIONS if f"`{name}`" in table}
+
+
 def shown(value: object) -> str:
     """A default as the table has it."""
     if isinstance(value, bool):
