@@ -34,6 +34,18 @@ PLACES = {
     "dashboards/headwater.json": "dashboards/headwater.json",
 }
 """Where the site has what stands outside docs/, by its path in the tree."""
+BENCHES = ("benchmarks/RESULTS.md", "benchmarks/WHOLE.md")
+"""Where the figures of the comparison are: nowhere else."""
+SCENARIOS = (
+    "PutRecord 100 B, 16 connections",
+    "PutRecords 500 x 100 B, 4 connections",
+    "PutRecords 100 x 10 KB, 4 connections",
+    "GetRecords 10,000 x 100 B, 1 connection",
+    "GetRecords 1,000 x 10 KB, 1 connection",
+    "On disk: PutRecord 100 B, 64 connections",
+    "On disk: PutRecords 500 x 100 B, 4 connections",
+)
+_RATE = re.compile(r"^\| ([^|]+) \| ([^|]+) \| [^|]* \| ([^|]*?) ?\| [^|]* \| ([\w/]+) \|", re.MULTILINE)
 _LINK = re.compile(r"(?<!\\)(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 _CODE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
 
@@ -62,6 +74,8 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Let the links of a page lead to where the site has their files."""
     uri = page.file.src_uri
     here = next((place for place, at in PLACES.items() if at == uri), f"docs/{uri}")
+    if uri == "compared.md":
+        markdown += "".join(rates((ROOT / place).read_text()) for place in BENCHES)
     return site_links(markdown, here, uri)
 
 
@@ -82,6 +96,21 @@ def _site_link(link: re.Match[str], here: str, uri: str) -> str:
     if at is None:
         return link[2]
     return f"{link[1]}[{link[2]}]({posixpath.relpath(at, posixpath.dirname(uri) or '.')}{hash_}{anchor})"
+
+
+def rates(results: str) -> str:
+    """A table of the medians of a bench: a row for each scenario of SCENARIOS, a column for each server."""
+    found: dict[str, dict[str, str]] = {name: {} for name in SCENARIOS}
+    for name, server, median, unit in _RATE.findall(results):
+        if name in found and "@" not in server and server != "nginx":
+            found[name][server.removesuffix(" on disk")] = f"{median} {unit}" if median else "failed"
+    servers = list(dict.fromkeys(server for row in found.values() for server in row))
+    head = ["", f"{results.split('Measured on ')[1][:10]}, medians", *servers, ""]
+    lines = [" | ".join(head), "| --- " * (len(servers) + 1) + "|"]
+    lines += [
+        f"| {name} | {' | '.join(row.get(server, '') for server in servers)} |" for name, row in found.items()
+    ]
+    return "\n" + "\n".join(lines).strip() + "\n"
 
 
 def command_line() -> str:

@@ -224,3 +224,18 @@ def test_the_dashboard_is_made_of_metrics_that_there_are() -> None:
     documented = set(re.findall(r"^\| `(headwater_\w+)`", METRICS, re.MULTILINE))
     asked = {re.sub(r"_bucket$", "", name) for name in re.findall(r"\bheadwater_\w+", text)}
     assert asked <= documented
+
+
+def test_the_figures_of_the_comparison_are_the_benchs() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "site_pages.py"))
+    for place in script["BENCHES"]:
+        results = (ROOT / place).read_text()
+        head, _, *rows = script["rates"](results).strip().splitlines()
+        assert "| headwater |" in head
+        assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == list(script["SCENARIOS"])
+        for row in rows:
+            name, ours = row.removeprefix("| ").split(" | ")[:2]
+            median = ours.partition(" ")[0]
+            assert re.search(
+                rf"^\| {re.escape(name)} \| headwater[^|@]* \| [^|]+ \| {median} \|", results, re.MULTILINE
+            )
