@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# One worker for each core; who has finished takes over from who has not.
-PARALLEL := -n auto --dist worksteal
+# Two workers for each core, up to eight: half of them wait for something. Who has finished takes over from who has not.
+WORKERS := $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
+PARALLEL := -n $(WORKERS) --dist worksteal
 # The same, group by group, in the order of tests/conftest.py.
 BY_FILE := -n auto --dist loadgroup --no-loadscope-reorder
 

@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import boto3
 from playwright.sync_api import Browser, sync_playwright
 
 from headwater.testing import Headwater
@@ -28,6 +29,7 @@ IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 WIDE, PHONE = {"width": 1280, "height": 760}, {"width": 390, "height": 760}
 SETTLE_MS = 3_500
 """Rates need to be looked at twice."""
+ROLE = "arn:aws:iam::000000000000:role/any"
 FRUITS = ("apples", "pears", "plums", "cherries", "quinces")
 CITIES = ("Lisbon", "Kraków", "Oslo", "Nairobi", "Lima")
 
@@ -37,6 +39,7 @@ SHOTS = (
     ("shards", "streams/orders/shards?key=customer-17", WIDE, "light"),
     ("readers", "streams/orders/readers", WIDE, "light"),
     ("queues", "streams/emails/queues?queue=send", WIDE, "light"),
+    ("deliveries", "deliveries/channel/emails-to-lake?look=dead", WIDE, "light"),
     ("charts", "streams/orders/charts?span=15", WIDE, "dark"),
     ("requests", "requests", WIDE, "dark"),
     ("tests", "tests", WIDE, "light"),
@@ -48,6 +51,7 @@ class Shop:
     """What a shop's streams carry."""
 
     def __init__(self, server: Headwater) -> None:
+        self._url = server.endpoint_url
         self._kinesis = server.client()
         self._random = random.Random(7)  # noqa: S311 - the same picture each time
         self._is_closing = threading.Event()
@@ -99,6 +103,36 @@ class Shop:
         entries = [{"ReceiptHandle": record["ReceiptHandle"]} for record in done]
         kinesis.acknowledge_queue_records(QueueARN=queues[1], Entries=entries)
         kinesis.receive_queue_records(QueueARN=queues[1], Limit=7)
+        self._prepare_deliveries(arn)
+
+    def _prepare_deliveries(self, stream_arn: str) -> None:
+        """A channel with dead letters, and delivery streams, one of which has no bucket."""
+        keys = {"aws_access_key_id": "000000000000", "aws_secret_access_key": "any"}
+        options = {"endpoint_url": self._url, "region_name": "us-east-1", **keys}
+        boto3.client("s3", **options).create_bucket(Bucket="lake")
+        self._kinesis.create_channel(
+            ChannelName="emails-to-lake",
+            ServiceExecutionRoleARN=ROLE,
+            StreamConfigurationList=[
+                {"StreamARN": stream_arn, "RecordConfiguration": {"RecordFormatType": "JSON"}}
+            ],
+            S3DestinationConfiguration={
+                "StorageConfiguration": {
+                    "BucketARN": "arn:aws:s3:::lake",
+                    "ExpectedBucketOwner": "000000000000",
+                    "CompressionType": "GZIP",
+                }
+            },
+        )
+        firehose = boto3.client("firehose", **options)
+        for name, bucket in (("clicks-archive", "lake"), ("audit", "not-there")):
+            target = {"RoleARN": ROLE, "BucketARN": f"arn:aws:s3:::{bucket}", "Prefix": f"{name}/"}
+            hints = {"BufferingHints": {"IntervalInSeconds": 60, "SizeInMBs": 1}}
+            firehose.create_delivery_stream(
+                DeliveryStreamName=name, ExtendedS3DestinationConfiguration=target | hints
+            )
+            records = [{"Data": self._record("clicks")["Data"]} for _ in range(40)]
+            firehose.put_record_batch(DeliveryStreamName=name, Records=records)
 
     def live_through(self, server: Headwater, minutes: int) -> None:
         """Put what so many minutes bring, with the clock moved on after each."""
@@ -106,7 +140,15 @@ class Shop:
             for stream, many in (("orders", 60), ("clicks", 200), ("payments", 30)):
                 self.put(stream, int(many * (1.5 + self._random.random() * (1 + minute % 5))))
             self.poll("orders")
+            self._mail(minute)
             server.clock.advance(minutes=1)
+
+    def _mail(self, minute: int) -> None:
+        """Some e-mails, one of which is no JSON."""
+        self.put("emails", 25)
+        self._kinesis.put_record(
+            StreamName="emails", PartitionKey=f"customer-{minute}", Data=f"to: customer-{minute}".encode()
+        )
 
     def poll(self, stream: str) -> None:
         """Read what there is, once."""
@@ -161,7 +203,8 @@ class Shop:
             order = {"id": self._number, "total": round(rng.uniform(3, 240), 2), "items": items}
             document = {"order": order, "city": rng.choice(CITIES), "paid": rng.random() > 0.2}
         data = json.dumps(document, ensure_ascii=False).encode()
-        return {"PartitionKey": customer, "Data": gzip.compress(data) if self._number % 9 == 0 else data}
+        is_packed = self._number % 9 == 0 and stream != "emails"
+        return {"PartitionKey": customer, "Data": gzip.compress(data) if is_packed else data}
 
 
 def take(browser: Browser, url: str) -> None:

@@ -29,7 +29,7 @@ START_TIMEOUT_S = 60.0
 BUSY = [HealthCheck.too_slow]  # a machine with other work is slow, and nothing is wrong
 
 # How many examples a property is tried with that does not say it itself: every day, and by `make test-long`.
-settings.register_profile("everyday", max_examples=25, deadline=None, suppress_health_check=BUSY)
+settings.register_profile("everyday", max_examples=15, deadline=None, suppress_health_check=BUSY)
 settings.register_profile("thorough", max_examples=100, deadline=None, suppress_health_check=BUSY)
 if settings.get_current_profile_name() != "thorough":
     settings.load_profile("everyday")

@@ -127,6 +127,7 @@ READ_AS_FILES = {"neighbours/cloudformation/cfnresponse.py", "lambda_/functions/
 CALLED_FROM_OUTSIDE = {
     "Untouched.parse_args": "click",
     "LogHandler.emit": "logging",
+    "_Warnings.emit": "logging",
     "LazyGroup.list_commands": "click",
     "LazyGroup.get_command": "click",
     "LazyGroup.format_commands": "click",

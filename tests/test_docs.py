@@ -61,6 +61,7 @@ def test_the_readme_opens_with_the_two_commands() -> None:
     assert all(f"\n{command}:" in makefile for command in commands)
 
 
+@pytest.mark.long
 def test_the_tour_in_python_prints_what_it_says(server: RunningServer) -> None:
     script = "\n".join(blocks("python")).replace(DEFAULT_ENDPOINT, server.endpoint_url)
     expected = re.findall(r"# (alice .*)$", script, re.MULTILINE)
@@ -83,6 +84,7 @@ def test_the_tour_in_the_shell_runs(server: RunningServer) -> None:
     assert ran.stdout.count('"PartitionKey"') == 1000
 
 
+@pytest.mark.long
 def test_the_commands_of_durability_do_what_they_say(server: RunningServer, tmp_path: Path) -> None:
     page = (ROOT / "docs" / "durability.md").read_text()
     check, backup = re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
@@ -148,6 +150,7 @@ def test_the_table_of_variables_is_the_one_in_the_code() -> None:
     assert rows == [(setting.variable, setting.help) for setting in SECRET_SETTINGS]
 
 
+@pytest.mark.long
 def test_the_example_of_the_metrics_prints_what_it_says(server: RunningServer) -> None:
     (example,) = re.findall(r"^```python\n(.*?)^```", METRICS, re.DOTALL | re.MULTILINE)
     expected = re.findall(r"  # (\[.*)$", example, re.MULTILINE)

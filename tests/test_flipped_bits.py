@@ -84,7 +84,7 @@ def start(folder: Path) -> None:
         store.close()
 
 
-@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.long)])
 def test_no_flipped_bit_goes_unnoticed(whole: Path, tmp_path: Path, step: int) -> None:
     folder = tmp_path / "data"
     shutil.copytree(whole, folder)

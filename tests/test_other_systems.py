@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from urllib.request import urlopen
 
+import pytest
+
 from tests.tutorials.started_server import plain_environment
 from tests.waiting import RETRY_FOR_S
 
@@ -64,8 +66,9 @@ def test_a_server_starts_says_where_it_is_and_ends_by_an_interrupt(tmp_path: Pat
     assert (server.returncode, file.exists()) == (130, False), err  # as who is interrupted says
 
 
-def test_a_server_in_the_background_is_refused_in_words(tmp_path: Path) -> None:
-    with on_windows(tmp_path, "command", "start", "--detach") as refused:
+@pytest.mark.parametrize("command", ["start --detach", "status --pid-file server.json"])
+def test_what_needs_locks_or_processes_of_posix_is_refused_in_words(command: str, tmp_path: Path) -> None:
+    with on_windows(tmp_path, "command", *command.split()) as refused:
         _, err = refused.communicate(timeout=RETRY_FOR_S)
     assert refused.returncode == 2
-    assert "--detach needs a system with POSIX's processes" in err
+    assert "needs a system with POSIX's" in err

@@ -2,26 +2,45 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { choosePlace, session, signOut } from "./api/session";
-import { FunctionsPage } from "./readers/functions_page";
-import { LeasesPage } from "./readers/leases_page";
-import { RequestsPage } from "./requests/requests_page";
-import { hashOf, navigate, useRoute } from "./router";
+import { hashOf, navigate, parseHash, useRoute } from "./router";
 import { SignIn } from "./sign_in";
-import { StreamPage } from "./streams/stream_page";
 import { StreamsPage } from "./streams/streams_page";
-import { TestsPage } from "./tests/tests_page";
 import { Keys, useKeys } from "./ui/keys";
-import { Badge, Button, Choice } from "./ui/parts";
+import { lazily } from "./ui/lazy";
+import { Badge, Button, Choice, useShownName } from "./ui/parts";
 import { THEMES, useTheme } from "./ui/theme";
+
+const StreamPage = lazily(async () => (await import("./streams/stream_page")).StreamPage);
+const DeliveriesPage = lazily(async () => (await import("./deliveries/deliveries_page")).DeliveriesPage);
+const FunctionsPage = lazily(async () => (await import("./readers/functions_page")).FunctionsPage);
+const LeasesPage = lazily(async () => (await import("./readers/leases_page")).LeasesPage);
+const RequestsPage = lazily(async () => (await import("./requests/requests_page")).RequestsPage);
+const TestsPage = lazily(async () => (await import("./tests/tests_page")).TestsPage);
 
 /** The views that stand by themselves; another is a line here. */
 const VIEWS: Record<string, { name: string; view: () => ComponentChildren }> = {
   streams: { name: "Streams", view: () => <StreamsPage /> },
   functions: { name: "Functions", view: () => <FunctionsPage /> },
+  deliveries: { name: "Deliveries", view: () => <DeliveriesPage /> },
   leases: { name: "Leases", view: () => <LeasesPage /> },
   requests: { name: "Requests", view: () => <RequestsPage /> },
   tests: { name: "Tests", view: () => <TestsPage /> },
 };
+
+const LATER: Record<string, { prepare: () => Promise<unknown> }> = {
+  stream: StreamPage, deliveries: DeliveriesPage, functions: FunctionsPage, leases: LeasesPage, requests: RequestsPage, tests: TestsPage,
+};
+
+/** Fetch the code of the view that an address names, if it is not here. */
+export function prepareView(hash: string): void {
+  const [first = "streams", name] = parseHash(hash).path;
+  LATER[first === "streams" && name ? "stream" : first]?.prepare().catch(() => undefined); // the view says so
+}
+
+/** Fetch the code of all views, so that none has to wait for it. */
+export function prepareAll(): void {
+  for (const view of Object.values(LATER)) view.prepare().catch(() => undefined);
+}
 
 export function App() {
   const [, redraw] = useState(0);
@@ -31,13 +50,13 @@ export function App() {
 
 function Frame({ onChange }: { onChange: () => void }) {
   const { path } = useRoute();
-  const [first = "streams", name, tab] = path;
+  const [first = "streams", name] = path;
   const [isHelping, setHelping] = useState(false);
   useKeys(() => setHelping(true));
   useEffect(() => {
     document.title = `${name ?? VIEWS[first]?.name ?? "Headwater"} - Headwater`;
   }, [first, name]);
-  useEffect(bringIntoSight, [first, name, tab]);
+  useShownName(first);
   const { about, account, region, key } = session();
   return (
     <>
@@ -70,11 +89,6 @@ function Frame({ onChange }: { onChange: () => void }) {
 
 function view(place: string): ComponentChildren {
   return VIEWS[place]?.view() ?? <p class="empty">There is no such view. <a href={hashOf(["streams"])}>Streams</a></p>;
-}
-
-/** Where there is little room, the names of views are scrolled: to the one that is shown. */
-function bringIntoSight(): void {
-  for (const current of document.querySelectorAll("nav [aria-current]")) current.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function skip(event: Event): void {

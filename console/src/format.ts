@@ -12,8 +12,9 @@ export function bytes(count: number): string {
   return `${unit === 0 || shown >= 100 ? Math.round(shown) : shown.toFixed(1)} ${UNITS[unit]}`;
 }
 
+/** A whole number, its thousands apart. Not by `Intl`, whose first use takes a browser 15 ms. */
 export function count(number: number): string {
-  return Math.round(number).toLocaleString("en-US");
+  return String(Math.round(number)).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /** A rate by the second. */

@@ -110,6 +110,8 @@ class Config(msgspec.Struct, frozen=True):
     log_format: str = "text"
     """`text` for people, `json` for machines."""
     log_level: str = "info"
+    tracing: bool = False
+    """Send traces of requests by OpenTelemetry, whose own variables say where to."""
     forward_to: str | None = None
     """The URL of a server that has the neighbouring services, in place of those of `headwater[aws]`."""
     no_keep_neighbours: bool = False
@@ -545,6 +547,13 @@ SETTINGS = (
         "LEVEL",
         "Lowest level to log: debug, info (every call), warning (refused calls), error (server faults).",
         _choice("debug", "info", "warning", "error"),
+    ),
+    Setting(
+        "tracing",
+        "tracing",
+        "",
+        "Send OpenTelemetry traces of requests; the variables OTEL_* say where to.",
+        _yes_or_no,
     ),
     Setting(
         "idle_timeout_s",

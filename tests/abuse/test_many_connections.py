@@ -42,6 +42,7 @@ def test_ten_thousand_connections_are_served_again_and_again(tmp_path: Path) -> 
         assert (patient.memory_mib() - before) * 1024 < KIB_EACH_MAX * CONNECTIONS
 
 
+@pytest.mark.long
 def test_a_flood_of_connections_that_are_thrown_away(abused: AbusedServer) -> None:
     with abused.serving_others():
         for serial in range(3_000):

@@ -221,6 +221,7 @@ def test_refuses_a_consumer_that_is_not_active_or_not_there(kinesis: Any, stream
         assert refused.value.response["Error"]["Code"] == code
 
 
+@pytest.mark.long
 def test_many_subscriptions_are_served_at_once(
     client_of: Callable[..., Any], account_id: str, settle: Callable[[], None]
 ) -> None:

@@ -127,6 +127,7 @@ def test_a_shard_answers_five_reads_a_second(client: Any, limited: ClockedServer
     assert reads_allowed(client, at, 2) == 1
 
 
+@pytest.mark.long
 def test_a_page_of_ten_mebibytes_is_followed_by_five_seconds_of_refusals(
     client: Any, limited: ClockedServer
 ) -> None:

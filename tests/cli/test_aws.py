@@ -31,6 +31,7 @@ def recorder(tmp_path: Path) -> str:
     return str(folder)
 
 
+@pytest.mark.long
 def test_the_real_aws_cli_reaches_the_server(headwater: Callable[..., Any], stream: str) -> None:
     ended = headwater(
         "aws", "kinesis", "describe-stream-summary", "--stream-name", stream, more={"PATH": "/nonexistent"}
@@ -39,6 +40,7 @@ def test_the_real_aws_cli_reaches_the_server(headwater: Callable[..., Any], stre
     assert json.loads(ended.out)["StreamDescriptionSummary"]["StreamName"] == stream
 
 
+@pytest.mark.long
 def test_an_error_of_the_aws_cli_keeps_its_exit_code(headwater: Callable[..., Any]) -> None:
     ended = headwater(
         "aws", "kinesis", "describe-stream-summary", "--stream-name", "nothing", more={"PATH": "/nonexistent"}

@@ -53,6 +53,7 @@ def restored(headwater: Any, file: Path, folder: Path) -> Headwater:
     return Headwater(data_dir=folder)
 
 
+@pytest.mark.long
 def test_a_backup_under_load_has_every_record_that_was_acknowledged_before(
     headwater: Any, running: Headwater, file: Path, tmp_path: Path
 ) -> None:

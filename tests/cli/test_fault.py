@@ -135,6 +135,7 @@ def shown(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.long
 def test_the_commands_on_the_page_run(server: Headwater, variables: dict[str, str]) -> None:
     commands, requests = shown("sh")
     commands = re.sub(r"^headwater ", f"{sys.executable} -m headwater ", commands, flags=re.MULTILINE)

@@ -91,6 +91,7 @@ def test_a_full_disk_loses_nothing_and_takes_records_again_when_there_is_room(
         server.kill()
 
 
+@pytest.mark.long
 def test_what_was_acknowledged_on_a_full_disk_outlives_a_kill(tmp_path: Path) -> None:
     disk = SmallDisk(tmp_path, "ext4")
     acknowledged: list[str] = []

@@ -205,6 +205,7 @@ def test_consumers_that_are_gone_take_a_bounded_place() -> None:
     running.close()
 
 
+@pytest.mark.long
 def test_names_that_are_gone_take_a_bounded_place_and_lose_no_second() -> None:
     past, stored = PastStreams(), dict[str, bytes | None]()
     names = [StreamName("123456789012", "eu-central-1", f"stream-{at}") for at in range(2 * NAMES_MAX)]

@@ -251,4 +251,6 @@ async def test_the_servers_own_route_tells_how_far_mappings_are() -> None:
         assert status["records_behind"] == 0
         assert status["last_processing_result"] == "OK"
         assert status["event_counts"]["polled"] == 2
+        assert status["batches_done"] == len(lambda_.part.batches) > 0
+        assert (status["batches_in_flight"], status["given_up"]) == (0, [])
         assert [shard["finished"] for shard in status["shards"]] == [False]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from headwater.api.validation.api_model import api_model
 from headwater.model.sequence_number import (
     ENDING_INDEX,
+    MANY,
     SequenceNumber,
+    common_beginning,
     format_sequence_number,
+    number_texts,
     parse_sequence_number,
     sequence_base,
 )
@@ -84,3 +89,11 @@ def test_the_older_layouts_are_told_apart(version: int) -> None:
     parsed = parse_sequence_number(older)
     assert parsed is not None
     assert (parsed.version, parsed.shard_index) == (version, 7)
+
+
+@given(st.integers(1, 10**60), st.integers(1, 2**90), st.integers(1, 3 * MANY))
+def test_the_texts_of_many_numbers_are_those_of_each(first: int, step: int, count: int) -> None:
+    numbers = range(first, first + count * step, step)
+    assert number_texts(numbers) == [str(number) for number in numbers]
+    beginning, rests = common_beginning(numbers)
+    assert [b"%b%d" % (beginning, rest) for rest in rests] == [b"%d" % number for number in numbers]

@@ -140,6 +140,7 @@ def test_invocations_errors_and_throttles_are_counted(watched: Watched) -> None:
     assert watched.queried(("Throttles", of_orders), expressions=[same]) == [[1], [1]]
 
 
+@pytest.mark.long
 def test_concurrent_executions_are_those_under_way_when_one_begins(watched: Watched, tmp_path: Path) -> None:
     go = tmp_path / "go"
     for name in ("orders", "bills"):
@@ -203,6 +204,7 @@ def test_metrics_of_ones_own_with_the_same_name_stay_apart(watched: Watched) -> 
     assert watched.queried(("Invocations", {"FunctionName": "orders"})) == [[1]]
 
 
+@pytest.mark.long
 def test_a_mapping_tells_the_age_of_its_records_and_with_event_count_their_number(watched: Watched) -> None:
     functions = watched.functions
     functions.create_stream("clicks")
@@ -239,6 +241,7 @@ def test_a_mapping_tells_the_age_of_its_records_and_with_event_count_their_numbe
     assert watched.values("IteratorAge", "SampleCount") == [3]
 
 
+@pytest.mark.long
 def test_asynchronous_events_are_counted_until_they_are_given_up(watched: Watched) -> None:
     queue = "arn:aws:sqs:us-east-1:000000000000:nowhere"
     watched.functions.create_python("failing", FAILING, DeadLetterConfig={"TargetArn": queue})

@@ -33,6 +33,7 @@ def fail_a_condition(dynamodb: Any) -> None:
         )
 
 
+@pytest.mark.long
 def test_an_error_of_a_neighbour_is_logged_with_its_name_and_message(tmp_path: Path) -> None:
     with started_server(tmp_path / "log") as server:
         client_of = clients_for(server.endpoint_url)

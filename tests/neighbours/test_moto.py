@@ -183,6 +183,7 @@ def test_reset_forgets_what_the_neighbours_keep() -> None:
         assert client_of("s3").list_buckets()["Buckets"] == []
 
 
+@pytest.mark.long
 def test_nothing_of_moto_is_loaded_before_it_is_asked_for() -> None:
     program = (
         "import sys\n"

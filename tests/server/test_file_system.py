@@ -80,6 +80,7 @@ def names_below(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
+@pytest.mark.long
 def test_nothing_that_a_request_names_is_opened_made_or_shown(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("years of work")
     ran = subprocess.run(

@@ -45,6 +45,7 @@ def trace_in_a_process(seed: int, hash_seed: str) -> str:
     return run.stdout.split()[-1]
 
 
+@pytest.mark.long
 def test_a_seed_is_one_history_in_every_process() -> None:
     trace = History(17).run()
     assert History(17).run() == trace

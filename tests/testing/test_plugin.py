@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.testing.users_suites import run_tests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +46,7 @@ def test_no_fault_outlives_its_test(headwater, kinesis_stream, turn):
 """Tests that would fail if anything of one were left to the next."""
 
 
+@pytest.mark.long
 def test_the_suites_in_the_documentation_pass_and_no_test_leaves_anything_to_the_next(tmp_path: Path) -> None:
     suites: dict[str, str] = {}
     for page, count in SUITES_ON_PAGES.items():

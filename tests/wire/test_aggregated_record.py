@@ -19,11 +19,13 @@ from headwater.wire.aggregated_record import (
     UserRecord,
     added_bytes_max,
     deaggregate,
+    encode_tags,
+    read_tags,
 )
 
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 HASH_KEYS = st.integers(0, 2**128 - 1).map(str)
-USER_RECORDS = st.builds(UserRecord, KEYS, st.none() | HASH_KEYS, st.binary(max_size=300))
+USER_RECORDS = st.builds(UserRecord, KEYS, st.none() | HASH_KEYS, st.binary(max_size=300), st.just(()))
 
 
 def aggregate_of(records: list[UserRecord]) -> bytes:
@@ -150,12 +152,37 @@ def test_an_aggregate_of_nothing_has_no_user_records() -> None:
     assert deaggregate(framed(b"\x0a\x01a")) == []
 
 
-def test_tags_and_unknown_members_are_skipped() -> None:
+def test_unknown_members_are_skipped_and_tags_are_kept() -> None:
     tagged = message_of(
         partition_key_table=["k"], records=[WHOLE | {"tags": [{"key": "t", "value": "v"}, {"key": "u"}]}]
     )
     unknown = b"\x20\x96\x01" + b"\x2a\x02zz" + b"\x35\x01\x02\x03\x04" + b"\x39" + bytes(8)
-    assert deaggregate(framed(unknown + tagged + unknown)) == [UserRecord("k", None, b"x")]
+    read = deaggregate(framed(unknown + tagged + unknown))
+    assert read is not None
+    assert [record[:3] for record in read] == [("k", None, b"x")]
+    assert read_tags(read[0].tags) == {"t": "v", "u": ""}
+
+
+@given(st.dictionaries(st.text(max_size=20), st.text(max_size=200), max_size=4))
+def test_tags_are_what_protobuf_writes_and_come_back(tags: dict[str, str]) -> None:
+    aggregate = Aggregate()
+    aggregate.add("k", None, b"x", encode_tags(tags))
+    data = aggregate.encode()
+    assert len(data) == aggregate.size_bytes
+    message = message_of(
+        partition_key_table=["k"],
+        records=[WHOLE | {"tags": [{"key": key, "value": value} for key, value in tags.items()]}],
+    )
+    assert data[len(MAGIC) : -16] == message
+    (read,) = deaggregate(data) or []
+    assert read_tags(read.tags) == tags
+    assert read_by_aws(data) == [("k", b"x")]
+
+
+@given(st.lists(st.binary(max_size=20), max_size=5))
+def test_what_is_no_tag_is_left_out(tags: list[bytes]) -> None:
+    assert all(isinstance(key, str) for key in read_tags((*tags, b"\x0a\x01t\x12\x01v")))
+    assert read_tags((*tags, b"\x0a\x01t\x12\x01v"))["t"] == "v"
 
 
 def test_members_come_in_any_order_and_the_last_counts() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import cycle, islice
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from headwater.model.record import LARGE_BYTES, encode_payload
 from headwater.model.record_list import (
@@ -16,6 +17,7 @@ from headwater.model.record_list import (
     ReceivedRecord,
     RecordList,
 )
+from headwater.model.sequence_number import MANY
 from headwater.wire import cbor_format, json_format
 
 data = st.binary(max_size=40) | st.binary(min_size=LARGE_BYTES - 1, max_size=LARGE_BYTES + 3)
@@ -93,6 +95,28 @@ def test_plain_records_in_cbor_are_byte_for_byte_their_documents(payloads: list[
         [NumberedRun(range(2 << 184, (2 << 184) + len(payloads)), 1_700_000_000_123, payloads)]
     )
     assert cbor_format.encode({"Records": records}) == cbor_format.encode({"Records": records.documents()})
+
+
+@pytest.mark.parametrize("wire_format", [json_format, cbor_format])
+@given(
+    first=st.integers(2 << 184, 3 << 184),
+    arrival_ms=st.sampled_from([0x25, 0x2525, 1_700_000_000_123, 1_700_000_000_000]),
+    sizes=st.lists(st.sampled_from([0, 23, 24, 0x25, 255, 256, LARGE_BYTES + 1]), min_size=1, max_size=3),
+    keys=st.lists(st.text('%bd"\\ä', min_size=1, max_size=40), min_size=1, max_size=3),
+    encrypted=st.booleans(),
+)
+@settings(max_examples=60)
+def test_many_records_are_byte_for_byte_what_they_are_one_by_one(
+    wire_format: Any, first: int, arrival_ms: int, sizes: list[int], keys: list[str], encrypted: bool
+) -> None:
+    payloads = [
+        encode_payload(bytes(size), keys[at % len(keys)], encrypted=encrypted and at == 5)
+        for at, size in enumerate(islice(cycle(sizes), MANY + 3))
+    ]
+    numbers = range(first, first + (len(payloads) << 80), 1 << 80)
+    alone = [NumberedRun(numbers[at : at + 1], arrival_ms, [payload]) for at, payload in enumerate(payloads)]
+    together = wire_format.encode({"Records": RecordList([NumberedRun(numbers, arrival_ms, payloads)])})
+    assert together == wire_format.encode({"Records": RecordList(alone)})
 
 
 @pytest.mark.parametrize("wire_format", [json_format, cbor_format])

@@ -4,7 +4,7 @@
  * Whatever goes wrong leaves as a `CallError`, with a name and a text for a person.
  */
 import { session } from "./session";
-import { signed, signedInForm } from "./signing";
+import { signed, signedInForm, strict } from "./signing";
 
 export class CallError extends Error {
   constructor(readonly code: string, message: string, readonly status: number) {
@@ -22,6 +22,31 @@ export async function kinesis<T = Members>(operation: string, members: Members =
 /** An operation of the neighbouring DynamoDB. */
 export async function dynamodb<T = Members>(operation: string, members: Members = {}): Promise<T> {
   return target<T>("dynamodb", `DynamoDB_20120810.${operation}`, "1.0", members);
+}
+
+/** An operation of Firehose. */
+export async function firehose<T = Members>(operation: string, members: Members = {}): Promise<T> {
+  return target<T>("firehose", `Firehose_20150804.${operation}`, "1.1", members);
+}
+
+/** The beginning of an object in the neighbouring S3; `isCut`: it would be longer than `bytesMax`. */
+export async function objectBytes(bucket: string, key: string, bytesMax: number): Promise<{ bytes: Uint8Array; isCut: boolean }> {
+  const path = `/${[bucket, ...key.split("/")].map(strict).join("/")}`;
+  const stop = new AbortController();
+  const answer = await request("GET", path, "s3", {}, "", stop.signal);
+  const bytes = new Uint8Array(bytesMax);
+  let size = 0;
+  for (const reader = answer.body!.getReader(); ;) {
+    const { done, value } = await reader.read();
+    if (done) return { bytes: bytes.subarray(0, size), isCut: false };
+    const room = bytesMax - size;
+    bytes.set(value.subarray(0, room), size);
+    size += Math.min(room, value.length);
+    if (value.length > room) {
+      stop.abort();
+      return { bytes, isCut: true };
+    }
+  }
 }
 
 /** An operation of Lambda, by its place in HTTP. */

@@ -9,6 +9,8 @@ export interface About {
   places: [string, string][];
   is_read_only: boolean;
   must_sign: boolean;
+  /** And deliveries: servers that share a store have neither. */
+  has_functions: boolean;
   has_services: boolean;
   has_test_clock: boolean;
 }
@@ -26,7 +28,8 @@ interface Session {
 let current: Session | null = null;
 
 export async function openSession(): Promise<Session> {
-  const answer = await fetch("/_headwater/about", { cache: "no-store" });
+  // Asked for in the form in which the page has preloaded it (index.html).
+  const answer = await fetch("/_headwater/about");
   const about = (await answer.json()) as About;
   const [account, region] = stored<[string, string]>(PLACE) ?? [about.account, about.region];
   current = { about, account, region, key: about.must_sign ? stored<Key>(KEY) : null };

@@ -33,8 +33,9 @@ export async function signed(
   const covered: Record<string, string> = { ...headers, host: request.host };
   const names = Object.keys(covered).sort();
   const [path = "/", query = ""] = request.target.split(/\?(.*)/s);
+  // The path is in the request as it is sent, encoded once; all services but S3 want it encoded once more.
   const canonical = [
-    request.method, path.split("/").map(encoded).join("/"), canonicalQuery(query),
+    request.method, service === "s3" ? path : path.split("/").map(strict).join("/"), canonicalQuery(query),
     ...names.map((name) => `${name}:${covered[name]!.trim().replace(/ +/g, " ")}`), "",
     names.join(";"), await digest(request.body),
   ].join("\n");
@@ -70,12 +71,8 @@ function canonicalQuery(query: string): string {
   return pairs.sort().join("&");
 }
 
-/** The path is in the request as it is sent: encoded once, and here once more. */
-function encoded(part: string): string {
-  return strict(part);
-}
-
-function strict(part: string): string {
+/** A part of a path or a query, with all encoded that may be. */
+export function strict(part: string): string {
   return encodeURIComponent(part).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 

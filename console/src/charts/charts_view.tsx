@@ -1,4 +1,4 @@
-/** Charts of a stream, one of its shards or one of its queues over the last hours; drag over one to look closer in all. */
+/** Charts of a stream, one of its shards, consumers or queues over the last hours; drag over one to look closer in all. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { kinesis, route } from "../api/server";
 import * as format from "../format";
@@ -22,15 +22,16 @@ export function ChartsView({ stream, refresh }: { stream: Summary; refresh: () =
   const shard = query.get("shard") ?? "";
   const name = query.get("queue");
   const [zoom, setZoom] = useState<Zoom>(null);
+  const consumer = query.get("consumer") ?? "";
   const { value: queues, error } = usePolled(() => listQueues(stream.StreamName), POLL_MS, stream.StreamName);
   const queue = queues?.find((each) => each.name === name);
-  const subject = subjectOf(stream.StreamName, shard, queue);
+  const subject = subjectOf(stream.StreamName, shard, consumer, queue);
   return (
     <div class="charts">
       <div class="toolbar">
         <Choice label="Over" value={span} options={SPANS} onChange={(chosen) => { setZoom(null); setQuery({ span: chosen }); }} />
-        <OfWhat stream={stream} shard={shard} queue={queue?.name} queues={queues ?? []} />
-        {!queue && <MonitorShards stream={stream} refresh={refresh} />}
+        <OfWhat stream={stream} shown={queue ? `queue ${queue.name}` : consumer ? `consumer ${consumer}` : shard && `shard ${shard}`} queues={queues ?? []} />
+        {!queue && !consumer && <MonitorShards stream={stream} refresh={refresh} />}
         <span class="spacer" />
         {zoom ? <Button onClick={() => setZoom(null)}>Show all</Button> : <small class="dim minor">Drag over a chart to look closer.</small>}
       </div>
@@ -61,17 +62,22 @@ function Charts({ subject, span_ms, zoom, onZoom }: { subject: Subject; span_ms:
   );
 }
 
-/** The stream, its shards where these are counted, and its queues. Nothing where there is no choice. */
-function OfWhat({ stream, shard, queue, queues }: { stream: Summary; shard: string; queue: string | undefined; queues: QueueRow[] }) {
+/** The stream, its shards where these are counted, its consumers and queues. Nothing where there is no choice. */
+function OfWhat({ stream, shown, queues }: { stream: Summary; shown: string; queues: QueueRow[] }) {
+  const { value: consumers = [] } = usePolled(async () => {
+    const found = await kinesis<{ Consumers: { ConsumerName: string }[] }>("ListStreamConsumers", { StreamARN: stream.StreamARN, MaxResults: 100 });
+    return found.Consumers.map(({ ConsumerName }) => ConsumerName);
+  }, POLL_MS, stream.StreamARN);
   const { value: shards } = usePolled(async () => (await listShards(stream.StreamName)).shards, 0, stream.StreamName);
   const counted = isMonitored(stream) ? shards ?? [] : [];
-  if (!counted.length && !queues.length) return null;
+  if (!counted.length && !queues.length && !consumers.length) return null;
   return (
     <Choice
-      label="Of" value={queue ? `queue ${queue}` : shard && `shard ${shard}`} onChange={choose}
+      label="Of" value={shown} onChange={choose}
       options={[
         ["", "The whole stream"],
         ...queues.map(({ name }) => [`queue ${name}`, `Queue ${name}`] as const),
+        ...consumers.map((name) => [`consumer ${name}`, `Consumer ${name}`] as const),
         ...counted.map(({ id }) => [`shard ${id}`, `Shard ${format.shortShard(id)}`] as const),
       ]}
     />
@@ -80,7 +86,8 @@ function OfWhat({ stream, shard, queue, queues }: { stream: Summary; shard: stri
 
 function choose(chosen: string): void {
   const [kind, name] = chosen.split(" ");
-  setQuery({ shard: kind === "shard" ? name : undefined, queue: kind === "queue" ? name : undefined });
+  const named = (wanted: string) => (kind === wanted ? name : undefined);
+  setQuery({ shard: named("shard"), queue: named("queue"), consumer: named("consumer") });
 }
 
 function isMonitored(stream: Summary): boolean {

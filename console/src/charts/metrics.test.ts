@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { aligned, CHARTS, QUEUE_CHARTS, SHARD_CHARTS, subjectOf, type Datapoint } from "./metrics";
+import { aligned, CHARTS, CONSUMER_CHARTS, QUEUE_CHARTS, SHARD_CHARTS, subjectOf, type Datapoint } from "./metrics";
 
 function point(timestamp_ms: number, value: number): Datapoint {
   return { timestamp_ms, sample_count: 1, sum: value, minimum: value, maximum: value, average: value };
@@ -15,11 +15,14 @@ test("lines share their minutes; a count that was not told is none, an age that 
   ]);
 });
 
-test("a queue is told by its id and its name, a shard and the whole stream by the stream's", () => {
+test("a queue is told by its id and its name, all else by the stream's", () => {
   const queue = { name: "work", arn: "arn:aws:kinesis:eu-west-1:123456789012:queue/0a1b" };
-  expect(subjectOf("orders", "", queue)).toEqual({ charts: QUEUE_CHARTS, dimensions: { QueueId: "0a1b", QueueName: "work" } });
-  expect(subjectOf("orders", "shardId-000000000001", undefined)).toEqual({
+  expect(subjectOf("orders", "", "", queue)).toEqual({ charts: QUEUE_CHARTS, dimensions: { QueueId: "0a1b", QueueName: "work" } });
+  expect(subjectOf("orders", "shardId-000000000001", "", undefined)).toEqual({
     charts: SHARD_CHARTS, dimensions: { StreamName: "orders", ShardId: "shardId-000000000001" },
   });
-  expect(subjectOf("orders", "", undefined)).toEqual({ charts: CHARTS, dimensions: { StreamName: "orders" } });
+  expect(subjectOf("orders", "", "billing", undefined)).toEqual({
+    charts: CONSUMER_CHARTS, dimensions: { StreamName: "orders", ConsumerName: "billing" },
+  });
+  expect(subjectOf("orders", "", "", undefined)).toEqual({ charts: CHARTS, dimensions: { StreamName: "orders" } });
 });

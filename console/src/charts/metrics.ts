@@ -31,8 +31,11 @@ export const CHARTS: Chart[] = [
   { title: "Bytes by the minute", unit: "bytes", lines: [line("IncomingBytes", "in"), line("GetRecords.Bytes", "out by GetRecords")] },
   { title: "Iterator age", unit: "ms", lines: [line("GetRecords.IteratorAgeMilliseconds", "longest", "maximum")] },
   {
-    title: "Throttled", unit: "count",
-    lines: [line("WriteProvisionedThroughputExceeded", "records in"), line("ReadProvisionedThroughputExceeded", "reads")],
+    title: "Throttled or failed", unit: "count",
+    lines: [
+      line("WriteProvisionedThroughputExceeded", "records in"), line("ReadProvisionedThroughputExceeded", "reads"),
+      line("PutRecords.FailedRecords", "failed in PutRecords"),
+    ],
   },
   {
     title: "Latency", unit: "ms",
@@ -44,6 +47,16 @@ export const CHARTS: Chart[] = [
   {
     title: "Calls by the minute", unit: "count",
     lines: [line("PutRecord.Success", "PutRecord"), line("PutRecords.Success", "PutRecords"), line("GetRecords.Success", "GetRecords")],
+  },
+];
+
+export const CONSUMER_CHARTS: Chart[] = [
+  { title: "Records by the minute", unit: "count", lines: [line("SubscribeToShardEvent.Records", "out by fan-out")] },
+  { title: "Bytes by the minute", unit: "bytes", lines: [line("SubscribeToShardEvent.Bytes", "out by fan-out")] },
+  { title: "Behind the latest record", unit: "ms", lines: [line("SubscribeToShardEvent.MillisBehindLatest", "longest", "maximum")] },
+  {
+    title: "Subscriptions by the minute", unit: "count",
+    lines: [line("SubscribeToShard.Success", "begun"), line("SubscribeToShard.RateExceeded", "refused")],
   },
 ];
 
@@ -74,17 +87,18 @@ export const QUEUE_CHARTS: Chart[] = [
   { title: "Empty receives by the minute", unit: "count", lines: [line("EmptyReceives", "empty")] },
 ];
 
-/** What the charts are about: a stream, one of its shards, or one of its queues. */
+/** What the charts are about: a stream, one of its shards, of its consumers, or of its queues. */
 export interface Subject {
   charts: Chart[];
   dimensions: Record<string, string>;
 }
 
-/** A queue if there is one, else a shard, else the whole stream. */
-export function subjectOf(stream: string, shard: string, queue: { name: string; arn: string } | undefined): Subject {
+/** A queue if there is one, else a consumer, else a shard, else the whole stream. */
+export function subjectOf(stream: string, shard: string, consumer: string, queue: { name: string; arn: string } | undefined): Subject {
   if (queue) {
     return { charts: QUEUE_CHARTS, dimensions: { QueueId: queue.arn.split("/").at(-1)!, QueueName: queue.name } };
   }
+  if (consumer) return { charts: CONSUMER_CHARTS, dimensions: { StreamName: stream, ConsumerName: consumer } };
   if (shard) return { charts: SHARD_CHARTS, dimensions: { StreamName: stream, ShardId: shard } };
   return { charts: CHARTS, dimensions: { StreamName: stream } };
 }

@@ -7,7 +7,8 @@ import { setQuery, useRoute } from "../router";
 import { Badge, Button, Fact, Fault, FormDialog, useAction } from "../ui/parts";
 import { useClosing } from "../ui/keys";
 import { usePolled } from "../ui/polled";
-import { VirtualTable, type Column } from "../ui/table";
+import type { Column } from "../ui/table";
+import { VirtualTable } from "../ui/virtual_table";
 import { callsOf, lookAtDeadLetters, settleDeadLetters, type DeadLetter, type Verdict } from "./dead_letters";
 import { deadLettersOf, type QueueRow } from "./queues";
 

@@ -5,8 +5,8 @@ import * as format from "../format";
 import { hashOf, setQuery, useRoute } from "../router";
 import { Fault, Text } from "../ui/parts";
 import { usePolled } from "../ui/polled";
-import { Table } from "../ui/table";
-import { listMappings, mappingColumns } from "./mappings";
+import { Table, type Column } from "../ui/table";
+import { functionOf, listMappings, mappingColumns, type GivenUp } from "./mappings";
 
 interface FunctionConfiguration {
   FunctionName: string;
@@ -56,6 +56,48 @@ function AllFunctions() {
   );
 }
 
+/** How the function's mappings stand, and what they have given up. */
+function MappingsOf({ name }: { name: string }) {
+  const { value, refresh } = usePolled(
+    async () => (await listMappings()).filter((each) => functionOf(each.FunctionArn).split(":")[0] === name), POLL_MS, name,
+  );
+  const given = (value ?? []).flatMap((mapping) => (mapping.progress?.given_up ?? []).map((each) => ({ ...each, stream: streamOf(mapping.EventSourceArn) })));
+  if (!value?.length) return null;
+  return (
+    <>
+      <Table label="Mappings" rows={value} keyOf={(mapping) => mapping.UUID} columns={mappingColumns(refresh)} empty="" />
+      {given.length > 0 && (
+        <>
+          <h2>Given up <small class="dim">the last {format.plural(given.length, "time")}</small></h2>
+          <Table label="Given up" rows={given.reverse()} keyOf={(each) => `${each.stream} ${each.shard_id} ${each.first_sequence_number}`} columns={GIVEN_UP} empty="" />
+        </>
+      )}
+    </>
+  );
+}
+
+type GivenUpOfStream = GivenUp & { stream: string };
+
+const GIVEN_UP: Column<GivenUpOfStream>[] = [
+  { name: "Time", width: "", cell: (each) => format.dateTime(each.time_ms).slice(0, 19) },
+  { name: "Records", width: "", numeric: true, cell: (each) => <a href={hashOf(["streams", each.stream, "records"], atRecords(each))}>{format.plural(each.records, "record")}</a> },
+  { name: "Shard", width: "", minor: true, cell: (each) => <code>{each.shard_id}</code> },
+  { name: "Why", width: "", cell: (each) => `${REASONS[each.condition] ?? each.condition}, after ${format.plural(each.invocations, "invocation")}` },
+  { name: "Error", width: "", cell: (each) => <span class="clipped" title={each.error}>{each.error || "–"}</span> },
+  { name: "Told to", width: "", minor: true, cell: (each) => each.told_to.split(":").slice(5).join(":") || "nobody" },
+];
+
+const REASONS: Record<string, string> = { RetryAttemptsExhausted: "attempts used up", RecordAgeExceeded: "too old" };
+
+/** The records themselves, from the first that was given up on. */
+function atRecords(each: GivenUp): Record<string, string> {
+  return { shard: each.shard_id, from: "sequence_number", at: each.first_sequence_number, live: "no", order: "oldest" };
+}
+
+function streamOf(arn: string): string {
+  return /:stream\/([^/]+)/.exec(arn)?.[1] ?? "";
+}
+
 interface Line {
   time_ms: number;
   text: string;
@@ -83,6 +125,8 @@ function FunctionLog({ name }: { name: string }) {
         <Text class="search" type="search" label="Search the log" placeholder="Search the log  /" value={search} onInput={(text) => setQuery({ search: text })} />
       </header>
       <Fault error={error instanceof CallError ? error : undefined} />
+      <MappingsOf name={name} />
+      <h2>Log</h2>
       <div class="log" role="log" aria-label={`Log of ${name}`} tabIndex={0}>
         {shown.map((line, at) => <div key={at}><time>{format.time(line.time_ms)}</time> {line.text}</div>)}
         {!shown.length && <p class="empty">Nothing was written{search ? " with that text" : ""} yet.</p>}

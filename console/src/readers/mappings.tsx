@@ -1,5 +1,6 @@
 /** Event source mappings: how they are set, by Lambda's API, and how far they are, by the server's own route. */
 import { lambda, route } from "../api/server";
+import { session } from "../api/session";
 import * as format from "../format";
 import { hashOf } from "../router";
 import { Badge, Button } from "../ui/parts";
@@ -19,11 +20,27 @@ export interface Progress {
   uuid: string;
   records_behind?: number;
   event_counts?: Record<string, number>;
+  batches_in_flight?: number;
+  batches_done?: number;
+  given_up?: GivenUp[];
   [member: string]: unknown;
+}
+
+/** Records of one batch that were given up, and why. */
+export interface GivenUp {
+  time_ms: number;
+  shard_id: string;
+  first_sequence_number: string;
+  records: number;
+  condition: string;
+  invocations: number;
+  error: string;
+  told_to: string;
 }
 
 /** The mappings of a stream and its consumers, or all. */
 export async function listMappings(streamArn?: string): Promise<Mapping[]> {
+  if (!session().about.has_functions) return [];
   const { event_source_mappings: told } = await route<{ event_source_mappings: Progress[] }>("GET", "event-source-mappings");
   if (!told.length) return [];
   const { EventSourceMappings: found } = await lambda<{ EventSourceMappings: Omit<Mapping, "progress">[] }>(
@@ -62,6 +79,10 @@ export function mappingColumns(onChange: () => void): Column<Mapping>[] {
     {
       name: "Records behind", width: "", numeric: true, order: (mapping) => mapping.progress?.records_behind ?? 0,
       cell: (mapping) => format.count(mapping.progress?.records_behind ?? 0),
+    },
+    {
+      name: "Batches", width: "", numeric: true, order: (mapping) => mapping.progress?.batches_done ?? 0,
+      cell: ({ progress }) => `${format.count(progress?.batches_done ?? 0)}${progress?.batches_in_flight ? `, ${progress.batches_in_flight} in flight` : ""}`,
     },
     count("Invoked", "invoked"), count("Filtered out", "filtered_out"), count("Failed", "failed_invoke"), count("Given up", "dropped"),
     count("Told to destination", "on_failure_destination_delivered"),

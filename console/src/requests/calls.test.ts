@@ -44,3 +44,11 @@ test("a call says what it is about by a name or an ARN, even when its body was n
   expect(of('{"QueueARN":"arn:aws:kinesis:eu-west-1:000000000000:queue/0a1b"}')).toBe("0a1b");
   expect([of("{}"), of(null)]).toEqual(["", ""]);
 });
+
+test("a record that is put directly into a delivery stream is put again by its own service", () => {
+  const asked = '{"DeliveryStreamName":"clicks","Record":{"Data":"eA=="}}';
+  const put = { ...CALL, target: "Firehose_20150804.PutRecord", asked };
+  expect(resourceOf(put)).toBe("clicks");
+  expect(asCli(put, "http://localhost:4566")).toContain("aws firehose put-record --endpoint-url http://localhost:4566");
+  expect(asBoto3(put, "http://localhost:4566")).toContain('Record={"Data": base64.b64decode("eA==")}');
+});

@@ -26,10 +26,10 @@ export function nameOf(call: Call): string {
   return `${call.method} ${call.path}`;
 }
 
-const BY_NAME = /"(?:StreamName|QueueName|TableName)"\s*:\s*"([^"]+)"/;
-const BY_ARN = /"\w*A(?:RN|rn)"\s*:\s*"[^"]*\b(?:stream|queue)\/([^"/]+)/;
+const BY_NAME = /"(?:StreamName|QueueName|ChannelName|DeliveryStreamName|TableName)"\s*:\s*"([^"]+)"/;
+const BY_ARN = /"\w*A(?:RN|rn)"\s*:\s*"[^"]*\b(?:stream|queue|channel)\/([^"/]+)/;
 
-/** The stream, queue or table that a call names, as far as its body has been told. */
+/** The stream, queue, channel or table that a call names, as far as its body has been told. */
 export function resourceOf({ asked }: Call): string {
   return (BY_NAME.exec(asked ?? "") ?? BY_ARN.exec(asked ?? ""))?.[1] ?? "";
 }
@@ -39,7 +39,8 @@ export function isFailed(call: Call): boolean {
 }
 
 const SERVICES: Record<string, string> = {
-  Kinesis_20131202: "kinesis", DynamoDB_20120810: "dynamodb", AmazonSQS: "sqs", TrentService: "kms", Logs_20140328: "logs",
+  Kinesis_20131202: "kinesis", Firehose_20150804: "firehose", DynamoDB_20120810: "dynamodb", AmazonSQS: "sqs",
+  TrentService: "kms", Logs_20140328: "logs", AWSEvents: "events", AWSGlue: "glue",
 };
 
 /** Service and operation, where the call has them and its body can be read. */

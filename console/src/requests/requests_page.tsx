@@ -6,7 +6,8 @@ import { setQuery, useRoute } from "../router";
 import { JsonTree } from "../records/json_tree";
 import { useKey } from "../ui/keys";
 import { Badge, Button, Check, Choice, CopyButton, Fact, Fault, Text } from "../ui/parts";
-import { VirtualTable, type Column } from "../ui/table";
+import type { Column } from "../ui/table";
+import { VirtualTable } from "../ui/virtual_table";
 import { asBoto3, asCli, isFailed, nameOf, resourceOf, type Call } from "./calls";
 
 const CALLS_MAX = 5_000;

@@ -8,7 +8,7 @@ import { ReadersView } from "../readers/readers_view";
 import { RecordsView } from "../records/records_view";
 import { hashOf, useRoute } from "../router";
 import { ShardsView } from "../shards/shards_view";
-import { Fault } from "../ui/parts";
+import { Fault, useShownName } from "../ui/parts";
 import { usePolled } from "../ui/polled";
 import { SettingsView } from "./settings_view";
 import { Status } from "./streams_page";
@@ -44,6 +44,7 @@ const TABS: Record<string, { name: string; view: (props: ViewOfStream) => Compon
 
 export function StreamPage({ name }: { name: string }) {
   const tab = useRoute().path[2] ?? "records";
+  useShownName(tab);
   const { value, error, refresh } = usePolled(
     async () => (await kinesis<{ StreamDescriptionSummary: Summary }>("DescribeStreamSummary", { StreamName: name }))
       .StreamDescriptionSummary,

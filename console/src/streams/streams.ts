@@ -27,7 +27,8 @@ export interface StreamRow {
   oldest_ms: number | null;
   newest_ms: number | null;
   totals: Totals;
-  records_in_by_minute: number[];
+  /** Sums of each of the last 30 minutes, the one under way last. */
+  by_minute: Record<"records_in" | "bytes_in" | "records_out" | "bytes_out", number[]>;
 }
 
 export interface Streams {

@@ -46,11 +46,16 @@ export function StreamsPage() {
 }
 
 function columns(rates: Rates<keyof Totals>, now_ms: number): Column<StreamRow>[] {
-  const perSecond = (name: string, key: keyof Totals, shown: (value: number) => string): Column<StreamRow> => ({
+  const perSecond = (name: string, key: keyof StreamRow["by_minute"], shown: (value: number) => string): Column<StreamRow> => ({
     name,
     width: "",
     numeric: true,
-    cell: (stream) => <span class={rates.of(stream.name, key) ? "" : "dim"}>{shown(rates.of(stream.name, key))}</span>,
+    cell: (stream) => (
+      <span class={`rate ${rates.of(stream.name, key) ? "" : "dim"}`}>
+        {shown(rates.of(stream.name, key))}
+        <Sparkline values={stream.by_minute[key]} label={`${name.replace(" /s", "")}, by minute: ${stream.by_minute[key].join(", ")}`} />
+      </span>
+    ),
     order: (stream) => rates.of(stream.name, key),
   });
   return [
@@ -66,12 +71,6 @@ function columns(rates: Rates<keyof Totals>, now_ms: number): Column<StreamRow>[
     {
       name: "Shards", width: "", numeric: true, order: (stream) => stream.open_shards,
       cell: (stream) => format.count(stream.open_shards),
-    },
-    {
-      name: "Last 30 min", width: "", minor: true,
-      cell: (stream) => (
-        <Sparkline values={stream.records_in_by_minute} label={`Records in, by minute: ${stream.records_in_by_minute.join(", ")}`} />
-      ),
     },
     perSecond("Records in /s", "records_in", format.rate),
     perSecond("Bytes in /s", "bytes_in", format.bytes),

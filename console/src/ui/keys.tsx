@@ -3,13 +3,13 @@ import { useEffect, useRef } from "preact/hooks";
 import { hashOf, navigate, parseHash } from "../router";
 import { Button } from "./parts";
 
-const PLACES: Record<string, string> = { s: "streams", f: "functions", l: "leases", r: "requests", t: "tests" };
+const PLACES: Record<string, string> = { s: "streams", d: "deliveries", f: "functions", l: "leases", r: "requests", t: "tests" };
 const TABS: Record<string, string> = { "1": "records", "2": "shards", "3": "readers", "4": "queues", "5": "charts", "6": "settings" };
 
 const LISTED: [string, string][] = [
   ["?", "These keys"],
   ["/", "Search"],
-  ["g then s f l r t", "Go to streams, functions, leases, requests, tests"],
+  ["g then s d f l r t", "Go to streams, deliveries, functions, leases, requests, tests"],
   ["1 2 3 4 5 6", "Records, shards, readers, queues, charts, settings of a stream"],
   ["↑ ↓ j k", "Next and last row of a table"],
   ["Page Up, Page Down, Home, End", "Further in a table"],

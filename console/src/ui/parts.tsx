@@ -135,6 +135,13 @@ export function useAction(): [(action: () => Promise<unknown>) => void, Error | 
   return [run, error, isBusy];
 }
 
+/** Where there is little room, the names of views are scrolled: to the one that is shown. */
+export function useShownName(name: string): void {
+  useEffect(() => {
+    for (const current of document.querySelectorAll("nav [aria-current]")) current.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [name]);
+}
+
 export function Text(props: {
   value: string;
   onInput: (value: string) => void;

@@ -1,5 +1,5 @@
 /** What the server says, asked again and again while the page is looked at. */
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 export interface Polled<T> {
   value: T | undefined;
@@ -26,7 +26,8 @@ export function usePolled<T>(ask: () => Promise<T>, everyMs: number, about: stri
       if (mine === turn.current) setError(failure as Error);
     }
   }, []);
-  useEffect(() => {
+  // The answer is on its way while the page is painted.
+  useLayoutEffect(() => {
     setValue(undefined);
     setError(undefined);
     void refresh();

@@ -83,6 +83,7 @@ def _console_routes(
             "places": sorted({(name.account_id, name.region) for name in engine.metrics.streams()}),
             "is_read_only": config.console == "read-only",
             "must_sign": bool(server.credentials),
+            "has_functions": not engine.store.is_shared,
             "has_services": config.forward_to is not None or has_moto(),
             "has_test_clock": test_clock is not None,
         }

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from headwater.app.neighbours import LARGE_BODIES, has_services
 from headwater.config import Config
 from headwater.model.clock import Clock
-from headwater.server.dispatch import Dispatch
 from headwater.server.http.connections import OpenConnections
-from headwater.server.http.exchange import EVERY_HEADER, HEADERS_READ
+from headwater.server.http.exchange import EVERY_HEADER, HEADERS_READ, RequestHandler
 from headwater.server.http.http1 import Http1Connection
 from headwater.server.http.limits import ConnectionLimits
 from headwater.server.http.listener import Listener
@@ -30,7 +29,7 @@ def bind_ports(
     tls: SSLContext | None,
     clock: Clock,
     warn: Callable[[str], None],
-    dispatch: Callable[[], Dispatch],
+    handler: Callable[[], RequestHandler],
     *,
     verifies: bool,
 ) -> Listener:
@@ -39,16 +38,16 @@ def bind_ports(
     has_neighbours = has_services(config)
     limits = connection_limits(config, has_neighbours=has_neighbours)
     headers_kept = None if verifies else HEADERS_READ  # a signature may cover any header
-    if has_neighbours and not verifies:
+    if (has_neighbours or config.tracing) and not verifies:
         headers_kept = EVERY_HEADER
 
     def http1() -> asyncio.Protocol:
-        return Http1Connection(dispatch(), limits, connections, loop, headers_kept)
+        return Http1Connection(handler(), limits, connections, loop, headers_kept)
 
     def http2() -> asyncio.Protocol:
         from headwater.server.http.http2 import Http2Connection  # noqa: PLC0415 - not all clients need it
 
-        return Http2Connection(dispatch(), limits, connections, loop, headers_kept)
+        return Http2Connection(handler(), limits, connections, loop, headers_kept)
 
     factory = ConnectionFactory(
         http1,

@@ -32,7 +32,7 @@ from headwater.engine.settings import Settings
 from headwater.model.clock import AdjustableClock, Clock, SystemClock
 from headwater.server.access.credentials import Credentials, CredentialsError
 from headwater.server.asyncio_bridge import finished
-from headwater.server.dispatch import Dispatch
+from headwater.server.http.exchange import RequestHandler
 from headwater.server.http.listener import Listener, ListenError, is_loopback
 from headwater.server.http.tls import TlsError
 from headwater.server.request_log import RequestLog
@@ -41,6 +41,7 @@ from headwater.storage.open_store import open_shared, open_store
 
 if TYPE_CHECKING:
     from headwater.app.init_folder import InitFile
+    from headwater.app.tracing import Tracing
 
 TICK_INTERVAL_S = 0.1
 RELEASE_WITHIN_S = 1.0
@@ -69,7 +70,8 @@ class Server:
             config.log_level,
         )
         self._engine: Engine | None = None
-        self._dispatch: Dispatch
+        self._handler: RequestHandler
+        self._tracing: Tracing | None = None
         self._listener: Listener | None = None
         self._neighbourhood: Neighbourhood | None = None
         self._ca: Path | None = None
@@ -93,7 +95,7 @@ class Server:
         files = self._init_files()
         self._ca, tls = open_tls(config)
         self._listener = bind_ports(
-            config, tls, self._clock, warn, lambda: self._dispatch, verifies=bool(credentials)
+            config, tls, self._clock, warn, lambda: self._handler, verifies=bool(credentials)
         )
         try:
             opened = await self._open_store()
@@ -102,7 +104,7 @@ class Server:
                 await create_missing(self._engine, config.create_streams)
             context = self._context(self._engine, opened, credentials)
             neighbourhood = self._neighbourhood = Neighbourhood(context)
-            self._dispatch = build_dispatch(context, neighbourhood, self._test_clock)
+            self._handler = self._traced(build_dispatch(context, neighbourhood, self._test_clock))
             self._unready = APPLYING if files else ""
             await self._listener.open()
             neighbourhood.open_if_kept()
@@ -127,8 +129,19 @@ class Server:
         if self._engine is not None:
             await self._release_lease(self._engine)
             self._engine.close()
+        if self._tracing is not None:
+            await self._tracing.close()
         await asyncio.sleep(0)  # what the store still posted runs before the loop may end
         self._log.flush()
+
+    def _traced(self, handler: RequestHandler) -> RequestHandler:
+        """What answers requests, with a span for each if that is wanted. Raises `ConfigError`."""
+        if not self._config.tracing:
+            return handler
+        from headwater.app.tracing import Tracing  # noqa: PLC0415 - an extra, and slow to import
+
+        self._tracing = Tracing(partial(self._log.note, "warning"))
+        return self._tracing.traced(handler)
 
     async def _release_lease(self, engine: Engine) -> None:
         with suppress(TimeoutError):  # the others will do without

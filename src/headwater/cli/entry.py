@@ -3,12 +3,14 @@
 Rules:
 - the short way takes only what click would take to the same settings; what it does not take
   whole (help, a wrong option or value, completion, other commands) is click's, texts included;
-- a server that is started by it imports neither click nor what its settings leave unused.
+- a server that is started by it imports neither click nor what its settings leave unused;
+- the first process of a container looks after the server that it starts.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -25,6 +27,10 @@ def main() -> None:
     """Start the command that was named."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["start"]:
+        if os.getpid() == 1:
+            from headwater.cli.first_process import look_after_server  # noqa: PLC0415 - in containers only
+
+            look_after_server()
         try:
             code = _start(arguments[1:])
         except KeyboardInterrupt:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol
 from headwater.delivery.batch_plan import BatchPlan, DeliveryProgress, ShardPlace
 from headwater.delivery.context import DeliveryContext
 from headwater.delivery.errors import DeliveryFailed
+from headwater.delivery.results import BatchResult, DeliveryResults
 from headwater.delivery.source import Source, SourcePage
 from headwater.model.shard import Shard
 from headwater.storage.interface import StoreUnavailable
@@ -47,6 +48,10 @@ class Batch(Protocol):
     @property
     def records(self) -> int:
         """How many records were added."""
+
+    @property
+    def result(self) -> BatchResult:
+        """What its delivery has left where."""
 
     def add(self, page: SourcePage) -> None:
         """Gather records. On the loop: it must be quick."""
@@ -97,6 +102,7 @@ class Delivery:
         self._due_ms: int | None = None
         self._attempts = 0
         self._last_error = ""
+        self._results = DeliveryResults()
         self._stopping = False
         self._wake = asyncio.Event()
 
@@ -200,6 +206,7 @@ class Delivery:
         if not await self._kept(self._progress().delivered()):
             return False
         self._attempts, self._last_error = 0, ""
+        self._results.add(batch.records, batch.size, batch.result, self._context.engine.now_ms())
         self._destination.delivered(batch, plan)
         return True
 
@@ -253,4 +260,5 @@ class Delivery:
             "gathered_records": self._gathered.records,
             "failed_attempts": self._attempts,
             "last_error": self._last_error,
+            **self._results.shown(),
         }

@@ -44,6 +44,7 @@ _ESCAPE = ord("\\")
 _ENCRYPTED = ',"EncryptionType":"KMS"'
 _ENCRYPTED_BYTES = _ENCRYPTED.encode()
 _LARGE_HEAD = Struct(">BH")
+_BETWEEN = b"},{"
 
 
 class Record(msgspec.Struct, gc=False):
@@ -54,10 +55,22 @@ class Record(msgspec.Struct, gc=False):
     encryption_type: str | None = msgspec.field(name="EncryptionType", default=None)
 
 
+class PlainRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A record that has a key and is not encrypted."""
+
+    data: bytes = msgspec.field(name="Data")
+    partition_key: str = msgspec.field(name="PartitionKey")
+
+
 @cache
 def _decoder() -> msgspec.json.Decoder[list[Record]]:
     """Made for the first reader who needs it: that takes longer than anything else here."""
     return msgspec.json.Decoder(list[Record])
+
+
+@cache
+def _plain_decoder() -> msgspec.json.Decoder[list[PlainRecord]]:
+    return msgspec.json.Decoder(list[PlainRecord])
 
 
 def encode_payload(data: bytes, partition_key: str | None, *, encrypted: bool) -> bytes:
@@ -128,10 +141,22 @@ def decode_payloads(payloads: Sequence[Payload]) -> list[Record]:
             rest, data_start = _rest_of_large(payload)
             texts[at] = b'"Data":""' + rest
             large.append((at, payload[data_start:]))
-    records = _decoder().decode(b"[{" + b"},{".join(texts) + b"}]")
+    records = _decoder().decode(b"[{%b}]" % _BETWEEN.join(texts))
     for at, data in large:
         records[at].data = bytes(data)
     return records
+
+
+def plain_records(payloads: Sequence[Payload]) -> list[PlainRecord] | None:
+    """The records, if all of them have a key, none is encrypted, and none is large."""
+    if max(map(len, payloads), default=0) > LARGE_BYTES:
+        return None
+    if not payloads:
+        return []
+    try:
+        return _plain_decoder().decode(b"[{%b}]" % _BETWEEN.join(payloads))
+    except msgspec.ValidationError:
+        return None
 
 
 def _rest_of_large(payload: Payload) -> tuple[bytes, int]:

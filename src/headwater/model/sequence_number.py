@@ -16,8 +16,12 @@ such a number; it is read so that it can be refused in the right words.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import count, islice
 from typing import NamedTuple
 
+MANY = 16
+"""Of so many records that follow one another it is worth finding out what is the same in all."""
 ENDING_INDEX = 0x7FFF_FFFF_FFFF_FFFF
 """The index in a closed shard's ending number: no record reaches it."""
 
@@ -63,6 +67,29 @@ def record_sequence_numbers(base: int, epoch_s: int, position: int, time_ms: int
     """The numbers of `count` records that follow one another, all stored at `time_ms`."""
     first = base + ((position + 1) << _INDEX_SHIFT) + (max(time_ms // 1000, epoch_s) << _TIME_SHIFT)
     return range(first, first + (count << _INDEX_SHIFT), 1 << _INDEX_SHIFT)
+
+
+def number_texts(numbers: range) -> list[str]:
+    """The decimal texts of numbers that follow one another, as `str` has them one by one."""
+    beginning, rests = common_beginning(numbers)
+    text = beginning.decode()
+    return [f"{text}{rest}" for rest in rests]
+
+
+def common_beginning(numbers: range) -> tuple[bytes, Iterable[int]]:
+    """The digits that all of the numbers begin with, and the rest of each as a number.
+
+    To write a number takes time by the square of its digits; of those that follow one another
+    the first half is the same. No rest begins with a zero, so `str` writes all of it.
+    """
+    if len(numbers) < MANY:
+        return b"", numbers
+    first, last = b"%d" % numbers[0], b"%d" % numbers[-1]
+    if len(first) == len(last):
+        for cut in range(len(first) - len(str(numbers[-1] - numbers[0])), 0, -1):
+            if first[cut : cut + 1] > b"0" and last.startswith(first[:cut]):
+                return first[:cut], islice(count(int(first[cut:]), numbers.step), len(numbers))
+    return b"", numbers
 
 
 def parse_sequence_number(text: str) -> SequenceNumber | None:

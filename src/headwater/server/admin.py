@@ -32,6 +32,7 @@ REVEALING = frozenset(
     for path in (
         b"backup",
         b"dead-letters",
+        b"deliveries",
         b"lambda/logs",
         b"queues",
         b"records",

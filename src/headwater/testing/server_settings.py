@@ -52,6 +52,7 @@ class ServerSettings(TypedDict, total=False):
     tls_key: Path | None
     log_format: str
     log_level: str
+    tracing: bool
     forward_to: str | None
     no_keep_neighbours: bool
     header_limit_bytes: int

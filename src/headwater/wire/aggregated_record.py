@@ -15,14 +15,19 @@ and the message is, in protobuf's language,
         required bytes data = 3;
         repeated Tag tags = 4;
     }
+    message Tag {
+        required string key = 1;
+        optional string value = 2;
+    }
 
-Three fixed messages do not need protobuf's library: they are written and read here.
+Four fixed messages do not need protobuf's library: they are written and read here.
 
 Rules:
 - what is not an aggregate in every respect is none, and its data is the user's own:
   `deaggregate` gives None and never raises;
-- as a reader of protobuf must, it skips members that it does not know (tags too), takes
-  members in any order, and of a member that comes twice the last;
+- as a reader of protobuf must, it skips members that it does not know, takes members in any
+  order, and of a member that comes twice the last;
+- tags are kept as they came until somebody asks for them (`read_tags`): one that is none is left out;
 - `Aggregate` knows its size to the byte before it is encoded.
 
 Source: https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md
@@ -33,6 +38,7 @@ Refuses to know shards, streams and sockets.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from itertools import chain
 from typing import NamedTuple
 
@@ -46,6 +52,9 @@ _RECORDS = b"\x1a"
 _PARTITION_KEY_INDEX = b"\x08"
 _EXPLICIT_HASH_KEY_INDEX = b"\x10"
 _DATA = b"\x1a"
+_TAGS = b"\x22"
+_KEY = b"\x0a"
+_VALUE = b"\x12"
 
 _VARINT, _FIXED_64, _LENGTH, _START_GROUP, _END_GROUP, _FIXED_32 = range(6)
 _VARINT_BYTES_MAX = 10
@@ -62,6 +71,8 @@ class UserRecord(NamedTuple):
     explicit_hash_key: str | None
     """Decimal digits."""
     data: bytes
+    tags: tuple[bytes, ...] = ()
+    """Encoded; see `read_tags`."""
 
 
 class Aggregate:
@@ -78,8 +89,8 @@ class Aggregate:
         self._rows: dict[bytes, list[bytes]] = {_PARTITION_KEY_TABLE: [], _EXPLICIT_HASH_KEY_TABLE: []}
         self._records: list[bytes] = []
 
-    def add(self, partition_key: str, explicit_hash_key: str | None, data: bytes) -> None:
-        """Take a user record."""
+    def add(self, partition_key: str, explicit_hash_key: str | None, data: bytes, tags: bytes = b"") -> None:
+        """Take a user record, with `tags` as `encode_tags` gives them."""
         head = _PARTITION_KEY_INDEX + _varint(
             self._index(self._partition_keys, _PARTITION_KEY_TABLE, partition_key)
         )
@@ -88,9 +99,9 @@ class Aggregate:
                 self._index(self._explicit_hash_keys, _EXPLICIT_HASH_KEY_TABLE, explicit_hash_key)
             )
         head += _DATA + _varint(len(data))
-        frame = _RECORDS + _varint(len(head) + len(data)) + head
-        self._records += (frame, data)
-        self.size_bytes += len(frame) + len(data)
+        frame = _RECORDS + _varint(len(head) + len(data) + len(tags)) + head
+        self._records += (frame, data, tags)
+        self.size_bytes += len(frame) + len(data) + len(tags)
         self.record_count += 1
 
     def encode(self) -> bytes:
@@ -109,8 +120,28 @@ class Aggregate:
         return index
 
 
+def encode_tags(tags: Mapping[str, str]) -> bytes:
+    """The tags of a user record, for `Aggregate.add`."""
+    return b"".join(
+        _framed(_TAGS, _framed(_KEY, key.encode()) + _framed(_VALUE, value.encode()))
+        for key, value in tags.items()
+    )
+
+
+def read_tags(tags: tuple[bytes, ...]) -> dict[str, str]:
+    """The tags of a user record; those that cannot be read are left out."""
+    read: dict[str, str] = {}
+    for tag in tags:
+        try:
+            key, value = _tag(tag)
+        except (_MalformedAggregate, IndexError, UnicodeDecodeError):
+            continue
+        read[key] = value
+    return read
+
+
 def added_bytes_max(size_bytes: int) -> int:
-    """At most so much does a user record of this size, data and partition key, add to an aggregate."""
+    """At most so much does a user record of this size, data, partition key and tags, add to an aggregate."""
     return size_bytes + _ADDED_FRAME_BYTES_MAX
 
 
@@ -139,7 +170,7 @@ class _MalformedAggregate(ValueError):
 def _user_records(message: bytes) -> list[UserRecord]:
     partition_keys: list[str] = []
     explicit_hash_keys: list[str] = []
-    records: list[tuple[int, int | None, bytes]] = []
+    records: list[tuple[int, int | None, bytes, tuple[bytes, ...]]] = []
     at, end = 0, len(message)
     while at < end:
         tag, at = _read_varint(message, at)
@@ -154,16 +185,19 @@ def _user_records(message: bytes) -> list[UserRecord]:
         else:
             at = _skip(message, at, end, tag)
     return [
-        UserRecord(partition_keys[key], None if hash_key is None else explicit_hash_keys[hash_key], data)
-        for key, hash_key, data in records
+        UserRecord(
+            partition_keys[key], None if hash_key is None else explicit_hash_keys[hash_key], data, tags
+        )
+        for key, hash_key, data, tags in records
     ]
 
 
-def _record(message: bytes, at: int, end: int) -> tuple[int, int | None, bytes]:
-    """Of the record between two positions: the indexes of its keys, and its data."""
+def _record(message: bytes, at: int, end: int) -> tuple[int, int | None, bytes, tuple[bytes, ...]]:
+    """Of the record between two positions: the indexes of its keys, its data, and its tags."""
     partition_key: int | None = None
     explicit_hash_key: int | None = None
     data: bytes | None = None
+    tags: tuple[bytes, ...] = ()
     while at < end:
         tag, at = _read_varint(message, at)
         if tag == 0x08:
@@ -173,11 +207,32 @@ def _record(message: bytes, at: int, end: int) -> tuple[int, int | None, bytes]:
             data = message[start:at]
         elif tag == 0x10:
             explicit_hash_key, at = _read_varint(message, at)
+        elif tag == 0x22:
+            start, at = _read_length(message, at, end)
+            tags += (message[start:at],)
         else:
             at = _skip(message, at, end, tag)
     if at != end or partition_key is None or data is None:
         raise _MalformedAggregate
-    return partition_key, explicit_hash_key, data
+    return partition_key, explicit_hash_key, data, tags
+
+
+def _tag(message: bytes) -> tuple[str, str]:
+    """The key and the value of a tag."""
+    key: str | None = None
+    value = ""
+    at, end = 0, len(message)
+    while at < end:
+        tag, at = _read_varint(message, at)
+        if tag in (0x0A, 0x12):
+            start, at = _read_length(message, at, end)
+            text = message[start:at].decode()
+            key, value = (text, value) if tag == 0x0A else (key, text)
+        else:
+            at = _skip(message, at, end, tag)
+    if key is None:
+        raise _MalformedAggregate
+    return key, value
 
 
 def _read_length(message: bytes, at: int, end: int) -> tuple[int, int]:
@@ -218,6 +273,10 @@ def _skip(message: bytes, at: int, end: int, tag: int) -> int:
     if at > end:
         raise _MalformedAggregate
     return at
+
+
+def _framed(tag: bytes, content: bytes) -> bytes:
+    return tag + _varint(len(content)) + content
 
 
 def _varint(number: int) -> bytes:

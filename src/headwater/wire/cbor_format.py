@@ -23,15 +23,16 @@ This module refuses to know operations and their shapes.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
-from headwater.model.record import Record, decode_payloads
+from headwater.model.record import PlainRecord, plain_records
 from headwater.model.record_list import NumberedRun, PlacementList, QueueRecordList, RecordList
+from headwater.model.sequence_number import MANY, common_beginning
 
 DEEPEST_NESTING = 64
 """Maps, arrays and tags inside each other; requests of the API have five."""
@@ -42,6 +43,9 @@ MOST_ITEMS = 2**17
 Over fifty times what the greatest valid request has. An item may be one byte in the body,
 and is some seventy in memory and a good deal of a microsecond.
 """
+
+DECODED_AT_ONCE = 256
+"""So many records, and the others of their time: more would be out of the processor's cache when written."""
 
 _TIME_LIMIT_MS = 2**63 - 1
 
@@ -454,32 +458,62 @@ def _write_null(_value: None, write: _Write) -> None:
 
 def _write_records(records: RecordList, write: _Write) -> None:
     write(_head(_ARRAY, len(records)))
+    gathered: list[NumberedRun] = []
+    count = 0
     for run in records.runs:
-        kept = decode_payloads(run.payloads)
-        if all(record.partition_key is not None and record.encryption_type is None for record in kept):
-            write(_plain_records(run, kept))
-        else:
-            for document in RecordList((run,)).documents():
-                _write_map(document, write)
+        gathered.append(run)
+        count += len(run.payloads)
+        if count >= DECODED_AT_ONCE:
+            _write_runs(gathered, write)
+            gathered, count = [], 0
+    _write_runs(gathered, write)
 
 
-def _plain_records(run: NumberedRun, kept: Sequence[Record]) -> bytes:
-    """Records that have a key and are not encrypted: what is the same in all is written once."""
-    numbers, arrival_ms, _ = run
-    digits = len(str(numbers[0]))  # of all numbers
-    start = b"%b%b%b" % (_head(_MAP, 4), _SEQUENCE_NUMBER, _head(_TEXT, digits))
-    rest = b"%b%b%b" % (_ARRIVAL, _instant_item(Instant(arrival_ms)), _DATA)
-    data = [record.data for record in kept]
-    keys = [record.partition_key.encode() for record in kept if record.partition_key is not None]
-    pieces = zip(
-        [b"%b%d%b" % (start, number, rest) for number in numbers],
-        [_BYTES_HEADS[length] if length < 256 else _head(_BYTES, length) for length in map(len, data)],
-        data,
-        [_KEY_HEADS[length] if length < 256 else _KEY + _head(_TEXT, length) for length in map(len, keys)],
-        keys,
-        strict=True,
-    )
-    return b"".join(chain.from_iterable(pieces))
+def _write_runs(runs: list[NumberedRun], write: _Write) -> None:
+    plain = plain_records([payload for run in runs for payload in run.payloads])
+    if plain is None:
+        for document in RecordList(runs).documents():
+            _write_map(document, write)
+        return
+    begin = 0
+    for numbers, arrival_ms, _ in runs:
+        records, begin = plain[begin : begin + len(numbers)], begin + len(numbers)
+        digits = len(str(numbers[0]))  # of all numbers
+        start = b"%b%b%b" % (_head(_MAP, 4), _SEQUENCE_NUMBER, _head(_TEXT, digits))
+        middle = b"%b%b%b" % (_ARRIVAL, _instant_item(Instant(arrival_ms)), _DATA)
+        if len(numbers) >= MANY:
+            write(_form_filled_in(start, numbers, middle, records))
+            continue
+        for number, record in zip(numbers, records, strict=True):
+            write(b"%b%d%b" % (start, number, middle))
+            _write_bytes(record.data, write)
+            write(_KEY)
+            _write_text(record.partition_key, write)
+
+
+def _form_filled_in(start: bytes, numbers: range, middle: bytes, records: Sequence[PlainRecord]) -> bytes:
+    """Records that have a beginning and a middle in common, written at once: these are a form to fill in."""
+    beginning, rests = common_beginning(numbers)
+    data_form, data_items = _in_form(_BYTES, [record.data for record in records])
+    key_form, key_items = _in_form(_TEXT, [record.partition_key.encode() for record in records])
+    form = b"%b%b%%d%b%b%b%b" % (_literal(start), beginning, _literal(middle), data_form, _KEY, key_form)
+    return form * len(records) % tuple(chain.from_iterable(zip(rests, *data_items, *key_items, strict=True)))
+
+
+def _in_form(kind: int, strings: list[bytes]) -> tuple[bytes, tuple[Iterable[bytes], ...]]:
+    """The place of strings in a form, and what is filled in: they, and their heads unless all are alike."""
+    lengths = list(map(len, strings))
+    if min(lengths) == max(lengths):
+        return _literal(_head(kind, lengths[0])) + b"%b", (strings,)
+    if max(lengths) < 256:
+        heads = _BYTES_HEADS if kind == _BYTES else _TEXT_HEADS
+        return b"%b%b", (map(heads.__getitem__, lengths), strings)
+    return b"%b%b", ([_head(kind, length) for length in lengths], strings)
+
+
+def _literal(part: bytes) -> bytes:
+    """A part of a form that stands for itself."""
+    return part.replace(b"%", b"%%")
 
 
 def _write_placements(records: PlacementList, write: _Write) -> None:
@@ -561,4 +595,3 @@ _NUMBER_HEADS = [head.decode("latin-1") for head in _TEXT_HEADS]
 _SEQUENCE_NUMBER, _SHARD_ID = _encoded_name("SequenceNumber"), _encoded_name("ShardId")
 _ARRIVAL, _DATA = _encoded_name("ApproximateArrivalTimestamp"), _encoded_name("Data")
 _KEY = _encoded_name("PartitionKey")
-_KEY_HEADS = [_KEY + head for head in _TEXT_HEADS]

@@ -6,11 +6,12 @@ looked at.
 
 Rules:
 - only what nearly all requests are made of is repacked: maps with short names, lists, text in
-  ASCII, blobs, whole numbers that need no sign, booleans and nulls, all of definite length;
+  ASCII, blobs, whole numbers that need no sign, booleans and nulls; maps and lists may be of
+  indefinite length, as Java's clients write them;
 - everything else, valid or not, is left to `cbor_format`, which also words what is wrong;
 - what was repacked says the same as what `cbor_format` reads.
 
-Refuses to know operations and their shapes.
+Refuses to know operations and their shapes, but for two names that most of its time is spent on.
 """
 
 from __future__ import annotations
@@ -26,13 +27,19 @@ MOVED_BYTES_MAX = 64 * 1024 * 1024
 
 _BYTES, _TEXT, _LIST, _MAP = 0x40, 0x60, 0x80, 0xA0
 """CBOR's first bytes of what has no items, or bytes, or characters."""
-_BYTES_8, _TEXT_8 = 0x58, 0x78
+_BYTES_8, _BYTES_16, _TEXT_8 = 0x58, 0x59, 0x78
 """The same where a byte follows that says how many there are."""
 _TEXT_ENDS = 0x78
 """The first byte after those of short texts."""
 _PACKED_BYTES_8, _PACKED_LIST, _PACKED_LIST_16, _PACKED_MAP = 0xC4, 0x90, 0xDC, 0x80
 _PACKED_TEXT = 0xA0
+_PACKED_TEXT_8 = 0xD9
 _TO_PACKED_TEXT = _PACKED_TEXT - _TEXT
+_OPEN_LIST, _OPEN_MAP, _BREAK = 0x9F, 0xBF, 0xFF
+"""Of indefinite length, and what ends it."""
+_OPEN_RECORD, _KEY = b"\xbf\x64Data", b"\x6cPartitionKey"
+_PACKED_RECORD, _PACKED_KEY_NAME = b"\x82\xa4Data", _PACKED_TEXT + len(_KEY) - 1
+"""What stands before a record's data, and before its key."""
 
 
 class _Unusual(Exception):
@@ -52,6 +59,10 @@ class _Budget:
     def enter(self, count: int) -> None:
         """Go one level down, to so many items."""
         self.levels -= 1
+        self.take(count)
+
+    def take(self, count: int) -> None:
+        """So many more items are read."""
         self.items -= count
         if self.levels < 0 or self.items < 0:
             raise _Unusual
@@ -149,12 +160,93 @@ def _insert(packed: bytearray, at: int, head: bytes, budget: _Budget) -> None:
     packed[at : at + 1] = head
 
 
+def _remove(packed: bytearray, at: int, budget: _Budget) -> None:
+    """Take out the byte that ends what is of indefinite length."""
+    budget.moved_bytes -= len(packed) - at
+    if budget.moved_bytes < 0:
+        raise _Unusual
+    del packed[at]
+
+
 def _repack_items(packed: bytearray, at: int, count: int, budget: _Budget) -> int:
     budget.enter(count)
     for _ in range(count):
         at = _REPACKERS[packed[at]](packed, at, budget)
     budget.levels += 1
     return at
+
+
+def _repack_open_list(packed: bytearray, at: int, budget: _Budget) -> int:
+    """A list of indefinite length, up to the byte that ends it."""
+    begin, count = at, 0
+    at += 1
+    budget.enter(0)
+    while packed[at] != _BREAK:
+        at, records = _repack_open_records(packed, at, budget)
+        if not records:
+            budget.take(1)
+            at = _REPACKERS[packed[at]](packed, at, budget)
+            records = 1
+        count += records
+    _remove(packed, at, budget)
+    head = bytes((_PACKED_LIST_16,)) + count.to_bytes(2)
+    _insert(packed, begin, head, budget)
+    budget.levels += 1
+    return at + len(head) - 1
+
+
+def _repack_open_map(packed: bytearray, at: int, budget: _Budget) -> int:
+    """A map of indefinite length, up to the byte that ends it; of up to fifteen members."""
+    begin, count = at, 0
+    at += 1
+    budget.enter(0)
+    while packed[at] != _BREAK:
+        budget.take(1)
+        at = _NAME_REPACKERS[packed[at]](packed, at, budget)
+        at = _REPACKERS[packed[at]](packed, at, budget)
+        count += 1
+    if count >= 16:
+        raise _Unusual
+    _remove(packed, at, budget)
+    packed[begin] = _PACKED_MAP + count
+    budget.levels += 1
+    return at
+
+
+def _repack_open_records(packed: bytearray, at: int, budget: _Budget) -> tuple[int, int]:
+    """As many maps of indefinite length as are records in the form that nearly all have.
+
+    That is a blob of 24 to 65,535 bytes and a short key, in this order. Gives what follows them, and their
+    number. To move all that follows for the end of each map would take most of the time: instead the key
+    tells its length by one byte more.
+    """
+    starts_with, count = packed.startswith, 0
+    while starts_with(_OPEN_RECORD, at):
+        blob_at = at + len(_OPEN_RECORD)
+        if packed[blob_at] == _BYTES_8:
+            key_at = blob_at + 2 + packed[blob_at + 1]
+        elif packed[blob_at] == _BYTES_16:
+            key_at = blob_at + 3 + (packed[blob_at + 1] << 8 | packed[blob_at + 2])
+        else:
+            break
+        text_at = key_at + len(_KEY)
+        if not starts_with(_KEY, key_at) or not _TEXT <= packed[text_at] < _TEXT_ENDS:
+            break
+        length = packed[text_at] - _TEXT
+        end = text_at + 1 + length
+        text = packed[text_at + 1 : end]
+        if packed[end] != _BREAK or not text.isascii():
+            break
+        packed[at:blob_at] = _PACKED_RECORD
+        packed[blob_at] += _PACKED_BYTES_8 - _BYTES_8
+        packed[key_at] = _PACKED_KEY_NAME
+        packed[text_at] = _PACKED_TEXT_8
+        packed[text_at + 1] = length
+        packed[text_at + 2 : end + 1] = text
+        at = end + 1
+        count += 1
+    budget.take(3 * count)
+    return at, count
 
 
 def _repack_map(packed: bytearray, at: int, budget: _Budget) -> int:
@@ -209,6 +301,8 @@ def _table_of_repackers() -> tuple[_Repacker, ...]:
         repackers[_BYTES_8 + place] = _bytes(_PACKED_BYTES_8 + place, size)
         repackers[_TEXT_8 + place] = _text(0xD9 + place, size)
         repackers[_LIST + 24 + place] = _list(_PACKED_LIST_16 - 1 + place, size) if place else _longer_list(1)
+    repackers[_OPEN_LIST] = _repack_open_list
+    repackers[_OPEN_MAP] = _repack_open_map
     repackers[0x1B] = _in_place(0xCF, 8)
     repackers[0xF4:0xF8] = (_in_place(packed, 0) for packed in (0xC2, 0xC3, 0xC0, 0xC0))
     return tuple(repackers)

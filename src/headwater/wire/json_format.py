@@ -24,6 +24,7 @@ from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
 from headwater.model.record import LARGE_BYTES, Payload, is_large, text_of, without_encryption_type
 from headwater.model.record_list import PlacementList, QueueRecordList, RecordList
+from headwater.model.sequence_number import MANY, common_beginning
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """All that msgspec raises for a body that it does not take."""
@@ -178,16 +179,20 @@ def _encode_received(answer: Mapping[str, object]) -> bytes:
 def _write_records(records: RecordList) -> list[Payload]:
     pieces: list[Payload] = []
     for sequence_numbers, arrival_ms, payloads in records.runs:
-        time = b'","ApproximateArrivalTimestamp":%b,' % _answer_encoder.encode(Instant(arrival_ms))
-        heads = [b'},{"SequenceNumber":"%d%b' % (number, time) for number in sequence_numbers]
-        if max(map(len, payloads)) > LARGE_BYTES and any(map(is_large, payloads)):
-            pieces += chain.from_iterable(
-                (head, *text_of(payload)) for head, payload in zip(heads, payloads, strict=True)
+        time = f'","ApproximateArrivalTimestamp":{_seconds(arrival_ms)},'.encode()
+        are_texts = max(map(len, payloads)) <= LARGE_BYTES or not any(map(is_large, payloads))
+        if are_texts and len(payloads) >= MANY:  # what is the same in all is a form, filled in at once
+            beginning, rests = common_beginning(sequence_numbers)
+            form = b'},{"SequenceNumber":"%b%%d%b%%b' % (beginning, time)
+            pieces.append(
+                form * len(payloads) % tuple(chain.from_iterable(zip(rests, payloads, strict=True)))
             )
-        else:
-            pieces += chain.from_iterable(zip(heads, payloads, strict=True))
+            continue
+        for number, payload in zip(sequence_numbers, payloads, strict=True):
+            pieces.append(b'},{"SequenceNumber":"%d%b' % (number, time))
+            pieces += (payload,) if are_texts else text_of(payload)
     if pieces:
-        pieces[0] = pieces[0][2:]
+        pieces[0] = memoryview(pieces[0])[2:]
         pieces.append(b"}")
     return pieces
 
@@ -203,7 +208,11 @@ def _encode_instant(value: object) -> int | float:
     """Seconds, with up to three decimals."""
     if not isinstance(value, Instant):
         raise TypeError(f"an answer cannot carry a {type(value).__name__}")
-    return value.ms / 1000 if value.ms % 1000 else value.ms // 1000
+    return _seconds(value.ms)
+
+
+def _seconds(time_ms: int) -> int | float:
+    return time_ms / 1000 if time_ms % 1000 else time_ms // 1000
 
 
 class _Nothing(msgspec.Struct):

@@ -363,9 +363,37 @@ def test_the_largest_request_in_cbor_is_repacked() -> None:
     assert repack(body) is not None
 
 
-@given(st.binary(max_size=60), st.data())
-def test_both_ways_agree_on_cbor_that_is_damaged(noise: bytes, data: st.DataObject) -> None:
-    body = cbor_format.encode({"StreamName": "orders", "Records": usual_records([(3, 3), (30, 30)])})
+def with_open_ends(value: Any) -> bytes:
+    """CBOR as Java's clients write it: maps and lists of indefinite length."""
+    match value:
+        case dict():
+            members = (cbor_format.encode({name: 0})[1:-1] + with_open_ends(v) for name, v in value.items())
+            return b"\xbf" + b"".join(members) + b"\xff"
+        case list():
+            return b"\x9f" + b"".join(map(with_open_ends, value)) + b"\xff"
+        case _:
+            return cbor_format.encode({"": value})[2:]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0, 23, 24, 255, 256, 65_536]), st.integers(1, 30)), max_size=30),
+    st.sampled_from(["key", "ключ", "k" * 12]),
+)
+def test_usual_records_as_java_writes_them_are_repacked(sizes: list[tuple[int, int]], key: str) -> None:
+    records = usual_records(sizes)
+    document = {"Records": [*records, *({**record, "PartitionKey": key} for record in records)]}
+    body = with_open_ends({**document, "StreamName": "orders"})
+    packed = repack(body)
+    if key.isascii() or not sizes:
+        assert packed is not None
+        assert msgspec.msgpack.decode(packed) == {**document, "StreamName": "orders"}
+    check_both_ways_of_cbor("PutRecords", body)
+
+
+@given(st.binary(max_size=60), st.booleans(), st.data())
+def test_both_ways_agree_on_cbor_that_is_damaged(noise: bytes, is_open: bool, data: st.DataObject) -> None:
+    document = {"StreamName": "orders", "Records": usual_records([(3, 3), (30, 30), (30, 3), (24, 1)])}
+    body = with_open_ends(document) if is_open else cbor_format.encode(document)
     at = data.draw(st.integers(0, len(body)))
     cut = data.draw(st.integers(0, 3))
     check_both_ways_of_cbor("PutRecords", body[:at] + noise + body[at + cut :])
@@ -377,6 +405,11 @@ SPELLINGS_OF_CBOR = {
     "a name that is spelled long": "a1780a53747265616d4e616d656161",
     "a text that is spelled long": "a16a53747265616d4e616d65780161",
     "an indefinite map": "bf6a53747265616d4e616d656161ff",
+    "an indefinite map without an end": "bf6a53747265616d4e616d656161",
+    "an end in the place of a value": "bf6a53747265616d4e616d65ffff",
+    "an indefinite map of many members": "bf" + "6a53747265616d4e616d656161" * 16 + "ff",
+    "an indefinite list": "bf6a53747265616d4e616d656161675265636f7264739fffff",
+    "a list in a list without an end": "a1675265636f7264739f9f9fff",
     "a null": "a26a53747265616d4e616d656161654c696d6974f6",
     "an undefined member": "a26a53747265616d4e616d656161654c696d6974f7",
     "text beyond ASCII": "a16a53747265616d4e616d6562c3a4",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from typing import Any
 
@@ -55,6 +56,11 @@ def test_a_consumer_is_registered_seen_reading_and_deregistered(
         ConsumerARN=consumer["ConsumerARN"], ShardId=SHARD, StartingPosition={"Type": "TRIM_HORIZON"}
     )
     console.row("billing").filter(has_text="shard 0").wait_for()
+    console.row("billing").get_by_role("link", name="Charts").click()
+    console.page.get_by_role(
+        "figure", name=re.compile("Records by the minute. out by fan-out: now [1-9]")
+    ).wait_for()
+    console.follow("Who reads")
     subscription["EventStream"].close()
     console.row("billing").filter(has_text="no shard now").wait_for()
     console.click("Deregister…")
@@ -100,6 +106,53 @@ def test_a_function_is_seen_with_its_mapping_and_its_log(
     console.go("functions")
     console.click("Disable")
     console.row("count-apples").filter(has_text="disabled").wait_for()
+
+
+def test_what_a_mapping_has_given_up_is_seen_with_the_reason(
+    console: Console, served: Served, stream: str
+) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("code.py", "def handler(event, context):\n    raise ValueError('rotten apples')\n")
+    lambda_ = client(served, "lambda")
+    lambda_.create_function(
+        FunctionName="refuse-apples",
+        Runtime="python3.11",
+        Handler="code.handler",
+        Role="arn:aws:iam::000000000000:role/any",
+        Code={"ZipFile": packed.getvalue()},
+    )
+    lambda_.get_waiter("function_active_v2").wait(FunctionName="refuse-apples")
+    lambda_.create_event_source_mapping(
+        FunctionName="refuse-apples",
+        EventSourceArn=arn_of(served, stream),
+        StartingPosition="TRIM_HORIZON",
+        MaximumRetryAttempts=0,
+    )
+    lambda_.close()
+    console.go("functions/refuse-apples")
+    given_up = console.page.get_by_role("region", name="Given up")
+    row = given_up.get_by_role("row").filter(has_text="attempts used up, after 1 invocation")
+    row.filter(has_text="rotten apples").filter(has_text="nobody").first.wait_for()
+    row.first.get_by_role("link").click()
+    console.row("alice").wait_for()
+
+
+def test_a_server_that_shares_its_store_is_not_asked_for_what_it_does_not_have(
+    console: Console, stream: str
+) -> None:
+    def tell(route: Any) -> None:
+        told = route.fetch()
+        route.fulfill(response=told, json=told.json() | {"has_functions": False})
+
+    asked: list[str] = []
+    console.page.route("**/_headwater/about", tell)
+    console.page.on("request", lambda request: asked.append(request.url))
+    console.go(f"streams/{stream}/readers")
+    console.see("No function is mapped to this stream.")
+    console.go("deliveries")
+    console.see("A server that shares its streams with others has no channels")
+    assert not [url for url in asked if "event-source-mappings" in url or url.endswith("/deliveries")]
 
 
 def test_leases_of_an_application_are_seen(console: Console, served: Served) -> None:

@@ -8,6 +8,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
+import zstandard
 from aws_kinesis_agg.aggregator import RecordAggregator
 
 from tests.browser.console.conftest import Served
@@ -170,6 +171,31 @@ def test_live_records_stand_still_while_one_reads_and_none_is_lost(console: Cons
     console.see("stopped")
     put(served, stream, ("fourth", b"x"))
     assert console.rows() == 3
+
+
+def test_what_comes_is_searched_while_it_comes(console: Console, served: Served) -> None:
+    stream = made(served, "sought")
+    console.go(f"streams/{stream}/records?from=newest&path=$.n > 5")
+    console.see("None of 0 records matches.")
+    put(served, stream, *((f"key-{n}", json.dumps({"n": n}).encode()) for n in range(10)))
+    console.await_rows(4)
+    console.see("4 rows of 10 read")
+    console.fill("Path into JSON", "$.n == 3")
+    console.see("None of 0 records matches.")
+    put(served, stream, ("again", b'{"n":3}'))
+    console.await_rows(1)
+
+
+@pytest.mark.parametrize("packing", ["gzip", "zstd"])
+def test_what_is_packed_is_shown_as_it_was(console: Console, served: Served, packing: str) -> None:
+    stream = made(served, packing)
+    data = b'{"hidden":"treasure"}' + b" " * 1_000
+    put(served, stream, ("packed", gzip.compress(data) if packing == "gzip" else zstandard.compress(data)))
+    console.go(f"streams/{stream}/records?text=treasure")
+    console.row("packed").filter(has_text='{"hidden":"treasure"}').click()
+    detail = console.page.get_by_role("complementary", name="Record")
+    detail.get_by_text('"treasure"').wait_for()
+    assert f"{packing} 1021 B unpacked" in detail.inner_text()
 
 
 def test_what_is_shown_and_all_that_matches_is_exported(console: Console, served: Served) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import md5
 from typing import Any
 
 import pytest
@@ -52,6 +53,24 @@ def test_a_shard_is_split_and_merged_again_and_the_lineage_shows_it(
     console.page.get_by_label("Closed shards too").check()
     console.await_rows(5)
     assert "2 + 3" in console.row("shardId-000000000004").inner_text()
+
+
+def test_a_shard_is_split_where_a_key_falls(console: Console, served: Served) -> None:
+    served.kinesis.create_stream(StreamName="split", ShardCount=1)
+    served.kinesis.get_waiter("stream_exists").wait(StreamName="split", WaiterConfig={"Delay": 1})
+    console.go("streams/split/shards")
+    console.row("shardId-000000000000").get_by_role("button", name="Split").click()
+    console.fill("Or where a partition key falls", "ключ")
+    console.see("The second child begins here.")
+    console.page.get_by_role("dialog").get_by_role("button", name="Split").click()
+    console.row("shardId-000000000002").wait_for()
+    falls = int(md5("ключ".encode()).hexdigest(), 16)
+    second = open_shards(served, "split")[-1]
+    assert second["HashKeyRange"]["StartingHashKey"] == str(falls)
+    assert (
+        served.kinesis.put_record(StreamName="split", PartitionKey="ключ", Data=b"x")["ShardId"]
+        == second["ShardId"]
+    )
 
 
 def test_a_thousand_shards_are_seen_and_scrolled(console: Console, served: Served) -> None:

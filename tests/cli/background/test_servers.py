@@ -122,11 +122,15 @@ def test_a_pid_file_is_held_by_one_server_and_gone_with_it(run: Run, tmp_path: P
         endpoint = server.stdout.readline().split(" at ")[1].split()[0]
         told = json.loads(path.read_text())
         assert (told["pid"], told["endpoints"]) == (server.pid, [endpoint])
+        asked = run("status", "--pid-file", str(path))
+        assert (asked.exit_code, lines(asked)) == (0, [{"endpoints": [endpoint], "status": "running"}])
         second = run("start", "--port", "0", "--pid-file", str(path))
         assert (second.exit_code, second.err) == (1, f"headwater: --pid-file {path}: another server has it\n")
         server.terminate()
         assert server.wait(TIMEOUT_S) == 0
     assert not path.exists()
+    gone = run("status", "--pid-file", str(path))
+    assert (gone.exit_code, gone.err) == (3, f"No server holds {path}.\n")
     (tmp_path / "file").write_text("")
     nowhere = run("start", "--port", "0", "--pid-file", str(tmp_path / "file" / "pid"))
     assert nowhere.exit_code == 1

@@ -75,6 +75,7 @@ def test_each_key_is_handled_in_one_process_in_its_order(
     assert by_key == {f"key-{key}": list(range(key, 400, 10)) for key in range(10)}
 
 
+@pytest.mark.long
 def test_a_process_that_dies_is_replaced_and_its_batch_comes_again(
     kinesis: Any, at: dict[str, Any], folder: Path
 ) -> None:

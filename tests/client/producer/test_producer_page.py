@@ -11,6 +11,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import headwater.client
 from headwater.client import KinesisConsumer, KinesisProducer
 from headwater.client.producer.settings import ProducerSettings
@@ -23,6 +25,7 @@ MIGRATING = (DOCS / "migrating" / "kinesis-python.md").read_text()
 VALUES = {"10 MiB": 10 * 2**20, "64 MiB": 64 * 2**20}
 
 
+@pytest.mark.long
 def test_the_examples_put_what_they_say(kinesis: Any, server: RunningServer) -> None:
     kinesis.create_stream(StreamName="orders", ShardCount=1)
     wait_until_active(kinesis, "orders")

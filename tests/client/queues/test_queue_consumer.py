@@ -213,6 +213,7 @@ def test_two_workers_share_a_queue(kinesis: Any, at: dict[str, Any]) -> None:
     assert {number for number, _ in handled} == {0, 1}
 
 
+@pytest.mark.long
 def test_handlers_run_in_processes(
     kinesis: Any, at: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,15 @@ def test_what_is_no_json_goes_to_the_dead_letters_with_the_reason(delivered: Del
     assert sorted(base64.b64decode(letter["data"]) for letter in letters) == [b"{", b"\xff"]
     assert {letter["errorCode"] for letter in letters} == {"InvalidJson"}
     assert all(letter["sequenceNumber"] and letter["streamArn"] == delivered.arn for letter in letters)
+    told = delivered.status()
+    assert (told["records_delivered"], told["records_set_aside"], told["place"]) == (
+        3,
+        2,
+        f"s3://{delivered.name}/",
+    )
+    assert told["last_set_aside_place"] == f"s3://{delivered.name}/{key}"
+    assert told["last_set_aside_place"].startswith(told["set_aside_to"])
+    assert told["last_place"] == f"s3://{delivered.name}/{next(iter(delivered.objects()))}"
     place = channel["LoggingConfiguration"]["CloudWatchLogs"]
 
     def logged() -> list[dict[str, str]]:

@@ -307,6 +307,7 @@ def test_functions_are_listed_by_pages_and_by_account(tmp_path: Path) -> None:
         assert refusal(server.client.get_function, FunctionName="a")[0] == "ResourceNotFoundException"
 
 
+@pytest.mark.long
 def test_functions_survive_a_restart_and_their_unused_code_does_not(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with function_server(tmp_path, "--data-dir", str(data)) as server:
@@ -321,6 +322,7 @@ def test_functions_survive_a_restart_and_their_unused_code_does_not(tmp_path: Pa
         assert len([each for each in (data / "functions").iterdir() if each.suffix != ".zip"]) == 2
 
 
+@pytest.mark.long
 def test_code_is_taken_from_a_caller_only_where_callers_are_known_or_near(tmp_path: Path) -> None:
     with function_server(tmp_path, "--host", "0.0.0.0") as server:
         members = {
@@ -363,6 +365,7 @@ def test_another_account_may_do_what_a_policy_allows(tmp_path: Path) -> None:
         other.close()
 
 
+@pytest.mark.long
 def test_code_may_come_from_a_bucket_beside_headwater(tmp_path: Path) -> None:
     moto = ThreadedMotoServer(port=0, verbose=False)
     moto.start()

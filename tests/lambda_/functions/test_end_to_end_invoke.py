@@ -352,6 +352,7 @@ def test_a_function_runs_with_the_python_that_it_is_for(server: FunctionServer, 
     assert server.invoke(name).payload == [*map(int, version.split(".")), None]
 
 
+@pytest.mark.long
 def test_as_many_processes_run_as_may_and_the_oldest_gives_way(tmp_path: Path) -> None:
     slow = """
 import os, time

@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.lambda_.function_server import FunctionServer, function_server, is_running
@@ -58,6 +59,7 @@ def invoke_until_the_end(server: FunctionServer, pid: Path, seconds: float) -> l
     return came
 
 
+@pytest.mark.long
 def test_an_invocation_under_way_ends_before_the_server_does(tmp_path: Path) -> None:
     with function_server(tmp_path) as server:
         server.create_python("waiting", WAITING)
@@ -67,6 +69,7 @@ def test_an_invocation_under_way_ends_before_the_server_does(tmp_path: Path) -> 
     assert not is_running(int((tmp_path / "pid").read_text()))
 
 
+@pytest.mark.long
 def test_an_invocation_that_takes_longer_than_the_grace_is_cut_off(tmp_path: Path) -> None:
     with function_server(tmp_path, "--shutdown-grace-s", "0.1") as server:
         server.create_python("waiting", WAITING, Timeout=900)
@@ -79,6 +82,7 @@ def test_an_invocation_that_takes_longer_than_the_grace_is_cut_off(tmp_path: Pat
     assert "never retrieved" not in log
 
 
+@pytest.mark.long
 def test_temporary_code_is_gone_with_the_server(tmp_path: Path) -> None:
     text = "import os\ndef handler(event, context): return os.getcwd()"
     with function_server(tmp_path) as server:

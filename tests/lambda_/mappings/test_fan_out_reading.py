@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import get_args
 
+import pytest
+
 from headwater.engine.fan_out import SUBSCRIPTION_LIFE_MS
 from headwater.followers.shard_reading import LOG_PHASES, LogPhase
 from headwater.lambda_.mappings.fan_out_reading import PHASES, Phase
@@ -63,6 +65,7 @@ async def test_a_consumer_reads_children_after_their_parents() -> None:
         assert function.done == ["a", "b", "c"]
 
 
+@pytest.mark.long
 @in_loop
 async def test_nothing_is_pushed_while_enough_waits() -> None:
     async with mapped_stream() as mapped:

@@ -218,7 +218,12 @@ async def test_without_a_destination_the_log_is_told_what_is_given_up() -> None:
         (note,) = mapped.notes
         assert "1 records" in note
         assert "RetryAttemptsExhausted" in note
-        assert mapped.mappings.status()[0]["event_counts"]["dropped"] == 1
+        (status,) = mapped.mappings.status()
+        assert (status["event_counts"]["dropped"], status["batches_done"]) == (1, 2)
+        (given_up,) = status["given_up"]
+        assert (given_up["records"], given_up["invocations"], given_up["told_to"]) == (1, 1, "")
+        assert given_up["condition"] == "RetryAttemptsExhausted"
+        assert given_up["first_sequence_number"] in note
 
 
 @in_loop

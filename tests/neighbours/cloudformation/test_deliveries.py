@@ -131,6 +131,7 @@ def lines(records: list[Document]) -> list[tuple[str, list[str]]]:
     return [(each["messageType"], [event["message"] for event in each["logEvents"]]) for each in read]
 
 
+@pytest.mark.long
 def test_a_subscription_filter_and_a_destination_send_log_lines_into_a_stream(stacks: Stacks) -> None:
     base = {
         "Orders": stream(Name="orders", ShardCount=1),

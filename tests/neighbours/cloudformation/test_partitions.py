@@ -16,8 +16,15 @@ from headwater.testing import Headwater
 from tests.neighbours.conftest import ClientOf
 
 ACCOUNT_ID = "000000000000"
+EVERY_DAY = ("aws", "aws-cn")
+"""The partitions that are tried each day; the others differ from these in a row of a table."""
 REGIONS = [
-    (partition.id, partition.url_suffix, next(name for name in partition.regions if name[-1].isdigit()))
+    pytest.param(
+        partition.id,
+        partition.url_suffix,
+        next(name for name in partition.regions if name[-1].isdigit()),
+        marks=() if partition.id in EVERY_DAY else pytest.mark.long,
+    )
     for partition in PARTITIONS
 ]
 every_partition = pytest.mark.parametrize(("partition", "suffix", "region"), REGIONS, ids=str)

@@ -73,6 +73,7 @@ def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue(client_of: Clien
     assert "EXHAUSTED_RETRY_CONDITION" not in attributes
 
 
+@pytest.mark.long
 def test_a_retry_policy_ends_what_a_stream_refuses(client_of: ClientOf, headwater: Headwater) -> None:
     events, sqs = client_of("events"), client_of("sqs")
     reader = StreamReader(client_of("kinesis"), "narrow")

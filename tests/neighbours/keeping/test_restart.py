@@ -311,6 +311,7 @@ def test_a_bucket_is_after_a_restart_whose_it_was(start: Start) -> None:
         of_another.create_bucket(Bucket="of-the-first")
 
 
+@pytest.mark.long
 def test_neighbours_that_are_not_to_be_kept_are_not(start: Start, tmp_path: Path) -> None:
     server = start()
     clients(server)("sqs").create_queue(QueueName="kept")

@@ -38,7 +38,7 @@ def test_blocks_are_read_as_they_were_written(
 
 
 @given(st.lists(st.binary(max_size=60), min_size=1, max_size=6))
-@settings(max_examples=500)
+@settings(max_examples=150)
 def test_what_is_no_block_to_the_library_is_none_here(blocks: list[bytes]) -> None:
     theirs, ours = Decoder(), HeaderDecoder()
     theirs.max_allowed_table_size = hpack.TABLE_BYTES

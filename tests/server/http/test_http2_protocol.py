@@ -189,6 +189,7 @@ def test_frames_are_counted_however_they_are_cut(size: int) -> None:
     assert protocol.take().endswith(frame(Kind.GOAWAY, 0, 0, pack(">II", 0, ErrorCode.ENHANCE_YOUR_CALM)))
 
 
+@pytest.mark.long
 def test_what_requests_are_made_of_is_free() -> None:
     protocol = begun()
     for number in range(20_000):

@@ -43,6 +43,13 @@ def test_who_takes_gzip_gets_gzip_and_others_get_the_file(pages: ConsolePages) -
     assert pages.page(b"assets/index-abc.js", {b"accept-encoding": b"br"}).body == SCRIPT
 
 
+def test_what_the_build_has_compressed_is_sent_as_it_is(pages: ConsolePages, tmp_path: Path) -> None:
+    ready = gzip.compress(SCRIPT, mtime=7)
+    (tmp_path / "assets" / "index-abc.js.gz").write_bytes(ready)
+    assert pages.page(b"assets/index-abc.js", {b"accept-encoding": b"gzip"}).body == ready
+    assert pages.page(b"assets/index-abc.js", {}).body == SCRIPT
+
+
 def test_what_has_a_name_of_its_own_is_kept_for_good_and_the_page_is_asked_for_again(
     pages: ConsolePages,
 ) -> None:
@@ -84,6 +91,7 @@ def test_a_server_answers_below_its_own_place_and_about_itself() -> None:
         assert "default-src 'none'" in get(server, "console/").headers["content-security-policy"]
         about = json.loads(get(server, "about").body)
         assert (about["region"], about["is_read_only"], about["must_sign"]) == ("eu-west-1", False, False)
+        assert about["has_functions"]
 
 
 @pytest.mark.parametrize("settings", [{"no_console": True}, {"console": "off"}])

@@ -115,7 +115,7 @@ MEMBERS = sorted({name for kind in get_args(AnyFault) for name in kind.__struct_
 ACTIONS = [kind.__struct_config__.tag for kind in get_args(AnyFault)]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=60)
 @given(st.sampled_from(ACTIONS), st.dictionaries(st.sampled_from(MEMBERS), VALUES, max_size=4))
 def test_whatever_is_asked_for_is_taken_or_refused(
     running: Headwater, action: str, members: dict[str, Any]

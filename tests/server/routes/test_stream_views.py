@@ -46,7 +46,10 @@ def test_a_stream_is_told_with_what_went_in_and_out(server: Headwater, kinesis: 
     assert (stream["name"], stream["status"], stream["open_shards"]) == ("orders", "ACTIVE", 1)
     assert stream["records"] == stream["totals"]["records_in"] == stream["totals"]["records_out"] == 2
     assert stream["totals"]["bytes_in"] == 25
-    assert sum(stream["records_in_by_minute"]) == 2
+    by_minute = stream["by_minute"]
+    assert {len(minutes) for minutes in by_minute.values()} == {30}
+    assert (sum(by_minute["records_in"]), sum(by_minute["bytes_in"])) == (2, stream["totals"]["bytes_in"])
+    assert sum(by_minute["records_out"]) == stream["totals"]["records_out"]
     assert stream["created_ms"] <= stream["oldest_ms"] <= stream["newest_ms"]
 
 

@@ -218,7 +218,7 @@ async def lived(kafka: SimulatedKafka, gateways: list[SimulatedGateway]) -> None
     assert len(history.acknowledged) > 20
 
 
-@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3))])
 def test_no_record_is_lost_forgotten_or_with_two_workers_in_some_histories(seed: int) -> None:
     live(seed, 3, lived)
 

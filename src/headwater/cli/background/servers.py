@@ -62,7 +62,7 @@ def start_server(arguments: Sequence[str], port: int) -> BackgroundServer:
     folder = run_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / f"{port or secrets.token_hex(4)}{ENDING}"
-    there = _server_of(file)
+    there = server_of(file)
     if there is not None:
         raise StartFailed(
             f"headwater: process {there.pid} runs at port {port} in the background already: "
@@ -80,7 +80,7 @@ def start_server(arguments: Sequence[str], port: int) -> BackgroundServer:
     if not is_ready:
         process.wait()
         raise StartFailed(_tail(file.with_suffix(".log"), began_at))
-    started = _server_of(file)
+    started = server_of(file)
     if started is None:
         raise StartFailed(f"{file} does not say where it is")
     process.returncode = 0  # it goes on: nobody here waits for its end
@@ -91,7 +91,7 @@ def servers(folder: Path | None = None) -> list[BackgroundServer]:
     """Those that run, by their ports. What servers have left that were killed is removed."""
     folder = folder or run_folder()
     files = sorted(folder.glob(f"*{ENDING}")) if folder.is_dir() else []
-    found = [server for server in map(_server_of, files) if server is not None]
+    found = [server for server in map(server_of, files) if server is not None]
     return sorted(found, key=lambda server: server.port)
 
 
@@ -108,7 +108,7 @@ def stop_server(server: BackgroundServer, timeout_s: float) -> bool:
     with suppress(ProcessLookupError):
         os.kill(server.pid, signal.SIGTERM)
     ends_s = time.monotonic() + timeout_s
-    while _server_of(server.file) is not None:
+    while server_of(server.file) is not None:
         if time.monotonic() > ends_s:
             return False
         time.sleep(LOOK_AGAIN_S)
@@ -129,7 +129,7 @@ def health_at(endpoint_url: str) -> str:
         connection.close()
 
 
-def _server_of(file: Path) -> BackgroundServer | None:
+def server_of(file: Path) -> BackgroundServer | None:
     """The server that holds a file; `None` when nobody does, and then the file is removed."""
     try:
         descriptor = os.open(file, os.O_RDWR)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
-from headwater.cli.background.servers import absence, health_at, servers
+from headwater.cli.background.servers import absence, health_at, server_of, servers
 from headwater.cli.table import draws, json_line, json_option, printable
 
 NONE_RUNS = 3
@@ -16,13 +17,18 @@ NONE_RUNS = 3
 @click.command(short_help="Show servers in the background.")
 @click.option("--port", type=int, help="Only the server whose first port this is.")
 @click.option("--endpoint-url", metavar="URL", help="The server there, however it was started.")
+@click.option(
+    "--pid-file", type=click.Path(path_type=Path), help="The server that was started with this --pid-file."
+)
 @json_option
-def status(port: int | None, endpoint_url: str | None, as_json: bool) -> None:
+def status(port: int | None, endpoint_url: str | None, pid_file: Path | None, as_json: bool) -> None:
     """Show the servers that `headwater start --detach` has started.
 
     The exit code is 0 when all of them are running, 1 when one is not healthy, and 3 when there is none. With
     --endpoint-url it is 0 or 1.
     """
+    if pid_file is not None:
+        endpoint_url = _endpoint_of(pid_file)
     if endpoint_url is not None:
         _show_one(endpoint_url, as_json=as_json)
         return
@@ -43,6 +49,17 @@ def status(port: int | None, endpoint_url: str | None, as_json: bool) -> None:
         sys.exit(NONE_RUNS)
     if is_ill:
         sys.exit(1)
+
+
+def _endpoint_of(pid_file: Path) -> str:
+    """Where the server is that holds a file."""
+    if sys.platform == "win32":
+        raise click.UsageError("--pid-file needs a system with POSIX's locks")
+    server = server_of(pid_file)
+    if server is None:
+        click.echo(f"No server holds {pid_file}.", err=True)
+        sys.exit(NONE_RUNS)
+    return server.endpoints[0]
 
 
 def _show_one(endpoint_url: str, *, as_json: bool) -> None:

@@ -21,10 +21,11 @@ import asyncio
 import copy
 import io
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from typing import Protocol as TypingProtocol
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
@@ -60,6 +61,16 @@ class Protocol(NamedTuple):
 
     content_type: str
     target: str
+
+
+class CallObserver(TypingProtocol):
+    """One that a call is made for, and that wants to see it."""
+
+    def headers(self) -> Mapping[str, str]:
+        """What is sent along, unsigned."""
+
+    def answered(self, headers: Mapping[str, str]) -> None:
+        """An answer has begun, with these headers."""
 
 
 PROTOCOLS = {
@@ -113,9 +124,9 @@ class AwsService:
         except msgspec.DecodeError as error:
             raise MalformedAnswer(f"the answer of {operation} is not JSON: {error}") from None
 
-    async def call_bytes(self, operation: str, body: bytes) -> bytes:
+    async def call_bytes(self, operation: str, body: bytes, observer: CallObserver | None = None) -> bytes:
         """The bytes of an answer, to a body in JSON. Raises `ServiceError` and `ConnectionFailed`."""
-        async with self._answering(operation, body, self._answer_timeout_s) as response:
+        async with self._answering(operation, body, self._answer_timeout_s, None, observer) as response:
             return await _whole(response)
 
     @asynccontextmanager
@@ -143,10 +154,17 @@ class AwsService:
 
     @asynccontextmanager
     async def _answering(
-        self, operation: str, body: bytes, total_s: float | None, silence_s: float | None = None
+        self,
+        operation: str,
+        body: bytes,
+        total_s: float | None,
+        silence_s: float | None = None,
+        observer: CallObserver | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         http = self._ready()
         headers = await self._headers(operation, body)
+        if observer is not None:
+            headers |= observer.headers()
         timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=CONNECT_TIMEOUT_S, sock_read=silence_s)
         try:
             async with http.post(
@@ -158,6 +176,8 @@ class AwsService:
                 proxy=self.endpoint.proxy,
                 allow_redirects=False,
             ) as response:
+                if observer is not None:
+                    observer.answered(response.headers)
                 if response.status != 200:
                     raise _error_of(response, await _whole(response))
                 yield response

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from headwater.client.calls.aws_service import AwsService
+from headwater.client.calls.aws_service import AwsService, CallObserver
 from headwater.client.calls.errors import ConnectionFailed, MalformedAnswer, ServiceError
 from headwater.client.calls.record import Record
 from headwater.wire.event_stream import (
@@ -138,11 +138,13 @@ class KinesisCalls:
     def __init__(self, service: AwsService) -> None:
         self.service = service
 
-    async def put_records(self, stream: str, records: Sequence[PutRecordsEntry]) -> list[PutRecordsResult]:
+    async def put_records(
+        self, stream: str, records: Sequence[PutRecordsEntry], observer: CallObserver | None = None
+    ) -> list[PutRecordsResult]:
         """The results of PutRecords, in the records' order. Raises `ClientError` and MalformedAnswer."""
         by_arn = stream.startswith("arn:")
         request = _PutRecordsRequest(records, None if by_arn else stream, stream if by_arn else None)
-        answer = await self.service.call_bytes("PutRecords", _encode_put_records(request))
+        answer = await self.service.call_bytes("PutRecords", _encode_put_records(request), observer)
         results = _decoded(_decode_put_records, "PutRecords", answer).records
         if len(results) != len(records):
             raise MalformedAnswer(f"PutRecords of {len(records)} records has {len(results)} results")

@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from headwater.wire.aggregated_record import read_tags
+
 
 class Record(msgspec.Struct, gc=False, eq=False, kw_only=True):
     """A record of a stream, or a user record that a producer aggregated into one."""
@@ -33,6 +35,8 @@ class Record(msgspec.Struct, gc=False, eq=False, kw_only=True):
     """Whether it is a user record from an aggregate."""
     explicit_hash_key: str | None = None
     """The explicit hash key; known for aggregated records only."""
+    tags: tuple[bytes, ...] = ()
+    """What its producer put beside it in its aggregate, encoded; `trace_context` reads it."""
     checkpointer: Callable[[Record], Awaitable[None]] | None = None
     """The function that writes its checkpoint; None outside of the consumer's own process."""
 
@@ -40,6 +44,14 @@ class Record(msgspec.Struct, gc=False, eq=False, kw_only=True):
     def arrived_at(self) -> datetime:
         """The time of arrival in the stream, in UTC."""
         return datetime.fromtimestamp(self.approximate_arrival_timestamp, UTC)
+
+    @property
+    def trace_context(self) -> dict[str, str]:
+        """The W3C trace context that its producer put beside it (`propagate`): what propagators extract.
+
+        Empty without one, and in another process than the consumer's.
+        """
+        return read_tags(self.tags) if self.tags else {}
 
     def checkpoint(self) -> Awaitable[None]:
         """Write a checkpoint: this record and all before it in its shard are done.

@@ -29,6 +29,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any, NamedTuple, NoReturn
 
 from headwater.client.calls.errors import ClientError
@@ -90,8 +91,11 @@ async def outcome_here(function: Callable[..., Any], *arguments: Any) -> Outcome
 async def outcome_in_thread(
     threads: Executor, call: Callable[..., Outcome], function: Callable[..., Any], *arguments: Any
 ) -> Outcome:
-    """The outcome of a function that `call`, one of those above, calls in another thread."""
-    submitted = threads.submit(call, function, *arguments)
+    """The outcome of a function that `call`, one of those above, calls in another thread.
+
+    It runs in a copy of this context: what is current here, such as a span, is current there.
+    """
+    submitted = threads.submit(copy_context().run, call, function, *arguments)
     waiting = asyncio.wrap_future(submitted)
     try:
         await asyncio.wait({waiting})

@@ -13,6 +13,7 @@ from headwater.client.calls.errors import ConfigurationError
 from headwater.client.calls.kinesis_calls import KinesisCalls
 from headwater.client.calls.retry import retry
 from headwater.client.calls.timing import Timing
+from headwater.client.calls.tracing_setting import tracer_for
 from headwater.client.calls.users_code import Call
 from headwater.client.consumer.delivery import Delivery
 from headwater.client.consumer.fan_out import FanOut
@@ -47,7 +48,10 @@ class ConsumerCore:
         timing: Timing,
         adapt_checkpointer: Callable[[Checkpointer], Checkpointer],
     ) -> None:
-        """`adapt_checkpointer` makes the function behind `record.checkpoint()` from a coroutine function."""
+        """`adapt_checkpointer` makes the function behind `record.checkpoint()` from a coroutine function.
+
+        Raises `ConfigurationError` for tracing without its extra.
+        """
         self.worker_id = settings.worker_id or new_worker_id()
         self._stream = stream
         self._settings = settings
@@ -57,6 +61,7 @@ class ConsumerCore:
         self._timing = timing
         self._source = self._page_source()
         self._adapt_checkpointer = adapt_checkpointer
+        self._tracer = tracer_for(settings.tracing)
         self._worker: Worker | None = None
         self._is_used = False
         self._is_stopped = False
@@ -80,6 +85,10 @@ class ConsumerCore:
         Raises `HandlerFailed`, `ClientError`, and `ProgramExit` when a handler asked for the program's end.
         """
         self._running = asyncio.current_task()
+        if self._tracer is not None:
+            from headwater.client.consumer.batch_tracing import traced  # noqa: PLC0415 - an extra
+
+            handle = traced(handle, self._tracer, self._stream, self.worker_id)
         await self._run(HandlerDelivery(handle, call, self._settings.errors, self._timing))
 
     async def handle_in_processes(self, handler: Handler, call: Call) -> None:

@@ -10,6 +10,7 @@ from math import inf
 from typing import Literal, TypedDict
 
 from headwater.client.calls.setting_check import require
+from headwater.client.calls.tracing_setting import Tracing
 from headwater.client.consumer.handler_delivery import DeadLetters, ErrorSettings
 from headwater.client.consumer.polling import PollingPace
 from headwater.client.leases.balancing import BalancingSettings
@@ -36,6 +37,7 @@ class ConsumerOptions(TypedDict, total=False):
     max_leases: int | None
     max_steals: int
     shard_sync_interval_s: float
+    tracing: Tracing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,9 @@ class ConsumerSettings:
     """The most shards that this worker steals from others at a time."""
     shard_sync_interval_s: float = 60
     """The seconds between two listings of the shards; the end of a shard also tells its children."""
+
+    tracing: Tracing = False
+    """Spans of OpenTelemetry for what handlers do: True, of the global provider, or a `TracerProvider`."""
 
     def __post_init__(self) -> None:
         require("checkpoint", self.checkpoint in ("auto", "manual"), "'auto' or 'manual'")

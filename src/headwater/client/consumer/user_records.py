@@ -90,6 +90,7 @@ class UserRecords:
                 is_aggregated=True,
                 explicit_hash_key=user_record.explicit_hash_key,
                 checkpointer=self.checkpointer,
+                tags=user_record.tags,
             )
             for number, user_record in enumerate(user_records)
         ]

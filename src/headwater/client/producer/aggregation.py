@@ -3,7 +3,7 @@
 Rules:
 - all user records of an aggregate belong to one shard, as far as is known when it is
   made, and its explicit hash key, that of its first user record, takes it there;
-- an aggregate of one user record is that record, plain; so is one that would not fit;
+- an aggregate of one user record is that record, plain, unless it has tags; so is one that would not fit;
 - of one shard, records leave in the order in which they came.
 """
 
@@ -86,7 +86,7 @@ class _OpenAggregate:
 
     def add(self, put: PutFuture, hash_key: int) -> None:
         entry = put.entry
-        self.aggregate.add(entry.partition_key, entry.explicit_hash_key, entry.data)
+        self.aggregate.add(entry.partition_key, entry.explicit_hash_key, entry.data, put.tags)
         self.members.append(put)
         if hash_key < self.least:
             self.least = hash_key
@@ -94,7 +94,7 @@ class _OpenAggregate:
             self.greatest = hash_key
 
     def close(self) -> Put:
-        if len(self.members) == 1:
+        if len(self.members) == 1 and not self.members[0].tags:
             return self.members[0]
         entry = PutRecordsEntry(self.aggregate.encode(), PARTITION_KEY, str(self.first_hash_key))
         return AggregatedPut(self.shard, self.members, (self.least, self.greatest), entry)
@@ -115,7 +115,7 @@ class Aggregator:
         shard = self._shard_map.shard_of(hash_key)
         if shard is None:
             return [put]
-        added_bytes = added_bytes_max(put.size_bytes)
+        added_bytes = added_bytes_max(put.size_bytes + len(put.tags))
         open_aggregate = self._open.get(shard.shard_id)
         full: list[Put] = []
         if open_aggregate is not None and open_aggregate.aggregate.size_bytes + added_bytes > self._bytes_max:

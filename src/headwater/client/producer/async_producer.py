@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from headwater.client.calls.errors import BufferFull
+from headwater.client.calls.errors import BufferFull, ClientError
 from headwater.client.producer import process_hooks
 from headwater.client.producer.base import ProducerBase
 from headwater.client.producer.exit_proof_executor import ExitProofExecutor
@@ -41,9 +41,13 @@ class AsyncKinesisProducer(ProducerBase):
         """
         if self._is_closed:
             raise self._closed()
-        put = new_put(data, partition_key, explicit_hash_key, time.monotonic())
+        put = new_put(data, partition_key, explicit_hash_key, time.monotonic(), self._kind)
         if not self._buffer.offer(put, self._wake):
-            await self._wait_for_room(put)
+            try:
+                await self._wait_for_room(put)
+            except ClientError as error:
+                put.fail(error)  # nobody has it, except who traces it
+                raise
         return put
 
     async def flush(self) -> None:

@@ -8,17 +8,22 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from headwater.client.calls.aws_service import AwsService
 from headwater.client.calls.endpoint import Session
 from headwater.client.calls.errors import ProducerClosed, PutByParent
 from headwater.client.calls.metrics import Metric
+from headwater.client.calls.tracing_setting import tracer_for
 from headwater.client.producer import process_hooks
 from headwater.client.producer.core import ProducerCore
 from headwater.client.producer.counters import CallReport, ProducerCounters
+from headwater.client.producer.put_future import PutFuture
 from headwater.client.producer.put_queue import PutQueue
 from headwater.client.producer.settings import ProducerOptions, ProducerSettings
+
+if TYPE_CHECKING:
+    from headwater.client.producer.put_tracing import PutTracing
 
 _left_to_parent: list[Any] = []
 """Objects that a forked child shares with its parent: kept here, so that they are never closed."""
@@ -42,14 +47,16 @@ class ProducerBase(ABC):
 
         `endpoint_url`, `region_name`, `session` and `verify` are as boto3's. `on_call` is called after
         each PutRecords call, in the thread of the producer's event loop. Raises `ConfigurationError`
-        for what botocore cannot use, `ValueError` for a setting out of range and `TypeError` for an
-        unknown one.
+        for what botocore cannot use and for tracing without its extra, `ValueError` for a setting out of
+        range and `TypeError` for an unknown one.
         """
         self.stream = stream
         self.settings = ProducerSettings(**settings)
         self.counters = ProducerCounters()
         self._on_call = on_call
         self._service = AwsService("kinesis", endpoint_url, region_name, session, verify=verify)
+        self._tracing = self._opened_tracing()
+        self._kind = PutFuture if self._tracing is None else self._tracing.new_put
         self._begin()
         process_hooks.watch(self, sigterm=self.settings.flush_on_sigterm)
 
@@ -88,8 +95,18 @@ class ProducerBase(ABC):
         buffer = PutQueue(
             settings.buffer_records, settings.buffer_bytes, settings.batch_records, settings.batch_bytes
         )
-        core = ProducerCore(self.stream, settings, buffer, self.counters, self._service, self._on_call)
+        core = ProducerCore(
+            self.stream, settings, buffer, self.counters, self._service, self._on_call, self._tracing
+        )
         return buffer, core
+
+    def _opened_tracing(self) -> PutTracing | None:
+        tracer = tracer_for(self.settings.tracing)
+        if tracer is None:
+            return None
+        from headwater.client.producer.put_tracing import PutTracing  # noqa: PLC0415 - an extra
+
+        return PutTracing(tracer, self.stream, propagates=self.settings.propagate)
 
     def _closed(self) -> ProducerClosed:
         return ProducerClosed(f"the producer of {self.stream} is closed")

@@ -18,7 +18,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headwater.client.calls.aws_service import AwsService
 from headwater.client.calls.backoff import RETRY_POLICIES, SYSTEM_RNG
@@ -42,6 +42,9 @@ from headwater.client.producer.put_queue import PutQueue
 from headwater.client.producer.settings import ProducerSettings
 from headwater.client.producer.shard_map import ShardMap
 
+if TYPE_CHECKING:
+    from headwater.client.producer.put_tracing import PutTracing
+
 REFRESH_AFTER_S = 5.0
 """The age at which limits and shards of the stream may be asked for again."""
 DEFAULT_RECORD_KIB = 1024
@@ -62,6 +65,7 @@ class ProducerCore:
         counters: ProducerCounters,
         service: AwsService,
         on_call: Callable[[CallReport], object] | None,
+        tracing: PutTracing | None = None,
     ) -> None:
         self._stream = stream
         self._settings = settings
@@ -69,6 +73,7 @@ class ProducerCore:
         self._counters = counters
         self._service = service
         self._on_call = on_call
+        self._tracing = tracing
         self._calls = KinesisCalls(service)
         self._shard_map = ShardMap(stream, self._calls)
         self._accumulator = RecordAccumulator(settings, self._shard_map)
@@ -274,7 +279,12 @@ class ProducerCore:
         """Make one call, and settle its records."""
         started_s = time.monotonic()
         try:
-            results = await self._calls.put_records(self._stream, [put.entry for put in batch])
+            put_records = functools.partial(
+                self._calls.put_records, self._stream, [put.entry for put in batch]
+            )
+            results = await (
+                put_records() if self._tracing is None else self._tracing.send(batch, put_records)
+            )
         except ClientError as error:
             code = error.code if isinstance(error, ServiceError) else type(error).__name__
             self._report(batch, {code: len(batch)}, started_s)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from headwater.client.calls.errors import BufferFull, ProducerClosed
+from headwater.client.calls.errors import BufferFull, ClientError, ProducerClosed
 from headwater.client.producer import process_hooks
 from headwater.client.producer.base import ProducerBase
 from headwater.client.producer.exit_proof_executor import ExitProofExecutor
@@ -43,9 +43,13 @@ class KinesisProducer(ProducerBase):
         """
         if self._is_closed:
             raise self._closed()
-        put = new_put(data, partition_key, explicit_hash_key, time.monotonic())
+        put = new_put(data, partition_key, explicit_hash_key, time.monotonic(), self._kind)
         if not self._buffer.offer(put, self._wake):
-            self._wait_for_room(put)
+            try:
+                self._wait_for_room(put)
+            except ClientError as error:
+                put.fail(error)  # nobody has it, except who traces it
+                raise
         if self._is_gone and not put.done():
             put.fail(ProducerClosed(f"the producer of {self.stream} was closed meanwhile"))
         return put

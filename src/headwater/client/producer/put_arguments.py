@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import getrandbits
 
 from headwater.client.calls.errors import RecordTooLarge
@@ -17,9 +18,13 @@ Data = bytes | bytearray | memoryview | str
 
 
 def new_put(
-    data: Data, partition_key: str | None, explicit_hash_key: str | int | None, since_s: float
+    data: Data,
+    partition_key: str | None,
+    explicit_hash_key: str | int | None,
+    since_s: float,
+    kind: Callable[[PutRecordsEntry, int, float], PutFuture] = PutFuture,
 ) -> PutFuture:
-    """A record to put. A text becomes UTF-8; a record without a partition key gets a random one.
+    """A record to put, of a `kind`. A text becomes UTF-8; one without a partition key gets a random one.
 
     Raises `TypeError` and `ValueError` for an invalid record, and `RecordTooLarge`.
     """
@@ -35,7 +40,7 @@ def new_put(
     size_bytes = len(data) + key_bytes
     if size_bytes > RECORD_BYTES_MAX:
         raise RecordTooLarge(f"{size_bytes} bytes; no stream takes records of more than {RECORD_BYTES_MAX}")
-    return PutFuture(PutRecordsEntry(data, partition_key, explicit_hash_key), size_bytes, since_s)
+    return kind(PutRecordsEntry(data, partition_key, explicit_hash_key), size_bytes, since_s)
 
 
 def _copied(data: bytes | bytearray | memoryview) -> bytes:

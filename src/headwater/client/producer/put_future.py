@@ -43,6 +43,8 @@ class PutFuture:
         "_callbacks", "_error", "_result", "attempts", "blocked_by", "entry", "retry_until_s", "since_s",
         "size_bytes",
     )  # fmt: skip
+    tags = b""
+    """What goes beside the record in an aggregate, encoded; a traced put has some."""
 
     def __init__(self, entry: PutRecordsEntry, size_bytes: int, since_s: float) -> None:
         self._result: PutRecordsResult | None = None

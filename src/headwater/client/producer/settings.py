@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from headwater.client.calls.put_call import CALL_BYTES_MAX, CALL_RECORDS_MAX, RECORD_BYTES_MAX
 from headwater.client.calls.setting_check import require
+from headwater.client.calls.tracing_setting import Tracing
 
 
 class ProducerOptions(TypedDict, total=False):
@@ -27,6 +28,8 @@ class ProducerOptions(TypedDict, total=False):
     shard_bytes_s: float | None
     close_timeout_s: float
     flush_on_sigterm: bool
+    tracing: Tracing
+    propagate: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,11 @@ class ProducerSettings:
     flush_on_sigterm: bool = True
     """A flush on SIGTERM, before the signal has its usual effect."""
 
+    tracing: Tracing = False
+    """Spans of OpenTelemetry for puts and calls: True, of the global provider, or a `TracerProvider`."""
+    propagate: bool = False
+    """The W3C trace context beside each record, as tags of its aggregate; with `tracing` and `aggregate`."""
+
     def __post_init__(self) -> None:
         require("batch_records", 1 <= self.batch_records <= CALL_RECORDS_MAX, f"1 to {CALL_RECORDS_MAX}")
         require("batch_bytes", 1 <= self.batch_bytes <= CALL_BYTES_MAX, f"1 to {CALL_BYTES_MAX}")
@@ -73,6 +81,8 @@ class ProducerSettings:
         for name in ("buffer_time_ms", "retry_time_s", "close_timeout_s"):
             require(name, getattr(self, name) >= 0, "0 or more")
         require("put_timeout_s", self.put_timeout_s is None or self.put_timeout_s >= 0, "None, 0 or more")
+        is_traced = self.aggregate and self.tracing is not False
+        require("propagate", is_traced or not self.propagate, "False without aggregate and tracing")
         for name in ("shard_records_s", "shard_bytes_s"):
             rate = getattr(self, name)
             require(name, rate is None or rate > 0, "None or more than 0")

@@ -21,6 +21,7 @@ from headwater.client.calls.aws_service import AwsService
 from headwater.client.calls.errors import ClientError, ConfigurationError, is_transient
 from headwater.client.calls.retry import retry
 from headwater.client.calls.timing import Timing
+from headwater.client.calls.tracing_setting import tracer_for
 from headwater.client.calls.users_code import Outcome, ProgramExit, described, translated
 from headwater.client.queues.held_records import HeldRecords, OpenQueue
 from headwater.client.queues.queue_calls import OPERATIONS, QueueCalls
@@ -61,13 +62,17 @@ class QueueConsumerCore:
         timing: Timing,
         adapt_holder: Callable[[RecordHolder], RecordHolder],
     ) -> None:
-        """`adapt_holder` makes of what settles records on this loop what a record's methods call."""
+        """`adapt_holder` makes of what settles records on this loop what a record's methods call.
+
+        Raises `ConfigurationError` for tracing without its extra.
+        """
         self._name = queue
         self._settings = settings
         self._service = service
         self._calls = QueueCalls(service)
         self._timing = timing
         self._adapt_holder = adapt_holder
+        self._tracer = tracer_for(settings.tracing)
         self._stats = QueueConsumerStats()
         self._held: HeldRecords | None = None
         self._hands = asyncio.Semaphore(settings.handlers)
@@ -90,6 +95,10 @@ class QueueConsumerCore:
         Raises what stopped it otherwise; `ProgramExit` when a handler asked for the program's end.
         """
         self._running = asyncio.current_task()
+        if self._tracer is not None:
+            from headwater.client.queues.record_tracing import traced  # noqa: PLC0415 - an extra
+
+            handle = traced(handle, self._tracer, self._name)
         await self._run(lambda record: self._spawn(self._handled(record, handle)))
 
     async def next_records(self) -> list[QueueRecord]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from headwater.client.calls.setting_check import require
+from headwater.client.calls.tracing_setting import Tracing
 
 VISIBILITY_S_MAX = 43_200
 DOUBLINGS_MAX = 16
@@ -25,6 +26,7 @@ class QueueConsumerOptions(TypedDict, total=False):
     linger_s: float
     retry_first_s: int
     retry_longest_s: int
+    tracing: Tracing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,8 @@ class QueueConsumerSettings:
     """The delay before a record whose handler failed is handed out again; it doubles each time."""
     retry_longest_s: int = 300
     """The longest such delay."""
+    tracing: Tracing = False
+    """Spans of OpenTelemetry for what handlers do: True, of the global provider, or a `TracerProvider`."""
 
     def __post_init__(self) -> None:
         require("source", self.source in ("records", "dead_letters"), "'records' or 'dead_letters'")

@@ -23,6 +23,7 @@ from headwater.delivery.context import DeliveryContext
 from headwater.delivery.delivery import Batch, Hints
 from headwater.delivery.errors import DeliveryFailed
 from headwater.delivery.objects import Bucket, ObjectOptions
+from headwater.delivery.results import BatchResult, object_place
 from headwater.delivery.source import SourcePage
 from headwater.model.channel import BucketTarget, RecordFormat
 from headwater.model.key_template import KeyContext, key_of
@@ -58,6 +59,7 @@ class BucketBatch:
         self._parts: list[bytes] = []
         self._check = FORMAT_CHECKS.get(delivered().channel.record_format)
         self.dead_letters = ChannelDeadLetters()
+        self.result = BatchResult()
         self.size = 0
         self.records = 0
 
@@ -92,7 +94,7 @@ class BucketBatch:
         channel, objects = delivered.channel, self._context.objects
         target = channel.target
         assert isinstance(target, BucketTarget)
-        await self.dead_letters.write(objects, delivered, plan)
+        await self.dead_letters.write(objects, delivered, plan, self.result)
         if self._parts:
             compression = COMPRESSIONS[target.compression]
             body = await self._context.in_thread(lambda: compression.compress(self._parts))
@@ -107,6 +109,7 @@ class BucketBatch:
             )
             bucket = Bucket.of_arn(target.bucket_arn, target.owner)
             await objects.put(delivered.caller, bucket, key, body, options)
+            self.result.place = object_place(bucket.name, key)
         await self._context.services.keep()
 
 

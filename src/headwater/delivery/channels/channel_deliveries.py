@@ -105,12 +105,20 @@ class ChannelDeliveries:
         if found is None:
             return {"kind": DELIVERY_KIND, "id": delivery_id_of_id(attended.channel_id), "state": "gone"}
         status = {} if attended.delivery is None else attended.delivery.status()
+        stream, channel = found
         return {
             "kind": DELIVERY_KIND,
-            "id": delivery_id_of(found.channel),
-            "name": found.channel.name,
-            "stream": found.stream.name,
-            "state": found.channel.status,
+            "id": delivery_id_of(channel),
+            "account": stream.account_id,
+            "region": stream.region,
+            "name": channel.name,
+            "arn": found.arn,
+            "stream": stream.name,
+            "state": channel.status,
+            "state_reason": channel.status_reason,
+            "created_ms": channel.created_ms,
+            "place": found.place,
+            "set_aside_to": found.set_aside_to,
             **status,
         }
 

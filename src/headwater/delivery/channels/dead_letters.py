@@ -17,6 +17,7 @@ from pybase64 import b64encode_as_string
 from headwater.delivery.batch_plan import BatchPlan
 from headwater.delivery.channels.delivered_channel import DeliveredChannel
 from headwater.delivery.objects import Bucket, ObjectOptions, Objects
+from headwater.delivery.results import BatchResult, object_place
 from headwater.delivery.source import RecordOrigin
 from headwater.model.record import Record
 
@@ -52,8 +53,10 @@ class ChannelDeadLetters:
             }
         )
 
-    async def write(self, objects: Objects, delivered: DeliveredChannel, plan: BatchPlan) -> None:
-        """Write them, if there are any. Raises `DeliveryFailed`."""
+    async def write(
+        self, objects: Objects, delivered: DeliveredChannel, plan: BatchPlan, result: BatchResult
+    ) -> None:
+        """Write them, if there are any, and say in `result` where they are. Raises `DeliveryFailed`."""
         if not self._lines:
             return
         channel, letters = delivered.channel, delivered.channel.dead_letters
@@ -64,3 +67,4 @@ class ChannelDeadLetters:
         bucket = Bucket.of_arn(letters.bucket_arn, letters.owner)
         options = OPTIONS._replace(kms_key_id=channel.kms_key_id)
         await objects.put(delivered.caller, bucket, key, body, options)
+        result.set_aside, result.set_aside_place = len(self._lines), object_place(bucket.name, key)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from headwater.delivery.batch_plan import BatchPlan
+from headwater.delivery.objects import Bucket
+from headwater.delivery.results import object_place, table_place
 from headwater.engine.channel_lifecycle import arn_of_channel
 from headwater.model.caller import Caller
-from headwater.model.channel import Channel
+from headwater.model.channel import BucketTarget, Channel
 from headwater.model.stream import Stream
 
 DELIVERY_KIND = "channel"
@@ -36,6 +38,21 @@ class DeliveredChannel(NamedTuple):
     def arn(self) -> str:
         """The channel's ARN."""
         return arn_of_channel(self.stream, self.channel)
+
+    @property
+    def place(self) -> str:
+        """Where it delivers to: the address of its bucket, or of its table."""
+        target = self.channel.target
+        bucket = Bucket.of_arn(target.bucket_arn).name
+        if isinstance(target, BucketTarget):
+            return object_place(bucket, "")
+        return table_place(bucket, target.namespace, target.table)
+
+    @property
+    def set_aside_to(self) -> str:
+        """Where its dead letters go."""
+        letters = self.channel.dead_letters
+        return object_place(Bucket.of_arn(letters.bucket_arn).name, letters.prefix)
 
     def suffix(self, plan: BatchPlan) -> str:
         """What tells the objects of a batch from all others: the same when the batch is made again."""

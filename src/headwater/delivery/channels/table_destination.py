@@ -26,6 +26,7 @@ from headwater.delivery.channels.table_schema import SchemaRefused, TableSchema,
 from headwater.delivery.context import DeliveryContext
 from headwater.delivery.delivery import Batch, Hints
 from headwater.delivery.errors import DeliveryFailed
+from headwater.delivery.results import BatchResult
 from headwater.delivery.source import RecordOrigin, SourcePage
 from headwater.model.channel import TableTarget
 from headwater.model.record import Record
@@ -49,6 +50,7 @@ class TableBatch:
         self._unknown: dict[str, list[Letter]] = {}
         """Records whose schema version nobody has looked at yet, by its id."""
         self.dead_letters = ChannelDeadLetters()
+        self.result = BatchResult()
         self.size = 0
         self.records = 0
 
@@ -98,10 +100,11 @@ class TableBatch:
                 else:
                     self._add_rows([letter])
                     await asyncio.sleep(0)
-        await self.dead_letters.write(context.objects, delivered, plan)
+        await self.dead_letters.write(context.objects, delivered, plan, self.result)
         if len(self._rows):
             batch_id = f"{delivered.channel.channel_id}-{plan.number}"
             await in_table(context, lambda: destination.table.append(self._rows.table(), batch_id))
+            self.result.place = delivered.place
         await context.services.keep()
 
 

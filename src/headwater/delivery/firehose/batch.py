@@ -40,6 +40,7 @@ from headwater.delivery.firehose.object_names import NameContext
 from headwater.delivery.firehose.processing import LambdaProcessor
 from headwater.delivery.firehose.recipes import ObjectTarget, Recipe
 from headwater.delivery.firehose.transformation import FunctionEventSource, InvokeFunction, Transformation
+from headwater.delivery.results import BatchResult, object_place
 from headwater.delivery.source import RecordOrigin, SourcePage
 from headwater.model.caller import Caller
 from headwater.model.record import Record
@@ -99,6 +100,7 @@ class StreamBatch:
         self._pages: list[SourcePage] = []
         self._outputs: list[Output] | None = None
         """What is left to deliver; `None`: it is not worked out yet."""
+        self.result = BatchResult()
         self.records = 0
         """How many were added."""
         self.size = 0
@@ -276,6 +278,8 @@ class StreamBatch:
         body = await delivery.in_thread(partial(target.compression.compress, parts))
         caller = Caller(stream.account_id, stream.region)
         await delivery.objects.put(caller, target.bucket, key, body, target.options)
+        if target is not self._recipe.backup:
+            self.result.place = object_place(target.bucket.name, key)
 
     def _failures(self, failed: Sequence[FailedItem], plan: BatchPlan) -> list[Output]:
         """An object for each kind of failure: a document in each line."""
@@ -287,12 +291,15 @@ class StreamBatch:
         oldest_ms = min(each.arrival_ms for each in failed)
         name = self._naming(plan, kind)(oldest_ms)._replace(error_type=kind)
         lines = b"".join(_encode(each.document) + b"\n" for each in failed)
-        return partial(self._put_failures, target, target.naming.error_name(name), lines)
+        return partial(self._put_failures, target, target.naming.error_name(name), lines, len(failed))
 
-    async def _put_failures(self, target: ObjectTarget, key: str, lines: bytes) -> None:
+    async def _put_failures(self, target: ObjectTarget, key: str, lines: bytes, count: int) -> None:
+        """Write an object of so many failures. Raises `DeliveryFailed`."""
         stream, options = self._recipe.stream, target.options._replace(content_encoding=None)
         caller = Caller(stream.account_id, stream.region)
         await self._context.delivery.objects.put(caller, target.bucket, key, lines, options)
+        self.result.set_aside += count
+        self.result.set_aside_place = object_place(target.bucket.name, key)
 
     # Endpoints
 
@@ -316,6 +323,7 @@ class StreamBatch:
             said = await context.send(request)
             refused = said if isinstance(said, EndpointRefusal) else refusal(request.id, said)
             if refused is None:
+                self.result.place = settings.url
                 return
             context.note_error(refused.code, refused.message)
             if refused.is_final or engine.now_ms() >= deadline_ms:

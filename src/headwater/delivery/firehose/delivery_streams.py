@@ -29,7 +29,7 @@ from headwater.delivery.firehose.errors import FirehoseError
 from headwater.delivery.firehose.failure_log import FailureLog
 from headwater.delivery.firehose.json_api import FirehoseApi
 from headwater.delivery.firehose.operations import FirehoseOperations
-from headwater.delivery.firehose.recipes import check_expressions, recipe_of
+from headwater.delivery.firehose.recipes import check_expressions, place_of, recipe_of, set_aside_to
 from headwater.delivery.firehose.store import KEEP_MS, DeliveryStreamStore
 from headwater.delivery.firehose.transformation import Said
 from headwater.delivery.source import Source, StreamSource
@@ -46,15 +46,6 @@ CLOSE_GRACE_S = 5.0
 
 InvokeFor = Callable[[Caller, str, bytes], Coroutine[Any, Any, Said]]
 """Takes who calls, a function's ARN and its event."""
-
-
-@dataclass
-class Counts:
-    """What a delivery stream has delivered since the server started."""
-
-    records: int = 0
-    size: int = 0
-    """The bytes of their data."""
 
 
 class _Work:
@@ -105,11 +96,8 @@ class _Work:
             self._streams.context.log("warning", text)
         self._note_error(error.code if "." in error.code else f"S3.{error.code}", error.message)
 
-    def delivered(self, batch: Batch, plan: BatchPlan) -> None:
+    def delivered(self, batch: Batch, plan: BatchPlan) -> None:  # noqa: ARG002 - how many is counted elsewhere
         """A batch was delivered: what it was made of is not needed any more."""
-        counts = self._streams.counts_of(self.stream.id)
-        counts.records += batch.records
-        counts.size += batch.size
         log_id = self.stream.log_id
         if log_id is not None and log_id in plan.places:
             self._streams.trim(log_id, plan.places[log_id].position)
@@ -164,7 +152,6 @@ class DeliveryStreams:
         operations = FirehoseOperations(context.engine, self.store, self, check_expressions)
         self.api = FirehoseApi(operations.handlers())
         self._works: dict[DeliveryStreamId, _Work] = {}
-        self._counts: dict[DeliveryStreamId, Counts] = {}
         self._background = _Background()
         self._unwatch: Callable[[], None] | None = None
         self._next_sweep_ms = 0
@@ -196,22 +183,32 @@ class DeliveryStreams:
         """Forget every delivery stream."""
         await self._stop(list(self._works.values()))
         self._works.clear()
-        self._counts.clear()
         await self.store.remove_all()
         for left in self.context.progress.ids(KIND):
             await self.context.progress.forget(left)
 
     def status(self) -> list[dict[str, Any]]:
         """How far each delivery is, for the person who runs the server."""
-        return [
-            {
-                **work.delivery.status(),
-                "delivery_stream_arn": work.stream.arn,
-                "records_delivered": self.counts_of(work.stream.id).records,
-                "bytes_delivered": self.counts_of(work.stream.id).size,
-            }
-            for work in self._works.values()
-        ]
+        return [self._status_of(stream) for stream in self.store.streams()]
+
+    def _status_of(self, stream: DeliveryStream) -> dict[str, Any]:
+        work = self._works.get(stream.id)
+        name = None if stream.stream_arn is None else parse_stream_arn(stream.stream_arn)
+        return {
+            "kind": KIND,
+            "id": delivery_id(stream),
+            "account": stream.account_id,
+            "region": stream.region,
+            "name": stream.name,
+            "arn": stream.arn,
+            "stream": None if name is None else name.name,
+            "state": stream.state,
+            "state_reason": None,
+            "created_ms": stream.created_ms,
+            "place": place_of(stream),
+            "set_aside_to": set_aside_to(stream),
+            **({} if work is None else work.delivery.status()),
+        }
 
     # What the operations ask
 
@@ -253,10 +250,6 @@ class DeliveryStreams:
         assert name is not None, "it was checked when the delivery stream was made"
         return StreamSource(self.context, name, stream.arn, is_metered=True)
 
-    def counts_of(self, key: DeliveryStreamId) -> Counts:
-        """What a delivery stream has delivered."""
-        return self._counts.setdefault(key, Counts())
-
     def trim(self, log_id: int, position: int) -> None:
         """Forget what was put directly before a position."""
         self.background(self._trimmed(log_id, position))
@@ -288,7 +281,6 @@ class DeliveryStreams:
             self._settling.discard(key)
         self.follow(key)
         if self.store.find(key) is None and before is not None:
-            self._counts.pop(key, None)
             await self.context.progress.forget(delivery_id(before))
 
     async def _expire(self, log_id: int, time_ms: int) -> None:

@@ -24,6 +24,7 @@ from headwater.delivery.firehose.object_names import (
 from headwater.delivery.firehose.partition_keys import Program, program_of
 from headwater.delivery.firehose.processing import MB, Processing, read_processing
 from headwater.delivery.objects import Bucket, ObjectOptions
+from headwater.delivery.results import object_place
 
 EXTENSIONS = {"GZIP": ".gz", "ZIP": ".zip", "Snappy": ".snappy", "HADOOP_SNAPPY": ".hsnappy"}
 """What ends the name of an object that is compressed so."""
@@ -87,6 +88,25 @@ def recipe_of(stream: DeliveryStream) -> Recipe:
         names_from_query=frozenset(keys_named(prefix, FROM_QUERY)),
         names_from_lambda=frozenset(keys_named(prefix, FROM_LAMBDA)),
     )
+
+
+def place_of(stream: DeliveryStream) -> str:
+    """Where a delivery stream delivers to: the address of its bucket, or of its endpoint."""
+    if stream.destination_type == "HttpEndpoint":
+        return str(stream.destination["EndpointConfiguration"]["Url"])
+    return _begins(stream.destination, "Prefix")
+
+
+def set_aside_to(stream: DeliveryStream) -> str:
+    """Where what fails goes."""
+    is_endpoint = stream.destination_type == "HttpEndpoint"
+    return _begins(
+        stream.destination["S3Configuration"] if is_endpoint else stream.destination, "ErrorOutputPrefix"
+    )
+
+
+def _begins(document: dict[str, Any], prefix: str) -> str:
+    return object_place(Bucket.of_arn(document["BucketARN"]).name, document.get(prefix) or "")
 
 
 def check_expressions(destination: CheckedDestination) -> None:

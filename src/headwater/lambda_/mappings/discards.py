@@ -14,6 +14,7 @@ from headwater.lambda_.mappings.mapping import Mapping
 from headwater.lambda_.mappings.on_failure import Discarded, write_message
 from headwater.lambda_.mappings.poller_context import PollerContext
 from headwater.lambda_.mappings.tumbling_window import WindowState
+from headwater.lambda_.mappings.work_history import ERROR_SHOWN_MAX, GivenUpRecords
 from headwater.model.arn import stream_arn
 
 DELIVERY_ATTEMPTS = 3
@@ -41,6 +42,7 @@ class Discards:
         count = len(work.records)
         if self._mapping.on_failure_arn is None:
             self._counts.add("dropped", count)
+            self._remember(discarded)
             self._log(discarded, "there is no on-failure destination")
             return
         now_ms = self._context.engine.now_ms()
@@ -53,7 +55,9 @@ class Discards:
                 failed = str(error)
             else:
                 self._counts.add("on_failure_destination_delivered", count)
+                self._remember(discarded, message.destination_arn)
                 return
+        self._remember(discarded)
         self._counts.add("dropped", count)
         self._log(discarded, f"and {message.destination_arn} could not be told: {failed}")
 
@@ -86,6 +90,24 @@ class Discards:
             invocations=work.invocations,
             result=result,
             event=event,
+        )
+
+    def _remember(self, discarded: Discarded, told_to: str = "") -> None:
+        result = discarded.result
+        said = (
+            "" if result is None or result.function_error is None else result.payload.decode(errors="replace")
+        )
+        self._counts.history.given_up.append(
+            GivenUpRecords(
+                self._context.engine.now_ms(),
+                discarded.shard_id,
+                discarded.first_sequence_number,
+                discarded.batch_size,
+                discarded.condition,
+                discarded.invocations,
+                said[:ERROR_SHOWN_MAX],
+                told_to,
+            )
         )
 
     def _log(self, discarded: Discarded, why: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from headwater.lambda_.mappings.work_history import WorkHistory
+
 Done = Literal[
     "polled", "filtered_out", "invoked", "failed_invoke", "dropped", "on_failure_destination_delivered"
 ]
@@ -26,6 +28,7 @@ class EventCounts:
     def __init__(self, tell: Callable[[str, int], None]) -> None:
         """`tell` gets each metric with its value, as it is counted."""
         self._tell = tell
+        self.history = WorkHistory()
         self.totals: dict[Done, int] = dict.fromkeys(METRICS, 0)
 
     def add(self, done: Done, records: int) -> None:

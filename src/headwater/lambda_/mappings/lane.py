@@ -175,7 +175,8 @@ class Lane:
             if work is not None:
                 self._current = work
                 try:
-                    await self._do(work)
+                    with self._counts.history.batch():
+                        await self._do(work)
                 finally:
                     self._current = None
                 self._shard.lane_advanced()

@@ -142,6 +142,7 @@ class EventSourceMappings:
                 }
             )
         attended = self._attended.get(mapping.uuid)
+        counts = attended.counts if attended else self._new_counts(mapping.uuid)
         return {
             "uuid": mapping.uuid,
             "event_source_arn": mapping.event_source_arn,
@@ -149,7 +150,10 @@ class EventSourceMappings:
             "state": mapping.state,
             "last_processing_result": mapping.last_processing_result,
             "records_behind": sum(shard["records_behind"] for shard in shards),
-            "event_counts": (attended.counts if attended else self._new_counts(mapping.uuid)).totals,
+            "event_counts": counts.totals,
+            "batches_in_flight": counts.history.in_flight,
+            "batches_done": counts.history.done,
+            "given_up": [each._asdict() for each in counts.history.given_up],
             "shards": shards,
         }
 

@@ -14,9 +14,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
-
+from headwater.neighbours.cloudformation.bare_package import bare_package
 from headwater.neighbours.cloudformation.queue_schema import QUEUE_SCHEMA, QUEUE_TYPE
+
+with bare_package("cfnlint"):  # the rest of it is the linter, with a second and 100 MiB of mathematics
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 SCHEMA_REGION = "us-east-1"
 """Where every type is to be had."""

@@ -24,7 +24,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import cast
+from typing import ClassVar, cast
 
 from headwater.server.http import http2_phases as phases
 from headwater.server.http.connections import GOODBYE_S, Buffered, OpenConnections
@@ -87,13 +87,6 @@ class Http2Connection(asyncio.Protocol):
         self._refused: dict[int, tuple[Http2Stream, float]] = {}
         """Those answered before their request was whole, and when: what still comes is thrown away."""
         self._bodies_bytes = 0
-        self._reactions: dict[Happening, Callable[[Http2Stream, bytes], None]] = {
-            Happening.BEGUN: self._on_request,
-            Happening.BODY: self._on_body,
-            Happening.WHOLE: self._on_request_whole,
-            Happening.REQUEST: self._on_request_at_once,
-        }
-        """What there is to do about what comes on a stream, as long as it lasts."""
 
     # What the transport calls.
 
@@ -101,14 +94,14 @@ class Http2Connection(asyncio.Protocol):
         """The connection is open."""
         self._transport = self._outbox.transport = cast("asyncio.Transport", transport)
         self._connections.add(self)
-        self._outbox.flush()
+        self._flush_soon()  # with the answers to what has been read already
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The connection is closed; an answer that comes later has nowhere to go."""
         self._phase = phases.LOSE[self._phase]
-        self._outbox.transport = None
         self._connections.remove(self)
         self._drop_all()
+        self._outbox.close()
 
     def data_received(self, data: bytes) -> None:
         """Read, hand over what has become whole, and send what may now be sent."""
@@ -116,12 +109,16 @@ class Http2Connection(asyncio.Protocol):
             return
         if self._flow == "free":
             self._since_s = self._now_s()
+        is_posted = self._output == "due"
         self._output = GATHER[self._output]  # written below, and not by every answer
         self._receive(data)
         if self._phase in ENDING:
             return
         self._hand_over()
-        self._flush()
+        if not self._streams:
+            self._flush()
+        elif not is_posted:  # with the answers, if they come in this turn of the loop
+            self._call_soon(self._flush_if_due)
         if self._flow == "slow" and self._transport.get_write_buffer_size() > UNREAD_BYTES:
             self._flow = phases.PILE_UP["slow"]
             self._transport.pause_reading()
@@ -259,13 +256,13 @@ class Http2Connection(asyncio.Protocol):
         To the protocol all of it has happened already: of a stream that was reset further on,
         nothing else is looked at.
         """
-        reactions = self._reactions
+        reactions = self._REACTIONS
         for happening, stream, data in events:
             react = reactions.get(happening)
             if react is None:
                 self._on_other(happening, stream)
             elif stream is not None and not stream.was_reset:
-                react(stream, data)
+                react(self, stream, data)
 
     def _on_request(self, stream: Http2Stream, _: bytes) -> None:
         stream.since_s = self._since_s
@@ -316,6 +313,14 @@ class Http2Connection(asyncio.Protocol):
         self._bodies_bytes += len(body)
         self._streams[stream.id] = stream
         self._whole.append(stream)
+
+    _REACTIONS: ClassVar[dict[Happening, Callable[[Http2Connection, Http2Stream, bytes], None]]] = {
+        Happening.BEGUN: _on_request,
+        Happening.BODY: _on_body,
+        Happening.WHOLE: _on_request_whole,
+        Happening.REQUEST: _on_request_at_once,
+    }
+    """What there is to do about what comes on a stream, as long as it lasts."""
 
     def _on_other(self, happening: Happening, stream: Http2Stream | None) -> None:
         if happening is Happening.LEAVING:

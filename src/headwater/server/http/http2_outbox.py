@@ -60,6 +60,11 @@ class Outbox:
             stream.paused = True
             stream.source.pause()
 
+    def close(self) -> None:
+        """Nothing can be sent any more. Lets go of the connection, so that no collector has to find both."""
+        self.transport = None
+        self._on_sent = _nothing
+
     def reconsider(self, stream: Http2Stream) -> None:
         """A stream's window was opened."""
         if stream.outgoing:
@@ -121,3 +126,7 @@ class Outbox:
         self._gathered_bytes += size
         if self._gathered_bytes >= WRITE_BYTES:
             self.flush()
+
+
+def _nothing(_stream: Http2Stream) -> None:
+    """Nobody is left to be told."""

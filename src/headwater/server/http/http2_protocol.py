@@ -8,8 +8,8 @@ Rules:
 - a fault of a stream resets it, one of the connection is said with a GOAWAY and ends it;
 - a header block is read even if nobody wants its fields, so that the next one can be; blocks that
   leave the table as it is are remembered by their bytes, with the head that they are;
-- all frames of one read are looked at in one go; a remembered head and the one frame that is its body
-  are looked at together;
+- all frames of one read are looked at in one go; a head and the one frame that is its body are looked
+  at together;
 - a GOAWAY without an error ends nothing but the opening of streams: those that are open finish;
 - the connection's window stays open: bodies are limited stream by stream, by who opens their windows;
 - PRIORITY means nothing.
@@ -20,6 +20,7 @@ Refuses to know sockets, time, and what a request asks for.
 from __future__ import annotations
 
 from collections import deque
+from functools import lru_cache
 from typing import NamedTuple
 
 from headwater.server.http import http2_frames as frames
@@ -125,29 +126,7 @@ class Http2Protocol:
         """The client wants a smaller table than it had, and must hear that its wish is heard."""
         self._has_dropped_table = False
         self._data_frames_sent = 0
-        self._out: list[bytes | memoryview] = [
-            frames.settings(
-                {
-                    SettingId.MAX_CONCURRENT_STREAMS: CONCURRENT_STREAMS,
-                    SettingId.INITIAL_WINDOW_SIZE: STREAM_WINDOW_BYTES,
-                    SettingId.MAX_HEADER_LIST_SIZE: self._header_list_bytes,
-                }
-            ),
-            frames.window_update(0, CONNECTION_WINDOW_BYTES - WINDOW_BYTES),
-        ]
-        self._reactions = (
-            self._on_data,
-            self._on_headers,
-            self._on_priority,
-            self._on_rst_stream,
-            self._on_settings,
-            self._on_other,
-            self._on_ping,
-            self._on_goaway,
-            self._on_window_update,
-            self._on_continuation,
-        )
-        """By the kind of a frame."""
+        self._out: list[bytes | memoryview] = [_first_words(self._header_list_bytes)]
 
     # Reading.
 
@@ -177,7 +156,7 @@ class Http2Protocol:
 
     def _read_frames(self, data: bytes) -> None:
         at, end = 0, len(data)
-        reactions, ready = self._reactions, ConnectionPhase.READY
+        reactions, ready = self._REACTIONS, ConnectionPhase.READY
         while end - at >= HEAD_BYTES:
             size_high, size_low, kind, flags, stream_id = read_head(data, at)
             size = size_high << 8 | size_low
@@ -197,9 +176,9 @@ class Http2Protocol:
             ):
                 at = after
                 continue
-            react = reactions[kind] if kind < len(reactions) else self._on_other
+            react = reactions[kind] if kind < len(reactions) else Http2Protocol._on_other
             try:
-                react(flags, stream_id & STREAM_ID_BITS, payload)
+                react(self, flags, stream_id & STREAM_ID_BITS, payload)
             except StreamFault as fault:
                 self._fail_stream(fault)
         self._begun = data[at:]
@@ -207,27 +186,38 @@ class Http2Protocol:
     def _read_request(self, stream_id: int, block: bytes, data: bytes, at: int) -> int:
         """Read a request at once if nothing is unusual about it, as frame after frame would be read.
 
-        Its head is remembered, and at a position of what was read stands the one frame that is its
-        body. Gives the position after that; 0 if it is not so.
+        Behind its head stands, in what was read, the one frame that is its body. Gives the position after
+        what was read of it, which is its head alone if something is wrong there; 0 if it is not so.
         """
-        head = self._heads.get(block)
-        if head is None or len(data) - at < HEAD_BYTES:
+        if len(data) - at < HEAD_BYTES:
             return 0
         size_high, size, kind, flags, body_stream_id = read_head(data, at)
         size = size_high << 8 | size
         after: int = at + HEAD_BYTES + size
-        announced = head[3]
         if (
             kind != 0
             or flags != END_STREAM
             or body_stream_id != stream_id
             or not 0 < size <= FRAME_BYTES_MAX
             or after > len(data)
-            or (announced != size and announced >= 0)
             or not self._may_open(stream_id)
         ):
             return 0
-        self._come_to(stream_id)
+        head = self._heads.get(block)
+        if head is None:
+            self._come_to(stream_id)
+            try:
+                head = self._head(block)
+            except MalformedHead:
+                self._fail_stream(StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR))
+                return at
+            if head[3] != size and head[3] >= 0:  # what it announces
+                self._events.append(_new_event(Event, (_BEGUN, self._new_stream(stream_id, head), b"")))
+                return at
+        elif head[3] != size and head[3] >= 0:
+            return 0
+        else:
+            self._come_to(stream_id)
         stream = self._new_stream(stream_id, head)
         stream.phase = _AFTER_REQUEST
         stream.receive_window -= size
@@ -518,6 +508,20 @@ class Http2Protocol:
         """Of extensions, which are ignored."""
         self.meter.spend(OTHER)
 
+    _REACTIONS = (
+        _on_data,
+        _on_headers,
+        _on_priority,
+        _on_rst_stream,
+        _on_settings,
+        _on_other,
+        _on_ping,
+        _on_goaway,
+        _on_window_update,
+        _on_continuation,
+    )
+    """By the kind of a frame."""
+
     # Saying.
 
     def send_head(self, stream: Http2Stream, block: bytes, *, ends: bool) -> None:
@@ -585,6 +589,19 @@ class Http2Protocol:
             return b""
         self._out = []
         return b"".join(out)
+
+
+@lru_cache
+def _first_words(header_list_bytes: int) -> bytes:
+    """What a server says first on each connection."""
+    settings = frames.settings(
+        {
+            SettingId.MAX_CONCURRENT_STREAMS: CONCURRENT_STREAMS,
+            SettingId.INITIAL_WINDOW_SIZE: STREAM_WINDOW_BYTES,
+            SettingId.MAX_HEADER_LIST_SIZE: header_list_bytes,
+        }
+    )
+    return settings + frames.window_update(0, CONNECTION_WINDOW_BYTES - WINDOW_BYTES)
 
 
 def _unpadded(payload: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """The console's pages: built files, below `/_headwater/console/`.
 
 Rules:
-- nothing is read before somebody opens the console, and then each file once;
+- nothing is read before somebody opens the console, and then each file once; the build has left most
+  of them compressed beside themselves, so that a first page waits for no compression;
 - a file is found by its name in the folder's own list, so no path leads out of it;
 - the page says what it may load: scripts and styles of the console's own, data of this server;
 - files whose names change with their contents are kept by browsers for good; the page itself
@@ -36,6 +37,8 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 GZIP = 16 + zlib.MAX_WBITS
+ZIPPED = ".gz"
+"""What the compressed form of a file ends with."""
 FOREVER = "public, max-age=31536000, immutable"
 ASSETS = "assets/"
 """Below it, names change with contents."""
@@ -104,5 +107,10 @@ class ConsolePages:
             ("Vary", "Accept-Encoding"),
             *GUARDED,
         )
-        compressor = zlib.compressobj(9, wbits=GZIP)
-        return _File(fields, tag, compressor.compress(data) + compressor.flush())
+        ready = self._folder / f"{name}{ZIPPED}"
+        return _File(fields, tag, ready.read_bytes() if ready.is_file() else _zipped(data))
+
+
+def _zipped(data: bytes) -> bytes:
+    compressor = zlib.compressobj(9, wbits=GZIP)
+    return compressor.compress(data) + compressor.flush()

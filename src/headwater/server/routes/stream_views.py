@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.engine.engine import Engine
-from headwater.engine.metrics.kept_minutes import MINUTE_MS
+from headwater.engine.metrics.kept_minutes import MINUTE_MS, Dimensions
 from headwater.engine.metrics.stream_metrics import Totals
 from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
@@ -24,6 +24,13 @@ from headwater.server.routes.query import read_query
 
 PLACE = ("account", "region")
 SHOWN_MINUTES = 30
+BY_MINUTE = {
+    "records_in": ("IncomingRecords", None),
+    "bytes_in": ("IncomingBytes", None),
+    "records_out": ("GetRecords.Records", "SubscribeToShardEvent.Records"),
+    "bytes_out": ("GetRecords.Bytes", "SubscribeToShardEvent.Bytes"),
+}
+"""The metrics whose sums are told minute by minute: of the stream, and of each of its consumers."""
 _NO_LOG = (0, 0, 0, False)
 
 
@@ -91,20 +98,29 @@ class StreamViews:
             "oldest_ms": min((time for time in oldest if time is not None), default=None),
             "newest_ms": max((extent[2] for extent in extents), default=0) or None,
             "totals": totals._asdict(),
-            "records_in_by_minute": self._minutes(stream),
+            "by_minute": {
+                total: self._minutes(stream, metric, fan_out_metric)
+                for total, (metric, fan_out_metric) in BY_MINUTE.items()
+            },
         }
 
-    def _minutes(self, stream: Stream) -> list[int]:
-        """Records that came in each of the last minutes, the one under way last."""
+    def _minutes(self, stream: Stream, metric: str, fan_out_metric: str | None) -> list[int]:
+        """The sums of each of the last minutes, the one under way last."""
         now_ms = self._engine.now_ms()
         last_ms = now_ms - now_ms % MINUTE_MS
         first_ms = last_ms - (SHOWN_MINUTES - 1) * MINUTE_MS
-        caller, dimensions = Caller(*stream.full_name[:2]), (("StreamName", stream.name),)
-        points = self._engine.metrics.statistics(
-            caller, "IncomingRecords", dimensions, max(0, first_ms), last_ms + MINUTE_MS
-        )
-        found = {point.timestamp_ms: int(point.values.total) for point in points}
-        return [found.get(first_ms + minute * MINUTE_MS, 0) for minute in range(SHOWN_MINUTES)]
+        caller, of_stream = Caller(*stream.full_name[:2]), ("StreamName", stream.name)
+        series: list[tuple[str, Dimensions]] = [(metric, (of_stream,))]
+        if fan_out_metric is not None:
+            names = [("ConsumerName", consumer.name) for consumer in stream.consumers]
+            series += [(fan_out_metric, (of_stream, name)) for name in names]
+        sums = [0] * SHOWN_MINUTES
+        for each, dimensions in series:
+            for point in self._engine.metrics.statistics(
+                caller, each, dimensions, max(0, first_ms), last_ms + MINUTE_MS
+            ):
+                sums[(point.timestamp_ms - first_ms) // MINUTE_MS] += int(point.values.total)
+        return sums
 
     async def _shard(self, shard: Shard) -> dict[str, Any]:
         first, end, newest_ms, _ = self._engine.extent(shard.log_id) or _NO_LOG

@@ -1,0 +1,50 @@
+/** All channels and delivery streams of an account and region. */
+import { useState } from "preact/hooks";
+import { session } from "../api/session";
+import { setQuery, useRoute } from "../router";
+import { Button, Fault, Text } from "../ui/parts";
+import { usePolled } from "../ui/polled";
+import { listDeliveries, type Kind } from "./deliveries";
+import { CreateDeliveryStream } from "./delivery_dialogs";
+import { DeliveryPage } from "./delivery_page";
+import { DeliveryTable } from "./delivery_table";
+
+const POLL_MS = 2000;
+
+export function DeliveriesPage() {
+  const [, kind, name] = useRoute().path;
+  return kind && name ? <DeliveryPage key={`${kind}/${name}`} kind={kind as Kind} name={name} /> : <AllDeliveries />;
+}
+
+function AllDeliveries() {
+  const search = useRoute().query.get("search") ?? "";
+  const [isCreating, setCreating] = useState(false);
+  const { value, error, refresh } = usePolled(() => listDeliveries(), POLL_MS, "deliveries");
+  const shown = (value ?? []).filter((each) => each.name.toLowerCase().includes(search.toLowerCase()));
+  return (
+    <section>
+      <header class="page-head">
+        <h1>Deliveries</h1>
+        <Text
+          class="search" type="search" label="Search deliveries" placeholder="Search deliveries  /"
+          value={search} onInput={(text) => setQuery({ search: text })}
+        />
+        <Button changes onClick={() => setCreating(true)}>Create a delivery stream</Button>
+      </header>
+      <Fault error={error} />
+      {value && (
+        <DeliveryTable
+          deliveries={shown} withStream
+          empty={value.length ? "None has such a name." : emptyText()}
+        />
+      )}
+      {isCreating && <CreateDeliveryStream streamArn={null} onClose={() => { setCreating(false); refresh(); }} />}
+    </section>
+  );
+}
+
+function emptyText(): string {
+  return session().about.has_functions
+    ? "There is no channel and no delivery stream in this account and region."
+    : "A server that shares its streams with others has no channels and no delivery streams.";
+}
