@@ -35,6 +35,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "yaml": lambda text: list(yaml.safe_load_all(text)),
 }
 OF_THE_TESTS = {"HEADWATER_TEST_SERVER", "HEADWATER_TEST_TERRAFORM_MIRROR"}
+OF_DEVELOPERS = ("bench", "docs", "test")
 OF_OTHERS = {
     *("--createStreamMs", "--deleteStreamMs", "--updateStreamMs", "--shardLimit", "--path", "--ssl"),
     *("--state-dir", "--data", "--s3-bucket"),
@@ -183,3 +184,10 @@ def test_every_extra_that_a_page_names_is_one() -> None:
         if extra not in project["optional-dependencies"]
     ]
     assert not offenders, "\n".join(offenders)
+
+
+def test_the_page_about_installing_has_every_extra_of_users() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    page = (ROOT / "docs" / "installing.md").read_text()
+    rows = re.findall(r"^\| `headwater\[(\w+)\]` \|", page, re.MULTILINE)
+    assert sorted([*rows, *OF_DEVELOPERS]) == sorted(project["optional-dependencies"])
