@@ -10,16 +10,20 @@ ARG BASE=docker.io/library/python:3.13-slim
 FROM ${BASE} AS assembled
 ARG EXTRAS=""
 COPY dist/*.whl scripts/assemble_image.py /build/
-RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+# What is installed and left out again never reaches a disk: only what the image has does.
+RUN --mount=type=tmpfs,target=/opt \
+    --mount=type=tmpfs,target=/work \
+    --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/etc/ssl/build-ca.pem \
     --mount=type=cache,target=/root/.cache/pip \
     set -e; \
-    python3 -m venv /build/pip; \
+    python3 -m venv /work/pip; \
     python3 -m venv --without-pip /opt/headwater; \
     for wheel in /build/*.whl; do \
-        /build/pip/bin/pip --python /opt/headwater/bin/python3 install --quiet --no-compile "$wheel${EXTRAS:+[$EXTRAS]}"; \
+        /work/pip/bin/pip --python /opt/headwater/bin/python3 install --quiet --no-compile "$wheel${EXTRAS:+[$EXTRAS]}"; \
     done; \
-    python3 /build/assemble_image.py /image
+    python3 /build/assemble_image.py /work/image; \
+    cp -a /work/image /image
 
 FROM scratch
 COPY --from=assembled /image /

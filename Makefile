@@ -11,7 +11,7 @@ BY_FILE := -n auto --dist loadgroup --no-loadscope-reorder
 # The tests start hundreds of processes: none of them should compile what another one has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: console test-console run test test-all test-newest newest-installed test-on test-long test-clients test-infrastructure bench soak docs dist test-dist release-check lint types audit check format clean
+.PHONY: console test-console run test test-all test-newest newest-installed test-on test-long test-clients test-infrastructure bench soak docs dist test-dist test-image release-check lint types audit check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
@@ -27,7 +27,7 @@ test-all:
 # hypothesis has tried on one is not tried again.
 test-newest:
 	@$(MAKE) --no-print-directory test-on ON=$$($(PYTHON) scripts/find_interpreters.py | tail -1) \
-		ARGS='-m "not long and not clients and not infrastructure and not dist and not hypothesis"'
+		ARGS='-m "not long and not clients and not infrastructure and not dist and not image and not hypothesis"'
 
 # Its environment alone, as test-newest would make it.
 newest-installed:
@@ -68,6 +68,11 @@ dist: console $(VENV)/installed-dist
 # What was built, installed in fresh environments as users do, by pip, pipx and uv.
 test-dist: dist
 	@$(BIN)/python -m pytest -m dist tests/dist
+
+# What the Dockerfile makes of dist/, by buildah, on a base of this Debian: scripts/install_buildah.sh brings it.
+test-image: dist
+	@scripts/install_buildah.sh
+	@$(BIN)/python -m pytest -m image tests/image
 
 # All that a release has to be, and nothing that leaves this machine: docs/releasing.md goes on where this ends. The image
 # is built and run by `.ci/run`, as everything is. A last look finds what the tests have changed.

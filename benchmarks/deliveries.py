@@ -1,168 +1,150 @@
-"""What a channel costs: the server's CPU time with one, less its CPU time without.
+"""What channels do in a second, what they need, and what the puts of others notice of it.
 
-    python -m benchmarks.deliveries [RECORDS]
+    python -m benchmarks.deliveries [--records N] [--rounds N] [--only gzip|puts|table]
 
-Both servers are given the same records of 100 B. The clock of the one with a channel is moved on by the
-freshness until everything is delivered. CPU time is not wall time, so other work on the machine changes it
-little; the difference has the whole delivery in it: reading, gathering, compressing or Parquet, and the
-neighbouring S3.
+- `gzip`: a backlog of 100 B records in JSON to the neighbouring S3 as GZIP, three times: records a second,
+  and a second of CPU (all of the server's, with the neighbouring S3); the peak of anonymous memory, which is
+  flat when it does not grow from time to time; what was delivered is deleted in between;
+- `puts`: PutRecord of 100 B by 16 connections of wrk at two servers in turn, one that is idle and one that
+  delivers such a backlog from another stream meanwhile;
+- `table`: the same backlog to an Iceberg table as Parquet, and pyiceberg's own `append` of the same rows in
+  batches of 1,000 to a table in local files, which has no server between.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+import argparse
+import statistics
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
-from random import Random
-from typing import Any
+from typing import NamedTuple
 
-import boto3
-from botocore.config import Config
+import msgspec
 
-from headwater.testing.admin_client import AdminClient
-from headwater.testing.server_clock import ServerClock
+from benchmarks.delivering import DATA_BYTES, DeliveringServer, MemoryPeak, delivering_server
+from benchmarks.pyiceberg_append import append_rate
+from benchmarks.wrk import drive
 
-ACCOUNT_ID, REGION = "000000000000", "us-east-1"
 RECORDS = 1_000_000
-BATCH = 500
-DATA_BYTES = 100
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "at": {"type": "string", "format": "date-time"},
-        "id": {"type": "integer"},
-        "user": {"type": "string"},
-        "page": {"type": "string"},
-    },
-}
+REPETITIONS = 3
+ROUNDS = 5
+SLICE_S = 4
+CONNECTIONS = 16
+MOST_A_SECOND = 200_000
+"""A backlog is to last for a slice."""
+PEER_RECORDS = 100_000
+"""pyiceberg's appends become slower with each snapshot: fewer of them are in its favour."""
+STREAM = "puts"
 
 
-class Started:
-    """A server in a process of its own."""
+def gzip_rate(count: int, folder: Path) -> None:
+    with delivering_server(folder, "gzip") as server:
+        for _ in range(REPETITIONS):
+            rate(server, "GZIP", count)
 
-    def __init__(self, log: Path) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "headwater",
-            "start",
-            "--port",
-            "0",
-            "--test-clock",
-            "--log-level",
-            "error",
-        ]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log.open("w"), text=True)
-        assert self._process.stdout is not None
-        words = self._process.stdout.readline().split()
-        self.url = next(word.rstrip(".,") for word in words if word.startswith("http"))
 
-    def client(self, service: str) -> Any:
-        keys = {"aws_access_key_id": ACCOUNT_ID, "aws_secret_access_key": "any", "region_name": REGION}
-        return boto3.client(
-            service, endpoint_url=self.url, config=Config(s3={"addressing_style": "path"}), **keys
+def rate(server: DeliveringServer, kind: str, count: int) -> float:
+    """Deliver a backlog, and say how that went; records a second."""
+    backlog = server.backlog(kind, count)
+    before_s = server.process.cpu_s()
+    with MemoryPeak(server.process) as peak:
+        took_s = backlog.deliver()
+    cpu_s = server.process.cpu_s() - before_s
+    print(
+        f"{kind}: {count / took_s:,.0f} records/s, {count / cpu_s:,.0f} a second of CPU, "
+        f"at most {peak.mib:.0f} MiB",
+        flush=True,
+    )
+    backlog.forget()
+    return count / took_s
+
+
+class Puts(NamedTuple):
+    """What wrk saw of PutRecord."""
+
+    rate: float
+    """A second."""
+    of_loop: float
+    """For a second of processor time of the server's event loop, whatever else the machine does."""
+
+
+def puts(rounds: int, folder: Path) -> None:
+    bodies = put_bodies(folder)
+    with delivering_server(folder, "idle") as idle, delivering_server(folder, "delivering") as delivering:
+        for server in (idle, delivering):
+            server.make_stream(STREAM)
+            put(server, bodies, 1)
+        seen: list[tuple[float, float, float]] = []
+        for turn in range(rounds):
+            backlog = delivering.backlog("GZIP", MOST_A_SECOND * (SLICE_S + 1))
+            alone = put(idle, bodies, SLICE_S) if turn % 2 else None
+            backlog.begin()
+            while not (before := backlog.read()):
+                pass  # until its first pages are read
+            beside = put(delivering, bodies, SLICE_S)
+            read = (backlog.read() - before) / SLICE_S
+            alone = alone or put(idle, bodies, SLICE_S)
+            backlog.deliver()
+            backlog.forget()
+            seen.append((read, beside.rate / alone.rate, beside.of_loop / alone.of_loop))
+            print(
+                f"PutRecord: {beside.rate:,.0f}/s beside {read:,.0f} records/s delivered, "
+                f"{alone.rate:,.0f}/s alone: {seen[-1][1]:.3f}; "
+                f"for a second of the loop {beside.of_loop:,.0f} and {alone.of_loop:,.0f}: {seen[-1][2]:.3f}",
+                flush=True,
+            )
+        read, by_clock, by_loop = (statistics.median(each) for each in zip(*seen, strict=True))
+        print(
+            f"PutRecord beside {read:,.0f} delivered records/s: {by_clock:.3f} of an idle server's rate, "
+            f"{by_loop:.3f} for a second of the loop (medians of {rounds} rounds)"
         )
 
-    def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-
-
-def records() -> list[dict[str, Any]]:
-    """A batch's worth, as `put_records` takes them."""
-    random = Random(7)
-    made = []
-    for number in range(BATCH):
-        document = {
-            "at": "2026-11-29T10:15:00Z",
-            "id": random.getrandbits(32),
-            "user": f"u{random.randrange(9_999)}",
-            "page": f"/p/{random.randrange(999)}",
-        }
-        made.append({"Data": json.dumps(document).encode().ljust(DATA_BYTES), "PartitionKey": str(number)})
-    return made
+def put(server: DeliveringServer, bodies: Path, seconds: int) -> Puts:
+    process, content_type = server.process, "application/x-amz-json-1.1"
+    before_s = process.loop_s()
+    outcome = drive(process.port, "PutRecord", bodies, content_type, CONNECTIONS, seconds)
+    loop_s = process.loop_s() - before_s
+    if outcome.not_200 or outcome.broken or outcome.timeouts:
+        raise SystemExit(f"wrk met errors: {outcome}")
+    return Puts(outcome.answers / outcome.seconds, outcome.answers / loop_s)
 
 
-def cpu_of(kind: str, count: int, log: Path) -> float:
-    """The CPU time of a server that is given the records, with a channel of this kind or none."""
-    server = Started(log)
-    try:
-        kinesis = server.client("kinesis")
-        kinesis.create_stream(StreamName="bench", StreamModeDetails={"StreamMode": "ON_DEMAND"})
-        kinesis.get_waiter("stream_exists").wait(StreamName="bench", WaiterConfig={"Delay": 1})
-        server.client("s3").create_bucket(Bucket="bench")
-        if kind:
-            make_channel(server, kinesis, kind)
-        before_s, batch = server.cpu_s(), records()
-        for _ in range(count // BATCH):
-            kinesis.put_records(StreamName="bench", Records=batch)
-        if kind:
-            deliver(server.url)
-        return server.cpu_s() - before_s
-    finally:
-        server.stop()
+def put_bodies(folder: Path) -> Path:
+    path = folder / "bodies"
+    lines = [
+        msgspec.json.encode(
+            {"StreamName": STREAM, "Data": f"{number:0{DATA_BYTES}}".encode(), "PartitionKey": str(number)}
+        ).decode()
+        for number in range(256)
+    ]
+    path.write_text("".join(line + "\n" for line in lines))
+    return path
 
 
-def make_channel(server: Started, kinesis: Any, kind: str) -> None:
-    arn = kinesis.describe_stream_summary(StreamName="bench")["StreamDescriptionSummary"]["StreamARN"]
-    bucket = {"BucketARN": "arn:aws:s3:::bench", "ExpectedBucketOwner": ACCOUNT_ID}
-    record = {"RecordFormatType": "JSON"}
-    destination: dict[str, Any]
-    if kind == "GZIP":
-        storage = {**bucket, "CompressionType": kind}
-        destination = {"S3DestinationConfiguration": {"StorageConfiguration": storage}}
-    else:
-        glue = server.client("glue")
-        glue.create_registry(RegistryName="bench")
-        record["GSRSchemaARN"] = glue.create_schema(
-            RegistryId={"RegistryName": "bench"}, SchemaName="bench", DataFormat="JSON",
-            Compatibility="NONE", SchemaDefinition=json.dumps(SCHEMA),
-        )["SchemaArn"]  # fmt: skip
-        table = {
-            "TableBucketARN": server.client("s3tables").create_table_bucket(name="bench")["arn"],
-            "Namespace": "bench", "TableName": "bench", "CompressionType": "ZSTD",
-            "PartitionSpec": {"PartitionFields": [{"Transform": "TIME_HOUR", "SourceName": "at"}]},
-        }  # fmt: skip
-        destination = {
-            "S3TablesDestinationConfiguration": {
-                "DeadLetterQueueS3Configuration": bucket,
-                "S3TablesConfigurationList": [table],
-            }
-        }
-    channel = kinesis.create_channel(
-        ChannelName="bench",
-        ServiceExecutionRoleARN=f"arn:aws:iam::{ACCOUNT_ID}:role/bench",
-        StreamConfigurationList=[{"StreamARN": arn, "RecordConfiguration": record}],
-        **destination,
-    )["ChannelDescription"]
-    waiter = kinesis.get_waiter("channel_active")
-    waiter.wait(ChannelARN=channel["ChannelARN"], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-
-
-def deliver(url: str) -> None:
-    """Let the freshness pass until nothing is left."""
-    admin = AdminClient(url)
-    while admin.get("deliveries")["deliveries"][0].get("records_behind", 1):
-        ServerClock(admin).advance(seconds=301)
-        time.sleep(0.5)
+def table_rate(count: int, folder: Path) -> None:
+    with delivering_server(folder, "table") as server:
+        ours = rate(server, "table", count)
+    theirs = append_rate(PEER_RECORDS, folder / "local")
+    print(f"pyiceberg's append, batches of 1,000: {theirs:,.0f} records/s; ours {ours / theirs:.1f} x")
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else RECORDS
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.deliveries")
+    parser.add_argument("--records", type=int, default=RECORDS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--only", choices=["gzip", "puts", "table"])
+    asked = parser.parse_args()
+    parts: dict[str, Callable[[Path], None]] = {
+        "gzip": lambda folder: gzip_rate(asked.records, folder),
+        "puts": lambda folder: puts(asked.rounds, folder),
+        "table": lambda folder: table_rate(asked.records, folder),
+    }
     with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "log"
-        without_s = cpu_of("", count, log)
-        for kind in ("GZIP", "table"):
-            cost_s = cpu_of(kind, count, log) - without_s
-            print(f"{kind}: {count / cost_s:,.0f} records of {DATA_BYTES} B a second of CPU")
+        for name, part in parts.items():
+            if asked.only in (None, name):
+                part(Path(folder))
 
 
 if __name__ == "__main__":

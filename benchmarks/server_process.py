@@ -65,6 +65,10 @@ class ServerProcess:
         threads = [thread for pid in self._pids() for thread in Path(f"/proc/{pid}/task").iterdir()]
         return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
+    def loop_s(self) -> float:
+        """What the first thread of its first process, with the event loop, has run so far."""
+        return int(Path(f"/proc/{self.session}/schedstat").read_text().split()[0]) / 1e9
+
     def memory(self) -> Memory:
         """What its processes hold now."""
         rolled_up = [_rolled_up_kib(pid) for pid in self._pids()]

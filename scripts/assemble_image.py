@@ -108,6 +108,7 @@ WITH_SOURCES = "headwater"
 def main() -> None:
     """Fill a new folder."""
     root = Path(sys.argv[1])
+    root.mkdir()
     for name in MERGED:
         if Path("/", name).is_symlink():
             (root / "usr" / name).mkdir(parents=True, exist_ok=True)
@@ -199,7 +200,12 @@ def copy(root: Path, place: Path, left_out: Iterable[str] = ()) -> None:
         shutil.copy2(place, target)
         return
     shutil.copytree(
-        place, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+        place,
+        target,
+        symlinks=place == VENV,  # where a link leads to the folder beside it
+        ignore=shutil.ignore_patterns("__pycache__"),
+        ignore_dangling_symlinks=True,
+        dirs_exist_ok=True,
     )
     for pattern in left_out:
         for unwanted in list(target.glob(pattern.removeprefix("/"))):

@@ -30,7 +30,11 @@ PLACES = {
     "benchmarks/RESULTS.svg": "benchmarks/RESULTS.svg",
     "benchmarks/WHOLE.md": "benchmarks/WHOLE.md",
     "benchmarks/WHOLE.svg": "benchmarks/WHOLE.svg",
-    "compose.kafka.yaml": "compose.kafka.yaml",
+    "examples/compose.yaml": "examples/compose.yaml",
+    "examples/compose.kafka.yaml": "examples/compose.kafka.yaml",
+    "examples/compose.tests.yaml": "examples/compose.tests.yaml",
+    "examples/github-actions.yaml": "examples/github-actions.yaml",
+    "examples/kubernetes.yaml": "examples/kubernetes.yaml",
     "dashboards/headwater.json": "dashboards/headwater.json",
 }
 """Where the site has what stands outside docs/, by its path in the tree."""

@@ -13,6 +13,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+UPPER_BOUNDS = {
+    "aiokafka": ("headwater/storage/kafka/cluster.py", "aiokafka.", "tests/storage/kafka/test_cluster.py"),
+    "moto": ("headwater/neighbours/loaded_moto.py", "moto.", "tests/neighbours/test_moto.py"),
+}
+"""The dependencies whose inside is used: where, by which imports, and which test fails when it changes."""
+
 
 @pytest.fixture
 def audit() -> ModuleType:
@@ -31,11 +37,31 @@ def package(name: str, **more: Any) -> dict[str, Any]:
 def test_every_dependency_has_its_reason_in_words() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = [*project["dependencies"], *project["optional-dependencies"]["tls"]]
-    needed += [*project["optional-dependencies"]["aws"], *project["optional-dependencies"]["kafka"]]
+    for extra in ("aws", "kafka", "otel"):
+        needed += project["optional-dependencies"][extra]
     contributing = (ROOT / "CONTRIBUTING.md").read_text()
     for requirement in needed:
         name = re.split(r"[<>=;\\[ ]", requirement)[0]
         assert re.search(rf"^\|.*`{name}`.*\|", contributing, re.MULTILINE), name
+
+
+def test_a_dependency_has_an_upper_bound_only_where_a_test_shows_why() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    of_users = [extras[name] for name in extras.keys() - {"bench", "docs", "test"}]
+    needed = [*project["dependencies"], *(one for extra in of_users for one in extra)]
+    bounded = {re.split(r"[<>=;\[ ]", one)[0] for one in needed if "<" in one.partition(";")[0]}
+    assert bounded == UPPER_BOUNDS.keys()
+    for used_in, imports, test in UPPER_BOUNDS.values():
+        assert re.search(rf"^\s*(from|import) {imports}", (ROOT / "src" / used_in).read_text(), re.MULTILINE)
+        assert (ROOT / test).exists()
+
+
+def test_the_classifiers_name_each_python_from_the_lowest_on() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [line.rpartition(" ")[2] for line in project["classifiers"] if re.search(r":: 3\.\d+$", line)]
+    assert named == ["3.11", "3.12", "3.13", "3.14"]
+    assert project["requires-python"] == ">=3.11"
 
 
 def test_the_audit_is_of_what_users_get(audit: ModuleType) -> None:

@@ -16,7 +16,9 @@ import pytest
 from headwater.api.operation import OPERATIONS
 from headwater.config import SECRET_SETTINGS, SETTINGS, Config
 from headwater.engine.metrics.metric_names import (
+    CHANNEL_METRICS,
     CONSUMER_METRICS,
+    DELIVERY_STREAM_METRICS,
     FUNCTION_METRICS,
     MAPPING_METRICS,
     SHARD_METRICS,
@@ -175,10 +177,12 @@ def test_the_table_of_cloudwatchs_metrics_is_the_one_in_the_code() -> None:
         (STREAM_METRICS, "StreamName"),
         (CONSUMER_METRICS, "StreamName, ConsumerName"),
         (SHARD_METRICS, "StreamName, ShardId"),
+        (CHANNEL_METRICS, "StreamName, ChannelName, ChannelId"),
         (FUNCTION_METRICS, "of functions"),
         (MAPPING_METRICS, "EventSourceMappingUUID"),
+        (DELIVERY_STREAM_METRICS, "DeliveryStreamName"),
     )
-    rows = re.findall(r"^\| `([A-Z]\w+(?:\.\w+)?)` \| (\w+) \| ([SEo][^|]*) \|", METRICS, re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z]\w+(?:\.\w+)?)` \| (\w+) \| ([DSEo][^|]*) \|", METRICS, re.MULTILINE)
     assert rows == [(name, unit, of) for metrics, of in kinds for name, unit in metrics.items()]
 
 

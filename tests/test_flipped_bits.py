@@ -79,7 +79,7 @@ def start(folder: Path) -> None:
     try:
         engine = Engine(store, SystemClock(), Settings(), lambda size: b"\0" * size)
         engine.open()
-        MappingStore(engine, lambda _error: None).open()
+        MappingStore(engine, lambda _error: None, lambda *_: None).open()
     finally:
         store.close()
 

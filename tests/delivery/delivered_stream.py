@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import zstandard
@@ -102,6 +103,18 @@ class DeliveredStream:
         found = self.s3.list_objects_v2(Bucket=self.name).get("Contents", [])
         keys = [each["Key"] for each in found if ("/errors/" in each["Key"]) == errors]
         return {key: plain(key, self.s3.get_object(Bucket=self.name, Key=key)["Body"].read()) for key in keys}
+
+
+def metric_sums(endpoint_url: str, namespace: str, **dimensions: str) -> dict[str, float]:
+    """The sum of each metric that has exactly these dimensions, of all the minutes that are kept."""
+    asked = {"namespace": namespace, **dimensions}
+    admin = AdminClient(endpoint_url)
+    listed = admin.get(f"cloudwatch?{urlencode(asked)}")["metrics"]
+    sums: dict[str, float] = {}
+    for metric in (each["metric"] for each in listed if each["dimensions"] == dimensions):
+        points = admin.get(f"cloudwatch?{urlencode({**asked, 'metric': metric})}")["datapoints"]
+        sums[metric] = sum(point["sum"] for point in points)
+    return sums
 
 
 def plain(key: str, body: bytes) -> bytes:

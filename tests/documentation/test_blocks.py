@@ -38,9 +38,9 @@ OF_THE_TESTS = {"HEADWATER_TEST_SERVER", "HEADWATER_TEST_TERRAFORM_MIRROR"}
 OF_DEVELOPERS = ("bench", "docs", "test")
 OF_OTHERS = {
     *("--createStreamMs", "--deleteStreamMs", "--updateStreamMs", "--shardLimit", "--path", "--ssl"),
-    *("--state-dir", "--data", "--s3-bucket"),
+    *("--state-dir", "--data", "--s3-bucket", "--secret", "--read-only", "--user", "--init"),
 }
-"""Options of kinesalite, ferrokinesis, and the command lines of AWS."""
+"""Options of kinesalite, ferrokinesis, Docker, and the command lines of AWS."""
 
 
 def test_every_block_is_run_or_says_why_not() -> None:

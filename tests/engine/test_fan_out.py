@@ -56,11 +56,25 @@ class RecordingSink:
         return [record["Data"] for event in self.events for record in event.page.records.documents()]
 
 
+class HurryingClock(ManualClock):
+    """A clock that no two readings find at the same time."""
+
+    def now_ms(self) -> int:
+        self.advance_ms(1)
+        return super().now_ms()
+
+
 class Subscribed:
     """A stream of one shard with one ACTIVE consumer."""
 
-    def __init__(self, *, enforce_limits: bool = False, resubscribe_at_once: bool = False) -> None:
-        self.clock = ManualClock()
+    def __init__(
+        self,
+        *,
+        enforce_limits: bool = False,
+        resubscribe_at_once: bool = False,
+        clock: ManualClock | None = None,
+    ) -> None:
+        self.clock = clock or ManualClock()
         self.running = RunningEngine(
             MemoryStore,
             self.clock,
@@ -251,6 +265,13 @@ def test_who_has_left_can_be_followed_at_once_where_that_is_asked_for() -> None:
     with pytest.raises(ResourceInUseException):
         subscribed.subscribe()
     subscribed.subscription.stop()
+    assert not subscribed.subscribe().ended
+
+
+def test_who_was_ended_on_purpose_is_followed_at_once_however_time_passes() -> None:
+    subscribed = Subscribed(clock=HurryingClock())
+    subscribed.subscribe()
+    subscribed.subscription.end_after(0, None)
     assert not subscribed.subscribe().ended
 
 

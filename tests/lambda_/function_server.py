@@ -149,6 +149,21 @@ def function_server(folder: Path, *options: str) -> Iterator[FunctionServer]:
             server.close()
 
 
+@contextmanager
+def shared_function_server(folder: Path, *options: str) -> Iterator[FunctionServer]:
+    """The server that tests of a module share; another one if `HEADWATER_TEST_SERVER` is its URL."""
+    url = os.environ.get("HEADWATER_TEST_SERVER")
+    if url is None:
+        with function_server(folder, *options) as server:
+            yield server
+        return
+    server = FunctionServer(url)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
 def of(running: RunningServer) -> FunctionServer:
     """The clients of a server."""
     return FunctionServer(running.endpoint_url)

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 from headwater.api.operation import OPERATIONS
 from headwater.api.validation.constraints import accept
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
+from headwater.lambda_.api.in_step import in_step
 from headwater.lambda_.functions.destination import DestinationFailed, DestinationMessage
 from headwater.lambda_.functions.invocation import FunctionNotFound, FunctionReference, InvocationResult
 from headwater.lambda_.functions.metrics import FunctionMetrics
@@ -29,6 +30,7 @@ from headwater.lambda_.mappings.operations import mapping_operations
 from headwater.model.caller import Caller
 from headwater.model.clock import ManualClock
 from headwater.server.asyncio_bridge import finished
+from headwater.storage.interface import Post
 from headwater.storage.memory_store import MemoryStore
 from headwater.wire.json_format import encode
 
@@ -115,10 +117,11 @@ class MappedStream:
     functions: Functions = field(default_factory=Functions)
     destinations: Destinations = field(default_factory=Destinations)
     notes: list[str] = field(default_factory=list)
+    seed: int = 7
 
-    def open(self) -> None:
-        self._random = Random(7)
-        self.store = MemoryStore(asyncio.get_running_loop().call_soon)  # type: ignore[arg-type]  # nobody looks at its result
+    def open(self, store: MemoryStore | None = None) -> None:
+        self._random = Random(self.seed)
+        self.store = store or MemoryStore(post())
         self.open_engine()
 
     def open_engine(self) -> None:
@@ -135,7 +138,7 @@ class MappedStream:
             self.retry_delay_ms,
         )
         self.mappings.open()
-        self._operations = mapping_operations(self.mappings)
+        self._operations = in_step(self.engine, mapping_operations(self.mappings))
 
     def note(self, level: str, text: str) -> None:
         self.notes.append(f"{level}: {text}")
@@ -157,6 +160,7 @@ class MappedStream:
         """The answer of an operation of Lambda."""
         answer = await self._operations[operation](CALLER, members)
         await self.settle()
+        assert isinstance(answer, dict)
         return answer
 
     async def map(self, function: Function | None = None, **members: Any) -> str:
@@ -204,6 +208,10 @@ class MappedStream:
     async def state(self, uuid: str) -> dict[str, Any]:
         return await self.lambda_call("GetEventSourceMapping", UUID=uuid)
 
+    async def status(self) -> list[dict[str, Any]]:
+        """How far each mapping is."""
+        return await finished(self.mappings.status())
+
     async def restart(self) -> None:
         """End the mappings and the engine, and begin anew with what the store has."""
         await self.mappings.close(5)
@@ -224,6 +232,11 @@ def in_loop(scenario: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...,
 
 async def succeed(_event: Event) -> None:
     """A function that is always content."""
+
+
+def post() -> Post:
+    """The running loop's, for a store."""
+    return cast("Post", asyncio.get_running_loop().call_soon)  # nobody looks at its result
 
 
 @asynccontextmanager

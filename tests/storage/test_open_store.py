@@ -131,6 +131,12 @@ class TestRefusal:
         (data_dir / "thesis.txt").write_text("years of work")
         assert_refused(data_dir, inbox, "not empty, and holds no data of Headwater")
 
+    def test_not_a_new_volume(self, data_dir: Path, inbox: Inbox) -> None:
+        (data_dir / "lost+found").mkdir(parents=True)
+        (data_dir / "headwater.pid").write_text("")
+        make(data_dir, inbox)
+        assert (data_dir / "data.mdb").exists()
+
     def test_a_file(self, data_dir: Path, inbox: Inbox) -> None:
         data_dir.write_text("a file")
         with pytest.raises(StoreUnreadable, match=f"{data_dir} is not a directory"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from tests.tutorials.started_server import started_server
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """`headwater start`, nothing more: port 4566."""
+    """`headwater start`, nothing more: port 4566; another server if `HEADWATER_TEST_SERVER` is its URL."""
+    url = os.environ.get("HEADWATER_TEST_SERVER")
+    if url is not None:
+        yield RunningServer(url)
+        return
     with started_server(tmp_path_factory.mktemp("server")) as running:
         yield running
 

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,10 @@ def pattern_of(output: str) -> re.Pattern[str]:
     return re.compile("".join(lines))
 
 
-def run(commands: list[str], folder: Path, server: RunningServer) -> list[str]:
+def run(commands: list[str], folder: Path, server: RunningServer, more: Mapping[str, str]) -> list[str]:
     """What each of them prints, run one after the other in one shell."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    variables = plain_environment(folder) | {"PATH": path, "AWS_ENDPOINT_URL": server.endpoint_url}
+    variables = plain_environment(folder) | {"PATH": path, "AWS_ENDPOINT_URL": server.endpoint_url, **more}
     script = "set -e\n" + "".join(f"{command}echo '{END}'\n" for command in commands)
     ended = subprocess.run(
         ["bash", "-c", script.replace(DEFAULT_ENDPOINT, server.endpoint_url)],
@@ -61,18 +62,26 @@ def run(commands: list[str], folder: Path, server: RunningServer) -> list[str]:
     return ended.stdout.split(f"{END}\n")[:-1]
 
 
+TUTORIALS = sorted(page.name for page in PAGES.glob("*.md") if page.name != "index.md")
+
+
 @pytest.mark.long  # half a minute of AWS CLIs that start; what they do is tested every day by an SDK
-@pytest.mark.parametrize("name", sorted(page.name for page in PAGES.glob("*.md") if page.name != "index.md"))
+@pytest.mark.parametrize("name", TUTORIALS)
 def test_a_tutorial_prints_what_it_says(name: str, tmp_path: Path) -> None:
+    (tmp_path / "server").mkdir()
+    with started_server(tmp_path / "server", port=FREE_PORT) as server:
+        follow(name, tmp_path, server, {})
+
+
+def follow(name: str, folder: Path, server: RunningServer, variables: Mapping[str, str]) -> None:
+    """Do in a folder what a page says, with more variables in the shell; what is printed is what it says."""
     page = (PAGES / name).read_text()
     for _, title, text in BLOCK.findall(page):
         if title:
-            (tmp_path / title).parent.mkdir(exist_ok=True)
-            (tmp_path / title).write_text(text)
+            (folder / title).parent.mkdir(exist_ok=True)
+            (folder / title).write_text(text)
     steps = commands_and_outputs(page)
-    (tmp_path / "server").mkdir()
-    with started_server(tmp_path / "server", port=FREE_PORT) as server:
-        printed = run([command for command, _ in steps], tmp_path, server)
+    printed = run([command for command, _ in steps], folder, server, variables)
     for (command, expected), seen in zip(steps, printed, strict=True):
         if expected is not None:
             assert pattern_of(expected).fullmatch(seen), f"{command}\n{seen}"

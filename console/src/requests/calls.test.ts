@@ -10,8 +10,10 @@ const HERE = "http://127.0.0.1:4566";
 test("a call is a command of the AWS CLI, safe in a shell", () => {
   expect(asCli(CALL, HERE)).toBe(
     `aws kinesis put-record --endpoint-url ${HERE} --cli-input-json `
-    + `'{"StreamName":"orders","Data":"MyBhcHBsZXM=","PartitionKey":"it'\\''s"}'`,
+    + `'{"StreamName":"orders","PartitionKey":"it'\\''s"}' --data fileb://<(printf %s 'MyBhcHBsZXM=' | base64 -d)`,
   );
+  const many = { ...CALL, target: "Kinesis_20131202.PutRecords", asked: '{"Records":[{"Data":"QQ=="}]}' };
+  expect(asCli(many, HERE)).toMatch(/^# Data is in base64, as version 2 .*\naws kinesis put-records /);
 });
 
 test("a call is a program with boto3, with bytes for blobs", () => {

@@ -55,13 +55,23 @@ function calledOf(call: Call): { service: string; operation: string; members: Re
   }
 }
 
-/** `aws kinesis put-record …`, or curl where there is no such command. */
+const NESTED_BLOB = /"Data":"/;
+const OF_VERSION_2 = "# Data is in base64, as version 2 of the AWS CLI reads it\n";
+
+/**
+ * `aws kinesis put-record …`, or curl where there is no such command; for bash and zsh.
+ *
+ * The two versions of the AWS CLI read a blob in JSON differently, and a file of bytes alike.
+ */
 export function asCli(call: Call, endpoint: string): string {
   const called = calledOf(call);
   if (!called) return asCurl(call, endpoint);
   const command = called.operation.replace(/([a-z0-9])([A-Z])/g, "$1-$2").toLowerCase();
-  const json = JSON.stringify(called.members);
-  return `aws ${called.service} ${command} --endpoint-url ${endpoint}${json === "{}" ? "" : ` --cli-input-json ${quoted(json)}`}`;
+  const { Data: data, ...others } = called.members;
+  const json = JSON.stringify(typeof data === "string" ? others : called.members);
+  const members = json === "{}" ? "" : ` --cli-input-json ${quoted(json)}`;
+  const blob = typeof data === "string" ? ` --data fileb://<(printf %s ${quoted(data)} | base64 -d)` : "";
+  return `${NESTED_BLOB.test(json) ? OF_VERSION_2 : ""}aws ${called.service} ${command} --endpoint-url ${endpoint}${members}${blob}`;
 }
 
 export function asBoto3(call: Call, endpoint: string): string {

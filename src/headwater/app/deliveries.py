@@ -24,6 +24,7 @@ from headwater.wire.signature_v4 import Key
 
 if TYPE_CHECKING:
     from headwater.app.neighbours import ServerContext
+    from headwater.engine.metrics.kept_minutes import MetricReader
     from headwater.lambda_.lazy import LazyLambda
     from headwater.model.caller import Caller
 
@@ -71,6 +72,11 @@ def build_deliveries(
 def firehose_api(service: DeliveryService) -> FirehoseApi:
     """The API of the delivery streams among a server's deliveries."""
     return next(owner.api for owner in service.owners if isinstance(owner, DeliveryStreams))
+
+
+def firehose_metrics(service: DeliveryService) -> MetricReader:
+    """What is counted of the delivery streams among a server's deliveries."""
+    return next(owner.metrics for owner in service.owners if isinstance(owner, DeliveryStreams))
 
 
 async def _invoke(lambda_: LazyLambda, caller: Caller, arn: str, event: bytes) -> Said:

@@ -10,8 +10,9 @@ import headwater
 from headwater.api.call_rates import rated
 from headwater.api.operation import OPERATIONS
 from headwater.api.other_engines import in_step
-from headwater.app.neighbours import Neighbourhood, ServerContext, has_moto
+from headwater.app.neighbours import Neighbourhood, ServerContext, has_services
 from headwater.app.tls import own_names
+from headwater.engine.metrics.metric_names import FIREHOSE, LAMBDA
 from headwater.model.clock import AdjustableClock
 from headwater.server.access.authentication import Authentication
 from headwater.server.access.cross_origin import OriginPolicy
@@ -83,8 +84,8 @@ def _console_routes(
             "places": sorted({(name.account_id, name.region) for name in engine.metrics.streams()}),
             "is_read_only": config.console == "read-only",
             "must_sign": bool(server.credentials),
-            "has_functions": not engine.store.is_shared,
-            "has_services": config.forward_to is not None or has_moto(),
+            "has_functions": True,
+            "has_services": has_services(config),
             "has_test_clock": test_clock is not None,
         }
 
@@ -135,8 +136,8 @@ def _late_routes(
     def metrics() -> RouteSet:
         from headwater.server.routes.metrics import metric_routes  # noqa: PLC0415 - see above
 
-        deliveries = neighbourhood.deliveries.status
-        return metric_routes(server.engine, requests, neighbourhood.function_metrics, deliveries)
+        readers = {LAMBDA: neighbourhood.function_metrics, FIREHOSE: neighbourhood.firehose.metrics}
+        return metric_routes(server.engine, requests, readers, neighbourhood.deliveries.status)
 
     def backup() -> RouteSet:
         from headwater.server.routes.backup import backup_routes  # noqa: PLC0415 - see above

@@ -64,7 +64,7 @@ def _is_read(path: Path) -> bool:
 
 def _read(path: Path) -> InitFile:
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InitError(path.name, str(error)) from error
     if path.suffix != JSON_ENDING:

@@ -17,14 +17,19 @@ from typing import NamedTuple
 from headwater.app import offline_data
 from headwater.app.brokers import broker_security
 from headwater.config import Config
+from headwater.engine.large_values import KEEP_MS, parts_of
 from headwater.engine.stored_values import SHARED_KINDS, STREAM_KEY, stored_stream
+from headwater.model.clock import SystemClock
 from headwater.model.stream import HOUR_MS
 from headwater.server.asyncio_bridge import finished
 from headwater.storage.copying import BYTES_PER_READ, RECORDS_PER_READ, Copied, Copying
 from headwater.storage.interface import (
     END_MS,
+    FUNCTIONS_FOLDER,
+    Extent,
     LogPage,
     Metadata,
+    Run,
     Store,
     StoreFilling,
     StoreUnavailable,
@@ -38,7 +43,6 @@ class Moved(NamedTuple):
     streams: int
     keys: int
     copied: Copied
-    has_functions: bool
 
 
 async def move_to_shared(data_dir: Path, config: Config) -> Moved:
@@ -50,12 +54,12 @@ async def move_to_shared(data_dir: Path, config: Config) -> Moved:
     faults = offline_data.check_data(data_dir)
     if faults:
         raise StoreUnavailable(f"{data_dir} is damaged, and nothing was moved: {'; '.join(faults)}")
-    store = open_to_read(data_dir).store
+    opened = open_to_read(data_dir)
     try:
         async with _filling(await fill_shared(config.store, broker_security(config))) as filling:
-            return await _move(store, filling)
+            return await _move(opened.store, filling, opened.folder / FUNCTIONS_FOLDER)
     finally:
-        store.close()
+        opened.store.close()
 
 
 async def move_from_shared(config: Config, data_dir: Path) -> Moved:
@@ -78,7 +82,8 @@ async def _filling(filling: StoreFilling) -> AsyncIterator[StoreFilling]:
         await filling.close()
 
 
-async def _move(store: Store, filling: StoreFilling) -> Moved:
+async def _move(store: Store, filling: StoreFilling, code_folder: Path | None = None) -> Moved:
+    """`code_folder` has the functions' code, if that is not in the store."""
     metadata = store.metadata()
     keep_ms = _logs_of(metadata)
     sealed = {log_id for log_id in keep_ms if (extent := store.extent(log_id)) is not None and extent.sealed}
@@ -88,11 +93,27 @@ async def _move(store: Store, filling: StoreFilling) -> Moved:
 
     copying = Copying(read, filling)
     await copying.copy(keep_ms, sealed)
-    await _require_unchanged(store, metadata, copying.ends)
+    code = Copying(read, filling)
+    await code.copy(dict.fromkeys(offline_data.code_logs(metadata), KEEP_MS), ())
+    await _require_unchanged(store, metadata, copying.ends | code.ends)
     kept = {key: value for key, value in metadata.items() if key.partition("/")[0] not in SHARED_KINDS}
+    if code_folder is not None:
+        kept, zips = offline_data.with_code_in_logs(kept, code_folder)
+        for log_id, zipped in zips:
+            await _add_code(filling, log_id, zipped)
     await filling.finish(kept)
     streams = sum(key.partition("/")[0] == STREAM_KEY for key in kept)
-    return Moved(streams, len(kept), copying.copied, offline_data.has_functions(kept))
+    return Moved(streams, len(kept), copying.copied)
+
+
+async def _add_code(filling: StoreFilling, log_id: int, zipped: bytes) -> None:
+    parts, now_ms = parts_of(zipped), SystemClock().now_ms()
+
+    async def runs() -> AsyncIterator[Run]:
+        for position, part in enumerate(parts):
+            yield Run(position, now_ms, (part,))
+
+    await filling.add_log(log_id, Extent(0, len(parts), now_ms, sealed=False), KEEP_MS, runs())
 
 
 async def _page(store: Store, log_id: int, position: int) -> LogPage | None:

@@ -74,9 +74,11 @@ class Neighbourhood:
     def __init__(self, server: ServerContext) -> None:
         self._server = server
         self.lambda_ = LazyLambda(server.engine, self._build_lambda)
-        self.firehose = LazyFirehose(self._firehose_api)
-        self.services = LazyServices(partial(_build_services, server, self.lambda_, self.firehose))
-        if server.config.forward_to is None and has_moto():
+        self.firehose = LazyFirehose(self._firehose_api, self._firehose_metrics)
+        is_shared, is_forwarded = server.engine.store.is_shared, server.config.forward_to is not None
+        own = partial(_build_services, server, self.lambda_, self.firehose)
+        self.services = LazyServices(_refuse_services if is_shared and not is_forwarded else own)
+        if not (is_shared or is_forwarded) and has_moto():
             server.engine.key_directory = self.services
         self.neighbours: tuple[Neighbour, ...] = (self.lambda_, self.firehose, self.services)
         """In the order in which requests are offered to them."""
@@ -86,10 +88,9 @@ class Neighbourhood:
         )
         server.engine.channel_host = self.deliveries
         self.routes: tuple[RouteSet, ...] = (self.lambda_.routes, self.deliveries.routes)
-        if server.engine.store.is_shared:
-            services = LazyServices(_refuse_services) if server.config.forward_to is None else self.services
-            self.neighbours = (_refused_lambda(self.lambda_), services)
-            self.routes = ()
+        if is_shared:
+            self.neighbours = (self.lambda_, self.services)
+            self.routes = (self.lambda_.routes,)
             server.engine.channel_host = None
 
     def open_if_kept(self) -> None:
@@ -113,6 +114,15 @@ class Neighbourhood:
     def function_metrics(self) -> MetricReader | None:
         """What is counted of functions; `None` while there are none."""
         return self.lambda_.metrics()
+
+    def _firehose_metrics(self) -> MetricReader | None:
+        """What is counted of delivery streams; `None` while there are none."""
+        service = self.deliveries.if_opened()
+        if service is None:
+            return None
+        from headwater.app.deliveries import firehose_metrics  # noqa: PLC0415 - as for Lambda
+
+        return firehose_metrics(service)
 
     async def _run_pipe(self, arn: str, event: bytes) -> tuple[bytes, bool]:
         """What a neighbouring pipe says to Lambda, whose mapping reads its source."""
@@ -196,12 +206,6 @@ def _build_services(server: ServerContext, lambda_: LazyLambda, firehose: LazyFi
     return build_services(server, lambda_, firehose, with_moto=has_moto())
 
 
-def _refused_lambda(lambda_: LazyLambda) -> Neighbour:
-    from headwater.neighbours.missing import LAMBDA_NOT_SHARED, RefusedService  # noqa: PLC0415 - as for Lambda
-
-    return RefusedService("lambda", lambda_.takes, LAMBDA_NOT_SHARED)
-
-
 def _refuse_services() -> Services:
     from headwater.app.services import refused_services  # noqa: PLC0415 - as for Lambda
 
@@ -217,7 +221,7 @@ def kept_folder(config: Config) -> Path | None:
 
 def has_services(config: Config) -> bool:
     """Whether requests for other services are answered: by moto, or by another server."""
-    return config.forward_to is not None or has_moto()
+    return config.forward_to is not None or (config.store is None and has_moto())
 
 
 def has_moto() -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -20,10 +20,13 @@ from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.engine.stored_values import KINDS, SEAL_KEY, SHARED_KINDS
 from headwater.lambda_ import checking as lambda_checking
+from headwater.lambda_ import moving
+from headwater.lambda_.functions.code import CodeFolder
 from headwater.model.clock import SystemClock
 from headwater.server.asyncio_bridge import finished
 from headwater.storage.interface import (
     FUNCTIONS_FOLDER,
+    Metadata,
     Store,
     StoreError,
     StoreUnavailable,
@@ -36,11 +39,12 @@ __all__ = [
     "check_data",
     "check_shared",
     "check_stored",
+    "code_logs",
     "copy_data",
     "functions_without_code",
-    "has_functions",
     "require_whole_backup",
     "restore_data",
+    "with_code_in_logs",
 ]
 
 _NO_SEAL_KEY = "the key that seals iterators is missing"
@@ -91,7 +95,9 @@ async def check_shared(config: Config) -> list[str]:
             engine.open()
         except StoreUnreadable as error:
             return [*found, *store.check(), str(error)]
-        return [*found, *await finished(engine.check_slowly()), *noted]
+        found += await finished(engine.check_slowly())
+        found += await finished(lambda_checking.without_shared_code(engine))
+        return [*found, *noted]
     finally:
         store.close()
         await asyncio.sleep(0)  # the store closes its connections in a task
@@ -118,9 +124,23 @@ def functions_without_code(data_dir: Path) -> list[str]:
         opened.store.close()
 
 
-def has_functions(keys: Collection[str]) -> bool:
-    """Whether there are functions or mappings among the keys of a store."""
-    return any(key.partition("/")[0] in lambda_checking.KINDS for key in keys)
+def code_logs(metadata: Mapping[str, Metadata]) -> list[int]:
+    """The logs of a store that have the code of functions."""
+    return list(lambda_checking.code_logs(metadata))
+
+
+def with_code_in_logs(
+    metadata: Mapping[str, Metadata], folder: Path
+) -> tuple[dict[str, Metadata], Iterator[tuple[int, bytes]]]:
+    """Metadata by which the code that lies in a folder is in logs, and what each of these is to have."""
+    made, digests = moving.with_code_in_logs(metadata, _new_log_id, SystemClock().now_ms())
+    codes = CodeFolder(folder)
+    return made, ((log_id, codes.zip_of(digest) or b"") for log_id, digest in digests.items())
+
+
+def _new_log_id() -> int:
+    """As the engine makes one."""
+    return int.from_bytes(os.urandom(8), "big") >> 1
 
 
 def copy_data(data_dir: Path) -> Iterator[bytes]:

@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from headwater.config import ConfigError
-
-try:
-    import fcntl
-except ImportError:  # Windows, where nothing looks for the lock either
-    fcntl = None  # type: ignore[assignment]
+from headwater.storage.directory_lock import try_lock
 
 PRIVATE = 0o600
 
@@ -43,16 +40,24 @@ class PidFile:
         text = json.dumps({"pid": os.getpid(), **told}) + "\n"
         try:
             os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)  # Windows has no pwrite
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
             os.write(self._descriptor, text.encode())
         except OSError as error:
             raise ConfigError(f"--pid-file {self._path}: {error.strerror}") from error
 
     def close(self) -> None:
         """The server ends: nothing is left of it."""
-        with suppress(OSError):
-            self._path.unlink()
-        os.close(self._descriptor)
+        if sys.platform == "win32":  # which removes no file that is open
+            os.close(self._descriptor)
+            _remove(self._path)
+        else:  # not once another server may have it
+            _remove(self._path)
+            os.close(self._descriptor)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
 
 
 def _held(path: Path) -> int:
@@ -62,17 +67,15 @@ def _held(path: Path) -> int:
         if not is_free(descriptor):
             os.close(descriptor)
             raise ConfigError(f"--pid-file {path}: another server has it")
-        if os.fstat(descriptor).st_nlink or fcntl is None:
+        if os.fstat(descriptor).st_nlink:
             return descriptor
         os.close(descriptor)  # the server that had it has removed it meanwhile
 
 
 def is_free(descriptor: int) -> bool:
     """Whether nobody else holds an open file; it is held by this process from now on."""
-    if fcntl is None:
-        return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try_lock(descriptor)
     except OSError:
         return False
     return True

@@ -122,10 +122,10 @@ class Server:
             self._engine.queues.end_waits()
         if self._listener is not None:
             await self._listener.close(grace_s)
+        if self._neighbourhood is not None:
+            await self._neighbourhood.close()  # under the lease still, which the ticks keep
         if self._tick_timer is not None:
             self._tick_timer.cancel()
-        if self._neighbourhood is not None:
-            await self._neighbourhood.close()
         if self._engine is not None:
             await self._release_lease(self._engine)
             self._engine.close()

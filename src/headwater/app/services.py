@@ -66,7 +66,7 @@ def _load_moto(server: ServerContext, lambda_: LazyLambda, firehose: LazyFirehos
         lambda_.metrics,
         server.loop,
     )
-    firehose_calls = FirehoseCalls(partial(_ask_firehose, firehose), server.loop)
+    firehose_calls = FirehoseCalls(partial(_ask_firehose, firehose), firehose.metrics, server.loop)
     warn = partial(server.log.note, "warning")
     return Moto(kinesis_calls, lambda_calls, firehose_calls, lines_after, warn)
 

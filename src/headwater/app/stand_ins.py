@@ -85,7 +85,7 @@ def _import_if_there(name: str) -> None:
 
 def _stand_ins() -> dict[str, StandIn]:
     makers: dict[str, Callable[[], StandIn]] = {"inspect": _inspect}
-    if os.name == "posix":
+    if sys.platform != "win32":
         makers["platform"] = _platform
     return {name: StandIn(name) for name in ASKED_LATER} | {name: make() for name, make in makers.items()}
 

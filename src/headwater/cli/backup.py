@@ -68,8 +68,10 @@ def _write(path: Path, parts: Iterable[bytes]) -> int:
             offline_data.require_whole_backup(file)
             os.fsync(file.fileno())
             size = file.tell()
+            file.close()  # Windows gives no open file another name
             Path(file.name).replace(path)
         except BaseException:
+            file.close()
             with contextlib.suppress(FileNotFoundError):
                 Path(file.name).unlink()
             raise

@@ -39,7 +39,7 @@ def migrate(source: str, target: str, **of_brokers: str | None) -> None:
             config = configured({"store": target, **of_brokers})
             moved = asyncio.run(migration.move_to_shared(Path(source), config))
             found = asyncio.run(offline_data.check_shared(config))
-            left = [f"{source}: its functions stay there: deploy them anew"] if moved.has_functions else []
+            left = list[str]()
         else:
             config = configured({"store": source, **of_brokers})
             moved = asyncio.run(migration.move_from_shared(config, Path(target)))

@@ -31,4 +31,4 @@ def ca(data_dir: str | None, pem: bool) -> None:
         raise click.UsageError(str(error)) from error
     except TlsError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(path.read_text() if pem else path, nl=not pem)
+    click.echo(path.read_text("ascii") if pem else path, nl=not pem)

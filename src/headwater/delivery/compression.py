@@ -13,7 +13,8 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-GZIP_LEVEL = 6
+GZIP_LEVEL = 3
+"""Of records in JSON an eighth more bytes than with 6, in a third of the time."""
 ZSTD_LEVEL = 3
 GZIP_WINDOW = 31
 """zlib's number for a window of 32 KiB and a gzip header, which has no time."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from headwater.delivery.objects import Objects
 from headwater.delivery.progress import ProgressStore
 from headwater.delivery.service_calls import ServiceCalls
 from headwater.followers.context import FollowerContext
+from headwater.followers.loop_share import LoopShare
 
 T = TypeVar("T")
 
@@ -29,3 +30,5 @@ class DeliveryContext(FollowerContext):
     objects: Objects
     progress: ProgressStore
     in_thread: InThread
+    turns: LoopShare = field(default_factory=LoopShare)
+    """What deliveries do on the loop they do in these."""

@@ -72,7 +72,7 @@ class Destination(Protocol):
     def hints(self) -> Hints:
         """When a batch is due, as of now."""
 
-    def failed(self, error: DeliveryFailed, attempts: int) -> None:
+    def failed(self, batch: Batch, error: DeliveryFailed, attempts: int) -> None:
         """A batch was not delivered, so many times; it is tried again."""
 
     def delivered(self, batch: Batch, plan: BatchPlan) -> None:
@@ -99,6 +99,8 @@ class Delivery:
         self._places = dict(context.progress.progress(delivery_id).places)
         """Where the next page of each shard begins: what is before it is delivered, or gathered."""
         self._gathered = destination.new_batch()
+        self._under_way = 0
+        """Records of the batch that is being delivered."""
         self._due_ms: int | None = None
         self._attempts = 0
         self._last_error = ""
@@ -134,7 +136,7 @@ class Delivery:
     def take(self, log_id: int, page: SourcePage, place: ShardPlace) -> None:
         """Gather records."""
         self._places[log_id] = place
-        if not page.records:
+        if not len(page):
             return
         self._gathered.add(page)
         hints, now_ms = self._destination.hints(), self._context.engine.now_ms()
@@ -194,18 +196,19 @@ class Delivery:
 
     async def _delivered(self, batch: Batch, plan: BatchPlan) -> bool:
         """Deliver a batch, however long it takes; no, if the delivery was stopped before."""
+        self._under_way = batch.records
         while True:
             try:
                 if batch.records:
                     await batch.deliver(plan)
                 break
             except DeliveryFailed as error:
-                self._destination.failed(error, self._attempts + 1)
+                self._destination.failed(batch, error, self._attempts + 1)
                 if not await self._pause(error.message):
                     return False
         if not await self._kept(self._progress().delivered()):
             return False
-        self._attempts, self._last_error = 0, ""
+        self._under_way, self._attempts, self._last_error = 0, 0, ""
         self._results.add(batch.records, batch.size, batch.result, self._context.engine.now_ms())
         self._destination.delivered(batch, plan)
         return True
@@ -258,6 +261,7 @@ class Delivery:
             "behind_ms": since_ms,
             "gathered_bytes": self._gathered.size,
             "gathered_records": self._gathered.records,
+            "records_under_way": self._under_way,
             "failed_attempts": self._attempts,
             "last_error": self._last_error,
             **self._results.shown(),

@@ -33,6 +33,10 @@ class LazyDeliveries:
             self._service.open()
         return self._service
 
+    def if_opened(self) -> DeliveryService | None:
+        """What is behind the door, if it is open."""
+        return self._service
+
     def open_if_kept(self) -> None:
         """Open it at once when the store holds deliveries. Call in the running loop."""
         if self._is_kept():

@@ -19,6 +19,8 @@ class BatchResult(msgspec.Struct):
     """How many records went where failures go."""
     set_aside_place: str = ""
     """The last object with those."""
+    written_bytes: int = 0
+    """What a channel has written of the others: an object, or a table's files."""
 
 
 class DeliveryResults:

@@ -26,6 +26,8 @@ from headwater.server.neighbour import error_of
 from headwater.wire.signature_v4 import CONTENT_HASH, Key, SignedRequest, sign
 
 ERROR_STATUS = 300
+HASHED_AT_ONCE_BYTES = 64 * 1024
+"""Larger bodies are hashed in a thread, which lets the loop go on."""
 
 Ask = Callable[[HttpRequest, str, Caller], Awaitable[Answer]]
 """Gives the answer of a service to a request."""
@@ -68,7 +70,7 @@ class ServiceCalls:
         headers[b"host"] = self._host().encode()
         headers[b"content-length"] = str(len(request.body)).encode()
         if request.service == "s3":
-            headers[CONTENT_HASH] = sha256(request.body).hexdigest().encode()
+            headers[CONTENT_HASH] = (await _hash_of(request.body)).encode()
         method, target = request.method.encode(), request.target.encode()
         now = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
         signed = SignedRequest(method, target, headers, request.body)
@@ -115,3 +117,9 @@ class ServiceCalls:
     def from_thread(self, call: Coroutine[Any, Any, T]) -> T:
         """What a coroutine gives, for a thread other than the loop's."""
         return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+
+
+async def _hash_of(body: bytes) -> str:
+    if len(body) <= HASHED_AT_ONCE_BYTES:
+        return sha256(body).hexdigest()
+    return await asyncio.to_thread(lambda: sha256(body).hexdigest())

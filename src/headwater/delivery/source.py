@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from headwater.delivery.batch_plan import ShardPlace
+from headwater.delivery.context import DeliveryContext
 from headwater.engine.engine import Engine
 from headwater.engine.reading import ShardPage, read_shard
 from headwater.followers.context import FollowerContext
@@ -16,14 +17,14 @@ from headwater.followers.shard_reading import LogReader, Paging, ShardGone, find
 from headwater.followers.stream_follower import StreamFollower
 from headwater.model.arn import StreamName
 from headwater.model.errors import ResourceNotFoundException
-from headwater.model.record import Record, decode_payloads
+from headwater.model.record import Payload, Record, decode_data, decode_payloads
 from headwater.model.record_list import NumberedRun
 from headwater.model.shard import Shard
 from headwater.server.asyncio_bridge import finished
 
 PAGE_RECORDS = 2_000
 PAGE_BYTES = 1024 * 1024
-"""A page is worked at in one go, while requests wait."""
+"""A page is worked at in one turn, while requests wait."""
 
 
 class RecordOrigin(NamedTuple):
@@ -37,16 +38,38 @@ class RecordOrigin(NamedTuple):
 class SourcePage:
     """Records that follow one another in one shard."""
 
-    __slots__ = ("_origins", "_runs", "first_arrival_ms", "records", "shard_id")
+    __slots__ = ("_datas", "_origins", "_records", "_runs", "behind_ms", "first_arrival_ms", "shard_id")
 
-    def __init__(self, shard_id: str, runs: list[NumberedRun]) -> None:
+    def __init__(self, shard_id: str, runs: list[NumberedRun], behind_ms: int = 0) -> None:
+        """`behind_ms`: how old the last of them was when there were newer ones."""
         self.shard_id = shard_id
+        self.behind_ms = behind_ms
         self._runs = runs
+        self._datas: list[bytes] | None = None
+        self._records: list[Record] | None = None
         self._origins: list[RecordOrigin] | None = None
-        self.records: list[Record] = [record for run in runs for record in decode_payloads(run.payloads)]
-        """Data and partition keys, in the order of the shard."""
         self.first_arrival_ms = runs[0].arrival_ms if runs else 0
         """When the first of them arrived. Meaningless without records."""
+
+    def __len__(self) -> int:
+        return sum([len(run.payloads) for run in self._runs])
+
+    @property
+    def datas(self) -> list[bytes]:
+        """Their data, in the order of the shard."""
+        if self._datas is None:
+            self._datas = decode_data(self._payloads())
+        return self._datas
+
+    @property
+    def records(self) -> list[Record]:
+        """Data and partition keys; whoever needs the data alone has it cheaper."""
+        if self._records is None:
+            self._records = decode_payloads(self._payloads())
+        return self._records
+
+    def _payloads(self) -> list[Payload]:
+        return [payload for run in self._runs for payload in run.payloads]
 
     def origins(self) -> list[RecordOrigin]:
         """Where each of `records` is from."""
@@ -103,13 +126,13 @@ class StreamSource:
     """A stream of this server. A `Source`."""
 
     def __init__(
-        self, context: FollowerContext, name: StreamName, label: str, *, is_metered: bool = False
+        self, context: DeliveryContext, name: StreamName, label: str, *, is_metered: bool = False
     ) -> None:
         """`is_metered`: reading it uses up what the stream's shards give to all readers."""
         self._context = context
         self._name = name
         self._label = label
-        self._paging = Paging(PAGE_RECORDS, PAGE_BYTES, is_metered)
+        self._paging = Paging(PAGE_RECORDS, PAGE_BYTES, is_metered, context.turns)
         self._follower: StreamFollower | None = None
         self._readings: dict[int, _ShardReading] = {}
 
@@ -163,21 +186,29 @@ class StreamSource:
         return records, now_ms - since_ms
 
     async def _again(self, shard: Shard, position: int, end: int, take: Callable[[SourcePage], None]) -> None:
-        engine = self._context.engine
         while position < end:
-            try:
-                live, found = await find_shard(engine, self._name, shard)
-                limit = min(PAGE_RECORDS, end - position)
-                page = await finished(read_shard(engine, live.stream, found, position, limit, PAGE_BYTES))
-            except (ShardGone, ResourceNotFoundException):
-                return
-            after = end_of(engine, page)
-            runs = _runs_before(list(page.records.runs), end - (after - len(page.records)))
-            if runs:
-                take(SourcePage(shard.shard_id, runs))
-            if after <= position:
+            async with self._paging.turns:
+                after = await self._again_from(shard, position, end, take)
+            if after is None or after <= position:
                 return  # there is nothing left of it
             position = after
+
+    async def _again_from(
+        self, shard: Shard, position: int, end: int, take: Callable[[SourcePage], None]
+    ) -> int | None:
+        """Give one page of it; where it ends."""
+        engine = self._context.engine
+        try:
+            live, found = await find_shard(engine, self._name, shard)
+            limit = min(PAGE_RECORDS, end - position)
+            page = await finished(read_shard(engine, live.stream, found, position, limit, PAGE_BYTES))
+        except (ShardGone, ResourceNotFoundException):
+            return None
+        after = end_of(engine, page)
+        runs = _runs_before(list(page.records.runs), end - (after - len(page.records)))
+        if runs:
+            take(SourcePage(shard.shard_id, runs, page.millis_behind_latest))
+        return after
 
     def _begin(self, target: PageTarget, shard: Shard) -> _ShardReading:
         reading = _ShardReading(self._context, self._name, shard, target, self._paging)
@@ -218,9 +249,8 @@ class _ShardReading:
         if self._stopping:
             return
         place = ShardPlace(end_of(self._engine, page), page.next_position is None)
-        self._target.take(
-            self._shard.log_id, SourcePage(self._shard.shard_id, list(page.records.runs)), place
-        )
+        runs, behind_ms = list(page.records.runs), page.millis_behind_latest
+        self._target.take(self._shard.log_id, SourcePage(self._shard.shard_id, runs, behind_ms), place)
 
     def has_room(self) -> bool:
         """Whether more may be read."""

@@ -28,6 +28,7 @@ from headwater.engine import shared_subscriptions, stored_values
 from headwater.engine.account import AccountSettings
 from headwater.engine.accounts import Accounts
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
+from headwater.engine.kind_watchers import KindWatchers
 from headwater.engine.limits.enforcement import Enforcement
 from headwater.engine.limits.on_demand_scaling import scaling_step
 from headwater.engine.limits.shard_budget import ShardBudget, shards_spoken_for
@@ -121,6 +122,7 @@ class Engine:
         # Dicts for their order: who watched first is called first, in every run.
         self._stream_watchers: dict[StreamName, dict[Callable[[], None], None]] = {}
         self._time_watchers: dict[Callable[[int], None], None] = {}
+        self.kind_watchers = KindWatchers()
         self.subscriptions: dict[SubscriptionKey, ActiveSubscription] = {}
         self.subscribed_ms: dict[SubscriptionKey, int] = {}
         """When a subscription was last asked for with success, of the latest few seconds."""
@@ -182,6 +184,8 @@ class Engine:
             elif kind == stored_values.SEAL_KEY and found is not None:
                 self._unsaved = {}
                 self._seal_with(found.value)
+            else:
+                self.kind_watchers.tell(key, found)
         except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, ValueError) as error:
             raise StoreUnreadable(f"The value of key {key!r} cannot be read: {error}") from error
 
@@ -238,20 +242,14 @@ class Engine:
     # Finding streams
 
     def live(self, name: StreamName) -> LiveStream:
-        """The stream as it is now, due transitions or not.
-
-        Raises ResourceNotFoundException.
-        """
+        """The stream as it is now, due transitions or not. Raises ResourceNotFoundException."""
         live = self._streams.get(name)
         if live is None:
             raise not_found(name)
         return live
 
     async def stream(self, name: StreamName) -> Stream:
-        """The stream as of now, in any state.
-
-        Raises ResourceNotFoundException.
-        """
+        """The stream as of now, in any state. Raises ResourceNotFoundException."""
         live = self.live(name)
         if live.due_ms <= self._clock.now_ms():
             await self._advance(live)
@@ -318,10 +316,7 @@ class Engine:
     # Changing streams
 
     async def create(self, stream: Stream) -> None:
-        """Add a new stream and its logs.
-
-        Raises ResourceInUseException when there is one of that name.
-        """
+        """Add a new stream and its logs. Raises ResourceInUseException when there is one of that name."""
         name = stream.full_name
         log_ids = [shard.log_id for shard in stream.shards]
         while True:
@@ -473,9 +468,14 @@ class Engine:
             if key.partition("/")[0] in kinds:
                 yield key, value
 
-    def write_metadata(self, writes: Mapping[str, bytes | None]) -> Completion[bool]:
-        """Commit values of such keys, `None` to remove one, all or none. Raises `StoreUnavailable`."""
-        return self.store.commit(Change(writes=writes))
+    def write_metadata(
+        self, writes: Mapping[str, bytes | None], expected: Mapping[str, int] = NOT_FENCED
+    ) -> Completion[bool]:
+        """Commit values of such keys, `None` to remove one, all or none, if the `expected` versions hold.
+
+        Resolves to whether they did. Raises `StoreUnavailable`.
+        """
+        return self.store.commit(Change(writes=writes, expected=expected))
 
     # Account settings
 

@@ -131,13 +131,14 @@ class _EndReason(NamedTuple):
 class Subscription:
     """One reader of one shard for one consumer."""
 
-    def __init__(self, engine: Engine, key: SubscriptionKey, position: int) -> None:
+    def __init__(self, engine: Engine, key: SubscriptionKey, position: int, started_ms: int) -> None:
+        """`started_ms` is when it was asked for, as it is noted."""
         self._engine = engine
         self._key = key
         self._metrics = engine.live(key.stream).metrics
         self._position = position
         self._sink: EventSink | None = None
-        self._started_ms = engine.now_ms()
+        self._started_ms = started_ms
         self._last_event_ms = 0
         self._last_arrival_ms = 0
         """Of the records that were pushed: the store's clock may be ahead of the engine's."""
@@ -281,7 +282,7 @@ class Subscription:
             if self._ending is not None:
                 self._ending = self._ending._replace(events=self._ending.events - 1)
                 self._end_if_asked()
-            if not page.records:
+            if page.is_at_tip:  # what is committed from now on wakes the subscription again
                 return False
         return False
 
@@ -369,7 +370,7 @@ async def subscribe(engine: Engine, key: SubscriptionKey, position: int) -> Subs
         raise _in_use(key)
     recent = {other: ms for other, ms in engine.subscribed_ms.items() if _is_recent(ms, now_ms)}
     engine.subscribed_ms = {**recent, key: now_ms}
-    return Subscription(engine, key, position)
+    return Subscription(engine, key, position, now_ms)
 
 
 def _is_recent(subscribed_ms: int, now_ms: int) -> bool:

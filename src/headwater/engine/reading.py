@@ -27,7 +27,7 @@ from headwater.model.record_list import NumberedRun, RecordList
 from headwater.model.sequence_number import record_sequence_numbers, sequence_base
 from headwater.model.shard import Shard, shard_id_of
 from headwater.model.stream import Stream
-from headwater.storage.interface import Run
+from headwater.storage.interface import END_MS, Run
 
 
 class ShardPage(NamedTuple):
@@ -39,6 +39,8 @@ class ShardPage(NamedTuple):
     """Data and keys of the records, in bytes."""
     next_position: int | None
     """Where to read on; `None` at the end of a closed shard."""
+    is_at_tip: bool
+    """Nothing more was there when it was read."""
     children: list[Shard]
     """The closed shard's children, when its end is reached."""
     millis_behind_latest: int
@@ -79,9 +81,15 @@ async def read_shard(
         records=_numbered(shard, runs),
         size=engine.log_sizes.size_of(shard.log_id, runs),
         next_position=None if ended else next_position,
+        is_at_tip=caught_up,
         children=stream.children_of(shard.index) if ended else [],
         millis_behind_latest=0 if caught_up else max(0, now_ms - runs[-1].time_ms),
     )
+
+
+async def next_position(engine: Engine, log_id: int) -> int:
+    """Where the next record of a shard goes, whoever puts it. Raises `StoreUnavailable`."""
+    return await engine.store.find(log_id, END_MS)
 
 
 async def open_iterator(

@@ -73,6 +73,11 @@ class ServerLease:
         self._is_asking = False
 
     @property
+    def is_needed(self) -> bool:
+        """Whether there may be other servers over the same data."""
+        return self._store.is_shared
+
+    @property
     def is_held(self) -> bool:
         """Whether this server may do what must be done once."""
         if not self._store.is_shared:
@@ -80,6 +85,11 @@ class ServerLease:
         if self._confirmed_ms is None or not self._is_own(self._holder()):
             return False
         return 0 <= self._now_ms() - self._confirmed_ms < HELD_MS
+
+    @property
+    def is_own(self) -> bool:
+        """Whether nobody is known to have taken it over from this server, however long it has slept."""
+        return not self._store.is_shared or self._is_own(self._holder())
 
     def fence(self) -> Mapping[str, int]:
         """What a commit under the lease must expect: it fails once another server has taken over.

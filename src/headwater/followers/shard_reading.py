@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Literal, NamedTuple, Protocol
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, Literal, NamedTuple, Protocol
 
 from headwater.engine.engine import Engine
 from headwater.engine.live_stream import LiveStream
@@ -45,6 +46,9 @@ LogPhase = Literal[
     "stopped",
 ]
 
+Reached = Literal["more", "tip", "end"]
+"""Where a reader is after a page: before more records, at the newest one, at the end of a closed shard."""
+
 LOG_PHASES: dict[str, dict[LogPhase, LogPhase]] = {
     "fill": {"reading": "full", "full": "full"},
     "room": {"full": "reading", "reading": "reading"},
@@ -63,6 +67,8 @@ class Paging(NamedTuple):
     """Data and keys of a page, in bytes."""
     is_metered: bool = True
     """Whether it counts as GetRecords does: towards the stream's limits, and in its metrics."""
+    turns: AbstractAsyncContextManager[Any] = nullcontext()
+    """What a page is read and taken in, as `loop_share` has it."""
 
 
 EVERYDAY = Paging()
@@ -141,19 +147,27 @@ class LogReader:
                 self._phase = _log_phases["room" if self._target.has_room() else "fill"][self._phase]
                 if self._phase == "full":
                     await self._wake.wait()
-                elif await self._read():
+                elif await self._read_in_turn() == "end":
                     return
                 await self._pause()
         finally:
             for end in unwatch:
                 end()
 
-    async def _read(self) -> bool:
-        """Read a page, if the stream's limits allow it now; whether it was the last one."""
+    async def _read_in_turn(self) -> Reached:
+        """Read a page in a turn; at the tip, wait for more outside of it."""
+        async with self._paging.turns:
+            reached = await self._read()
+        if reached == "tip":
+            await self._wake.wait()
+        return reached
+
+    async def _read(self) -> Reached:
+        """Read a page, if the stream's limits allow it now; where the reader is then."""
         engine = self._context.engine
         live, shard = await find_shard(engine, self._name, self._shard)
         if not self._may_read(live, shard):
-            return False
+            return "more"
         started_s = engine.stopwatch()
         try:
             page = await finished(
@@ -168,16 +182,14 @@ class LogReader:
                 live.metrics.get_records_failed(engine.stopwatch() - started_s)
             self._context.log("error", f"{self._shard.shard_id} of {self._name.name} cannot be read: {error}")
             self._next_read_ms = engine.now_ms() + RETRY_MS
-            return False
+            return "more"
         self._count(live, page, engine.stopwatch() - started_s)
         self._position = self._position if page.next_position is None else page.next_position
         self._target.take(page)
         if page.next_position is None:
-            return True
+            return "end"
         extent = engine.extent(shard.log_id)
-        if extent is None or self._position >= extent.next:
-            await self._wake.wait()
-        return False
+        return "tip" if extent is None or self._position >= extent.next else "more"
 
     def _may_read(self, live: LiveStream, shard: Shard) -> bool:
         if live.limits is None or not self._paging.is_metered:

@@ -1,7 +1,8 @@
 """Lambda as a server has it before anybody asked for it: a door that opens at the first request.
 
 What is behind takes a tenth of a second and some memory to load, which servers of streams
-alone do not pay. A store that holds functions or mappings opens the door at once.
+alone do not pay. A store that holds functions or mappings opens the door at once, and so does
+another server over the same streams that makes one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
 from headwater.server.admin import Methods, RouteSet, Streamed
 from headwater.server.http.exchange import Answer, HttpRequest
+from headwater.storage.interface import Metadata
 
 if TYPE_CHECKING:
     from headwater.lambda_.functions.invocation import InvocationResult
@@ -50,6 +52,8 @@ class LazyLambda:
         """Open it at once when the store holds functions or mappings. Call in the running loop."""
         if any(True for _ in self._engine.metadata_of(*_KINDS_KEPT)):
             self._open()
+        for kind in _KINDS_KEPT:
+            self._engine.kind_watchers.watch(kind, self._on_told)
 
     def takes(self, request: HttpRequest, service: str) -> bool:
         """Whether the request is for Lambda: it is signed for it, or its path is one of Lambda's."""
@@ -107,6 +111,11 @@ class LazyLambda:
             self._service = self._build()
             self._service.open()
         return self._service
+
+    def _on_told(self, _key: str, found: Metadata | None) -> None:
+        """Another server has made a function or a mapping, which may be this one's to run."""
+        if found is not None:
+            self._open()
 
     def _code(self, digest: str) -> Methods:
         return self._open().routes.items[b"lambda/code"](digest)

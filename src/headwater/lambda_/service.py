@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from headwater.engine.engine import Engine
+from headwater.engine.held_versions import catch_up
+from headwater.lambda_.api.in_step import in_step
 from headwater.lambda_.api.rest_api import Handler, LambdaApi
 from headwater.lambda_.functions.access import guarded
 from headwater.lambda_.functions.alias_operations import alias_operations
 from headwater.lambda_.functions.asynchronous_invocations import AsynchronousInvocations
 from headwater.lambda_.functions.code_source import CodeSource
 from headwater.lambda_.functions.functions import Functions, FunctionSettings
-from headwater.lambda_.functions.invocation import InvocationResult, Invoker
+from headwater.lambda_.functions.invocation import FunctionNotFound, InvocationResult, Invoker
 from headwater.lambda_.functions.invoke_operation import invoke_operation
 from headwater.lambda_.functions.log import FunctionLogs
 from headwater.lambda_.functions.metrics import FunctionMetrics
@@ -35,6 +37,7 @@ from headwater.lambda_.mappings.pipe_invoker import PipeInvoker, RunPipe
 from headwater.model.caller import Caller
 from headwater.model.clock import Clock
 from headwater.server.admin import RouteSet
+from headwater.server.asyncio_bridge import finished
 from headwater.server.http.exchange import Answer
 from headwater.wire.signature_v4 import Key
 
@@ -89,9 +92,10 @@ class LambdaService:
         self.logs, self.metrics = functions.logs, functions.metrics
         self._functions = functions
         self._mappings = mappings
+        self._of_mappings = in_step(mappings.engine, mapping_operations(mappings))
         self._shutdown_grace_s = shutdown_grace_s
         self.api = LambdaApi(
-            lambda_operations(of_functions, mappings),
+            in_step(mappings.engine, lambda_operations(of_functions, mappings)),
             on_reset=self._reset,
             on_close=self._close,
         )
@@ -108,11 +112,20 @@ class LambdaService:
 
         Raises `LambdaError` and `KinesisError`.
         """
-        return await mapping_operations(self._mappings)[operation](caller, members)
+        answer = await self._of_mappings[operation](caller, members)
+        return {} if isinstance(answer, Answer) else answer
 
     async def invoke(self, caller: Caller, reference: str, payload: bytes) -> InvocationResult:
         """Run a function for somebody in this process. Raises `InvocationRefused`."""
-        return await self._functions.invoke(self._functions.resolve(caller, reference), payload)
+        functions, engine = self._functions, self._mappings.engine
+        try:
+            found = functions.resolve(caller, reference)
+        except FunctionNotFound:
+            if not engine.lease.is_needed:
+                raise
+            await finished(catch_up(engine))  # another server may have made it
+            found = functions.resolve(caller, reference)
+        return await functions.invoke(found, payload)
 
     async def _reset(self) -> None:
         # Together: mappings wait for invocations that are under way, and those end with their functions.

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from itertools import count, islice
 from typing import NamedTuple
 
-MANY = 16
+MANY = 32
 """Of so many records that follow one another it is worth finding out what is the same in all."""
 ENDING_INDEX = 0x7FFF_FFFF_FFFF_FFFF
 """The index in a closed shard's ending number: no record reaches it."""
@@ -67,13 +67,6 @@ def record_sequence_numbers(base: int, epoch_s: int, position: int, time_ms: int
     """The numbers of `count` records that follow one another, all stored at `time_ms`."""
     first = base + ((position + 1) << _INDEX_SHIFT) + (max(time_ms // 1000, epoch_s) << _TIME_SHIFT)
     return range(first, first + (count << _INDEX_SHIFT), 1 << _INDEX_SHIFT)
-
-
-def number_texts(numbers: range) -> list[str]:
-    """The decimal texts of numbers that follow one another, as `str` has them one by one."""
-    beginning, rests = common_beginning(numbers)
-    text = beginning.decode()
-    return [f"{text}{rest}" for rest in rests]
 
 
 def common_beginning(numbers: range) -> tuple[bytes, Iterable[int]]:

@@ -1,4 +1,4 @@
-"""`AWS/Kinesis` and `AWS/Lambda` in the neighbouring CloudWatch, from what Headwater counts.
+"""`AWS/Kinesis`, `AWS/Lambda` and `AWS/Firehose` in the neighbouring CloudWatch, from what Headwater counts.
 
 As at CloudWatch, a metric is the one with exactly the dimensions that are asked for: a stream's is
 not the sum of its shards', and that of all functions, which has no dimensions, not the sum of
@@ -25,7 +25,7 @@ from moto.core.common_models import CloudWatchMetricProvider
 
 from headwater.engine.engine import Engine
 from headwater.engine.metrics.kept_minutes import Datapoint, MetricReader, Series
-from headwater.engine.metrics.metric_names import KINESIS, LAMBDA, NAMESPACES
+from headwater.engine.metrics.metric_names import FIREHOSE, KINESIS, LAMBDA, NAMESPACES
 from headwater.model.caller import Caller
 from headwater.neighbours.calls.current import CURRENT_SERVER
 
@@ -74,6 +74,7 @@ class CountedMetricsProvider(CloudWatchMetricProvider):
         counted = {
             KINESIS: server.kinesis.ask(of_streams),
             LAMBDA: server.lambda_.ask_metrics(lambda reader: _minutes(reader, caller)) or [],
+            FIREHOSE: server.firehose.ask_metrics(lambda reader: _minutes(reader, caller)) or [],
         }
         return [
             _datum(namespace, series, point)

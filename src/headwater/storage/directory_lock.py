@@ -21,14 +21,16 @@ if sys.platform == "win32":
     _FAR_OFF = 1 << 30
     """Windows refuses to read a locked byte, so the locked one is not part of the text."""
 
-    def _try_lock(descriptor: int) -> None:
+    def try_lock(descriptor: int) -> None:
+        """Lock an open file until it is closed. Raises OSError if another process has it."""
         os.lseek(descriptor, _FAR_OFF, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def _try_lock(descriptor: int) -> None:
+    def try_lock(descriptor: int) -> None:
+        """Lock an open file until it is closed. Raises OSError if another process has it."""
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -40,9 +42,10 @@ class DirectoryLock:
         path = folder / LOCK_FILE
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         try:
-            _try_lock(self._descriptor)
+            try_lock(self._descriptor)
         except OSError as error:
-            owner = os.pread(self._descriptor, 32, 0) if hasattr(os, "pread") else b""
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            owner = os.read(self._descriptor, 32)
             os.close(self._descriptor)
             raise StoreLocked(_refusal(folder, owner)) from error
 

@@ -306,6 +306,9 @@ class BackEnd(Protocol):
         `StoreUnavailable`.
         """
 
+    def temporary_folder(self) -> Path:
+        """A new folder for one server alone, gone when the process is."""
+
     def has_data(self, data_dir: Path) -> bool:
         """Whether the directory has data of this kind, whole or not."""
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
+
 from headwater.storage.interface import (
     BackEnd,
     OpenedStore,
@@ -48,7 +50,7 @@ async def open_shared(
     Raises `StoreUnavailable`, `StoreUnreadable` where there is nothing to read, and `ValueError` for the URL.
     """
     opened: OpenedStore = await _kafka().open_kafka(url, security, log_error, to_read=to_read)
-    return opened
+    return opened if to_read else msgspec.structs.replace(opened, folder=BACK_END.temporary_folder())
 
 
 async def fill_shared(url: str, security: BrokerSecurity) -> StoreFilling:

@@ -363,6 +363,26 @@ def test_the_largest_request_in_cbor_is_repacked() -> None:
     assert repack(body) is not None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "A" * 900_000,
+            "A" * 899_998 + "==",
+            "A" * 899_999 + "=",
+            "A" * 899_998 + "B=",
+        ),  # the third has bits too many
+        *("A" * 899_999, "A" * 899_996 + "====", "A==A" * 250_000, "AA=A" + "A" * 900_000),
+        *("A" * 899_999 + "-", "A" * 899_999 + "\\n", "A" * 899_999 + "é", " " * 900_000, "A" * 14_000_000),
+    ],
+    ids=lambda text: f"{len(text)}{text[-4:]!a}",
+)
+def test_both_ways_agree_on_long_blobs(text: str) -> None:
+    record = f'{{"Data":"{text}","PartitionKey":"key"}}'
+    check_both_ways("PutRecord", f'{{"StreamName":"orders",{record[1:]}'.encode())
+    check_both_ways("PutRecords", f'{{"StreamName":"orders","Records":[{record}]}}'.encode())
+
+
 def with_open_ends(value: Any) -> bytes:
     """CBOR as Java's clients write it: maps and lists of indefinite length."""
     match value:

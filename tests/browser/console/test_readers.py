@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from headwater.client import DynamoDBState, KinesisConsumer
 from tests.browser.console.conftest import Served
 from tests.browser.console.looking import Console
 from tests.waiting import wait_until
@@ -176,6 +177,22 @@ def test_leases_of_an_application_are_seen(console: Console, served: Served) -> 
     console.go("leases")
     console.see("orders-application")
     assert "TRIM_HORIZON" in console.row("worker-7").inner_text()
+
+
+def test_leases_of_the_client_library_are_seen_while_it_works(
+    console: Console, served: Served, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
+    with KinesisConsumer(stream, start="TRIM_HORIZON", state=DynamoDBState("fruit-counter")) as consumer:
+        next(iter(consumer))
+        console.go("leases")
+        leases = console.page.get_by_role("region", name="Leases of fruit-counter")
+        leases.get_by_role("row").filter(has_text=SHARD).wait_for()
+        assert "nobody" not in leases.inner_text()
+    leases.get_by_role("row").filter(has_text="nobody").wait_for()
 
 
 def test_a_stream_is_charted_by_the_minute_and_by_shard(

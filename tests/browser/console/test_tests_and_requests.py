@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -110,3 +114,25 @@ def test_a_call_that_was_copied_is_the_same_call(console: Console, served: Serve
     keys = {"region_name": "us-east-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
     exec(program.replace("endpoint_url=", f"**{keys}, endpoint_url="), {})
     assert "made-by-a-copy" in served.kinesis.list_streams()["StreamNames"]
+    served.kinesis.get_waiter("stream_exists").wait(StreamName="made-by-a-copy", WaiterConfig={"Delay": 1})
+    served.kinesis.put_record(StreamName="made-by-a-copy", PartitionKey="it's", Data=b"\xff\x00 apples")
+    console.click("Go on")
+    console.row("PutRecord").click()
+    console.click("Copy as AWS CLI")
+    wait_until(lambda: console.copied().startswith("aws kinesis put-record"), "the command")
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    subprocess.run(["bash", "-c", console.copied()], env=environment, check=True, stdout=subprocess.DEVNULL)
+    found = served.kinesis.get_records(
+        ShardIterator=served.kinesis.get_shard_iterator(
+            StreamName="made-by-a-copy",
+            ShardId="shardId-000000000000",
+            ShardIteratorType="TRIM_HORIZON",
+        )["ShardIterator"]
+    )["Records"]
+    said = [(record["PartitionKey"], record["Data"]) for record in found]
+    assert said == 2 * [("it's", b"\xff\x00 apples")]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 
 import pytest
 from botocore.exceptions import ClientError
 
+from headwater.delivery.channels.bucket_destination import FORMAT_CHECKS, INVALID
 from tests.delivery.delivered_stream import DeliveredStream
 from tests.waiting import awaited, wait_until
 
@@ -64,6 +66,25 @@ def test_what_is_no_json_goes_to_the_dead_letters_with_the_reason(delivered: Del
         return found
 
     assert json.loads(awaited(logged)[0]["message"])["errorCode"] == "DeadLetters"
+
+
+@pytest.mark.parametrize(
+    "datas",
+    [
+        [b"1 2", b'{"a":', b"1}"],
+        [b'{"a":', b"1}"],
+        [b"[1", b",2]", b"3 4"],
+        [b"", b"1 2"],
+        [b"1", b"\r2"],
+        [b'"\xc3', b'\xa9"'],
+    ],
+    ids=["as many values", "one value", "as many lines", "empty", "space", "half a character"],
+)
+def test_what_would_be_json_together_is_not_taken_for_json_each(datas: list[bytes]) -> None:
+    check = FORMAT_CHECKS["JSON"]
+    with suppress(*INVALID):  # as good as a no
+        assert not check.are_fine(b"\n".join([*datas, b""]), len(datas))
+    assert check.are_fine(b'{"a": 1}\n[2]\n"\xc3\xa9"\n', 3)
 
 
 def test_strings_are_lines_and_must_be_utf8(delivered: DeliveredStream) -> None:

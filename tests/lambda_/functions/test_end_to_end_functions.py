@@ -20,6 +20,7 @@ from tests.lambda_.function_server import (
     FunctionServer,
     client_for,
     function_server,
+    shared_function_server,
     zipped,
 )
 
@@ -30,7 +31,7 @@ ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionServer]:
-    with function_server(tmp_path_factory.mktemp("functions"), "--log-level", "error") as running:
+    with shared_function_server(tmp_path_factory.mktemp("functions"), "--log-level", "error") as running:
         yield running
 
 

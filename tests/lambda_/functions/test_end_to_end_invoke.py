@@ -24,6 +24,7 @@ from tests.lambda_.function_server import (
     awaited_words,
     function_server,
     is_running,
+    shared_function_server,
     zipped,
 )
 from tests.waiting import awaited
@@ -60,7 +61,7 @@ needs_node = pytest.mark.skipif(not HAS_NODE, reason="there is no Node here")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionServer]:
-    with function_server(tmp_path_factory.mktemp("functions")) as running:
+    with shared_function_server(tmp_path_factory.mktemp("functions")) as running:
         yield running
 
 

@@ -74,7 +74,7 @@ async def test_nothing_is_pushed_while_enough_waits() -> None:
         await mapped.put("bad")
         for _ in range(10):
             await mapped.put_together(*(("k", f"{n}") for n in range(500)))
-        polled = mapped.mappings.status()[0]["event_counts"]["polled"]
+        polled = (await mapped.status())[0]["event_counts"]["polled"]
         assert polled < 5_001
         function.poison.clear()
         await retry(mapped)

@@ -31,8 +31,9 @@ class Kept:
         self.store = self.opened()
 
     def opened(self) -> MappingStore:
-        store = MappingStore(self.engine, self.failures.append)
+        store = MappingStore(self.engine, self.failures.append, lambda *_: None)
         store.open()
+        store.begin_work()
         return store
 
     def break_down(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +80,8 @@ def test_progress_of_a_mapping_that_is_gone_is_not_written(kept: Kept) -> None:
     kept.inbox.run(kept.store.remove(UUID))
     kept.store.keep_progress(UUID, 5, AT_7)
     kept.inbox.run_posted()
-    assert not [key for key in kept.engine.store.metadata() if key.startswith("lambda-")]
+    left = [key for key in kept.engine.store.metadata() if key.startswith("lambda-")]
+    assert left == ["lambda-turn/mappings"]
 
 
 def test_removing_or_replacing_what_is_gone_changes_nothing(kept: Kept) -> None:
@@ -103,7 +105,12 @@ def test_what_cannot_be_written_is_as_it_was(kept: Kept, monkeypatch: pytest.Mon
         kept.store.keep_progress(UUID, 5, ShardProgress((LaneProgress(8),)))
         kept.store.forget_shards(UUID, [5])
         kept.inbox.run_posted()
+        assert len(kept.failures) == 1
+        kept.store.write_again()
+        kept.inbox.run_posted()
         assert len(kept.failures) == 2
     kept.store.keep_progress(UUID, 6, AT_7)
     kept.inbox.run_posted()
-    assert kept.opened().progress(UUID, 6) == AT_7
+    again = kept.opened()
+    assert again.progress(UUID, 6) == AT_7
+    assert again.progress(UUID, 5) is None

@@ -37,6 +37,39 @@ def test_blocks_are_read_as_they_were_written(
         assert list(zip(names, values, strict=True)) == fields
 
 
+RECURRING = [b"POST", b"a client with a name that is long enough", b"a name that is another one of this kind"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.sampled_from(RECURRING), min_size=3, max_size=9), st.binary(max_size=3)),
+        min_size=2,
+        max_size=40,
+    )
+)
+def test_a_first_block_that_begins_like_others_is_read_like_them(
+    connections: list[tuple[list[bytes], bytes]],
+) -> None:
+    for values, last in connections:
+        encoder, decoder = Encoder(), HeaderDecoder()
+        fields = [(b"name-%d" % at, value) for at, value in enumerate([*values, last, b"the end"])]
+        for again in range(2):  # the second block stands on what the first has left in the table
+            expected = [*fields, (b"again", b"%d" % again)]
+            names, read = decoder.decode(encoder.encode(expected))
+            assert list(zip(names, read, strict=True)) == expected
+
+
+def test_blocks_that_are_never_alike_are_forgotten_again() -> None:
+    beginnings = hpack.Beginnings()
+    for number in range(3 * hpack.BEGINNINGS_REMEMBERED):
+        block = Encoder().encode([(b"x-%d" % number, b"a value of some length"), (b"x", b"y" * 30)])
+        for _ in range(2):
+            assert block.startswith(beginnings.of(block).block)
+    block = Encoder().encode([(b"x-alike", b"a value of some length"), (b"x", b"y" * 30)])
+    lengths = [len(beginnings.of(block).block) for _ in range(3)]
+    assert lengths == [0, 0, len(block)]
+
+
 @given(st.lists(st.binary(max_size=60), min_size=1, max_size=6))
 @settings(max_examples=150)
 def test_what_is_no_block_to_the_library_is_none_here(blocks: list[bytes]) -> None:

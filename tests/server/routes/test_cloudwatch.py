@@ -174,7 +174,10 @@ def test_a_deleted_stream_is_still_told_of(server: Headwater, kinesis: Any) -> N
     [
         ("metric=Coffee", "There is no metric 'Coffee'. There are: AcknowledgedQueueRecords, "),
         ("shard=1", "There is no parameter 'shard'. There are: metric, namespace, StreamName, "),
-        ("namespace=Coffee", "There is no namespace 'Coffee'. There are: AWS/Kinesis, AWS/Lambda."),
+        (
+            "namespace=Coffee",
+            "There is no namespace 'Coffee'. There are: AWS/Kinesis, AWS/Lambda, AWS/Firehose.",
+        ),
         (
             "FunctionName=f",
             "FunctionName is no dimension of AWS/Kinesis: StreamName, ConsumerName, ShardId, QueueId, ",

@@ -17,11 +17,19 @@ from click.testing import CliRunner, Result
 
 from headwater.cli.main import main
 from tests.conftest import started_server
+from tests.lambda_.function_server import FunctionServer, of
 from tests.storage.kafka.gateways import Gateway
 from tests.waiting import awaited, wait_until
 
 pytestmark = pytest.mark.long
 STREAM = "orders"
+WRITER = """
+import base64
+def handler(event, context):
+    with open({out!r}, "a") as out:
+        for record in event["Records"]:
+            out.write(base64.b64decode(record["kinesis"]["data"]).decode() + " ")
+"""
 
 
 def migrate(source: object, target: object) -> Result:
@@ -200,6 +208,32 @@ def test_everything_moves_to_kafka_and_back(store_url: str, tmp_path: Path) -> N
     assert back.exit_code == 0, back.output
     assert back.output.startswith(f"{back_dir}: 1 streams, 3 shards, 120 records (")
     moved_and_read(lambda: embedded(back_dir, tmp_path / "back.log"), now, taken, arn, "at home")
+
+
+def test_functions_and_mappings_come_along(store_url: str, tmp_path: Path) -> None:
+    data_dir, back_dir, out = tmp_path / "data", tmp_path / "back", tmp_path / "out"
+    with started_server(tmp_path / "log", "--data-dir", str(data_dir)) as running:
+        server = of(running)
+        server.create_stream(STREAM)
+        server.create_python("count", WRITER.format(out=str(out)))
+        server.map(STREAM, "count")
+        server.kinesis.put_record(StreamName=STREAM, PartitionKey="a", Data=b"at first")
+        awaited(lambda: out.exists() and out.read_text() == "at first ")
+        server.close()
+    there = migrate(data_dir, store_url)
+    assert there.exit_code == 0, there.output
+    with gateway(store_url, tmp_path / "gateway.log") as kinesis:
+        server = FunctionServer(kinesis.meta.endpoint_url)
+        server.kinesis.put_record(StreamName=STREAM, PartitionKey="a", Data=b"at a gateway")
+        awaited(lambda: out.read_text() == "at first at a gateway ")
+        server.close()
+    back = migrate(store_url, back_dir)
+    assert back.exit_code == 0, back.output
+    with started_server(tmp_path / "back.log", "--data-dir", str(back_dir)) as running:
+        server = of(running)
+        server.kinesis.put_record(StreamName=STREAM, PartitionKey="a", Data=b"at home")
+        awaited(lambda: out.read_text() == "at first at a gateway at home ")
+        server.close()
 
 
 def test_what_is_not_empty_is_refused_and_left_alone(store_url: str, tmp_path: Path) -> None:

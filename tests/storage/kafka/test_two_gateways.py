@@ -268,15 +268,15 @@ def test_who_waits_at_one_gateway_hears_of_a_record_that_the_other_takes(
     putting.close()
 
 
-def test_lambda_says_why_it_is_not_there(gateways: list[Gateway]) -> None:
+def test_a_service_that_is_not_there_says_how_to_have_it(gateways: list[Gateway]) -> None:
     client = boto3.client(
-        "lambda",
+        "cloudformation",
         endpoint_url=f"http://127.0.0.1:{gateways[0].port}",
         region_name="eu-central-1",
         aws_access_key_id="123456789012",
         aws_secret_access_key="unused",
         config=Config(retries={"max_attempts": 0}),
     )
-    with pytest.raises(Exception, match="with --store every server would run functions of its own"):
-        client.list_functions()
+    with pytest.raises(Exception, match="--forward-to names one that has them for all"):
+        client.list_stacks()
     client.close()

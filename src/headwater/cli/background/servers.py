@@ -135,18 +135,29 @@ def server_of(file: Path) -> BackgroundServer | None:
         descriptor = os.open(file, os.O_RDWR)
     except OSError:
         return None
+    is_stale = is_free(descriptor)
     try:
-        if is_free(descriptor):
-            file.unlink(missing_ok=True)
-            return None
-        told = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0) or b"{}")
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        told = json.loads(os.read(descriptor, os.fstat(descriptor).st_size) or b"{}")
     except ValueError:
+        told = {}
+    if is_stale:
+        _remove(file, descriptor)
         return None
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)
     if not told:
         return None  # it is about to start
     return BackgroundServer(file, told["pid"], told["endpoints"], told["version"], told["data"])
+
+
+def _remove(file: Path, descriptor: int) -> None:
+    """Remove a file that this process holds, and close it."""
+    if sys.platform == "win32":  # which removes no file that is open
+        os.close(descriptor)
+        file.unlink(missing_ok=True)
+        return
+    file.unlink(missing_ok=True)
+    os.close(descriptor)
 
 
 def _tail(log: Path, began_at: int) -> str:

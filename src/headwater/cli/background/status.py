@@ -53,8 +53,6 @@ def status(port: int | None, endpoint_url: str | None, pid_file: Path | None, as
 
 def _endpoint_of(pid_file: Path) -> str:
     """Where the server is that holds a file."""
-    if sys.platform == "win32":
-        raise click.UsageError("--pid-file needs a system with POSIX's locks")
     server = server_of(pid_file)
     if server is None:
         click.echo(f"No server holds {pid_file}.", err=True)

@@ -197,19 +197,23 @@ class ChannelTable:
             raise DeliveryFailed(TABLE_GONE, f"The table {self._target.table} has no metadata.")
         return self._metadata(found).properties.get(SCHEMA_PROPERTY, "")
 
-    def append(self, rows: pa.Table, batch_id: str) -> bool:
-        """Add the rows of a batch in a snapshot; no, if the table has them. Raises `DeliveryFailed`."""
+    def append(self, rows: pa.Table, batch_id: str) -> int:
+        """Add the rows of a batch in a snapshot, unless the table has them; the bytes of their files.
+
+        Raises `DeliveryFailed`.
+        """
         found = self._context.services.from_thread(self._tables.find(self._caller, self._target))
         if found.metadata_location is None:
             raise DeliveryFailed(TABLE_GONE, f"The table {self._target.table} has no metadata.")
         metadata = self._metadata(found)
-        if any(_batch_of(snapshot) == batch_id for snapshot in metadata.snapshots):
-            return False
+        before = next((each for each in metadata.snapshots if _batch_of(each) == batch_id), None)
+        if before is not None:
+            return _added_bytes(before)
         name = (self._target.namespace, self._target.table)
         catalog = _TableCatalog(self, found)
         table = Table(name, metadata, found.metadata_location, self._files, catalog)
         table.append(rows, snapshot_properties={BATCH_PROPERTY: batch_id})
-        return True
+        return _added_bytes(table.current_snapshot())
 
     def point(self, found: FoundTable, metadata: TableMetadata, number: int) -> str:
         """Write metadata, and let the table have them; where they are. Raises `DeliveryFailed`."""
@@ -227,6 +231,11 @@ class ChannelTable:
 def _batch_of(snapshot: Any) -> str | None:
     summary = snapshot.summary
     return None if summary is None else summary.additional_properties.get(BATCH_PROPERTY)
+
+
+def _added_bytes(snapshot: Any) -> int:
+    summary = snapshot.summary
+    return 0 if summary is None else int(summary.additional_properties.get("added-files-size", 0))
 
 
 def _place(location: str) -> tuple[str, str]:

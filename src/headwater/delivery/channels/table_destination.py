@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from headwater.delivery.batch_plan import BatchPlan
 from headwater.delivery.channels.channel_log import ChannelLog
+from headwater.delivery.channels.channel_metrics import count_delivered, count_failed
 from headwater.delivery.channels.dead_letters import ChannelDeadLetters
 from headwater.delivery.channels.delivered_channel import DeliveredChannel, delivery_id_of
 from headwater.delivery.channels.iceberg_table import ChannelTable
@@ -53,13 +55,15 @@ class TableBatch:
         self.result = BatchResult()
         self.size = 0
         self.records = 0
+        self.oldest_ms = 0
 
     def add(self, page: SourcePage) -> None:
         """Gather records."""
-        self.records += len(page.records)
-        self.size += sum(len(record.data) for record in page.records)
+        datas = page.datas
+        self.oldest_ms = min(self.oldest_ms or page.first_arrival_ms, page.first_arrival_ms)
+        self.records += len(datas)
+        self.size += sum(map(len, datas))
         if self._destination.delivered_channel().channel.record_format == "JSON":
-            datas = [record.data for record in page.records]
             self._rows.add(datas, lambda at, why: self._refuse(page.records[at], page.origins()[at], why))
         else:
             self._add_with_headers(page)
@@ -103,7 +107,8 @@ class TableBatch:
         await self.dead_letters.write(context.objects, delivered, plan, self.result)
         if len(self._rows):
             batch_id = f"{delivered.channel.channel_id}-{plan.number}"
-            await in_table(context, lambda: destination.table.append(self._rows.table(), batch_id))
+            append = partial(destination.table.append, self._rows.table(), batch_id)
+            self.result.written_bytes = await in_table(context, append)
             self.result.place = delivered.place
         await context.services.keep()
 
@@ -168,13 +173,16 @@ class TableDestination:
         """When a batch is due, as of now."""
         return Hints(BATCH_BYTES, self.delivered_channel().channel.rules.freshness_s * 1000)
 
-    def failed(self, error: DeliveryFailed, attempts: int) -> None:
+    def failed(self, batch: Batch, error: DeliveryFailed, attempts: int) -> None:
         """A batch was not delivered; it is tried again."""
+        assert isinstance(batch, TableBatch)
+        count_failed(self.context, self.delivered_channel(), batch)
         self._log.write(self.delivered_channel(), error.code, error.message, attempts=attempts)
 
     def delivered(self, batch: Batch, plan: BatchPlan) -> None:
         """A batch was delivered."""
         assert isinstance(batch, TableBatch)
+        count_delivered(self.context, self.delivered_channel(), batch)
         self._log.write_dead_letters(self.delivered_channel(), batch.dead_letters, plan)
 
 

@@ -9,6 +9,7 @@ Refuses to know where the rows go.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -27,6 +28,8 @@ class TableRows:
     def __init__(self, schema: TableSchema) -> None:
         self._schema = schema
         self._arrow = schema_to_pyarrow(schema.iceberg, include_field_ids=False)
+        names = [f"c{at}" for at in range(len(self._arrow))]
+        self._members = attrgetter(*names) if len(names) > 1 else lambda row: (row.c0,)
         self._parts: list[pa.RecordBatch] = []
 
     def __len__(self) -> int:
@@ -61,8 +64,6 @@ class TableRows:
                 refuse(index, str(error))
 
     def _columns(self, rows: Sequence[Any]) -> pa.RecordBatch:
-        columns = [
-            pa.array([getattr(row, f"c{at}") for row in rows], field.type)
-            for at, field in enumerate(self._arrow)
-        ]
+        values = zip(*map(self._members, rows), strict=True) if rows else ((),) * len(self._arrow)
+        columns = [pa.array(column, field.type) for column, field in zip(values, self._arrow, strict=True)]
         return pa.RecordBatch.from_arrays(columns, schema=self._arrow)

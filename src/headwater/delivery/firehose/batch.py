@@ -11,12 +11,12 @@ Refuses to know how records are read, and how far the delivery is.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
@@ -39,7 +39,12 @@ from headwater.delivery.firehose.items import ENDPOINT_FAILED, FailedItem, Item,
 from headwater.delivery.firehose.object_names import NameContext
 from headwater.delivery.firehose.processing import LambdaProcessor
 from headwater.delivery.firehose.recipes import ObjectTarget, Recipe
-from headwater.delivery.firehose.transformation import FunctionEventSource, InvokeFunction, Transformation
+from headwater.delivery.firehose.transformation import (
+    FunctionEventSource,
+    InvokeFunction,
+    Said,
+    Transformation,
+)
 from headwater.delivery.results import BatchResult, object_place
 from headwater.delivery.source import RecordOrigin, SourcePage
 from headwater.model.caller import Caller
@@ -53,6 +58,41 @@ CONVERSION = "DataFormatConversion."
 """What the codes of its errors begin with."""
 
 _encode = msgspec.json.Encoder().encode
+
+TO_S3, BACKUP, TO_ENDPOINT = "DeliveryToS3", "BackupToS3", "DeliveryToHttpEndpoint"
+"""What metrics of destinations begin with."""
+
+
+class CountedObject(NamedTuple):
+    """What is counted of an object."""
+
+    destination: str
+    records: int
+    oldest_ms: int
+    """When the first of them arrived."""
+
+
+class CountedStep(NamedTuple):
+    """The metrics of a step that records go through."""
+
+    records_done: str
+    bytes_done: str
+    records_failed: str
+    bytes_failed: str
+
+
+DECOMPRESSION = CountedStep(
+    "OutputDecompressedRecords.Success",
+    "OutputDecompressedBytes.Success",
+    "OutputDecompressedRecords.Failed",
+    "OutputDecompressedBytes.Failed",
+)
+CONVERSION_STEP = CountedStep(
+    "SucceedConversion.Records",
+    "SucceedConversion.Bytes",
+    "FailedConversion.Records",
+    "FailedConversion.Bytes",
+)
 
 
 class NoteError(Protocol):
@@ -73,6 +113,8 @@ class StreamBatchContext:
     send: Callable[[EndpointRequest], Awaitable[EndpointAnswer | EndpointRefusal]]
     """Asks an endpoint."""
     note_error: NoteError
+    count: Callable[[Mapping[str, float]], None]
+    """Counts values of the delivery stream's metrics."""
 
 
 class DerivedUuids:
@@ -111,8 +153,17 @@ class StreamBatch:
         if not self._pages:
             self._recipe = self._recipe_now()
         self._pages.append(page)
-        self.records += len(page.records)
-        self.size += sum([len(record.data) for record in page.records])
+        size = sum(map(len, page.datas))
+        self.records += len(page)
+        self.size += size
+        if page.shard_id:
+            self._context.count(
+                {
+                    "DataReadFromKinesisStream.Records": len(page),
+                    "DataReadFromKinesisStream.Bytes": size,
+                    "KinesisMillisBehindLatest": page.behind_ms,
+                }
+            )
 
     async def deliver(self, plan: BatchPlan) -> None:
         """Deliver all of it. Raises `DeliveryFailed`, for a fault of its own as well."""
@@ -140,15 +191,17 @@ class StreamBatch:
         """What is to be delivered. Raises `DeliveryFailed`."""
         recipe, outputs = self._recipe, list[Output]()
         if recipe.backup is not None:
-            datas = [record.data for page in self._pages for record in page.records]
+            datas = [data for page in self._pages for data in page.datas]
             name = self._naming(plan, "backup")
-            outputs.append(self._object(recipe.backup, name(self._oldest_ms()), _joined(datas, None)))
+            backup = CountedObject(BACKUP, len(datas), self._oldest_ms())
+            outputs.append(self._object(recipe.backup, name(backup.oldest_ms), _joined(datas, None), backup))
         if recipe.is_plain:
             datas = [data for page in self._pages for data in _plain_data(page)]
             if datas:
                 name = self._naming(plan, "records")
                 parts = _joined(datas, recipe.processing.delimiter)
-                outputs.append(self._object(recipe.target, name(self._oldest_ms()), parts))
+                written = CountedObject(TO_S3, len(datas), self._oldest_ms())
+                outputs.append(self._object(recipe.target, name(written.oldest_ms), parts, written))
             return outputs
         return outputs + await self._processed(plan)
 
@@ -160,6 +213,9 @@ class StreamBatch:
         recipe, now_ms = self._recipe, self._context.delivery.engine.now_ms()
         in_thread = self._context.delivery.in_thread
         items, failed = await in_thread(partial(_opened, recipe, self._items(), now_ms))
+        if recipe.processing.decompresses:
+            size = sum(len(item.data) for item in items)
+            self._count_step(DECOMPRESSION, len(items), size, failed)
         if recipe.processing.transformation is not None:
             items, more = await self._transformed(recipe.processing.transformation, items, plan)
             failed += more
@@ -172,8 +228,12 @@ class StreamBatch:
                 recipe.names_from_lambda,
                 now_ms,
             )
+            began_s = self._context.delivery.engine.stopwatch()
             items, more = await in_thread(find)
             failed += more
+            if recipe.program is not None:
+                took_s = self._context.delivery.engine.stopwatch() - began_s
+                self._context.count({"JQProcessing.Duration": took_s * 1000})
         if recipe.endpoint is not None:
             outputs = self._requests(recipe.endpoint, items, plan)
         else:
@@ -196,14 +256,27 @@ class StreamBatch:
         transformation = Transformation(
             processor,
             FunctionEventSource(stream.arn, stream.region, stream.stream_arn),
-            context.invoke,
+            self._invoke,
             context.pause,
             context.delivery.engine.now_ms,
         )
         done, failed, errors = await transformation.transformed(items, self._uuids(plan, "invocation"))
+        size = sum(len(item.data) for item in done)
+        context.count({"SucceedProcessing.Records": len(done), "SucceedProcessing.Bytes": size})
         for code, message in errors:
             context.note_error(code, message, processor.arn)
         return done, failed
+
+    async def _invoke(self, function: str, payload: bytes) -> Said:
+        """What the function says; counted."""
+        stopwatch = self._context.delivery.engine.stopwatch
+        began_s = stopwatch()
+        said = await self._context.invoke(function, payload)
+        duration_ms = (stopwatch() - began_s) * 1000
+        self._context.count(
+            {"ExecuteProcessing.Duration": duration_ms, "ExecuteProcessing.Success": int(said.error is None)}
+        )
+        return said
 
     # Objects
 
@@ -212,20 +285,26 @@ class StreamBatch:
     ) -> tuple[list[Output], list[FailedItem]]:
         recipe, outputs, failed = self._recipe, list[Output](), list[FailedItem]()
         columns = [] if recipe.conversion is None else await self._columns(recipe.conversion)
-        for group in partition_keys.groups(items):
+        groups = partition_keys.groups(items)
+        if recipe.is_partitioned:
+            self._context.count({"PartitionCount": len(groups)})
+        for group in groups:
             if recipe.conversion is None:
                 parts = _joined([item.data for item in group], recipe.processing.delimiter)
             else:
                 convert = partial(converted, group, columns, recipe.conversion, now_ms)
                 body, more = await self._context.delivery.in_thread(convert)
                 failed += more
+                size = sum(len(item.data) for item in group) - sum(each.size for each in more)
+                self._count_step(CONVERSION_STEP, len(group) - len(more), size, more)
                 parts = [body] if body else []
             if not parts:
                 continue
             first = group[0]
             keys = [*first.keys_from_query.items(), *first.keys_from_lambda.items()]
             name = self._naming(plan, f"records/{keys}", first)
-            outputs.append(self._object(recipe.target, name(min(item.arrival_ms for item in group)), parts))
+            written = CountedObject(TO_S3, len(group), min(item.arrival_ms for item in group))
+            outputs.append(self._object(recipe.target, name(written.oldest_ms), parts, written))
         return outputs, failed
 
     async def _columns(self, settings: ConversionSettings) -> list[TableColumn]:
@@ -269,17 +348,49 @@ class StreamBatch:
 
         return context
 
-    def _object(self, target: ObjectTarget, name: NameContext, parts: Sequence[bytes]) -> Output:
-        return partial(self._put, target, target.naming.name(name), parts)
+    def _object(
+        self, target: ObjectTarget, name: NameContext, parts: Sequence[bytes], written: CountedObject
+    ) -> Output:
+        return partial(self._put, target, target.naming.name(name), parts, written)
 
-    async def _put(self, target: ObjectTarget, key: str, parts: Sequence[bytes]) -> None:
-        """Write an object. Raises `DeliveryFailed`."""
+    async def _put(
+        self, target: ObjectTarget, key: str, parts: Sequence[bytes], written: CountedObject
+    ) -> None:
+        """Write an object, and count it. Raises `DeliveryFailed`."""
         delivery, stream = self._context.delivery, self._recipe.stream
         body = await delivery.in_thread(partial(target.compression.compress, parts))
         caller = Caller(stream.account_id, stream.region)
-        await delivery.objects.put(caller, target.bucket, key, body, target.options)
+        try:
+            await delivery.objects.put(caller, target.bucket, key, body, target.options)
+        except DeliveryFailed:
+            self._count_delivery(written.destination, written.oldest_ms, {"Success": 0})
+            raise
         if target is not self._recipe.backup:
             self.result.place = object_place(target.bucket.name, key)
+        figures = {"Success": 1, "Bytes": len(body), "Records": written.records}
+        if self._recipe.is_partitioned and written.destination == TO_S3:
+            figures["ObjectCount"] = 1
+        self._count_delivery(written.destination, written.oldest_ms, figures)
+
+    # Metrics
+
+    def _count_delivery(self, destination: str, oldest_ms: int, figures: Mapping[str, float]) -> None:
+        """Count an attempt to deliver."""
+        age_s = max(0, self._context.delivery.engine.now_ms() - oldest_ms) / 1000
+        named = {f"{destination}.{name}": figure for name, figure in figures.items()}
+        self._context.count({f"{destination}.DataFreshness": age_s, **named})
+
+    def _count_step(self, step: CountedStep, records: int, size: int, failed: Sequence[FailedItem]) -> None:
+        """Count what a step has made of records."""
+        failed_size = sum(each.size for each in failed)
+        self._context.count(
+            {
+                step.records_done: records,
+                step.bytes_done: size,
+                step.records_failed: len(failed),
+                step.bytes_failed: failed_size,
+            }
+        )
 
     def _failures(self, failed: Sequence[FailedItem], plan: BatchPlan) -> list[Output]:
         """An object for each kind of failure: a document in each line."""
@@ -318,13 +429,18 @@ class StreamBatch:
         """Have an endpoint take a request; what it does not take goes to the bucket."""
         context, engine = self._context, self._context.delivery.engine
         deadline_ms, attempts = engine.now_ms() + settings.retry_ms, 0
+        size, oldest_ms = sum(len(item.data) for item in items), min(item.arrival_ms for item in items)
+        tried = {"ProcessedRecords": len(items), "ProcessedBytes": size}
         while True:
             attempts += 1
             said = await context.send(request)
             refused = said if isinstance(said, EndpointRefusal) else refusal(request.id, said)
             if refused is None:
                 self.result.place = settings.url
+                taken = {"Success": 1, "Records": len(items), "Bytes": size}
+                self._count_delivery(TO_ENDPOINT, oldest_ms, tried | taken)
                 return
+            self._count_delivery(TO_ENDPOINT, oldest_ms, tried | {"Success": 0})
             context.note_error(refused.code, refused.message)
             if refused.is_final or engine.now_ms() >= deadline_ms:
                 break
@@ -359,8 +475,8 @@ def _joined(datas: list[bytes], delimiter: bytes | None) -> list[bytes]:
 def _plain_data(page: SourcePage) -> list[bytes]:
     """The data of a page's records; aggregates of the Kinesis Producer Library are several."""
     if not page.shard_id:
-        return [record.data for record in page.records]
-    return [data for record in page.records for data in _user_data(record.data)]
+        return page.datas
+    return [data for framed in page.datas for data in _user_data(framed)]
 
 
 def _user_data(data: bytes) -> list[bytes]:

@@ -12,7 +12,7 @@ Refuses to know requests.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ from headwater.delivery.firehose.direct_source import DirectPutSource
 from headwater.delivery.firehose.endpoint_sender import send
 from headwater.delivery.firehose.errors import FirehoseError
 from headwater.delivery.firehose.failure_log import FailureLog
+from headwater.delivery.firehose.firehose_metrics import FirehoseMetrics
 from headwater.delivery.firehose.json_api import FirehoseApi
 from headwater.delivery.firehose.operations import FirehoseOperations
 from headwater.delivery.firehose.recipes import check_expressions, place_of, recipe_of, set_aside_to
@@ -61,6 +62,7 @@ class _Work:
             self._pause,
             send,
             self._note_error,
+            self._count,
         )
         self.new_batch: Callable[[], Batch] = lambda: StreamBatch(batch_context, lambda: self.recipe)
         self._stopping = asyncio.Event()
@@ -87,7 +89,7 @@ class _Work:
         """When a batch is due, as of now."""
         return self.recipe.hints
 
-    def failed(self, error: DeliveryFailed, attempts: int) -> None:
+    def failed(self, _batch: Batch, error: DeliveryFailed, attempts: int) -> None:
         """A batch was not delivered, so many times."""
         if self._stopping.is_set():
             return
@@ -101,6 +103,9 @@ class _Work:
         log_id = self.stream.log_id
         if log_id is not None and log_id in plan.places:
             self._streams.trim(log_id, plan.places[log_id].position)
+
+    def _count(self, figures: Mapping[str, float]) -> None:
+        self._streams.metrics.count_stream(self.stream, figures)
 
     async def _pause(self, attempt: int) -> None:
         """Wait before an attempt, by the engine's clock. Raises `DeliveryFailed` when the delivery stops."""
@@ -149,7 +154,10 @@ class DeliveryStreams:
         self.invoke = invoke
         self.failure_log = FailureLog(context.services)
         self.store = DeliveryStreamStore(context.engine)
-        operations = FirehoseOperations(context.engine, self.store, self, check_expressions)
+        self.metrics = FirehoseMetrics(context.engine.now_ms)
+        operations = FirehoseOperations(
+            context.engine, self.store, self, check_expressions, self.metrics.count_stream
+        )
         self.api = FirehoseApi(operations.handlers())
         self._works: dict[DeliveryStreamId, _Work] = {}
         self._background = _Background()
@@ -183,6 +191,7 @@ class DeliveryStreams:
         """Forget every delivery stream."""
         await self._stop(list(self._works.values()))
         self._works.clear()
+        self.metrics.clear()
         await self.store.remove_all()
         for left in self.context.progress.ids(KIND):
             await self.context.progress.forget(left)
@@ -245,7 +254,7 @@ class DeliveryStreams:
     def source(self, stream: DeliveryStream) -> Source:
         """The source of a delivery stream's records."""
         if stream.log_id is not None:
-            return DirectPutSource(self.context.engine, stream.log_id)
+            return DirectPutSource(self.context, stream.log_id)
         name = parse_stream_arn(stream.stream_arn or "")
         assert name is not None, "it was checked when the delivery stream was made"
         return StreamSource(self.context, name, stream.arn, is_metered=True)

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from headwater.delivery.batch_plan import ShardPlace
+from headwater.delivery.context import DeliveryContext
 from headwater.delivery.source import PageTarget, SourcePage
 from headwater.engine.engine import Engine
 from headwater.model.record_list import NumberedRun
@@ -33,8 +34,9 @@ def log_shard(log_id: int) -> Shard:
 class DirectPutSource:
     """A `Source`."""
 
-    def __init__(self, engine: Engine, log_id: int) -> None:
-        self._engine = engine
+    def __init__(self, context: DeliveryContext, log_id: int) -> None:
+        self._engine = context.engine
+        self._turns = context.turns
         self._shard = log_shard(log_id)
         self._stopping = False
         self._wake = asyncio.Event()
@@ -45,7 +47,7 @@ class DirectPutSource:
         try:
             while not self._stopping:
                 self._wake.clear()
-                if not target.has_room() or not await self._read(target):
+                if not target.has_room() or not await self._read_in_turn(target):
                     await self._wake.wait()
         finally:
             unwatch()
@@ -66,13 +68,14 @@ class DirectPutSource:
         place = places.get(self._shard.log_id)
         position = begin(self._shard)
         while place is not None and position < place.position:
-            page = await self._page(position, min(PAGE_RECORDS, place.position - position))
-            if page is None or not page.runs:
-                return
-            runs = [run for run in page.runs if run.position < place.position]
-            if runs:
-                take(self._numbered(runs))
-            position = _end(page.runs)
+            async with self._turns:
+                page = await self._page(position, min(PAGE_RECORDS, place.position - position))
+                if page is None or not page.runs:
+                    return
+                runs = [run for run in page.runs if run.position < place.position]
+                if runs:
+                    take(self._numbered(runs))
+                position = _end(page.runs)
 
     def behind(self, place: Callable[[Shard], ShardPlace]) -> tuple[int, int]:
         """How many records are beyond a place, and for how long, in milliseconds, the last one waits."""
@@ -81,6 +84,10 @@ class DirectPutSource:
             return 0, 0
         records = extent.next - max(extent.first, place(self._shard).position)
         return records, self._engine.now_ms() - extent.last_time_ms if records else 0
+
+    async def _read_in_turn(self, target: PageTarget) -> bool:
+        async with self._turns:
+            return await self._read(target)
 
     async def _read(self, target: PageTarget) -> bool:
         """Read a page; whether there was one."""

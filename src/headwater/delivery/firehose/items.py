@@ -45,6 +45,8 @@ class FailedItem(NamedTuple):
     arrival_ms: int
     document: dict[str, Any]
     """As it is written beside the others, one in a line."""
+    size: int
+    """The bytes of its data."""
 
 
 def failure(
@@ -60,4 +62,4 @@ def failure(
         "rawData": b64encode_as_string(item.raw),
         **more,
     }
-    return FailedItem(kind, item.arrival_ms, document)
+    return FailedItem(kind, item.arrival_ms, document, len(item.data))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from headwater.engine.metrics.kept_minutes import MetricReader
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
 from headwater.server.http.exchange import Answer, HttpRequest
@@ -20,10 +21,12 @@ TARGET_PREFIX = b"Firehose_20150804."
 
 
 class LazyFirehose:
-    """A `Neighbour`. `opened` gives what is behind the door, which is there with all deliveries."""
+    """A `Neighbour`. What is behind the door is there with all deliveries."""
 
-    def __init__(self, opened: Callable[[], FirehoseApi]) -> None:
+    def __init__(self, opened: Callable[[], FirehoseApi], metrics: Callable[[], MetricReader | None]) -> None:
+        """`opened` gives it, and `metrics` what is counted; `None` while it is closed."""
         self._opened = opened
+        self.metrics = metrics
 
     def takes(self, request: HttpRequest, service: str) -> bool:
         """Whether the request is for Firehose: it is signed for it, or its target is one of Firehose's."""

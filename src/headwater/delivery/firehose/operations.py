@@ -77,12 +77,17 @@ class FirehoseOperations:
         store: DeliveryStreamStore,
         deliveries: Deliveries,
         check_expressions: Callable[[CheckedDestination], None],
+        count: Callable[[DeliveryStream, Mapping[str, float]], None],
     ) -> None:
-        """`check_expressions` raises `InvalidArgument` for what only a library can find wrong."""
+        """`check_expressions` raises `InvalidArgument` for what only a library can find wrong.
+
+        `count` takes values of a delivery stream's metrics.
+        """
         self._engine = engine
         self._store = store
         self._deliveries = deliveries
         self._check_expressions = check_expressions
+        self._count = count
         self._rates = PutRates()
 
     def handlers(self) -> dict[str, Handler]:
@@ -286,24 +291,29 @@ class FirehoseOperations:
         return {"Tags": page, "HasMoreTags": len(keys) > limit}
 
     async def _put_record(self, caller: Caller, request: PutMembers) -> Document:
-        stream = self._writable(caller, request.name)
+        stream, began_s = self._writable(caller, request.name), self._engine.stopwatch()
         if not all(self._taken(stream, [request.record.data])):
+            self._count(stream, {"ThrottledRecords": 1})
             raise PutsUnavailable(SLOW_DOWN)
         position = await self._store.put(stream, [request.record.data])
+        self._count_put(stream, "PutRecord", [request.record.data], began_s)
         return {"RecordId": self._record_id(stream, position), "Encrypted": stream.is_encrypted}
 
     async def _put_record_batch(self, caller: Caller, request: PutBatchMembers) -> Document:
-        stream = self._writable(caller, request.name)
+        stream, began_s = self._writable(caller, request.name), self._engine.stopwatch()
         datas = [record.data for record in request.records]
         if sum(map(len, datas)) > BATCH_BYTES_MAX:
             raise InvalidArgument("Records size exceeds 4 MB limit")
         taken = self._taken(stream, datas)
+        if not all(taken):
+            self._count(stream, {"ThrottledRecords": taken.count(False)})
         places: Iterator[dict[str, str]] = iter(())
         refused = _failed(PutsUnavailable(SLOW_DOWN))
         if any(taken):
             kept = [data for data, is_taken in zip(datas, taken, strict=True) if is_taken]
             try:
                 first = await self._store.put(stream, kept)
+                self._count_put(stream, "PutRecordBatch", kept, began_s)
                 places = ({"RecordId": self._record_id(stream, first + at)} for at in range(len(kept)))
             except PutsUnavailable as error:
                 refused, taken = _failed(error), [False] * len(datas)
@@ -313,6 +323,23 @@ class FirehoseOperations:
             "Encrypted": stream.is_encrypted,
             "RequestResponses": responses,
         }
+
+    def _count_put(
+        self, stream: DeliveryStream, operation: str, datas: Sequence[bytes], began_s: float
+    ) -> None:
+        """Count a request whose records are stored."""
+        size = sum(map(len, datas))
+        figures = {
+            "IncomingBytes": size,
+            "IncomingRecords": len(datas),
+            "IncomingPutRequests": 1,
+            f"{operation}.Bytes": size,
+            f"{operation}.Latency": (self._engine.stopwatch() - began_s) * 1000,
+            f"{operation}.Requests": 1,
+        }
+        if operation == "PutRecordBatch":
+            figures["PutRecordBatch.Records"] = len(datas)
+        self._count(stream, figures)
 
     def _taken(self, stream: DeliveryStream, datas: Sequence[bytes]) -> list[bool]:
         """Which records are within the rates, if there are any."""

@@ -139,6 +139,15 @@ class MinuteMetrics:
         self._under_way_ms = minute_ms
         self._kept.forget_around(minute_ms)
 
+    def count(self, caller: Caller, dimensions: Dimensions, figures: Mapping[str, float]) -> None:
+        """Count these values, by metric, in the minute under way."""
+        self.roll()
+        values = {
+            Series(caller, metric, dimensions): StatisticSet(1, figure, figure, figure)
+            for metric, figure in figures.items()
+        }
+        self._kept.keep(self._under_way_ms, values)
+
     def series(self, caller: Caller, metric: str | None = None, dimensions: Dimensions = ()) -> list[Series]:
         """See `MetricReader`."""
         self.roll()

@@ -1,8 +1,8 @@
-"""The metrics of `AWS/Kinesis` and `AWS/Lambda`, as the developer guides list them, and their units.
+"""The metrics of `AWS/Kinesis`, `AWS/Lambda` and `AWS/Firehose`, as the developer guides have them: units.
 
 Those of Kinesis, of three kinds, have the dimensions that their names say: the stream's name, with it
 the consumer's, or with it the shard's id. Two names are metrics of streams and of shards. Those of a
-queue have its id and its name.
+queue have its id and its name; those of a channel its name, its id and its stream's name.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 KINESIS = "AWS/Kinesis"
 LAMBDA = "AWS/Lambda"
+FIREHOSE = "AWS/Firehose"
 
 STREAM_METRICS = {
     "GetRecords.Bytes": "Bytes",
@@ -87,6 +88,66 @@ MAPPING_METRICS = {
 }
 """Kept where a mapping's MetricsConfig has EventCount. `DeletedEventCount` is of queues alone."""
 
+CHANNEL_METRICS = {
+    f"{destination}.{metric}": unit
+    for destination, counted in {
+        "DeliveryToS3": ("RecordCount", "SuccessfulRecordCount", "FailedRecordCount", "DeliverySuccess"),
+        "DeliveryToIceberg": ("TotalRowCount", "SuccessfulRowCount", "FailedRowCount", "CommitSuccess"),
+    }.items()
+    for metric, unit in {
+        "DataFreshness": "Seconds",
+        "BytesIn": "Bytes",
+        "BytesProcessed": "Bytes",
+        "BytesOut": "Bytes",
+        **dict.fromkeys((*counted, "DLQDeliverySuccess"), "Count"),
+    }.items()
+}
+DELIVERY_STREAM_METRICS = {
+    "BackupToS3.Bytes": "Bytes",
+    "BackupToS3.DataFreshness": "Seconds",
+    "BackupToS3.Records": "Count",
+    "BackupToS3.Success": "Count",
+    "DataReadFromKinesisStream.Bytes": "Bytes",
+    "DataReadFromKinesisStream.Records": "Count",
+    "DeliveryToHttpEndpoint.Bytes": "Bytes",
+    "DeliveryToHttpEndpoint.DataFreshness": "Seconds",
+    "DeliveryToHttpEndpoint.ProcessedBytes": "Bytes",
+    "DeliveryToHttpEndpoint.ProcessedRecords": "Count",
+    "DeliveryToHttpEndpoint.Records": "Count",
+    "DeliveryToHttpEndpoint.Success": "Count",
+    "DeliveryToS3.Bytes": "Bytes",
+    "DeliveryToS3.DataFreshness": "Seconds",
+    "DeliveryToS3.ObjectCount": "Count",
+    "DeliveryToS3.Records": "Count",
+    "DeliveryToS3.Success": "Count",
+    "ExecuteProcessing.Duration": "Milliseconds",
+    "ExecuteProcessing.Success": "Count",
+    "FailedConversion.Bytes": "Bytes",
+    "FailedConversion.Records": "Count",
+    "IncomingBytes": "Bytes",
+    "IncomingPutRequests": "Count",
+    "IncomingRecords": "Count",
+    "JQProcessing.Duration": "Milliseconds",
+    "KinesisMillisBehindLatest": "Milliseconds",
+    "OutputDecompressedBytes.Failed": "Bytes",
+    "OutputDecompressedBytes.Success": "Bytes",
+    "OutputDecompressedRecords.Failed": "Count",
+    "OutputDecompressedRecords.Success": "Count",
+    "PartitionCount": "Count",
+    "PutRecord.Bytes": "Bytes",
+    "PutRecord.Latency": "Milliseconds",
+    "PutRecord.Requests": "Count",
+    "PutRecordBatch.Bytes": "Bytes",
+    "PutRecordBatch.Latency": "Milliseconds",
+    "PutRecordBatch.Records": "Count",
+    "PutRecordBatch.Requests": "Count",
+    "SucceedConversion.Bytes": "Bytes",
+    "SucceedConversion.Records": "Count",
+    "SucceedProcessing.Bytes": "Bytes",
+    "SucceedProcessing.Records": "Count",
+    "ThrottledRecords": "Count",
+}
+
 
 class Namespace(NamedTuple):
     """The metrics and dimensions of one service in CloudWatch."""
@@ -98,11 +159,12 @@ class Namespace(NamedTuple):
 
 NAMESPACES = {
     KINESIS: Namespace(
-        STREAM_METRICS | CONSUMER_METRICS | SHARD_METRICS | QUEUE_METRICS,
-        ("StreamName", "ConsumerName", "ShardId", "QueueId", "QueueName"),
+        STREAM_METRICS | CONSUMER_METRICS | SHARD_METRICS | QUEUE_METRICS | CHANNEL_METRICS,
+        ("StreamName", "ConsumerName", "ShardId", "QueueId", "QueueName", "ChannelName", "ChannelId"),
     ),
     LAMBDA: Namespace(
         FUNCTION_METRICS | MAPPING_METRICS,
         ("FunctionName", "Resource", "ExecutedVersion", "EventSourceMappingUUID"),
     ),
+    FIREHOSE: Namespace(DELIVERY_STREAM_METRICS, ("DeliveryStreamName",)),
 }

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from headwater.engine.metrics.kept_minutes import Dimensions, MinuteMetrics, Series
+from headwater.engine.metrics.kept_minutes import MinuteMetrics, Series
 from headwater.engine.metrics.metric_names import KINESIS, NAMESPACES
 from headwater.engine.metrics.stream_metrics import StreamMetrics
 from headwater.engine.metrics.tally import StatisticSet
@@ -49,13 +49,7 @@ class Metrics(MinuteMetrics):
 
     def count_queue(self, caller: Caller, name: str, queue_id: str, figures: Mapping[str, float]) -> None:
         """Count these of a queue in the minute under way, by metric."""
-        self.roll()
-        dimensions: Dimensions = (("QueueId", queue_id), ("QueueName", name))
-        values = {
-            Series(caller, metric, dimensions): StatisticSet(1, figure, figure, figure)
-            for metric, figure in figures.items()
-        }
-        self._kept.keep(self._under_way_ms, values)
+        self.count(caller, (("QueueId", queue_id), ("QueueName", name)), figures)
 
     def clear(self) -> None:
         """Forget every stream and every minute."""

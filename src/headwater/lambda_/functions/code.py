@@ -76,6 +76,10 @@ class CodeFolder:
         """Where a version's code lies, to be run."""
         return Path(code.folder) if code.folder else self._folder / code.digest
 
+    def has(self, code: Code) -> bool:
+        """Whether a version's code is there."""
+        return self.folder_of(code).is_dir()
+
     def zip_of(self, digest: str) -> bytes | None:
         """The zip as it was given."""
         try:

@@ -51,6 +51,8 @@ class Code(msgspec.Struct, frozen=True):
     """The same hash in hexadecimal: the name under which the code is kept."""
     folder: str = ""
     """The folder of code that is run in place; empty for a zip."""
+    log_id: int = 0
+    """The log that has the zip, where several servers run the code; 0 if there is none."""
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -24,7 +25,14 @@ from headwater.lambda_.functions.code import CodeFolder
 from headwater.lambda_.functions.code_folder_watch import CodeFolderWatch
 from headwater.lambda_.functions.environments import Environments, Place
 from headwater.lambda_.functions.execution_environment import EnvironmentContext, ExecutionEnvironment
-from headwater.lambda_.functions.function import Alias, Function, FunctionId, Version, function_id_of
+from headwater.lambda_.functions.function import (
+    Alias,
+    Code,
+    Function,
+    FunctionId,
+    Version,
+    function_id_of,
+)
 from headwater.lambda_.functions.invocation import (
     FunctionNotFound,
     FunctionReference,
@@ -38,10 +46,15 @@ from headwater.lambda_.functions.name import NamedFunction, read_name
 from headwater.lambda_.functions.process_keeper import ProcessKeeper
 from headwater.lambda_.functions.runtime_api import InvocationEvent
 from headwater.lambda_.functions.runtimes import CLIENTS, Runtimes
+from headwater.lambda_.functions.shared_code import SharedCode
 from headwater.lambda_.functions.store import FunctionStore
 from headwater.lambda_.functions.variables import FunctionCredentials, variables_of
 from headwater.model.caller import Caller
 from headwater.model.clock import Clock
+from headwater.storage.interface import StoreUnavailable
+
+SWEEP_MS = 60_000
+"""After so long it is looked for code in the shared data that nothing refers to."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +109,9 @@ class Functions:
         self.new_uuid = new_uuid
         self.log = log
         self.metrics = metrics
-        self.store = FunctionStore(engine)
+        self.store = FunctionStore(engine, self._on_told)
         self.code = CodeFolder(settings.code_folder)
+        self.shared_code = SharedCode(engine, self.code)
         self.runtimes = Runtimes(settings.search_path, settings.home, settings.interpreters)
         self.logs = FunctionLogs(log, clock.now_ms)
         self._clock = clock
@@ -110,10 +124,15 @@ class Functions:
         )
         self._known_runtimes: set[str] = set()
         self._before_close: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._next_sweep_ms = engine.now_ms() + SWEEP_MS
+        self._sweeping: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Find the functions that are kept."""
         self.store.open()
+        if self.engine.lease.is_needed:
+            self.at_close(self._end_sweeping)
+            self._unwatch = self.engine.watch_time(self._on_tick)
 
     def at_close(self, end: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Have something ended before the processes are."""
@@ -156,12 +175,13 @@ class Functions:
         return Chosen(function, version, f"{function.arn}:{qualifier}") if version else None
 
     async def keep(self, function: Function) -> None:
-        """Keep a new value of a function, by which it runs from now on."""
-        await self.store.keep(function)
+        """Keep a new value of a function, by which it runs from now on. Raises `Overtaken`."""
+        before = self.store.find(function.id)
+        await self.store.keep(function, *self.shared_code.hold(_codes_of(function), _codes_of(before)))
         await self._changed()
 
     async def remove(self, key: FunctionId) -> None:
-        """Forget a function."""
+        """Forget a function. Raises `Overtaken`."""
         await self.store.remove(key)
         await self._changed()
 
@@ -171,8 +191,50 @@ class Functions:
             await self._remove_unused_code()
 
     async def _remove_unused_code(self) -> None:
-        used = [version.code for function in self.store.functions() for version in function.versions]
-        await asyncio.to_thread(self.code.remove_unused, used)
+        self.shared_code.look_again()
+        await asyncio.to_thread(self.code.remove_unused, self._used_code())
+
+    # Code
+
+    async def keep_code(self, zipped: bytes) -> Code:
+        """Check and keep a zip. Raises InvalidParameterValueException and RequestTooLargeException."""
+        return await self.shared_code.keep(zipped, self._used_code())
+
+    async def zip_of(self, digest: str) -> bytes | None:
+        """The zip of this digest as it was given."""
+        for code in self._used_code():
+            if code.digest == digest:
+                with suppress(FunctionUnavailable):
+                    await self.shared_code.fetch(code)
+                return self.code.zip_of(digest)
+        return None
+
+    def _used_code(self) -> list[Code]:
+        return [code for function in self.store.functions() for code in _codes_of(function)]
+
+    # Other servers
+
+    def _on_told(self) -> None:
+        """Another server has changed a function."""
+        self._environments.retire()
+
+    def _on_tick(self, now_ms: int) -> None:
+        """Of several servers, one removes the code that nothing refers to any more."""
+        is_under_way = self._sweeping is not None and not self._sweeping.done()
+        if now_ms >= self._next_sweep_ms and self.engine.lease.is_held and not is_under_way:
+            self._next_sweep_ms = now_ms + SWEEP_MS
+            self._sweeping = asyncio.ensure_future(self._sweep())
+
+    async def _sweep(self) -> None:
+        try:
+            await self.shared_code.remove_unused(self._used_code())
+        except StoreUnavailable as error:
+            self.log("warning", f"code of functions that is not used any more is left: {error}")
+
+    async def _end_sweeping(self) -> None:
+        self._unwatch()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
 
     # Invoking
 
@@ -200,6 +262,7 @@ class Functions:
         if not version.is_active(self.now_ms()):
             raise FunctionPending("the function is Pending")
         state = await self._watch.state(version.code.folder) if version.code.folder else ""
+        await self.shared_code.fetch(version.code)
         await self._know_launch(version.runtime)
         event = InvocationEvent(request_id, payload, 0, arn, client_context)
         target = target_of(chosen, version)
@@ -280,6 +343,10 @@ class Functions:
             lambda text: self.logs.add(function.id, text),
             on_spent,
         )
+
+
+def _codes_of(function: Function | None) -> list[Code]:
+    return [version.code for version in function.versions] if function else []
 
 
 def target_of(chosen: Chosen, executed: Version) -> MetricTarget:

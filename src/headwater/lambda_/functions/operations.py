@@ -275,7 +275,7 @@ async def _code_of(functions: Functions, source: CodeSource, caller: Caller, req
         if not bucket or not key:
             raise InvalidParameterValueException("Please provide a source for function code.")
         zipped = await source.fetch(caller.region, bucket, key, request.get("S3ObjectVersion"))
-    return await asyncio.to_thread(functions.code.keep, zipped)
+    return await functions.keep_code(zipped)
 
 
 def _code_location(functions: Functions, code: Code) -> dict[str, Any]:

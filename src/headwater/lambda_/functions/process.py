@@ -28,20 +28,21 @@ MARK = "AWS_LAMBDA_RUNTIME_API"
 READ_BYTES = 64 * 1024
 DRAIN_BYTES_MAX = 1024 * 1024
 SIGNAL_TEXTS = {
-    signal.SIGABRT: "aborted",
-    signal.SIGALRM: "alarm clock",
-    signal.SIGBUS: "bus error",
-    signal.SIGFPE: "floating point exception",
-    signal.SIGHUP: "hangup",
-    signal.SIGILL: "illegal instruction",
-    signal.SIGINT: "interrupt",
-    signal.SIGKILL: "killed",
-    signal.SIGPIPE: "broken pipe",
-    signal.SIGQUIT: "quit",
-    signal.SIGSEGV: "segmentation fault",
-    signal.SIGTERM: "terminated",
-    signal.SIGTRAP: "trace/breakpoint trap",
+    "SIGABRT": "aborted",
+    "SIGALRM": "alarm clock",
+    "SIGBUS": "bus error",
+    "SIGFPE": "floating point exception",
+    "SIGHUP": "hangup",
+    "SIGILL": "illegal instruction",
+    "SIGINT": "interrupt",
+    "SIGKILL": "killed",
+    "SIGPIPE": "broken pipe",
+    "SIGQUIT": "quit",
+    "SIGSEGV": "segmentation fault",
+    "SIGTERM": "terminated",
+    "SIGTRAP": "trace/breakpoint trap",
 }
+"""By name: not every platform has each, and on none of those does this run."""
 
 
 class FunctionProcess:
@@ -117,7 +118,7 @@ class FunctionProcess:
     def peak_memory_mb(self) -> int | None:
         """The most memory that the process had at a time; `None` where the system does not tell."""
         try:
-            status = Path(f"/proc/{self._process.pid}/status").read_text()
+            status = Path(f"/proc/{self._process.pid}/status").read_text("utf-8")
         except OSError:
             return None
         found = re.search(r"VmHWM:\s+([0-9]+) kB", status)
@@ -147,6 +148,8 @@ class FunctionProcess:
         pid = self._process.pid
         if hasattr(os, "waitid"):  # its number stays its own, and its group's, until it is waited for
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        else:  # macOS before Python 3.13: the number is the group's for as long as any of it is left
+            self._process.wait()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
         _kill_strays(self._mark)
@@ -179,7 +182,7 @@ def exit_text(status: int) -> str:
     if status > 0:
         return f"Runtime exited with error: exit status {status}"
     try:
-        text = SIGNAL_TEXTS.get(signal.Signals(-status), f"signal {-status}")
+        text = SIGNAL_TEXTS.get(signal.Signals(-status).name, f"signal {-status}")
     except ValueError:
         text = f"signal {-status}"
     return f"Runtime exited with error: signal: {text}"

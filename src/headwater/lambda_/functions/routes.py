@@ -19,6 +19,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from headwater.lambda_.api.errors import LambdaError
+from headwater.lambda_.api.in_step import until_not_overtaken
 from headwater.lambda_.functions.function import Code, Function, Version, configuration_of, next_generation
 from headwater.lambda_.functions.functions import Functions
 from headwater.lambda_.functions.name import named_function
@@ -72,7 +73,9 @@ class _FunctionActions:
         except UNREADABLE as error:
             raise Refused(400, f"That is no function: {error}") from None
         try:
-            return await completed(deploy(self._functions, deployment))
+            functions = self._functions
+            deployed = until_not_overtaken(functions.engine, lambda: deploy(functions, deployment))
+            return await completed(deployed)
         except (LambdaError, KinesisError) as error:
             status = error.status if isinstance(error, LambdaError) else 403
             raise Refused(status, error.message or "") from None
@@ -87,7 +90,7 @@ class _FunctionActions:
     def of_code(self, digest: str) -> Methods:
         async def show(_body: bytes) -> Answer:
             is_digest = len(digest) == 64 and all(each in "0123456789abcdef" for each in digest)
-            zipped = self._functions.code.zip_of(digest) if is_digest else None
+            zipped = await completed(self._functions.zip_of(digest)) if is_digest else None
             if zipped is None:
                 raise Refused(404, f"There is no code {digest}.")
             return Answer(200, (("Content-Type", "application/zip"),), zipped)

@@ -1,6 +1,7 @@
 """Functions, kept in the store with the streams.
 
-Key: `lambda-function/<account>/<region>/<name>`. What is shown is what was committed.
+Key: `lambda-function/<account>/<region>/<name>`. What is shown is what was committed, here or by another
+server; a change is committed as one of the value that is known here.
 
 Refuses to know what a function is for.
 """
@@ -8,14 +9,15 @@ Refuses to know what a function is for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import msgspec
 
 from headwater.engine.engine import Engine
+from headwater.engine.held_versions import NO_WRITES, NOTHING, HeldVersions, Overtaken
 from headwater.lambda_.functions.function import Function, FunctionId
-from headwater.model.completion import Completion
 from headwater.server.asyncio_bridge import finished
-from headwater.storage.interface import StoreUnavailable, StoreUnreadable
+from headwater.storage.interface import Metadata, StoreUnreadable
 
 FUNCTION_KEY = "lambda-function"
 _decoder = msgspec.msgpack.Decoder(Function)
@@ -35,15 +37,15 @@ def decode_function(key: str, value: bytes) -> Function:
 class FunctionStore:
     """The functions of all accounts and regions."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, on_told: Callable[[], None]) -> None:
+        """`on_told` is called when another server has changed a function."""
+        self._on_told = on_told
+        self._versions = HeldVersions(engine)
         self._functions: dict[FunctionId, Function] = {}
 
     def open(self) -> None:
         """Find everything that the store holds. Call once, first. Raises `StoreUnreadable`."""
-        for key, value in self._engine.metadata_of(FUNCTION_KEY):
-            function = decode_function(key, value)
-            self._functions[function.id] = function
+        self._versions.open((FUNCTION_KEY,), self._hold, self._take_over)
 
     def functions(self) -> list[Function]:
         """Every function, in the order of their ids."""
@@ -53,40 +55,50 @@ class FunctionStore:
         """The function of this id."""
         return self._functions.get(key)
 
-    async def keep(self, function: Function) -> None:
-        """Keep a new function, or a new value of one. It is seen at once, and undone if it cannot be kept."""
-        before = self._functions.get(function.id)
-        self._functions[function.id] = function
-        write = {_key(function.id): msgspec.msgpack.encode(function)}
-        await self._commit(write, lambda: self._restore(function.id, before))
+    async def keep(
+        self,
+        function: Function,
+        also: Mapping[str, bytes] = NO_WRITES,
+        expected: Mapping[str, int] = NOTHING,
+    ) -> None:
+        """Keep a new function, or a new value of one; `also` is written with it if `expected` holds.
+
+        Raises `Overtaken` and `StoreUnavailable`.
+        """
+        await finished(self._keep(function, also, expected))
 
     async def remove(self, key: FunctionId) -> None:
-        """Forget a function."""
-        before = self._functions.pop(key, None)
-        if before is not None:
-            await self._commit({_key(key): None}, lambda: self._restore(key, before))
+        """Forget a function. Raises `Overtaken` and `StoreUnavailable`."""
+        if key in self._functions:
+            await finished(self._remove(key))
 
     async def remove_all(self) -> None:
-        """Forget every function."""
+        """Forget every function. Raises `StoreUnavailable`."""
         for key in list(self._functions):
-            await self.remove(key)
+            while key in self._functions:
+                with suppress(Overtaken):
+                    await self.remove(key)
 
-    async def _commit(self, writes: Mapping[str, bytes | None], undo: Callable[[], None]) -> None:
-        try:
-            await finished(_committed(self._engine.write_metadata(writes)))
-        except StoreUnavailable:
-            undo()
-            raise
+    async def _keep(self, function: Function, also: Mapping[str, bytes], expected: Mapping[str, int]) -> None:
+        await self._versions.commit({_key(function.id): msgspec.msgpack.encode(function)}, also, expected)
+        self._functions[function.id] = function
 
-    def _restore(self, key: FunctionId, before: Function | None) -> None:
-        if before is None:
-            self._functions.pop(key, None)
+    async def _remove(self, key: FunctionId) -> None:
+        await self._versions.commit({_key(key): None})
+        self._functions.pop(key, None)
+
+    def _take_over(self, key: str, found: Metadata | None) -> None:
+        """Hold what another server has made of a key. Raises `StoreUnreadable`."""
+        self._hold(key, found)
+        self._on_told()
+
+    def _hold(self, key: str, found: Metadata | None) -> None:
+        self._versions.hold(key, found)
+        if found is None:
+            self._functions.pop(FunctionId(*key.split("/")[1:]), None)
         else:
-            self._functions[key] = before
-
-
-async def _committed(commit: Completion[bool]) -> None:
-    await commit
+            function = decode_function(key, found.value)
+            self._functions[function.id] = function
 
 
 def _key(key: FunctionId) -> str:

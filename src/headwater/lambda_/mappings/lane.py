@@ -57,6 +57,8 @@ from headwater.model.caller import Caller
 
 FUNCTION_GONE = "PROBLEM: Function not found"
 NOT_INVOKED = "PROBLEM: Function could not be invoked"
+LOOK_AGAIN_MS = 100
+"""After it was not sure that no other server runs the mapping."""
 
 
 class LaneShard(Protocol):
@@ -199,6 +201,9 @@ class Lane:
 
     def _next_work(self) -> BatchAttempt | None:
         now_ms = self._context.engine.now_ms()
+        if not self._context.may_act():
+            self._look_again_ms = now_ms + LOOK_AGAIN_MS
+            return None
         if self._works:
             if now_ms < self._not_before_ms:
                 self._look_again_ms = self._not_before_ms

@@ -3,19 +3,26 @@
 Each mapping has one task for its whole life, which runs a poller while the mapping is
 Enabled, and waits while it is anything else. A change stops the poller; the next one
 begins when the invocations that were under way have ended, so none is cut off.
+
+Of several servers over the same streams each knows all mappings, and one has the tasks: the
+holder of the lease. When another one has taken over, they are cut off.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
 
 from headwater.engine.engine import Engine
+from headwater.engine.held_versions import Overtaken
+from headwater.engine.reading import next_position
 from headwater.followers.alarms import Alarms
 from headwater.followers.context import Log
+from headwater.followers.leased_work import LeasedWork
 from headwater.lambda_.functions.destination import MessageSender
 from headwater.lambda_.functions.invocation import Invoker
 from headwater.lambda_.functions.metrics import FunctionMetrics
@@ -28,6 +35,11 @@ from headwater.model.caller import Caller
 from headwater.server.admin import RouteSet
 from headwater.server.asyncio_bridge import finished
 from headwater.storage.interface import StoreUnavailable
+
+WRITE_AGAIN_MS = 1_000
+"""After progress could not be written."""
+LOOK_AGAIN_MS = 100
+"""After somebody else has changed a mapping that is to be removed."""
 
 
 class _Attended(NamedTuple):
@@ -55,16 +67,28 @@ class EventSourceMappings:
         self.engine = engine
         self.invoker = invoker
         self.new_uuid = new_uuid
-        self.store = MappingStore(engine, lambda error: log("error", f"progress is not written: {error}"))
+        self.store = MappingStore(engine, self._on_write_failed, self._on_told)
+        self._work = LeasedWork(engine, self._begin, self._cut_off)
         self._log = log
         self._metrics = metrics
         self._alarms = Alarms()
         self._context = PollerContext(
-            engine, self._alarms, log, invoker, sender, self.store, metrics, new_uuid, retry_delay_ms
+            engine,
+            self._alarms,
+            log,
+            invoker,
+            sender,
+            self.store,
+            metrics,
+            new_uuid,
+            retry_delay_ms,
+            self._work.may_act,
         )
         self._attended: dict[str, _Attended] = {}
         self._pollers: dict[str, MappingPoller] = {}
         self._writes: set[asyncio.Task[None]] = set()
+        self._settling: set[str] = set()
+        """Mappings whose transition has ended, and is being written."""
         self._unwatch: Callable[[], None] | None = None
         self._closing = False
 
@@ -72,12 +96,12 @@ class EventSourceMappings:
         """Find the mappings that are kept, and go on with them."""
         self.store.open()
         self._unwatch = self.engine.watch_time(self._on_tick)
-        for mapping in self.store.mappings():
-            self._attend(mapping.uuid)
+        self._work.open()
 
     async def close(self, grace_s: float) -> None:
         """Let invocations that are under way end, for `grace_s` at most, and stop."""
         self._closing = True
+        self._work.close()
         if self._unwatch is not None:
             self._unwatch()
         tasks = {attended.task for attended in self._attended.values()}
@@ -87,6 +111,9 @@ class EventSourceMappings:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, *self._writes, return_exceptions=True)
+        with suppress(TimeoutError):  # what is done comes once more then
+            async with asyncio.timeout(grace_s):
+                await finished(self.store.all_written())
 
     # What the operations do
 
@@ -101,12 +128,12 @@ class EventSourceMappings:
         return sorted((mapping for mapping in found if mapping), key=lambda mapping: mapping.uuid)
 
     async def add(self, mapping: Mapping, progress: dict[int, ShardProgress]) -> None:
-        """Keep a new mapping, which starts where `progress` says."""
+        """Keep a new mapping, which starts where `progress` says. Raises `Overtaken`."""
         await finished(self.store.add(mapping, progress))
         self._attend(mapping.uuid)
 
     async def change(self, mapping: Mapping) -> None:
-        """Keep a new value of a mapping, by which it goes on."""
+        """Keep a new value of a mapping, by which it goes on. Raises `Overtaken`."""
         await finished(self.store.replace(mapping))
         self._tell(mapping.uuid)
 
@@ -121,18 +148,19 @@ class EventSourceMappings:
         """When a transition that begins now ends."""
         return self.engine.now_ms() + self.engine.settings.transition_ms
 
-    def status(self) -> list[dict[str, Any]]:
-        """How far each mapping is, for the person who runs the server."""
-        return [self._status_of(mapping) for mapping in self.all_current()]
+    async def status(self) -> list[dict[str, Any]]:
+        """How far each mapping is, for the person who runs the server. A coroutine of the engine's."""
+        return [await self._status_of(mapping) for mapping in self.all_current()]
 
-    def _status_of(self, mapping: Mapping) -> dict[str, Any]:
+    async def _status_of(self, mapping: Mapping) -> dict[str, Any]:
         engine, now_ms = self.engine, self.engine.now_ms()
         shards = []
         for log_id in self.store.known_logs(mapping.uuid):
             progress, extent = self.store.progress(mapping.uuid, log_id), engine.extent(log_id)
             if progress is None or extent is None:
                 continue
-            behind = max(0, extent.next - max(progress.position, extent.first))
+            end = await next_position(engine, log_id)  # others may have appended
+            behind = max(0, end - max(progress.position, extent.first))
             shards.append(
                 {
                     "log": log_id,
@@ -168,7 +196,33 @@ class EventSourceMappings:
 
     # Mappings' tasks
 
+    def _begin(self) -> None:
+        """The mappings are this server's."""
+        self.store.begin_work()
+        for mapping in self.store.mappings():
+            self._attend(mapping.uuid)
+
+    async def _cut_off(self) -> None:
+        """They are another one's: what is under way here is done there once more."""
+        tasks = [attended.task for attended in self._attended.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.store.end_work()
+
+    def _on_told(self, before: Mapping | None, after: Mapping | None) -> None:
+        """Another server has made, changed or removed a mapping."""
+        changed = after or before
+        if changed is None or (before and after and _without_tags(before) == _without_tags(after)):
+            return
+        if changed.uuid in self._attended:
+            self._tell(changed.uuid)
+        elif after is not None:
+            self._attend(changed.uuid)
+
     def _attend(self, uuid: str) -> None:
+        if not self._work.is_begun or self._closing or uuid in self._attended:
+            return
         changed, counts = asyncio.Event(), self._new_counts(uuid)
         task = asyncio.ensure_future(self._run(uuid, changed, counts))
         self._attended[uuid] = _Attended(task, changed, counts)
@@ -179,9 +233,12 @@ class EventSourceMappings:
             changed.clear()
             mapping = self.current(uuid)
             if mapping is None:
-                await finished(self.store.remove(uuid))
-                return
-            if mapping.state == "Enabled":
+                with suppress(Overtaken):
+                    await finished(self.store.remove(uuid))
+                    return
+                self._alarms.set(self.engine.now_ms() + LOOK_AGAIN_MS, changed.set)
+                await changed.wait()
+            elif mapping.state == "Enabled":
                 poller = MappingPoller(self._context, mapping, counts, lambda said: self._report(uuid, said))
                 self._pollers[uuid] = poller
                 try:
@@ -216,39 +273,60 @@ class EventSourceMappings:
         if mapping is not None and mapping.last_processing_result != result:
             self._write(uuid, lambda now: msgspec.structs.replace(now, last_processing_result=result))
 
-    def _write(self, uuid: str, change: Callable[[Mapping], Mapping | None]) -> None:
+    def _write(self, uuid: str, change: Callable[[Mapping], Mapping | None]) -> asyncio.Task[None]:
         """Keep a change that nobody waits for; it is made of the value that there is when it is written."""
         task = asyncio.ensure_future(self._replace_quietly(uuid, change))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
+        return task
 
     async def _replace_quietly(self, uuid: str, change: Callable[[Mapping], Mapping | None]) -> None:
-        before = self.store.mapping(uuid)
-        after = change(before) if before else None
-        if after is None:
+        while self._work.may_act():
+            before = self.store.mapping(uuid)
+            after = change(before) if before else None
+            if after is None or after == before:
+                return
+            try:
+                await finished(self.store.replace(after))
+            except Overtaken:
+                continue
+            except StoreUnavailable as error:
+                self._log("error", f"mapping {uuid} is not written: {error}")
             return
-        try:
-            await finished(self.store.replace(after))
-        except StoreUnavailable as error:
-            self._log("error", f"mapping {uuid} is not written: {error}")
+
+    def _on_write_failed(self, error: StoreUnavailable) -> None:
+        self._log("error", f"progress is not written: {error}")
+        self._alarms.set(self.engine.now_ms() + WRITE_AGAIN_MS, self.store.write_again)
 
     # Time
 
     def _on_tick(self, now_ms: int) -> None:
         self._alarms.ring(now_ms)
+        self.store.tick()
         for mapping in self.store.mappings():
-            if mapping.due_ms is None or mapping.due_ms > now_ms:
+            if mapping.due_ms is None or mapping.due_ms > now_ms or mapping.uuid in self._settling:
                 continue
-            self._write(mapping.uuid, lambda before: settled(before, now_ms))
+            self._settle(mapping.uuid, now_ms)
             attended = self._attended.get(mapping.uuid)
             if attended is not None:
                 attended.changed.set()  # its poller, if it has one, was stopped when the transition began
+
+    def _settle(self, uuid: str, now_ms: int) -> None:
+        """Write the end of a transition."""
+        self._settling.add(uuid)
+        task = self._write(uuid, lambda before: settled(before, now_ms))
+        task.add_done_callback(lambda _: self._settling.discard(uuid))
+
+
+def _without_tags(mapping: Mapping) -> Mapping:
+    """The part of a mapping by which it runs."""
+    return msgspec.structs.replace(mapping, tags={})
 
 
 def mapping_routes(mappings: EventSourceMappings) -> RouteSet:
     """`GET /_headwater/event-source-mappings`: how far each is. A reset of the mappings is Lambda's own."""
 
     async def show(_body: bytes) -> dict[str, Any]:
-        return {"event_source_mappings": mappings.status()}
+        return {"event_source_mappings": await mappings.status()}
 
     return RouteSet({b"event-source-mappings": {b"GET": show}})

@@ -23,3 +23,5 @@ class PollerContext(FollowerContext):
     new_uuid: Callable[[], str]
     retry_delay_ms: int
     """Before the first retry; the following ones wait longer, see `failure_policy.backoff_ms`."""
+    may_act: Callable[[], bool]
+    """Whether mappings are surely run by no other server."""

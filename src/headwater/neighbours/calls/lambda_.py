@@ -103,12 +103,21 @@ class LambdaCalls:
 
     def ask_metrics(self, question: Callable[[MetricReader], T]) -> T | None:
         """The answer of a quick question about the metrics; `None` without functions."""
+        return ask_reader(self._metrics, question, self._loop)
 
-        async def find_out() -> T | None:
-            reader = self._metrics()
-            return None if reader is None else question(reader)
 
-        return asyncio.run_coroutine_threadsafe(find_out(), self._loop).result(ANSWER_TIMEOUT_S)
+def ask_reader(
+    metrics: Callable[[], MetricReader | None],
+    question: Callable[[MetricReader], T],
+    loop: asyncio.AbstractEventLoop,
+) -> T | None:
+    """The answer, found on the loop; `None` while nothing is counted."""
+
+    async def find_out() -> T | None:
+        reader = metrics()
+        return None if reader is None else question(reader)
+
+    return asyncio.run_coroutine_threadsafe(find_out(), loop).result(ANSWER_TIMEOUT_S)
 
 
 def at_rest(what: str, look: Callable[[], Document | None]) -> Document:

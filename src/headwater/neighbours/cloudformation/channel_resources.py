@@ -15,12 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headwater.model.errors import (
-    InternalFailureException,
-    InvalidArgumentException,
-    ResourceNotFoundException,
-)
-from headwater.neighbours.calls.waiting import wait_for
+from headwater.model.errors import InvalidArgumentException
+from headwater.neighbours.cloudformation.resting import delete_at_rest, described_at_rest
 from headwater.neighbours.cloudformation.stream_resources import (
     Kinesis,
     Properties,
@@ -64,14 +60,7 @@ def _at_rest(kinesis: Kinesis, channel_arn: str) -> Resource:
     Raises InvalidArgumentException with the reason of one that has failed, which is deleted, and
     InternalFailureException if it does not come to rest.
     """
-
-    def look() -> dict[str, Any] | None:
-        described: dict[str, Any] = kinesis("DescribeChannel", ChannelARN=channel_arn)["ChannelDescription"]
-        return described if described["ChannelStatus"] in ("ACTIVE", "FAILED") else None
-
-    described = wait_for(look)
-    if described is None:
-        raise InternalFailureException(f"{channel_arn} did not become ACTIVE.")
+    described = described_at_rest(kinesis, "Channel", channel_arn, ("ACTIVE", "FAILED"))
     if described["ChannelStatus"] == "FAILED":
         delete_channel(kinesis, Resource(channel_arn, {}))
         raise InvalidArgumentException(described.get("ChannelStatusReason", f"{channel_arn} has failed."))
@@ -101,24 +90,8 @@ def update_channel(kinesis: Kinesis, channel: Resource, before: Properties, afte
 
 
 def delete_channel(kinesis: Kinesis, channel: Resource) -> None:
-    """And wait until it is gone, so that its name is free and its stream can go.
-
-    Raises InternalFailureException if that takes too long.
-    """
-
-    def look() -> bool | None:
-        try:
-            kinesis("DescribeChannel", ChannelARN=channel.identifier)
-        except ResourceNotFoundException:
-            return True
-        return None
-
-    try:
-        kinesis("DeleteChannel", ChannelARN=channel.identifier)
-    except ResourceNotFoundException:
-        return
-    if wait_for(look) is None:
-        raise InternalFailureException(f"{channel.identifier} was not deleted.")
+    """And wait until it is gone. Raises InternalFailureException if that takes too long."""
+    delete_at_rest(kinesis, "Channel", channel.identifier)
 
 
 CHANNEL_TYPES: dict[str, ResourceType] = {

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from headwater.model.errors import InternalFailureException, ResourceNotFoundException, ValidationException
-from headwater.neighbours.calls.waiting import wait_for
+from headwater.model.errors import ValidationException
 from headwater.neighbours.cloudformation.queue_schema import QUEUE_TYPE
+from headwater.neighbours.cloudformation.resting import delete_at_rest, described_at_rest
 from headwater.neighbours.cloudformation.stream_resources import (
     Kinesis,
     Properties,
@@ -73,14 +73,7 @@ def _seconds(text: str) -> float:
 
 def _at_rest(kinesis: Kinesis, queue_arn: str) -> Resource:
     """The queue when it is ACTIVE. Raises InternalFailureException if it does not become so."""
-
-    def look() -> dict[str, Any] | None:
-        described: dict[str, Any] = kinesis("DescribeQueue", QueueARN=queue_arn)["QueueDescription"]
-        return described if described["QueueStatus"] == "ACTIVE" else None
-
-    described = wait_for(look)
-    if described is None:
-        raise InternalFailureException(f"{queue_arn} did not become ACTIVE.")
+    described = described_at_rest(kinesis, "Queue", queue_arn)
     attributes = {
         "Arn": queue_arn,
         "QueueARN": queue_arn,
@@ -102,24 +95,8 @@ def update_queue(kinesis: Kinesis, queue: Resource, before: Properties, after: P
 
 
 def delete_queue(kinesis: Kinesis, queue: Resource) -> None:
-    """And wait until it is gone, so that its name is free and its stream can go.
-
-    Raises InternalFailureException if that takes too long.
-    """
-
-    def look() -> bool | None:
-        try:
-            kinesis("DescribeQueue", QueueARN=queue.identifier)
-        except ResourceNotFoundException:
-            return True
-        return None
-
-    try:
-        kinesis("DeleteQueue", QueueARN=queue.identifier)
-    except ResourceNotFoundException:
-        return
-    if wait_for(look) is None:
-        raise InternalFailureException(f"{queue.identifier} was not deleted.")
+    """And wait until it is gone. Raises InternalFailureException if that takes too long."""
+    delete_at_rest(kinesis, "Queue", queue.identifier)
 
 
 QUEUE_TYPES: dict[str, ResourceType] = {

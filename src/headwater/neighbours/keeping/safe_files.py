@@ -6,6 +6,7 @@ Refuses to know what is in them.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 PRIVATE = 0o600
@@ -31,7 +32,7 @@ def write_safely(path: Path, *parts: bytes) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Let the names in a folder be on the disk; some platforms cannot, and need not."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -49,6 +49,8 @@ class LogBroken(OSError):
     """A write or a sync has failed: what was appended may not be on the disk."""
 
 
+NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_BINARY", 0)
+"""Windows writes two bytes for one that is a line's end, unless it is told not to."""
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(WriteCall)
 
@@ -60,7 +62,7 @@ class WriteLog:
         """A new file. Raises OSError."""
         self._lock = Lock()
         self._sync_lock = Lock()
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, PRIVATE)
+        self._descriptor = os.open(path, NEW, PRIVATE)
         sync_folder(path.parent)
         self._written = 0
         self._synced = 0

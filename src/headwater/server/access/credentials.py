@@ -14,9 +14,9 @@ Refuses to know requests.
 
 from __future__ import annotations
 
-import os
 import re
 import stat
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,7 +124,7 @@ def read_credentials(text: str, source: str) -> list[KnownKey]:
 
 def is_readable_by_others(path: Path) -> bool:
     """Whether the file shows its secrets to other users of this machine."""
-    return os.name == "posix" and bool(path.stat().st_mode & READABLE_BY_OTHERS)
+    return sys.platform != "win32" and bool(path.stat().st_mode & READABLE_BY_OTHERS)
 
 
 def _profile_key(profile: SectionProxy, source: str) -> KnownKey | None:

@@ -15,6 +15,7 @@ import asyncio
 import ipaddress
 import os
 import socket
+import sys
 from collections.abc import Callable, Sequence
 
 from headwater.server.http.connections import GOODBYE_S, OpenConnections
@@ -121,7 +122,7 @@ def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str
 def _bind(family: socket.AddressFamily, address: tuple[str, int]) -> socket.socket:
     one = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if os.name == "posix":  # elsewhere it would let two servers share a port
+        if sys.platform != "win32":  # there it would let two servers share a port
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

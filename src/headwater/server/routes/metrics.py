@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from headwater.engine.engine import Engine
-from headwater.engine.metrics.kept_minutes import MetricReader
-from headwater.engine.metrics.metric_names import KINESIS, LAMBDA
+from headwater.engine.metrics.metric_names import KINESIS
 from headwater.server.admin import RouteSet
 from headwater.server.http.exchange import Answer
 from headwater.server.request_counts import RequestCounts
@@ -18,14 +17,15 @@ from headwater.server.routes.cloudwatch import Readers
 def metric_routes(
     engine: Engine,
     requests: RequestCounts,
-    functions: Callable[[], MetricReader | None],
+    others: Readers,
     deliveries: Callable[[], Sequence[Mapping[str, Any]]],
 ) -> RouteSet:
     """`metrics` for Prometheus, `cloudwatch` for everybody.
 
-    `functions` gives what is counted of functions, once there are any; `deliveries` how far each delivery is.
+    `others` has what is counted in other namespaces than that of streams; `deliveries` how far each
+    delivery is.
     """
-    readers: Readers = {KINESIS: lambda: engine.metrics, LAMBDA: functions}
+    readers: Readers = {KINESIS: lambda: engine.metrics, **others}
 
     async def show_metrics(_query: bytes) -> Answer:
         from headwater.server.routes import prometheus  # noqa: PLC0415 - its library is not needed by every server

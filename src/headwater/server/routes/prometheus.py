@@ -35,6 +35,16 @@ _DELIVERIES: dict[str, tuple[type[CounterMetricFamily | GaugeMetricFamily], str,
         "headwater_delivery_batches",
         "Batches that a channel or a delivery stream has delivered, ever.",
     ),
+    "records_delivered": (
+        CounterMetricFamily,
+        "headwater_delivery_records",
+        "Records of those that were delivered since the server, or the delivery, began.",
+    ),
+    "bytes_delivered": (
+        CounterMetricFamily,
+        "headwater_delivery_bytes",
+        "The data of these records, in bytes.",
+    ),
     "records_behind": (
         GaugeMetricFamily,
         "headwater_delivery_records_behind",

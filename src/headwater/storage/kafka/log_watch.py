@@ -65,6 +65,10 @@ class LogWatch:
         """What has come of a log, for a watcher that is being told of it."""
         return self._news.get(log_id)
 
+    def end(self, log_id: int) -> int:
+        """How far a watched log is known to reach; 0 for others."""
+        return self._positions.get(log_id, 0)
+
     def call(self, log_id: int) -> None:
         """Call the watchers of a log."""
         for callback in self._watchers.calls((log_id,)):

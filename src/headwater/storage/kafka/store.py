@@ -178,7 +178,10 @@ class KafkaStore:
         if log is None:
             return None
         seen = self._extents.get(log_id, Extent(0, 0, 0, sealed=False))
-        return seen if log.final is None else seen._replace(next=log.final, sealed=True)
+        if log.final is not None:
+            return seen._replace(next=log.final, sealed=True)
+        # A leader that is new, or does not know yet that it is none, may give less than was told before.
+        return seen._replace(next=max(seen.next, self._watch.end(log_id)))
 
     # Records
 

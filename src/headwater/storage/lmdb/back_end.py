@@ -28,8 +28,9 @@ from headwater.storage.lmdb import data_file, temporary_folder
 from headwater.storage.lmdb.data_file import DATA_FILE, NEW_DATA_FILE
 from headwater.storage.lmdb.store import LmdbStore
 
-BEFORE_DATA = {LOCK_FILE, NEW_DATA_FILE, "tls"}
-"""What a directory may hold before it holds data: the certificates of `--tls` are made first."""
+BEFORE_DATA = {LOCK_FILE, NEW_DATA_FILE, "tls", "headwater.pid", "lost+found"}
+"""What a directory may hold before it holds data: the certificates of `--tls` are made first, the image has its
+`--pid-file` there, and a new file system has a folder of its own."""
 
 
 class _Callbacks(TypedDict):
@@ -60,6 +61,11 @@ class LmdbBackEnd:
             raise StoreUnreadable(f"The data directory {data_dir} is not a directory.") from error
         except (OSError, lmdb.Error) as error:
             raise StoreUnreadable(f"The data directory {data_dir} cannot be used: {error}") from error
+
+    def temporary_folder(self) -> Path:
+        """See `BackEnd.temporary_folder`."""
+        temporary_folder.remove_abandoned()
+        return temporary_folder.make()[0]
 
     def has_data(self, data_dir: Path) -> bool:
         """Whether there is a data file."""

@@ -11,6 +11,7 @@ import atexit
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -34,8 +35,7 @@ def make() -> tuple[Path, Callable[[], None]]:
         if os.getpid() != owner:
             return  # a forked child must not remove its parent's folder
         atexit.unregister(remove)
-        shutil.rmtree(folder, ignore_errors=True)
-        lock.release()
+        _remove(folder, lock, ignore_errors=True)
 
     atexit.register(remove)
     return folder, remove
@@ -58,8 +58,14 @@ def _remove_if_abandoned(folder: Path) -> None:
     files = {entry.name for entry in folder.iterdir()}
     if LOCK_FILE not in files or not files <= _OUR_FILES:
         return
-    lock = DirectoryLock(folder)
+    _remove(folder, DirectoryLock(folder))
+
+
+def _remove(folder: Path, lock: DirectoryLock, *, ignore_errors: bool = False) -> None:
+    """Remove a folder that is locked, and end the lock. Raises OSError."""
+    if sys.platform == "win32":  # which removes no file that is open
+        lock.release()
     try:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=ignore_errors)
     finally:
         lock.release()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +10,18 @@ import pytest
 import yaml
 
 from headwater.config import Config
-from tests.source_tree import ROOT
+from tests.examples.schemas import EXAMPLES, checked, image_variables
 from tests.storage.kafka.nodes import SETTINGS
 
 BROKERS = ("broker-1", "broker-2", "broker-3")
 GATEWAYS = ("gateway-1", "gateway-2", "gateway-3")
+COMPOSE = "vendor.compose-spec"
 OF_ONE_NODE = ("offsets.topic.", "transaction.state.log.")
 
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load((ROOT / "compose.kafka.yaml").read_text())
+    document: dict[str, Any] = yaml.safe_load((EXAMPLES / "compose.kafka.yaml").read_text())
     return document
 
 
@@ -32,19 +31,13 @@ def services(compose: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def checked(path: Path) -> subprocess.CompletedProcess[str]:
-    """What the Compose specification's own schema says of a file."""
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def test_the_file_is_as_the_compose_specification_has_it(compose: dict[str, Any], tmp_path: Path) -> None:
-    found = checked(ROOT / "compose.kafka.yaml")
+    found = checked(COMPOSE, EXAMPLES / "compose.kafka.yaml")
     assert found.returncode == 0, found.stdout
     misspelt = tmp_path / "misspelt.yaml"
     balancer = compose["services"]["balancer"] | {"depends-on": []}
     misspelt.write_text(yaml.safe_dump(compose | {"services": {"balancer": balancer}}))
-    found = checked(misspelt)
+    found = checked(COMPOSE, misspelt)
     assert found.returncode == 1
     assert "depends-on" in found.stdout
 
@@ -82,9 +75,9 @@ def test_brokers_are_set_as_advised(services: dict[str, Any]) -> None:
 
 def test_gateways_use_all_brokers_and_begin_when_these_serve(services: dict[str, Any]) -> None:
     for name in GATEWAYS:
-        config = Config.from_environment(services[name]["environment"])
+        config = Config.from_environment(image_variables() | services[name]["environment"])
         assert config.store == "kafka://" + ",".join(f"{broker}:9092" for broker in BROKERS)
-        assert (config.host, config.ports) == ("0.0.0.0", (4566,))
+        assert (config.host, config.ports) == ("0.0.0.0", (4566, 4567))
         assert services[name]["depends_on"] == {
             broker: {"condition": "service_healthy"} for broker in BROKERS
         }
@@ -94,10 +87,8 @@ def test_everything_that_others_wait_for_says_whether_it_is_healthy(services: di
     awaited = {name for service in services.values() for name in service.get("depends_on", ())}
     assert awaited == {*BROKERS, *GATEWAYS}
     for name in awaited:
-        assert services[name]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
-    for name in GATEWAYS:
-        compile(services[name]["healthcheck"]["test"][-1], name, "exec")
-        assert "http://localhost:4566/_headwater/health" in services[name]["healthcheck"]["test"][-1]
+        is_ours = services[name]["image"].startswith("headwater")  # then the image says it
+        assert is_ours or services[name]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
 
 
 def test_the_balancer_asks_every_gateway_how_it_is(compose: dict[str, Any], services: dict[str, Any]) -> None:
