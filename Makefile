@@ -47,7 +47,7 @@ test-long: $(VENV)/installed-test
 # Each client is installed by its own package manager, the browser by scripts/install_chromium.sh; what is missing
 # here is named and left out. Much of it waits: one worker's file runs beside another's.
 test-clients: $(VENV)/installed-test
-	@$(BIN)/python -m pytest $(BY_FILE) -m clients tests/clients tests/browser
+	@$(BIN)/python -m pytest $(BY_FILE) -m clients tests/clients tests/browser tests/examples
 
 # The CDK and Terraform, as far as they are here. HEADWATER_TEST_TERRAFORM_MIRROR names a folder with the provider.
 test-infrastructure: $(VENV)/installed-test

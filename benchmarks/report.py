@@ -50,7 +50,7 @@ ABOUT_TARGETS = """\
 The earlier one is Headwater at the commit that the run was told (`--against`). On disk both Headwater and
 ferrokinesis answer a put when it is synced: ferrokinesis syncs for each call, Headwater once for all that
 came meanwhile. With one core the server has the machine's first to itself, as far as the load leaves it.
-What a single put is made of: [PUT.md](PUT.md).
+What a single put is made of: [PUT.md](PUT.md); what is left of other targets: [FLOORS.md](FLOORS.md).
 """
 NOT_MEASURED = "not measured"
 

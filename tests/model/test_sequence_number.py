@@ -91,7 +91,7 @@ def test_the_older_layouts_are_told_apart(version: int) -> None:
 
 
 @given(st.integers(1, 10**60), st.integers(1, 2**90), st.integers(1, 3 * MANY))
-def test_what_many_numbers_have_in_common_and_their_rests_are_the_numbers(first: int, step: int, count: int) -> None:
+def test_a_common_beginning_and_the_rests_are_the_numbers(first: int, step: int, count: int) -> None:
     numbers = range(first, first + count * step, step)
     beginning, rests = common_beginning(numbers)
     assert [b"%b%d" % (beginning, rest) for rest in rests] == [b"%d" % number for number in numbers]

@@ -15,7 +15,6 @@ encodes nothing. A large record would take a third more space so. Its payload is
 
 from __future__ import annotations
 
-from binascii import b2a_base64
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
@@ -24,7 +23,7 @@ from struct import Struct
 from typing import TypeAlias
 
 import msgspec
-from pybase64 import b64encode
+from pybase64 import b64encode, b64encode_as_string
 
 # The package `json` compiles a dozen patterns when it is imported; not every Python has its inner part.
 quoted: Callable[[str], str] = import_module(
@@ -36,15 +35,14 @@ Payload: TypeAlias = bytes | memoryview
 
 LARGE_BYTES = 1024
 """Data of more bytes than this is kept as it is."""
-_SHORT_BYTES = 160
-"""Up to so many bytes Python's own base64 takes less time, which has less to do before it begins."""
 PAYLOAD_TEXT_BYTES = 64
 """About so much of a payload is neither key nor data."""
 
 _DATA_START = len('"Data":"')
 _KEY = b',"PartitionKey":"'
 _ESCAPE = ord("\\")
-_ENCRYPTED = b',"EncryptionType":"KMS"'
+_ENCRYPTED = ',"EncryptionType":"KMS"'
+_ENCRYPTED_BYTES = _ENCRYPTED.encode()
 _LARGE_HEAD = Struct(">BH")
 _BETWEEN = b"},{"
 
@@ -88,16 +86,12 @@ def _plain_decoder() -> msgspec.json.Decoder[list[PlainRecord]]:
 
 def encode_payload(data: bytes, partition_key: str | None, *, encrypted: bool) -> bytes:
     """The payload to store. A key has at most 65,535 bytes with all that is escaped in it."""
-    rest = b"" if partition_key is None else b',"PartitionKey":%b' % quoted(partition_key).encode()
+    rest = "" if partition_key is None else f',"PartitionKey":{quoted(partition_key)}'
     if encrypted:
         rest += _ENCRYPTED
-    size = len(data)
-    if size > LARGE_BYTES:
-        return b"".join((_LARGE_HEAD.pack(0, len(rest)), rest, data))
-    return b'"Data":"%b"%b' % (
-        b64encode(data) if size > _SHORT_BYTES else b2a_base64(data, newline=False),
-        rest,
-    )
+    if len(data) > LARGE_BYTES:
+        return b"".join((_LARGE_HEAD.pack(0, len(rest)), rest.encode(), data))
+    return f'"Data":"{b64encode_as_string(data)}"{rest}'.encode()
 
 
 def text_of(payload: Payload) -> tuple[Payload, ...]:
@@ -112,13 +106,13 @@ def without_encryption_type(payload: Payload) -> Payload:
     """The payload of the same record, as one that is not encrypted has it."""
     if not payload[0]:
         rest, data_start = _rest_of_large(payload)
-        if not rest.endswith(_ENCRYPTED):
+        if not rest.endswith(_ENCRYPTED_BYTES):
             return payload
-        rest = rest.removesuffix(_ENCRYPTED)
+        rest = rest.removesuffix(_ENCRYPTED_BYTES)
         return b"".join((_LARGE_HEAD.pack(0, len(rest)), rest, payload[data_start:]))
     # In a key each quote has a backslash before it: nothing else ends so.
-    if payload[-len(_ENCRYPTED) :] == _ENCRYPTED:
-        return payload[: -len(_ENCRYPTED)]
+    if payload[-len(_ENCRYPTED_BYTES) :] == _ENCRYPTED_BYTES:
+        return payload[: -len(_ENCRYPTED_BYTES)]
     return payload
 
 
@@ -183,13 +177,16 @@ def _as_list(payloads: Sequence[Payload]) -> tuple[bytes, list[tuple[int, Payloa
 
 
 def plain_records(payloads: Sequence[Payload]) -> list[PlainRecord] | None:
-    """The records, if all of them have a key, none is encrypted, and none is large."""
+    """The records, if all of them have a key and none is encrypted."""
     if max(map(len, payloads), default=0) > LARGE_BYTES:
-        return None
-    if not payloads:
-        return []
+        plain = [
+            PlainRecord(record.data, record.partition_key)
+            for record in decode_payloads(payloads)
+            if record.partition_key is not None and record.encryption_type is None
+        ]
+        return plain if len(plain) == len(payloads) else None
     try:
-        return _plain_decoder().decode(b"[{%b}]" % _BETWEEN.join(payloads))
+        return _plain_decoder().decode(b"[{%b}]" % _BETWEEN.join(payloads)) if payloads else []
     except msgspec.ValidationError:
         return None
 
