@@ -86,7 +86,7 @@ class MetadataLog:
         """Wait until every command is applied that was in the topic before this call. Raises `KafkaError`."""
         if self._end is None:
             self._end = self._loop.create_task(self._ask_end())
-            self._end.add_done_callback(_heard)  # who has asked may have given up
+            self._end.add_done_callback(_note_answer)  # who has asked may have given up
         end = await asyncio.shield(self._end)
         while self.next < end:
             await self.applied()
@@ -141,7 +141,7 @@ class MetadataLog:
         self._applied = asyncio.Event()
 
 
-def _heard(asked: asyncio.Task[int]) -> None:
+def _note_answer(asked: asyncio.Task[int]) -> None:
     """Take notice of an error that nobody waits for any more."""
     if not asked.cancelled():
         asked.exception()
