@@ -11,7 +11,7 @@ BY_FILE := -n auto --dist loadgroup --no-loadscope-reorder
 # The tests start hundreds of processes: none of them should compile what another one has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: console test-console run test test-all test-newest newest-installed test-on test-long test-clients test-infrastructure bench soak docs dist test-dist test-image lint types audit check format clean
+.PHONY: console test-console run test test-all test-newest newest-installed test-on test-long test-clients test-infrastructure bench soak docs dist test-dist test-image release-check lint types audit check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
@@ -47,7 +47,7 @@ test-long: $(VENV)/installed-test
 # Each client is installed by its own package manager, the browser by scripts/install_chromium.sh; what is missing
 # here is named and left out. Much of it waits: one worker's file runs beside another's.
 test-clients: $(VENV)/installed-test
-	@$(BIN)/python -m pytest $(BY_FILE) -m clients tests/clients tests/browser
+	@$(BIN)/python -m pytest $(BY_FILE) -m clients tests/clients tests/browser tests/examples
 
 # The CDK and Terraform, as far as they are here. HEADWATER_TEST_TERRAFORM_MIRROR names a folder with the provider.
 test-infrastructure: $(VENV)/installed-test
@@ -73,6 +73,14 @@ test-dist: dist
 test-image: dist
 	@scripts/install_buildah.sh
 	@$(BIN)/python -m pytest -m image tests/image
+
+# All that a release has to be, and nothing that leaves this machine: docs/releasing.md goes on where this ends. The image
+# is built and run by `.ci/run`, as everything is. A last look finds what the tests have changed.
+release-check: $(VENV)/installed-dist
+	@$(BIN)/python scripts/check_release.py before
+	@CI=true .ci/run
+	@$(BIN)/python -m twine check --strict dist/*
+	@$(BIN)/python scripts/check_release.py behind
 
 # The documentation site, into site/. A link that leads nowhere is an error.
 docs: $(VENV)/installed-docs
@@ -126,7 +134,7 @@ $(VENV)/installed-test: $(VENV)/created pyproject.toml
 	@touch $@ $(VENV)/installed
 
 $(VENV)/installed-dist: $(VENV)/created pyproject.toml
-	@$(BIN)/python -m pip install --quiet --editable '.[test]' build pipx uv
+	@$(BIN)/python -m pip install --quiet --editable '.[test]' build pipx readme-renderer[md] twine uv
 	@touch $@ $(VENV)/installed $(VENV)/installed-test
 
 $(VENV)/installed-docs: $(VENV)/created pyproject.toml

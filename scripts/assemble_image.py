@@ -92,8 +92,7 @@ LEFT_OUT_OF_PACKAGES = (
     "networkx",
     # Types, for those who check a program.
     "**/*.pyi",
-    # Texts for those who read along.
-    "samtranslator/internal/schema_source/sam-docs.json",
+    # Examples of requests.
     "botocore/data/*/*/examples-1.json",
     # Tests that came along.
     "**/tests",

@@ -1,7 +1,11 @@
-"""Generates man/headwater.1 from the commands. A test compares the two."""
+"""Generates man/headwater.1 from the commands, and writes the version where pages show how a server starts.
+
+A test compares both.
+"""
 
 from __future__ import annotations
 
+import re
 from inspect import cleandoc
 from pathlib import Path
 
@@ -10,7 +14,9 @@ import click
 from headwater import __version__
 from headwater.cli.main import main
 
-PAGE = Path(__file__).resolve().parent.parent / "man" / "headwater.1"
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "man" / "headwater.1"
+PAGES_WITH_VERSION = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 
 def man_page() -> str:
@@ -69,6 +75,13 @@ def _line(text: str) -> str:
     return rf"\&{line}" if line.startswith((".", "'")) else line
 
 
+def with_version(text: str) -> str:
+    """A page with the present version where a server says that it is ready."""
+    return re.sub(r"\bHeadwater \d+\.\d+\.\w+ is ready\b", f"Headwater {__version__} is ready", text)
+
+
 if __name__ == "__main__":
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(man_page())
+    for page in PAGES_WITH_VERSION:
+        page.write_text(with_version(page.read_text()))

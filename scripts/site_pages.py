@@ -15,6 +15,7 @@ import click
 
 from headwater import client, testing
 from headwater.cli.main import main
+from headwater.client.calls import errors
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -37,6 +38,18 @@ PLACES = {
     "dashboards/headwater.json": "dashboards/headwater.json",
 }
 """Where the site has what stands outside docs/, by its path in the tree."""
+BENCHES = ("benchmarks/RESULTS.md", "benchmarks/WHOLE.md")
+"""Where the figures of the comparison are: nowhere else."""
+SCENARIOS = (
+    "PutRecord 100 B, 16 connections",
+    "PutRecords 500 x 100 B, 4 connections",
+    "PutRecords 100 x 10 KB, 4 connections",
+    "GetRecords 10,000 x 100 B, 1 connection",
+    "GetRecords 1,000 x 10 KB, 1 connection",
+    "On disk: PutRecord 100 B, 64 connections",
+    "On disk: PutRecords 500 x 100 B, 4 connections",
+)
+_RATE = re.compile(r"^\| ([^|]+) \| ([^|]+) \| [^|]* \| ([^|]*?) ?\| [^|]* \| ([\w/]+) \|", re.MULTILINE)
 _LINK = re.compile(r"(?<!\\)(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 _CODE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
 
@@ -49,7 +62,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, uri, abs_src_path=str(ROOT / place)))
     made = {
         "reference/command-line.md": command_line(),
-        "reference/client.md": python_names("headwater.client", client.__all__, "producer.md", "consumer.md"),
+        "reference/client.md": python_names(
+            "headwater.client",
+            [*client.__all__, "calls.metrics.PrometheusCollector", *errors_of_the_client()],
+            *("producer.md", "consumer.md", "queue-consumer.md"),
+        ),
         "reference/testing.md": python_names("headwater.testing", testing.__all__, "testing.md"),
     }
     for uri, text in made.items():
@@ -61,6 +78,8 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Let the links of a page lead to where the site has their files."""
     uri = page.file.src_uri
     here = next((place for place, at in PLACES.items() if at == uri), f"docs/{uri}")
+    if uri == "compared.md":
+        markdown += "".join(rates((ROOT / place).read_text()) for place in BENCHES)
     return site_links(markdown, here, uri)
 
 
@@ -83,6 +102,21 @@ def _site_link(link: re.Match[str], here: str, uri: str) -> str:
     return f"{link[1]}[{link[2]}]({posixpath.relpath(at, posixpath.dirname(uri) or '.')}{hash_}{anchor})"
 
 
+def rates(results: str) -> str:
+    """A table of the medians of a bench: a row for each scenario of SCENARIOS, a column for each server."""
+    found: dict[str, dict[str, str]] = {name: {} for name in SCENARIOS}
+    for name, server, median, unit in _RATE.findall(results):
+        if name in found and "@" not in server and server != "nginx":
+            found[name][server.removesuffix(" on disk")] = f"{median} {unit}" if median else "failed"
+    servers = list(dict.fromkeys(server for row in found.values() for server in row))
+    head = ["", f"{results.split('Measured on ')[1][:10]}, medians", *servers, ""]
+    lines = [" | ".join(head), "| --- " * (len(servers) + 1) + "|"]
+    lines += [
+        f"| {name} | {' | '.join(row.get(server, '') for server in servers)} |" for name, row in found.items()
+    ]
+    return "\n" + "\n".join(lines).strip() + "\n"
+
+
 def command_line() -> str:
     """The page of the commands, each with its `--help`."""
     lines = ["# Command line", "", "Each command with what `--help` says of it.", ""]
@@ -100,6 +134,12 @@ def _command(command: click.Command, context: click.Context, level: int) -> list
                 inner = click.Context(part, info_name=name, parent=context, terminal_width=96)
                 lines += _command(part, inner, min(level + 1, 4))
     return lines
+
+
+def errors_of_the_client() -> list[str]:
+    """The errors that the client library raises, as the page about it names them."""
+    found = (name for name, value in vars(errors).items() if isinstance(value, type))
+    return [f"calls.errors.{name}" for name in found if issubclass(vars(errors)[name], errors.ClientError)]
 
 
 def python_names(module: str, names: list[str], *pages: str) -> str:

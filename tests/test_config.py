@@ -151,6 +151,13 @@ def test_what_is_no_stream_to_begin_with_is_refused(text: str) -> None:
         Config.from_environment({}, {"create_streams": ("first", text)})
 
 
+def test_a_stream_to_begin_with_has_one_size() -> None:
+    with pytest.raises(ConfigError, match="orders is named twice"):
+        Config.from_environment({}, {"create_streams": ("orders:4,orders:5",)})
+    config = Config.from_environment({}, {"create_streams": ("orders:4", "orders:4")})
+    assert [str(stream) for stream in config.create_streams] == ["orders:4"]
+
+
 def test_an_option_wins_over_its_variable() -> None:
     variables = {"HEADWATER_PORT": "1,2", "HEADWATER_REGION": "eu-west-1"}
     config = Config.from_environment(variables, {"ports": ("3", "4"), "region": None, "allow_origins": ()})

@@ -115,6 +115,14 @@ def test_the_table_of_operations_says_what_is_offered(name: str) -> None:
     assert f"| `{name}` | {offered} |" in (ROOT / "docs" / "operations.md").read_text()
 
 
+def test_an_operation_that_differs_has_a_row_beside_the_page_of_differences() -> None:
+    differences = (ROOT / "docs" / "fidelity.md").read_text()
+    table = (ROOT / "docs" / "operations.md").read_text().partition("## What differs from AWS")[2]
+    named = {name for name in OPERATIONS if f"`{name}`" in differences}
+    assert len(named) > 10
+    assert named <= {name for name in OPERATIONS if f"`{name}`" in table}
+
+
 def shown(value: object) -> str:
     """A default as the table has it."""
     if isinstance(value, bool):
@@ -207,13 +215,13 @@ def _source(place: str) -> str:
     return (ROOT / "src" / "headwater" / place).read_text()
 
 
-def test_the_changelog_has_the_present_version_or_what_is_not_released_yet() -> None:
-    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
-
-
-def test_the_manual_page_is_what_the_commands_say() -> None:
+def test_the_manual_page_is_what_the_commands_say_and_pages_have_the_present_version() -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "generate_man_page.py"))
     assert script["PAGE"].read_text() == script["man_page"](), "run scripts/generate_man_page.py"
+    for page in script["PAGES_WITH_VERSION"]:
+        assert page.read_text() == script["with_version"](page.read_text()), (
+            "run scripts/generate_man_page.py"
+        )
 
 
 def test_the_dashboard_is_made_of_metrics_that_there_are() -> None:
@@ -223,3 +231,18 @@ def test_the_dashboard_is_made_of_metrics_that_there_are() -> None:
     documented = set(re.findall(r"^\| `(headwater_\w+)`", METRICS, re.MULTILINE))
     asked = {re.sub(r"_bucket$", "", name) for name in re.findall(r"\bheadwater_\w+", text)}
     assert asked <= documented
+
+
+def test_the_figures_of_the_comparison_are_the_benchs() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "site_pages.py"))
+    for place in script["BENCHES"]:
+        results = (ROOT / place).read_text()
+        head, _, *rows = script["rates"](results).strip().splitlines()
+        assert "| headwater |" in head
+        assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == list(script["SCENARIOS"])
+        for row in rows:
+            name, ours = row.removeprefix("| ").split(" | ")[:2]
+            median = ours.partition(" ")[0]
+            assert re.search(
+                rf"^\| {re.escape(name)} \| headwater[^|@]* \| [^|]+ \| {median} \|", results, re.MULTILINE
+            )

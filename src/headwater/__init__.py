@@ -1,3 +1,3 @@
 """Headwater: Amazon Kinesis Data Streams on your own machine."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

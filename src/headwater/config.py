@@ -171,6 +171,10 @@ class Config(msgspec.Struct, frozen=True):
             raise ConfigError("HEADWATER_ACCESS_KEY_ID and HEADWATER_SECRET_ACCESS_KEY belong together")
         if (config.tls_cert is None) != (config.tls_key is None):
             raise ConfigError("--tls-cert and --tls-key belong together")
+        names = [stream.name for stream in config.create_streams]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigError(f"--create-stream: {name} is named twice, and not in the same way")
         if config.store is not None:
             _check_shared(config)
         return config

@@ -25,6 +25,15 @@ TRANSITION_MS = 200
 SHARD_LIMIT = 500
 ON_DEMAND_STREAM_LIMIT = 3
 YEAR_S = 31_536_000.0
+CLOCKED = Config(
+    ports=(0,),
+    transition_ms=TRANSITION_MS,
+    shard_limit=SHARD_LIMIT,
+    on_demand_stream_limit=ON_DEMAND_STREAM_LIMIT,
+    log_level="error",
+    idle_timeout_s=100 * YEAR_S,
+    request_timeout_s=100 * YEAR_S,
+)
 
 
 @dataclass(frozen=True)
@@ -39,16 +48,7 @@ class ClockedServer:
 def clocked_server(start_ms: int = START_MS, **settings: Any) -> Iterator[ClockedServer]:
     """A server on a free port, its limits small enough to be reached; `settings` are more of its `Config`."""
     clock = ManualClock(start_ms)
-    config = Config(
-        ports=(0,),
-        transition_ms=TRANSITION_MS,
-        shard_limit=SHARD_LIMIT,
-        on_demand_stream_limit=ON_DEMAND_STREAM_LIMIT,
-        log_level="error",
-        idle_timeout_s=100 * YEAR_S,
-        request_timeout_s=100 * YEAR_S,
-    )
-    config = msgspec.structs.replace(config, **settings)
+    config = msgspec.structs.replace(CLOCKED, **settings)
     ready = threading.Event()
     stopping: list[asyncio.Event] = []
     endpoints: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import count
 from threading import Lock
@@ -14,18 +15,35 @@ from botocore.loaders import create_loader
 from botocore.session import Session
 
 from headwater.model.clock import ManualClock
+from headwater.testing import Headwater
 from tests.api.clocked_server import TRANSITION_MS, ClockedServer, clocked_server
 from tests.api.queues import active_queue, on_demand_stream
+from tests.api.shared_servers import SharedServers
 
 REGION = "eu-west-1"
 _account_numbers = count(100_000_000_001)
 
 
+SHARED = "HEADWATER_TEST_SHARED"
+"""Set for a run against two servers over the same data."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test with many parameters, two servers live through the first."""
+    if SHARED in os.environ:
+        items[:] = {item.nodeid.partition("[")[0]: item for item in reversed(items)}.values()
+        items.reverse()
+
+
 @pytest.fixture(scope="session")
 def clocked() -> Iterator[ClockedServer]:
-    """One server for all tests of operations."""
-    with clocked_server() as server:
-        yield server
+    """One server for all tests of operations; or two over the same data behind one address, asked in turn."""
+    if SHARED in os.environ:
+        with Headwater() as services, SharedServers(forward_to=services.endpoint_url) as servers:
+            yield ClockedServer(servers.url, servers.clock)
+    else:
+        with clocked_server() as server:
+            yield server
 
 
 @pytest.fixture

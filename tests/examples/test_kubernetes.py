@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,13 +44,21 @@ def container() -> dict[str, Any]:
 @pytest.mark.clients  # the schemas are a large package
 def test_the_manifest_is_as_the_schemas_of_kubernetes_have_it(tmp_path: Path) -> None:
     packages = tmp_path / "packages"
-    run([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(packages), VALIDATOR], ROOT, {})
-    variables = {"PYTHONPATH": str(packages)}
-    run([sys.executable, "-W", "ignore", "-c", CHECK, str(MANIFEST)], ROOT, variables)
+    run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(packages), VALIDATOR],
+        ROOT,
+        os.environ,
+    )
+
+    def said(path: Path) -> str:
+        command = [sys.executable, "-W", "ignore", "-c", CHECK, str(path)]
+        variables = {"PYTHONPATH": str(packages)}
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=variables).stderr
+
+    assert said(MANIFEST) == ""
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(MANIFEST.read_text().replace("readOnlyRootFilesystem", "readOnlyRootFileSystem"))
-    with pytest.raises(AssertionError, match="readOnlyRootFileSystem"):
-        run([sys.executable, "-W", "ignore", "-c", CHECK, str(wrong)], ROOT, variables)
+    assert "'readOnlyRootFileSystem' was unexpected" in said(wrong)
 
 
 def test_the_server_takes_its_settings() -> None:

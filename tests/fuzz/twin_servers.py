@@ -80,7 +80,7 @@ class DestinationsFound:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def channels_changed(self, stream: Stream | None) -> None:
+    def stream_changed(self, stream: Stream | None) -> None:
         """Let new channels be ACTIVE."""
         for channel in stream.channels if stream is not None else ():
             if channel.status == "CREATING":

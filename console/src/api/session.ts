@@ -9,8 +9,6 @@ export interface About {
   places: [string, string][];
   is_read_only: boolean;
   must_sign: boolean;
-  /** And deliveries: servers that share a store have neither. */
-  has_functions: boolean;
   has_services: boolean;
   has_test_clock: boolean;
 }

@@ -1,6 +1,5 @@
 /** All channels and delivery streams of an account and region. */
 import { useState } from "preact/hooks";
-import { session } from "../api/session";
 import { setQuery, useRoute } from "../router";
 import { Button, Fault, Text } from "../ui/parts";
 import { usePolled } from "../ui/polled";
@@ -35,16 +34,10 @@ function AllDeliveries() {
       {value && (
         <DeliveryTable
           deliveries={shown} withStream
-          empty={value.length ? "None has such a name." : emptyText()}
+          empty={value.length ? "None has such a name." : "There is no channel and no delivery stream in this account and region."}
         />
       )}
       {isCreating && <CreateDeliveryStream streamArn={null} onClose={() => { setCreating(false); refresh(); }} />}
     </section>
   );
-}
-
-function emptyText(): string {
-  return session().about.has_functions
-    ? "There is no channel and no delivery stream in this account and region."
-    : "A server that shares its streams with others has no channels and no delivery streams.";
 }

@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { objectBytes } from "../api/server";
 import * as format from "../format";
-import { UNPACKED_BYTES_MAX, payloadOf, previewOf, sizeOf, textOf, toBase64 } from "../records/payload";
+import { UNPACKED_BYTES_MAX, payloadOf, payloadOfBytes, previewOf, sizeOf, textOf } from "../records/payload";
 import { PayloadView } from "../records/payload_view";
 import { setQuery, useRoute } from "../router";
 import { Badge, Fact, Fault } from "../ui/parts";
@@ -17,8 +17,8 @@ function useObject(place: string) {
     const named = objectOf(place);
     if (!named) throw new Error(`${place} is no object.`);
     const { bytes, isCut } = await objectBytes(named.bucket, named.key, UNPACKED_BYTES_MAX);
-    const payload = payloadOf(toBase64(bytes));
-    return { payload: { ...payload, isCut: payload.isCut || isCut }, size: bytes.length };
+    const payload = payloadOfBytes(bytes);
+    return { ...payload, isCut: payload.isCut || isCut };
   }, 0, place);
   return { object: value, error };
 }
@@ -28,7 +28,7 @@ export function ObjectView({ place }: { place: string }) {
   return (
     <section class="object" aria-label="Object">
       <Fault error={error} />
-      {object && <PayloadView payload={object.payload} />}
+      {object && <PayloadView payload={object} />}
     </section>
   );
 }
@@ -36,13 +36,13 @@ export function ObjectView({ place }: { place: string }) {
 export function SetAsideView({ place }: { place: string }) {
   const { object, error } = useObject(place);
   const opened = Number(useRoute().query.get("failed") ?? "0");
-  const failures = useMemo(() => (object ? failuresOf(textOf(object.payload)) : []), [object]);
+  const failures = useMemo(() => (object ? failuresOf(textOf(object)) : []), [object]);
   const failed = failures[opened];
   return (
     <section class="object split" aria-label="Dead letters">
       {object && <h2>{format.plural(failures.length, "record")}</h2>}
       <Fault error={error} />
-      {object?.payload.isCut && <p class="warn">The object is larger: this is its beginning.</p>}
+      {object?.isCut && <p class="warn">The object is larger: this is its beginning.</p>}
       <div class="panes">
         <VirtualTable
           label="Records that could not be delivered" count={failures.length} row={(index) => failures[index]!}

@@ -22,3 +22,8 @@ test("an object has an address; a table, an endpoint and a bucket alone have ano
   expect(objectOf("s3://lake/a/b c.json")).toEqual({ bucket: "lake", key: "a/b c.json" });
   for (const place of ["s3://lake/", "s3tables://lake/events/clicks", "http://127.0.0.1:8080/", ""]) expect(objectOf(place)).toBeNull();
 });
+
+test("an object that somebody has written over has lines that say nothing", () => {
+  const found = failuresOf('nonsense\nnull\n[1]\n{"errorCode":7,"data":"<b>"}\n');
+  expect(found.map(({ code, data }) => code + data)).toEqual(["", "", "", ""]);
+});

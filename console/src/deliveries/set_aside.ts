@@ -13,11 +13,22 @@ export interface Failed {
 
 type Line = Record<string, unknown>;
 
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
 /** The whole lines of an object; a last one that is cut off is left out. */
 export function failuresOf(text: string): Failed[] {
   const lines = text.split("\n");
   lines.pop();
-  return lines.map((line, at) => failedOf(JSON.parse(line) as Line, at));
+  return lines.map((line, at) => failedOf(lineOf(line), at));
+}
+
+/** An object may have been written over by anybody: what is no such line says nothing. */
+function lineOf(text: string): Line {
+  try {
+    return Object(JSON.parse(text)) as Line;
+  } catch {
+    return {};
+  }
 }
 
 /** Channels tell of seconds and `data`, delivery streams of milliseconds and `rawData`. */
@@ -30,7 +41,7 @@ function failedOf(line: Line, at: number): Failed {
     message: said(line.errorMessage ?? line.lastErrorMessage),
     arrived_ms: typeof arrived_ms === "number" ? arrived_ms : null,
     partition_key: typeof line.partitionKey === "string" ? line.partitionKey : null,
-    data: said(line.data ?? line.rawData),
+    data: BASE64.test(said(line.data ?? line.rawData)) ? said(line.data ?? line.rawData) : "",
   };
 }
 

@@ -1,6 +1,5 @@
 /** Event source mappings: how they are set, by Lambda's API, and how far they are, by the server's own route. */
 import { lambda, route } from "../api/server";
-import { session } from "../api/session";
 import * as format from "../format";
 import { hashOf } from "../router";
 import { Badge, Button } from "../ui/parts";
@@ -40,7 +39,6 @@ export interface GivenUp {
 
 /** The mappings of a stream and its consumers, or all. */
 export async function listMappings(streamArn?: string): Promise<Mapping[]> {
-  if (!session().about.has_functions) return [];
   const { event_source_mappings: told } = await route<{ event_source_mappings: Progress[] }>("GET", "event-source-mappings");
   if (!told.length) return [];
   const { EventSourceMappings: found } = await lambda<{ EventSourceMappings: Omit<Mapping, "progress">[] }>(

@@ -24,7 +24,10 @@ const PIECE_BYTES = 4096;
 class Enough extends Error {}
 
 export function payloadOf(data: string): Payload {
-  const packed = fromBase64(data);
+  return payloadOfBytes(fromBase64(data));
+}
+
+export function payloadOfBytes(packed: Uint8Array): Payload {
   const packing = packingOf(packed);
   let bytes = packed;
   let isCut = false;

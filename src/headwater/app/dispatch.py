@@ -84,7 +84,6 @@ def _console_routes(
             "places": sorted({(name.account_id, name.region) for name in engine.metrics.streams()}),
             "is_read_only": config.console == "read-only",
             "must_sign": bool(server.credentials),
-            "has_functions": True,
             "has_services": has_services(config),
             "has_test_clock": test_clock is not None,
         }

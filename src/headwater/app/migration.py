@@ -17,6 +17,8 @@ from typing import NamedTuple
 from headwater.app import offline_data
 from headwater.app.brokers import broker_security
 from headwater.config import Config
+from headwater.delivery.firehose import checking as firehose_checking
+from headwater.delivery.firehose.store import KEEP_MS as PUTS_KEEP_MS
 from headwater.engine.large_values import KEEP_MS, parts_of
 from headwater.engine.stored_values import SHARED_KINDS, STREAM_KEY, stored_stream
 from headwater.model.clock import SystemClock
@@ -121,13 +123,13 @@ async def _page(store: Store, log_id: int, position: int) -> LogPage | None:
 
 
 def _logs_of(metadata: Mapping[str, Metadata]) -> dict[int, int]:
-    """The log of every shard, and how long it keeps its records."""
+    """The logs of all shards and of what was put to delivery streams, and how long each keeps its records."""
     found: dict[int, int] = {}
     for key, value in metadata.items():
         if key.partition("/")[0] == STREAM_KEY:
             stream = stored_stream(key, value.value)
             found.update(dict.fromkeys(stream.log_ids, stream.retention_hours * HOUR_MS))
-    return found
+    return found | dict.fromkeys(firehose_checking.logs_of(metadata).values(), PUTS_KEEP_MS)
 
 
 async def _require_unchanged(store: Store, metadata: Mapping[str, Metadata], ends: Mapping[int, int]) -> None:

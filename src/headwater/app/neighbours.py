@@ -4,7 +4,9 @@
 
 Rules:
 - nothing is loaded before its first request: a server of streams alone pays for none of it;
-- Lambda and the services know nothing of each other: what one asks of the other is passed in here.
+- Lambda and the services know nothing of each other: what one asks of the other is passed in here;
+- of several servers of the same streams none has services of its own: they are those of the server that
+  requests are forwarded to. Deliveries and event source mappings are what one of them does for all.
 """
 
 from __future__ import annotations
@@ -89,9 +91,8 @@ class Neighbourhood:
         server.engine.channel_host = self.deliveries
         self.routes: tuple[RouteSet, ...] = (self.lambda_.routes, self.deliveries.routes)
         if is_shared:
-            self.neighbours = (self.lambda_, self.services)
-            self.routes = (self.lambda_.routes,)
-            server.engine.channel_host = None
+            for kind in DELIVERIES_KEPT:
+                server.engine.kind_watchers.watch(kind, self.deliveries.kept_changed)
 
     def open_if_kept(self) -> None:
         """Let those that have something kept be there at once. Call in the running loop."""

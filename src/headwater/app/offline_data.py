@@ -16,6 +16,7 @@ from headwater.app.brokers import broker_security
 from headwater.config import Config
 from headwater.delivery import checking as delivery_checking
 from headwater.delivery.firehose import checking as firehose_checking
+from headwater.engine.checking import check_records
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.engine.stored_values import KINDS, SEAL_KEY, SHARED_KINDS
@@ -97,10 +98,21 @@ async def check_shared(config: Config) -> list[str]:
             return [*found, *store.check(), str(error)]
         found += await finished(engine.check_slowly())
         found += await finished(lambda_checking.without_shared_code(engine))
+        found += await finished(_check_direct_puts(store))
         return [*found, *noted]
     finally:
         store.close()
         await asyncio.sleep(0)  # the store closes its connections in a task
+
+
+async def _check_direct_puts(store: Store) -> list[str]:
+    """What is wrong with the records that were put to delivery streams; those of others are streams' own."""
+    found: list[str] = []
+    for arn, log_id in firehose_checking.logs_of(store.metadata()).items():
+        faults = await check_records(arn, log_id, store)
+        if log_id in firehose_checking.logs_of(store.metadata()).values():  # it may have gone meanwhile
+            found += faults
+    return found
 
 
 def _check_keys(store: Store, kinds: Collection[str]) -> list[str]:

@@ -14,6 +14,7 @@ from headwater.server.admin import RouteSet
 if TYPE_CHECKING:
     from headwater.delivery.service import DeliveryService
     from headwater.model.stream import Stream
+    from headwater.storage.interface import Metadata
 
 
 class LazyDeliveries:
@@ -42,12 +43,17 @@ class LazyDeliveries:
         if self._is_kept():
             self.opened()
 
-    def channels_changed(self, stream: Stream | None) -> None:
-        """A stream's channels are other ones than before; `None`: all are gone. A `ChannelHost`."""
+    def stream_changed(self, stream: Stream | None) -> None:
+        """A stream has another value; `None`: one is gone, or all are. A `ChannelHost`."""
         if self._service is not None:
-            self._service.channels.channels_changed(stream)
-        elif stream is not None:
+            self._service.channels.stream_changed(stream)
+        elif stream is not None and stream.channels:
             self.opened()  # finds them
+
+    def kept_changed(self, _key: str, found: Metadata | None) -> None:
+        """Another server has kept something of a delivery, or dropped it."""
+        if found is not None:
+            self.opened()
 
     async def reset(self) -> None:
         """Forget every delivery."""

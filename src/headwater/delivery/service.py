@@ -1,7 +1,8 @@
 """The deliveries of one server: their context, and whoever has deliveries.
 
 An owner (channels, delivery streams) makes `Delivery` values of the context, and is told when the server
-begins, stops and forgets.
+opens, stops and forgets, and when it delivers: always, or while it holds the lease, of several servers over
+the same data.
 
 Refuses to know what an owner delivers.
 """
@@ -13,16 +14,23 @@ from typing import Any, Protocol
 
 from headwater.delivery.context import DeliveryContext
 from headwater.engine.channel_lifecycle import ChannelHost
+from headwater.followers.leased_work import LeasedWork
 
 
 class DeliveryOwner(Protocol):
     """A part that has deliveries of one kind."""
 
     def open(self) -> None:
-        """Go on with what is kept. Call in the running loop."""
+        """Find what is kept. Call in the running loop."""
+
+    def begin(self, leased: LeasedWork) -> None:
+        """Go on with every delivery, as long as `leased` is this server's work."""
+
+    async def end(self) -> None:
+        """Stop every delivery; what is being delivered may come to its end. `begin` may follow."""
 
     async def close(self) -> None:
-        """Stop every delivery; what is being delivered may come to its end."""
+        """The same for good."""
 
     async def reset(self) -> None:
         """Forget every delivery."""
@@ -45,16 +53,27 @@ class DeliveryService:
         self.channels = channels
         self.owners = (channels, *others)
         self._unwatch: Callable[[], None] | None = None
+        self._work = LeasedWork(context.engine, self._begin, self._end)
 
     def open(self) -> None:
-        """Go on with every delivery that is kept."""
+        """Find what is kept, and go on with every delivery that is this server's."""
         self.context.progress.open()
         self._unwatch = self.context.engine.watch_time(self.context.alarms.ring)
         for owner in self.owners:
             owner.open()
+        self._work.open()
+
+    def _begin(self) -> None:
+        for owner in self.owners:
+            owner.begin(self._work)
+
+    async def _end(self) -> None:
+        for owner in self.owners:
+            await owner.end()
 
     async def close(self) -> None:
         """Stop every delivery."""
+        self._work.close()
         for owner in self.owners:
             await owner.close()
         if self._unwatch is not None:

@@ -19,6 +19,7 @@ from headwater.model.arn import StreamName
 from headwater.model.errors import ResourceNotFoundException
 from headwater.model.record import Payload, Record, decode_data, decode_payloads
 from headwater.model.record_list import NumberedRun
+from headwater.model.sequence_number import record_position
 from headwater.model.shard import Shard
 from headwater.server.asyncio_bridge import finished
 
@@ -205,7 +206,7 @@ class StreamSource:
         except (ShardGone, ResourceNotFoundException):
             return None
         after = end_of(engine, page)
-        runs = _runs_before(list(page.records.runs), end - (after - len(page.records)))
+        runs = _runs_before(list(page.records.runs), end)
         if runs:
             take(SourcePage(shard.shard_id, runs, page.millis_behind_latest))
         return after
@@ -280,16 +281,15 @@ def end_of(engine: Engine, page: ShardPage) -> int:
     return extent.next if extent is not None else 0
 
 
-def _runs_before(runs: list[NumberedRun], count: int) -> list[NumberedRun]:
-    """The first `count` records."""
+def _runs_before(runs: list[NumberedRun], end: int) -> list[NumberedRun]:
+    """The records before a position of their log, which may have gaps."""
     kept: list[NumberedRun] = []
     for run in runs:
-        taken = min(len(run.payloads), count)
+        taken = min(len(run.payloads), end - record_position(run.sequence_numbers[0]))
         if taken > 0:
             kept.append(
                 run._replace(sequence_numbers=run.sequence_numbers[:taken], payloads=run.payloads[:taken])
             )
-        count -= taken
     return kept
 
 

@@ -14,7 +14,6 @@ import msgspec
 from headwater.model.arn import ChannelId, channel_arn
 from headwater.model.channel import Channel, ChannelRules
 from headwater.model.errors import (
-    InvalidArgumentException,
     LimitExceededException,
     ResourceInUseException,
     ResourceNotFoundException,
@@ -28,8 +27,8 @@ REASON_LENGTH_MAX = 2048
 class ChannelHost(Protocol):
     """Who delivers what channels are for."""
 
-    def channels_changed(self, stream: Stream | None) -> None:
-        """A stream's channels are other ones than before; `None`: all are gone."""
+    def stream_changed(self, stream: Stream | None) -> None:
+        """A stream has another value, and so may its channels; `None`: one is gone, or all are."""
 
 
 def arn_of_channel(stream: Stream, channel: Channel) -> str:
@@ -149,12 +148,3 @@ def _advance(channel: Channel) -> Channel | None:
         return None
     rules = channel.announced_rules
     return msgspec.structs.replace(channel, status="ACTIVE", due_ms=None, rules=rules, next_rules=None)
-
-
-def require_channel_host(host: ChannelHost | None) -> None:
-    """Raise InvalidArgumentException where nobody delivers."""
-    if host is None:
-        raise InvalidArgumentException(
-            "Channels are not possible while several servers share the streams, as with --store: each of "
-            "them would deliver the same records. Use a server with a data directory of its own."
-        )

@@ -97,13 +97,13 @@ async def _check_shard(place: str, shard: Shard, store: Store) -> list[str]:
     extent = store.extent(shard.log_id)
     if extent is None:
         return [f"{place} has no log"]
-    found = await _check_records(place, shard.log_id, store)
+    found = await check_records(place, shard.log_id, store)
     if extent.sealed is shard.is_open:
         found.append(f"{place} is {'open' if shard.is_open else 'closed'}, but its log is not")
     return found
 
 
-async def _check_records(place: str, log_id: int, store: Store) -> list[str]:
+async def check_records(place: str, log_id: int, store: Store) -> list[str]:
     """What is wrong with the records that are there when it begins."""
     found: list[str] = []
     position, end = 0, None

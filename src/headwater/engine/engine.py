@@ -379,7 +379,6 @@ class Engine:
         else:
             writes = {stored_values.stream_key(name): msgspec.msgpack.encode(revision.stream)}
         writes |= {**revision.writes, **self.queues.writes_to_forget(live.stream, revision.stream)}
-        channels = live.stream.channels
         # 2. Commit it with its logs, if the stored version is still the one that it was made from.
         change = Change(
             writes=writes,
@@ -400,8 +399,6 @@ class Engine:
             live.follow(revision.stream, version + 1)
         self.queues.follow(name, revision.stream, {stored_values.stream_key(name): version + 1})
         self._changed(name)
-        if revision.stream is not None and revision.stream.channels != channels and self.channel_host:
-            self.channel_host.channels_changed(revision.stream)
         return True
 
     def _latest_s(self, stream: Stream) -> int:
@@ -451,6 +448,9 @@ class Engine:
     def _changed(self, name: StreamName) -> None:
         for callback in tuple(self._stream_watchers.get(name, ())):
             callback()
+        if self.channel_host:
+            live = self._streams.get(name)
+            self.channel_host.stream_changed(None if live is None else live.stream)
 
     def watch_log(self, log_id: int, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after each commit that changed a shard's log; returns what ends the watch."""
@@ -510,7 +510,7 @@ class Engine:
         for name in tuple(self._stream_watchers):
             self._changed(name)
         if self.channel_host:
-            self.channel_host.channels_changed(None)
+            self.channel_host.stream_changed(None)
 
     # Time
 

@@ -69,6 +69,11 @@ def record_sequence_numbers(base: int, epoch_s: int, position: int, time_ms: int
     return range(first, first + (count << _INDEX_SHIFT), 1 << _INDEX_SHIFT)
 
 
+def record_position(number: int) -> int:
+    """The position in its shard's log of the record with this number: one of those made above."""
+    return ((number >> _INDEX_SHIFT) & 0xFFFF_FFFF_FFFF_FFFF) - 1
+
+
 def common_beginning(numbers: range) -> tuple[bytes, Iterable[int]]:
     """The digits that all of the numbers begin with, and the rest of each as a number.
 

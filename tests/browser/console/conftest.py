@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,12 @@ from typing import Any
 import pytest
 
 from tests.browser.console.looking import Console
-from tests.clients.client_process import alone, install, leave_out, run, tool
+from tests.clients.client_process import alone, install, run, tool
 from tests.conftest import client_for, started_server
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = ROOT / "console"
 BUILT = ROOT / "src" / "headwater" / "console" / "index.html"
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-precise-memory-info")
 
 
 @pytest.fixture(scope="session")
@@ -39,18 +37,6 @@ def axe() -> str:
     npm = tool("npm", "looking at the console with axe")
     install([npm, "ci"], SOURCES, SOURCES / "package-lock.json", SOURCES / "node_modules" / ".installed")
     return (SOURCES / "node_modules" / "axe-core" / "axe.min.js").read_text()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A real Chromium. Where there is none the tests are left out, in words, or fail with CI=true."""
-    path = shutil.which("chromium") or leave_out("the console's tests need chromium")
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - a second, for these tests alone
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @dataclass

@@ -139,23 +139,6 @@ def test_what_a_mapping_has_given_up_is_seen_with_the_reason(
     console.row("alice").wait_for()
 
 
-def test_a_server_that_shares_its_store_is_not_asked_for_what_it_does_not_have(
-    console: Console, stream: str
-) -> None:
-    def tell(route: Any) -> None:
-        told = route.fetch()
-        route.fulfill(response=told, json=told.json() | {"has_functions": False})
-
-    asked: list[str] = []
-    console.page.route("**/_headwater/about", tell)
-    console.page.on("request", lambda request: asked.append(request.url))
-    console.go(f"streams/{stream}/readers")
-    console.see("No function is mapped to this stream.")
-    console.go("deliveries")
-    console.see("A server that shares its streams with others has no channels")
-    assert not [url for url in asked if "event-source-mappings" in url or url.endswith("/deliveries")]
-
-
 def test_leases_of_an_application_are_seen(console: Console, served: Served) -> None:
     dynamodb = client(served, "dynamodb")
     dynamodb.create_table(

@@ -61,7 +61,9 @@ def test_a_server_goes_on_in_the_background_until_it_is_stopped(run: Run, tmp_pa
     assert asked == {"endpoints": [f"http://127.0.0.1:{port}"], "status": "running"}
     again = run("start", "--detach", "--port", str(port))
     assert again.exit_code == 1
-    assert "another server has it" in again.err
+    assert f"headwater stop --port {port}" in again.err
+    for command in ("status", "stop"):
+        assert f"at port 1; there is one at {port}" in run(command, "--port", "1").err
 
     stopped = run("stop", "--port", str(port))
     assert (stopped.exit_code, lines(stopped)) == (0, [{**shown, "stopped": True}])

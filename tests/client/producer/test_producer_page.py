@@ -21,7 +21,7 @@ from tests.conftest import RunningServer
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE = (DOCS / "producer.md").read_text()
-MIGRATING = (DOCS / "migrating-from-kinesis-python.md").read_text()
+MIGRATING = (DOCS / "migrating" / "kinesis-python.md").read_text()
 VALUES = {"10 MiB": 10 * 2**20, "64 MiB": 64 * 2**20}
 
 

@@ -17,6 +17,7 @@ from headwater.model.completion import drive
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
 from headwater.storage.interface import Post
 from headwater.wire.json_format import encode
+from tests.api.channels import ROLE, bucket_request
 from tests.engine.running_engine import CALLER, RunningEngine
 from tests.storage.shared_memory_store import SharedMemoryStore
 
@@ -273,15 +274,31 @@ def test_pages_that_are_done_with_go_and_nothing_of_them_comes_back(queue: Share
     assert queue.receive(0) == queue.receive(1) == []
 
 
-def test_a_name_is_one_queues_whoever_gives_it(queue: SharedQueue) -> None:
+A_CHANNEL = {
+    "ChannelName": "same",
+    "ServiceExecutionRoleARN": ROLE,
+    "S3DestinationConfiguration": bucket_request(CALLER.account_id),
+}
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "of_stream"),
+    [
+        ("CreateQueue", {"QueueName": "same"}, {}),
+        ("CreateChannel", A_CHANNEL, {"RecordConfiguration": {"RecordFormatType": "JSON"}}),
+    ],
+)
+def test_a_name_is_one_queues_or_channels_whoever_gives_it(
+    queue: SharedQueue, operation: str, members: dict[str, Any], of_stream: dict[str, Any]
+) -> None:
     for at, stream in enumerate(("invoices", "payments")):
         queue.create(stream, f"of-{stream}", at=at)
-    handler = OPERATIONS["CreateQueue"].handler
+    handler = OPERATIONS[operation].handler
     assert handler is not None
     ended: list[BaseException | None] = []
     for at, stream in enumerate(("invoices", "payments")):
-        start = [{"StreamARN": arn_of(stream)}]
-        asked = accept("CreateQueue", encode({"QueueName": "same", "StreamConfigurationList": start}))
+        start = [{"StreamARN": arn_of(stream), **of_stream}]
+        asked = accept(operation, encode({**members, "StreamConfigurationList": start}))
         drive(handler(queue.engines[at].engine, CALLER, asked), lambda _, error: ended.append(error))
     queue.run()
     assert [type(error) for error in ended].count(ResourceInUseException) == 1

@@ -91,7 +91,6 @@ def test_a_server_answers_below_its_own_place_and_about_itself() -> None:
         assert "default-src 'none'" in get(server, "console/").headers["content-security-policy"]
         about = json.loads(get(server, "about").body)
         assert (about["region"], about["is_read_only"], about["must_sign"]) == ("eu-west-1", False, False)
-        assert about["has_functions"]
 
 
 @pytest.mark.parametrize("settings", [{"no_console": True}, {"console": "off"}])

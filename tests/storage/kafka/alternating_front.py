@@ -12,7 +12,7 @@ import threading
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from itertools import cycle
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from tests.storage.kafka.alternating_http2 import Http2Side
 from tests.waiting import RETRY_FOR_S
@@ -24,6 +24,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 
+T = TypeVar("T")
 Pipe = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -62,6 +63,7 @@ class AlternatingFront:
         for task in tuple(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.sleep(0)  # what was closed is closed in the next turn of the loop
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -93,7 +95,10 @@ class AlternatingFront:
                 return
             port = self._next()
             pipe = gateways.get(port)
-            if pipe is None or pipe[0].at_eof() or pipe[1].is_closing():
+            if pipe is not None and (pipe[0].at_eof() or pipe[1].is_closing()):
+                pipe[1].close()  # the gateway was killed
+                pipe = None
+            if pipe is None:
                 pipe = gateways[port] = await _connection(port)
             if not await _exchange(head, reader, writer, pipe):
                 return
@@ -112,7 +117,7 @@ async def _exchange(
     asking = asyncio.ensure_future(_hand_on_body(head, reader, gateway_writer))
     try:
         while True:
-            answer = await gateway_reader.readuntil(b"\r\n\r\n")
+            answer = await _until_gone(gateway_reader.readuntil(b"\r\n\r\n"), reader)
             writer.write(answer)
             if not answer.startswith(b"HTTP/1.1 1"):
                 break
@@ -161,7 +166,7 @@ async def _hand_on_all(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
         await writer.drain()
 
 
-async def _until_gone(answering: Coroutine[Any, Any, None], client: asyncio.StreamReader) -> None:
+async def _until_gone(answering: Coroutine[Any, Any, T], client: asyncio.StreamReader) -> T:
     """Go on with an answer while there is somebody who gets it."""
     task = asyncio.ensure_future(answering)
     try:
@@ -169,6 +174,6 @@ async def _until_gone(answering: Coroutine[Any, Any, None], client: asyncio.Stre
             await asyncio.wait([task], timeout=LOOK_EVERY_S)
             if not task.done() and client.at_eof():
                 raise _ClientGone
-        await task
+        return await task
     finally:
         task.cancel()

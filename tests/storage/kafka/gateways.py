@@ -60,21 +60,22 @@ class CallFailed(Exception):
 class Gateway:
     """One process; started again after a kill it is another one at the same place."""
 
-    def __init__(self, url: str, log: Path, *, fenced: bool = True, options: Sequence[str] = ()) -> None:
-        """`options` are further ones of `headwater start`."""
+    def __init__(
+        self, url: str, log: Path, *, fenced: bool = True, options: Sequence[str] = (), before: str = ""
+    ) -> None:
+        """`options` are further ones of `headwater start`; `before`: what the program does first."""
         self.port = free_port()
         self._options = options
         self._url = url
         self._log = log
-        self._fenced = fenced
+        self._before = before if fenced else before + UNFENCED
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Begin; `ready` waits until it serves."""
         arguments = ["start", "--port", str(self.port), "--store", self._url, "--log-level", "warning"]
         arguments += self._options
-        program = "" if self._fenced else UNFENCED
-        program += "\nimport sys\nfrom headwater.cli.main import main\nsys.exit(main())"
+        program = f"{self._before}\nimport sys\nfrom headwater.cli.main import main\nsys.exit(main())"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", program, *arguments], stdout=log, stderr=log, env={**os.environ}

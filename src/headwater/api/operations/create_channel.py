@@ -15,9 +15,11 @@ from headwater.api.channel_requests import (
     table_target,
 )
 from headwater.api.stream_reference import stream_of_arn
-from headwater.engine.channel_lifecycle import add_channel, find_channel, require_channel_host
+from headwater.engine.channel_lifecycle import add_channel, find_channel
 from headwater.engine.engine import Engine
+from headwater.engine.revision import Revision
 from headwater.engine.stream_checks import add_tags, require_active
+from headwater.engine.stream_ends import StreamEnds, find_ends
 from headwater.model.caller import Caller
 from headwater.model.channel import BucketTarget, Channel, ChannelRules, ChannelStart, TableTarget
 from headwater.model.errors import ResourceInUseException
@@ -32,7 +34,6 @@ async def create_channel(
     Raises InvalidArgumentException, LimitExceededException, ResourceInUseException,
     ResourceNotFoundException, ValidationException, and KMS's error of a key that cannot be used.
     """
-    require_channel_host(engine.channel_host)
     destination = destination_type(request)
     asked = only(request.StreamConfigurationList, "StreamConfigurationList")
     check_format(asked.RecordConfiguration, destination)
@@ -42,7 +43,7 @@ async def create_channel(
     key_id = kms_key_of(engine, caller, request.EncryptionConfiguration)
     rules = _rules(request, freshness, channel_id)
 
-    def change(stream: Stream) -> Stream:
+    def change(stream: Stream) -> Revision:
         require_active(stream)
         taken = {channel.name for other in engine.current_streams(caller) for channel in other.channels}
         if name in taken:
@@ -57,7 +58,7 @@ async def create_channel(
             role_arn=request.ServiceExecutionRoleARN,
             record_format=asked.RecordConfiguration.RecordFormatType,
             schema_arn=asked.RecordConfiguration.GSRSchemaARN,
-            start=_start(engine, stream),
+            start=_start(stream, ends),
             target=target,
             dead_letters=dead_letter_bucket(letters, target, name, channel_id),
             rules=rules,
@@ -65,11 +66,14 @@ async def create_channel(
             due_ms=now_ms + engine.settings.transition_ms,
             tags=add_tags({}, request.Tags or {}, f"channel {name}"),
         )
-        return add_channel(stream, channel)
+        writes, expected = engine.queues.name_claim(caller)
+        return Revision(add_channel(stream, channel), writes=writes, expected=expected)
 
     with engine.queues.claim_name(caller, f"Channel {name}"):
         await engine.streams_of(caller)  # what is due is done: a name may be free again
-        stream = await engine.replace(on_stream, change)
+        ends = await find_ends(engine, engine.live(on_stream).stream)
+        stream = await engine.revise(on_stream, change)
+    assert stream is not None
     return {"ChannelDescription": describe_channel(stream, find_channel(stream, channel_id))}
 
 
@@ -95,7 +99,8 @@ def _rules(request: requests.CreateChannelInput, freshness: int | None, channel_
     return new_rules(freshness, None if logging is None else logging.CloudWatchLogs, group)
 
 
-def _start(engine: Engine, stream: Stream) -> ChannelStart:
-    extents = {shard.index: engine.extent(shard.log_id) for shard in stream.open_shards}
-    tips = {index: extent.next for index, extent in extents.items() if extent is not None}
-    return ChannelStart(tips=tips, next_shard_index=stream.next_shard_index)
+def _start(stream: Stream, ends: StreamEnds) -> ChannelStart:
+    """At the ends that were found; in shards that came after, at their beginning."""
+    if stream.created_ms != ends.stream.created_ms:  # another stream has the name by now
+        return ChannelStart(tips={}, next_shard_index=0)
+    return ChannelStart(tips=ends.next_positions, next_shard_index=ends.stream.next_shard_index)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from headwater.api import answers, requests
 from headwater.api.queue_descriptions import describe_queue, rules_after
 from headwater.api.stream_reference import stream_of_arn
@@ -12,6 +10,7 @@ from headwater.engine.limits.limits import CONSUMERS_ADVANTAGE_MAX, CONSUMERS_MA
 from headwater.engine.queue_lifecycle import add_queue, find_queue, require_room_for_transition
 from headwater.engine.revision import Revision
 from headwater.engine.stream_checks import add_tags, require_active
+from headwater.engine.stream_ends import StreamEnds, find_ends
 from headwater.model.caller import Caller
 from headwater.model.errors import (
     InvalidArgumentException,
@@ -20,7 +19,6 @@ from headwater.model.errors import (
 )
 from headwater.model.queue import Queue, QueueRules, QueueStart
 from headwater.model.stream import Stream
-from headwater.storage.interface import END_MS
 
 
 async def create_queue(
@@ -62,7 +60,7 @@ async def create_queue(
 
     with engine.queues.claim_name(caller, f"Queue {name}"):
         await engine.streams_of(caller)  # what is due is done: a name may be free again
-        ends = await _ends(engine, engine.live(on_stream).stream)
+        ends = await find_ends(engine, engine.live(on_stream).stream)
         stream = await engine.revise(on_stream, change)
     assert stream is not None
     return {"QueueDescription": describe_queue(stream, find_queue(stream, queue_id))}
@@ -90,21 +88,7 @@ def _check_start(start: requests.QueueStartingPosition | None, now_ms: int) -> N
         raise InvalidArgumentException("The Timestamp of the starting position must not be in the future.")
 
 
-class _Ends(NamedTuple):
-    """Where the open shards of a stream end, each at a moment after the request came."""
-
-    stream: Stream
-    next_positions: dict[int, int]
-    """By the shard's index."""
-
-
-async def _ends(engine: Engine, stream: Stream) -> _Ends:
-    """Raises `StoreUnavailable`."""
-    ends = {shard.index: await engine.store.find(shard.log_id, END_MS) for shard in stream.open_shards}
-    return _Ends(stream, ends)
-
-
-def _start(stream: Stream, asked: requests.QueueStartingPosition | None, ends: _Ends) -> QueueStart:
+def _start(stream: Stream, asked: requests.QueueStartingPosition | None, ends: StreamEnds) -> QueueStart:
     """Where LATEST begins is at the ends that were found; in shards that came after, at their beginning."""
     kind = "LATEST" if asked is None else asked.Type
     is_same = stream.created_ms == ends.stream.created_ms

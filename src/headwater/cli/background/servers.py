@@ -54,7 +54,7 @@ class BackgroundServer(NamedTuple):
 
 
 class StartFailed(Exception):
-    """A server ended before it was ready; the text is what it said."""
+    """A server ended before it was ready; the text is what it said. Or another one has its port."""
 
 
 def start_server(arguments: Sequence[str], port: int) -> BackgroundServer:
@@ -62,6 +62,12 @@ def start_server(arguments: Sequence[str], port: int) -> BackgroundServer:
     folder = run_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / f"{port or secrets.token_hex(4)}{ENDING}"
+    there = server_of(file)
+    if there is not None:
+        raise StartFailed(
+            f"headwater: process {there.pid} runs at port {port} in the background already: "
+            f"`headwater stop --port {port}` ends it"
+        )
     command = [sys.executable, "-m", "headwater", "start", *arguments, "--pid-file", str(file)]
     with file.with_suffix(".log").open("ab") as log:
         began_at = log.tell()
@@ -87,6 +93,14 @@ def servers(folder: Path | None = None) -> list[BackgroundServer]:
     files = sorted(folder.glob(f"*{ENDING}")) if folder.is_dir() else []
     found = [server for server in map(server_of, files) if server is not None]
     return sorted(found, key=lambda server: server.port)
+
+
+def absence(port: int | None) -> str:
+    """That none runs, in words; where one was looked for at a port, with the ports of others."""
+    others = ", ".join(str(server.port) for server in servers())
+    if port is None or not others:
+        return "No server runs in the background."
+    return f"No server runs in the background at port {port}; there is one at {others}."
 
 
 def stop_server(server: BackgroundServer, timeout_s: float) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from headwater.cli.background.servers import health_at, server_of, servers
+from headwater.cli.background.servers import absence, health_at, server_of, servers
 from headwater.cli.table import draws, json_line, json_option, printable
 
 NONE_RUNS = 3
@@ -45,7 +45,7 @@ def status(port: int | None, endpoint_url: str | None, pid_file: Path | None, as
             f"  process {server.pid}, data in {server.data or 'a temporary folder'}, log in {server.log}"
         )
     if not found:
-        click.echo("No server runs in the background.", err=True)
+        click.echo(absence(port), err=True)
         sys.exit(NONE_RUNS)
     if is_ill:
         sys.exit(1)

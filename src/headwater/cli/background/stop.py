@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from headwater.cli.background.servers import servers, stop_server
+from headwater.cli.background.servers import absence, servers, stop_server
 from headwater.cli.table import draws, json_line, json_option
 
 TIMEOUT_S = 60.0
@@ -28,7 +28,7 @@ def stop(port: int | None, all_of_them: bool, timeout_s: float, as_json: bool) -
         ports = ", ".join(str(server.port) for server in found)
         raise click.UsageError(f"several servers run, at the ports {ports}: choose by --port, or --all")
     if not found:
-        click.echo("No server runs in the background.", err=True)
+        click.echo(absence(port), err=True)
     is_late = False
     for server in found:
         has_ended = stop_server(server, timeout_s)

@@ -44,16 +44,17 @@ def _require_text(data: bytes) -> None:
     data.decode()
 
 
+def _are_text(lines: bytes, _count: int) -> bool:
+    if not lines.isascii():  # as most are; decoding makes a copy
+        lines.decode()
+    return True
+
+
 def _are_json(lines: bytes, count: int) -> bool:
     """A value in each line, without space around it: none goes over two, and no line has two."""
-    lines.decode()
+    _are_text(lines, count)
     values: list[Any] = list(_json.decode_lines(lines))
     return len(values) == count and b"\n".join([*values, b""]) == lines
-
-
-def _are_text(lines: bytes, _count: int) -> bool:
-    lines.decode()
-    return True
 
 
 class FormatCheck(NamedTuple):

@@ -22,6 +22,7 @@ from headwater.delivery.delivery import Delivery, Destination
 from headwater.delivery.errors import DeliveryFailed
 from headwater.delivery.source import StreamSource
 from headwater.engine.channel_lifecycle import settle_channel
+from headwater.followers.leased_work import LeasedWork
 from headwater.model.arn import StreamName
 from headwater.model.channel import BucketTarget, Channel, ChannelStart
 from headwater.model.errors import ResourceNotFoundException
@@ -55,20 +56,25 @@ class ChannelDeliveries:
         self._context = context
         self._attended: dict[str, _AttendedChannel] = {}
         self._forgetting: list[asyncio.Task[None]] = []
-        self._closing = False
+        self._stopping = True
+        """Whether nothing is to be delivered, or no more."""
 
     def open(self) -> None:
+        """What there is, is in the streams' values."""
+
+    def begin(self, leased: LeasedWork) -> None:  # noqa: ARG002 - what is done here may be done twice
         """Go on with the channels that there are. Call in the running loop."""
+        self._stopping = False
         for stream in self._context.engine.all_streams():
-            self.channels_changed(stream)
+            self.stream_changed(stream)
         known = {f"{DELIVERY_KIND}:{channel_id}" for channel_id in self._attended}
         for delivery_id in self._context.progress.ids(DELIVERY_KIND):
             if delivery_id not in known:
                 self._forgetting.append(asyncio.ensure_future(self._forget(delivery_id)))
 
-    def channels_changed(self, stream: Stream | None) -> None:
-        """A stream's channels are other ones than before; `None`: all are gone."""
-        if self._closing:
+    def stream_changed(self, stream: Stream | None) -> None:
+        """A stream has another value, and so may its channels; `None`: one is gone, or all are."""
+        if self._stopping:
             return
         for attended in list(self._attended.values()):
             if stream is None or attended.name == stream.full_name:
@@ -79,8 +85,12 @@ class ChannelDeliveries:
                 self._attend(stream.full_name, channel.channel_id)
 
     async def close(self) -> None:
+        """Stop for good."""
+        await self.end()
+
+    async def end(self) -> None:
         """Stop every delivery; what is being delivered may come to its end, for some seconds."""
-        self._closing = True
+        self._stopping = True
         tasks = [attended.task for attended in self._attended.values()]
         for attended in list(self._attended.values()):
             self._tell(attended)
@@ -89,22 +99,29 @@ class ChannelDeliveries:
             for task in late:
                 task.cancel()  # the next start makes the same batch again
         await asyncio.gather(*tasks, *self._forgetting, return_exceptions=True)
+        self._forgetting.clear()
+        self._attended.clear()
 
     async def reset(self) -> None:
         """Forget every channel; the engine's reset has said so already, or will."""
         tasks = [attended.task for attended in self._attended.values()]
-        self.channels_changed(None)
+        self.stream_changed(None)
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._context.progress.forget_all(DELIVERY_KIND)
 
     def status(self) -> list[dict[str, Any]]:
         """How far each channel is, for the person who runs the server."""
-        return [self._status_of(attended) for attended in self._attended.values()]
+        found = [
+            DeliveredChannel(stream, channel)
+            for stream in self._context.engine.all_streams()
+            for channel in stream.channels
+        ]
+        return [self._status_of(each) for each in found]
 
-    def _status_of(self, attended: _AttendedChannel) -> dict[str, Any]:
-        found = self._current(attended)
-        if found is None:
-            return {"kind": DELIVERY_KIND, "id": delivery_id_of_id(attended.channel_id), "state": "gone"}
-        status = {} if attended.delivery is None else attended.delivery.status()
+    def _status_of(self, found: DeliveredChannel) -> dict[str, Any]:
+        attended = self._attended.get(found.channel.channel_id)
+        delivery = None if attended is None else attended.delivery
+        status = {} if delivery is None else delivery.status()
         stream, channel = found
         return {
             "kind": DELIVERY_KIND,
@@ -135,13 +152,13 @@ class ChannelDeliveries:
         if attended.delivery is None:
             return
         found = self._current(attended)
-        if found is None or not found.channel.is_delivering or self._closing:
+        if found is None or not found.channel.is_delivering or self._stopping:
             attended.delivery.stop()
         else:
             attended.delivery.refresh()
 
     async def _run(self, attended: _AttendedChannel) -> None:
-        while not self._closing:
+        while not self._stopping:
             attended.changed.clear()
             found = self._current(attended)
             if found is None:
@@ -181,7 +198,7 @@ class ChannelDeliveries:
         attended.last = found
         destination = await self._destination(attended, found, log)
         now = self._current(attended)
-        if destination is None or self._closing or now is None or not now.channel.is_delivering:
+        if destination is None or self._stopping or now is None or not now.channel.is_delivering:
             return
         source = StreamSource(context, attended.name, f"channel {found.channel.name}")
         start = partial(start_of, found.channel.start)
@@ -240,14 +257,14 @@ class ChannelDeliveries:
         if self._attended.get(attended.channel_id) is attended:
             del self._attended[attended.channel_id]
         error = None if task.cancelled() else task.exception()
-        if error is None or self._closing:
+        if error is None or self._stopping:
             return
         self._context.log("error", f"channel {attended.channel_id} is begun again after a fault: {error!r}")
         again_ms = self._context.engine.now_ms() + AGAIN_MS
         self._context.alarms.set(again_ms, lambda: self._attend_again(attended))
 
     def _attend_again(self, attended: _AttendedChannel) -> None:
-        if not self._closing and attended.channel_id not in self._attended:
+        if not self._stopping and attended.channel_id not in self._attended:
             self._attend(attended.name, attended.channel_id)
 
 

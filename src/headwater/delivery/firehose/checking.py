@@ -27,3 +27,13 @@ def check_delivery_streams(
             continue
         if stream.log_id is not None and extent(stream.log_id) is None:
             yield f"{stream.arn} has no log for what is put to it"
+
+
+def logs_of(metadata: Mapping[str, Metadata]) -> dict[str, int]:
+    """The logs of what was put to delivery streams, by their ARNs. Raises `StoreUnreadable`."""
+    streams = [
+        decode_delivery_stream(key, found.value)
+        for key, found in metadata.items()
+        if key.partition("/")[0] == KIND
+    ]
+    return {stream.arn: stream.log_id for stream in streams if stream.log_id is not None}

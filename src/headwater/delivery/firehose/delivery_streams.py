@@ -4,7 +4,8 @@ Rules:
 - a delivery stream delivers while it is ACTIVE; what it has gathered when it stops is gathered again;
 - a stream that is read begins where it ended when the delivery stream was created;
 - what was put directly is forgotten once it is delivered, and after 24 hours in any case;
-- transitions that are due are kept at the engine's tick, if nobody has asked for them.
+- transitions that are due are kept at the engine's tick, if nobody has asked for them;
+- every server answers for all delivery streams; of several, the holder of the lease delivers.
 
 Refuses to know requests.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,25 +26,29 @@ from headwater.delivery.errors import DeliveryFailed
 from headwater.delivery.firehose.batch import StreamBatch, StreamBatchContext
 from headwater.delivery.firehose.delivery_stream import DeliveryStream, DeliveryStreamId
 from headwater.delivery.firehose.direct_source import DirectPutSource
+from headwater.delivery.firehose.endpoint import EndpointAnswer, EndpointRefusal, EndpointRequest
 from headwater.delivery.firehose.endpoint_sender import send
 from headwater.delivery.firehose.errors import FirehoseError
 from headwater.delivery.firehose.failure_log import FailureLog
 from headwater.delivery.firehose.firehose_metrics import FirehoseMetrics
 from headwater.delivery.firehose.json_api import FirehoseApi
 from headwater.delivery.firehose.operations import FirehoseOperations
+from headwater.delivery.firehose.other_servers import in_step
 from headwater.delivery.firehose.recipes import check_expressions, place_of, recipe_of, set_aside_to
-from headwater.delivery.firehose.store import KEEP_MS, DeliveryStreamStore
+from headwater.delivery.firehose.store import KEEP_MS, KIND, DeliveryStreamStore, delivery_id
 from headwater.delivery.firehose.transformation import Said
 from headwater.delivery.source import Source, StreamSource
+from headwater.followers.leased_work import LeasedWork
 from headwater.model.arn import parse_stream_arn
 from headwater.model.caller import Caller
 from headwater.model.shard import Shard
 from headwater.server.asyncio_bridge import finished
-from headwater.storage.interface import StoreUnavailable
+from headwater.storage.interface import END_MS, StoreUnavailable
 
-KIND = "firehose"
 SWEEP_MS = 600_000
 PAUSE_MS_MIN, PAUSE_MS_MAX = 500, 30_000
+AGAIN_MS = 1_000
+"""After a fault a delivery is begun again in so long."""
 CLOSE_GRACE_S = 5.0
 
 InvokeFor = Callable[[Caller, str, bytes], Coroutine[Any, Any, Said]]
@@ -60,7 +66,7 @@ class _Work:
             context,
             partial(streams.invoke, Caller(stream.account_id, stream.region)),
             self._pause,
-            send,
+            self._send,
             self._note_error,
             self._count,
         )
@@ -103,6 +109,12 @@ class _Work:
         log_id = self.stream.log_id
         if log_id is not None and log_id in plan.places:
             self._streams.trim(log_id, plan.places[log_id].position)
+
+    async def _send(self, request: EndpointRequest) -> EndpointAnswer | EndpointRefusal:
+        """Ask an endpoint, which cannot be asked to forget it. Raises `DeliveryFailed` once it stops."""
+        while not self._streams.may_act():
+            await self._pause(1)
+        return await send(request)
 
     def _count(self, figures: Mapping[str, float]) -> None:
         self._streams.metrics.count_stream(self.stream, figures)
@@ -154,11 +166,12 @@ class DeliveryStreams:
         self.invoke = invoke
         self.failure_log = FailureLog(context.services)
         self.store = DeliveryStreamStore(context.engine)
+        self._leased: LeasedWork | None = None
         self.metrics = FirehoseMetrics(context.engine.now_ms)
         operations = FirehoseOperations(
             context.engine, self.store, self, check_expressions, self.metrics.count_stream
         )
-        self.api = FirehoseApi(operations.handlers())
+        self.api = FirehoseApi(in_step(operations.handlers(), context.engine))
         self._works: dict[DeliveryStreamId, _Work] = {}
         self._background = _Background()
         self._unwatch: Callable[[], None] | None = None
@@ -168,24 +181,34 @@ class DeliveryStreams:
     # What the service of deliveries asks
 
     def open(self) -> None:
-        """Go on with what is kept. Call in the running loop."""
-        self.store.open()
+        """Find what is kept. Call in the running loop."""
+        self.store.open(self.follow)
+
+    def begin(self, leased: LeasedWork) -> None:
+        """Go on with every delivery stream."""
+        self._leased = leased
         known = {delivery_id(stream) for stream in self.store.streams()}
         for left in self.context.progress.ids(KIND):
             if left not in known:
-                self.background(self.context.progress.forget(left))
+                self.background(self._forget(left))
         for stream in self.store.streams():
             self.follow(stream.id)
         self._unwatch = self.context.engine.watch_time(self._tick)
 
-    async def close(self) -> None:
-        """Stop every delivery; what is being delivered may come to its end."""
+    async def end(self) -> None:
+        """Stop every delivery; what is being delivered may come to its end. `begin` may follow."""
+        self._leased = None
         if self._unwatch is not None:
             self._unwatch()
         await self._stop(list(self._works.values()))
         self._works.clear()
         for task in list(self._background.tasks):
             task.cancel()
+        await asyncio.gather(*self._background.tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop for good."""
+        await self.end()
 
     async def reset(self) -> None:
         """Forget every delivery stream."""
@@ -193,8 +216,7 @@ class DeliveryStreams:
         self._works.clear()
         self.metrics.clear()
         await self.store.remove_all()
-        for left in self.context.progress.ids(KIND):
-            await self.context.progress.forget(left)
+        await self.context.progress.forget_all(KIND)
 
     def status(self) -> list[dict[str, Any]]:
         """How far each delivery is, for the person who runs the server."""
@@ -221,17 +243,18 @@ class DeliveryStreams:
 
     # What the operations ask
 
-    async def begin(self, stream: DeliveryStream) -> None:
-        """Keep where a new delivery stream begins in the stream that it reads, before it is made."""
+    async def beginning(self, stream: DeliveryStream) -> DeliveryProgress | None:
+        """Where a new delivery stream begins in the stream that it reads; `None` without one."""
         name = None if stream.stream_arn is None else parse_stream_arn(stream.stream_arn)
         if name is None:
-            return
+            return None
         live = await finished(self.context.engine.serving(name))
-        places = {shard.log_id: await self._latest(shard) for shard in live.stream.shards}
-        await self.context.progress.keep(delivery_id(stream), DeliveryProgress(places))
+        return DeliveryProgress({shard.log_id: await self._latest(shard) for shard in live.stream.shards})
 
     def follow(self, key: DeliveryStreamId) -> None:
         """Look at a delivery stream anew: it is there, has changed, or is gone."""
+        if self._leased is None or not self._leased.is_begun:
+            return
         stream, work = self.store.find(key), self._works.get(key)
         if work is not None and (
             stream is None or stream.state != "ACTIVE" or stream.created_ms != work.stream.created_ms
@@ -243,11 +266,23 @@ class DeliveryStreams:
             return
         try:
             if work is None:
-                self._works[key] = _Work(self, stream)
+                work = self._works[key] = _Work(self, stream)
+                work.task.add_done_callback(partial(self._on_ended, work))
             else:
                 work.revised(stream)
         except FirehoseError as error:  # what it was made with is not installed any more
             self.context.log("error", f"{stream.arn} is not delivered: {error.message}")
+
+    def _on_ended(self, work: _Work, task: asyncio.Task[None]) -> None:
+        """A delivery ends by itself only after a fault."""
+        error = None if task.cancelled() else task.exception()
+        key = work.stream.id
+        if error is None or self._works.get(key) is not work:
+            return
+        del self._works[key]
+        engine = self.context.engine
+        self.context.log("error", f"{work.stream.arn} is begun again after a fault: {error!r}")
+        self.context.alarms.set(engine.now_ms() + AGAIN_MS, lambda: self.follow(key))
 
     # What works ask
 
@@ -258,6 +293,10 @@ class DeliveryStreams:
         name = parse_stream_arn(stream.stream_arn or "")
         assert name is not None, "it was checked when the delivery stream was made"
         return StreamSource(self.context, name, stream.arn, is_metered=True)
+
+    def may_act(self) -> bool:
+        """Whether what cannot be undone may be done now."""
+        return self._leased is not None and self._leased.may_act()
 
     def trim(self, log_id: int, position: int) -> None:
         """Forget what was put directly before a position."""
@@ -290,7 +329,11 @@ class DeliveryStreams:
             self._settling.discard(key)
         self.follow(key)
         if self.store.find(key) is None and before is not None:
-            await self.context.progress.forget(delivery_id(before))
+            await self._forget(delivery_id(before))  # a delivery that has just ended may have kept some
+
+    async def _forget(self, left: str) -> None:
+        with suppress(StoreUnavailable):  # the next who begins does
+            await self.context.progress.forget(left)
 
     async def _expire(self, log_id: int, time_ms: int) -> None:
         position = await finished(_found(self.context, log_id, time_ms))
@@ -303,11 +346,13 @@ class DeliveryStreams:
             self.context.log("warning", f"What a delivery stream has delivered cannot be trimmed: {error}")
 
     async def _latest(self, shard: Shard) -> ShardPlace:
-        extent = self.context.engine.extent(shard.log_id)
-        return ShardPlace(0 if extent is None else extent.next, not shard.is_open)
+        return ShardPlace(await finished(_found(self.context, shard.log_id, END_MS)), not shard.is_open)
 
     async def _end(self, work: _Work) -> None:
         await self._stop([work])
+        held = self.store.held(work.stream.id)
+        if held is None or held.created_ms != work.stream.created_ms:
+            await self._forget(delivery_id(work.stream))
 
     async def _stop(self, works: list[_Work]) -> None:
         """Let deliveries end, and cancel those that do not soon."""
@@ -319,11 +364,6 @@ class DeliveryStreams:
             for task in running:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def delivery_id(stream: DeliveryStream) -> str:
-    """The name of a delivery stream's progress: lives of a name have different ones."""
-    return f"{KIND}:{'/'.join(stream.id)}/{stream.created_ms}"
 
 
 def _beginning(_shard: Shard) -> ShardPlace:

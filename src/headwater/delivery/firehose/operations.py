@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
+from headwater.delivery.batch_plan import DeliveryProgress
 from headwater.delivery.firehose.delivery_stream import (
     DESTINATION_ID,
     DeliveryStream,
@@ -61,8 +62,8 @@ Handler: TypeAlias = Callable[[Caller, Any], Coroutine[Any, Any, Document]]
 class Deliveries(Protocol):
     """What delivers the records of delivery streams."""
 
-    async def begin(self, stream: DeliveryStream) -> None:
-        """Keep where a new delivery stream begins, before it is made."""
+    async def beginning(self, stream: DeliveryStream) -> DeliveryProgress | None:
+        """Where a new delivery stream begins in the stream that it reads; `None` without one."""
 
     def follow(self, key: DeliveryStreamId) -> None:
         """Look at a delivery stream anew: it is there, has changed, or is gone."""
@@ -128,8 +129,7 @@ class FirehoseOperations:
             encryption=self._encryption(caller, request),
             tags=_checked_tags({}, request.get("Tags") or ()),
         )
-        await self._deliveries.begin(stream)
-        await self._store.add(stream)
+        await self._store.add(stream, await self._deliveries.beginning(stream))
         self._deliveries.follow(key)
         return {"DeliveryStreamARN": stream.arn}
 

@@ -5,8 +5,9 @@ and removed in the commit that makes and removes the delivery stream: what has b
 as safe as a stream's records, and what has been delivered is trimmed.
 
 Rules:
-- what is shown is what was committed, after what is due; when two changes meet, the second is computed from
-  what the first made;
+- what is shown is what was committed, after what is due; when two changes meet, also of two servers over the
+  same data, the second is computed from what the first made;
+- where a delivery begins is kept in the commit that makes the delivery stream, and forgotten with it;
 - of a log, the records before its first position are delivered.
 
 Refuses to know what a delivery stream is for.
@@ -19,8 +20,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from headwater.delivery.batch_plan import DeliveryProgress
 from headwater.delivery.firehose.delivery_stream import DeliveryStream, DeliveryStreamId, settled
 from headwater.delivery.firehose.errors import DeliveryStreamInUse, DeliveryStreamNotFound, PutsUnavailable
+from headwater.delivery.kept_values import KeptValues
+from headwater.delivery.progress import encode_progress, progress_key
 from headwater.engine.engine import Engine
 from headwater.model.record import encode_payload
 from headwater.server.asyncio_bridge import finished
@@ -57,46 +61,53 @@ class DeliveryStreamStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._streams: dict[DeliveryStreamId, DeliveryStream] = {}
+        self._values = KeptValues(engine, KIND, decode_delivery_stream)
         self._turn = asyncio.Lock()
         """Changes are seldom: one after another."""
 
-    def open(self) -> None:
-        """Find everything that the store holds. Call once, first. Raises `StoreUnreadable`."""
-        for key, value in self._engine.metadata_of(KIND):
-            stream = decode_delivery_stream(key, value)
-            self._streams[stream.id] = stream
+    def open(self, on_told: Callable[[DeliveryStreamId], None]) -> None:
+        """Find everything that the store holds. Call once, first. Raises `StoreUnreadable`.
+
+        `on_told` is called with each delivery stream that another server has changed.
+        """
+        self._values.open(lambda key: on_told(DeliveryStreamId(*key.split("/")[1:])))
 
     def streams(self) -> list[DeliveryStream]:
         """Every delivery stream as of now, in the order of their ids."""
-        return [stream for key in sorted(self._streams) if (stream := self.find(key)) is not None]
+        now_ms = self._engine.now_ms()
+        held = sorted(self._values.values(), key=lambda stream: stream.id)
+        return [stream for each in held if (stream := settled(each, now_ms)) is not None]
 
     def find(self, key: DeliveryStreamId) -> DeliveryStream | None:
         """The delivery stream of this id as of now."""
-        stream = self._streams.get(key)
+        stream = self.held(key)
         return None if stream is None else settled(stream, self._engine.now_ms())
 
     def held(self, key: DeliveryStreamId) -> DeliveryStream | None:
         """The delivery stream of this id as it was kept last."""
-        return self._streams.get(key)
+        return self._values.find(_key(key))
 
     def due(self) -> list[DeliveryStreamId]:
         """The delivery streams that something is due for."""
-        now_ms = self._engine.now_ms()
-        held = self._streams.items()
-        return [key for key, stream in held if stream.due_ms is not None and stream.due_ms <= now_ms]
+        now_ms, held = self._engine.now_ms(), self._values.values()
+        return [stream.id for stream in held if stream.due_ms is not None and stream.due_ms <= now_ms]
 
     async def settle(self, key: DeliveryStreamId) -> None:
-        """Keep what has become of a delivery stream by now."""
+        """Keep what has become of a delivery stream by now, unless somebody else has."""
         async with self._turn:
-            await self._replace(key, self.find(key))
+            await self._replaced(key, self.find(key))
 
-    async def add(self, stream: DeliveryStream) -> None:
-        """Keep a new delivery stream, with its log. Raises `DeliveryStreamInUse` for one that is there."""
+    async def add(self, stream: DeliveryStream, begin: DeliveryProgress | None) -> None:
+        """Keep a new delivery stream, with its log, and where its delivery begins, if not at the beginning.
+
+        Raises `DeliveryStreamInUse` for one that is there.
+        """
         async with self._turn:
-            if self.find(stream.id) is not None:
-                raise DeliveryStreamInUse(already_exists(stream.id))
-            await self._replace(stream.id, stream)
+            while True:
+                if self.find(stream.id) is not None:
+                    raise DeliveryStreamInUse(already_exists(stream.id))
+                if await self._replaced(stream.id, stream, begin):
+                    return
 
     async def revise(self, key: DeliveryStreamId, change: Revise) -> None:
         """Keep what `change` makes of the delivery stream.
@@ -104,13 +115,18 @@ class DeliveryStreamStore:
         Raises `DeliveryStreamNotFound`, and whatever `change` raises.
         """
         async with self._turn:
-            before = self.find(key)
-            if before is None:
-                raise DeliveryStreamNotFound(not_found(key))
-            await self._replace(key, change(before))
+            while True:
+                before = self.find(key)
+                if before is None:
+                    raise DeliveryStreamNotFound(not_found(key))
+                if await self._replaced(key, change(before)):
+                    return
 
     async def put(self, stream: DeliveryStream, datas: Sequence[bytes]) -> int:
-        """Make records safe, one after another; where the first is in the log. Raises `PutsUnavailable`."""
+        """Make records safe, one after another; where the first is in the log.
+
+        Raises `PutsUnavailable`, and `DeliveryStreamNotFound` for one that is gone.
+        """
         assert stream.log_id is not None, "only a delivery stream with a log takes records"
         payloads = [encode_payload(data, None, encrypted=False) for data in datas]
         entry = Entry(stream.log_id, self._engine.arrival_ms(), payloads)
@@ -118,42 +134,56 @@ class DeliveryStreamStore:
             (outcome,) = await finished(_appended(self._engine, entry))
         except StoreError as error:
             raise PutsUnavailable(f"Service is unavailable: {error}") from error
-        if outcome is None or isinstance(outcome, StoreUnavailable):
+        if outcome is None:  # another server has removed the log
+            raise DeliveryStreamNotFound(not_found(stream.id))
+        if isinstance(outcome, StoreUnavailable):
             raise PutsUnavailable("Service is unavailable.")
         return outcome.position
 
     async def remove_all(self) -> None:
         """Forget every delivery stream."""
         async with self._turn:
-            for key in list(self._streams):
-                await self._replace(key, None)
+            while held := self._values.values():
+                for stream in held:
+                    await self._replaced(stream.id, None)
 
-    async def _replace(self, key: DeliveryStreamId, after: DeliveryStream | None) -> None:
-        """Commit a value, and the logs that come and go with it; then show it. `None`: it is gone."""
-        before = self._streams.get(key)
+    async def _replaced(
+        self,
+        key: DeliveryStreamId,
+        after: DeliveryStream | None,
+        begin: DeliveryProgress | None = None,
+    ) -> bool:
+        """Commit a value, and the logs and the progress that come and go with it; `None`: it is gone.
+
+        No, if another server has changed it meanwhile.
+        """
+        before = self.held(key)
         if before == after:
-            return
-        old, new = _logs(before), _logs(after)
-        made = new - old
+            return True
+        made = _logs(after) - _logs(before)
+        progress: dict[str, bytes | None] = {}
+        if before is not None and (after is None or before.created_ms != after.created_ms):
+            progress[delivery_id(before)] = None
+        if after is not None and begin is not None:
+            progress[delivery_id(after)] = encode_progress(begin)
+        value = None if after is None else msgspec.msgpack.encode(after)
         change = Change(
-            writes={_key(key): None if after is None else msgspec.msgpack.encode(after)},
+            writes={_key(key): value, **{progress_key(each): its for each, its in progress.items()}},
+            expected={_key(key): self._values.version(_key(key))},
             create_logs=tuple(made),
-            delete_logs=tuple(old - new),
+            delete_logs=tuple(_logs(before) - _logs(after)),
             keep_ms=dict.fromkeys(made, KEEP_MS),
         )
-        await finished(_committed(self._engine, change))
-        if after is None:
-            del self._streams[key]
-        else:
-            self._streams[key] = after
+        return await finished(self._values.commit(change))
+
+
+def delivery_id(stream: DeliveryStream) -> str:
+    """The name of a delivery stream's progress: lives of a name have different ones."""
+    return f"{KIND}:{'/'.join(stream.id)}/{stream.created_ms}"
 
 
 def _logs(stream: DeliveryStream | None) -> set[int]:
     return set() if stream is None or stream.log_id is None else {stream.log_id}
-
-
-async def _committed(engine: Engine, change: Change) -> bool:
-    return await engine.store.commit(change)
 
 
 async def _appended(engine: Engine, entry: Entry) -> list[Outcome]:

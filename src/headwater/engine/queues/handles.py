@@ -53,11 +53,18 @@ class Handles:
         self._horizon_ms = horizon_ms
 
     async def none_received(self, handles: Iterable[str], *, is_dead: bool) -> None:
-        """Wait while a commit is to say that a record of these was received, or hidden."""
+        """Wait while a commit is to say that a record of these was received, or hidden.
+
+        Then it is also known when each of them arrived that another server has handed out. Raises
+        `StoreUnavailable`.
+        """
         found = [self.receipt(handle, is_dead=is_dead) for handle in handles]
         records = [self.tracked(receipt) for receipt in found if isinstance(receipt, Receipt)]
         while any(record and self._settling.verdict_on(record) == "receive" for record in records):
             await self._settling.settled_once()
+        for record in records:
+            if record is not None and record.arrival_ms is None:
+                await self._learn_arrival(record)
 
     def in_flight(self, handle: str, *, is_dead: bool) -> TrackedRecord | RefusedHandle:
         """The record of a handle, if its visibility can be changed by it."""
@@ -141,7 +148,7 @@ class Handles:
         return record
 
     async def _learn_arrival(self, record: TrackedRecord) -> None:
-        """Of a dead letter from before a restart: whether it is past retention."""
+        """Of a dead letter from before a restart, or another server's: whether it is past retention."""
         run, is_known = await read_record(self._store, record.shard.log_id, record.position, 1)
         if run is not None or is_known:
             record.arrival_ms = _TRIMMED_MS if run is None else run.time_ms

@@ -29,8 +29,8 @@ from headwater.storage.lmdb.data_file import DATA_FILE, NEW_DATA_FILE
 from headwater.storage.lmdb.store import LmdbStore
 
 BEFORE_DATA = {LOCK_FILE, NEW_DATA_FILE, "tls", "headwater.pid", "lost+found"}
-"""What a directory may hold before it holds data: the certificates of `--tls` are made first, the image has its
-`--pid-file` there, and a new file system has a folder of its own."""
+"""What a directory may hold before it holds data: the certificates of `--tls` are made first, the image has
+its `--pid-file` there, and a new file system has a folder of its own."""
 
 
 class _Callbacks(TypedDict):
