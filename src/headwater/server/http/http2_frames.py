@@ -8,6 +8,7 @@ Refuses to know what a frame does to a connection or a stream.
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 from struct import Struct
 
 HEAD_BYTES = 9
@@ -107,6 +108,19 @@ def rst_stream(stream_id: int, code: int) -> bytes:
 def settings(values: dict[SettingId, int]) -> bytes:
     """What this side tells of itself."""
     return frame(Kind.SETTINGS, 0, 0, b"".join(_setting.pack(*item) for item in values.items()))
+
+
+@lru_cache
+def first_words(
+    concurrent_streams: int, stream_window_bytes: int, header_list_bytes: int, window_bytes: int
+) -> bytes:
+    """What a server says first on each connection."""
+    said = {
+        SettingId.MAX_CONCURRENT_STREAMS: concurrent_streams,
+        SettingId.INITIAL_WINDOW_SIZE: stream_window_bytes,
+        SettingId.MAX_HEADER_LIST_SIZE: header_list_bytes,
+    }
+    return settings(said) + window_update(0, window_bytes - WINDOW_BYTES)
 
 
 SETTINGS_ACK = frame(Kind.SETTINGS, ACK, 0, b"")

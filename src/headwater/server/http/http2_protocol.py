@@ -8,8 +8,7 @@ Rules:
 - a fault of a stream resets it, one of the connection is said with a GOAWAY and ends it;
 - a header block is read even if nobody wants its fields, so that the next one can be; blocks that
   leave the table as it is are remembered by their bytes, with the head that they are;
-- all frames of one read are looked at in one go; a head and the one frame that is its body are looked
-  at together;
+- all frames of one read are looked at in one go, a head and the one frame that is its body together;
 - a GOAWAY without an error ends nothing but the opening of streams: those that are open finish;
 - the connection's window stays open: bodies are limited stream by stream, by who opens their windows;
 - PRIORITY means nothing.
@@ -20,7 +19,6 @@ Refuses to know sockets, time, and what a request asks for.
 from __future__ import annotations
 
 from collections import deque
-from functools import lru_cache
 from typing import NamedTuple
 
 from headwater.server.http import http2_frames as frames
@@ -64,7 +62,6 @@ STREAM_WINDOW_BYTES = 128 * 1024
 STREAM_WINDOW_STEP_BYTES = STREAM_WINDOW_BYTES // 4
 """A stream's window is opened again when so much of it is used up."""
 CONNECTION_WINDOW_BYTES = WINDOW_BYTES + (1 << 30)
-"""As good as none: bodies are limited stream by stream."""
 CONTINUATIONS_MAX = 64
 """Frames that may follow on a head; nobody needs more than two."""
 HEADS_REMEMBERED = 64
@@ -126,7 +123,11 @@ class Http2Protocol:
         """The client wants a smaller table than it had, and must hear that its wish is heard."""
         self._has_dropped_table = False
         self._data_frames_sent = 0
-        self._out: list[bytes | memoryview] = [_first_words(self._header_list_bytes)]
+        self._out: list[bytes | memoryview] = [
+            frames.first_words(
+                CONCURRENT_STREAMS, STREAM_WINDOW_BYTES, self._header_list_bytes, CONNECTION_WINDOW_BYTES
+            )
+        ]
 
     # Reading.
 
@@ -186,8 +187,7 @@ class Http2Protocol:
     def _read_request(self, stream_id: int, block: bytes, data: bytes, at: int) -> int:
         """Read a request at once if nothing is unusual about it, as frame after frame would be read.
 
-        Behind its head stands, in what was read, the one frame that is its body. Gives the position after
-        what was read of it, which is its head alone if something is wrong there; 0 if it is not so.
+        Behind it stands the one frame that is its body. Gives the position after what was read; 0 for none.
         """
         if len(data) - at < HEAD_BYTES:
             return 0
@@ -204,20 +204,18 @@ class Http2Protocol:
         ):
             return 0
         head = self._heads.get(block)
+        if head is not None and head[3] != size and head[3] >= 0:  # what it announces
+            return 0
+        self._come_to(stream_id)
         if head is None:
-            self._come_to(stream_id)
             try:
                 head = self._head(block)
             except MalformedHead:
                 self._fail_stream(StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR))
                 return at
-            if head[3] != size and head[3] >= 0:  # what it announces
+            if head[3] != size and head[3] >= 0:
                 self._events.append(_new_event(Event, (_BEGUN, self._new_stream(stream_id, head), b"")))
                 return at
-        elif head[3] != size and head[3] >= 0:
-            return 0
-        else:
-            self._come_to(stream_id)
         stream = self._new_stream(stream_id, head)
         stream.phase = _AFTER_REQUEST
         stream.receive_window -= size
@@ -589,19 +587,6 @@ class Http2Protocol:
             return b""
         self._out = []
         return b"".join(out)
-
-
-@lru_cache
-def _first_words(header_list_bytes: int) -> bytes:
-    """What a server says first on each connection."""
-    settings = frames.settings(
-        {
-            SettingId.MAX_CONCURRENT_STREAMS: CONCURRENT_STREAMS,
-            SettingId.INITIAL_WINDOW_SIZE: STREAM_WINDOW_BYTES,
-            SettingId.MAX_HEADER_LIST_SIZE: header_list_bytes,
-        }
-    )
-    return settings + frames.window_update(0, CONNECTION_WINDOW_BYTES - WINDOW_BYTES)
 
 
 def _unpadded(payload: bytes) -> bytes:
