@@ -97,7 +97,7 @@ def started(
         together = {"ROOT": str(root), "DATA": str(data), "SHARED": " ".join(map(str, shared))}
         inside = [*_as_user(root, user), *_environment(given), *command]
         process = subprocess.Popen(
-            ["unshare", "--pid", "--fork", "--kill-child", "--mount", "sh", "-c", TOGETHER, "sh", *inside],
+            ["unshare", "--pid", "--fork", "--mount", "sh", "-c", TOGETHER, "sh", *inside],
             env={**os.environ, **together},
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -105,7 +105,9 @@ def started(
         try:
             yield Container(_endpoint_url(process, log), process, root, given, user, log)
         finally:
-            process.kill()
+            # With its first process all of it ends. A child that has changed its user outlives its parent.
+            for first in (children(process.pid) or [process.pid]) if process.poll() is None else ():
+                os.kill(first, signal.SIGKILL)
             process.wait()
 
 
