@@ -164,11 +164,17 @@ def _encode_received(answer: Mapping[str, object]) -> bytes:
         return _answer_encoder.encode(answer)
     pieces: list[Payload] = []
     begin = '{"QueueRecords":[{'
+    times, times_ms = "", (-1, -1)  # often the same in a row
     for handle, record_id, payload, arrival_ms, first_ms, receives in records.received:
+        if (arrival_ms, first_ms) != times_ms:
+            times_ms = (arrival_ms, first_ms)
+            times = (
+                f'"ApproximateArrivalTimestamp":{arrival_ms // 1000}.{arrival_ms % 1000:03},'
+                f'"FirstReceiveTimestamp":{first_ms // 1000}.{first_ms % 1000:03},'
+            )
         pieces.append(
             f'{begin}"ReceiptHandle":"{handle}","RecordId":"{record_id}","ReceiveCount":{receives},'
-            f'"ApproximateArrivalTimestamp":{arrival_ms // 1000}.{arrival_ms % 1000:03},'
-            f'"FirstReceiveTimestamp":{first_ms // 1000}.{first_ms % 1000:03},'.encode()
+            f"{times}".encode()
         )
         pieces += text_of(without_encryption_type(payload))
         begin = "},{"

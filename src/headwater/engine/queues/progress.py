@@ -191,6 +191,15 @@ class QueueProgress:
         bits = self._pages.get(page, 0)
         return bits.bit_length() > offset and bool(bits >> offset & 1)
 
+    def may_have_done(self, begin: int, end: int) -> bool:
+        """Whether there may be records that are done with from `begin` up to, not including, `end`."""
+        if begin < self.first:
+            return True
+        page, offset = divmod(begin, PAGE_POSITIONS)
+        if self._pages.get(page, 0).bit_length() > offset:
+            return True
+        return any(self._pages.get(other) for other in range(page + 1, (end - 1) // PAGE_POSITIONS + 1))
+
     def next_open(self, position: int) -> int:
         """The first position from this one on that is not acknowledged; there may be no record at it."""
         position = max(position, self.first)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from headwater.engine.tokens.sealed_token import Sealer
 
 _CONTENT = Struct(">QQQ?")
+_pack = _CONTENT.pack
 
 
 class Receipt(NamedTuple):
@@ -27,9 +28,18 @@ class Receipt(NamedTuple):
     """Whether the record was handed out as a dead letter."""
 
 
-def issue_receipt(sealer: Sealer, queue_id: str, receipt: Receipt) -> str:
-    """The handle of a receipt."""
-    return sealer.seal(_CONTENT.pack(*receipt) + queue_id.encode("ascii"))
+class ReceiptIssuer:
+    """Issues the handles of one queue."""
+
+    __slots__ = ("_queue_id", "_seal")
+
+    def __init__(self, sealer: Sealer, queue_id: str) -> None:
+        self._seal = sealer.seal
+        self._queue_id = queue_id.encode("ascii")
+
+    def issue(self, log_id: int, position: int, delivery: int, is_dead: bool) -> str:
+        """The handle of a receipt that says this; without a `Receipt`, as there is one for each record."""
+        return self._seal(_pack(log_id, position, delivery, is_dead) + self._queue_id)
 
 
 def read_receipt(sealer: Sealer, queue_id: str, handle: str) -> Receipt | None:

@@ -49,6 +49,7 @@ PHASES: dict[str, dict[Phase, Phase]] = {
 """Event → phase before → phase after. What is not here cannot happen."""
 
 _phases = transitions(PHASES)
+_received = _phases["receive"]
 
 NOT_DELIVERED = 0
 """In place of a delivery's number: the record was not handed out since the server started."""
@@ -202,7 +203,12 @@ class Tracking:
 
     def _fly(self, record: TrackedRecord, visible_ms: int) -> None:
         self._in_flight[record.is_dead] += 1
-        self._note_end(record, visible_ms)
+        record.visible_ms = visible_ms
+        ending = self._ending.get(visible_ms)
+        if ending is None:
+            self._note_end(record, visible_ms)
+        else:
+            ending[record] = None
         if record.handle:
             self._by_handle[record.handle] = record
 
@@ -229,7 +235,7 @@ class Tracking:
 
     def hand_out(self, record: TrackedRecord, delivery: int, now_ms: int, visible_ms: int) -> None:
         """It was received."""
-        self._move(record, "receive")
+        record.phase = _received[record.phase]  # `_move`, written out: it comes from "visible" alone
         record.delivery = delivery
         record.receives += 1
         if record.first_receive_ms is None:
