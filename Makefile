@@ -133,9 +133,9 @@ $(VENV)/installed-test: $(VENV)/created pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/installed
 
-$(VENV)/installed-dist: $(VENV)/created pyproject.toml
-	@$(BIN)/python -m pip install --quiet --editable '.[test]' build pipx readme-renderer[md] twine uv
-	@touch $@ $(VENV)/installed $(VENV)/installed-test
+$(VENV)/installed-dist: $(VENV)/installed-test
+	@$(BIN)/python -m pip install --quiet build pipx readme-renderer[md] twine uv
+	@touch $@
 
 $(VENV)/installed-docs: $(VENV)/created pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[client,docs]'
