@@ -133,8 +133,9 @@ $(VENV)/installed-test: $(VENV)/created pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/installed
 
+# A newer readme-renderer wants another docutils than the AWS CLI that is there for the tests.
 $(VENV)/installed-dist: $(VENV)/installed-test
-	@$(BIN)/python -m pip install --quiet build pipx readme-renderer[md] twine uv
+	@$(BIN)/python -m pip install --quiet build pipx 'readme-renderer[md]<44' twine uv
 	@touch $@
 
 $(VENV)/installed-docs: $(VENV)/created pyproject.toml
