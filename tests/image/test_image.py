@@ -140,7 +140,8 @@ def test_it_answers_to_names_that_no_foreign_site_can_have(
         return
     with pytest.raises(HTTPError) as refused:
         urlopen(asked)
-    assert refused.value.code == status
+    with closing(refused.value) as answer:
+        assert answer.code == status
 
 
 @pytest.fixture(scope="module")
