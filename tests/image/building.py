@@ -41,14 +41,26 @@ class Image:
         return round(float(tenth) * {"KB": 1e3, "MB": 1e6, "GB": 1e9}[unit.upper()])
 
     @contextmanager
-    def mounted(self) -> Iterator[Path]:
-        """Its files, in a folder of their own: what is written there is gone behind the block."""
+    def _container(self) -> Iterator[str]:
         container = buildah("from", self.name).strip()
         try:
-            yield Path(buildah("mount", container).strip())
+            yield container
         finally:
-            buildah("umount", container)
             buildah("rm", container)
+
+    @contextmanager
+    def mounted(self) -> Iterator[Path]:
+        """Its files, in a folder of their own: what is written there is gone behind the block."""
+        with self._container() as container:
+            try:
+                yield Path(buildah("mount", container).strip())
+            finally:
+                buildah("umount", container)
+
+    def run(self, script: str) -> str:
+        """Have buildah run a script of the shell in it, as the user that it names; what it printed."""
+        with self._container() as container:
+            return buildah("run", "--isolation", "chroot", container, "--", "sh", "-c", script)
 
 
 def buildah(*arguments: str, timeout_s: float = BUILD_TIMEOUT_S) -> str:

@@ -70,6 +70,21 @@ def test_arguments_are_options_and_variables_are_settings(image: Image, tmp_path
         assert found["StreamARN"].split(":")[4] == "111122223333"
 
 
+UNTIL_HEALTHY_AND_ENDED = """
+headwater start --port 0 --create-stream orders:2 & server=$!
+until headwater status --pid-file /data/headwater.pid 2>/dev/null; do sleep 0.1; done
+id -u
+kill $server; wait $server; echo "ended with $?"
+"""
+
+
+def test_buildah_runs_it_as_the_user_that_it_names(image: Image) -> None:
+    said = image.run(UNTIL_HEALTHY_AND_ENDED).splitlines()
+    assert "is ready at http://" in said[0]
+    assert json.loads(said[-3])["status"] == "running"
+    assert said[-2:] == ["10001", "ended with 0"]
+
+
 def test_what_is_in_data_outlives_the_container(image: Image, tmp_path: Path) -> None:
     with started(image, tmp_path, "--create-stream", "orders") as container:
         with kinesis_at(container) as kinesis:
