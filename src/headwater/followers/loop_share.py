@@ -80,7 +80,7 @@ class LoopShare:
             if used_s < BUSY * had_s:
                 return
             theirs_s -= had_s
-            step_s = min(max(theirs_s, LOOK_S), STEP_S)
+            step_s = min(max(theirs_s, LOOK_S), 2 * step_s, STEP_S)  # it may have been a moment's business
 
 
 def _waited_s() -> float:
