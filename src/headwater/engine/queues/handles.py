@@ -88,7 +88,7 @@ class Handles:
             record = self._tracking.of_handle(handle)
             if record is None or record.is_dead is not is_dead:
                 return None
-            if self.is_past_retention(record, horizon_ms):
+            if (record.arrival_ms or 0) < horizon_ms and self.is_past_retention(record, horizon_ms):
                 return None
             records[record] = None
         return records

@@ -254,7 +254,7 @@ class LiveQueue:
         """Whether a record that was found can be handed out still."""
         if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
             return False
-        if self._handles.is_past_retention(record, horizon_ms):
+        if (record.arrival_ms or 0) < horizon_ms and self._handles.is_past_retention(record, horizon_ms):
             self._tracking.end(record)
             return False
         return True
