@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from headwater.model.clock import SystemClock
 from headwater.server.request_log import LEVELS, RequestLog
 from tests.source_tree import ROOT, modules
@@ -27,6 +29,7 @@ def section(heading: str) -> str:
     return PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
+@pytest.mark.long
 def test_every_attribute_of_a_span_is_on_the_page_and_no_other() -> None:
     in_code = {
         node.value
@@ -62,6 +65,7 @@ def test_every_field_of_the_log_is_on_the_page_and_no_other() -> None:
     assert list(json.loads(example)) == list(call)
 
 
+@pytest.mark.long
 def test_the_example_makes_the_spans_that_it_says() -> None:
     (script,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     run = f"""

@@ -172,6 +172,7 @@ def test_a_consumer_is_pushed_two_mebibytes_a_second(client: Any, limited: Clock
     subscription["EventStream"].close()
 
 
+@pytest.mark.long
 def test_without_the_option_nothing_is_refused() -> None:
     with clocked_server() as server:
         client = client_for(server.endpoint_url)

@@ -85,6 +85,7 @@ def test_open_subscriptions_are_ended(headwater: Run) -> None:
     assert said(headwater("fault", "end-subscriptions", *options)) == [{"ended": 0}]
 
 
+@pytest.mark.long
 def test_a_person_reads_sentences_and_a_table(on_terminal: Run) -> None:
     assert "There are no faults." in on_terminal("fault", "list").out
     added = on_terminal("fault", "add", "delay", "500", "--operation", "GetRecords").out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from headwater.config import Config
@@ -12,6 +13,7 @@ from tests.examples.schemas import EXAMPLES, checked, image_variables
 WORKFLOW = EXAMPLES / "github-actions.yaml"
 
 
+@pytest.mark.long
 def test_the_workflow_is_as_its_published_schema_has_it(tmp_path: Path) -> None:
     found = checked("vendor.github-workflows", WORKFLOW)
     assert found.returncode == 0, found.stdout

@@ -223,7 +223,7 @@ async def lived(kafka: SimulatedKafka, gateways: list[SimulatedGateway]) -> None
     assert len(history.put) > 20
 
 
-@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3))])
 def test_nothing_is_lost_or_out_of_order_in_some_histories(seed: int) -> None:
     live(seed, GATEWAYS, lived)
 
