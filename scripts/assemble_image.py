@@ -33,6 +33,8 @@ TOOLS = ("sh", "cat", "cp", "env", "id", "ls", "mkdir", "mv", "rm", "sleep")
 """The shell is for functions with a `bootstrap`, and ends their processes; the others for who looks on."""
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 COPIED = ("/etc/ld.so.cache", "/etc/os-release", "/usr/lib/ssl/openssl.cnf", "/usr/share/zoneinfo")
+LOADED_LATER = ("usr/lib/*/libgcc_s.so.1", "usr/lib64/libgcc_s.so.1")
+"""What the C library loads when a thread is to end; nothing links to it."""
 MERGED = ("bin", "lib", "lib64", "sbin")
 """Folders that most systems have below /usr, and a link in their place."""
 FOLDERS = {"data": 0o1777, "tmp": 0o1777, "proc": 0o555, "sys": 0o555, "dev": 0o755, "run": 0o755}
@@ -116,7 +118,8 @@ def main() -> None:
     copy_packages(root)
     for tool in TOOLS:
         copy_program(root, tool)
-    for library in sorted(libraries(linked_files(root))):
+    loaded_later = {found for pattern in LOADED_LATER for found in Path("/").glob(pattern)}
+    for library in sorted(libraries(linked_files(root)) | loaded_later):
         copy(root, library)
     for place in COPIED:
         if Path(place).exists():

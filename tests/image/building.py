@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.clients.client_process import alone, leave_out, run, tool
@@ -79,14 +80,15 @@ def build(name: str, extras: str = "") -> Image:
             run([str(ROOT / "scripts" / "image_base.sh"), BASE], ROOT, os.environ, BUILD_TIMEOUT_S)
         if _is_newest(Image(name)):
             return Image(name)
-        pip = ROOT / "dist" / "pip.conf"
-        pip.write_text("[global]\ncert = /etc/ssl/build-ca.pem\n")
-        buildah(
-            *("build", "--isolation", "chroot", "--format", "docker", "--quiet"),
-            *("--build-arg", f"BASE={BASE}", "--build-arg", f"EXTRAS={extras}"),
-            *("--secret", f"id=pip,src={pip}", "--secret", f"id=ca,src={CERTIFICATES}"),
-            *("--tag", name, str(ROOT)),
-        )
+        with TemporaryDirectory() as folder:
+            pip = Path(folder) / "pip.conf"
+            pip.write_text("[global]\ncert = /etc/ssl/build-ca.pem\n")
+            buildah(
+                *("build", "--isolation", "chroot", "--format", "docker", "--quiet"),
+                *("--build-arg", f"BASE={BASE}", "--build-arg", f"EXTRAS={extras}"),
+                *("--secret", f"id=pip,src={pip}", "--secret", f"id=ca,src={CERTIFICATES}"),
+                *("--tag", name, str(ROOT)),
+            )
     return Image(name)
 
 

@@ -237,6 +237,17 @@ def test_what_the_variables_have_wrong_is_said_at_the_start() -> None:
     assert told == "headwater: --tracing: 'smoke' is no protocol of OTLP: http/protobuf or grpc"
     told = started({"OTEL_TRACES_EXPORTER": "pigeon"})
     assert told == "headwater: --tracing: OTEL_TRACES_EXPORTER asks for pigeon, which is not installed"
+    told = started({"OTEL_PROPAGATORS": "pigeon"})
+    assert told.startswith("headwater: --tracing: Propagator pigeon not found.")
+
+
+def test_of_what_the_sdk_replaces_by_its_default_the_log_tells(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "pigeon")
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    with Headwater(tracing=True, log_level="warning"):
+        awaited(lambda: "WARNING OpenTelemetry: Couldn't recognize sampler pigeon." in capfd.readouterr().err)
 
 
 def test_spans_that_cannot_be_sent_are_told_in_the_log(

@@ -33,6 +33,8 @@ try:
     from headwater.server.tracing import CONVENTIONS, TracedRequests
 except ImportError as error:
     raise ConfigError("--tracing needs OpenTelemetry's SDK: pip install 'headwater[otel]'") from error
+except ValueError as error:  # OpenTelemetry looks for the propagators when it is imported
+    raise ConfigError(f"--tracing: {error}") from error
 
 LAST_SPANS_S = 5.0
 """For sending what is left at the end."""
@@ -47,17 +49,15 @@ class Tracing:
 
     def __init__(self, warn: Callable[[str], None]) -> None:
         """Set it up; call in the running loop. Raises `ConfigError` for what the variables have wrong."""
-        variables = environment()
-        self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
-        try:
-            for exporter in _exporters(variables):
-                self._provider.add_span_processor(BatchSpanProcessor(exporter()))
-        except ConfigError:
-            raise
-        except Exception as error:  # an exporter's own, of whatever kind
-            raise ConfigError(f"--tracing: {error}") from error
         self._warnings = _Warnings(warn, asyncio.get_running_loop())
         logging.getLogger("opentelemetry").addHandler(self._warnings)
+        try:
+            self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+            for exporter in _exporters(environment()):
+                self._provider.add_span_processor(BatchSpanProcessor(exporter()))
+        except Exception as error:  # an exporter's own, of whatever kind
+            logging.getLogger("opentelemetry").removeHandler(self._warnings)
+            raise error if isinstance(error, ConfigError) else ConfigError(f"--tracing: {error}") from error
 
     def traced(self, handler: RequestHandler) -> RequestHandler:
         """What answers requests, with a span for each."""

@@ -7,7 +7,8 @@ Rules:
   `X-Amzn-Trace-Id`, which is what an instrumented boto3 sends;
 - names and attributes are those of OpenTelemetry's semantic conventions 1.44 for RPC, the AWS SDK and
   messaging, as far as these have one; what is Headwater's own begins with `headwater.`;
-- a span ends when the answer begins, and no record's data and no partition key is in it;
+- a span ends when the answer begins, and no record's data is in it, and no partition key but one that the
+  message of an error repeats;
 - the server's own routes have no spans: they would be of who looks at the spans.
 
 Refuses to know where spans go.

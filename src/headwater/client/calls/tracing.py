@@ -5,7 +5,7 @@ Imported only when tracing is asked for; `tracing_setting` sees to that.
 Rules:
 - names and attributes are those of OpenTelemetry's semantic conventions 1.44 for messaging, where these
   have one; what is Headwater's own begins with `headwater.`;
-- no data and no partition key of a record is in a span;
+- no data of a record is in a span, and no partition key but one that the message of an error repeats;
 - a span begins a trace of its own, with links, unless somebody waits for what it shows: one call, or one
   batch, is of records from many traces.
 
