@@ -152,6 +152,14 @@ def test_an_aggregate_of_nothing_has_no_user_records() -> None:
     assert deaggregate(framed(b"\x0a\x01a")) == []
 
 
+def test_however_many_tags_a_record_has_each_is_read_once() -> None:
+    aggregate = Aggregate()
+    aggregate.add("k", None, b"x", b"\x22\x00" * 400_000)
+    read = deaggregate(aggregate.encode())
+    assert read is not None
+    assert read[0].tags == (b"",) * 400_000
+
+
 def test_unknown_members_are_skipped_and_tags_are_kept() -> None:
     tagged = message_of(
         partition_key_table=["k"], records=[WHOLE | {"tags": [{"key": "t", "value": "v"}, {"key": "u"}]}]

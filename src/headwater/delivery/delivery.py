@@ -135,10 +135,11 @@ class Delivery:
 
     def take(self, log_id: int, page: SourcePage, place: ShardPlace) -> None:
         """Gather records."""
-        self._places[log_id] = place
         if not len(page):
+            self._places[log_id] = place
             return
         self._gathered.add(page)
+        self._places[log_id] = place  # not before it is gathered: what fails is read again
         hints, now_ms = self._destination.hints(), self._context.engine.now_ms()
         due_ms = max(page.first_arrival_ms + hints.age_ms, now_ms + CATCH_UP_MS)
         if self._due_ms is None or due_ms < self._due_ms:

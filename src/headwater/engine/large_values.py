@@ -107,7 +107,7 @@ class LargeValues:
                 yield int(key.partition("/")[2])
 
     async def remove(self, log_id: int) -> None:
-        """Remove a value to which nobody refers, unless somebody does by now. Raises `StoreUnavailable`."""
+        """Remove a value to which nobody refers now, unless one does first. Raises `StoreUnavailable`."""
         key = self._key(log_id)
         found = self._engine.store.metadata_of(key)
         if found is not None:

@@ -39,6 +39,7 @@ AWS_TRACE_HEADER = b"x-amzn-trace-id"
 CBOR_BYTES_MAX = 64 * 1024
 """A larger body in CBOR is not looked into: it would take longer than to answer it."""
 ERROR_STATUS = 400
+PORT_DIGITS = 5
 OTHER = "_OTHER"
 """What the conventions call a method that is not known."""
 
@@ -188,7 +189,7 @@ def _called(request: HttpRequest) -> tuple[str, dict[str, Any]]:
     """The name of a request's span, and the attributes that say what is called."""
     host, _, port = request.headers.get(b"host", b"").decode("latin-1").rpartition(":")
     attributes: dict[str, Any] = {"server.address": host} if host else {}
-    if port.isdecimal():
+    if port.isdecimal() and len(port) <= PORT_DIGITS:
         attributes["server.port"] = int(port)
     target = request.headers.get(b"x-amz-target", b"").decode("latin-1")
     named = _TARGET.fullmatch(target)
@@ -231,7 +232,7 @@ def _decoded(body: bytes, content_type: bytes) -> _Asked | None:
         if len(body) > CBOR_BYTES_MAX:
             return None
         return msgspec.convert(cbor_format.decode(body), _Asked)
-    except (msgspec.DecodeError, msgspec.ValidationError, SerializationException):
+    except (msgspec.DecodeError, msgspec.ValidationError, SerializationException, RecursionError):
         return None  # the answer will say what is wrong with it
 
 

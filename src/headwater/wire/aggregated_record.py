@@ -197,7 +197,7 @@ def _record(message: bytes, at: int, end: int) -> tuple[int, int | None, bytes, 
     partition_key: int | None = None
     explicit_hash_key: int | None = None
     data: bytes | None = None
-    tags: tuple[bytes, ...] = ()
+    tags: list[bytes] = []
     while at < end:
         tag, at = _read_varint(message, at)
         if tag == 0x08:
@@ -209,12 +209,12 @@ def _record(message: bytes, at: int, end: int) -> tuple[int, int | None, bytes, 
             explicit_hash_key, at = _read_varint(message, at)
         elif tag == 0x22:
             start, at = _read_length(message, at, end)
-            tags += (message[start:at],)
+            tags.append(message[start:at])
         else:
             at = _skip(message, at, end, tag)
     if at != end or partition_key is None or data is None:
         raise _MalformedAggregate
-    return partition_key, explicit_hash_key, data, tags
+    return partition_key, explicit_hash_key, data, tuple(tags)
 
 
 def _tag(message: bytes) -> tuple[str, str]:

@@ -36,19 +36,20 @@ def test_lines_of_json_are_delivered_once_when_they_have_the_freshness(
 
 def test_what_is_no_json_goes_to_the_dead_letters_with_the_reason(delivered: DeliveredStream) -> None:
     channel = delivered.channel(logs=True)
-    delivered.put([b"{}", b"{", b"\xff"])
+    deep = b"[" * 9_000 + b"]" * 9_000
+    delivered.put([b"{}", b"{", b"\xff", deep])
     delivered.delivered()
     assert list(delivered.objects().values()) == [b"{}\n"]
     ((key, body),) = delivered.objects(errors=True).items()
     assert key.startswith(f"kinesis-channel/errors/{delivered.name}/{channel['ChannelId']}/20")
     letters = [json.loads(line) for line in body.splitlines()]
-    assert sorted(base64.b64decode(letter["data"]) for letter in letters) == [b"{", b"\xff"]
+    assert sorted(base64.b64decode(letter["data"]) for letter in letters) == sorted([b"{", b"\xff", deep])
     assert {letter["errorCode"] for letter in letters} == {"InvalidJson"}
     assert all(letter["sequenceNumber"] and letter["streamArn"] == delivered.arn for letter in letters)
     told = delivered.status()
     assert (told["records_delivered"], told["records_set_aside"], told["place"]) == (
+        4,
         3,
-        2,
         f"s3://{delivered.name}/",
     )
     assert told["last_set_aside_place"] == f"s3://{delivered.name}/{key}"

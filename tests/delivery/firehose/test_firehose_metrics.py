@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from headwater.testing import Headwater
+from headwater.testing.admin_client import AdminClient
 from tests.delivery.delivered_stream import metric_sums
 from tests.delivery.firehose.conftest import Bucket, Create, Deploy, Put, processing
 from tests.neighbours.conftest import ClientOf
@@ -25,12 +26,19 @@ def sums(headwater: Headwater, name: str) -> dict[str, float]:
     return metric_sums(headwater.endpoint_url, "AWS/Firehose", DeliveryStreamName=name)
 
 
+def gathered(headwater: Headwater, name: str) -> int:
+    """How many records wait together to be delivered."""
+    deliveries = AdminClient(headwater.endpoint_url).get("deliveries")["deliveries"]
+    return sum(each["gathered_records"] for each in deliveries if each["name"] == name)
+
+
 def test_direct_puts_and_their_objects_are_counted(
     headwater: Headwater, client_of: ClientOf, firehose: Any, create: Create, put: Put, bucket: Bucket
 ) -> None:
     name = create(BufferingHints={"IntervalInSeconds": 60, "SizeInMBs": 1})
     firehose.put_record(DeliveryStreamName=name, Record={"Data": b"one"})
     put(name, b"three", b"seven")
+    wait_until(lambda: gathered(headwater, name) == 3)
     bucket.arrived()
     wait_until(lambda: "DeliveryToS3.Success" in sums(headwater, name))
     counted = sums(headwater, name)

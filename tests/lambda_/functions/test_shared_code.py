@@ -100,7 +100,7 @@ async def test_code_that_nothing_uses_goes_from_the_shared_data(tmp_path: Path) 
     used, unused = await one.code.keep(ZIP, ()), await one.code.keep(OTHER_ZIP, ())
     clock.advance_ms(MAKING_MS + 1)
     await one.tick()
-    await one.code.remove_unused([used])
+    await one.code.remove_unused(lambda: [used])
     await other.code.fetch(used)
     with pytest.raises(FunctionUnavailable, match="deploy it anew"):
         await other.code.fetch(unused)

@@ -75,7 +75,8 @@ FORMAT_CHECKS: dict[RecordFormat, FormatCheck] = {
     "STRING": FormatCheck(_require_text, _are_text, "InvalidUtf8", "text/plain; charset=utf-8"),
 }
 """All else is taken as it is."""
-INVALID = (msgspec.DecodeError, UnicodeDecodeError)
+INVALID = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the checks raise; the last of JSON that is nested deeper than it can be read."""
 BINARY = "application/octet-stream"
 
 

@@ -43,7 +43,7 @@ class TableRows:
         for index, data in enumerate(datas):
             try:
                 rows.append(decode(data))
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 refuse(index, str(error))
             else:
                 indexes.append(index)

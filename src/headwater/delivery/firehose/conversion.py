@@ -147,7 +147,7 @@ def _documents(text: str) -> list[Any]:
             continue
         try:
             document, at = _decode(text, at)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _RecordRefused(NOT_PARSED, f"Encountered malformed JSON. {error}") from None
         found.append(document)
     return found

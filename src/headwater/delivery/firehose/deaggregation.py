@@ -64,7 +64,7 @@ def messages(items: Sequence[Item]) -> list[Item]:
     for item in items:
         try:
             document = json.loads(item.data)
-        except ValueError:
+        except (ValueError, RecursionError):
             done.append(item)
             continue
         if not isinstance(document, dict) or "logEvents" not in document:

@@ -72,7 +72,7 @@ class DirectPutSource:
                 page = await self._page(position, min(PAGE_RECORDS, place.position - position))
                 if page is None or not page.runs:
                     return
-                runs = [run for run in page.runs if run.position < place.position]
+                runs = _runs_before(page.runs, place.position)
                 if runs:
                     take(self._numbered(runs))
                 position = _end(page.runs)
@@ -87,7 +87,9 @@ class DirectPutSource:
 
     async def _read_in_turn(self, target: PageTarget) -> bool:
         async with self._turns:
-            return await self._read(target)
+            has_read = await self._read(target)
+        await asyncio.sleep(0)
+        return has_read
 
     async def _read(self, target: PageTarget) -> bool:
         """Read a page; whether there was one."""
@@ -96,7 +98,6 @@ class DirectPutSource:
             return False
         end = ShardPlace(_end(page.runs))
         target.take(self._shard.log_id, self._numbered(page.runs), end)
-        await asyncio.sleep(0)
         return True
 
     async def _page(self, position: int, records: int) -> LogPage | None:
@@ -119,6 +120,14 @@ class DirectPutSource:
 
 async def _read(engine: Engine, log_id: int, position: int, records: int) -> LogPage | None:
     return await engine.store.read(log_id, position, records, PAGE_BYTES)
+
+
+def _runs_before(runs: Sequence[Run], end: int) -> list[Run]:
+    """The records before a position of their log, which may have gaps: a page may go beyond it."""
+    kept = [run for run in runs if run.position < end]
+    if kept and _end(kept) > end:
+        kept[-1] = kept[-1]._replace(payloads=kept[-1].payloads[: end - kept[-1].position])
+    return kept
 
 
 def _end(runs: Sequence[Run]) -> int:

@@ -136,6 +136,6 @@ def refusal(request_id: str, answer: EndpointAnswer) -> EndpointRefusal | None:
 def _document(body: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -54,7 +54,7 @@ def keys_of(program: Program, data: bytes) -> dict[str, str]:
     try:
         text = data.decode()
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise KeysMissing(NOT_JSON) from None
     try:
         found = program(text)

@@ -56,7 +56,7 @@ def quick(operation: str, body: bytes) -> PutMembers | PutBatchMembers | None:
     """The members of a request's body; `None` for one that must be looked at again."""
     try:
         members: PutMembers | PutBatchMembers = _PUTS[operation].decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return members
 

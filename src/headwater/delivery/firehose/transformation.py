@@ -148,7 +148,7 @@ def answered(items: Sequence[Item], payload: bytes) -> list[tuple[Item, str]]:
     """What an answer makes of each item: the item, and its result. Raises `AnswerRefused`."""
     try:
         returned = _answers.decode(payload).records
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise AnswerRefused(*NOT_PARSED) from None
     by_id = {record.record_id: record for record in returned}
     if len(by_id) < len(returned):

@@ -219,15 +219,19 @@ class Functions:
         self._environments.retire()
 
     def _on_tick(self, now_ms: int) -> None:
-        """Of several servers, one removes the code that nothing refers to any more."""
+        """The code goes that nothing refers to any more, here and, by one server, in the store."""
         is_under_way = self._sweeping is not None and not self._sweeping.done()
-        if now_ms >= self._next_sweep_ms and self.engine.lease.is_held and not is_under_way:
+        if now_ms >= self._next_sweep_ms and not is_under_way:
             self._next_sweep_ms = now_ms + SWEEP_MS
             self._sweeping = asyncio.ensure_future(self._sweep())
 
     async def _sweep(self) -> None:
+        if self._environments.are_quiet:
+            await self._remove_unused_code()
+        if not self.engine.lease.is_held:
+            return
         try:
-            await self.shared_code.remove_unused(self._used_code())
+            await self.shared_code.remove_unused(self._used_code)
         except StoreUnavailable as error:
             self.log("warning", f"code of functions that is not used any more is left: {error}")
 

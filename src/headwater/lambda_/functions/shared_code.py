@@ -10,7 +10,7 @@ Refuses to know functions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from hashlib import sha256
 
 import msgspec
@@ -82,18 +82,23 @@ class SharedCode:
                 zipped = await finished(self._values.get(code.log_id)) if code.log_id else None
             except StoreUnavailable as error:
                 raise FunctionUnavailable(str(error)) from error
-            if zipped is None or sha256(zipped).hexdigest() != code.digest:
+            if zipped is None or not await asyncio.to_thread(self._keep, zipped, code.digest):
                 raise FunctionUnavailable(NOT_THERE)
-            await asyncio.to_thread(self._folder.keep, zipped)
         self._present.add(code.digest)
+
+    def _keep(self, zipped: bytes, digest: str) -> bool:
+        """Have it in the folder, if it is what it should be."""
+        if sha256(zipped).hexdigest() != digest:
+            return False
+        self._folder.keep(zipped)
+        return True
 
     def look_again(self) -> None:
         """Code may go from the folder."""
         self._present.clear()
 
-    async def remove_unused(self, used: Iterable[Code]) -> None:
-        """Remove from the store what is not `used`. Raises `StoreUnavailable`."""
-        kept: Mapping[int, Code] = {code.log_id: code for code in used}
+    async def remove_unused(self, used: Callable[[], Iterable[Code]]) -> None:
+        """Remove from the store what is not `used`, which is asked before each. Raises `StoreUnavailable`."""
         for log_id in list(self._values.old()):
-            if log_id not in kept:
+            if all(code.log_id != log_id for code in used()):
                 await finished(self._values.remove(log_id))
