@@ -15,9 +15,9 @@ import os
 import signal
 from contextlib import suppress
 
-PASSED_ON = frozenset(
-    {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
-)
+_PASSED_ON = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+PASSED_ON = frozenset(getattr(signal, name) for name in _PASSED_ON if hasattr(signal, name))
+"""As far as the platform has them: the module can be imported where no container is."""
 KILLED = 128
 """Added to a signal's number for the exit code of what the signal has ended, as shells do."""
 

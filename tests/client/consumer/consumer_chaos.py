@@ -23,6 +23,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from headwater.client.calls.errors import ConnectionFailed
 from headwater.client.leases.lease import Lease
 from headwater.client.leases.shard_tree import may_start
 from headwater.testing.admin_client import AdminClient
@@ -247,7 +248,7 @@ class Chaos:
 
     def look(self) -> dict[str, Lease]:
         """The leases now; no checkpoint may have gone back since the last look."""
-        leases = {lease.key: lease for lease in asyncio.run(self.read_leases())}
+        leases = {lease.key: lease for lease in self.leases_now()}
         for key, lease in leases.items():
             before = self._checkpoints.get(key, lease)
             assert not lease.checkpoint.is_before(before.checkpoint), (before, lease)
@@ -266,6 +267,16 @@ class Chaos:
         while not self.is_balanced(self.look()):
             assert time.monotonic() < end_s, f"{self.look()}\n{self._workers.log()}"
             time.sleep(0.05)
+
+    def leases_now(self) -> list[Lease]:
+        """The leases, once others let go of what they are in."""
+        end_s = time.monotonic() + RETRY_FOR_S
+        while True:
+            try:
+                return asyncio.run(self.read_leases())
+            except ConnectionFailed:
+                if time.monotonic() > end_s:
+                    raise
 
     async def read_leases(self) -> list[Lease]:
         state = state_of(self._state)
