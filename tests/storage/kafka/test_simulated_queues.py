@@ -234,7 +234,7 @@ def test_without_the_condition_on_pages_records_are_with_two_workers(monkeypatch
         await history.live()
         found.extend(history.broken)
 
-    for seed in range(1, 20):
+    for seed in range(37, 120):  # one in twenty finds it
         live(seed, 3, look)
         if found:
             return
