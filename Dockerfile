@@ -12,18 +12,18 @@ ARG EXTRAS=""
 COPY dist/*.whl scripts/assemble_image.py /build/
 # What is installed and left out again never reaches a disk: only what the image has does.
 RUN --mount=type=tmpfs,target=/opt \
-    --mount=type=tmpfs,target=/work \
+    --mount=type=tmpfs,target=/aside \
     --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/etc/ssl/build-ca.pem \
     --mount=type=cache,target=/root/.cache/pip \
     set -e; \
-    python3 -m venv /work/pip; \
+    python3 -m venv /aside/pip; \
     python3 -m venv --without-pip /opt/headwater; \
     for wheel in /build/*.whl; do \
-        /work/pip/bin/pip --python /opt/headwater/bin/python3 install --quiet --no-compile "$wheel${EXTRAS:+[$EXTRAS]}"; \
+        /aside/pip/bin/pip --python /opt/headwater/bin/python3 install --quiet --no-compile "$wheel${EXTRAS:+[$EXTRAS]}"; \
     done; \
-    python3 /build/assemble_image.py /work/image; \
-    cp -a /work/image /image
+    python3 /build/assemble_image.py /aside/image; \
+    cp -a /aside/image /image
 
 FROM scratch
 COPY --from=assembled /image /
