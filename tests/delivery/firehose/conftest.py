@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from headwater.testing import Headwater
+from headwater.testing.admin_client import AdminClient
 from tests.neighbours.conftest import ClientOf, clients_for
-from tests.waiting import awaited
+from tests.waiting import awaited, wait_until
 
 ROLE = "arn:aws:iam::000000000000:role/firehose"
 _numbers = count(1)
@@ -65,8 +66,18 @@ class Bucket:
         found: dict[str, Any] = self._s3.head_object(Bucket=self.name, Key=key)
         return found
 
+    def _is_all_read(self) -> bool:
+        """Whether all that was put for it is gathered or on its way; what fails is not waited for."""
+        deliveries = AdminClient(self._headwater.endpoint_url).get("deliveries")["deliveries"]
+        return all(
+            each.get("records_behind", 0) <= each["gathered_records"] + each["records_under_way"]
+            for each in deliveries
+            if each["place"].startswith(f"s3://{self.name}/") and not each["last_error"]
+        )
+
     def arrived(self, objects: int = 1, prefix: str = "") -> dict[str, bytes]:
-        """The objects, once there are so many: every look lets ten minutes pass."""
+        """The objects, once there are so many: when all is read, every look lets ten minutes pass."""
+        wait_until(self._is_all_read)
 
         def look() -> dict[str, bytes] | None:
             self._headwater.clock.advance(minutes=10)
