@@ -173,7 +173,7 @@ def test_an_instrumented_boto3_is_the_parent(server: Headwater, collector: Colle
 def test_what_is_not_known_is_named_as_the_conventions_say(server: Headwater, collector: Collector) -> None:
     assert asked(server, "Kinesis_20131202.Nonsense", b"{}", {}) == 400
     assert asked(server, "nonsense", b"{}", {}) in (400, 403, 404)
-    assert asked(server, "Kinesis_20131202.PutRecord", b"[" * 9_000, {}) == 400
+    assert asked(server, "Kinesis_20131202.PutRecord", b"[" * 50_000, {}) == 400
     span = collector.one("Kinesis/_OTHER")
     assert span.attributes["error.type"] == "UnknownOperationException"
     assert collector.one("POST").attributes["url.path"] == "/"

@@ -36,7 +36,7 @@ def test_lines_of_json_are_delivered_once_when_they_have_the_freshness(
 
 def test_what_is_no_json_goes_to_the_dead_letters_with_the_reason(delivered: DeliveredStream) -> None:
     channel = delivered.channel(logs=True)
-    deep = b"[" * 9_000 + b"]" * 9_000
+    deep = b"[" * 50_000 + b"]" * 50_000  # CPython 3.13 reads 9,000
     delivered.put([b"{}", b"{", b"\xff", deep])
     delivered.delivered()
     assert list(delivered.objects().values()) == [b"{}\n"]
