@@ -38,6 +38,9 @@ if settings.get_current_profile_name() != "thorough":
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# What is imported and collected stays: there is nothing to look for until all of it is there.
+gc.disable()
+
 # What a shell runs in its background ignores interrupts, and so would every process that a test interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -50,6 +53,18 @@ IN_JAVA = (
 """Suites that one worker runs one after another: two at once would be more than two cores carry."""
 LONGEST_FIRST = (*IN_JAVA, "test_rust")
 """Of the suites that run other people's programs: what begins last should not take long."""
+
+
+MARK_OF_A_FILE = re.compile(rb"^pytestmark = \[?pytest\.mark\.(\w+)", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file whose mark the run leaves out is not even imported: each worker would import it."""
+    if collection_path.suffix != ".py":
+        return None
+    mark = MARK_OF_A_FILE.search(collection_path.read_bytes())
+    left_out = re.findall(r"\bnot (\w+)", config.option.markexpr)
+    return True if mark and mark[1].decode() in left_out else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
@@ -68,6 +83,7 @@ def pytest_collection_finish() -> None:
     """What is loaded by now stays to the end: the garbage collector need not look at it again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from headwater.testing import Headwater
 from tests.delivery.delivered_stream import DeliveredStream
-from tests.neighbours.conftest import clients_for
+from tests.neighbours.conftest import ClientOf, clients_for
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +18,16 @@ def delivering() -> Iterator[Headwater]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def clients(delivering: Headwater) -> ClientOf:
+    """The SDK's clients for it."""
+    return clients_for(delivering.endpoint_url)
+
+
 @pytest.fixture
-def delivered(delivering: Headwater) -> Iterator[DeliveredStream]:
+def delivered(delivering: Headwater, clients: ClientOf) -> Iterator[DeliveredStream]:
     """A stream and a bucket that no other test has."""
-    stream = DeliveredStream(delivering, clients_for(delivering.endpoint_url))
+    stream = DeliveredStream(delivering, clients)
     yield stream
     for channel in stream.kinesis.list_channels(StreamFilter=[{"StreamARN": stream.arn}])["ChannelSummaries"]:
         stream.kinesis.delete_channel(ChannelARN=channel["ChannelARN"])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-from pyiceberg.table import StaticTable
+from typing import TYPE_CHECKING, Any
 
 from tests.api.channels import ROLE
 from tests.delivery.delivered_stream import ACCOUNT_ID, REGION
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyiceberg.table import StaticTable
 
 SCHEMA = {
     "type": "object",
@@ -74,6 +75,8 @@ class Lake:
 
     def table(self) -> StaticTable:
         """The table, read over S3 as by anybody."""
+        from pyiceberg.table import StaticTable  # noqa: PLC0415 - a second, and every worker collects this
+
         found = self.s3tables.get_table_metadata_location(
             tableBucketARN=self.bucket_arn, namespace="of_tests", name="events"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import boto3
@@ -18,8 +19,9 @@ UNCHECKED = Config(parameter_validation=False, retries={"total_max_attempts": 1}
 
 
 def clients_for(endpoint_url: str, key: str = "test", secret: str = "test") -> ClientOf:
-    """Makes clients that never retry, so that a test sees every error."""
+    """Gives clients that never retry, so that a test sees every error: to make one takes longer than its calls."""
 
+    @cache
     def client_of(service: str, **options: Any) -> Any:
         arguments = {
             "endpoint_url": endpoint_url,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from headwater.testing import Headwater
 from tests.delivery.delivered_stream import DeliveredStream, metric_sums
 from tests.delivery.lake import Lake
-from tests.neighbours.conftest import clients_for
+from tests.neighbours.conftest import ClientOf
 from tests.waiting import wait_until
 
 
@@ -52,9 +52,9 @@ def test_an_attempt_that_fails_shows_how_old_the_records_are(delivered: Delivere
 
 
 def test_a_channel_to_a_table_counts_rows_and_commits(
-    delivered: DeliveredStream, delivering: Headwater
+    delivered: DeliveredStream, delivering: Headwater, clients: ClientOf
 ) -> None:
-    lake = Lake(clients_for(delivering.endpoint_url), delivering.endpoint_url, delivered.name)
+    lake = Lake(clients, delivering.endpoint_url, delivered.name)
     lake.make()
     arn = lake.channel(delivered.arn, delivered.name)
     wait_until(lambda: delivered.state(arn) == "ACTIVE")

@@ -9,20 +9,18 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import duckdb
 import pytest
 
 from headwater.testing import Headwater
 from tests.delivery.delivered_stream import DeliveredStream
 from tests.delivery.lake import Lake
-from tests.neighbours.conftest import clients_for
+from tests.neighbours.conftest import ClientOf
 from tests.waiting import awaited, wait_until
 
 
 @pytest.fixture
-def lake(delivered: DeliveredStream, delivering: Headwater) -> Lake:
+def lake(delivered: DeliveredStream, delivering: Headwater, clients: ClientOf) -> Lake:
     """A table bucket and a schema that no other test has."""
-    clients = clients_for(delivering.endpoint_url)
     lake = Lake(clients, delivering.endpoint_url, delivered.name)
     lake.make()
     return lake
@@ -61,6 +59,8 @@ def test_rows_are_in_hour_partitions_and_what_does_not_fit_among_the_dead_letter
     delivered.put(misfits)
     delivered.delivered()
     assert sorted(lake.rows()["n"].to_pylist()) == list(range(600))
+    import duckdb  # noqa: PLC0415 - every worker would import it
+
     select = 'select count(*), count(distinct n), sum(n), min("at") from read_parquet($files)'
     counted = duckdb.execute(select, {"files": lake.parquet_files(tmp_path)}).fetchone()
     assert counted is not None

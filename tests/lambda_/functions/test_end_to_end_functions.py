@@ -12,7 +12,6 @@ from urllib.request import Request, urlopen
 
 import pytest
 from botocore.exceptions import ClientError
-from moto.server import ThreadedMotoServer
 
 from tests.lambda_.function_server import (
     PYTHON,
@@ -368,6 +367,8 @@ def test_another_account_may_do_what_a_policy_allows(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_code_may_come_from_a_bucket_beside_headwater(tmp_path: Path) -> None:
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - every worker would import it
+
     moto = ThreadedMotoServer(port=0, verbose=False)
     moto.start()
     host, port = moto.get_host_and_port()

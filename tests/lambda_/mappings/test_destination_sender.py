@@ -9,7 +9,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from headwater.lambda_.functions.destination import DestinationFailed, DestinationMessage
 from headwater.lambda_.mappings.destination_sender import DestinationSender
@@ -25,6 +24,8 @@ BODY = json.dumps({"text": 'ä "quoted" & more'}).encode()
 @pytest.fixture(scope="module")
 def neighbour_url() -> Iterator[str]:
     """A server for SQS, SNS and S3."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - every worker would import it
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
