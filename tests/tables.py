@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 Test = Callable[..., None]
+_Param = type(pytest.param())
 
 
 def each(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable[[Test], Test]:
     """Let a test try all rows of a table; with several names, a row has a value for each."""
     columns = (names,) if isinstance(names, str) else names
-    cases = [dict(zip(columns, [row] if isinstance(names, str) else row, strict=True)) for row in rows]
+    cases = [dict(zip(columns, _values(row, len(columns)), strict=True)) for row in rows]
     assert cases, "a table without a case shows nothing"
 
     def decorate(test: Test) -> Test:
@@ -41,3 +42,11 @@ def each(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable[[Test], 
         return try_all
 
     return decorate
+
+
+def _values(row: Any, columns: int) -> tuple[Any, ...]:
+    """Those of a row, which may be a `pytest.param` without marks: they would be lost."""
+    if isinstance(row, _Param):
+        assert not row.marks, f"{row.id} has marks"
+        return tuple(row.values)
+    return (row,) if columns == 1 else tuple(row)

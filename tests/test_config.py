@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from headwater.config import SECRET_SETTINGS, SETTINGS, Config, ConfigError, InitialStream, tls_folder
+from tests.tables import each
 
 
 def test_without_anything_set_the_defaults_hold() -> None:
@@ -177,7 +178,7 @@ def test_a_data_directory_may_be_below_home() -> None:
     assert Config.from_environment({"HEADWATER_DATA_DIR": "~/data"}).data_dir == Path.home() / "data"
 
 
-@pytest.mark.parametrize(
+@each(
     ("variable", "value"),
     [
         ("HEADWATER_PORT", "x"),

@@ -30,6 +30,7 @@ from headwater.server.routes.prometheus import exposition
 from tests.conftest import RunningServer
 from tests.engine.running_engine import RunningEngine
 from tests.storage.shared_memory_store import SharedMemoryStore
+from tests.tables import each
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -109,7 +110,7 @@ def test_the_commands_of_durability_do_what_they_say(server: RunningServer, tmp_
     assert ran.stdout.count("restored: all is well\n") == 3
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
+@each("name", sorted(OPERATIONS))
 def test_the_table_of_operations_says_what_is_offered(name: str) -> None:
     offered = "yes" if OPERATIONS[name].handler else "not yet"
     assert f"| `{name}` | {offered} |" in (ROOT / "docs" / "operations.md").read_text()
@@ -186,14 +187,14 @@ def test_the_table_of_cloudwatchs_metrics_is_the_one_in_the_code() -> None:
     assert rows == [(name, unit, of) for metrics, of in kinds for name, unit in metrics.items()]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@each("page", PAGES)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if not target.startswith("https://"):
             assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("place", re.findall(r"`((?:\w+/)+\w+\.\w+)`", ARCHITECTURE))
+@each("place", re.findall(r"`((?:\w+/)+\w+\.\w+)`", ARCHITECTURE))
 def test_files_named_in_the_architecture_exist(place: str) -> None:
     assert any((root / place).exists() for root in (ROOT, ROOT / "src" / "headwater"))
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.refusals import NAMED, NOT_ACTIVE, Reference, busy, put_in_state, refusal, required
 from tests.api.tags import INVALID_TAGS, VALID_TAGS, tags_of, too_many
+from tests.tables import each
 
 Settle = Callable[[], None]
 Refused = Callable[[str], tuple[str, str]]
@@ -67,7 +68,7 @@ def test_more_than_200_break_the_model(kinesis: Any, stream_arn: str) -> None:
     assert text.endswith("Member must have length less than or equal to 200")
 
 
-@pytest.mark.parametrize(("tags", "refused"), INVALID_TAGS)
+@each(("tags", "refused"), INVALID_TAGS)
 def test_tags_that_no_stream_may_have_are_refused(
     kinesis: Any, stream_arn: str, tags: dict[str, str], refused: Refused
 ) -> None:

@@ -17,6 +17,7 @@ from headwater.engine.faults.faults import (
     ExpireIterator,
     Throttle,
 )
+from tests.tables import each
 
 
 def operations_of(fault: AnyFault) -> set[str]:
@@ -59,7 +60,7 @@ def test_a_shard_is_named_in_short_or_whole() -> None:
         assert checked(CutConnection(shard=name))[0].shard == "shardId-000000000007"
 
 
-@pytest.mark.parametrize(
+@each(
     ("fault", "text"),
     [
         (CutConnection(operation="PutRecrod"), "no operation 'PutRecrod'"),

@@ -2,16 +2,15 @@ from __future__ import annotations
 
 import inspect
 
-import pytest
-
 from headwater.api import requests
 from headwater.api.operation import OPERATIONS
 from headwater.api.validation.api_model import api_model
+from tests.tables import each
 
 OFFERED = [name for name, operation in OPERATIONS.items() if operation.is_offered]
 
 
-@pytest.mark.parametrize("name", OFFERED)
+@each("name", OFFERED)
 def test_an_operation_is_a_coroutine_of_an_engine_a_caller_and_its_own_request(name: str) -> None:
     handler = OPERATIONS[name].handler
     assert handler is not None

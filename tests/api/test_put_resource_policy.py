@@ -11,6 +11,7 @@ import pytest
 from tests.api.consumers import active_consumer, inactive
 from tests.api.policies import NO_POLICY, policy_at, policy_for, policy_of, statement_for
 from tests.api.refusals import NOT_ACTIVE, WRONG_POLICY_ARN, busy, put_in_state, refusal
+from tests.tables import each
 
 Settle = Callable[[], None]
 
@@ -118,7 +119,7 @@ def test_takes_the_policies_that_share_a_stream(
     assert policy_at(kinesis, stream_arn) == make(stream_arn)
 
 
-@pytest.mark.parametrize(
+@each(
     ("make", "why"),
     [
         (lambda _: "", INVALID_JSON),

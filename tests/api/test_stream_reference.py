@@ -11,6 +11,7 @@ from headwater.api.operation import OPERATIONS
 from headwater.api.validation.api_model import api_model
 from tests.api.refusals import MISNAMED, NAMED, Reference, absent, refusal
 from tests.api.streams import HALF, shard_id
+from tests.tables import each
 
 CALLS: dict[str, dict[str, Any]] = {
     "AddTagsToStream": {"Tags": {"team": "blue"}},
@@ -72,8 +73,8 @@ def test_a_stream_is_named_by_name_by_arn_or_by_both(
     assert method_of(kinesis, operation_name)(**named(stream_arn))
 
 
-@pytest.mark.parametrize("operation_name", CALLS)
-@pytest.mark.parametrize(("misnamed", "expected"), MISNAMED)
+@each(("misnamed", "expected"), MISNAMED)
+@each("operation_name", CALLS)
 def test_a_stream_that_is_not_named_well_is_refused(
     kinesis: Any,
     stream_arn: str,

@@ -10,6 +10,7 @@ import pytest
 from tests.api.consumers import active_consumer
 from tests.api.refusals import NOT_ACTIVE, WRONG_RESOURCE_ARN, busy, put_in_state, refusal
 from tests.api.tags import INVALID_TAGS, VALID_TAGS, tags_of, too_many
+from tests.tables import each
 
 Settle = Callable[[], None]
 Refused = Callable[[str], tuple[str, str]]
@@ -46,7 +47,7 @@ def test_a_resource_has_fifty_tags(kinesis: Any, resource_arn: str) -> None:
     assert tags_of(kinesis, resource_arn) == dict.fromkeys(fifty, "new")
 
 
-@pytest.mark.parametrize(("tags", "refused"), INVALID_TAGS)
+@each(("tags", "refused"), INVALID_TAGS)
 def test_tags_that_no_resource_may_have_are_refused(
     kinesis: Any, resource_arn: str, tags: dict[str, str], refused: Refused
 ) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from headwater.cli.entry import COMPLETION, plain_options, plain_start
 from headwater.cli.start import start
 from headwater.config import SETTINGS, Config
+from tests.tables import each
 
 OPTIONS = [setting.option for setting in SETTINGS]
 VALUES = ["", "0", "4567", "yes", "127.0.0.1", "a b", "=", "a=b", "-", "-1", "--", "--host", "é"]
@@ -38,8 +39,8 @@ def test_what_the_short_way_takes_click_takes_to_the_same_options(arguments: lis
     assert taken is None or taken == by_click(arguments)
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.option)
-@pytest.mark.parametrize("joint", ["=", " "])
+@each("setting", SETTINGS)
+@each("joint", ["=", " "])
 def test_the_short_way_takes_each_option(setting: object, joint: str) -> None:
     assert isinstance(setting, type(SETTINGS[0]))
     arguments = [setting.option] if setting.is_switch else f"{setting.option}{joint}1".split(" ")

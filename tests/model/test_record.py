@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 
-import pytest
-
 from headwater.model.record import (
     LARGE_BYTES,
     Record,
@@ -16,6 +14,7 @@ from headwater.model.record import (
     size_of,
     text_of,
 )
+from tests.tables import each
 
 DATA = [
     b"",
@@ -30,10 +29,10 @@ DATA = [
 KEYS = [None, "", "k", "naïve ☕", '"\\\n\0', "☕" * 256, "\U0001f600" * 128]
 
 
-@pytest.mark.parametrize("data", DATA)
-@pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("encrypted", [False, True])
-@pytest.mark.parametrize("buffer", [bytes, memoryview])
+@each("data", DATA)
+@each("key", KEYS)
+@each("encrypted", [False, True])
+@each("buffer", [bytes, memoryview])
 def test_a_payload_gives_the_record_back(
     data: bytes, key: str | None, encrypted: bool, buffer: type[bytes | memoryview]
 ) -> None:

@@ -18,6 +18,7 @@ from headwater.model.sequence_number import (
     parse_sequence_number,
     sequence_base,
 )
+from tests.tables import each
 
 EPOCH_S = 1_700_000_000
 
@@ -32,9 +33,9 @@ def test_the_layout_shows_in_hexadecimal() -> None:
     assert f"{int(text):x}" == f"2{epoch}a{0xABC:016x}00{time}1234567a2"
 
 
-@pytest.mark.parametrize("shard", [0, 1, 15, 16, 9_999, 2**31 - 1])
-@pytest.mark.parametrize("index", [0, 1, 2**40, ENDING_INDEX])
-@pytest.mark.parametrize("time_s", [EPOCH_S, 2_500_000_000])
+@each("shard", [0, 1, 15, 16, 9_999, 2**31 - 1])
+@each("index", [0, 1, 2**40, ENDING_INDEX])
+@each("time_s", [EPOCH_S, 2_500_000_000])
 def test_every_part_can_be_read_back(shard: int, index: int, time_s: int) -> None:
     text = number(shard=shard, index=index, time_s=time_s)
     assert parse_sequence_number(text) == SequenceNumber(EPOCH_S, shard, index, time_s)

@@ -19,7 +19,7 @@ UNCHECKED = Config(parameter_validation=False, retries={"total_max_attempts": 1}
 
 
 def clients_for(endpoint_url: str, key: str = "test", secret: str = "test") -> ClientOf:
-    """Gives clients that never retry, so that a test sees every error: to make one takes longer than its calls."""
+    """Gives clients that never retry, so that a test sees every error; each is made once only."""
 
     @cache
     def client_of(service: str, **options: Any) -> Any:

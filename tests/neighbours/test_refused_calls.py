@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.neighbours.conftest import ClientOf
+from tests.tables import each
 
 STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/orders"
 ROLE = "arn:aws:iam::000000000000:role/any"
@@ -21,7 +22,7 @@ CLUSTER: dict[str, Any] = {
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:any"
 
 
-@pytest.mark.parametrize(
+@each(
     ("service", "operation", "members", "reason"),
     [
         (

@@ -6,7 +6,6 @@ import base64
 import hashlib
 from typing import Any
 
-import pytest
 from aws_kinesis_agg import deaggregator  # before others of the package: it lets them find each other
 from aws_kinesis_agg.aggregator import RecordAggregator
 from hypothesis import given
@@ -22,6 +21,7 @@ from headwater.wire.aggregated_record import (
     encode_tags,
     read_tags,
 )
+from tests.tables import each
 
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 HASH_KEYS = st.integers(0, 2**128 - 1).map(str)
@@ -120,7 +120,7 @@ def test_a_changed_byte_makes_it_a_plain_record(records: list[UserRecord], chanc
 WHOLE = {"partition_key_index": 0, "data": b"x"}
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"",
@@ -138,12 +138,7 @@ WHOLE = {"partition_key_index": 0, "data": b"x"}
         framed(b"\xff" * 11),
         framed(b"\x0b\x0c"),
     ],
-    ids=[
-        "empty", "plain", "magic alone", "no message", "no length", "cut off", "no data", "no key",
-        "a key that is not in the table", "a hash key that is not in the table",
-        "a member over the record's end", "member 0", "an endless number", "a group",
-    ],
-)  # fmt: skip
+)
 def test_what_only_looks_like_an_aggregate_is_none(data: bytes) -> None:
     assert deaggregate(data) is None
 

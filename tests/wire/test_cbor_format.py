@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
 from headwater.wire.cbor_format import DEEPEST_NESTING, MOST_ITEMS, decode, encode
+from tests.tables import each
 
 NUMBERS = st.integers(-(2**64), 2**64 - 1)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
@@ -132,7 +133,7 @@ def test_another_implementation_reads_what_is_written(document: dict[str, Any]) 
     assert stream.read() == b""
 
 
-@pytest.mark.parametrize(
+@each(
     ("item", "expected"),
     [
         ("00", 0),
@@ -251,7 +252,7 @@ def test_a_body_is_one_map(body: str) -> None:
     assert is_refused(bytes.fromhex(body))
 
 
-@pytest.mark.parametrize(
+@each(
     "item",
     [
         *("1c", "3d", "5e", "7c", "9d", "be", "dc", "fc"),  # reserved
@@ -281,8 +282,8 @@ def test_a_body_that_goes_on_is_refused() -> None:
     assert is_refused(WHOLE + b"\xff")
 
 
-@pytest.mark.parametrize("kind", ["5", "7", "9", "b"])
-@pytest.mark.parametrize("length", ["8ff", "9ffff", "affffffff", "b7fffffffffffffff", "bffffffffffffffff"])
+@each("kind", ["5", "7", "9", "b"])
+@each("length", ["8ff", "9ffff", "affffffff", "b7fffffffffffffff", "bffffffffffffffff"])
 def test_a_length_beyond_the_body_is_refused(kind: str, length: str) -> None:
     assert refused(kind + length)
     assert refused(kind + length + "616161")

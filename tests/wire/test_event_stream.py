@@ -22,6 +22,7 @@ from headwater.wire.event_stream import (
     exception,
     initial_response,
 )
+from tests.tables import each
 
 NAMES = st.text(min_size=1, max_size=40).filter(lambda name: len(name.encode()) < 256)
 STRING_HEADERS = st.dictionaries(NAMES, st.text(), max_size=5)
@@ -227,7 +228,7 @@ def test_the_greatest_lengths_are_waited_for() -> None:
     assert decoded(prelude(16 + GREATEST_HEADERS_BYTES, GREATEST_HEADERS_BYTES)) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("headers", "text"),
     [
         (b"\0", "the headers of a message cannot be read"),

@@ -21,6 +21,7 @@ from headwater.model.errors import SerializationException, ValidationException
 from headwater.model.instant import Instant
 from headwater.wire import cbor_format, json_format
 from headwater.wire.cbor_repacking import repack
+from tests.tables import each
 
 OPERATIONS = sorted(api_model().operations)
 
@@ -442,8 +443,8 @@ SPELLINGS_OF_CBOR = {
 }
 
 
-@pytest.mark.parametrize("body", SPELLINGS_OF_CBOR.values(), ids=SPELLINGS_OF_CBOR.keys())
-@pytest.mark.parametrize("name", ["PutRecords", "ListShards", "DescribeStream"])
+@each("body", SPELLINGS_OF_CBOR.values())
+@each("name", ["PutRecords", "ListShards", "DescribeStream"])
 def test_both_ways_agree_on_spellings_of_cbor(name: str, body: str) -> None:
     check_both_ways_of_cbor(name, bytes.fromhex(body))
 
@@ -463,7 +464,7 @@ def test_no_bytes_get_more_than_a_named_error(body: bytes, name: str) -> None:
     outcome(accept, name, body)  # lets no other exception be one
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@each("name", OPERATIONS)
 def test_every_operation_has_its_request_type(name: str) -> None:
     check_both_ways(name, b"{}")
     request = outcome(accept, name, b"{}")

@@ -7,6 +7,7 @@ import pytest
 from headwater.api.validation.constraints import accept_document
 from headwater.model.errors import SerializationException
 from headwater.wire import cbor_format
+from tests.tables import each
 
 NUMBER = "class com.amazon.coral.value.json.numbers.TruncatingBigNumber"
 NO_LIST = "Start of list found where not expected"
@@ -105,7 +106,7 @@ def test_a_boolean_is_a_boolean_or_a_word(kind: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each(
     ("operation_name", "member", "text"),
     [
         ("PutRecords", "Records", "Expected list or null"),
@@ -113,7 +114,7 @@ def test_a_boolean_is_a_boolean_or_a_word(kind: str) -> None:
         ("CreateStream", "StreamModeDetails", "Expected null"),
     ],
 )
-@pytest.mark.parametrize("kind", ["text", "bytes", "number", "boolean", "time"])
+@each("kind", ["text", "bytes", "number", "boolean", "time"])
 def test_no_scalar_is_a_list_a_map_or_a_structure(
     operation_name: str, member: str, text: str, kind: str
 ) -> None:

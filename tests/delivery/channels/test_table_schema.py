@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from headwater.delivery.channels.table_schema import SchemaRefused, TableSchema, table_schema
+from tests.tables import each
 
 AT = {"type": "string", "format": "date-time"}
 
@@ -23,7 +24,7 @@ def refusal(schema: TableSchema, text: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
+@each(
     ("document", "column", "value"),
     [
         ({"type": "string"}, "string", '"a"'),

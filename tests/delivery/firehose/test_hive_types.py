@@ -15,6 +15,7 @@ from headwater.delivery.firehose.hive_types import (
     fitted,
     parse_type,
 )
+from tests.tables import each
 
 
 def test_types_are_made_of_others() -> None:
@@ -51,7 +52,7 @@ def test_what_is_no_type_is_refused(text: str) -> None:
         parse_type(text)
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "value", "found"),
     [
         ("tinyint", 127, 127),

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from headwater.delivery.firehose.java_dates import DatePatternInvalid, format_date
+from tests.tables import each
 
 MOMENT = datetime(2018, 8, 7, 15, 4, 9, 120_000, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
+@each(
     ("pattern", "text"),
     [
         ("yyyy/MM/dd/HH/", "2018/08/07/15/"),

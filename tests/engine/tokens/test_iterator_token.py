@@ -9,6 +9,7 @@ import pytest
 from headwater.engine.tokens.iterator_token import IteratorToken, issue_iterator, read_iterator
 from headwater.engine.tokens.sealed_token import KEY_BYTES, Sealer
 from headwater.model.arn import StreamName
+from tests.tables import each
 
 sealer = Sealer(bytes(KEY_BYTES), b"iterator")
 
@@ -18,9 +19,9 @@ def iterator(name: str = "orders", region: str = "eu-west-1", position: int = 42
     return IteratorToken(1_700_000_000_123, stream, 1_600_000_000_456, 7, position)
 
 
-@pytest.mark.parametrize("name", ["o", "orders", "x" * 128])
-@pytest.mark.parametrize("region", ["eu-west-1", "us-gov-west-1"])
-@pytest.mark.parametrize("position", [0, 42, 2**63 - 1])
+@each("name", ["o", "orders", "x" * 128])
+@each("region", ["eu-west-1", "us-gov-west-1"])
+@each("position", [0, 42, 2**63 - 1])
 def test_a_token_says_all_that_the_iterator_says(name: str, region: str, position: int) -> None:
     issued = iterator(name, region, position)
     assert read_iterator(sealer, issue_iterator(sealer, issued)) == issued

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pytest
-
 from headwater.lambda_.mappings.batching import PAYLOAD_BYTES_MAX, Gathered, Plan, is_too_large, plan_batch
 from headwater.lambda_.mappings.kinesis_event import ENVELOPE_BYTES
+from tests.tables import each
 
 NOW_MS = 10_000
 MIB = 1024 * 1024
 WHOLE_EVENT = PAYLOAD_BYTES_MAX - ENVELOPE_BYTES - 1
 
 
-@pytest.mark.parametrize(
+@each(
     ("sizes", "batch_size", "window_ms", "waited_ms", "is_closed", "expected"),
     [
         ([], 10, 0, 0, False, Plan(0)),

@@ -17,6 +17,7 @@ from headwater.lambda_.mappings.failure_policy import (
     judge,
 )
 from tests.lambda_.written_records import mapping, record, records, result
+from tests.tables import each
 
 NUMBERS = ["0", "1", "2", "3"]
 WHOLE = Failure(0, is_partial=False)
@@ -26,7 +27,7 @@ def items(*identifiers: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": each} for each in identifiers]}
 
 
-@pytest.mark.parametrize(
+@each(
     ("answer", "expected"),
     [
         (None, None),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from headwater.lambda_.mappings.filter_pattern import InvalidPattern, compile_pattern
+from tests.tables import each
 
 EVENT = {
     "name": "Alice",
@@ -31,7 +32,7 @@ def matches(pattern: dict[str, Any], event: Any = EVENT) -> bool:
     return compile_pattern(json.dumps(pattern))(event)
 
 
-@pytest.mark.parametrize(
+@each(
     ("pattern", "expected"),
     [
         # equality
@@ -125,7 +126,7 @@ def test_a_pattern_matches_what_it_describes(pattern: dict[str, Any], expected: 
     assert matches(pattern) is expected
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "",
@@ -183,7 +184,7 @@ def test_a_wildcard_takes_no_longer_than_the_text_and_its_pieces_allow() -> None
     assert not pattern({"a": "a" * 100_000})
 
 
-@pytest.mark.parametrize(
+@each(
     ("pattern", "event", "matches"),
     [
         ({"a": {"b": [{"exists": False}]}}, {"a": [{"c": 1}, {"b": 2}]}, False),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from headwater.lambda_.mappings.kinesis_event import RecordWriter, StreamRecord
 from headwater.lambda_.mappings.record_filter import RecordFilter
 from tests.lambda_.written_records import mapping
+from tests.tables import each
 
 WRITER = RecordWriter(mapping(), "shardId-000000000006", "arn:aws:iam::123456789012:role/lambda-role")
 
@@ -19,7 +18,7 @@ def admits(patterns: list[dict[str, Any]], data: bytes, key: str = "key") -> boo
     return RecordFilter([json.dumps(pattern) for pattern in patterns]).admits(WRITER.document(record), data)
 
 
-@pytest.mark.parametrize(
+@each(
     ("pattern", "data", "expected"),
     [
         # an object at `data` wants a JSON object

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from headwater.neighbours.logs.filter_pattern import PatternInvalid, matcher
+from tests.tables import each
 
 EVENT = json.dumps(
     {
@@ -23,7 +24,7 @@ EVENT = json.dumps(
 LINE = '127.0.0.1 Prod frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1.0" 404 1534'
 
 
-@pytest.mark.parametrize(
+@each(
     ("pattern", "message", "is_taken"),
     [
         ("", "anything", True),

@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from headwater.server.access.host_names import HOSTS_REMEMBERED, HostPolicy, unknown
+from tests.tables import each
 
 OWN = HostPolicy(("box.lan", "192.0.2.1"), ())
 
 
-@pytest.mark.parametrize(
+@each(
     "host",
     [
         None,

@@ -12,6 +12,7 @@ from headwater.server.http.http2_heads import (
     answer_block,
     check_trailers,
 )
+from tests.tables import each
 
 Pairs = list[tuple[bytes, bytes]]
 
@@ -98,8 +99,8 @@ MALFORMED: dict[str, Pairs] = {
 }
 
 
-@pytest.mark.parametrize("kept", [HEADERS_READ, None], ids=["some kept", "all kept"])
-@pytest.mark.parametrize("what", MALFORMED)
+@each("kept", [HEADERS_READ, None])
+@each("what", MALFORMED)
 def test_a_head_is_malformed_by(what: str, kept: frozenset[bytes] | None) -> None:
     reader = HeadReader(kept)
     names, values = tuple(name for name, _ in MALFORMED[what]), [value for _, value in MALFORMED[what]]

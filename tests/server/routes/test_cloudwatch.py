@@ -14,6 +14,7 @@ import pytest
 from botocore.config import Config
 
 from headwater.testing import Headwater
+from tests.tables import each
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp()) * 1000
@@ -169,7 +170,7 @@ def test_a_deleted_stream_is_still_told_of(server: Headwater, kinesis: Any) -> N
     assert points(server, "IncomingRecords") == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("query", "message"),
     [
         ("metric=Coffee", "There is no metric 'Coffee'. There are: AcknowledgedQueueRecords, "),

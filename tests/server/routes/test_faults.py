@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from headwater.engine.faults.faults import AnyFault
 from headwater.server.routes.faults import RULES_MAX
 from headwater.testing import Headwater
+from tests.tables import each
 from tests.waiting import RETRY_FOR_S
 
 
@@ -64,7 +65,7 @@ def test_all_are_removed_at_once_and_by_a_reset(server: Headwater) -> None:
     assert ask(server, "GET") == (200, {"faults": []})
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         b"",
@@ -96,7 +97,6 @@ def test_all_are_removed_at_once_and_by_a_reset(server: Headwater) -> None:
         {"action": "end_subscription", "after_events": -1},
         {"action": "end_open_subscriptions", "error": "Foo"},
     ],
-    ids=lambda body: str(body)[:60],
 )
 def test_what_is_no_fault_is_refused_in_words(server: Headwater, body: object) -> None:
     status, answer = ask(server, "POST", body=body)

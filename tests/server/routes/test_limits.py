@@ -12,6 +12,7 @@ import pytest
 
 from tests.api.clocked_server import TRANSITION_MS, ClockedServer, clocked_server
 from tests.conftest import client_for
+from tests.tables import each
 
 ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/orders"
 ORDERS = {"stream": "orders", "stream_arn": ARN, "account_id": "000000000000", "region": "us-east-1"}
@@ -150,7 +151,7 @@ def test_a_stream_that_is_not_there_is_not_found(ask: Ask, members: dict[str, st
     assert said in answer["message"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("members", "said"),
     [
         ({"stream": "orders", "records_in_per_s": 0}, "`int` >= 1 - at `$.records_in_per_s`"),
