@@ -12,9 +12,9 @@ from tests.source_tree import ROOT
 EXAMPLES = ROOT / "examples"
 
 
-def checked(schema: str, path: Path) -> subprocess.CompletedProcess[str]:
-    """What a schema that check-jsonschema brings says of a file."""
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(path)]
+def checked(schema: str, *paths: Path) -> subprocess.CompletedProcess[str]:
+    """What a schema that check-jsonschema brings says of files, by one process for all."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, paths)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -32,20 +32,20 @@ OFFERED = sorted(name for name, operation in OPERATIONS.items() if operation.han
 class Fuzzed:
     """The servers that an operation is tried on; made anew when a success may have changed them."""
 
-    def __init__(self, operation: str) -> None:
+    def __init__(self, operation: str, twins: TwinServers | None = None) -> None:
         self._operation = operation
-        self._twins = TwinServers()
-        self.known = self._twins.known
-        self.good = self._twins.good[operation]
+        self.twins = twins or TwinServers()
+        self.known = self.twins.known
+        self.good = self.twins.good[operation]
 
     def try_document(self, document: dict[str, Any]) -> Verdict:
         """Hold what both servers say to a document against all that must hold."""
-        in_json = self.try_body(self._twins.json, json_body(document))
+        in_json = self.try_body(self.twins.json, json_body(document))
         body = cbor_body(document)
         if body is None:
             self._renew(in_json)
             return in_json
-        in_cbor = self.try_body(self._twins.cbor, body)
+        in_cbor = self.try_body(self.twins.cbor, body)
         assert (in_json.status, in_json.error) == (in_cbor.status, in_cbor.error), (in_json, in_cbor)
         if in_json.error != "SerializationException":  # whose text tells of the format's own types
             assert in_json.answer == in_cbor.answer
@@ -54,7 +54,7 @@ class Fuzzed:
 
     def try_bytes(self, body: bytes) -> None:
         """Hold what each server says to bytes against all that must hold for it."""
-        for server in (self._twins.json, self._twins.cbor):
+        for server in (self.twins.json, self.twins.cbor):
             self._renew(self.try_body(server, body))
 
     def try_body(self, server: MemoryServer, body: bytes) -> Verdict:
@@ -73,8 +73,8 @@ class Fuzzed:
 
     def _renew(self, verdict: Verdict) -> None:
         if verdict.error is None and not self._operation.startswith(("Describe", "Get", "List", "Subscribe")):
-            self._twins = TwinServers()
-            assert self._twins.known == self.known
+            self.twins = TwinServers()
+            assert self.twins.known == self.known
 
 
 def check_shape(shape_name: str, value: Any) -> None:

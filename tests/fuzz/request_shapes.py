@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from hypothesis import strategies as st
@@ -118,7 +118,7 @@ def _made(known: Known, shape_name: str, shape: Shape) -> st.SearchStrategy[Any]
         case "string" if shape.enum:
             return st.sampled_from(shape.enum)
         case "string":
-            return _texts(shape)
+            return _texts(shape.pattern or ".*", shape.max or 128)
         case "integer" | "long":
             return st.sampled_from([number for number in NUMBERS if low <= number <= (shape.max or number)])
         case "boolean":
@@ -131,15 +131,17 @@ def _made(known: Known, shape_name: str, shape: Shape) -> st.SearchStrategy[Any]
             raise NotImplementedError(shape.type)
 
 
-def _texts(shape: Shape) -> st.SearchStrategy[str]:
-    """Texts that fit the shape, and mean nothing."""
-    pattern = full_match(shape.pattern or ".*")
+@cache  # a strategy of a pattern is dear to make, and dearer to draw from for the first time
+def _texts(wanted: str, longest: int) -> st.SearchStrategy[str]:
+    """Texts of a pattern that mean nothing."""
+    pattern = full_match(wanted)
     fitting = [text for text in MADE_UP_TEXTS if re.search(pattern, text)]
     if fitting:
-        return st.sampled_from([text for text in fitting if len(text) <= (shape.max or 128)])
+        return st.sampled_from([text for text in fitting if len(text) <= longest])
     return st.from_regex(pattern, alphabet=st.characters(codec="ascii"))
 
 
+@cache
 def _around(shape_name: str) -> st.SearchStrategy[Any]:
     """Values at the bounds of a shape, and one beyond them."""
     shape = api_model().shapes[shape_name]

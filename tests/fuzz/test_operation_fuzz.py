@@ -3,6 +3,8 @@
 import pytest
 
 from tests.fuzz.operation_fuzz import OFFERED, Fuzzed, fuzz
+from tests.fuzz.twin_servers import TwinServers
+from tests.tables import each
 
 EVERYDAY_EXAMPLES = 5
 LONG_EXAMPLES = 400
@@ -20,11 +22,18 @@ def test_no_request_gets_more_than_a_named_error(operation: str) -> None:
     fuzz(operation, EVERYDAY_EXAMPLES)
 
 
-@pytest.mark.parametrize("operation", OFFERED)
-def test_no_bytes_get_more_than_a_named_error(operation: str) -> None:
-    fuzzed = Fuzzed(operation)
+@pytest.fixture
+def unchanged() -> list[TwinServers]:
+    """Servers for one operation after the other: none changes what it refuses."""
+    return []
+
+
+@each("operation", OFFERED)
+def test_no_bytes_get_more_than_a_named_error(unchanged: list[TwinServers], operation: str) -> None:
+    fuzzed = Fuzzed(operation, unchanged.pop() if unchanged else None)
     for body in HOSTILE_BODIES:
         fuzzed.try_bytes(body)
+    unchanged.append(fuzzed.twins)
 
 
 @pytest.mark.long

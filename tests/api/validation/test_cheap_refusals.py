@@ -21,6 +21,7 @@ from headwater.api.validation.api_model import api_model
 from headwater.server.http.exchange import HttpRequest, HttpResponse
 from headwater.wire import cbor_format
 from tests.fuzz.twin_servers import CBOR, JSON, MemoryServer
+from tests.tables import each
 
 BODY_BYTES = 240_000
 ANSWER_BYTES_MAX = 80_000
@@ -185,7 +186,7 @@ def test_a_large_value_of_any_member(operation: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("values", [1, pytest.param(4, marks=pytest.mark.long)])
-@pytest.mark.parametrize("operation", OFFERED)
+@each("operation", OFFERED)
 def test_any_operation(operation: str, values: int) -> None:
     cost, chance = Cost(JSON), Random(operation)
     for member in members_of(operation) or ("Unknown",):
@@ -209,8 +210,8 @@ def test_a_large_value_in_cbor(operation: str, value: str) -> None:
         assert cost.longest_line() < LINE_BYTES_MAX
 
 
-@pytest.mark.parametrize("value", [name for name in VALUES if name != "one entry again and again"])
-@pytest.mark.parametrize("member", ["Records", "Tags", "TagKeys"])
+@each("value", [name for name in VALUES if name != "one entry again and again"])
+@each("member", ["Records", "Tags", "TagKeys"])
 def test_the_calls_of_functions_do_not_grow_with_the_body(member: str, value: str) -> None:
     operation = {"Records": "PutRecords", "Tags": "AddTagsToStream", "TagKeys": "RemoveTagsFromStream"}[
         member
@@ -219,15 +220,15 @@ def test_the_calls_of_functions_do_not_grow_with_the_body(member: str, value: st
     assert Cost(JSON).calls(operation, body) < CALLS_MAX
 
 
-@pytest.mark.parametrize("value", CBOR_VALUES)
+@each("value", CBOR_VALUES)
 def test_in_cbor_they_grow_with_it_only(value: str) -> None:
     body = cbor_format.encode({"StreamName": "a", "Records": cbor_value(value)})
     calls = Cost(CBOR).calls("PutRecords", body)
     assert calls < CALLS_MAX + CBOR_CALLS_PER_BYTE_MAX * len(body)
 
 
-@pytest.mark.parametrize("value", VALUES)
-@pytest.mark.parametrize(
+@each("value", VALUES)
+@each(
     "headers",
     [
         {"x_amz_target": b"Kinesis_20131202.NoSuch"},
@@ -236,7 +237,6 @@ def test_in_cbor_they_grow_with_it_only(value: str) -> None:
         {"content_type": b"application/json"},
         {"content_type": b"text/plain"},
     ],
-    ids=["unknown operation", "operation that is not offered", "unsigned", "plain JSON", "no format"],
 )
 def test_a_request_that_is_refused_before_its_body_counts(headers: dict[str, bytes], value: str) -> None:
     cost = Cost(JSON)
