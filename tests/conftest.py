@@ -43,25 +43,46 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-IN_JAVA = (
-    *("test_kcl", "test_kpl", "test_flink", "test_kcl_and_consumer", "test_kcl_1", "test_java_sdk"),
-    *("test_dynamodb_local", "test_event_ruler"),
+IN_JAVA = {
+    "java": ("test_two_gateways", "test_kcl"),
+    "more java": (
+        "test_kpl",
+        "test_kcl_and_consumer",
+        "test_kcl_restart",
+        "test_kcl_1",
+        "test_dynamodb_local",
+    ),
+    "heavy java": ("test_flink", "test_java_sdk", "test_event_ruler"),
+}
+"""Suites that one worker runs one after the other. They wait for most of their time, those of the last group
+for less of it."""
+GROUP_OF = {suite: group for group, suites in IN_JAVA.items() for suite in suites}
+LONGEST_FIRST = (
+    *("kafka", "machine", "kafka-histories"),
+    *("java", "more java", "test_rust", "heavy java", "test_burst"),
 )
-"""Suites that one worker runs one after another: two at once would be more than two cores carry."""
-LONGEST_FIRST = (*IN_JAVA, "test_rust")
-"""Of the suites that run other people's programs: what begins last should not take long."""
+"""Groups: what begins last should not take long."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What other people's programs are tested with is installed and built by one worker, file by file."""
-    for item in items:
-        is_of_others = item.get_closest_marker("clients") or item.get_closest_marker("infrastructure")
-        if is_of_others and item.get_closest_marker("xdist_group") is None:
-            group = "java" if item.path.stem in IN_JAVA else item.path.stem
+    groups = {item: _group_of(item) for item in items}
+    for item, group in groups.items():
+        if group is not None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
     place = {name: at for at, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+    items.sort(key=lambda item: place.get(groups[item] or "", len(place)))
+
+
+def _group_of(item: pytest.Item) -> str | None:
+    """Whose turn a test waits for: its mark says it, or what it needs; None if it waits for nobody."""
+    marked = item.get_closest_marker("xdist_group")
+    if marked is not None:
+        return str(marked.args[0])
+    if item.get_closest_marker("clients") or item.get_closest_marker("infrastructure"):
+        return GROUP_OF.get(item.path.stem, item.path.stem)
+    return "kafka" if "kafka" in getattr(item, "fixturenames", ()) else None
 
 
 def pytest_collection_finish() -> None:
