@@ -24,6 +24,8 @@ import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
+from tests.groups import GroupScheduling, place_of
+
 START_TIMEOUT_S = 60.0
 
 BUSY = [HealthCheck.too_slow]  # a machine with other work is slow, and nothing is wrong
@@ -43,46 +45,15 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-IN_JAVA = {
-    "java": ("test_two_gateways", "test_kcl"),
-    "more java": (
-        "test_kpl",
-        "test_kcl_and_consumer",
-        "test_kcl_restart",
-        "test_kcl_1",
-        "test_dynamodb_local",
-    ),
-    "heavy java": ("test_flink", "test_java_sdk", "test_event_ruler"),
-}
-"""Suites that one worker runs one after the other. They wait for most of their time, those of the last group
-for less of it."""
-GROUP_OF = {suite: group for group, suites in IN_JAVA.items() for suite in suites}
-LONGEST_FIRST = (
-    *("kafka", "machine", "kafka-histories"),
-    *("java", "more java", "test_rust", "heavy java", "test_burst"),
-)
-"""Groups: what begins last should not take long."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What other people's programs are tested with is installed and built by one worker, file by file."""
-    groups = {item: _group_of(item) for item in items}
-    for item, group in groups.items():
-        if group is not None and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(group))
-    place = {name: at for at, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: place.get(groups[item] or "", len(place)))
+    """What takes longest begins first."""
+    items.sort(key=lambda item: place_of(item.nodeid))
 
 
-def _group_of(item: pytest.Item) -> str | None:
-    """Whose turn a test waits for: its mark says it, or what it needs; None if it waits for nobody."""
-    marked = item.get_closest_marker("xdist_group")
-    if marked is not None:
-        return str(marked.args[0])
-    if item.get_closest_marker("clients") or item.get_closest_marker("infrastructure"):
-        return GROUP_OF.get(item.path.stem, item.path.stem)
-    return "kafka" if "kafka" in getattr(item, "fixturenames", ()) else None
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling | None:
+    """Groups are ours; everything else is pytest-xdist's own."""
+    return GroupScheduling(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 def pytest_collection_finish() -> None:

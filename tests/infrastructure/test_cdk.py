@@ -18,7 +18,7 @@ from tests.clients.client_process import install, run, tool
 from tests.conftest import started_server
 from tests.infrastructure.tools import client, three_settings
 
-pytestmark = [pytest.mark.infrastructure, pytest.mark.xdist_group("cdk")]
+pytestmark = pytest.mark.infrastructure
 
 FOLDER = Path(__file__).resolve().parent / "cdk"
 MODULES, PACKAGES = FOLDER / "node_modules", FOLDER / ".packages"

@@ -20,7 +20,7 @@ from headwater.storage.kafka.security import BrokerSecurity
 from tests.storage.kafka.nodes import PASSWORD, USERNAME, KafkaNodes, SecureListeners
 from tests.storage.kafka.test_store import done, payloads
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("kafka")]
+pytestmark = pytest.mark.long
 _deployments = count()
 
 
