@@ -327,12 +327,12 @@ def test_many_senseless_conversations_leave_nothing_behind() -> None:
     throw(SEED + 2, 2_000)
     tracemalloc.start()
     try:
-        throw(SEED + 3, 3_000)
+        throw(SEED + 3, 1_500)
         gc.collect()
         before = tracemalloc.get_traced_memory()[0]
-        throw(SEED + 4, 6_000)
+        throw(SEED + 4, 3_000)
         gc.collect()
-        assert tracemalloc.get_traced_memory()[0] - before < 500_000
+        assert tracemalloc.get_traced_memory()[0] - before < 250_000
     finally:
         tracemalloc.stop()
 
