@@ -193,6 +193,39 @@ class Cluster:
             raise BrokerRefusal(f"positions of {topic}", code)
         return int(position)
 
+    async def find_offsets(self, topics: Sequence[str], time_ms: int) -> dict[str, int]:
+        """The same of many topics, asked of each leader at once. Those that nobody tells are left out.
+
+        Raises `KafkaError`.
+        """
+        unknown = [topic for topic in topics if topic not in self._leaders]
+        if unknown:
+            await self._look_up(unknown)
+        led: dict[int, list[str]] = {}
+        for topic in topics:
+            if topic in self._leaders:
+                led.setdefault(self._leaders[topic], []).append(topic)
+        found: dict[str, int] = {}
+        for node_id, named in led.items():
+            found |= await self._offsets_of(node_id, named, time_ms)
+        return found
+
+    async def _offsets_of(self, node_id: int, topics: Sequence[str], time_ms: int) -> dict[str, int]:
+        request = OffsetRequest(-1, 0, [(topic, [(0, time_ms)]) for topic in topics])
+        try:
+            answer = await self._ask(node_id, request, ("read", 0), REQUEST_TIMEOUT_MS)
+        except KafkaError:
+            for topic in topics:
+                self._leaders.pop(topic, None)
+            return {}
+        found: dict[str, int] = {}
+        for topic, partitions in answer.topics:
+            _, code, _, position, *_ = partitions[0]
+            self._note(topic, code)
+            if code == NONE:
+                found[topic] = int(position)
+        return found
+
     async def delete_before(self, topic: str, position: int) -> None:
         """Forget what lies before a position. Raises `KafkaError`; `BrokerRefusal` is one."""
         request = DeleteRecordsRequest([(topic, [(0, position)])], CONTROL_TIMEOUT_MS)
