@@ -23,6 +23,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.clients
 
+QUICK = ("--transition-ms", "20")
 FIRST = "shardId-000000000000"
 RECORDS = 8
 HANDLER = "def handler(event, context):\n    print('got', len(event['Records']), 'apples')\n"
@@ -58,9 +59,7 @@ def served(built_console: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     try:
         with (
             Headwater() as services,
-            running(
-                nodes.url("console"), folder, 2, "--transition-ms", "20", "--forward-to", services.endpoint_url
-            ) as found,
+            running(nodes.url("console"), folder, 2, *QUICK, "--forward-to", services.endpoint_url) as found,
         ):
             url, other_url = (f"http://127.0.0.1:{gateway.port}" for gateway in found)
             clients = client_for(url), client_for(other_url)
@@ -95,7 +94,7 @@ def test_a_stream_is_made_read_split_and_deleted(console: Console, served: Gatew
     console.follow("Streams")
     cells = console.row("orders").get_by_role("cell")
     cells.nth(8).get_by_text(str(RECORDS), exact=True).wait_for()
-    assert cells.nth(9).inner_text() != "–", "the age of the oldest record"
+    assert any(map(str.isdigit, cells.nth(9).inner_text())), "the age of the oldest record"
 
     console.go("streams/orders/records?from=last&at=3")
     console.await_rows(3)
@@ -244,7 +243,7 @@ def test_what_is_this_gateways_alone_is_said(console: Console, served: Gateways)
     console.see("One gateway of several.")
     console.see("Gateways have no other.")
     console.click("Add a fault")
-    console.page.get_by_role("dialog").get_by_label("Error", exact=True).fill("LimitExceededException")
+    console.page.get_by_role("dialog").get_by_label("Error", exact=True).fill("InternalFailure")
     console.click("Add")
     console.see("Answer with an error")
     console.click("Remove all")

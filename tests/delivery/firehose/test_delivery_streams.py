@@ -26,6 +26,7 @@ from headwater.server.http.exchange import Answer, HttpRequest
 from headwater.storage.memory_store import MemoryStore
 from headwater.wire.signature_v4 import Key
 from tests.delivery.firehose.conftest import ROLE
+from tests.lambda_.mapped_stream import post
 from tests.waiting import RETRY_FOR_S
 
 CALLER = Caller("000000000000", "us-east-1")
@@ -55,7 +56,11 @@ class Delivering:
     def __init__(self) -> None:
         loop, self.services, self._clock = asyncio.get_running_loop(), StuckServices(), ManualClock()
         self._engine = Engine(
-            MemoryStore(loop.call_soon), self._clock, Settings(transition_ms=0), bytes, perf_counter
+            MemoryStore(post()),
+            self._clock,
+            Settings(transition_ms=0),
+            bytes,
+            perf_counter,
         )
         self._engine.open()
         calls = ServiceCalls(
@@ -102,7 +107,7 @@ def test_one_that_was_deleted_just_before_the_end_leaves_nothing_behind(
     monkeypatch.setattr(delivery_streams, "CLOSE_GRACE_S", 0.05)
 
     async def live() -> None:
-        delivering = Delivering()
+        before, delivering = asyncio.all_tasks(), Delivering()
         await delivering.call("CreateDeliveryStream", ExtendedS3DestinationConfiguration=DESTINATION)
         await delivering.tick()
         await delivering.call("PutRecord", Record={"Data": "YXBwbGU="})
@@ -112,6 +117,6 @@ def test_one_that_was_deleted_just_before_the_end_leaves_nothing_behind(
         await delivering.tick()
         assert (await delivering.call("ListDeliveryStreams"))["DeliveryStreamNames"] == []
         await delivering.close()
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert asyncio.all_tasks() == before
 
     asyncio.run(asyncio.wait_for(live(), RETRY_FOR_S))
