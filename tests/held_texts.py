@@ -20,4 +20,6 @@ def held_texts(root: object, part: str) -> set[str]:
         if isinstance(held, str) and part in held:
             found.add(held)
         waiting += gc.get_referents(held)
+        if isinstance(held, dict):  # keys that are all texts the collector passes over
+            waiting += held
     return found
