@@ -57,11 +57,16 @@ Lane = tuple[Literal["produce", "read", "poll", "metadata", "control"], int]
 NONE = 0
 OFFSET_OUT_OF_RANGE = 1
 UNKNOWN_TOPIC = 3
+LEADER_NOT_AVAILABLE = 5
+NOT_LEADER = 6
 MESSAGE_TOO_LARGE = 10
 RECORD_LIST_TOO_LARGE = 18
+NOT_ENOUGH_REPLICAS = 19
 TOPIC_EXISTS = 36
 OUT_OF_ORDER_SEQUENCE = 45
 INVALID_PRODUCER_EPOCH = 47
+STORAGE_ERROR = 56
+FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH = 74, 75
 PRODUCER_FENCED = 90
 
 _UNWELCOME = (
@@ -73,9 +78,16 @@ _UNWELCOME = (
     ValueError,  # with SCRAM: the broker does not know the password either
 )
 
-NOT_APPENDED = {UNKNOWN_TOPIC, 5, 6, 19, 56, 74, 75}
-"""Errors after which this attempt has stored nothing, and another one may: unknown topic, no leader, another
-leader, too few replicas, a failed disk, another leader's epoch. All others leave it open."""
+NOT_APPENDED = {
+    UNKNOWN_TOPIC,
+    LEADER_NOT_AVAILABLE,
+    NOT_LEADER,
+    NOT_ENOUGH_REPLICAS,
+    STORAGE_ERROR,
+    FENCED_LEADER_EPOCH,
+    UNKNOWN_LEADER_EPOCH,
+}
+"""Errors after which this attempt has stored nothing, and another one may. All others leave it open."""
 
 
 class KafkaError(Exception):
