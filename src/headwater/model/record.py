@@ -43,6 +43,7 @@ _KEY = b',"PartitionKey":"'
 _ESCAPE = ord("\\")
 _ENCRYPTED = ',"EncryptionType":"KMS"'
 _ENCRYPTED_BYTES = _ENCRYPTED.encode()
+_ENCRYPTED_LENGTH = len(_ENCRYPTED)
 _LARGE_HEAD = Struct(">BH")
 _BETWEEN = b"},{"
 
@@ -98,22 +99,23 @@ def text_of(payload: Payload) -> tuple[Payload, ...]:
     """The record's text in an answer, in pieces."""
     if payload[0]:
         return (payload,)
+    return _text_of_large(payload)
+
+
+def unencrypted_text_of(payload: Payload) -> tuple[Payload, ...]:
+    """The text of the same record, as one that is not encrypted has it."""
+    if not payload[0]:
+        *data, rest = _text_of_large(payload)
+        return (*data, rest.removesuffix(_ENCRYPTED_BYTES))
+    # In a key each quote has a backslash before it: nothing else ends so.
+    if payload[-_ENCRYPTED_LENGTH:] == _ENCRYPTED_BYTES:
+        return (payload[:-_ENCRYPTED_LENGTH],)
+    return (payload,)
+
+
+def _text_of_large(payload: Payload) -> tuple[bytes, bytes, bytes, bytes]:
     rest, data_start = _rest_of_large(payload)
     return (b'"Data":"', b64encode(memoryview(payload)[data_start:]), b'"', rest)
-
-
-def without_encryption_type(payload: Payload) -> Payload:
-    """The payload of the same record, as one that is not encrypted has it."""
-    if not payload[0]:
-        rest, data_start = _rest_of_large(payload)
-        if not rest.endswith(_ENCRYPTED_BYTES):
-            return payload
-        rest = rest.removesuffix(_ENCRYPTED_BYTES)
-        return b"".join((_LARGE_HEAD.pack(0, len(rest)), rest, payload[data_start:]))
-    # In a key each quote has a backslash before it: nothing else ends so.
-    if payload[-len(_ENCRYPTED_BYTES) :] == _ENCRYPTED_BYTES:
-        return payload[: -len(_ENCRYPTED_BYTES)]
-    return payload
 
 
 def is_large(payload: Payload) -> bool:

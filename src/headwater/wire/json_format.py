@@ -22,7 +22,7 @@ import msgspec
 
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
-from headwater.model.record import LARGE_BYTES, Payload, is_large, text_of, without_encryption_type
+from headwater.model.record import LARGE_BYTES, Payload, is_large, text_of, unencrypted_text_of
 from headwater.model.record_list import PlacementList, QueueRecordList, RecordList
 from headwater.model.sequence_number import MANY, common_beginning
 
@@ -176,7 +176,7 @@ def _encode_received(answer: Mapping[str, object]) -> bytes:
             f'{begin}"ReceiptHandle":"{handle}","RecordId":"{record_id}","ReceiveCount":{receives},'
             f"{times}".encode()
         )
-        pieces += text_of(without_encryption_type(payload))
+        pieces += unencrypted_text_of(payload)
         begin = "},{"
     pieces.append(b"}]}" if pieces else b'{"QueueRecords":[]}')
     return b"".join(pieces)
