@@ -41,9 +41,8 @@ PAYLOAD_TEXT_BYTES = 64
 _DATA_START = len('"Data":"')
 _KEY = b',"PartitionKey":"'
 _ESCAPE = ord("\\")
-_ENCRYPTED = ',"EncryptionType":"KMS"'
-_ENCRYPTED_BYTES = _ENCRYPTED.encode()
-_ENCRYPTED_LENGTH = len(_ENCRYPTED)
+ENCRYPTED = b',"EncryptionType":"KMS"'
+"""How the text of an encrypted record ends, and no other: in a key each quote has a backslash before it."""
 _LARGE_HEAD = Struct(">BH")
 _BETWEEN = b"},{"
 
@@ -89,7 +88,7 @@ def encode_payload(data: bytes, partition_key: str | None, *, encrypted: bool) -
     """The payload to store. A key has at most 65,535 bytes with all that is escaped in it."""
     rest = "" if partition_key is None else f',"PartitionKey":{quoted(partition_key)}'
     if encrypted:
-        rest += _ENCRYPTED
+        rest += ENCRYPTED.decode()
     if len(data) > LARGE_BYTES:
         return b"".join((_LARGE_HEAD.pack(0, len(rest)), rest.encode(), data))
     return f'"Data":"{b64encode_as_string(data)}"{rest}'.encode()
@@ -106,10 +105,9 @@ def unencrypted_text_of(payload: Payload) -> tuple[Payload, ...]:
     """The text of the same record, as one that is not encrypted has it."""
     if not payload[0]:
         *data, rest = _text_of_large(payload)
-        return (*data, rest.removesuffix(_ENCRYPTED_BYTES))
-    # In a key each quote has a backslash before it: nothing else ends so.
-    if payload[-_ENCRYPTED_LENGTH:] == _ENCRYPTED_BYTES:
-        return (payload[:-_ENCRYPTED_LENGTH],)
+        return (*data, rest.removesuffix(ENCRYPTED))
+    if payload[-len(ENCRYPTED) :] == ENCRYPTED:
+        return (payload[: -len(ENCRYPTED)],)
     return (payload,)
 
 

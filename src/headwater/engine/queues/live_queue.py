@@ -27,7 +27,7 @@ from headwater.engine.queues.handle_refusals import Outcome, RefusedHandle
 from headwater.engine.queues.handles import Handles
 from headwater.engine.queues.log_runs import ReadAhead, read_record
 from headwater.engine.queues.queue_context import QueueContext, first_position, queue_gone
-from headwater.engine.queues.receipts import QueueReceipts, Receipt
+from headwater.engine.queues.receipts import QueueReceipts, Receipt, content
 from headwater.engine.queues.settling import DIES, Sentence, Sentences, Settling, Verdict
 from headwater.engine.queues.sharing import QueueSharing
 from headwater.engine.queues.tracking import (
@@ -186,9 +186,9 @@ class LiveQueue:
         self._turn += 1
         for at in range(len(shards)):
             shard = shards[(self._turn + at) % len(shards)]
-            while len(found) < limit and _size(found) < _PAGE_BYTES:
-                if not await self._read_on(shard, found, limit):
-                    break
+            while await self._read_on(shard, found, limit):
+                if len(found) >= limit or _size(found) >= _PAGE_BYTES:
+                    return
 
     async def _read_on(self, shard: ShardTracking, found: list[_Found], limit: int) -> bool:
         """Claim what comes next in a shard; whether there may be more."""
@@ -233,7 +233,7 @@ class LiveQueue:
     def _handles_of(self, records: Sequence[TrackedRecord], deliveries: Sequence[int]) -> list[str]:
         return self._receipts.issue(
             [
-                (record.shard.log_id, record.position, delivery, record.is_dead)
+                content(record.shard.log_id, record.position, delivery, record.is_dead)
                 for record, delivery in zip(records, deliveries, strict=True)
             ]
         )
@@ -245,16 +245,20 @@ class LiveQueue:
     def _present(self, found: Sequence[_Found], *, is_dead: bool) -> list[_Found]:
         """What can be handed out still."""
         horizon_ms = self._horizon_ms()
-        present = []
-        for each in found:
-            record, _ = each
-            if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
-                continue
-            if (record.arrival_ms or 0) < horizon_ms and self._handles.is_past_retention(record, horizon_ms):
-                self._tracking.end((record,))
-            else:
-                present.append(each)
-        return present
+        return [
+            (record, payload)
+            for record, payload in found
+            if record.phase == "visible"
+            and record.is_dead is is_dead  # else it was settled meanwhile
+            and ((record.arrival_ms or 0) >= horizon_ms or self._is_kept(record, horizon_ms))
+        ]
+
+    def _is_kept(self, record: TrackedRecord, horizon_ms: int) -> bool:
+        """Whether a record is not past retention; it ends if it is."""
+        if self._handles.is_past_retention(record, horizon_ms):
+            self._tracking.end((record,))
+            return False
+        return True
 
     async def _claim_all(
         self, found: Sequence[_Found], timeout_ms: int, *, is_dead: bool
@@ -273,7 +277,17 @@ class LiveQueue:
     ) -> list[ReceivedRecord]:
         """What a receiver gets of records that were handed out; they may be visible again at once."""
         handed_out = [
-            _received(record, payload, handle)
+            _new_tuple(
+                ReceivedRecord,
+                (
+                    handle,
+                    record.record_id,
+                    payload,
+                    record.arrival_ms or 0,
+                    record.first_receive_ms or 0,
+                    record.receives,
+                ),
+            )
             for (record, payload), handle in zip(found, handles, strict=True)
         ]
         if not is_dead:
@@ -505,12 +519,6 @@ class LiveQueue:
         for unwatch in self._watched.values():
             unwatch()
         self._watched.clear()
-
-
-def _received(record: TrackedRecord, payload: Payload, handle: str) -> ReceivedRecord:
-    arrival_ms, first_receive_ms = record.arrival_ms or 0, record.first_receive_ms or 0
-    values = (handle, record.record_id, payload, arrival_ms, first_receive_ms, record.receives)
-    return _new_tuple(ReceivedRecord, values)
 
 
 def _claimed(shard: ShardTracking, run: Run) -> Iterable[_Found]:

@@ -76,6 +76,22 @@ class Settlement(NamedTuple):
             positions += [received.position for received in self.received]
         return positions
 
+    def by_page(self) -> Mapping[int, Settlement]:
+        """The parts of it that change one page each."""
+        pages = {position // PAGE_POSITIONS for position in self.positions()}
+        if len(pages) == 1:  # as nearly always
+            return dict.fromkeys(pages, self)
+        return {page: self._within(page * PAGE_POSITIONS) for page in pages}
+
+    def _within(self, begin: int) -> Settlement:
+        page = range(begin, begin + PAGE_POSITIONS)
+        return Settlement(
+            [position for position in self.acknowledged if position in page],
+            [letter for letter in self.died if letter.position in page],
+            [position for position in self.restored if position in page],
+            [received for received in self.received if received.position in page],
+        )
+
 
 class _StoredPage(msgspec.Struct, frozen=True, array_like=True):
     acknowledged: bytes
@@ -219,7 +235,8 @@ class QueueProgress:
         page, offset = divmod(begin, PAGE_POSITIONS)
         if self._pages.get(page, 0).bit_length() > offset:
             return True
-        return any(self._pages.get(other) for other in range(page + 1, (end - 1) // PAGE_POSITIONS + 1))
+        last = (end - 1) // PAGE_POSITIONS
+        return last > page and any(self._pages.get(other) for other in range(page + 1, last + 1))
 
     def next_open(self, position: int) -> int:
         """The first position from this one on that is not acknowledged; there may be no record at it."""
@@ -283,7 +300,7 @@ class QueueProgress:
         """What to write for this change; nothing is changed here. The keys count as written from now on."""
         writes: Writes = {}
         first_page, first = self.first // PAGE_POSITIONS, None
-        pages = {page: self._page_after(page, settlement) for page in _pages_of(settlement.positions())}
+        pages = {page: self._page_after(page, part) for page, part in settlement.by_page().items()}
         for page, after in pages.items():
             if page >= first_page:
                 writes[self._page_key(page)] = _encoded(page, after)
@@ -339,31 +356,21 @@ class QueueProgress:
         return {*self._pages, *self._dead, *self._received}
 
     def _page_after(self, page: int, settlement: Settlement) -> _Page:
-        begin = page * PAGE_POSITIONS
-        end = begin + PAGE_POSITIONS
-        bits = self._pages.get(page, 0)
+        """The page after a change that is of this page alone."""
+        bits = self._pages.get(page, 0) | _bits_of(settlement.acknowledged, page * PAGE_POSITIONS)
         dead, received = dict(self._dead.get(page, ())), dict(self._received.get(page, ()))
         for letter in settlement.died:
-            if begin <= letter.position < end:
-                dead[letter.position] = letter
-                received.pop(letter.position, None)
-        acknowledged = [position for position in settlement.acknowledged if begin <= position < end]
-        bits |= _bits_of(acknowledged, begin)
-        for position in acknowledged if dead or received else ():
+            dead[letter.position] = letter
+            received.pop(letter.position, None)
+        for position in (*settlement.acknowledged, *settlement.restored) if dead or received else ():
             dead.pop(position, None)
             received.pop(position, None)
-        for position in settlement.restored:
-            dead.pop(position, None)
-            received.pop(position, None)
-        received.update((each.position, each) for each in settlement.received if begin <= each.position < end)
+        if settlement.received:
+            received.update((each.position, each) for each in settlement.received)
         return _Page(bits, dead, received)
 
     def _page_key(self, page: int) -> str:
         return f"{self._key}/{page}"
-
-
-def _pages_of(positions: Collection[int]) -> set[int]:
-    return {position // PAGE_POSITIONS for position in positions}
 
 
 def _bits_of(positions: Collection[int], begin: int) -> int:

@@ -30,15 +30,19 @@ class Receipt(NamedTuple):
     """Whether the record was handed out as a dead letter."""
 
 
+content = _CONTENT.pack
+"""What is sealed in a handle. It takes what a `Receipt` has."""
+
+
 class QueueReceipts:
     """Issues and reads the handles of one queue."""
 
     def __init__(self, sealer: Sealer, queue_id: str) -> None:
         self._sealer = sealer.within(queue_id.encode("ascii"))
 
-    def issue(self, receipts: Iterable[tuple[int, int, int, bool]]) -> list[str]:
-        """A handle for each; they are as a `Receipt` is, which would be made for each record."""
-        return self._sealer.seal_all([_CONTENT.pack(*receipt) for receipt in receipts])
+    def issue(self, contents: Iterable[bytes]) -> list[str]:
+        """A handle for each `content`."""
+        return self._sealer.seal_all(contents)
 
     def read(self, handle: str) -> Receipt | None:
         """The receipt of a handle; `None` for one that this queue has not given."""

@@ -117,7 +117,7 @@ class Settling:
             done.fail(self._closed)
             return done
         batch = self._gathering = self._gathering or _Batch()
-        self._tracking.settle([record for record in sentences if record.phase != "settling"])
+        self._tracking.settle(sentences)
         batch.sentences.update(sentences)
         batch.waiting.append(done)
         if not self._is_working:  # who is told of a commit may settle more, within this very loop

@@ -6,7 +6,8 @@ memory follows what is in flight.
 
     visible ─ receive ─► in flight ─ show ─► visible       visible, in flight ─ settle ─► settling
     settling ─ show ─► visible (a dead letter now, or no more)    settling ─ give back ─► in flight
-    visible, in flight, settling ─ learn ─► in flight             every phase ─ end ─► over
+    visible, in flight, settling ─ learn ─► in flight             settling ─ settle ─► settling (the same)
+    every phase ─ end ─► over
 
 Rules:
 - a tracked record is handed out by who takes it from `next_visible`, and by nobody else;
@@ -41,7 +42,7 @@ Phase = Literal[
 PHASES: dict[str, dict[Phase, Phase]] = {
     "receive": {"visible": "in flight"},
     "show": {"in flight": "visible", "settling": "visible", "visible": "visible"},
-    "settle": {"in flight": "settling", "visible": "settling"},
+    "settle": {"in flight": "settling", "visible": "settling", "settling": "settling"},
     "give back": {"settling": "in flight"},
     "learn": {"visible": "in flight", "in flight": "in flight", "settling": "in flight"},
     "end": {"visible": "over", "in flight": "over", "settling": "over"},
