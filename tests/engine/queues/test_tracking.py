@@ -21,7 +21,7 @@ class Received:
         """One more in flight."""
         record = self.shard.track(self._next, arrival_ms=0)
         self._next += 1
-        self.tracking.hand_out([record], [self._next], [f"handle-{self._next}"], 0, visible_ms)
+        self.tracking.hand_out([record], [self._next], [f"handle-{self._next}"], 0, visible_ms, is_dead=False)
         return record
 
     def places(self) -> int:
@@ -78,7 +78,7 @@ def test_records_and_dead_letters_in_flight_are_counted_apart() -> None:
     assert received.tracking.in_flight == 0
     assert received.tracking.next_visible(is_dead=False) is None
     assert received.tracking.next_visible(is_dead=True) is record
-    received.tracking.hand_out([record], [2], ["handle-2"], 0, 2_000)
+    received.tracking.hand_out([record], [2], ["handle-2"], 0, 2_000, is_dead=True)
     assert received.tracking.in_flight == 0
     received.tracking.end([record])
     assert received.receive(3_000).position == 1

@@ -80,7 +80,7 @@ class Handles:
     def in_hand(self, handles: Sequence[str], *, is_dead: bool) -> list[TrackedRecord] | None:
         """The records, when every handle is the latest of one in flight: the usual call needs no more."""
         horizon_ms = self._horizon_ms()
-        records: list[TrackedRecord] = []
+        records = []
         for record in self._tracking.of_handles(handles):
             if record is None or record.is_dead is not is_dead:
                 return None

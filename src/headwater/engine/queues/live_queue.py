@@ -18,7 +18,7 @@ Refuses to know requests and answers, and how the queue itself changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from headwater.engine.limits.limits import READ_BYTES_MAX
 from headwater.engine.queues.counting import QueueCounts, QueueTotals, count_records, oldest_arrival_ms
@@ -52,7 +52,8 @@ _PAGE_BYTES = READ_BYTES_MAX * 4 // 3
 _new_tuple = tuple.__new__
 """A third of the time of `ReceivedRecord(...)`."""
 
-_Found = tuple[TrackedRecord, Payload]
+_Found = dict[TrackedRecord, Payload]
+"""What was claimed for a receiver, in order."""
 
 Taken = list[ReceivedRecord] | Completion[list[ReceivedRecord]]
 """What somebody gets who receives; a completion, if the store has to have it first."""
@@ -133,7 +134,7 @@ class LiveQueue:
     async def _take(self, waiter: Waiter[ReceivedRecord]) -> Taken:
         self._release()
         limit = waiter.wanted.limit
-        found: list[_Found] = []
+        found: _Found = {}
         try:
             await self._find_visible(found, limit, is_dead=False)
             if len(found) < limit:
@@ -145,7 +146,7 @@ class LiveQueue:
 
     async def _take_dead(self, waiter: Waiter[ReceivedRecord]) -> Taken:
         self._release()
-        found: list[_Found] = []
+        found: _Found = {}
         try:
             await self._find_visible(found, waiter.wanted.limit, is_dead=True)
         except BaseException:
@@ -153,7 +154,7 @@ class LiveQueue:
             raise
         return self._hand_out(found, waiter, is_dead=True)
 
-    async def _find_visible(self, found: list[_Found], limit: int, *, is_dead: bool) -> None:
+    async def _find_visible(self, found: _Found, limit: int, *, is_dead: bool) -> None:
         """Claim what is visible again, as far as there is any and it fits."""
         rules = self._queue.rules
         while len(found) < limit and _size(found) < _PAGE_BYTES:
@@ -168,7 +169,7 @@ class LiveQueue:
                     self._store, record.shard.log_id, record.position, _PAGE_BYTES
                 )
             except BaseException:
-                self._put_back([(record, b"")])
+                self._put_back([record])
                 raise
             if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
                 continue
@@ -178,9 +179,9 @@ class LiveQueue:
                 self._tracking.end((record,))
             else:
                 record.arrival_ms = run.time_ms
-                found.append((record, run.payloads[0]))
+                found[record] = run.payloads[0]
 
-    async def _find_new(self, found: list[_Found], limit: int) -> None:
+    async def _find_new(self, found: _Found, limit: int) -> None:
         """Claim what was never handed out, from one shard after the other."""
         shards = list(self._tracking.shards.values())
         self._turn += 1
@@ -190,7 +191,7 @@ class LiveQueue:
                 if len(found) >= limit or _size(found) >= _PAGE_BYTES:
                     return
 
-    async def _read_on(self, shard: ShardTracking, found: list[_Found], limit: int) -> bool:
+    async def _read_on(self, shard: ShardTracking, found: _Found, limit: int) -> bool:
         """Claim what comes next in a shard; whether there may be more."""
         extent = self._store.extent(shard.log_id)
         position = shard.next_open()
@@ -209,10 +210,10 @@ class LiveQueue:
         if found and runs and size + len(runs[0].payloads[0]) > _PAGE_BYTES:
             return False
         for run in runs:
-            found += _claimed(shard, run)
+            found.update(_claimed(shard, run))
         return bool(runs)
 
-    def _hand_out(self, found: Sequence[_Found], waiter: Waiter[ReceivedRecord], *, is_dead: bool) -> Taken:
+    def _hand_out(self, found: _Found, waiter: Waiter[ReceivedRecord], *, is_dead: bool) -> Taken:
         if not waiter.is_waiting:
             self._put_back(found)
             return []
@@ -223,14 +224,14 @@ class LiveQueue:
         if self._store.is_shared:
             return begun(self._claim_all(present, 1000 * timeout_s, is_dead=is_dead)) if present else []
         now_ms = self._context.now_ms()
-        records = [record for record, _ in present]
-        deliveries = range(self._delivery + 1, self._delivery + 1 + len(records))
-        self._delivery += len(records)
-        handles = self._handles_of(records, deliveries)
-        self._tracking.hand_out(records, deliveries, handles, now_ms, now_ms + 1000 * timeout_s)
+        deliveries = range(self._delivery + 1, self._delivery + 1 + len(present))
+        self._delivery += len(present)
+        handles = self._handles_of(present, deliveries)
+        visible_ms = now_ms + 1000 * timeout_s
+        self._tracking.hand_out(present, deliveries, handles, now_ms, visible_ms, is_dead=is_dead)
         return self._gave(present, handles, is_dead=is_dead, is_visible=timeout_s == 0)
 
-    def _handles_of(self, records: Sequence[TrackedRecord], deliveries: Sequence[int]) -> list[str]:
+    def _handles_of(self, records: Collection[TrackedRecord], deliveries: Sequence[int]) -> list[str]:
         return self._receipts.issue(
             [
                 content(record.shard.log_id, record.position, delivery, record.is_dead)
@@ -242,16 +243,16 @@ class LiveQueue:
         self._delivery += 1
         return self._delivery
 
-    def _present(self, found: Sequence[_Found], *, is_dead: bool) -> list[_Found]:
+    def _present(self, found: _Found, *, is_dead: bool) -> _Found:
         """What can be handed out still."""
         horizon_ms = self._horizon_ms()
-        return [
-            (record, payload)
-            for record, payload in found
+        return {
+            record: payload
+            for record, payload in found.items()
             if record.phase == "visible"
             and record.is_dead is is_dead  # else it was settled meanwhile
             and ((record.arrival_ms or 0) >= horizon_ms or self._is_kept(record, horizon_ms))
-        ]
+        }
 
     def _is_kept(self, record: TrackedRecord, horizon_ms: int) -> bool:
         """Whether a record is not past retention; it ends if it is."""
@@ -260,20 +261,17 @@ class LiveQueue:
             return False
         return True
 
-    async def _claim_all(
-        self, found: Sequence[_Found], timeout_ms: int, *, is_dead: bool
-    ) -> list[ReceivedRecord]:
+    async def _claim_all(self, found: _Found, timeout_ms: int, *, is_dead: bool) -> list[ReceivedRecord]:
         """What is received here once the store has it; not what another server was first with."""
-        overtaken = await self._sharing.claim([record for record, _ in found], timeout_ms)
-        given = [each for each in found if each[0] not in overtaken]
+        overtaken = await self._sharing.claim(found, timeout_ms)
+        given = {record: payload for record, payload in found.items() if record not in overtaken}
         if not given:  # it waits on, then
             self._watch()
-        records = [record for record, _ in given]
-        handles = self._handles_of(records, [record.delivery for record in records])
+        handles = self._handles_of(given, [record.delivery for record in given])
         return self._gave(given, handles, is_dead=is_dead, is_visible=timeout_ms == 0)
 
     def _gave(
-        self, found: Sequence[_Found], handles: Sequence[str], *, is_dead: bool, is_visible: bool
+        self, found: _Found, handles: Sequence[str], *, is_dead: bool, is_visible: bool
     ) -> list[ReceivedRecord]:
         """What a receiver gets of records that were handed out; they may be visible again at once."""
         handed_out = [
@@ -288,7 +286,7 @@ class LiveQueue:
                     record.receives,
                 ),
             )
-            for (record, payload), handle in zip(found, handles, strict=True)
+            for (record, payload), handle in zip(found.items(), handles, strict=True)
         ]
         if not is_dead:
             self._received += len(handed_out)
@@ -296,8 +294,8 @@ class LiveQueue:
             self._release()
         return handed_out
 
-    def _put_back(self, found: Iterable[_Found]) -> None:
-        for record, _ in found:
+    def _put_back(self, records: Iterable[TrackedRecord]) -> None:
+        for record in records:
             if record.phase == "visible":
                 self._tracking.show(record)
 
@@ -521,7 +519,7 @@ class LiveQueue:
         self._watched.clear()
 
 
-def _claimed(shard: ShardTracking, run: Run) -> Iterable[_Found]:
+def _claimed(shard: ShardTracking, run: Run) -> Iterable[tuple[TrackedRecord, Payload]]:
     begin, arrival_ms, payloads = run
     records = shard.claim(begin, begin + len(payloads), arrival_ms)
     if len(records) == len(payloads):
@@ -529,8 +527,8 @@ def _claimed(shard: ShardTracking, run: Run) -> Iterable[_Found]:
     return [(record, payloads[record.position - begin]) for record in records]
 
 
-def _size(found: Sequence[_Found]) -> int:
-    return sum([len(payload) for _, payload in found])
+def _size(found: _Found) -> int:
+    return sum(map(len, found.values()))
 
 
 def _nothing() -> None:

@@ -9,7 +9,7 @@ Refuses to know requests, and where records that wait are found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from headwater.engine.queues.progress import ReceivedState
 from headwater.engine.queues.settling import Overtaken, Sentence, Settling
@@ -32,7 +32,7 @@ class QueueSharing:
         self._now_ms = now_ms
         self._next_delivery = next_delivery
 
-    def claim(self, records: Sequence[TrackedRecord], timeout_ms: int) -> Completion[Overtaken]:
+    def claim(self, records: Iterable[TrackedRecord], timeout_ms: int) -> Completion[Overtaken]:
         """Let the store have it that visible records are received here."""
         now_ms = self._now_ms()
         sentences = {}

@@ -24,7 +24,7 @@ Refuses to know stores, requests, and why a record is settled.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import count
 from typing import Literal
@@ -207,33 +207,32 @@ class Tracking:
 
     def _move(self, records: Iterable[TrackedRecord], event: str) -> None:
         """What leaves "in flight" does so here; what comes to it, goes on in `_fly`."""
-        leads = _phases[event]
+        leads, in_flight, by_handle = _phases[event], self._in_flight, self._by_handle
         landed = []
         for record in records:
             before, record.phase = record.phase, leads[record.phase]
             if before == "in flight":
+                in_flight[record.is_dead] -= 1
+                by_handle.pop(record.handle, None)
                 landed.append(record)
-        self._land(landed)
+        if landed:
+            self._unnote_ends(landed)
 
-    def _land(self, records: Iterable[TrackedRecord]) -> None:
-        in_flight, by_handle, all_ending = self._in_flight, self._by_handle, self._ending
+    def _unnote_ends(self, records: Iterable[TrackedRecord]) -> None:
+        all_ending = self._ending
         for record in records:
-            in_flight[record.is_dead] -= 1
-            by_handle.pop(record.handle, None)
             ending = all_ending.get(record.visible_ms)
             if ending is not None:
                 ending.pop(record, None)
                 if not ending:
                     del all_ending[record.visible_ms]
 
-    def _fly(self, records: Iterable[TrackedRecord], visible_ms: int) -> None:
-        in_flight, by_handle, ending = self._in_flight, self._by_handle, self._ending_at(visible_ms)
-        for record in records:
-            in_flight[record.is_dead] += 1
-            record.visible_ms = visible_ms
-            ending[record] = None
-            if record.handle:
-                by_handle[record.handle] = record
+    def _fly(self, record: TrackedRecord, visible_ms: int) -> None:
+        self._in_flight[record.is_dead] += 1
+        if record.handle:
+            self._by_handle[record.handle] = record
+        record.visible_ms = visible_ms
+        self._ending_at(visible_ms)[record] = None
 
     def _ending_at(self, visible_ms: int) -> dict[TrackedRecord, None]:
         """What ends at a time, for one more at least."""
@@ -251,39 +250,44 @@ class Tracking:
 
     def hand_out(
         self,
-        records: Sequence[TrackedRecord],
+        records: Collection[TrackedRecord],
         deliveries: Sequence[int],
         handles: Sequence[str],
         now_ms: int,
         visible_ms: int,
+        *,
+        is_dead: bool,
     ) -> None:
-        """They were received; with the number and the handle of the delivery of each."""
+        """They were received, all of them as dead letters or none. A delivery has a number and a handle."""
         for record, delivery, handle in zip(records, deliveries, handles, strict=True):
-            record.phase = _received[record.phase]  # `_move`, written out: it comes from "visible" alone
-            record.delivery, record.handle = delivery, handle
+            record.phase = _received[record.phase]  # `_move` and `_fly`, written out for all of a call
+            record.delivery, record.handle, record.visible_ms = delivery, handle, visible_ms
             record.receives += 1
             if record.first_receive_ms is None:
                 record.first_receive_ms = now_ms
+        self._in_flight[is_dead] += len(records)
+        self._by_handle.update(zip(handles, records, strict=True))
         if records:
-            self._fly(records, visible_ms)
+            self._ending_at(visible_ms).update(dict.fromkeys(records))
 
     def hide_until(self, record: TrackedRecord, visible_ms: int) -> None:
         """While it is in flight: its visibility timeout ends then."""
-        self._land((record,))
-        self._fly((record,), visible_ms)
+        self._unnote_ends((record,))
+        record.visible_ms = visible_ms
+        self._ending_at(visible_ms)[record] = None
 
     def learn(self, record: TrackedRecord, state: ReceivedState, known_ms: int) -> None:
         """The store has it that it was received, or hidden anew; it is in flight from when that is known."""
         self._move((record,), "learn")
         record.delivery, record.handle, record.change = state.delivery, "", state.change
         record.receives, record.first_receive_ms = state.receives, state.first_receive_ms
-        self._fly((record,), known_ms + state.timeout_ms)
+        self._fly(record, known_ms + state.timeout_ms)
 
     def postpone(self, record: TrackedRecord) -> None:
         """It cannot be handed out at the moment: it counts as in flight until somebody looks what is due."""
         self._move((record,), "learn")
         record.handle = ""
-        self._fly((record,), 0)
+        self._fly(record, 0)
 
     def become(self, record: TrackedRecord, *, is_dead: bool) -> None:
         """The store has it that it is a dead letter, or none; for the caller to show, or to `learn` about."""
@@ -308,7 +312,7 @@ class Tracking:
     def give_back(self, record: TrackedRecord) -> None:
         """It was not settled: it is as it was, in flight until its visibility ends."""
         self._move((record,), "give back")
-        self._fly((record,), record.visible_ms)
+        self._fly(record, record.visible_ms)
 
     def end(self, records: Sequence[TrackedRecord]) -> None:
         """They are acknowledged, or past retention."""
