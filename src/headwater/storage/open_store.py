@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,8 +22,10 @@ from headwater.storage.interface import (
     StoreUnavailable,
     StoreUnreadable,
 )
-from headwater.storage.kafka.security import BrokerSecurity
 from headwater.storage.lmdb.back_end import LmdbBackEnd
+
+if TYPE_CHECKING:
+    from headwater.storage.kafka.security import BrokerSecurity
 
 BACK_END: BackEnd = LmdbBackEnd()
 
@@ -49,8 +52,17 @@ async def open_shared(
 
     Raises `StoreUnavailable`, `StoreUnreadable` where there is nothing to read, and `ValueError` for the URL.
     """
-    opened: OpenedStore = await _kafka().open_kafka(url, security, log_error, to_read=to_read)
-    return opened if to_read else msgspec.structs.replace(opened, folder=BACK_END.temporary_folder())
+    open_kafka = _kafka().open_kafka
+    if to_read:
+        opened: OpenedStore = await open_kafka(url, security, log_error, to_read=True)
+        return opened
+    folder, remove = BACK_END.temporary_folder()
+    try:
+        opened = await open_kafka(url, security, log_error, on_close=remove)
+    except BaseException:
+        remove()
+        raise
+    return msgspec.structs.replace(opened, folder=folder)
 
 
 async def fill_shared(url: str, security: BrokerSecurity) -> StoreFilling:

@@ -1,7 +1,8 @@
 """A Kafka cluster as the store uses it: connections to its brokers, leaders of topics, eleven requests.
 
-aiokafka makes the connections (SASL, TLS, API versions) and the bytes of requests; which connection a
-request takes, who leads a topic, and what an error means is decided here. Every topic has one partition.
+aiokafka makes the connections (SASL, TLS, API versions) and the bytes of requests, but for those that bring
+records, which `produce_request` makes; which connection a request takes, who leads a topic, and what an
+error means is decided here. Every topic has one partition.
 
 Rules:
 - a broker works on one request of a connection at a time, so there are connections for each `Lane`:
@@ -18,6 +19,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from ssl import SSLCertVerificationError
 from typing import Any, Literal, NamedTuple
 
@@ -33,9 +35,10 @@ from aiokafka.protocol.admin import (
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.offset import OffsetRequest
-from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
+from headwater.storage.kafka.batch_requests import BatchRequests, NothingSaid
+from headwater.storage.kafka.produce_request import BatchesRequest, Produced
 from headwater.storage.kafka.security import BrokerSecurity
 
 CLIENT_ID = "headwater"
@@ -51,17 +54,22 @@ POLL_BYTES = 256 * 1024
 LATEST, EARLIEST = -1, -2
 """In place of a time, for `find_offset`."""
 
-Lane = tuple[Literal["produce", "read", "poll", "metadata", "control"], int]
+Lane = tuple[Literal["joined", "produce", "read", "poll", "metadata", "control"], int]
 """What a connection is for, and which one of several it is."""
 
 NONE = 0
 OFFSET_OUT_OF_RANGE = 1
 UNKNOWN_TOPIC = 3
+LEADER_NOT_AVAILABLE = 5
+NOT_LEADER = 6
 MESSAGE_TOO_LARGE = 10
 RECORD_LIST_TOO_LARGE = 18
+NOT_ENOUGH_REPLICAS = 19
 TOPIC_EXISTS = 36
 OUT_OF_ORDER_SEQUENCE = 45
 INVALID_PRODUCER_EPOCH = 47
+STORAGE_ERROR = 56
+FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH = 74, 75
 PRODUCER_FENCED = 90
 
 _UNWELCOME = (
@@ -73,9 +81,16 @@ _UNWELCOME = (
     ValueError,  # with SCRAM: the broker does not know the password either
 )
 
-NOT_APPENDED = {UNKNOWN_TOPIC, 5, 6, 19, 56, 74, 75}
-"""Errors after which this attempt has stored nothing, and another one may: unknown topic, no leader, another
-leader, too few replicas, a failed disk, another leader's epoch. All others leave it open."""
+NOT_APPENDED = {
+    UNKNOWN_TOPIC,
+    LEADER_NOT_AVAILABLE,
+    NOT_LEADER,
+    NOT_ENOUGH_REPLICAS,
+    STORAGE_ERROR,
+    FENCED_LEADER_EPOCH,
+    UNKNOWN_LEADER_EPOCH,
+}
+"""Errors after which this attempt has stored nothing, and another one may. All others leave it open."""
 
 
 class KafkaError(Exception):
@@ -97,14 +112,6 @@ class BrokerRefusal(KafkaError):
         name = kafka_errors.for_code(code).__name__
         super().__init__(f"{what}: {name} ({code})")
         self.code = code
-
-
-class Produced(NamedTuple):
-    """The answer to a batch."""
-
-    code: int
-    position: int
-    time_ms: int
 
 
 class Fetched(NamedTuple):
@@ -134,6 +141,7 @@ class Cluster:
         self._tls = security.tls()
         self._nodes: dict[int, _BrokerNode] = {}
         self._leaders: dict[str, int] = {}
+        self._joined: dict[int, BatchRequests[Produced]] = {}
         self._controller = -1
         self._is_closed = False
 
@@ -148,11 +156,39 @@ class Cluster:
 
     async def produce(self, topic: str, batch: bytes, lane: int = 0) -> Produced:
         """Send a batch, and wait until all in-sync replicas have it. Raises `KafkaError`."""
-        request = ProduceRequest(None, -1, PRODUCE_TIMEOUT_MS, [(topic, [(0, batch)])])
+        request = BatchesRequest({topic: batch}, PRODUCE_TIMEOUT_MS)
         answer = await self._ask_leader(topic, request, ("produce", lane % PRODUCE_LANES), REQUEST_TIMEOUT_MS)
-        _, code, position, time_ms, *_ = answer.topics[0][1][0]
-        self._note(topic, code)
-        return Produced(code, position, time_ms)
+        produced: Produced = answer[topic]
+        self._note(topic, produced.code)
+        return produced
+
+    async def produce_joined(self, topic: str, batch: bytes) -> Produced:
+        """The same in one request with what others send to that broker now. Raises `KafkaError`.
+
+        A topic has one such batch at a time.
+        """
+        node_id = await self.leader(topic)
+        joined = self._joined.get(node_id)
+        if joined is None:
+            joined = self._joined[node_id] = BatchRequests(partial(self._produce_all, node_id))
+        try:
+            produced = await joined.add(topic, batch)
+        except KafkaError:
+            self._leaders.pop(topic, None)
+            raise
+        except NothingSaid as error:
+            raise KafkaError(f"node {node_id}: {error}") from error
+        self._note(topic, produced.code)
+        return produced
+
+    async def _produce_all(
+        self, node_id: int, batches: Mapping[str, bytes], lane: int
+    ) -> Mapping[str, Produced]:
+        request = BatchesRequest(batches, PRODUCE_TIMEOUT_MS)
+        answers: Mapping[str, Produced] = await self._ask(
+            node_id, request, ("joined", lane), REQUEST_TIMEOUT_MS
+        )
+        return answers
 
     async def fetch(self, topic: str, position: int, max_bytes: int, *, lane: int = 0) -> Fetched:
         """What lies from a position on; at once. Raises `KafkaError`."""
@@ -192,6 +228,39 @@ class Cluster:
         if code != NONE:
             raise BrokerRefusal(f"positions of {topic}", code)
         return int(position)
+
+    async def find_offsets(self, topics: Sequence[str], time_ms: int) -> dict[str, int]:
+        """The same of many topics, asked of each leader at once. Those that nobody tells are left out.
+
+        Raises `KafkaError`.
+        """
+        unknown = [topic for topic in topics if topic not in self._leaders]
+        if unknown:
+            await self._look_up(unknown)
+        led: dict[int, list[str]] = {}
+        for topic in topics:
+            if topic in self._leaders:
+                led.setdefault(self._leaders[topic], []).append(topic)
+        found: dict[str, int] = {}
+        for node_id, named in led.items():
+            found |= await self._offsets_of(node_id, named, time_ms)
+        return found
+
+    async def _offsets_of(self, node_id: int, topics: Sequence[str], time_ms: int) -> dict[str, int]:
+        request = OffsetRequest(-1, 0, [(topic, [(0, time_ms)]) for topic in topics])
+        try:
+            answer = await self._ask(node_id, request, ("read", 0), REQUEST_TIMEOUT_MS)
+        except KafkaError:
+            for topic in topics:
+                self._leaders.pop(topic, None)
+            return {}
+        found: dict[str, int] = {}
+        for topic, partitions in answer.topics:
+            _, code, _, position, *_ = partitions[0]
+            self._note(topic, code)
+            if code == NONE:
+                found[topic] = int(position)
+        return found
 
     async def delete_before(self, topic: str, position: int) -> None:
         """Forget what lies before a position. Raises `KafkaError`; `BrokerRefusal` is one."""

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -32,12 +31,13 @@ from headwater.storage.interface import (
     LogPage,
     Metadata,
     Outcome,
+    Run,
     StoreInDoubt,
     StoreUnavailable,
     metadata_key,
 )
-from headwater.storage.kafka import batches, commands
-from headwater.storage.kafka.cluster import Cluster, KafkaError
+from headwater.storage.kafka import commands
+from headwater.storage.kafka.cluster import EARLIEST, LATEST, Cluster, KafkaError
 from headwater.storage.kafka.fence import close_log
 from headwater.storage.kafka.log_fates import MetadataFate, ShardLogFate
 from headwater.storage.kafka.log_sender import Call, LogSender
@@ -47,7 +47,7 @@ from headwater.storage.kafka.metadata_log import MetadataLog
 from headwater.storage.kafka.producer import Producer
 from headwater.storage.kafka.snapshot_format import UnknownSnapshot
 from headwater.storage.kafka.snapshots import MetadataSnapshots
-from headwater.storage.kafka.topic_reader import Gone, TopicReader, page_of
+from headwater.storage.kafka.topic_reader import Gone, TopicReader
 from headwater.storage.kafka.topics import Topics
 
 T = TypeVar("T")
@@ -58,6 +58,8 @@ ANSWER_WITHIN_S = 20.0
 SWEEP_S = 1.0
 RETRY_S = 0.1
 LANES = 64
+NOTHING_SEEN = Extent(0, 0, 0, sealed=False)
+"""Of a log that this gateway has not read yet."""
 
 
 class _Commit:
@@ -99,12 +101,14 @@ class KafkaStore:
             cluster, topics.log, lambda log_id: self._guard(partial(self._watch.call, log_id))
         )
         self._senders: dict[int, LogSender] = {}
-        self._commands = self._sender(topics.meta, 0, MetadataFate())
+        self._commands = self._sender(topics.meta, 0, MetadataFate(), None)
         self._commits: dict[int, _Commit] = {}
         """Those that are proposed and not decided, by number."""
         self._last_number = 0
         self._extents: dict[int, Extent] = {}
         """What this gateway has seen of each log."""
+        self.on_close: Callable[[], None] | None = None
+        """Runs when the store is closed: for what belongs to it and is not in the cluster."""
         self._metadata_watchers: list[Callable[[Collection[str]], None]] = []
         self._adopted: set[int] = set()
         """Pending proposals that this gateway completes."""
@@ -177,7 +181,7 @@ class KafkaStore:
         log = self._metadata.state.logs.get(log_id)
         if log is None:
             return None
-        seen = self._extents.get(log_id, Extent(0, 0, 0, sealed=False))
+        seen = self._extents.get(log_id, NOTHING_SEEN)
         if log.final is not None:
             return seen._replace(next=log.final, sealed=True)
         # A leader that is new, or does not know yet that it is none, may give less than was told before.
@@ -199,10 +203,18 @@ class KafkaStore:
                     self._loop.call_soon(self._guard, partial(call.tell, at, None))
                     continue
                 sender = self._senders[log_id] = self._sender(
-                    self._topics.log(log_id), log_id, ShardLogFate(self._metadata, self._producer, log_id)
+                    self._topics.log(log_id),
+                    log_id,
+                    ShardLogFate(self._metadata, self._producer, log_id),
+                    partial(self._on_stored, log_id),
                 )
             sender.put(call, at, payloads)
         return call.completion
+
+    def _on_stored(self, log_id: int, run: Run) -> None:
+        seen = self._extents.get(log_id)
+        page = LogPage([run], seen.first if seen else 0, run.position + len(run.payloads))
+        self._watch.appended(log_id, page)
 
     def _answer_at_once(self, call: Call) -> None:
         if self._unavailable is not None:
@@ -210,7 +222,13 @@ class KafkaStore:
         else:
             call.completion.resolve([])
 
-    def _sender(self, topic: str, lane: int, fate: ShardLogFate | MetadataFate) -> LogSender:
+    def _sender(
+        self,
+        topic: str,
+        lane: int,
+        fate: ShardLogFate | MetadataFate,
+        on_stored: Callable[[Run], None] | None,
+    ) -> LogSender:
         return LogSender(
             topic,
             lane % LANES,
@@ -220,18 +238,17 @@ class KafkaStore:
             self.commit_times,
             self._guard,
             self._loop,
+            on_stored,
         )
 
     async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
         """Records from `position` on. Raises `StoreUnavailable`."""
         self._require_open()
-        news = self._watch.news(log_id)
-        if news is not None and self._is_open(log_id):
-            with suppress(batches.DamagedBatch):  # asked for again, it is an error
-                page = page_of(news, max(0, position), max_records, max_bytes)
-                if page is not None:
-                    self._saw(log_id, page)
-                    return page
+        if self._is_open(log_id):
+            page = self._watch.page(log_id, max(0, position), max_records, max_bytes)
+            if page is not None:
+                self._saw(log_id, page)
+                return page
         return await self._result(self._read(log_id, position, max_records, max_bytes))
 
     async def _read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
@@ -255,10 +272,35 @@ class KafkaStore:
 
     def _saw(self, log_id: int, page: LogPage) -> None:
         last_time_ms = page.runs[-1].time_ms if page.runs else 0
-        before = self._extents.get(log_id, Extent(0, 0, 0, sealed=False))
+        before = self._extents.get(log_id, NOTHING_SEEN)
         self._extents[log_id] = Extent(
             page.first, page.next, max(before.last_time_ms, last_time_ms), sealed=False
         )
+
+    async def find_extents(self, log_ids: Sequence[int]) -> list[Extent | None]:
+        """The extents of logs as of now, whoever appended. Raises `StoreUnavailable`.
+
+        Of a log whose leader does not answer it is what this gateway has seen.
+        """
+        self._require_open()
+        return await self._result(self._find_extents(log_ids))
+
+    async def _find_extents(self, log_ids: Sequence[int]) -> list[Extent | None]:
+        topics = {self._topics.log(log_id): log_id for log_id in log_ids if not self._is_gone(log_id)}
+        try:
+            firsts, ends = await asyncio.gather(
+                self._cluster.find_offsets(tuple(topics), EARLIEST),
+                self._cluster.find_offsets(tuple(topics), LATEST),
+            )
+        except KafkaError as error:
+            raise StoreUnavailable(f"Kafka does not say what logs hold: {error}") from error
+        for topic in firsts.keys() & ends.keys():
+            log_id = topics[topic]
+            seen = self._extents.get(log_id, NOTHING_SEEN)
+            if not self._is_gone(log_id):
+                first, end = max(seen.first, firsts[topic]), max(seen.next, ends[topic])
+                self._extents[log_id] = seen._replace(first=first, next=end)
+        return [self.extent(log_id) for log_id in log_ids]
 
     async def find(self, log_id: int, time_ms: int) -> int:
         """Position of the first kept record of that time or later. Raises `StoreUnavailable`."""
@@ -368,8 +410,8 @@ class KafkaStore:
             )
         while self._is_locked(change):  # whoever asks again must find what kept this from being done
             await self._metadata.applied()
+        await self._remove_topics(change.create_logs)  # before the same logs are asked for again
         self._tell(commit, result=False)
-        await self._remove_topics(change.create_logs)
 
     def _is_locked(self, change: Change) -> bool:
         state = self._metadata.state
@@ -517,6 +559,8 @@ class KafkaStore:
         if self._unavailable is None:
             self._give_up("The store is closed.")
         self._loop.create_task(self._cluster.close())
+        if self.on_close is not None:
+            self.on_close()
 
     def _give_up(self, reason: str) -> None:
         if reason != "The store is closed.":
