@@ -67,7 +67,8 @@ class AbusedServer:
     @contextmanager
     def serving_others(self, growth_mib_max: float = GROWTH_MIB_MAX) -> Iterator[None]:
         """Somebody else's calls are answered while the block runs, and memory stays bounded."""
-        answered, over, faults = [0], threading.Event(), []
+        answered, over = [0], threading.Event()
+        faults: list[Exception] = []
 
         def use() -> None:
             while not faults and (not over.is_set() or answered[0] < SHARE_MIN):
