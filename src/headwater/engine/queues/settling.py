@@ -53,7 +53,7 @@ Overtaken = Collection[TrackedRecord]
 
 
 class _Batch:
-    """What goes into one commit, and who waits for it."""
+    """The sentences that go into one commit, and who waits for it."""
 
     def __init__(self) -> None:
         self.sentences: dict[TrackedRecord, Sentence] = {}
@@ -214,6 +214,7 @@ class Settling:
 
 
 def _by_shard(batch: _Batch) -> dict[ShardTracking, Settlement]:
+    """The settlement of each shard that is in the stream still; empty when no sentence is left."""
     settlements: dict[ShardTracking, Settlement] = {}
     for record, (verdict, state) in batch.sentences.items():
         if record.phase != "settling":
