@@ -48,7 +48,7 @@ test-on:
 test-long: $(VENV)/installed-test
 	@$(BIN)/python -m pytest -n $(WORKERS) $(IN_ORDER) -m "long or hypothesis" --hypothesis-profile thorough
 
-# Each client is installed by its own package manager, the browser by scripts/install_chromium.sh; what is missing
+# Each client is installed by its own package manager, the browser by scripts/install_for_tests.sh; what is missing
 # here is named and left out. Much of it waits: one worker's file runs beside another's.
 test-clients: $(VENV)/installed-test
 	@$(BIN)/python -m pytest -n $(WORKERS_BY_FILE) $(IN_ORDER) -m clients tests/clients tests/browser tests/examples
@@ -73,9 +73,9 @@ dist: console $(VENV)/installed-dist
 test-dist: dist
 	@$(BIN)/python -m pytest -m dist tests/dist
 
-# What the Dockerfile makes of dist/, by buildah, on a base of this Debian: scripts/install_buildah.sh brings it.
+# What the Dockerfile makes of dist/, by buildah, on a base of this Debian: scripts/install_for_tests.sh brings it.
 test-image: dist
-	@scripts/install_buildah.sh
+	@scripts/install_for_tests.sh buildah
 	@$(BIN)/python -m pytest -m image tests/image
 
 # All that a release has to be, and nothing that leaves this machine: docs/releasing.md goes on where this ends. The image

@@ -30,7 +30,8 @@ from aiokafka.protocol.produce import ProduceRequest_v7, ProduceResponse_v7
 from aiokafka.record.util import calc_crc32c
 
 from benchmarks.put_profile import HEAD
-from headwater.api.validation.constraints import accept, accept_cbor
+from headwater.api.validation.cbor_requests import accept_cbor
+from headwater.api.validation.constraints import accept
 from headwater.model.hash_key import digest_of
 from headwater.model.record import decode_payloads, encode_payload
 from headwater.model.record_list import NumberedRun, PlacementList, RecordList

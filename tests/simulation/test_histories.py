@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.engine.stream_lifecycle import NEVER_MS
+from headwater.model.stream import NEVER_MS
 from tests.simulation.history import History, HistoryFailed
 
 ROOT = Path(__file__).parents[2]

@@ -18,13 +18,13 @@ Rules:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import Enum
 
+from headwater.model.late_pattern import late_pattern
 from headwater.server.http.exchange import Answer, Fields
 
-LOOPBACK = re.compile(rb"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
+LOOPBACK = late_pattern(rb"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
 PAGE_HEADERS = (b"origin", b"sec-fetch-site", b"referer")
 """What only browsers send. A server looks at nothing else to tell them from programs."""
 UNASKED = (b"", b"none")
@@ -45,7 +45,7 @@ ECHOED = {
     b"access-control-request-method": "Access-Control-Allow-Methods",
 }
 
-_PAGE = re.compile(rb"[a-z]+://[^/?#]*")
+_PAGE = late_pattern(rb"[a-z]+://[^/?#]*")
 
 
 class Trust(Enum):
@@ -105,7 +105,7 @@ def preflight(headers: Mapping[bytes, bytes]) -> Answer:
     return Answer(200, (ALLOW_ORIGIN, *echoed, age), b"")
 
 
-def foreign(page: bytes | None) -> Answer:
+def refusal_of_page(page: bytes | None) -> Answer:
     """The answer to a page that is not trusted, or not with that."""
     who = "The page behind this request" if page is None else f"The origin {page.decode('latin-1')}"
     text = (
