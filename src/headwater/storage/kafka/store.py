@@ -18,7 +18,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -41,6 +41,7 @@ from headwater.storage.kafka.cluster import EARLIEST, LATEST, Cluster, KafkaErro
 from headwater.storage.kafka.fence import close_log
 from headwater.storage.kafka.log_fates import MetadataFate, ShardLogFate
 from headwater.storage.kafka.log_sender import Call, LogSender
+from headwater.storage.kafka.log_topics import LogTopics
 from headwater.storage.kafka.log_watch import LogWatch
 from headwater.storage.kafka.membership import Membership
 from headwater.storage.kafka.metadata_log import MetadataLog
@@ -86,6 +87,7 @@ class KafkaStore:
         self.commit_times = CommitTimes()
         self._cluster = cluster
         self._topics = topics
+        self._log_topics = LogTopics(cluster, topics, log_error)
         self._log_error = log_error
         self._loop = asyncio.get_running_loop()
         self._producer = producer
@@ -394,15 +396,15 @@ class KafkaStore:
     async def _see_through(self, commit: _Commit) -> None:
         """Everything about a change that is not its proposal, before and after it."""
         change = commit.change
-        await self._make_topics(change)
+        await self._log_topics.make(change)
         if not commit.is_proposed:
             if commit.is_told:  # that nothing was changed
-                await self._remove_topics(change.create_logs)
+                await self._log_topics.remove(change.create_logs)
                 return
             self._propose(commit)
         if await commit.decided:
-            await self._set_topics(change)
-            await self._remove_topics(change.delete_logs)
+            await self._log_topics.set(change)
+            await self._log_topics.remove(change.delete_logs)
             return
         if self._producer.id not in self._metadata.state.gateways:
             self._tell(
@@ -410,7 +412,7 @@ class KafkaStore:
             )
         while self._is_locked(change):  # whoever asks again must find what kept this from being done
             await self._metadata.applied()
-        await self._remove_topics(change.create_logs)  # before the same logs are asked for again
+        await self._log_topics.remove(change.create_logs)  # before the same logs are asked for again
         self._tell(commit, result=False)
 
     def _is_locked(self, change: Change) -> bool:
@@ -419,34 +421,6 @@ class KafkaStore:
         return state.is_locked((*change.writes, *change.expected)) or any(
             log is not None and log.closing is not None for log in logs
         )
-
-    async def _make_topics(self, change: Change) -> None:
-        made = {
-            self._topics.log(log_id): self._topics.log_settings(change.keep_ms.get(log_id, 0))
-            for log_id in change.create_logs
-        }
-        if made:
-            await self._insist(partial(self._cluster.create_topics, made, self._topics.replicas))
-
-    async def _set_topics(self, change: Change) -> None:
-        for log_id, keep_ms in change.keep_ms.items():
-            if log_id not in change.create_logs:
-                settings = self._topics.log_settings(keep_ms)
-                await self._insist(partial(self._cluster.set_topic, self._topics.log(log_id), settings))
-
-    async def _remove_topics(self, log_ids: Collection[int]) -> None:
-        if log_ids:
-            topics = [self._topics.log(log_id) for log_id in log_ids]
-            await self._insist(partial(self._cluster.delete_topics, topics))
-
-    async def _insist(self, ask: Callable[[], Awaitable[None]]) -> None:
-        """Ask until it has succeeded."""
-        while True:
-            try:
-                return await ask()
-            except KafkaError as error:
-                self._log_error(f"Kafka: {error}; trying again")
-                await asyncio.sleep(1.0)
 
     def _tell(self, commit: _Commit, error: StoreUnavailable | None = None, *, result: bool = True) -> None:
         if commit.is_told:
