@@ -232,7 +232,7 @@ def main() -> int:
     """Take the pictures; returns the exit code."""
     chromium = shutil.which("chromium")
     if chromium is None:
-        print("There is no chromium: scripts/install_chromium.sh brings it.", file=sys.stderr)
+        print("There is no chromium: scripts/install_for_tests.sh brings it.", file=sys.stderr)
         return 1
     with Headwater(test_clock=True, transition_ms=0) as server, sync_playwright() as playwright:
         shop = Shop(server)

@@ -69,6 +69,7 @@ function Frame({ onChange }: { onChange: () => void }) {
           ))}
           <div class="foot">
             {about.is_read_only && <Badge>read-only</Badge>}
+            {about.is_gateway && <small class="dim">One gateway of several. Rates, charts, counts, requests, logs of functions, faults and limits are its own.</small>}
             <PlaceChoice onChange={onChange} />
             <ThemeChoice />
             <span class="row">

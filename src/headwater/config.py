@@ -55,7 +55,7 @@ class Config(msgspec.Struct, frozen=True):
     kafka_username: str | None = None
     kafka_password: str | None = None
     kafka_ca: Path | None = None
-    """Who has signed the brokers' certificates, if the system does not know."""
+    """The file of the authority that has signed the brokers' certificates, if the system does not know it."""
     account_id: str = "000000000000"
     """The account of callers whose access key is not itself an account id."""
     region: str = "us-east-1"
@@ -345,7 +345,7 @@ SETTINGS = (
         "store",
         "store",
         "URL",
-        "Keep them on Apache Kafka, for any number of servers.",
+        "Keep streams and records on Apache Kafka, for any number of servers.",
         _matching(
             r"kafka://[^\s/,]+:[0-9]+(,[^\s/,]+:[0-9]+)*(/[a-zA-Z0-9][a-zA-Z0-9._-]{0,99})?",
             "a URL such as kafka://broker:9092,broker:9093",
@@ -355,24 +355,30 @@ SETTINGS = (
         "kafka_security",
         "kafka-security",
         "PROTOCOL",
-        "How brokers are spoken to: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
+        "Protocol of the brokers: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
         _choice("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
     ),
     Setting(
         "kafka_mechanism",
         "kafka-mechanism",
         "NAME",
-        "With SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
+        "SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
         _choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
     ),
     Setting(
         "kafka_username",
         "kafka-username",
         "NAME",
-        "With SASL: who this server is; HEADWATER_KAFKA_PASSWORD has the password.",
+        "User name for SASL; HEADWATER_KAFKA_PASSWORD has the password.",
         _text,
     ),
-    Setting("kafka_ca", "kafka-ca", "FILE", "Who has signed the brokers' certificates.", _path),
+    Setting(
+        "kafka_ca",
+        "kafka-ca",
+        "FILE",
+        "File with the authority that has signed the brokers' certificates.",
+        _path,
+    ),
     Setting(
         "account_id",
         "account-id",
@@ -427,7 +433,7 @@ SETTINGS = (
         "console",
         "console",
         "MODE",
-        "on, off, or read-only: its pages change nothing.",
+        "Console in the browser: on, off, or read-only, when its pages change nothing.",
         _choice("on", "off", "read-only"),
     ),
     Setting("no_console", "no-console", "", "Serve no console, as --console off.", _yes_or_no),

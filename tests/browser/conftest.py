@@ -17,7 +17,7 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-p
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A real Chromium. Where there is none the tests are left out, in words, or fail with CI=true."""
-    purpose = "showing what a web page can do (scripts/install_chromium.sh brings it)"
+    purpose = "showing what a web page can do (scripts/install_for_tests.sh brings it)"
     chromium, driver = tool("chromium", purpose), tool("chromedriver", purpose)
     with started_browser(chromium, driver, tmp_path_factory.mktemp("profile")) as running:
         yield running

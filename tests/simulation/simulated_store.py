@@ -166,6 +166,9 @@ class SimulatedStore:
         self._require_open()
         return self._disk.store.extent(log_id)
 
+    async def find_extents(self, log_ids: Sequence[int]) -> list[Extent | None]:
+        return await self._now_or_late(lambda: self._disk.store.find_extents(log_ids))
+
     def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
         entries = tuple(entries)
         return self._later(lambda: self._disk.store.append(entries))

@@ -7,7 +7,7 @@ Every test ends with the store's own check.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -491,6 +491,24 @@ class StoreContract:
         inbox.run(store.append([entry(1, 5, b"a")]))
         inbox.run_until(lambda: bool(heard))
 
+    # Extents
+
+    def test_extents_are_found_in_the_order_in_which_they_are_asked_for(
+        self, store: Store, inbox: Inbox
+    ) -> None:
+        self.create(store, inbox, 1, 2)
+        inbox.run(store.append([entry(1, 5, b"a", b"b", b"c")]))
+        inbox.run(store.trim(1, 1))
+        first, missing, second = inbox.run(store.find_extents([1, 3, 2]))
+        assert missing is None
+        assert first is not None
+        assert second is not None
+        assert (first.first, first.next, second.first, second.next) == (1, 3, 0, 0)
+        assert store.extent(1) == first
+
+    def test_no_extents_are_asked_for(self, store: Store, inbox: Inbox) -> None:
+        assert inbox.run(store.find_extents([])) == []
+
     # Closing
 
     def test_a_closed_store_refuses_every_call(self, store: Store, inbox: Inbox) -> None:
@@ -503,7 +521,12 @@ class StoreContract:
         for completion in (appended, store.commit(Change({"key": b"value"})), store.trim(1, 1)):
             with pytest.raises(StoreUnavailable, match=r"The store is closed\."):
                 inbox.run(completion)
-        for awaitable in (store.read(1, 0, 1, 1), store.find(1, 0)):
+        asked: tuple[Awaitable[object], ...] = (
+            store.read(1, 0, 1, 1),
+            store.find(1, 0),
+            store.find_extents([1]),
+        )
+        for awaitable in asked:
             with pytest.raises(StoreUnavailable, match=r"The store is closed\."):
                 inbox.run(awaitable)
         with pytest.raises(StoreUnavailable):

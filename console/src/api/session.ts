@@ -11,6 +11,8 @@ export interface About {
   must_sign: boolean;
   has_services: boolean;
   has_test_clock: boolean;
+  /** It is one of several servers of the same streams, and counts what it sees itself. */
+  is_gateway: boolean;
 }
 
 const KEY = "headwater.key";

@@ -1,8 +1,9 @@
 /** All channels and delivery streams of an account and region. */
 import { useState } from "preact/hooks";
-import { setQuery, useRoute } from "../router";
-import { Button, Fault, Text } from "../ui/parts";
+import { useRoute } from "../router";
+import { Button, Fault } from "../ui/parts";
 import { usePolled } from "../ui/polled";
+import { SearchHead, has, useSearch } from "../ui/search_head";
 import { listDeliveries, type Kind } from "./deliveries";
 import { CreateDeliveryStream } from "./delivery_dialogs";
 import { DeliveryPage } from "./delivery_page";
@@ -16,20 +17,15 @@ export function DeliveriesPage() {
 }
 
 function AllDeliveries() {
-  const search = useRoute().query.get("search") ?? "";
+  const search = useSearch();
   const [isCreating, setCreating] = useState(false);
   const { value, error, refresh } = usePolled(() => listDeliveries(), POLL_MS, "deliveries");
-  const shown = (value ?? []).filter((each) => each.name.toLowerCase().includes(search.toLowerCase()));
+  const shown = (value ?? []).filter((each) => has(each.name, search));
   return (
     <section>
-      <header class="page-head">
-        <h1>Deliveries</h1>
-        <Text
-          class="search" type="search" label="Search deliveries" placeholder="Search deliveries  /"
-          value={search} onInput={(text) => setQuery({ search: text })}
-        />
+      <SearchHead title="Deliveries" label="Search deliveries">
         <Button changes onClick={() => setCreating(true)}>Create a delivery stream</Button>
-      </header>
+      </SearchHead>
       <Fault error={error} />
       {value && (
         <DeliveryTable

@@ -1,5 +1,6 @@
 /** One channel or delivery stream: how far it is, what it fails on, its last object, and what was set aside. */
 import { useState } from "preact/hooks";
+import { session } from "../api/session";
 import * as format from "../format";
 import { JsonTree } from "../records/json_tree";
 import { hashOf, navigate, setQuery, useRoute } from "../router";
@@ -65,6 +66,7 @@ function Shown({ delivery }: { delivery: Delivery }) {
         <Fact name="Created">{format.dateTime(delivery.created_ms)}</Fact>
       </dl>
       {delivery.records_behind !== undefined && <Progress delivery={delivery} />}
+      {isElsewhere(delivery) && <p class="dim">Another gateway delivers it, and says how far it is.</p>}
       {last && <Last name="Last object" place={last} isShown={look === "last"} onLook={() => setQuery({ look: look === "last" ? undefined : "last" })} />}
       {last && look === "last" && objectOf(last) && <ObjectView place={last} />}
       {aside && <Last name="Last dead letters" place={aside} isShown={look === "dead"} onLook={() => setQuery({ look: look === "dead" ? undefined : "dead" })} />}
@@ -72,6 +74,11 @@ function Shown({ delivery }: { delivery: Delivery }) {
       <Described delivery={delivery} />
     </>
   );
+}
+
+/** Whether one of the other servers of the same streams is at work on it. */
+function isElsewhere({ records_behind, state }: Delivery): boolean {
+  return session().about.is_gateway && records_behind === undefined && state === "ACTIVE";
 }
 
 function Progress({ delivery }: { delivery: Delivery }) {

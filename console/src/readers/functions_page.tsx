@@ -2,9 +2,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CallError, lambda, route } from "../api/server";
 import * as format from "../format";
-import { hashOf, setQuery, useRoute } from "../router";
-import { Fault, Text } from "../ui/parts";
+import { hashOf, useRoute } from "../router";
+import { Fault } from "../ui/parts";
 import { usePolled } from "../ui/polled";
+import { SearchHead, has, useSearch } from "../ui/search_head";
 import { Table, type Column } from "../ui/table";
 import { functionOf, listMappings, mappingColumns, type GivenUp } from "./mappings";
 
@@ -106,7 +107,7 @@ interface Line {
 const LINES_MAX = 5_000;
 
 function FunctionLog({ name }: { name: string }) {
-  const search = useRoute().query.get("search") ?? "";
+  const search = useSearch();
   const after = useRef(0);
   const [lines, setLines] = useState<Line[]>([]);
   const end = useRef<HTMLDivElement>(null);
@@ -117,13 +118,10 @@ function FunctionLog({ name }: { name: string }) {
     return said.after;
   }, 1000, name);
   useEffect(() => end.current?.scrollIntoView({ block: "nearest" }), [lines]);
-  const shown = lines.filter((line) => line.text.toLowerCase().includes(search.toLowerCase()));
+  const shown = lines.filter((line) => has(line.text, search));
   return (
     <section class="log-page">
-      <header class="page-head">
-        <h1><a class="up" href={hashOf(["functions"])}>Functions</a> {name}</h1>
-        <Text class="search" type="search" label="Search the log" placeholder="Search the log  /" value={search} onInput={(text) => setQuery({ search: text })} />
-      </header>
+      <SearchHead title={<><a class="up" href={hashOf(["functions"])}>Functions</a> {name}</>} label="Search the log" />
       <Fault error={error instanceof CallError ? error : undefined} />
       <MappingsOf name={name} />
       <h2>Log</h2>

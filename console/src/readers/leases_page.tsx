@@ -6,7 +6,7 @@ import { Table } from "../ui/table";
 import { listApplications, type Application } from "./leases";
 
 export function LeasesPage() {
-  const { has_services } = session().about;
+  const { has_services, is_gateway } = session().about;
   const { value, error } = usePolled(async () => (has_services ? listApplications() : []), 3000, "leases");
   return (
     <section>
@@ -15,7 +15,7 @@ export function LeasesPage() {
       {!has_services && (
         <Empty>
           Applications of the KCL and of the client library keep their leases in DynamoDB, and this server has none: it
-          comes with <code>pip install 'headwater[aws]'</code>, or from elsewhere by <code>--forward-to</code>.
+          comes {!is_gateway && <>with <code>pip install 'headwater[aws]'</code>, or </>}from elsewhere by <code>--forward-to</code>.
         </Empty>
       )}
       {has_services && value?.length === 0 && <Empty>No table of the neighbouring DynamoDB holds leases.</Empty>}

@@ -5,7 +5,8 @@ import * as format from "../format";
 import { setQuery, useRoute } from "../router";
 import { JsonTree } from "../records/json_tree";
 import { useKey } from "../ui/keys";
-import { Badge, Button, Check, Choice, CopyButton, Fact, Fault, Text } from "../ui/parts";
+import { Badge, Button, Check, Choice, CopyButton, Fact, Fault } from "../ui/parts";
+import { SearchHead, has, useSearch } from "../ui/search_head";
 import type { Column } from "../ui/table";
 import { VirtualTable } from "../ui/virtual_table";
 import { asBoto3, asCli, isFailed, nameOf, resourceOf, type Call } from "./calls";
@@ -14,7 +15,7 @@ const CALLS_MAX = 5_000;
 
 export function RequestsPage() {
   const { query } = useRoute();
-  const search = query.get("search") ?? "";
+  const search = useSearch();
   const outcome = query.get("outcome") ?? "";
   const withConsole = query.get("console") === "yes";
   const { calls, isListening, dropped, error, clear } = useCalls();
@@ -23,17 +24,15 @@ export function RequestsPage() {
   const isPaused = held !== undefined;
   const shown = (held ?? calls).filter((call) => (withConsole || !call.of_console)
     && (outcome === "" || isFailed(call) === (outcome === "failed"))
-    && matches(call, search.toLowerCase()));
+    && matches(call, search));
   const turn = () => setHeld(isPaused ? undefined : [...calls]);
   useKey(" ", turn);
   return (
     <section class={`requests ${opened ? "split" : ""}`}>
-      <header class="page-head">
-        <h1>Requests</h1>
-        <Text class="search" type="search" label="Search requests" placeholder="Operation, error or text  /" value={search} onInput={(text) => setQuery({ search: text })} />
+      <SearchHead title="Requests" label="Search requests" placeholder="Operation, error or text">
         <Choice label="Outcome" value={outcome} options={[["", "All"], ["failed", "Failed"], ["ok", "Successful"]]} onChange={(chosen) => setQuery({ outcome: chosen })} />
         <Check checked={withConsole} onChange={(checked) => setQuery({ console: checked ? "yes" : undefined })}>The console's too</Check>
-      </header>
+      </SearchHead>
       <Fault error={error} />
       <div class="status">
         <span class={`dot ${isPaused ? "" : isListening ? "live" : ""}`} />
@@ -75,7 +74,7 @@ const COLUMNS: Column<Call>[] = [
 function matches(call: Call, search: string): boolean {
   if (!search) return true;
   return [nameOf(call), call.error ?? "", call.asked ?? "", call.answer ?? "", call.request_id ?? ""]
-    .some((text) => text.toLowerCase().includes(search));
+    .some((text) => has(text, search));
 }
 
 function useCalls() {

@@ -1,9 +1,10 @@
 /** All streams of an account and region, with what goes in and out of them now. */
 import { useRef, useState } from "preact/hooks";
-import { hashOf, setQuery, useRoute } from "../router";
+import { hashOf } from "../router";
 import * as format from "../format";
-import { Badge, Button, Fault, Sparkline, Text } from "../ui/parts";
+import { Badge, Button, Fault, Sparkline } from "../ui/parts";
 import { usePolled } from "../ui/polled";
+import { SearchHead, has, useSearch } from "../ui/search_head";
 import { Table, type Column } from "../ui/table";
 import { CreateStream } from "./create_stream";
 import { Rates, listStreams, type StreamRow, type Totals } from "./streams";
@@ -11,7 +12,7 @@ import { Rates, listStreams, type StreamRow, type Totals } from "./streams";
 const POLL_MS = 2000;
 
 export function StreamsPage() {
-  const search = useRoute().query.get("search") ?? "";
+  const search = useSearch();
   const [isCreating, setCreating] = useState(false);
   const rates = useRef(new Rates<keyof Totals>()).current;
   const { value, error } = usePolled(async () => {
@@ -19,17 +20,12 @@ export function StreamsPage() {
     for (const stream of found.streams) rates.see(stream.name, stream.totals);
     return found;
   }, POLL_MS, "streams");
-  const shown = (value?.streams ?? []).filter((stream) => stream.name.toLowerCase().includes(search.toLowerCase()));
+  const shown = (value?.streams ?? []).filter((stream) => has(stream.name, search));
   return (
     <section>
-      <header class="page-head">
-        <h1>Streams</h1>
-        <Text
-          class="search" type="search" label="Search streams" placeholder="Search streams  /"
-          value={search} onInput={(text) => setQuery({ search: text })}
-        />
+      <SearchHead title="Streams" label="Search streams">
         <Button kind="primary" changes onClick={() => setCreating(true)}>Create a stream</Button>
-      </header>
+      </SearchHead>
       <Fault error={error} />
       {value && (
         <Table

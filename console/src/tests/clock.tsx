@@ -1,6 +1,7 @@
 /** The time that streams live in. */
 import { useState } from "preact/hooks";
 import { route } from "../api/server";
+import { session } from "../api/session";
 import * as format from "../format";
 import { Button, Fault, Text, useAction } from "../ui/parts";
 import { usePolled } from "../ui/polled";
@@ -33,7 +34,7 @@ export function Clock() {
           <Text label="Set the clock to" type="datetime-local" value={moment || format.localInput(value.now_ms)} onInput={setMoment} />
           <Button changes disabled={!moment} onClick={() => change({ set_ms: new Date(moment).getTime() })}>Set</Button>
         </div>
-      ) : <p class="dim">The machine's. Start the server with <code>--test-clock</code> to move the time of streams.</p>}
+      ) : <p class="dim">The machine's. {session().about.is_gateway ? "Gateways have no other." : <>Start the server with <code>--test-clock</code> to move the time of streams.</>}</p>}
       <Fault error={fault ?? error} />
     </div>
   );

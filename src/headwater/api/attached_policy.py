@@ -7,9 +7,10 @@ from collections.abc import Callable
 import msgspec
 
 from headwater.api.resource_reference import resource_of_arn
+from headwater.engine.attachments import require_active_attachment
 from headwater.engine.consumers import find_by_name, replace_consumer, require_active_consumer
 from headwater.engine.engine import Engine
-from headwater.engine.queue_lifecycle import find_queue, replace_queue, require_active_queue
+from headwater.engine.queue_lifecycle import find_queue, replace_queue
 from headwater.engine.stream_checks import require_active
 from headwater.model.arn import parse_queue_arn, parse_stream_arn
 from headwater.model.caller import Caller
@@ -55,7 +56,7 @@ async def revise_policy(engine: Engine, caller: Caller, arn: str, next_policy: N
     def change(stream: Stream) -> Stream:
         if isinstance(part, Queue):
             queue = find_queue(stream, part.queue_id)
-            require_active_queue(stream, queue)
+            require_active_attachment(stream, queue)
             return replace_queue(stream, msgspec.structs.replace(queue, policy=next_policy(queue.policy)))
         require_active(stream)
         if part is None:

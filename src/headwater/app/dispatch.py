@@ -87,6 +87,7 @@ def _console_routes(
             "must_sign": bool(server.credentials),
             "has_services": has_services(config),
             "has_test_clock": test_clock is not None,
+            "is_gateway": engine.store.is_shared,
         }
 
     def console() -> RouteSet:

@@ -12,22 +12,21 @@ from typing import Any
 
 import click
 
-from headwater.cli.connection import ApiError, ClientFailure, ServerConnection, with_connection
-from headwater.cli.queue import wait_option
-from headwater.cli.stream import poll_until, stream_arn, summaries_of, tags_of
+from headwater.cli.attachments import delete_attachment, described, show, wait_option
+from headwater.cli.connection import ClientFailure, ServerConnection, with_connection
+from headwater.cli.stream import stream_arn, summaries_of, tags_of
 from headwater.cli.table import (
     draw_properties,
     draw_table,
     draws,
-    iso_time,
     json_line,
     json_option,
     local_time,
     printable,
+    with_iso_times,
 )
 
 CREATED = "ChannelCreationTimestamp"
-AT_REST = ("ACTIVE", "FAILED")
 
 freshness_option = click.option(
     "--freshness",
@@ -100,7 +99,7 @@ def create(
         Tags=tags_of(tags),
         **{member: configuration},
     )
-    _show(connection, answer["ChannelDescription"], wait=wait, as_json=as_json)
+    show(connection, "Channel", answer["ChannelDescription"], wait=wait, as_json=as_json)
 
 
 @channel.command("list")
@@ -111,7 +110,7 @@ def list_channels(connection: ServerConnection, stream: str | None, as_json: boo
     """List all channels."""
     summaries = list(_summaries(connection, stream))
     if not draws(as_json):
-        sys.stdout.writelines(json_line(_with_iso_times(summary)) for summary in summaries)
+        sys.stdout.writelines(json_line(with_iso_times(summary)) for summary in summaries)
     elif summaries:
         rows = [
             (
@@ -134,9 +133,9 @@ def list_channels(connection: ServerConnection, stream: str | None, as_json: boo
 @with_connection
 def describe(connection: ServerConnection, name: str, as_json: bool) -> None:
     """Show a channel."""
-    description = _described(connection, _arn(connection, name))
+    description = described(connection, "Channel", _arn(connection, name))
     if not draws(as_json):
-        sys.stdout.write(json_line(_with_iso_times(description)))
+        sys.stdout.write(json_line(with_iso_times(description)))
         return
     (source,) = description["StreamConfigurationList"]
     destination = (
@@ -181,12 +180,11 @@ def update(
     arn = _arn(connection, name)
     members: dict[str, Any] = {"LoggingConfiguration": _logging(logs)}
     if freshness is not None:
-        described = _described(connection, arn)
-        to_bucket = "S3DestinationConfiguration" in described
+        to_bucket = "S3DestinationConfiguration" in described(connection, "Channel", arn)
         member = "S3DestinationConfiguration" if to_bucket else "S3TablesDestinationConfiguration"
         members[member] = {"DataFreshnessInSeconds": freshness}
     answer = connection.call("UpdateChannel", ChannelARN=arn, **members)
-    _show(connection, answer["ChannelDescription"], wait=wait, as_json=as_json)
+    show(connection, "Channel", answer["ChannelDescription"], wait=wait, as_json=as_json)
 
 
 @channel.command()
@@ -200,13 +198,7 @@ def delete(connection: ServerConnection, *, name: str, yes: bool, wait: bool, as
     if not yes and sys.stdin.isatty() and sys.stdout.isatty():
         click.confirm(f"Delete {name}?", abort=True)
     arn = _arn(connection, name)
-    connection.call("DeleteChannel", ChannelARN=arn)
-    if wait:
-        poll_until(lambda: not _exists(connection, arn), f"{name} is still being deleted")
-    if draws(as_json):
-        click.echo(f"{name} is deleted." if wait else f"{name} is being deleted.")
-    else:
-        sys.stdout.write(json_line({"ChannelARN": arn, "Deleted": wait}))
+    delete_attachment(connection, "Channel", name, arn, wait=wait, as_json=as_json)
 
 
 class _Owner:
@@ -273,41 +265,6 @@ def _arn(connection: ServerConnection, name: str) -> str:
         if summary["ChannelName"] == name:
             return str(summary["ChannelARN"])
     raise ClientFailure(f"there is no channel {printable(name)}")
-
-
-def _described(connection: ServerConnection, arn: str) -> dict[str, Any]:
-    found: dict[str, Any] = connection.call_retrying("DescribeChannel", ChannelARN=arn)["ChannelDescription"]
-    return found
-
-
-def _exists(connection: ServerConnection, arn: str) -> bool:
-    try:
-        _described(connection, arn)
-    except ApiError as error:
-        if error.code != "ResourceNotFoundException":
-            raise
-        return False
-    return True
-
-
-def _show(connection: ServerConnection, description: dict[str, Any], *, wait: bool, as_json: bool) -> None:
-    """Tell of a channel, once it is ready unless told not to wait. One that has failed is a failure."""
-    arn, name = description["ChannelARN"], description["ChannelName"]
-    if wait:
-        poll_until(
-            lambda: _described(connection, arn)["ChannelStatus"] in AT_REST, f"{name} is still not ACTIVE"
-        )
-        description = _described(connection, arn)
-        if description["ChannelStatus"] == "FAILED":
-            raise ClientFailure(f"{printable(name)} has failed: {description.get('ChannelStatusReason', '')}")
-    if draws(as_json):
-        click.echo(f"{name} is {description['ChannelStatus']}: {arn}")
-    else:
-        sys.stdout.write(json_line(_with_iso_times(description)))
-
-
-def _with_iso_times(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: iso_time(value) if name == CREATED else value for name, value in members.items()}
 
 
 def _target_text(destination: dict[str, Any]) -> str:

@@ -17,11 +17,11 @@ from headwater.config import Config, ConfigError, environment
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OF_BROKERS = "HEADWATER_KAFKA_"
-"""How the variables begin that say how brokers are spoken to."""
+"""The beginning of the variables with the settings of brokers."""
 
 
 def broker_options(command: F) -> F:
-    """How brokers are spoken to, as `start` takes it."""
+    """Give a command the options of `start` for brokers."""
     for name, metavar in (
         ("ca", "FILE"),
         ("username", "NAME"),

@@ -16,17 +16,21 @@ _URL = "kafka://"
 
 
 @click.command(short_help="Move a data directory to Apache Kafka, or back.")
-@click.option("--from", "source", metavar="DIR|URL", required=True, help="Where the data are.")
+@click.option("--from", "source", metavar="DIR|URL", required=True, help="Directory or store to move from.")
 @click.option(
-    "--to", "target", metavar="DIR|URL", required=True, help="Where they shall be; nothing may be there."
+    "--to",
+    "target",
+    metavar="DIR|URL",
+    required=True,
+    help="Directory or store to move to; it must be empty.",
 )
 @broker_options
 def migrate(source: str, target: str, **of_brokers: str | None) -> None:
     """Move all data from a data directory to a store on Apache Kafka (kafka://host:port,…), or back.
 
     No server may be running on either. Sequence numbers, iterators, consumers, tags, policies,
-    retention and encryption stay as they are; the source is left as it was. One that was interrupted is
-    simply run again. In its new place everything is checked, as `headwater check` does it.
+    retention and encryption stay as they are; the source is left as it was. A move that was interrupted
+    is run again. In its new place everything is checked, as `headwater check` does it.
     """
     if source.startswith(_URL) == target.startswith(_URL):
         raise click.UsageError(

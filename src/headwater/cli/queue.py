@@ -12,11 +12,12 @@ from typing import Any
 
 import click
 
-from headwater.cli.connection import ApiError, ServerConnection, with_connection
-from headwater.cli.queue_lookup import queue_arn, queue_summaries, visibility_option, with_iso_times
+from headwater.cli.attachments import delete_attachment, described, show, wait_option
+from headwater.cli.connection import ServerConnection, with_connection
+from headwater.cli.queue_lookup import queue_arn, queue_summaries, visibility_option
 from headwater.cli.queue_records import acknowledge, dead_letters, receive, restore
 from headwater.cli.queue_work import work
-from headwater.cli.stream import poll_until, stream_arn, tags_of
+from headwater.cli.stream import stream_arn, tags_of
 from headwater.cli.table import (
     draw_properties,
     draw_table,
@@ -24,11 +25,9 @@ from headwater.cli.table import (
     json_line,
     json_option,
     local_time,
+    with_iso_times,
 )
 
-wait_option = click.option(
-    "--wait/--no-wait", default=True, show_default=True, help="End when it is ready, or gone."
-)
 max_receives_option = click.option(
     "--max-receives",
     type=click.IntRange(0, 1000),
@@ -80,7 +79,7 @@ def create(
         QueueAttributes=_attributes(visibility_timeout, max_receives),
         Tags=tags_of(tags),
     )
-    _show(connection, answer["QueueDescription"], wait=wait, as_json=as_json)
+    show(connection, "Queue", answer["QueueDescription"], wait=wait, as_json=as_json)
 
 
 @queue.command("list")
@@ -113,7 +112,7 @@ def list_queues(connection: ServerConnection, stream: str | None, as_json: bool)
 @with_connection
 def describe(connection: ServerConnection, name: str, as_json: bool) -> None:
     """Show a queue."""
-    description = _described(connection, queue_arn(connection, name))
+    description = described(connection, "Queue", queue_arn(connection, name))
     if not draws(as_json):
         sys.stdout.write(json_line(with_iso_times(description)))
         return
@@ -156,7 +155,7 @@ def update(
         raise click.UsageError("give --visibility-timeout, --max-receives or both")
     arn = queue_arn(connection, name)
     answer = connection.call("UpdateQueue", QueueARN=arn, QueueAttributes=attributes)
-    _show(connection, answer["QueueDescription"], wait=wait, as_json=as_json)
+    show(connection, "Queue", answer["QueueDescription"], wait=wait, as_json=as_json)
 
 
 @queue.command()
@@ -170,47 +169,11 @@ def delete(connection: ServerConnection, *, name: str, yes: bool, wait: bool, as
     if not yes and sys.stdin.isatty() and sys.stdout.isatty():
         click.confirm(f"Delete {name}, and forget what it has delivered?", abort=True)
     arn = queue_arn(connection, name)
-    connection.call("DeleteQueue", QueueARN=arn)
-    if wait:
-        poll_until(lambda: not _exists(connection, arn), f"{name} is still being deleted")
-    if draws(as_json):
-        click.echo(f"{name} is deleted." if wait else f"{name} is being deleted.")
-    else:
-        sys.stdout.write(json_line({"QueueARN": arn, "Deleted": wait}))
+    delete_attachment(connection, "Queue", name, arn, wait=wait, as_json=as_json)
 
 
 for command in (receive, acknowledge, dead_letters, restore, work):
     queue.add_command(command)
-
-
-def _described(connection: ServerConnection, arn: str) -> dict[str, Any]:
-    description: dict[str, Any] = connection.call_retrying("DescribeQueue", QueueARN=arn)["QueueDescription"]
-    return description
-
-
-def _exists(connection: ServerConnection, arn: str) -> bool:
-    try:
-        _described(connection, arn)
-    except ApiError as error:
-        if error.code != "ResourceNotFoundException":
-            raise
-        return False
-    return True
-
-
-def _show(connection: ServerConnection, description: dict[str, Any], *, wait: bool, as_json: bool) -> None:
-    """Tell of a queue, once it is ready unless told not to wait."""
-    if wait:
-        arn = description["QueueARN"]
-        poll_until(
-            lambda: _described(connection, arn)["QueueStatus"] == "ACTIVE",
-            f"{description['QueueName']} is still not ACTIVE",
-        )
-        description = _described(connection, arn)
-    if draws(as_json):
-        click.echo(f"{description['QueueName']} is {description['QueueStatus']}: {description['QueueARN']}")
-    else:
-        sys.stdout.write(json_line(with_iso_times(description)))
 
 
 def _attributes(visibility_timeout_s: int | None, max_receives: int | None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Which queue a command means, and how queues are shown."""
+"""Which queue a command means."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import click
 
 from headwater.cli.connection import ClientFailure, ServerConnection
 from headwater.cli.stream import summaries_of
-from headwater.cli.table import iso_time, printable
-
-TIMES = ("QueueCreationTimestamp", "ApproximateArrivalTimestamp", "FirstReceiveTimestamp")
+from headwater.cli.table import printable
 
 visibility_option = click.option(
     "--visibility-timeout",
@@ -44,8 +42,3 @@ def queue_arn(connection: ServerConnection, name: str) -> str:
     if not of_stream:
         raise ClientFailure(f"there is no queue {printable(name)}, and no stream of that name has one")
     return of_stream[0]
-
-
-def with_iso_times(members: dict[str, Any]) -> dict[str, Any]:
-    """The members of a queue or a record, with times for a program."""
-    return {name: iso_time(value) if name in TIMES else value for name, value in members.items()}

@@ -13,8 +13,16 @@ from typing import Any
 import click
 
 from headwater.cli.connection import ClientFailure, ServerConnection, with_connection
-from headwater.cli.queue_lookup import queue_arn, visibility_option, with_iso_times
-from headwater.cli.table import draw_table, draws, json_line, json_option, local_time, printable
+from headwater.cli.queue_lookup import queue_arn, visibility_option
+from headwater.cli.table import (
+    draw_table,
+    draws,
+    json_line,
+    json_option,
+    local_time,
+    printable,
+    with_iso_times,
+)
 
 ENTRIES_MAX = 10
 """Of one call."""

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -87,7 +88,16 @@ def work(
         endpoint_url=environment.endpoint_url,
         region_name=environment.region,
     )
-    left = _Left(limit)
+    try:
+        consumer.run(_handler(command, _Left(limit), consumer.stop))
+    except ClientError as error:
+        raise ClientFailure(printable(str(error))) from None
+
+
+def _handler(
+    command: tuple[str, ...], left: _Left, stop: Callable[[], None]
+) -> Callable[[QueueRecord], None]:
+    """What runs the command for a record; `stop` ends the consumer behind the last one."""
 
     def handle(record: QueueRecord) -> None:
         if not left.take():
@@ -97,12 +107,9 @@ def work(
             _run(command, record)
         finally:
             if left.is_spent:
-                consumer.stop()
+                stop()
 
-    try:
-        consumer.run(handle)
-    except ClientError as error:
-        raise ClientFailure(printable(str(error))) from None
+    return handle
 
 
 class CommandFailed(Exception):

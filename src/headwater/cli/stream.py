@@ -24,10 +24,10 @@ from headwater.cli.table import (
     draw_properties,
     draw_table,
     draws,
-    iso_time,
     json_line,
     json_option,
     local_time,
+    with_iso_times,
 )
 
 HASH_KEYS = 2**128
@@ -55,7 +55,7 @@ def list_streams(connection: ServerConnection, as_json: bool) -> None:
     """List all streams."""
     summaries = _stream_summaries(connection)
     if not draws(as_json):
-        sys.stdout.writelines(json_line(_with_iso_times(summary)) for summary in summaries)
+        sys.stdout.writelines(json_line(with_iso_times(summary)) for summary in summaries)
         return
     rows = [_stream_row(summary) for summary in summaries]
     if not rows:
@@ -80,7 +80,7 @@ def describe(connection: ServerConnection, name: str, as_json: bool) -> None:
     summary = stream_summary(connection, name)
     shards = list(_shards(connection, name))
     if not draws(as_json):
-        sys.stdout.write(json_line({**_with_iso_times(summary), "Shards": shards}))
+        sys.stdout.write(json_line({**with_iso_times(summary), "Shards": shards}))
         return
     draw_properties(
         [
@@ -316,13 +316,6 @@ def _mode(summary: dict[str, Any]) -> str:
     return mode.lower().replace("_", " ")
 
 
-def _with_iso_times(summary: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: iso_time(value) if name == "StreamCreationTimestamp" else value
-        for name, value in summary.items()
-    }
-
-
 def tags_of(tags: tuple[str, ...]) -> dict[str, str] | None:
     """The tags of `--tag` options; None for none. Raises `click.BadParameter`."""
     split: dict[str, str] = {}
@@ -336,7 +329,7 @@ def tags_of(tags: tuple[str, ...]) -> dict[str, str] | None:
 
 def _show_created(summary: dict[str, Any], as_json: bool) -> None:
     if not draws(as_json):
-        sys.stdout.write(json_line(_with_iso_times(summary)))
+        sys.stdout.write(json_line(with_iso_times(summary)))
         return
     shard_count = summary["OpenShardCount"]
     shards = f", with {shard_count} open shard{'' if shard_count == 1 else 's'}" if shard_count else ""

@@ -20,6 +20,15 @@ import click
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+TIMES = (
+    "ApproximateArrivalTimestamp",
+    "ChannelCreationTimestamp",
+    "FirstReceiveTimestamp",
+    "QueueCreationTimestamp",
+    "StreamCreationTimestamp",
+)
+"""The members of answers that are points in time."""
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Write JSON lines on a terminal, too; a pipe always gets them."
 )
@@ -51,6 +60,11 @@ def json_line(value: dict[str, Any]) -> str:
 def iso_time(epoch_s: float) -> str:
     """A point in time for a program: UTC, to the millisecond."""
     return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def with_iso_times(members: dict[str, Any]) -> dict[str, Any]:
+    """The members of an answer, with times for a program."""
+    return {name: iso_time(value) if name in TIMES else value for name, value in members.items()}
 
 
 def local_time(epoch_s: float) -> str:

@@ -45,7 +45,7 @@ class ServiceRequest(NamedTuple):
 
 
 class ServiceCalls:
-    """Use it in the running loop; `from_thread` is for others."""
+    """The calls of one server's deliveries. Use it in the running loop; `from_thread` is for others."""
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ Refuses to know what gathers them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from headwater.delivery.batch_plan import ShardPlace
@@ -183,7 +183,7 @@ class StreamSource:
             left = extent.next - max(here.position, extent.first)
             if left > 0:
                 records += left
-                since_ms = min(since_ms, extent.last_time_ms)
+                since_ms = min(since_ms, extent.last_time_ms or now_ms)  # 0: nothing of it has been read yet
         return records, now_ms - since_ms
 
     async def _again(self, shard: Shard, position: int, end: int, take: Callable[[SourcePage], None]) -> None:
@@ -206,7 +206,7 @@ class StreamSource:
         except (ShardGone, ResourceNotFoundException):
             return None
         after = end_of(engine, page)
-        runs = _runs_before(list(page.records.runs), end)
+        runs = runs_before(page.records.runs, end)
         if runs:
             take(SourcePage(shard.shard_id, runs, page.millis_behind_latest))
         return after
@@ -281,11 +281,16 @@ def end_of(engine: Engine, page: ShardPage) -> int:
     return extent.next if extent is not None else 0
 
 
-def _runs_before(runs: list[NumberedRun], end: int) -> list[NumberedRun]:
-    """The records before a position of their log, which may have gaps."""
+def runs_before(
+    runs: Sequence[NumberedRun], end: int, position_of: Callable[[int], int] = record_position
+) -> list[NumberedRun]:
+    """The records before a position of their log, which may have gaps.
+
+    `position_of` gives the position of a record's number; a stream's sequence number has it within.
+    """
     kept: list[NumberedRun] = []
     for run in runs:
-        taken = min(len(run.payloads), end - record_position(run.sequence_numbers[0]))
+        taken = min(len(run.payloads), end - position_of(run.sequence_numbers[0]))
         if taken > 0:
             kept.append(
                 run._replace(sequence_numbers=run.sequence_numbers[:taken], payloads=run.payloads[:taken])

@@ -16,7 +16,7 @@ from headwater.storage.interface import Change, Metadata, Store
 
 
 class Accounts:
-    """Those that have settings."""
+    """The accounts and regions that have settings."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -11,14 +11,16 @@ from typing import Protocol
 
 import msgspec
 
+from headwater.engine.attachments import (
+    begin_deletion,
+    begin_update,
+    end_transition,
+    require_active_attachment,
+    require_on_demand,
+)
 from headwater.model.arn import ChannelId, channel_arn
 from headwater.model.channel import Channel, ChannelRules
-from headwater.model.errors import (
-    LimitExceededException,
-    ResourceInUseException,
-    ResourceNotFoundException,
-    ValidationException,
-)
+from headwater.model.errors import LimitExceededException, ResourceNotFoundException
 from headwater.model.stream import Stream
 
 REASON_LENGTH_MAX = 2048
@@ -42,11 +44,7 @@ def add_channel(stream: Stream, channel: Channel) -> Stream:
     Raises ValidationException for a provisioned stream, and LimitExceededException when it has a channel to
     such a destination: one to a bucket and one to a table are what the developer guide allows.
     """
-    if stream.mode != "ON_DEMAND":
-        raise ValidationException(
-            "Channels are only supported for data streams with the ON_DEMAND capacity mode. "
-            f"Stream {stream.label} has the capacity mode {stream.mode}."
-        )
+    require_on_demand(stream, channel)
     others = [other.name for other in stream.channels if type(other.target) is type(channel.target)]
     if others:
         raise LimitExceededException(
@@ -73,28 +71,13 @@ def replace_channel(stream: Stream, channel: Channel) -> Stream:
     return msgspec.structs.replace(stream, channels=channels)
 
 
-def require_no_channels(stream: Stream, what: str) -> None:
-    """Raise ResourceInUseException for a stream that has channels; `what` is refused then."""
-    if stream.channels:
-        names = ", ".join(channel.name for channel in stream.channels)
-        raise ResourceInUseException(
-            f"{what} is not possible for {stream.arn} because there are channels associated with this "
-            f"data stream: {names}. Delete them with DeleteChannel first."
-        )
-
-
 def update_channel(
     stream: Stream, channel_id: str, rules: Callable[[Channel], ChannelRules], due_ms: int
 ) -> Stream:
     """The stream with a channel that is UPDATING. Raises ResourceInUseException unless it is ACTIVE."""
     channel = find_channel(stream, channel_id)
-    if channel.status != "ACTIVE":
-        raise ResourceInUseException(
-            f"Channel {channel.name} under account {stream.account_id} not ACTIVE, "
-            f"instead in state {channel.status}"
-        )
-    updating = msgspec.structs.replace(channel, status="UPDATING", next_rules=rules(channel), due_ms=due_ms)
-    return replace_channel(stream, updating)
+    require_active_attachment(stream, channel)
+    return replace_channel(stream, begin_update(channel, rules(channel), due_ms))
 
 
 def delete_channel(stream: Stream, channel_id: str, due_ms: int) -> Stream:
@@ -102,8 +85,7 @@ def delete_channel(stream: Stream, channel_id: str, due_ms: int) -> Stream:
     channel = find_channel(stream, channel_id)
     if channel.status == "DELETING":
         return stream
-    deleting = msgspec.structs.replace(channel, status="DELETING", due_ms=due_ms, next_rules=None)
-    return replace_channel(stream, deleting)
+    return replace_channel(stream, begin_deletion(channel, due_ms))
 
 
 def settle_channel(stream: Stream, channel_id: str, failure: str | None) -> Stream:
@@ -124,7 +106,9 @@ def advance_channels(stream: Stream, now_ms: int) -> Stream:
     """Apply to the channels what has become due."""
     if not any(_is_due(channel, now_ms) for channel in stream.channels):
         return stream
-    advanced = [_advance(channel) if _is_due(channel, now_ms) else channel for channel in stream.channels]
+    advanced = [
+        end_transition(channel) if _is_due(channel, now_ms) else channel for channel in stream.channels
+    ]
     return msgspec.structs.replace(
         stream, channels=tuple(channel for channel in advanced if channel is not None)
     )
@@ -141,10 +125,3 @@ def next_channel_due_ms(stream: Stream) -> list[int]:
 
 def _is_due(channel: Channel, now_ms: int) -> bool:
     return channel.status != "CREATING" and channel.due_ms is not None and channel.due_ms <= now_ms
-
-
-def _advance(channel: Channel) -> Channel | None:
-    if channel.status != "UPDATING":
-        return None
-    rules = channel.announced_rules
-    return msgspec.structs.replace(channel, status="ACTIVE", due_ms=None, rules=rules, next_rules=None)

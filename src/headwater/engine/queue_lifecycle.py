@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from headwater.engine.attachments import (
+    begin_deletion,
+    begin_update,
+    end_transition,
+    require_active_attachment,
+    require_on_demand,
+)
 from headwater.engine.consumers import require_room_for_consumer
 from headwater.engine.limits.limits import QUEUES_IN_TRANSITION_MAX
 from headwater.model.arn import QueueId, queue_arn
-from headwater.model.errors import (
-    LimitExceededException,
-    ResourceInUseException,
-    ResourceNotFoundException,
-    ValidationException,
-)
+from headwater.model.errors import LimitExceededException, ResourceNotFoundException
 from headwater.model.queue import Queue, QueueRules, QueueStart
 from headwater.model.stream import Stream
 
@@ -32,11 +34,7 @@ def add_queue(stream: Stream, queue: Queue, consumers_max: int) -> Stream:
     Raises ValidationException for a provisioned stream, and LimitExceededException when there is no
     room: queues and consumers share it.
     """
-    if stream.mode != "ON_DEMAND":
-        raise ValidationException(
-            "Queues are only supported for data streams with the ON_DEMAND capacity mode. "
-            f"Stream {stream.label} has the capacity mode {stream.mode}."
-        )
+    require_on_demand(stream, queue)
     require_room_for_consumer(stream, consumers_max)
     return msgspec.structs.replace(stream, queues=(*stream.queues, queue))
 
@@ -56,25 +54,6 @@ def replace_queue(stream: Stream, queue: Queue) -> Stream:
     return msgspec.structs.replace(stream, queues=queues)
 
 
-def require_active_queue(stream: Stream, queue: Queue) -> None:
-    """Raise ResourceInUseException unless the queue is ACTIVE."""
-    if queue.status != "ACTIVE":
-        raise ResourceInUseException(
-            f"Queue {queue.name} under account {stream.account_id} not ACTIVE, "
-            f"instead in state {queue.status}"
-        )
-
-
-def require_no_queues(stream: Stream, what: str) -> None:
-    """Raise ResourceInUseException for a stream that has queues; `what` is refused then."""
-    if stream.queues:
-        names = ", ".join(queue.name for queue in stream.queues)
-        raise ResourceInUseException(
-            f"{what} is not possible for {stream.arn} because there are queues associated with this "
-            f"data stream: {names}. Delete them with DeleteQueue first."
-        )
-
-
 def require_room_for_transition(streams: Iterable[Stream], what: str) -> None:
     """Raise LimitExceededException when an account has so many queues that are CREATING or DELETING."""
     under_way = sum(queue.status in _IN_TRANSITION for stream in streams for queue in stream.queues)
@@ -90,9 +69,8 @@ def update_queue(
 ) -> Stream:
     """The stream with a queue that is UPDATING. Raises ResourceInUseException unless it is ACTIVE."""
     queue = find_queue(stream, queue_id)
-    require_active_queue(stream, queue)
-    updating = msgspec.structs.replace(queue, status="UPDATING", next_rules=rules(queue.rules), due_ms=due_ms)
-    return replace_queue(stream, updating)
+    require_active_attachment(stream, queue)
+    return replace_queue(stream, begin_update(queue, rules(queue.rules), due_ms))
 
 
 def delete_queue(stream: Stream, queue_id: str, due_ms: int) -> Stream:
@@ -100,8 +78,7 @@ def delete_queue(stream: Stream, queue_id: str, due_ms: int) -> Stream:
     queue = find_queue(stream, queue_id)
     if queue.status == "DELETING":
         return stream
-    deleting = msgspec.structs.replace(queue, status="DELETING", due_ms=due_ms, next_rules=None)
-    return replace_queue(stream, deleting)
+    return replace_queue(stream, begin_deletion(queue, due_ms))
 
 
 def advance_queues(stream: Stream, now_ms: int) -> Stream:
@@ -115,15 +92,10 @@ def advance_queues(stream: Stream, now_ms: int) -> Stream:
 def _advance(stream: Stream, queue: Queue, now_ms: int) -> Queue | None:
     if queue.due_ms is None or queue.due_ms > now_ms:
         return queue
-    match queue.status:
-        case "CREATING":
-            start = _settled(stream, queue, now_ms)
-            return msgspec.structs.replace(queue, status="ACTIVE", due_ms=None, start=start)
-        case "UPDATING":
-            rules = queue.announced_rules
-            return msgspec.structs.replace(queue, status="ACTIVE", due_ms=None, rules=rules, next_rules=None)
-        case _:
-            return None
+    if queue.status != "CREATING":
+        return end_transition(queue)
+    start = _settled(stream, queue, now_ms)
+    return msgspec.structs.replace(queue, status="ACTIVE", due_ms=None, start=start)
 
 
 def _settled(stream: Stream, queue: Queue, now_ms: int) -> QueueStart:

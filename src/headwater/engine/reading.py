@@ -27,7 +27,7 @@ from headwater.model.record_list import NumberedRun, RecordList
 from headwater.model.sequence_number import record_sequence_numbers, sequence_base
 from headwater.model.shard import Shard, shard_id_of
 from headwater.model.stream import Stream
-from headwater.storage.interface import END_MS, Run
+from headwater.storage.interface import Run
 
 
 class ShardPage(NamedTuple):
@@ -85,11 +85,6 @@ async def read_shard(
         children=stream.children_of(shard.index) if ended else [],
         millis_behind_latest=0 if caught_up else max(0, now_ms - runs[-1].time_ms),
     )
-
-
-async def next_position(engine: Engine, log_id: int) -> int:
-    """Where the next record of a shard goes, whoever puts it. Raises `StoreUnavailable`."""
-    return await engine.store.find(log_id, END_MS)
 
 
 async def open_iterator(

@@ -26,17 +26,17 @@ class FunctionLogGroups:
         self._seen: dict[Caller, int] = {}
 
     def show(self, caller: Caller) -> None:
-        """Put there what is new."""
+        """Put the lines that are new into the groups of an account and region."""
         lines = self._lines_after(caller, self._seen.get(caller, 0))
         if not lines:
             return
         backend = logs_backends[caller.account_id][caller.region]
-        for (function, stream), those in groupby(
+        for (function, stream), written in groupby(
             sorted(lines, key=lambda line: (line.function, line.number)),
             lambda line: (line.function, _stream_of(line)),
         ):
             _ensure(backend, GROUP_PREFIX + function, stream)
-            events = [{"timestamp": line.time_ms, "message": line.text} for line in those]
+            events = [{"timestamp": line.time_ms, "message": line.text} for line in written]
             backend.put_log_events(GROUP_PREFIX + function, stream, events)
         self._seen[caller] = max(line.number for line in lines)
 

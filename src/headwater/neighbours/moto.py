@@ -167,10 +167,10 @@ class MotoServices:
         state = SAME_STATE.get(service, service)
         writes = None if self._snapshots is None else self._kept
         if state == POLLED:
-            done = await run(self._polling, _done, loaded, writes, request, service, caller)
+            done = await run(self._polling, _written_answer, loaded, writes, request, service, caller)
         else:
             async with self._turns.of(state):
-                done = await run(self._threads, _done, loaded, writes, request, service, caller)
+                done = await run(self._threads, _written_answer, loaded, writes, request, service, caller)
         if service in MAKE_FILTERS and done.answer.status < ERROR_STATUS:
             self._follow_functions(loaded)
         if self._snapshots is not None and changes_something(request, service):
@@ -181,7 +181,7 @@ class MotoServices:
                 return refusal(request, service, 500, "InternalServerError", text)
         return done.answer
 
-    async def _keep(self, snapshots: Snapshots, done: Done, service: str) -> None:
+    async def _keep(self, snapshots: Snapshots, done: WrittenAnswer, service: str) -> None:
         """Let a change be as safe as it must be before its answer leaves. Raises OSError."""
         snapshots.note_change()
         if done.answer.status >= ERROR_STATUS:
@@ -264,13 +264,13 @@ class MotoServices:
         loaded = self._load()
         if self._kept is not None and loaded.take_for_itself(self._warn):
             loaded.outbox.hold()
-            restore(self._kept, loaded, lambda call: _made_again(loaded, call))
+            restore(self._kept, loaded, lambda call: _make_again(loaded, call))
             loaded.outbox.report = partial(_note_delivery, self._kept)
             loaded.outbox.release()
         return loaded
 
 
-class Done(NamedTuple):
+class WrittenAnswer(NamedTuple):
     """An answer, and where the change that it acknowledges was written down."""
 
     answer: Answer
@@ -279,24 +279,24 @@ class Done(NamedTuple):
     """It should have been written down, and could not be."""
 
 
-def _done(
+def _written_answer(
     loaded: LoadedMoto, kept: KeptState | None, request: HttpRequest, service: str, caller: Caller
-) -> Done:
+) -> WrittenAnswer:
     """In a thread: the answer; what changes tables is also written down, in the order of the changes."""
     target = request.headers.get(b"x-amz-target", b"")
     moment = (time(), getrandbits(63), False)
     if kept is None or service != DYNAMODB or not target or not changes_something(request, service):
-        return Done(_answered_in_protocol(loaded, request, service, caller, moment))
+        return WrittenAnswer(_answer_in_protocol(loaded, request, service, caller, moment))
     try:
         request = inflated(request, service)
     except BodyUnreadable as error:
-        return Done(refusal(request, service, 400, "InvalidRequest", str(error)))
+        return WrittenAnswer(refusal(request, service, 400, "InvalidRequest", str(error)))
     owner = _in_account_of_key(loaded, request, caller)
-    answer = _answered_in_protocol(loaded, request, service, caller, moment)
+    answer = _answer_in_protocol(loaded, request, service, caller, moment)
     try:
-        return Done(answer, kept.append(WriteCall(*owner, target, request.body, *moment[:2])))
+        return WrittenAnswer(answer, kept.append(WriteCall(*owner, target, request.body, *moment[:2])))
     except LogBroken:
-        return Done(answer, is_unwritten=True)
+        return WrittenAnswer(answer, is_unwritten=True)
 
 
 def _note_delivery(kept: KeptState, sender: str, done: int) -> None:
@@ -306,17 +306,17 @@ def _note_delivery(kept: KeptState, sender: str, done: int) -> None:
         kept.append(WriteCall("", "", NO_TARGET, body, 0.0, 0))
 
 
-def _made_again(loaded: LoadedMoto, call: WriteCall) -> None:
+def _make_again(loaded: LoadedMoto, call: WriteCall) -> None:
     """In a thread: a write that was made before, at its moment; or a note of what was delivered."""
     if call.target == NO_TARGET:
         loaded.outbox.delivered_before(*msgspec.json.decode(call.body, type=tuple[str, int]))
         return
     request = HttpRequest(b"POST", b"/", {b"x-amz-target": call.target, b"content-type": JSON_1_0}, call.body)
     caller = Caller(call.account_id, call.region)
-    _answered_in_protocol(loaded, request, DYNAMODB, caller, (call.time_s, call.seed, True))
+    _answer_in_protocol(loaded, request, DYNAMODB, caller, (call.time_s, call.seed, True))
 
 
-def _answered_in_protocol(
+def _answer_in_protocol(
     loaded: LoadedMoto, request: HttpRequest, service: str, caller: Caller, moment: Moment
 ) -> Answer:
     """The answer in the protocol of the request, one that moto does not speak included."""
@@ -329,19 +329,19 @@ def _answered_in_protocol(
         return refusal(request, service, 400, "ValidationException", str(error))
     name = operation_name(request)
     if name is None:
-        return _answered(loaded, request, service, caller, moment)
+        return _answer_of_moto(loaded, request, service, caller, moment)
     operation = name.operation.decode()
     try:
         asked = as_json(request, name)
     except SerializationException as error:
         return refusal(request, service, 400, error.code, "The body cannot be read.")
-    answer = _answered(loaded, asked, service, caller, moment)
+    answer = _answer_of_moto(loaded, asked, service, caller, moment)
     if answer.status >= 400:
         return answer_of(answer, loaded.error_shape(service, operation, error_name(answer)))
     return answer_of(answer, loaded.output_shape(service, operation))
 
 
-def _answered(
+def _answer_of_moto(
     loaded: LoadedMoto, request: HttpRequest, service: str, caller: Caller, moment: Moment
 ) -> Answer:
     responses: list[tuple[int, list[tuple[str, str]]]] = []

@@ -169,11 +169,8 @@ class Dispatch:
         }
         """By target and content type as SDKs spell it."""
         self._counts = counts
-        self._unknown, self._own_route, self._unreadable = (
-            counts[UNKNOWN],
-            counts[OWN_ROUTE],
-            counts[UNREADABLE],
-        )
+        self._unknown, self._own_route = counts[UNKNOWN], counts[OWN_ROUTE]
+        self._unreadable = counts[UNREADABLE]
         self._formats = formats
         self._authentication = authentication
         self._hosts = hosts
@@ -293,7 +290,7 @@ class Dispatch:
             trust is Trust.STREAMS and not self._is_for_streams(request, is_preflight)
         ):
             page = cross_origin.page_of(headers)
-            answer = cross_origin.foreign(page)
+            answer = cross_origin.refusal_of_page(page)
             answer = answer._replace(fields=isolation.of_own(answer.fields, trust))
             call.answer(answer, "ForeignOrigin", (page or b"").decode("latin-1"))
         elif trust is Trust.WHOLE and self._pages_only_read and not read_only_pages.only_reads(request):

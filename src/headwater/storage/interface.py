@@ -193,7 +193,13 @@ class Store(Protocol):
     def extent(self, log_id: int) -> Extent | None:
         """The extent of the log as far as it is known, committed changes only; `None`: there is no such log.
 
-        Of a shared log, others may have appended more since: `find` and `read` know.
+        Of a shared log, others may have appended more since: `find`, `find_extents` and `read` know.
+        """
+
+    def find_extents(self, log_ids: Sequence[int]) -> Awaitable[list[Extent | None]]:
+        """The extents of logs as of now, whoever appended, in the order of `log_ids`.
+
+        Raises `StoreUnavailable`.
         """
 
     def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:

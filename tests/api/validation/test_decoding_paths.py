@@ -262,7 +262,7 @@ def check_both_ways_of_cbor(name: str, body: bytes) -> None:
 
 
 everyday = settings(deadline=None, suppress_health_check=list(HealthCheck))
-thorough = settings(everyday, max_examples=4_000)
+thorough = settings(everyday, max_examples=2_000)
 
 
 @everyday

@@ -13,6 +13,7 @@ from headwater.model.clock import ManualClock
 from headwater.model.completion import Completion
 from headwater.storage.interface import Change, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
+from tests.held_texts import held_texts
 from tests.lambda_.written_records import mapping
 from tests.storage.inbox import Inbox
 
@@ -82,6 +83,15 @@ def test_progress_of_a_mapping_that_is_gone_is_not_written(kept: Kept) -> None:
     kept.inbox.run_posted()
     left = [key for key in kept.engine.store.metadata() if key.startswith("lambda-")]
     assert left == ["lambda-turn/mappings"]
+
+
+def test_nothing_is_remembered_of_a_mapping_that_was_removed(kept: Kept) -> None:
+    kept.inbox.run(kept.store.add(mapping(), {5: AT_7, 6: AT_7}))
+    kept.store.keep_progress(UUID, 5, ShardProgress((LaneProgress(8),)))
+    kept.inbox.run_posted()
+    assert held_texts(kept.store, UUID)
+    kept.inbox.run(kept.store.remove(UUID))
+    assert held_texts(kept.store, UUID) == set()
 
 
 def test_removing_or_replacing_what_is_gone_changes_nothing(kept: Kept) -> None:

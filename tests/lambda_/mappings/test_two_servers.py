@@ -13,6 +13,7 @@ from headwater.lambda_.api.errors import ResourceConflictException
 from headwater.lambda_.mappings.operations import tag_mapping, tags_of
 from headwater.lambda_.mappings.store import ShardProgress, decode_progress
 from headwater.model.clock import ManualClock
+from tests.held_texts import held_texts
 from tests.lambda_.mapped_stream import (
     CALLER,
     STREAM,
@@ -230,6 +231,21 @@ async def test_a_reset_at_one_forgets_at_both() -> None:
         for server in (servers.one, servers.other):
             assert server.mappings.all_current() == []
         assert servers.stored(uuid) == []
+
+
+@pytest.mark.parametrize("at", [0, 1])
+@in_loop
+async def test_of_a_mapping_that_is_removed_anywhere_nothing_is_remembered(at: int) -> None:
+    async with two_servers() as servers:
+        uuid = await servers.one.map()
+        await servers.one.put("a")
+        await servers.pass_ms(TICK_MS)
+        assert servers.functions.batches == [["a"]]
+        await (servers.one, servers.other)[at].lambda_call("DeleteEventSourceMapping", UUID=uuid)
+        await servers.pass_ms(SILENT_MS)
+        assert servers.stored(uuid) == []
+        for server in (servers.one, servers.other):
+            assert held_texts(server.mappings.store, uuid) == set()
 
 
 @pytest.mark.parametrize("at", [0, 1])

@@ -12,6 +12,7 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -165,7 +166,8 @@ def running(url: str, folder: Path, count: int, *options: str) -> Iterator[list[
     try:
         for gateway in found:
             gateway.start()
-        asyncio.run(ready())
+        with ThreadPoolExecutor(1) as thread:  # Playwright has a loop in this one
+            thread.submit(lambda: asyncio.run(ready())).result()
         yield found
     finally:
         for gateway in found:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from random import Random
 from typing import NamedTuple, TypeVar
@@ -239,6 +239,9 @@ class SimulatedCluster:
         if time_ms == LATEST:
             return await self._answered(found.end)
         return await self._answered(found.find(time_ms))
+
+    async def find_offsets(self, topics: Sequence[str], time_ms: int) -> dict[str, int]:
+        return {topic: await self.find_offset(topic, time_ms) for topic in topics}
 
     async def delete_before(self, topic: str, position: int) -> None:
         found = await self._sent(topic)

@@ -6,16 +6,12 @@ before the gateways: consumers that poll and that are pushed to, leases, reshard
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.source_tree import ROOT
-from tests.storage.kafka.alternating_front import AlternatingFront
 from tests.storage.kafka.gateways import running
+from tests.storage.kafka.suites import requests_of_suites
 
 pytestmark = pytest.mark.long
 SUITES = (
@@ -30,14 +26,5 @@ SUITES = (
 def test_consumers_and_producers_see_one_server(store_url: str, tmp_path: Path) -> None:
     quick = ("--transition-ms", "20", "--resubscribe-at-once")
     with running(store_url, tmp_path, 2, *quick) as gateways:
-        with AlternatingFront([gateway.port for gateway in gateways]) as front:
-            ended = subprocess.run(
-                [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long", *SUITES],
-                cwd=ROOT,
-                env={**os.environ, "HEADWATER_TEST_SERVER": front.url},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        assert ended.returncode == 0, ended.stdout[-5000:] + ended.stderr[-2000:]
-        assert min(front.requests.values()) > 100, front.requests
+        requests = requests_of_suites(gateways, "-m", "not long", *SUITES)
+    assert min(requests.values()) > 100, requests

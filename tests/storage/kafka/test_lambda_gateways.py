@@ -7,8 +7,6 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import zipfile
@@ -25,9 +23,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.lambda_.function_server import PYTHON, ROLE, FunctionServer, zipped
 from tests.lambda_.mappings.test_end_to_end_streams import assert_whole_and_in_order, delivered, split_first
-from tests.source_tree import ROOT
-from tests.storage.kafka.alternating_front import AlternatingFront
 from tests.storage.kafka.gateways import Gateway, running
+from tests.storage.kafka.suites import requests_of_suites
 from tests.storage.kafka.test_many_gateways import GOES_ON_WITHIN_S, settled
 from tests.waiting import awaited
 
@@ -74,18 +71,8 @@ STREAM, FUNCTION = "clicks", "keeper"
 def test_the_lambda_api_of_two_gateways_is_that_of_one_server(store_url: str, tmp_path: Path) -> None:
     left_out = " or ".join(OF_ONE_SERVER)
     with running(store_url, tmp_path, 2, *QUICK) as gateways:
-        with AlternatingFront([gateway.port for gateway in gateways]) as front:
-            options = ("-q", "-p", "no:cacheprovider", "-k", f"not ({left_out})")
-            ended = subprocess.run(
-                [sys.executable, "-m", "pytest", *options, *SUITES],
-                cwd=ROOT,
-                env={**os.environ, "HEADWATER_TEST_SERVER": front.url},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        assert ended.returncode == 0, ended.stdout[-5000:] + ended.stderr[-2000:]
-        assert min(front.requests.values()) > 50, front.requests
+        requests = requests_of_suites(gateways, "-k", f"not ({left_out})", *SUITES)
+    assert min(requests.values()) > 50, requests
 
 
 def test_fifty_megabytes_of_code_run_where_they_were_not_given(store_url: str, tmp_path: Path) -> None:

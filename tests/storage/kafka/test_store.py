@@ -189,6 +189,19 @@ async def test_a_deleted_log_is_gone_for_all(one: Store, other: Store) -> None:
 
 
 @with_stores(2)
+async def test_how_far_logs_reach_is_found_whoever_appended(one: Store, other: Store) -> None:
+    await done(one.commit(created(1, 2)))
+    await done(one.append([entry(1, b"a", b"b", b"c"), entry(2, b"d")]))
+    await done(one.trim(1, 1))
+    await done(other.catch_up())
+    found = await done(other.find_extents([2, 9, 1]))
+    assert [extent and (extent.first, extent.next) for extent in found] == [(0, 1), None, (1, 3)]
+    extent = other.extent(1)
+    assert extent is not None
+    assert (extent.first, extent.next) == (1, 3)
+
+
+@with_stores(2)
 async def test_who_watches_a_log_hears_of_what_others_append_seal_and_delete(
     one: Store, other: Store
 ) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from headwater.api import requests
 from headwater.api.stream_reference import stream_named
-from headwater.engine.channel_lifecycle import require_no_channels
+from headwater.engine.attachments import require_no_attachments
 from headwater.engine.engine import Engine
-from headwater.engine.queue_lifecycle import require_no_queues
 from headwater.engine.stream_checks import require_active
 from headwater.engine.stream_lifecycle import begin
 from headwater.model.caller import Caller
@@ -32,8 +31,7 @@ async def delete_stream(engine: Engine, caller: Caller, request: requests.Delete
                 f"data stream. To delete {stream.name} anyway, set the EnforceConsumerDeletion parameter to "
                 "true to force the deletion of all the consumers that are associated with it."
             )
-        require_no_queues(stream, "DeleteStream")
-        require_no_channels(stream, "DeleteStream")
+        require_no_attachments(stream, "DeleteStream")
         return begin(stream, "DELETING", Delete(), due_ms)
 
     await engine.replace(stream_named(engine, caller, request), change)

@@ -7,11 +7,10 @@ import msgspec
 from headwater.api import requests
 from headwater.api.stream_reference import stream_of_arn
 from headwater.api.warm_throughput import check_warm_throughput
-from headwater.engine.channel_lifecycle import require_no_channels
+from headwater.engine.attachments import require_no_attachments
 from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import MODE_CHANGES_PER_DAY, recent
 from headwater.engine.limits.on_demand_scaling import shards_for
-from headwater.engine.queue_lifecycle import require_no_queues
 from headwater.engine.stream_checks import (
     require_active,
     require_on_demand_stream_limit,
@@ -46,8 +45,7 @@ async def update_stream_mode(engine: Engine, caller: Caller, request: requests.U
         if stream.mode == mode and warm_mibps is None:
             return stream
         if mode == "PROVISIONED":
-            require_no_queues(stream, "A switch to the PROVISIONED capacity mode")
-            require_no_channels(stream, "A switch to the PROVISIONED capacity mode")
+            require_no_attachments(stream, "A switch to the PROVISIONED capacity mode")
         changes_ms = recent(stream.mode_changes_ms, now_ms)
         if len(changes_ms) >= MODE_CHANGES_PER_DAY:
             raise LimitExceededException(

@@ -7,6 +7,8 @@ differs is here. Kinesis's own are made in `constraints`.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -34,3 +36,27 @@ class ServiceShapes(msgspec.Struct, frozen=True):
     needed_members: NeededMembers
     java_package: str
     """Of the classes that AWS names when it prints a structure."""
+
+
+def shapes_in_order(
+    shapes: Callable[[], Mapping[str, Shape]],
+    java_package: str,
+    enums: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> ServiceShapes:
+    """The shapes of a service of which the model tells everything: the order, and what is needed.
+
+    `enums` has the values of those that AWS was seen to name in another order than the model's.
+    """
+
+    @cache
+    def members_in_order(shape_name: str) -> tuple[tuple[str, str], ...]:
+        return tuple(shapes()[shape_name].members.items())
+
+    def enum_in_order(shape_name: str) -> tuple[str, ...]:
+        return enums.get(shape_name) or shapes()[shape_name].enum
+
+    return ServiceShapes(shapes, members_in_order, enum_in_order, _no_members, java_package)
+
+
+def _no_members(_shape_name: str, _present: Container[str], /, *, refused: bool) -> set[str]:  # noqa: ARG001
+    return set()

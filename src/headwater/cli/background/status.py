@@ -16,7 +16,7 @@ NONE_RUNS = 3
 
 @click.command(short_help="Show servers in the background.")
 @click.option("--port", type=int, help="Only the server whose first port this is.")
-@click.option("--endpoint-url", metavar="URL", help="The server there, however it was started.")
+@click.option("--endpoint-url", metavar="URL", help="The server at this endpoint, however it was started.")
 @click.option(
     "--pid-file", type=click.Path(path_type=Path), help="The server that was started with this --pid-file."
 )

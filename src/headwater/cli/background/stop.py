@@ -14,8 +14,10 @@ TIMEOUT_S = 60.0
 
 @click.command(short_help="Stop a server that runs in the background.")
 @click.option("--port", type=int, help="The server whose first port this is.")
-@click.option("--all", "all_of_them", is_flag=True, help="Every one.")
-@click.option("--timeout-s", type=float, default=TIMEOUT_S, show_default=True, help="How long it may take.")
+@click.option("--all", "all_of_them", is_flag=True, help="Every server that runs in the background.")
+@click.option(
+    "--timeout-s", type=float, default=TIMEOUT_S, show_default=True, help="Seconds that the end may take."
+)
 @json_option
 def stop(port: int | None, all_of_them: bool, timeout_s: float, as_json: bool) -> None:
     """Stop a server that `headwater start --detach` has started, and wait for its end.

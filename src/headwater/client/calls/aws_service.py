@@ -64,7 +64,7 @@ class Protocol(NamedTuple):
 
 
 class CallObserver(TypingProtocol):
-    """One that a call is made for, and that wants to see it."""
+    """The protocol of one who adds headers to a call, and sees those of its answer."""
 
     def headers(self) -> Mapping[str, str]:
         """What is sent along, unsigned."""

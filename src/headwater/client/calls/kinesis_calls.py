@@ -119,7 +119,6 @@ class _ShardsPage(msgspec.Struct, rename="pascal"):
     next_token: str | None = None
 
 
-_encode_put_records = msgspec.json.Encoder().encode
 _decode_put_records = msgspec.json.Decoder(_PutRecordsAnswer).decode
 _decode_records_page = msgspec.json.Decoder(RecordsPage).decode
 _decode_shards_page = msgspec.json.Decoder(_ShardsPage).decode
@@ -144,7 +143,7 @@ class KinesisCalls:
         """The results of PutRecords, in the records' order. Raises `ClientError` and MalformedAnswer."""
         by_arn = stream.startswith("arn:")
         request = _PutRecordsRequest(records, None if by_arn else stream, stream if by_arn else None)
-        answer = await self.service.call_bytes("PutRecords", _encode_put_records(request), observer)
+        answer = await self.service.call_bytes("PutRecords", _encode(request), observer)
         results = _decoded(_decode_put_records, "PutRecords", answer).records
         if len(results) != len(records):
             raise MalformedAnswer(f"PutRecords of {len(records)} records has {len(results)} results")

@@ -1,4 +1,7 @@
-"""What a queue consumer knows of its work."""
+"""The statistics of a queue consumer: counts that only grow, and the records that it has in hand.
+
+Refuses to know who counts, and who reads them.
+"""
 
 from __future__ import annotations
 

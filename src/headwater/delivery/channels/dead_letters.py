@@ -26,7 +26,7 @@ OPTIONS = ObjectOptions(content_type="application/x-ndjson")
 
 
 class ChannelDeadLetters:
-    """Those of one batch."""
+    """The dead letters of one batch."""
 
     def __init__(self) -> None:
         self._lines: list[dict[str, Any]] = []
@@ -36,7 +36,7 @@ class ChannelDeadLetters:
 
     @property
     def reasons(self) -> list[str]:
-        """Why, each reason once."""
+        """The reasons for which records are among them, each once."""
         return list(dict.fromkeys(f"{line['errorCode']}: {line['errorMessage']}" for line in self._lines))
 
     def add(self, record: Record, origin: RecordOrigin, code: str, message: str) -> None:

@@ -173,6 +173,8 @@ class DeliveryStreams:
         )
         self.api = FirehoseApi(in_step(operations.handlers(), context.engine))
         self._works: dict[DeliveryStreamId, _Work] = {}
+        self._ending: list[_Work] = []
+        """Those whose delivery stream is gone, or another one, while what they deliver comes to its end."""
         self._background = _Background()
         self._unwatch: Callable[[], None] | None = None
         self._next_sweep_ms = 0
@@ -200,7 +202,7 @@ class DeliveryStreams:
         self._leased = None
         if self._unwatch is not None:
             self._unwatch()
-        await self._stop(list(self._works.values()))
+        await self._stop([*self._works.values(), *self._ending])
         self._works.clear()
         for task in list(self._background.tasks):
             task.cancel()
@@ -260,6 +262,7 @@ class DeliveryStreams:
             stream is None or stream.state != "ACTIVE" or stream.created_ms != work.stream.created_ms
         ):
             del self._works[key]
+            self._ending.append(work)
             self.background(self._end(work))
             work = None
         if stream is None or stream.state != "ACTIVE":
@@ -350,6 +353,7 @@ class DeliveryStreams:
 
     async def _end(self, work: _Work) -> None:
         await self._stop([work])
+        self._ending.remove(work)
         held = self.store.held(work.stream.id)
         if held is None or held.created_ms != work.stream.created_ms:
             await self._forget(delivery_id(work.stream))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from headwater.delivery.batch_plan import ShardPlace
 from headwater.delivery.context import DeliveryContext
-from headwater.delivery.source import PageTarget, SourcePage
+from headwater.delivery.source import PageTarget, SourcePage, runs_before
 from headwater.engine.engine import Engine
 from headwater.model.record_list import NumberedRun
 from headwater.model.shard import Shard
@@ -72,9 +72,9 @@ class DirectPutSource:
                 page = await self._page(position, min(PAGE_RECORDS, place.position - position))
                 if page is None or not page.runs:
                     return
-                runs = _runs_before(page.runs, place.position)
+                runs = runs_before(self._numbered(page.runs), place.position, self._position_of)
                 if runs:
-                    take(self._numbered(runs))
+                    take(SourcePage("", runs))
                 position = _end(page.runs)
 
     def behind(self, place: Callable[[Shard], ShardPlace]) -> tuple[int, int]:
@@ -83,7 +83,9 @@ class DirectPutSource:
         if extent is None:
             return 0, 0
         records = extent.next - max(extent.first, place(self._shard).position)
-        return records, self._engine.now_ms() - extent.last_time_ms if records else 0
+        now_ms = self._engine.now_ms()
+        newest_ms = extent.last_time_ms or now_ms  # 0: nothing of it has been read yet
+        return records, now_ms - newest_ms if records else 0
 
     async def _read_in_turn(self, target: PageTarget) -> bool:
         async with self._turns:
@@ -97,37 +99,33 @@ class DirectPutSource:
         if page is None or not page.runs or self._stopping:
             return False
         end = ShardPlace(_end(page.runs))
-        target.take(self._shard.log_id, self._numbered(page.runs), end)
+        target.take(self._shard.log_id, SourcePage("", self._numbered(page.runs)), end)
         return True
 
     async def _page(self, position: int, records: int) -> LogPage | None:
         return await finished(_read(self._engine, self._shard.log_id, position, records))
 
-    def _numbered(self, runs: Sequence[Run]) -> SourcePage:
-        first = (FIRST_DIGITS + self._shard.log_id) * POSITION_DIGITS
-        return SourcePage(
-            "",
-            [
-                NumberedRun(
-                    range(first + run.position, first + run.position + len(run.payloads)),
-                    run.time_ms,
-                    run.payloads,
-                )
-                for run in runs
-            ],
-        )
+    @property
+    def _first_number(self) -> int:
+        return (FIRST_DIGITS + self._shard.log_id) * POSITION_DIGITS
+
+    def _position_of(self, number: int) -> int:
+        return number - self._first_number
+
+    def _numbered(self, runs: Sequence[Run]) -> list[NumberedRun]:
+        first = self._first_number
+        return [
+            NumberedRun(
+                range(first + run.position, first + run.position + len(run.payloads)),
+                run.time_ms,
+                run.payloads,
+            )
+            for run in runs
+        ]
 
 
 async def _read(engine: Engine, log_id: int, position: int, records: int) -> LogPage | None:
     return await engine.store.read(log_id, position, records, PAGE_BYTES)
-
-
-def _runs_before(runs: Sequence[Run], end: int) -> list[Run]:
-    """The records before a position of their log, which may have gaps: a page may go beyond it."""
-    kept = [run for run in runs if run.position < end]
-    if kept and _end(kept) > end:
-        kept[-1] = kept[-1]._replace(payloads=kept[-1].payloads[: end - kept[-1].position])
-    return kept
 
 
 def _end(runs: Sequence[Run]) -> int:

@@ -6,13 +6,13 @@ once, at first use. This module adds nothing to them and knows nothing of reques
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from pkgutil import get_data
 
 import msgspec
 
 from headwater.api.validation.api_model import Shape
-from headwater.api.validation.service_shapes import ServiceShapes
+from headwater.api.validation.service_shapes import shapes_in_order
 
 ENDPOINT_URL = "https?://.*"
 """AWS delivers to `https` only; an endpoint on one's own machine seldom has a certificate."""
@@ -44,24 +44,4 @@ def firehose_model() -> FirehoseModel:
     return msgspec.structs.replace(model, shapes={**model.shapes, "HttpEndpointUrl": url})
 
 
-@cache
-def _members_in_order(shape_name: str) -> tuple[tuple[str, str], ...]:
-    return tuple(firehose_model().shapes[shape_name].members.items())
-
-
-def _enum_in_order(shape_name: str) -> tuple[str, ...]:
-    return firehose_model().shapes[shape_name].enum
-
-
-def _needed_members(shape_name: str, present: object, *, refused: bool) -> set[str]:  # noqa: ARG001
-    """What the model requires is all that a request needs."""
-    return set()
-
-
-FIREHOSE = ServiceShapes(
-    lambda: firehose_model().shapes,
-    _members_in_order,
-    _enum_in_order,
-    _needed_members,
-    java_package="com.amazonaws.services.firehose.model",
-)
+FIREHOSE = shapes_in_order(lambda: firehose_model().shapes, "com.amazonaws.services.firehose.model")

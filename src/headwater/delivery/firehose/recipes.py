@@ -94,18 +94,19 @@ def place_of(stream: DeliveryStream) -> str:
     """Where a delivery stream delivers to: the address of its bucket, or of its endpoint."""
     if stream.destination_type == "HttpEndpoint":
         return str(stream.destination["EndpointConfiguration"]["Url"])
-    return _begins(stream.destination, "Prefix")
+    return _address(stream.destination, "Prefix")
 
 
 def set_aside_to(stream: DeliveryStream) -> str:
-    """Where what fails goes."""
+    """The address of what cannot be delivered."""
     is_endpoint = stream.destination_type == "HttpEndpoint"
-    return _begins(
+    return _address(
         stream.destination["S3Configuration"] if is_endpoint else stream.destination, "ErrorOutputPrefix"
     )
 
 
-def _begins(document: dict[str, Any], prefix: str) -> str:
+def _address(document: dict[str, Any], prefix: str) -> str:
+    """The address of a bucket's objects; `prefix` is the member that has what their names begin with."""
     return object_place(Bucket.of_arn(document["BucketARN"]).name, document.get(prefix) or "")
 
 

@@ -30,7 +30,7 @@ DELAY_MS_MAX = 15 * 60_000
 Moment: TypeAlias = Literal["before", "after"]
 """Before the operation has begun, or after its change took effect."""
 _Count = Annotated[int, msgspec.Meta(ge=1)]
-_CountOrNone = Annotated[int, msgspec.Meta(ge=0)]
+_CountFrom0 = Annotated[int, msgspec.Meta(ge=0)]
 _Probability = Annotated[float, msgspec.Meta(gt=0, le=1)]
 _DelayMs = Annotated[int, msgspec.Meta(ge=1, le=DELAY_MS_MAX)]
 
@@ -54,7 +54,7 @@ class FaultKind(
     """The name of a consumer with enhanced fan-out."""
     times: _Count | None = None
     """How often it fires in all."""
-    skip: _CountOrNone = 0
+    skip: _CountFrom0 = 0
     """The number of matching calls that are let through first."""
     probability: _Probability = 1.0
     """The probability for a matching call, drawn by the seed."""
@@ -97,7 +97,7 @@ class ExpireIterator(FaultKind, frozen=True, tag="expire_iterator"):
 
 
 class _Ending(FaultKind, frozen=True):
-    after_events: _CountOrNone = 0
+    after_events: _CountFrom0 = 0
     error: str | None = None
     """The exception that the stream of events ends with; `None`: it just ends."""
     message: str | None = None

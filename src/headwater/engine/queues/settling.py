@@ -43,7 +43,7 @@ Overtaken = Collection[TrackedRecord]
 
 
 class _Batch:
-    """What goes into one commit, and who waits for it."""
+    """The sentences that go into one commit, and who waits for it."""
 
     def __init__(self) -> None:
         self.sentences: dict[TrackedRecord, Sentence] = {}
@@ -202,11 +202,12 @@ class Settling:
 
 
 def _by_shard(batch: _Batch) -> dict[ShardTracking, Settlement]:
-    sorted_out: dict[ShardTracking, dict[Verdict, list[TrackedRecord]]] = {}
+    """The settlement of each shard that is in the stream still; empty when no sentence is left."""
+    records: dict[ShardTracking, dict[Verdict, list[TrackedRecord]]] = {}
     received: dict[ShardTracking, list[ReceivedState]] = defaultdict(list)
     for record, verdict, state in batch.sentences.values():
         if record.phase == "settling":
-            sorted_out.setdefault(record.shard, defaultdict(list))[verdict].append(record)
+            records.setdefault(record.shard, defaultdict(list))[verdict].append(record)
             if state is not None:
                 received[record.shard].append(state)
     return {
@@ -219,7 +220,7 @@ def _by_shard(batch: _Batch) -> dict[ShardTracking, Settlement]:
             [record.position for record in verdicts["restore"]],
             received[shard],
         )
-        for shard, verdicts in sorted_out.items()
+        for shard, verdicts in records.items()
     }
 
 

@@ -6,13 +6,13 @@ read once, at first use. This module adds nothing to them and knows nothing of r
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from pkgutil import get_data
 
 import msgspec
 
 from headwater.api.validation.api_model import Shape
-from headwater.api.validation.service_shapes import ServiceShapes
+from headwater.api.validation.service_shapes import shapes_in_order
 
 OBSERVED_ENUMS: dict[str, tuple[str, ...]] = {
     "EventSourcePosition": ("LATEST", "AT_TIMESTAMP", "TRIM_HORIZON"),
@@ -57,25 +57,4 @@ def lambda_model() -> LambdaModel:
     return msgspec.json.decode(facts, type=LambdaModel)
 
 
-@cache
-def _members_in_order(shape_name: str) -> tuple[tuple[str, str], ...]:
-    return tuple(lambda_model().shapes[shape_name].members.items())
-
-
-def _enum_in_order(shape_name: str) -> tuple[str, ...]:
-    """The values as AWS was seen to name them, or else in the model's order."""
-    return OBSERVED_ENUMS.get(shape_name) or lambda_model().shapes[shape_name].enum
-
-
-def _needed_members(shape_name: str, present: object, *, refused: bool) -> set[str]:  # noqa: ARG001
-    """What the model requires is all that a request needs."""
-    return set()
-
-
-LAMBDA = ServiceShapes(
-    lambda: lambda_model().shapes,
-    _members_in_order,
-    _enum_in_order,
-    _needed_members,
-    java_package="com.amazonaws.lambda.model",
-)
+LAMBDA = shapes_in_order(lambda: lambda_model().shapes, "com.amazonaws.lambda.model", OBSERVED_ENUMS)

@@ -6,6 +6,8 @@ Rules:
 - errors are named below and become answers here, in the form of AWS: the name in a header, a
   document with `Type` and `message`;
 - an operation of the API that Headwater does not offer is refused by its name.
+
+Refuses to know what an operation does.
 """
 
 from __future__ import annotations

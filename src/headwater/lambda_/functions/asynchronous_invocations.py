@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from headwater.lambda_.functions.destination import DestinationFailed, DestinationMessage, MessageSender
-from headwater.lambda_.functions.functions import Chosen, Functions
+from headwater.lambda_.functions.functions import Functions, NamedVersion
 from headwater.lambda_.functions.invocation import InvocationRefused, InvocationResult
 from headwater.lambda_.functions.metrics import MetricTarget
 from headwater.lambda_.functions.name import NamedFunction
@@ -93,7 +93,7 @@ class AsynchronousInvocations:
         finally:
             self._bytes -= len(waiting.payload)
 
-    async def _reach(self, waiting: _Waiting) -> tuple[Chosen | None, InvocationResult | None]:
+    async def _reach(self, waiting: _Waiting) -> tuple[NamedVersion | None, InvocationResult | None]:
         """The outcome of one attempt; without result when the function was not reached for too long."""
         loop = asyncio.get_running_loop()
         began_s, delay_s = loop.time(), REFUSED_DELAY_S
@@ -111,7 +111,7 @@ class AsynchronousInvocations:
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, REFUSED_DELAY_S_MAX)
 
-    async def _give_up(self, waiting: _Waiting, chosen: Chosen) -> None:
+    async def _give_up(self, waiting: _Waiting, chosen: NamedVersion) -> None:
         metrics, target = self._functions.metrics, MetricTarget(*waiting.named)
         metrics.event_dropped(target)
         name, arn = chosen.function.name, chosen.version.dead_letter_arn

@@ -10,7 +10,7 @@ Rules:
 - everything is private to the user who runs the server;
 - code that no function has, and no process runs, is removed.
 
-The calls take time: call them in a thread.
+The calls take time: call them in a thread. Refuses to know what functions are, and what runs them.
 """
 
 from __future__ import annotations

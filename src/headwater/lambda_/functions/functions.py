@@ -67,19 +67,19 @@ class FunctionSettings:
     endpoint_url: Callable[[], str]
     """Where functions find this server."""
     credentials_of: Callable[[str], FunctionCredentials]
-    """With what the functions of an account sign."""
+    """Gives the key with which the functions of an account sign."""
     search_path: str
-    """Of commands."""
+    """Where commands of functions are looked for, as in PATH."""
     home: Path
     interpreters: Mapping[str, Path]
-    """Named by hand, by runtime."""
+    """By runtime: those that whoever runs the server has named."""
     may_create: bool
     """Whether callers are known, or on this machine, so that they may give code to run."""
     callers_are_known: bool = False
     """Whether callers are who they say, so that accounts are kept apart."""
 
 
-class Chosen(NamedTuple):
+class NamedVersion(NamedTuple):
     """A version of a function, and the ARN by which it was named."""
 
     function: Function
@@ -126,6 +126,7 @@ class Functions:
         self._before_close: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._next_sweep_ms = engine.now_ms() + SWEEP_MS
         self._sweeping: asyncio.Task[None] | None = None
+        self._unwatch: Callable[[], None] | None = None
 
     def open(self) -> None:
         """Find the functions that are kept."""
@@ -162,17 +163,17 @@ class Functions:
 
     # What there is
 
-    def find(self, named: NamedFunction) -> Chosen | None:
+    def find(self, named: NamedFunction) -> NamedVersion | None:
         """The version that is named, an alias's own version, or `$LATEST`."""
         function = self.store.find(named.id)
         if function is None:
             return None
         qualifier = named.qualifier
         if not qualifier:
-            return Chosen(function, function.latest, function.arn)
+            return NamedVersion(function, function.latest, function.arn)
         alias = function.aliases.get(qualifier)
         version = function.version(alias.version if alias else qualifier)
-        return Chosen(function, version, f"{function.arn}:{qualifier}") if version else None
+        return NamedVersion(function, version, f"{function.arn}:{qualifier}") if version else None
 
     async def keep(self, function: Function) -> None:
         """Keep a new value of a function, by which it runs from now on. Raises `Overtaken`."""
@@ -236,7 +237,8 @@ class Functions:
             self.log("warning", f"code of functions that is not used any more is left: {error}")
 
     async def _end_sweeping(self) -> None:
-        self._unwatch()
+        if self._unwatch is not None:
+            self._unwatch()
         if self._sweeping is not None:
             self._sweeping.cancel()
 
@@ -258,7 +260,7 @@ class Functions:
         return await self.run(chosen, payload, self.new_uuid())
 
     async def run(
-        self, chosen: Chosen, payload: bytes, request_id: str, client_context: str | None = None
+        self, chosen: NamedVersion, payload: bytes, request_id: str, client_context: str | None = None
     ) -> InvocationResult:
         """Run a version once, and wait for its end. Raises `InvocationRefused` and FunctionPending."""
         function, version, arn = chosen
@@ -353,7 +355,7 @@ def _codes_of(function: Function | None) -> list[Code]:
     return [version.code for version in function.versions] if function else []
 
 
-def target_of(chosen: Chosen, executed: Version) -> MetricTarget:
+def target_of(chosen: NamedVersion, executed: Version) -> MetricTarget:
     """The metric target of an invocation that runs this version."""
     function, _, arn = chosen
     qualifier = arn.removeprefix(function.arn).removeprefix(":") or None

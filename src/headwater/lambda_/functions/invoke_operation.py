@@ -24,7 +24,7 @@ from headwater.lambda_.api.errors import (
 from headwater.lambda_.api.rest_api import JSON, Handler
 from headwater.lambda_.functions.asynchronous_invocations import AsynchronousInvocations, QueueFull
 from headwater.lambda_.functions.environments import ReservedConcurrencyReached
-from headwater.lambda_.functions.functions import Chosen, FunctionPending, Functions
+from headwater.lambda_.functions.functions import FunctionPending, Functions, NamedVersion
 from headwater.lambda_.functions.invocation import FunctionThrottled, FunctionUnavailable, InvocationResult
 from headwater.lambda_.functions.name import named_function
 from headwater.lambda_.functions.requests import found
@@ -73,7 +73,7 @@ async def invoke(
 
 
 async def _run(
-    functions: Functions, chosen: Chosen, payload: bytes, client_context: str | None
+    functions: Functions, chosen: NamedVersion, payload: bytes, client_context: str | None
 ) -> InvocationResult:
     try:
         return await functions.run(chosen, payload, functions.new_uuid(), client_context)

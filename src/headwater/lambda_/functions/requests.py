@@ -18,7 +18,7 @@ from headwater.lambda_.api.errors import (
     ResourceNotFoundException,
 )
 from headwater.lambda_.functions.function import Function, Version
-from headwater.lambda_.functions.functions import Chosen, Functions
+from headwater.lambda_.functions.functions import Functions, NamedVersion
 from headwater.lambda_.functions.name import NamedFunction
 from headwater.lambda_.functions.variables import RESERVED
 
@@ -129,7 +129,7 @@ def check_revision(expected: str | None, revision_id: str) -> None:
         raise PreconditionFailedException(STALE)
 
 
-def found(functions: Functions, named: NamedFunction) -> Chosen:
+def found(functions: Functions, named: NamedFunction) -> NamedVersion:
     """The version that is named. Raises ResourceNotFoundException."""
     chosen = functions.find(named)
     if chosen is None:

@@ -28,7 +28,7 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class FunctionCredentials:
-    """With what a function signs its calls."""
+    """The key with which a function signs its calls."""
 
     access_key_id: str
     secret_access_key: str
@@ -49,7 +49,7 @@ def variables_of(
 ) -> dict[str, str]:
     """The environment variables of a version's process. `stream_id` is that of its log stream."""
     day = datetime.fromtimestamp(now_ms / 1000, UTC)
-    lambdas = {
+    of_lambda = {
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         "AWS_REGION": function.region,
@@ -66,7 +66,7 @@ def variables_of(
         "_HANDLER": version.handler,
     }
     if credentials.session_token:
-        lambdas["AWS_SESSION_TOKEN"] = credentials.session_token
+        of_lambda["AWS_SESSION_TOKEN"] = credentials.session_token
     defaults = {
         "PATH": search_path,
         "LANG": "en_US.UTF-8",
@@ -74,4 +74,4 @@ def variables_of(
         "PYTHONUNBUFFERED": "1",
         "AWS_ENDPOINT_URL": endpoint_url,
     }
-    return {**defaults, **(version.environment or {}), **lambdas}
+    return {**defaults, **(version.environment or {}), **of_lambda}

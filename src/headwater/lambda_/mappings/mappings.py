@@ -19,7 +19,6 @@ import msgspec
 
 from headwater.engine.engine import Engine
 from headwater.engine.held_versions import Overtaken
-from headwater.engine.reading import next_position
 from headwater.followers.alarms import Alarms
 from headwater.followers.context import Log
 from headwater.followers.leased_work import LeasedWork
@@ -155,17 +154,19 @@ class EventSourceMappings:
     async def _status_of(self, mapping: Mapping) -> dict[str, Any]:
         engine, now_ms = self.engine, self.engine.now_ms()
         shards = []
-        for log_id in self.store.known_logs(mapping.uuid):
-            progress, extent = self.store.progress(mapping.uuid, log_id), engine.extent(log_id)
+        log_ids = self.store.known_logs(mapping.uuid)
+        extents = await engine.store.find_extents(log_ids)  # others may have appended
+        for log_id, extent in zip(log_ids, extents, strict=True):
+            progress = self.store.progress(mapping.uuid, log_id)
             if progress is None or extent is None:
                 continue
-            end = await next_position(engine, log_id)  # others may have appended
-            behind = max(0, end - max(progress.position, extent.first))
+            behind = max(0, extent.next - max(progress.position, extent.first))
+            newest_ms = extent.last_time_ms or now_ms  # 0: this server has not read the shard yet
             shards.append(
                 {
                     "log": log_id,
                     "records_behind": behind,
-                    "behind_ms": max(0, now_ms - extent.last_time_ms) if behind else 0,
+                    "behind_ms": max(0, now_ms - newest_ms) if behind else 0,
                     "finished": progress.is_finished,
                 }
             )

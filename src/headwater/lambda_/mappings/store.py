@@ -126,12 +126,12 @@ class MappingStore:
 
         Raises `Overtaken` and `StoreUnavailable`.
         """
-        writes: dict[str, bytes | None] = {
+        begun = {
             _progress_key(mapping.uuid, log_id): msgspec.msgpack.encode(shard)
             for log_id, shard in progress.items()
         }
-        writes |= {_mapping_key(mapping.uuid): msgspec.msgpack.encode(mapping), _TURN: b""}
-        await self._versions.commit(writes)
+        mapped = {_mapping_key(mapping.uuid): msgspec.msgpack.encode(mapping), _TURN: b""}
+        await self._versions.commit(mapped, begun)
         self._mappings[mapping.uuid] = mapping
         self._progress[mapping.uuid] = dict(progress)
 
@@ -289,18 +289,19 @@ class MappingStore:
             self._progress.setdefault(rest, {})
         elif kind == MAPPING_KEY:
             self._mappings.pop(rest, None)
+            if not self._is_at_work:  # else who is at work removes what it has written since
+                self._progress.pop(rest, None)
         elif kind == PROGRESS_KEY:
             self._hold_progress(key, found)
 
     def _hold_progress(self, key: str, found: Metadata | None) -> None:
         uuid, _, log_id = key.partition("/")[2].partition("/")
-        shards = self._progress.setdefault(uuid, {})
-        if self._is_at_work and int(log_id) in shards:
+        if self._is_at_work and int(log_id) in self._progress.get(uuid, {}):
             return
         if found is None:
-            shards.pop(int(log_id), None)
+            self._progress.get(uuid, {}).pop(int(log_id), None)
         else:
-            shards[int(log_id)] = decode_progress(key, found.value)[2]
+            self._progress.setdefault(uuid, {})[int(log_id)] = decode_progress(key, found.value)[2]
 
 
 async def _committed(commit: Completion[bool]) -> bool:

@@ -38,16 +38,16 @@ class FirehoseCalls:
 
     def put(self, arn: str, data: bytes) -> None:
         """Put a record into the delivery stream of an ARN. Raises `CallRefused`."""
-        caller, name = named(arn)
+        caller, name = owner_and_name(arn)
         self.call(caller, "PutRecord", {"DeliveryStreamName": name, "Record": {"Data": data}})
 
     def require(self, arn: str) -> None:
         """Raise `CallRefused` unless there is the delivery stream of an ARN."""
-        caller, name = named(arn)
+        caller, name = owner_and_name(arn)
         self.call(caller, "DescribeDeliveryStream", {"DeliveryStreamName": name})
 
 
-def named(arn: str) -> tuple[Caller, str]:
+def owner_and_name(arn: str) -> tuple[Caller, str]:
     """Whose a delivery stream is, and its name, by its ARN."""
     _, _, _, region, account_id, resource = arn.split(":", 5)
     return Caller(account_id, region), resource.rpartition("/")[2]

@@ -16,7 +16,7 @@ from botocore.loaders import Loader
 
 from headwater.api.validation.api_model import Shape
 from headwater.api.validation.constraint_failures import validation_text
-from headwater.api.validation.service_shapes import ServiceShapes
+from headwater.api.validation.service_shapes import ServiceShapes, shapes_in_order
 from headwater.api.validation.type_checks import typed_structure
 from headwater.model.errors import SerializationException
 
@@ -43,14 +43,7 @@ def _model(service: str) -> dict[str, Any]:
 @cache
 def _service_shapes(service: str) -> ServiceShapes:
     shapes = {name: _shape(facts) for name, facts in _model(service)["shapes"].items()}
-    members = {name: tuple(shape.members.items()) for name, shape in shapes.items()}
-    return ServiceShapes(
-        lambda: shapes,
-        lambda name: members[name],
-        lambda name: shapes[name].enum,
-        _nothing_more,
-        java_package=f"com.amazonaws.{service}.model",
-    )
+    return shapes_in_order(lambda: shapes, f"com.amazonaws.{service}.model")
 
 
 def _shape(facts: Mapping[str, Any]) -> Shape:
@@ -75,8 +68,3 @@ def _part(facts: Mapping[str, Any], name: str) -> str:
 
 def _bound(facts: Mapping[str, Any], name: str) -> int | None:
     return None if facts.get(name) is None else int(facts[name])
-
-
-def _nothing_more(shape_name: str, present: object, *, refused: bool) -> set[str]:  # noqa: ARG001
-    """What the model requires is all that a request needs."""
-    return set()

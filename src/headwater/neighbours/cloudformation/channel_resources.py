@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headwater.model.errors import InvalidArgumentException
-from headwater.neighbours.cloudformation.resting import delete_at_rest, described_at_rest
+from headwater.neighbours.cloudformation.resting import attributes_of, delete_at_rest, described_at_rest
 from headwater.neighbours.cloudformation.stream_resources import (
     Kinesis,
     Properties,
@@ -64,13 +64,8 @@ def _at_rest(kinesis: Kinesis, channel_arn: str) -> Resource:
     if described["ChannelStatus"] == "FAILED":
         delete_channel(kinesis, Resource(channel_arn, {}))
         raise InvalidArgumentException(described.get("ChannelStatusReason", f"{channel_arn} has failed."))
-    attributes = {
-        "ChannelARN": channel_arn,
-        "ChannelCreationTimestamp": str(int(described["ChannelCreationTimestamp"].ms // 1000)),
-        "ChannelId": described["ChannelId"],
-        "ChannelStatus": described["ChannelStatus"],
-    }
-    return Resource(channel_arn, attributes)
+    attributes = attributes_of("Channel", described)
+    return Resource(channel_arn, {**attributes, "ChannelId": described["ChannelId"]})
 
 
 def update_channel(kinesis: Kinesis, channel: Resource, before: Properties, after: Properties) -> Resource:

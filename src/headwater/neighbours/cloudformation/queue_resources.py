@@ -18,7 +18,7 @@ from typing import Any
 
 from headwater.model.errors import ValidationException
 from headwater.neighbours.cloudformation.queue_schema import QUEUE_TYPE
-from headwater.neighbours.cloudformation.resting import delete_at_rest, described_at_rest
+from headwater.neighbours.cloudformation.resting import attributes_of, delete_at_rest, described_at_rest
 from headwater.neighbours.cloudformation.stream_resources import (
     Kinesis,
     Properties,
@@ -73,14 +73,8 @@ def _seconds(text: str) -> float:
 
 def _at_rest(kinesis: Kinesis, queue_arn: str) -> Resource:
     """The queue when it is ACTIVE. Raises InternalFailureException if it does not become so."""
-    described = described_at_rest(kinesis, "Queue", queue_arn)
-    attributes = {
-        "Arn": queue_arn,
-        "QueueARN": queue_arn,
-        "QueueCreationTimestamp": str(int(described["QueueCreationTimestamp"].ms // 1000)),
-        "QueueStatus": described["QueueStatus"],
-    }
-    return Resource(queue_arn, attributes)
+    attributes = attributes_of("Queue", described_at_rest(kinesis, "Queue", queue_arn))
+    return Resource(queue_arn, {**attributes, "Arn": queue_arn})
 
 
 def update_queue(kinesis: Kinesis, queue: Resource, before: Properties, after: Properties) -> Resource:

@@ -7,7 +7,7 @@ Refuses to know what either is made of.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from headwater.model.errors import InternalFailureException, ResourceNotFoundException
@@ -31,6 +31,16 @@ def described_at_rest(
     if described is None:
         raise InternalFailureException(f"{arn} did not become ACTIVE.")
     return described
+
+
+def attributes_of(kind: Kind, described: Mapping[str, Any]) -> dict[str, str]:
+    """What a template can ask of one; `described` is what Kinesis says of it."""
+    created_ms: int = described[f"{kind}CreationTimestamp"].ms
+    return {
+        f"{kind}ARN": described[f"{kind}ARN"],
+        f"{kind}CreationTimestamp": str(created_ms // 1000),
+        f"{kind}Status": described[f"{kind}Status"],
+    }
 
 
 def delete_at_rest(kinesis: Kinesis, kind: Kind, arn: str) -> None:

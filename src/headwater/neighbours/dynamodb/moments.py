@@ -20,8 +20,6 @@ from moto.moto_api._internal.moto_random import MotoRandom
 
 _TIME_S: ContextVar[float | None] = ContextVar("_TIME_S", default=None)
 _RANDOM: ContextVar[MotoRandom | None] = ContextVar("_RANDOM", default=None)
-
-
 _IS_AGAIN: ContextVar[bool] = ContextVar("_IS_AGAIN", default=False)
 
 
@@ -74,11 +72,11 @@ class _RequestRandom:
 
 
 MENDED: dict[str, Any] = {"utcnow": now, "unix_time_millis": now_ms, "mock_random": _RequestRandom()}
-"""What takes the place of what, in moto's tables."""
+"""By the name that moto's tables have: what takes its place."""
 
 
 @cache
 def install() -> None:
-    """Put it in, once for a process."""
+    """Put `MENDED` into moto's tables, once for a process."""
     for name, replacement in MENDED.items():
         setattr(table, name, replacement)

@@ -105,7 +105,7 @@ def preflight(headers: Mapping[bytes, bytes]) -> Answer:
     return Answer(200, (ALLOW_ORIGIN, *echoed, age), b"")
 
 
-def foreign(page: bytes | None) -> Answer:
+def refusal_of_page(page: bytes | None) -> Answer:
     """The answer to a page that is not trusted, or not with that."""
     who = "The page behind this request" if page is None else f"The origin {page.decode('latin-1')}"
     text = (

@@ -1,4 +1,7 @@
-"""The routes that show what is counted."""
+"""`GET /_headwater/metrics` and `/_headwater/cloudwatch`: what was counted.
+
+Refuses to know who counts.
+"""
 
 from __future__ import annotations
 

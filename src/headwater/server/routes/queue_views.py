@@ -47,6 +47,8 @@ class QueueViews:
         """Every queue of a stream, or of an account and region. Raises `Refused` and `StoreUnavailable`."""
         asked = read_query(query, (*PLACE, "stream"))
         streams = await self._streams(asked)
+        logs = [log_id for stream in streams if stream.queues for log_id in stream.log_ids]
+        await self._engine.store.find_extents(logs)  # what other servers have put waits, too
         live = self._at_work(streams)
         return {
             "now_ms": self._engine.now_ms(),

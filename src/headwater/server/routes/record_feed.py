@@ -33,18 +33,15 @@ from headwater.server.http.exchange import BodyWriter, Fields
 from headwater.server.refused import Refused
 from headwater.server.routes.query import read_query, whole_number
 from headwater.server.routes.stream_views import PLACE, stream_of
-from headwater.storage.interface import StoreError
+from headwater.storage.interface import Extent, StoreError
 from headwater.wire import json_format
 
 JSON_LINES: Fields = (("Content-Type", "application/x-ndjson"), ("Cache-Control", "no-store"))
 PARAMETERS = (*PLACE, "stream", "shard", "from", "last", "time_ms", "sequence_number", "limit", "follow")
-ITERATOR_TYPES = {
-    "oldest": "TRIM_HORIZON",
-    "newest": "LATEST",
-    "time": "AT_TIMESTAMP",
-    "sequence_number": "AT_SEQUENCE_NUMBER",
-}
-"""What `from` can be, beside `last`: so many of each shard's newest records."""
+BEGINNINGS = ("oldest", "newest", "last", "time", "sequence_number")
+"""What `from` can be; `last`: so many of each shard's newest records."""
+ITERATOR_TYPES = {"time": "AT_TIMESTAMP", "sequence_number": "AT_SEQUENCE_NUMBER"}
+"""For those that need a look into the shard's records."""
 PAGE_RECORDS = 1_000
 PAGE_BYTES = 1024 * 1024
 GATHER_S = 0.1
@@ -60,14 +57,9 @@ def record_routes(engine: Engine) -> RouteSet:
         limit = whole_number(asked, "limit", LIMIT_MAX)
         if limit == 0:
             raise Refused(400, "limit must be 1 or more.")
-        try:
-            positions = [
-                (shard, await _position(engine, stream, shard, asked)) for shard in _shards(stream, asked)
-            ]
-        except KinesisError as error:
-            raise Refused(400, error.message or error.code) from None
+        readers = await _readers(engine, stream, _shards(stream, asked), asked)
         follows = asked.get("follow") == "yes"
-        source = RecordSource(engine, stream, positions, limit, follows=follows, grows="shard" not in asked)
+        source = RecordSource(engine, stream, readers, limit, follows=follows, grows="shard" not in asked)
         return Streamed(JSON_LINES, source)
 
     return RouteSet({b"records": {b"GET": feed}})
@@ -83,28 +75,49 @@ def _shards(stream: Stream, asked: dict[str, str]) -> list[Shard]:
     return list(stream.shards)
 
 
-async def _position(engine: Engine, stream: Stream, shard: Shard, asked: dict[str, str]) -> int:
+async def _readers(
+    engine: Engine, stream: Stream, shards: list[Shard], asked: dict[str, str]
+) -> list[_ShardReader]:
+    """A reader of each shard, at the place that is asked for. Raises `Refused`, `StoreUnavailable`."""
     begin = asked.get("from", "oldest")
-    if begin == "last":
-        extent = engine.extent(shard.log_id)
-        return max(extent.first, extent.next - whole_number(asked, "last", 100)) if extent else 0
-    iterator_type = ITERATOR_TYPES.get(begin)
-    if iterator_type is None:
-        raise Refused(400, f"from must be last or one of {', '.join(ITERATOR_TYPES)}, not {begin!r}.")
+    if begin not in BEGINNINGS:
+        raise Refused(400, f"from must be one of {', '.join(BEGINNINGS)}, not {begin!r}.")
+    if begin in ITERATOR_TYPES:
+        positions = [await _position(engine, stream, shard, begin, asked) for shard in shards]
+    else:
+        last = {"oldest": None, "newest": 0, "last": whole_number(asked, "last", 100)}[begin]
+        extents = await engine.store.find_extents([shard.log_id for shard in shards])
+        positions = [_from_end(extent, last) if extent else 0 for extent in extents]
+    is_exact = begin == "sequence_number"
+    placed = zip(shards, positions, strict=True)
+    return [_ShardReader(shard, position, is_exact=is_exact) for shard, position in placed]
+
+
+def _from_end(extent: Extent, records: int | None) -> int:
+    """Where so many of the newest records begin; `None`: all."""
+    return extent.first if records is None else max(extent.first, extent.next - records)
+
+
+async def _position(engine: Engine, stream: Stream, shard: Shard, begin: str, asked: dict[str, str]) -> int:
     time_ms = whole_number(asked, "time_ms", 0) if begin == "time" else None
     number = asked.get("sequence_number") if begin == "sequence_number" else None
-    return await position_of(engine, stream, shard, Start(iterator_type, number, time_ms))
+    try:
+        return await position_of(engine, stream, shard, Start(ITERATOR_TYPES[begin], number, time_ms))
+    except KinesisError as error:
+        raise Refused(400, error.message or error.code) from None
 
 
 class _ShardReader:
     """How far one shard has been read."""
 
-    __slots__ = ("is_queued", "log_id", "position", "shard_index", "unwatch")
+    __slots__ = ("is_exact", "is_queued", "log_id", "position", "shard_index", "unwatch")
 
-    def __init__(self, shard: Shard, position: int) -> None:
+    def __init__(self, shard: Shard, position: int, *, is_exact: bool) -> None:
         self.shard_index = shard.index
         self.log_id = shard.log_id
         self.position = position
+        self.is_exact = is_exact
+        """Whether the record at the position is wanted: a later one in its place was not the first."""
         self.is_queued = False
         self.unwatch: Callable[[], None] | None = None
 
@@ -116,7 +129,7 @@ class RecordSource:
         self,
         engine: Engine,
         stream: Stream,
-        positions: list[tuple[Shard, int]],
+        readers: list[_ShardReader],
         limit: int,
         *,
         follows: bool,
@@ -129,7 +142,7 @@ class RecordSource:
         self._left = limit
         self._follows = follows
         self._grows = grows
-        self._readers = {shard.index: _ShardReader(shard, position) for shard, position in positions}
+        self._readers = {reader.shard_index: reader for reader in readers}
         self._queue: deque[_ShardReader] = deque()
         self._loop = asyncio.get_running_loop()
         self._writer: BodyWriter | None = None
@@ -186,7 +199,7 @@ class RecordSource:
             return
         for shard in stream.shards if self._grows else ():
             if shard.index not in self._readers:
-                self._readers[shard.index] = _ShardReader(shard, 0)
+                self._readers[shard.index] = _ShardReader(shard, 0, is_exact=True)
                 self._watch(self._readers[shard.index])
         for reader in self._readers.values():
             self._enqueue(reader)
@@ -223,8 +236,9 @@ class RecordSource:
             self._engine, live.stream, shard, reader.position, min(PAGE_RECORDS, self._left), PAGE_BYTES
         )
         if self._writer is not None and len(page.records):
-            self._writer.write(_line(page, reader.position))
+            self._writer.write(_line(page, reader))
             self._left -= len(page.records)
+        reader.is_exact = True
         if page.next_position is not None and page.records:
             self._enqueue(reader)
         reader.position = reader.position if page.next_position is None else page.next_position
@@ -253,9 +267,9 @@ class RecordSource:
             writer.end()
 
 
-def _line(page: ShardPage, position: int) -> bytes:
+def _line(page: ShardPage, reader: _ShardReader) -> bytes:
     last = page.next_position
-    skipped = 0 if last is None else last - len(page.records) - position
+    skipped = last - len(page.records) - reader.position if reader.is_exact and last is not None else 0
     answer: dict[str, Any] = {
         "ShardId": page.shard.shard_id,
         "Skipped": skipped,

@@ -8,6 +8,7 @@ Refuses to know who looks.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from headwater.engine.engine import Engine
@@ -21,6 +22,7 @@ from headwater.model.stream import Stream
 from headwater.server.admin import RouteSet
 from headwater.server.refused import Refused
 from headwater.server.routes.query import read_query
+from headwater.storage.interface import Extent
 
 PLACE = ("account", "region")
 SHOWN_MINUTES = 30
@@ -31,7 +33,10 @@ BY_MINUTE = {
     "bytes_out": ("GetRecords.Bytes", "SubscribeToShardEvent.Bytes"),
 }
 """The metrics whose sums are told minute by minute: of the stream, and of each of its consumers."""
-_NO_LOG = (0, 0, 0, False)
+_NO_LOG = Extent(0, 0, 0, sealed=False)
+
+Extents = dict[int, Extent]
+"""How far logs reach, by their number."""
 
 
 def stream_view_routes(engine: Engine) -> RouteSet:
@@ -49,22 +54,28 @@ class StreamViews:
         """By log: its first position when it was looked at, and when that record arrived."""
 
     async def streams(self, query: bytes) -> dict[str, Any]:
-        """Every stream of an account and region. Raises `Refused`."""
+        """Every stream of an account and region. Raises `Refused`, `StoreUnavailable`."""
         caller = place_of(self._engine, read_query(query, PLACE))
         streams = await self._engine.streams_of(caller)
+        extents = await self._extents(shard for stream in streams for shard in stream.shards)
         totals = {name: counts.totals() for name, counts in self._engine.metrics.streams().items()}
         return {
             "account": caller.account_id,
             "region": caller.region,
             "now_ms": self._engine.now_ms(),
             "streams": [
-                await self._stream(stream, totals.get(stream.full_name, Totals())) for stream in streams
+                await self._stream(stream, totals.get(stream.full_name, Totals()), extents)
+                for stream in streams
             ],
         }
 
     async def shards(self, query: bytes) -> dict[str, Any]:
-        """Every shard of a stream, with its load, and the subscriptions to it. Raises `Refused`."""
+        """Every shard of a stream, with its load, and the subscriptions to it.
+
+        Raises `Refused`, `StoreUnavailable`.
+        """
         engine, stream = self._engine, await stream_of(self._engine, read_query(query, (*PLACE, "stream")))
+        extents = await self._extents(stream.shards)
         ages = engine.live(stream.full_name).metrics.iterator_age_ms
         return {
             "stream": stream.name,
@@ -72,15 +83,21 @@ class StreamViews:
             "now_ms": engine.now_ms(),
             "created_ms": stream.created_ms,
             "shards": [
-                await self._shard(shard) | {"iterator_age_ms": ages.get(shard.index)}
+                await self._shard(shard, extents) | {"iterator_age_ms": ages.get(shard.index)}
                 for shard in stream.shards
             ],
-            "subscriptions": self._subscriptions(stream),
+            "subscriptions": self._subscriptions(stream, extents),
         }
 
-    async def _stream(self, stream: Stream, totals: Totals) -> dict[str, Any]:
-        extents = [self._engine.extent(shard.log_id) or _NO_LOG for shard in stream.shards]
-        oldest = [await self._oldest_ms(shard) for shard in stream.shards]
+    async def _extents(self, shards: Iterable[Shard]) -> Extents:
+        """How far the logs of shards reach now, whichever server has put records there."""
+        log_ids = [shard.log_id for shard in shards]
+        found = await self._engine.store.find_extents(log_ids)
+        return {log_id: extent or _NO_LOG for log_id, extent in zip(log_ids, found, strict=True)}
+
+    async def _stream(self, stream: Stream, totals: Totals, extents: Extents) -> dict[str, Any]:
+        of_shards = [extents[shard.log_id] for shard in stream.shards]
+        oldest = [await self._oldest_ms(log_id, extents[log_id]) for log_id in stream.log_ids]
         return {
             "name": stream.name,
             "arn": stream.arn,
@@ -94,9 +111,9 @@ class StreamViews:
             "encryption": stream.encryption_type,
             "has_policy": stream.policy is not None,
             "tags": len(stream.tags),
-            "records": sum(extent[1] - extent[0] for extent in extents),
+            "records": sum(extent.next - extent.first for extent in of_shards),
             "oldest_ms": min((time for time in oldest if time is not None), default=None),
-            "newest_ms": max((extent[2] for extent in extents), default=0) or None,
+            "newest_ms": max((extent.last_time_ms for extent in of_shards), default=0) or None,
             "totals": totals._asdict(),
             "by_minute": {
                 total: self._minutes(stream, metric, fan_out_metric)
@@ -122,8 +139,8 @@ class StreamViews:
                 sums[(point.timestamp_ms - first_ms) // MINUTE_MS] += int(point.values.total)
         return sums
 
-    async def _shard(self, shard: Shard) -> dict[str, Any]:
-        first, end, newest_ms, _ = self._engine.extent(shard.log_id) or _NO_LOG
+    async def _shard(self, shard: Shard, extents: Extents) -> dict[str, Any]:
+        extent = extents[shard.log_id]
         return {
             "id": shard.shard_id,
             "parents": [shard_id_of(index) for index in shard.parent_indexes],
@@ -134,20 +151,19 @@ class StreamViews:
             "closed_ms": shard.closed_ms,
             "starting_sequence_number": shard.starting_sequence_number,
             "ending_sequence_number": shard.ending_sequence_number,
-            "records": end - first,
-            "records_in": end,
+            "records": extent.next - extent.first,
+            "records_in": extent.next,
             "bytes_in": self._engine.log_sizes.appended(shard.log_id),
-            "oldest_ms": await self._oldest_ms(shard),
-            "newest_ms": newest_ms or None,
+            "oldest_ms": await self._oldest_ms(shard.log_id, extent),
+            "newest_ms": extent.last_time_ms or None,
         }
 
-    def _subscriptions(self, stream: Stream) -> list[dict[str, Any]]:
+    def _subscriptions(self, stream: Stream, extents: Extents) -> list[dict[str, Any]]:
         logs = {shard.index: shard.log_id for shard in stream.shards}
         found = []
         for key, subscription in self._engine.subscriptions.items():
-            extent = self._engine.extent(logs[key.shard_index]) if key.shard_index in logs else None
-            if key.stream == stream.full_name:
-                behind = max(0, extent.next - subscription.position) if extent else 0
+            if key.stream == stream.full_name and key.shard_index in logs:
+                behind = max(0, extents[logs[key.shard_index]].next - subscription.position)
                 found.append(
                     {
                         "consumer": key.consumer_name,
@@ -158,15 +174,14 @@ class StreamViews:
                 )
         return found
 
-    async def _oldest_ms(self, shard: Shard) -> int | None:
-        extent = self._engine.extent(shard.log_id)
-        if extent is None or extent.first == extent.next:
+    async def _oldest_ms(self, log_id: int, extent: Extent) -> int | None:
+        if extent.first == extent.next:
             return None
-        known = self._oldest.get(shard.log_id)
+        known = self._oldest.get(log_id)
         if known is None or known[0] != extent.first:
-            page = await self._engine.store.read(shard.log_id, extent.first, 1, 1)
+            page = await self._engine.store.read(log_id, extent.first, 1, 1)
             oldest_ms = page.runs[0].time_ms if page is not None and page.runs else None
-            known = self._oldest[shard.log_id] = (extent.first, oldest_ms)
+            known = self._oldest[log_id] = (extent.first, oldest_ms)
         return known[1]
 
 

@@ -57,11 +57,16 @@ Lane = tuple[Literal["produce", "read", "poll", "metadata", "control"], int]
 NONE = 0
 OFFSET_OUT_OF_RANGE = 1
 UNKNOWN_TOPIC = 3
+LEADER_NOT_AVAILABLE = 5
+NOT_LEADER = 6
 MESSAGE_TOO_LARGE = 10
 RECORD_LIST_TOO_LARGE = 18
+NOT_ENOUGH_REPLICAS = 19
 TOPIC_EXISTS = 36
 OUT_OF_ORDER_SEQUENCE = 45
 INVALID_PRODUCER_EPOCH = 47
+STORAGE_ERROR = 56
+FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH = 74, 75
 PRODUCER_FENCED = 90
 
 _UNWELCOME = (
@@ -73,9 +78,16 @@ _UNWELCOME = (
     ValueError,  # with SCRAM: the broker does not know the password either
 )
 
-NOT_APPENDED = {UNKNOWN_TOPIC, 5, 6, 19, 56, 74, 75}
-"""Errors after which this attempt has stored nothing, and another one may: unknown topic, no leader, another
-leader, too few replicas, a failed disk, another leader's epoch. All others leave it open."""
+NOT_APPENDED = {
+    UNKNOWN_TOPIC,
+    LEADER_NOT_AVAILABLE,
+    NOT_LEADER,
+    NOT_ENOUGH_REPLICAS,
+    STORAGE_ERROR,
+    FENCED_LEADER_EPOCH,
+    UNKNOWN_LEADER_EPOCH,
+}
+"""Errors after which this attempt has stored nothing, and another one may. All others leave it open."""
 
 
 class KafkaError(Exception):
@@ -192,6 +204,39 @@ class Cluster:
         if code != NONE:
             raise BrokerRefusal(f"positions of {topic}", code)
         return int(position)
+
+    async def find_offsets(self, topics: Sequence[str], time_ms: int) -> dict[str, int]:
+        """The same of many topics, asked of each leader at once. Those that nobody tells are left out.
+
+        Raises `KafkaError`.
+        """
+        unknown = [topic for topic in topics if topic not in self._leaders]
+        if unknown:
+            await self._look_up(unknown)
+        led: dict[int, list[str]] = {}
+        for topic in topics:
+            if topic in self._leaders:
+                led.setdefault(self._leaders[topic], []).append(topic)
+        found: dict[str, int] = {}
+        for node_id, named in led.items():
+            found |= await self._offsets_of(node_id, named, time_ms)
+        return found
+
+    async def _offsets_of(self, node_id: int, topics: Sequence[str], time_ms: int) -> dict[str, int]:
+        request = OffsetRequest(-1, 0, [(topic, [(0, time_ms)]) for topic in topics])
+        try:
+            answer = await self._ask(node_id, request, ("read", 0), REQUEST_TIMEOUT_MS)
+        except KafkaError:
+            for topic in topics:
+                self._leaders.pop(topic, None)
+            return {}
+        found: dict[str, int] = {}
+        for topic, partitions in answer.topics:
+            _, code, _, position, *_ = partitions[0]
+            self._note(topic, code)
+            if code == NONE:
+                found[topic] = int(position)
+        return found
 
     async def delete_before(self, topic: str, position: int) -> None:
         """Forget what lies before a position. Raises `KafkaError`; `BrokerRefusal` is one."""

@@ -101,7 +101,7 @@ class Membership:
 
     async def forget_the_silent(self) -> None:
         """Forget gateways that have not beaten for an hour, by this machine's count."""
-        seen: dict[int, tuple[int, float]] = {}
+        seen: dict[int, tuple[int, float]] = {}  # beats of each gateway, and since when so many
         while True:
             await asyncio.sleep(BEAT_S)
             now_s = self._producer.now_s()

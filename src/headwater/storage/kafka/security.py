@@ -1,4 +1,4 @@
-"""How brokers are spoken to: in clear text or by TLS, with or without SASL.
+"""The security of connections to brokers: clear text or TLS, with or without SASL.
 
 Refuses to know connections, and where the password comes from.
 """
@@ -24,7 +24,7 @@ class BrokerSecurity(NamedTuple):
     username: str | None = None
     password: str | None = None
     ca: Path | None = None
-    """Who has signed the brokers' certificates, if the system does not know."""
+    """The file of the authority that has signed the brokers' certificates, if the system does not know it."""
 
     def tls(self) -> ssl.SSLContext | None:
         """What verifies the brokers; `None` in clear text. Raises `StoreUnavailable`."""

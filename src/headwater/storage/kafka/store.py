@@ -37,7 +37,7 @@ from headwater.storage.interface import (
     metadata_key,
 )
 from headwater.storage.kafka import batches, commands
-from headwater.storage.kafka.cluster import Cluster, KafkaError
+from headwater.storage.kafka.cluster import EARLIEST, LATEST, Cluster, KafkaError
 from headwater.storage.kafka.fence import close_log
 from headwater.storage.kafka.log_fates import MetadataFate, ShardLogFate
 from headwater.storage.kafka.log_sender import Call, LogSender
@@ -58,6 +58,8 @@ ANSWER_WITHIN_S = 20.0
 SWEEP_S = 1.0
 RETRY_S = 0.1
 LANES = 64
+NOTHING_SEEN = Extent(0, 0, 0, sealed=False)
+"""Of a log that this gateway has not read yet."""
 
 
 class _Commit:
@@ -177,7 +179,7 @@ class KafkaStore:
         log = self._metadata.state.logs.get(log_id)
         if log is None:
             return None
-        seen = self._extents.get(log_id, Extent(0, 0, 0, sealed=False))
+        seen = self._extents.get(log_id, NOTHING_SEEN)
         if log.final is not None:
             return seen._replace(next=log.final, sealed=True)
         # A leader that is new, or does not know yet that it is none, may give less than was told before.
@@ -255,10 +257,35 @@ class KafkaStore:
 
     def _saw(self, log_id: int, page: LogPage) -> None:
         last_time_ms = page.runs[-1].time_ms if page.runs else 0
-        before = self._extents.get(log_id, Extent(0, 0, 0, sealed=False))
+        before = self._extents.get(log_id, NOTHING_SEEN)
         self._extents[log_id] = Extent(
             page.first, page.next, max(before.last_time_ms, last_time_ms), sealed=False
         )
+
+    async def find_extents(self, log_ids: Sequence[int]) -> list[Extent | None]:
+        """The extents of logs as of now, whoever appended. Raises `StoreUnavailable`.
+
+        Of a log whose leader does not answer it is what this gateway has seen.
+        """
+        self._require_open()
+        return await self._result(self._find_extents(log_ids))
+
+    async def _find_extents(self, log_ids: Sequence[int]) -> list[Extent | None]:
+        topics = {self._topics.log(log_id): log_id for log_id in log_ids if not self._is_gone(log_id)}
+        try:
+            firsts, ends = await asyncio.gather(
+                self._cluster.find_offsets(tuple(topics), EARLIEST),
+                self._cluster.find_offsets(tuple(topics), LATEST),
+            )
+        except KafkaError as error:
+            raise StoreUnavailable(f"Kafka does not say what logs hold: {error}") from error
+        for topic in firsts.keys() & ends.keys():
+            log_id = topics[topic]
+            seen = self._extents.get(log_id, NOTHING_SEEN)
+            if not self._is_gone(log_id):
+                first, end = max(seen.first, firsts[topic]), max(seen.next, ends[topic])
+                self._extents[log_id] = seen._replace(first=first, next=end)
+        return [self.extent(log_id) for log_id in log_ids]
 
     async def find(self, log_id: int, time_ms: int) -> int:
         """Position of the first kept record of that time or later. Raises `StoreUnavailable`."""
