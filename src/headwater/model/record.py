@@ -98,7 +98,7 @@ def encode_payloads(
     records: Iterable[tuple[bytes, str | None, str | None]], *, encrypted: bool
 ) -> list[bytes]:
     """The payloads of many, without a call for each: of their data and keys. What is third is not stored."""
-    ending = _ENCRYPTED if encrypted else ""
+    ending = ENCRYPTED.decode() if encrypted else ""
     return [
         f'"Data":"{b64encode_as_string(data)}","PartitionKey":{quoted(key)}{ending}'.encode()
         if len(data) <= LARGE_BYTES and key is not None
