@@ -5,19 +5,23 @@ BIN := $(VENV)/bin
 # Two workers for each core, up to eight: half of them wait for something. Who has finished takes over from who has not.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 PARALLEL := -n $(WORKERS) --dist worksteal
-# The same, group by group, in the order of tests/conftest.py.
-BY_FILE := -n auto --dist loadgroup --no-loadscope-reorder
+# Group by group, in the order of tests/conftest.py. Of three who run other people's programs one waits.
+IN_ORDER := --dist loadgroup --no-loadscope-reorder
+WORKERS_BY_FILE := $(shell $(PYTHON) -c 'import os; print(max(2, min(8, 3 * (os.cpu_count() or 1) // 2)))')
 
 # The tests start hundreds of processes: none of them should compile what another one has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: console test-console run test test-all test-newest newest-installed test-on test-long test-clients test-infrastructure bench soak docs dist test-dist test-image release-check lint types audit check format clean
+.PHONY: console test-console run installed test test-all test-newest newest-installed test-on test-long test-clients test-infrastructure bench soak docs dist test-dist test-image release-check lint types audit check format clean
 
 run: $(VENV)/installed
 	@$(BIN)/headwater start
 
 test: $(VENV)/installed-test
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+
+# All that tests, documentation and packages need, into the one environment.
+installed: $(VENV)/installed-test $(VENV)/installed-docs $(VENV)/installed-dist
 
 # Every CPython from 3.11 that this machine has, one of each minor version.
 test-all:
@@ -40,18 +44,18 @@ test-on:
 		echo "== CPython $$version"; \
 		$(MAKE) --no-print-directory test PYTHON=$(ON) VENV=.venv-$$version
 
-# Properties too, with four times the examples of every day. What takes the whole machine goes one after another.
+# Properties too, with more examples than every day. What takes the whole machine goes one after another.
 test-long: $(VENV)/installed-test
-	@$(BIN)/python -m pytest $(PARALLEL) --dist loadgroup -m "long or hypothesis" --hypothesis-profile thorough
+	@$(BIN)/python -m pytest -n $(WORKERS) $(IN_ORDER) -m "long or hypothesis" --hypothesis-profile thorough
 
 # Each client is installed by its own package manager, the browser by scripts/install_for_tests.sh; what is missing
 # here is named and left out. Much of it waits: one worker's file runs beside another's.
 test-clients: $(VENV)/installed-test
-	@$(BIN)/python -m pytest $(BY_FILE) -m clients tests/clients tests/browser tests/examples
+	@$(BIN)/python -m pytest -n $(WORKERS_BY_FILE) $(IN_ORDER) -m clients tests/clients tests/browser tests/examples
 
 # The CDK and Terraform, as far as they are here. HEADWATER_TEST_TERRAFORM_MIRROR names a folder with the provider.
 test-infrastructure: $(VENV)/installed-test
-	@$(BIN)/python -m pytest $(BY_FILE) -m infrastructure tests/infrastructure
+	@$(BIN)/python -m pytest -n auto $(IN_ORDER) -m infrastructure tests/infrastructure
 
 # Against the peers, on Linux with wrk. ARGS="--help" tells what can be chosen.
 bench: $(VENV)/installed-bench

@@ -28,7 +28,8 @@ import msgspec
 import pybase64
 
 from benchmarks.put_profile import HEAD
-from headwater.api.validation.constraints import accept, accept_cbor
+from headwater.api.validation.cbor_requests import accept_cbor
+from headwater.api.validation.constraints import accept
 from headwater.model.hash_key import digest_of
 from headwater.model.record import decode_payloads, encode_payload
 from headwater.model.record_list import NumberedRun, PlacementList, RecordList

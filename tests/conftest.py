@@ -24,6 +24,8 @@ import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
+from tests.groups import GroupScheduling, place_of
+
 START_TIMEOUT_S = 60.0
 
 BUSY = [HealthCheck.too_slow]  # a machine with other work is slow, and nothing is wrong
@@ -43,25 +45,15 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-IN_JAVA = (
-    *("test_kcl", "test_kpl", "test_flink", "test_kcl_and_consumer", "test_kcl_1", "test_java_sdk"),
-    *("test_dynamodb_local", "test_event_ruler"),
-)
-"""Suites that one worker runs one after another: two at once would be more than two cores carry."""
-LONGEST_FIRST = (*IN_JAVA, "test_rust")
-"""Of the suites that run other people's programs: what begins last should not take long."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What other people's programs are tested with is installed and built by one worker, file by file."""
-    for item in items:
-        is_of_others = item.get_closest_marker("clients") or item.get_closest_marker("infrastructure")
-        if is_of_others and item.get_closest_marker("xdist_group") is None:
-            group = "java" if item.path.stem in IN_JAVA else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(group))
-    place = {name: at for at, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+    """What takes longest begins first."""
+    items.sort(key=lambda item: place_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling | None:
+    """Groups are ours; everything else is pytest-xdist's own."""
+    return GroupScheduling(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 def pytest_collection_finish() -> None:

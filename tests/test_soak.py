@@ -37,7 +37,6 @@ def test_a_run_that_was_too_short_has_no_verdict() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.xdist_group("machine")
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_short_run_prints_figures_and_verdicts(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.soak", "--seconds", "12", "--held-s", "2"]

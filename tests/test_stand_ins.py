@@ -13,10 +13,11 @@ with stand_ins.standing_in():
     import headwater.app.run
 """
 NOT_NEEDED = (
-    "_hashlib", "asyncio.staggered", "bz2", "click", "configparser", "ctypes", "dataclasses", "email", "html",
-    "http", "inspect", "ipaddress", "json", "locale", "msgspec.inspect", "platform", "shutil", "ssl",
-    "textwrap", "tokenize", "headwater.api.operations.put_record", "headwater.neighbours.moto",
-    "headwater.server.fault_injection",
+    "_hashlib", "asyncio.staggered", "bz2", "click", "configparser", "ctypes", "dataclasses", "email",
+    "html", "http", "inspect", "ipaddress", "json", "locale", "logging", "msgspec.inspect", "platform",
+    "shutil", "ssl", "string", "subprocess", "textwrap", "tokenize", "urllib.parse",
+    "headwater.wire.cbor_format", "headwater.engine.queues.live_queue", "headwater.engine.stream_lifecycle",
+    "headwater.api.operations.put_record", "headwater.neighbours.moto", "headwater.server.fault_injection",
 )  # fmt: skip
 
 
@@ -60,6 +61,35 @@ except ZeroDivisionError:
     print(traceback.format_exc().split()[-1])
 """
     assert printed(code) == ["True", "False", "::1", "zero"]
+
+
+def test_a_logger_of_the_event_loop_is_the_real_one_when_it_is_asked() -> None:
+    code = """
+import asyncio.log, concurrent.futures, io, logging, pathlib
+said = logging.StreamHandler(io.StringIO())
+logging.getLogger("asyncio").addHandler(said)
+asyncio.log.logger.warning("of the loop")
+concurrent.futures._base.LOGGER.critical("of an executor")
+print(said.stream.getvalue().strip(), pathlib.Path("/a b").as_uri())
+"""
+    assert printed(code) == ["of", "the", "loop", "file:///a%20b"]
+
+
+def test_the_event_loop_runs_a_process_as_ever() -> None:
+    code = """
+import asyncio
+async def talk():
+    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+    run = await asyncio.create_subprocess_exec(sys.executable, "-c", "print(input()[::-1])", **pipes)
+    print((await run.communicate(b"olleh"))[0].decode())
+with asyncio.Runner(loop_factory=headwater.app.run.new_event_loop) as runner:
+    runner.run(talk())
+asyncio.run(talk())
+import subprocess
+print(subprocess.PIPE == asyncio.subprocess.PIPE, subprocess.STDOUT == asyncio.subprocess.STDOUT)
+print(subprocess.DEVNULL == asyncio.subprocess.DEVNULL)
+"""
+    assert printed(code) == ["hello", "hello", "True", "True", "True"]
 
 
 def test_modules_that_are_there_keep_their_places() -> None:

@@ -25,7 +25,7 @@ from tests.abuse.raw_http2 import (
 )
 from tests.crash.server_process import HEADERS as FIELDS
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("machine")]
+pytestmark = pytest.mark.long
 
 FRAMES = 50_000
 FIELDS_2 = {name.lower(): value for name, value in FIELDS.items()}

@@ -25,7 +25,6 @@ def allow_files(count: int) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.xdist_group("machine")
 def test_ten_thousand_connections_are_served_again_and_again(tmp_path: Path) -> None:
     allow_files(
         CONNECTIONS + FILES_BESIDES

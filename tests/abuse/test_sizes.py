@@ -9,7 +9,7 @@ import pytest
 
 from tests.abuse.abused_server import AbusedServer, abused_server, head, is_closed, request
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("machine")]
+pytestmark = pytest.mark.long
 
 BODY_LIMIT = 16 * 1024 * 1024
 

@@ -10,7 +10,7 @@ import pytest
 from tests.abuse.abused_server import AbusedServer, head, is_closed, request
 from tests.waiting import RETRY_FOR_S
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("machine")]
+pytestmark = pytest.mark.long
 
 CLIENTS = 100
 LARGE_RECORD_BYTES = 700_000

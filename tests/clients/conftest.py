@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.client_process import CREDENTIALS, Endpoint
+from tests.clients.kcl_application import local_dynamodb
 from tests.conftest import started_server
 
 collect_ignore = ["boto3_client"]
@@ -54,3 +55,10 @@ def endpoint(request: pytest.FixtureRequest) -> Endpoint:
     """Each of the servers in turn."""
     found: Endpoint = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture(scope="session")
+def dynamodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Amazon's own DynamoDB for the desktop; each test has a table of its own in it."""
+    with local_dynamodb(tmp_path_factory.mktemp("dynamodb")) as url:
+        yield url

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,9 @@ from headwater.client import DynamoDBState
 from tests.client.consumer.consumer_chaos import POLLING_FAULTS, chaos
 from tests.client.faulty_front import FaultyFront
 from tests.client.leases.lease_store_contract import LeaseStateContract, MakeState
-from tests.clients.kcl_application import local_dynamodb
 from tests.conftest import started_server
 
 pytestmark = pytest.mark.clients
-
-
-@pytest.fixture(scope="module")
-def dynamodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local_dynamodb(tmp_path_factory.mktemp("dynamodb")) as url:
-        yield url
 
 
 class TestDynamoDBLocal(LeaseStateContract):

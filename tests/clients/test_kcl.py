@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.clients.client_process import Endpoint
-from tests.clients.kcl_application import Application, Printed, application, local_dynamodb
+from tests.clients.kcl_application import Application, Printed, application
 from tests.clients.published_metrics import check_no_complaint_about_metrics, published
 from tests.clients.streams import client, closed_shards, split, wait_until_active
 
@@ -26,12 +25,6 @@ ROUND_S = 0.2
 WORKERS_TIMEOUT_S = 120.0
 READ_TIMEOUT_S = 240.0
 METRICS_TIMEOUT_S = 60.0
-
-
-@pytest.fixture(scope="module")
-def dynamodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local_dynamodb(tmp_path_factory.mktemp("dynamodb")) as url:
-        yield url
 
 
 @pytest.mark.parametrize(

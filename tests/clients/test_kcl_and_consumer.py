@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,13 @@ import pytest
 from headwater.client import Batch, DynamoDBState, KinesisConsumer
 from headwater.wire.aggregated_record import Aggregate
 from tests.clients.client_process import CREDENTIALS, Endpoint
-from tests.clients.kcl_application import Application, application, local_dynamodb
+from tests.clients.kcl_application import Application, application
 from tests.clients.streams import client, split, wait_until_active
 
 pytestmark = pytest.mark.clients
 
 COUNT = 500
 TIMEOUT_S = 120.0
-
-
-@pytest.fixture(scope="module")
-def dynamodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local_dynamodb(tmp_path_factory.mktemp("dynamodb")) as url:
-        yield url
 
 
 def put(kinesis: Any, name: str, first: int) -> range:

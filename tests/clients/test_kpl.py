@@ -15,7 +15,7 @@ from tests.client.streams import stored
 from tests.client.streams import user_records as taken_apart
 from tests.clients.client_process import CLIENTS, CREDENTIALS, Endpoint, install, run
 from tests.clients.java_project import build, java_variables, running
-from tests.clients.kcl_application import Application, application, local_dynamodb
+from tests.clients.kcl_application import Application, application
 from tests.clients.published_metrics import check_no_complaint_about_metrics, published
 from tests.clients.streams import client, split, wait_until_active
 
@@ -32,16 +32,15 @@ AT_WORK_TIMEOUT_S = 120.0
 READ_TIMEOUT_S = 180.0
 
 
-def test_aggregated_records_arrive_while_the_stream_is_split(https: Endpoint, tmp_path: Path) -> None:
+def test_aggregated_records_arrive_while_the_stream_is_split(
+    https: Endpoint, dynamodb_url: str, tmp_path: Path
+) -> None:
     kinesis = client(https)
     name = f"kpl-{uuid.uuid4().hex[:12]}"
     kinesis.create_stream(StreamName=name, ShardCount=2)
     wait_until_active(kinesis, name)
     expected = {(f"key-{key}", str(number)) for key in range(KEYS) for number in range(ROUNDS)}
-    with (
-        local_dynamodb(tmp_path) as dynamodb_url,
-        application(name, "polling", https, dynamodb_url, tmp_path) as app,
-    ):
+    with application(name, "polling", https, dynamodb_url, tmp_path) as app:
         app.start_worker()
         app.wait_until(lambda: app.workers_at_work() == 1, AT_WORK_TIMEOUT_S, "the worker is at work")
         output = tmp_path / "producer.printed"
@@ -68,7 +67,7 @@ def test_aggregated_records_arrive_while_the_stream_is_split(https: Endpoint, tm
     ]
 
 
-def test_ours_arrive_while_the_stream_is_split(https: Endpoint, tmp_path: Path) -> None:
+def test_ours_arrive_while_the_stream_is_split(https: Endpoint, dynamodb_url: str, tmp_path: Path) -> None:
     kinesis = client(https)
     name = f"aggregating-{uuid.uuid4().hex[:12]}"
     kinesis.create_stream(StreamName=name, ShardCount=2)
@@ -76,10 +75,7 @@ def test_ours_arrive_while_the_stream_is_split(https: Endpoint, tmp_path: Path) 
     expected = {(f"key-{key}", str(number)) for key in range(KEYS) for number in range(ROUNDS)}
     session = botocore.session.Session()
     session.set_credentials(*CREDENTIALS.values())
-    with (
-        local_dynamodb(tmp_path) as dynamodb_url,
-        application(name, "polling", https, dynamodb_url, tmp_path) as app,
-    ):
+    with application(name, "polling", https, dynamodb_url, tmp_path) as app:
         app.start_worker()
         app.wait_until(lambda: app.workers_at_work() == 1, AT_WORK_TIMEOUT_S, "the worker is at work")
         with KinesisProducer(

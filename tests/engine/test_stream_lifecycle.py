@@ -6,9 +6,20 @@ import msgspec
 import pytest
 
 from headwater.engine.resharding import split
-from headwater.engine.stream_lifecycle import NEVER_MS, advance, begin, next_due_ms
+from headwater.engine.stream_lifecycle import advance, begin, next_due_ms
 from headwater.model.consumer import Consumer
-from headwater.model.stream import Activate, Delete, Encrypt, Merge, Scale, Split, SplitEvenly, Step, Stream
+from headwater.model.stream import (
+    NEVER_MS,
+    Activate,
+    Delete,
+    Encrypt,
+    Merge,
+    Scale,
+    Split,
+    SplitEvenly,
+    Step,
+    Stream,
+)
 from tests.engine.shaped_stream import NOW_MS, new_log_id, stream_of
 
 DUE_MS = NOW_MS + 200

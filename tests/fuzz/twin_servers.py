@@ -178,7 +178,7 @@ class MemoryServer:
         return Verdict(200, [self._plain(self._decode(event)) for event in body.events])
 
     def _verdict(self, response: HttpResponse) -> Verdict:
-        answer = self._decode(response.body) if response.body else {}
+        answer = self._decode(bytes(response.body)) if response.body else {}
         return Verdict(response.status, self._plain(answer))
 
     def _decode(self, body: bytes) -> Any:

@@ -6,7 +6,9 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from tests.clients.client_process import install, run, tool
 from tests.conftest import started_server
 from tests.infrastructure.tools import client, three_settings
 
-pytestmark = [pytest.mark.infrastructure, pytest.mark.xdist_group("cdk")]
+pytestmark = pytest.mark.infrastructure
 
 FOLDER = Path(__file__).resolve().parent / "cdk"
 MODULES, PACKAGES = FOLDER / "node_modules", FOLDER / ".packages"
@@ -24,7 +26,11 @@ SIZED = ("-c", "shards=2", "-c", "hours=48")
 
 
 class Toolkit:
-    """The CDK's command line, in a copy of the app."""
+    """The CDK's command line, in a copy of the app.
+
+    The app runs when it has changed, or what it is told by `-c`; else its cloud assembly is there already. To
+    run it takes most of the time of a command, and the server hears nothing of it.
+    """
 
     def __init__(self, endpoint_url: str, app: Path) -> None:
         npm, self._node = tool("npm", "the CDK"), tool("node", "the CDK")
@@ -42,8 +48,15 @@ class Toolkit:
         }
 
     def __call__(self, *arguments: str) -> str:
-        program = MODULES / "aws-cdk" / "bin" / "cdk"
-        return run([self._node, str(program), "--no-notices", *arguments], self._app, self._variables)
+        command = [self._node, str(MODULES / "aws-cdk" / "bin" / "cdk"), "--no-notices", *arguments]
+        return run([*command, *self._assembly(arguments)], self._app, self._variables)
+
+    def _assembly(self, arguments: Sequence[str]) -> list[str]:
+        sources = [*self._app.glob("*.py"), *self._app.glob("*/*.py")]
+        told = [value for option, value in pairwise(arguments) if option == "-c"]
+        made_of = [*(path.read_bytes() for path in sorted(sources)), *map(str.encode, told)]
+        folder = self._app / "cdk.out" / sha256(b"\0".join(made_of)).hexdigest()
+        return ["--app" if folder.exists() else "--output", str(folder)]
 
     def aws(self, *arguments: str) -> Any:
         command = [sys.executable, "-m", "awscli", *arguments, "--output", "json"]

@@ -15,7 +15,7 @@ from tests.infrastructure.test_cdk import FOLDER, Toolkit
 from tests.infrastructure.tools import client
 from tests.lambda_.function_server import PYTHON
 
-pytestmark = [pytest.mark.infrastructure, pytest.mark.xdist_group("cdk")]
+pytestmark = pytest.mark.infrastructure
 
 
 @pytest.fixture(params=["localhost", "127.0.0.1"])

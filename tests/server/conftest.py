@@ -29,6 +29,7 @@ from headwater.server.http.http2 import Http2Connection
 from headwater.server.http.limits import ConnectionLimits
 from headwater.server.http.listener import Listener
 from headwater.server.http.protocol_detector import ConnectionFactory
+from headwater.wire.long_body import Body
 from tests.waiting import RETRY_FOR_S, wait_until
 
 LOOPS: dict[str, type[asyncio.AbstractEventLoop]] = {"asyncio": asyncio.SelectorEventLoop}
@@ -148,7 +149,7 @@ class Recorder:
     refusals: list[Refusal] = field(default_factory=list)
     held: list[Callable[[], None]] = field(default_factory=list)
     sources: list[ManualSource] = field(default_factory=list)
-    body: bytes = b""
+    body: Body = b""
     fields: tuple[tuple[str, str], ...] = (("X-Test", "yes"),)
 
     def handle(self, request: HttpRequest, respond: Respond) -> None:

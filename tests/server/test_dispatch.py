@@ -10,6 +10,7 @@ from functools import partial, reduce
 from typing import Any, cast
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import given
 
@@ -129,7 +130,10 @@ def api_dispatch(
             name: Operation(name, handler and partial(cast, "Handler", handler))
             for name, handler in ROWS.items()
         },
-        {content_type: form._replace(accept=accept) for content_type, form in WIRE_FORMATS.items()},
+        {
+            content_type: msgspec.structs.replace(form, accept=accept)
+            for content_type, form in WIRE_FORMATS.items()
+        },
         authentication=Authentication("000000000000", "us-east-1"),
         hosts=HostPolicy((), ()),
         origins=OriginPolicy(allow_origins),
@@ -540,7 +544,7 @@ def test_a_head_that_recurs_is_looked_at_once() -> None:
     dispatch = api_dispatch(lambda _: None, lambda _: None)
     for number in range(3):
         dispatch.handle(HttpRequest(b"POST", b"/", headers, b'{"Number": %d}' % number), answers)
-    assert [json.loads(answer.body)["Request"]["Number"] for answer in answers] == [0, 1, 2]
+    assert [json.loads(bytes(answer.body))["Request"]["Number"] for answer in answers] == [0, 1, 2]
     noted = headers.found
     dispatch.handle(HttpRequest(b"POST", b"/", headers, b"{}"), answers)
     assert headers.found is noted

@@ -7,7 +7,8 @@ import pytest
 from tests.simulation.queue_history import QueueHistory
 
 EVERYDAY_HISTORIES = 24
-LONG_HISTORIES = 3_000
+LONG_HISTORIES = 2_000
+"""A fault that one history of 300 shows is found in 999 of a thousand cases."""
 LONG_SEED = 1_000_000
 
 
@@ -18,8 +19,9 @@ def test_every_record_is_somewhere_and_nobody_has_what_another_has(quarter: int)
 
 
 @pytest.mark.long
-def test_so_it_is_in_thousands_of_histories() -> None:
-    for seed in range(LONG_SEED, LONG_SEED + LONG_HISTORIES):
+@pytest.mark.parametrize("tenth", range(10))
+def test_so_it_is_in_thousands_of_histories(tenth: int) -> None:
+    for seed in range(LONG_SEED + tenth, LONG_SEED + LONG_HISTORIES, 10):
         QueueHistory(seed).run()
 
 

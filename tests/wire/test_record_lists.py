@@ -19,6 +19,7 @@ from headwater.model.record_list import (
 )
 from headwater.model.sequence_number import MANY
 from headwater.wire import cbor_format, json_format
+from headwater.wire.long_body import LongBody
 
 data = st.binary(max_size=40) | st.binary(min_size=LARGE_BYTES - 1, max_size=LARGE_BYTES + 3)
 payloads = st.builds(
@@ -95,6 +96,25 @@ def test_plain_records_in_cbor_are_byte_for_byte_their_documents(payloads: list[
         [NumberedRun(range(2 << 184, (2 << 184) + len(payloads)), 1_700_000_000_123, payloads)]
     )
     assert cbor_format.encode({"Records": records}) == cbor_format.encode({"Records": records.documents()})
+
+
+@pytest.mark.parametrize("record_bytes", [20, 100, 10_000])
+@pytest.mark.parametrize("run_records", [1, 13, 1000])
+def test_a_long_answer_is_left_in_parts(record_bytes: int, run_records: int) -> None:
+    payload = encode_payload(bytes(record_bytes), "key", encrypted=False)
+    runs = [
+        NumberedRun(range(2 << 184, (2 << 184) + run_records), at, [payload] * run_records)
+        for at in range(600_000 // (run_records * record_bytes) + 1)
+    ]
+    records = RecordList(runs)
+    answer = {"Records": records, "MillisBehindLatest": 0}
+    body = json_format.encode_body(answer)
+    assert isinstance(body, LongBody)
+    assert json_format.decode(bytes(body)) == json_format.decode(
+        json_format.encode({"Records": records.documents(), "MillisBehindLatest": 0})
+    )
+    assert len(body) == len(bytes(body)) == len(json_format.encode(answer))
+    assert len(body.parts) < 40
 
 
 @pytest.mark.parametrize("wire_format", [json_format, cbor_format])

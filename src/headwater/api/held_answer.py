@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 
 class Unanswered(Exception):
     """A call that gets no answer; the message says why."""
 
 
-class HeldAnswer(NamedTuple):
+class HeldAnswer(msgspec.Struct, frozen=True):
     """What an operation gives that waits."""
 
     answered: Callable[[], Coroutine[Any, None, Mapping[str, object]]]

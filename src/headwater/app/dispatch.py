@@ -9,7 +9,6 @@ from typing import Any
 import headwater
 from headwater.api.call_rates import rated
 from headwater.api.operation import OPERATIONS
-from headwater.api.other_engines import in_step
 from headwater.app.neighbours import Neighbourhood, ServerContext, has_services
 from headwater.app.tls import own_names
 from headwater.engine.metrics.metric_names import FIREHOSE, LAMBDA
@@ -42,6 +41,8 @@ def build_dispatch(
         operations = enforced(operations)  # callers are who they say, so policies mean something
         authentication = Verification(config.account_id, config.region, server.credentials, server.clock)
     if engine.store.is_shared:
+        from headwater.api.other_engines import in_step  # noqa: PLC0415 - few servers share a store
+
         operations = in_step(operations)
     requests = RequestCounts(operations)
     injection = LateInjection(engine)

@@ -19,7 +19,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
-from headwater.app.brokers import broker_security
 from headwater.app.credentials import configured_credentials
 from headwater.app.dispatch import build_dispatch
 from headwater.app.initial_streams import InitialStreamError, create_missing
@@ -182,6 +181,8 @@ class Server:
     async def _open_store(self) -> OpenedStore:
         config, loop = self._config, self._loop
         if config.store is not None:
+            from headwater.app.brokers import broker_security  # noqa: PLC0415 - few servers share a store
+
             log_error = partial(self._log.note, "error")
             return await open_shared(config.store, broker_security(config), log_error)
         # A synced store answers from its commit thread; the other one on this thread, where

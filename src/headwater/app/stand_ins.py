@@ -1,8 +1,9 @@
 """Modules that stand in for others, so that a server starts without what it seldom needs.
 
 The standard library and uvloop import modules for a name or two, or for a rare moment: `ssl` (and with
-it OpenSSL) and `inspect` for the event loop, `tokenize` and `textwrap` for tracebacks, `ipaddress` for
-URLs. Together they are a fifth of what a start would take, in time and in memory.
+it OpenSSL), `logging`, `subprocess` and `inspect` for the event loop, `tokenize` and `textwrap` for
+tracebacks, `urllib.parse` for paths. Together they are a fifth of what a start would take, in time and in
+memory.
 
 Rules:
 - a stand-in is in the place of its module while a server's own modules are imported, and no longer:
@@ -20,6 +21,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from types import GeneratorType, ModuleType
 from typing import Any
@@ -84,7 +86,12 @@ def _import_if_there(name: str) -> None:
 
 
 def _stand_ins() -> dict[str, StandIn]:
-    makers: dict[str, Callable[[], StandIn]] = {"inspect": _inspect}
+    makers: dict[str, Callable[[], StandIn]] = {
+        "inspect": _inspect,
+        "logging": _logging,
+        "subprocess": _subprocess,
+        "urllib.parse": _urllib_parse,
+    }
     if sys.platform != "win32":
         makers["platform"] = _platform
     return {name: StandIn(name) for name in ASKED_LATER} | {name: make() for name, make in makers.items()}
@@ -100,6 +107,46 @@ def _inspect() -> StandIn:
     vars(stand_in).update(
         isgenerator=lambda value: isinstance(value, GeneratorType), iscoroutinefunction=is_coroutine_function
     )
+    return stand_in
+
+
+def _logging() -> StandIn:
+    """With a level, and loggers, which are the real ones when they are asked for anything."""
+    stand_in = StandIn("logging")
+    vars(stand_in).update(DEBUG=10, getLogger=partial(_LateLogger, stand_in), StreamHandler=object)
+    return stand_in
+
+
+class _LateLogger:
+    """A logger of a library that seldom has something to say."""
+
+    def __init__(self, logging: StandIn, name: str) -> None:
+        self._logging, self._name = logging, name
+
+    def addHandler(self, handler: object) -> None:  # noqa: N802 - the real one's name
+        """Without one, `logging` writes as the handler would that `concurrent.futures` adds."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._logging.real().getLogger(self._name), name)
+
+
+def _subprocess() -> StandIn:
+    """With its numbers, and uvloop's error of functions before `exec`, which nobody here gives it."""
+    stand_in = StandIn("subprocess")
+    vars(stand_in).update(
+        PIPE=-1, STDOUT=-2, DEVNULL=-3, SubprocessError=type("SubprocessError", (OSError,), {})
+    )
+    return stand_in
+
+
+def _urllib_parse() -> StandIn:
+    """With what `pathlib` keeps of it."""
+    stand_in = StandIn("urllib.parse")
+
+    def quote_from_bytes(*arguments: Any, **named: Any) -> Any:
+        return stand_in.real().quote_from_bytes(*arguments, **named)
+
+    vars(stand_in).update(quote_from_bytes=quote_from_bytes)
     return stand_in
 
 

@@ -6,7 +6,7 @@ force until then (`ENABLED_UNTIL_EARLIEST_ALLOWED_END`).
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -57,7 +57,7 @@ def disable_commitment(account: AccountSettings, now_ms: int) -> AccountSettings
     return msgspec.structs.replace(account, ended_ms=max(now_ms, account.earliest_end_ms))
 
 
-class LiveAccount(NamedTuple):
+class LiveAccount(msgspec.Struct, frozen=True):
     """Settings in memory, and their version in the store."""
 
     settings: AccountSettings

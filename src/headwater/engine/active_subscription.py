@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from headwater.model.arn import StreamName
 from headwater.model.errors import KinesisError
 
 
-class SubscriptionKey(NamedTuple):
+class SubscriptionKey(msgspec.Struct, frozen=True):
     """The consumer and shard of a subscription: only one may be active."""
 
     stream: StreamName

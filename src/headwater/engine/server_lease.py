@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
 import msgspec
 
@@ -47,7 +46,7 @@ class Holder(msgspec.Struct, frozen=True, array_like=True):
     """For people."""
 
 
-class LeaseStatus(NamedTuple):
+class LeaseStatus(msgspec.Struct, frozen=True):
     """The lease as one server knows it."""
 
     holder: str | None

@@ -14,8 +14,8 @@ import msgspec
 from headwater.engine import server_lease, shared_subscriptions
 from headwater.engine.account import AccountSettings
 from headwater.engine.past_streams import NAME_KEY, REST_KEY
-from headwater.engine.queues.progress import KIND as QUEUE_KEY
-from headwater.engine.queues.progress import NAMES_KIND
+from headwater.engine.queues.key_kinds import KIND as QUEUE_KEY
+from headwater.engine.queues.key_kinds import NAMES_KIND
 from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
 from headwater.model.stream import Stream

@@ -24,6 +24,7 @@ from headwater.model.consumer import Consumer
 from headwater.model.shard import Shard
 from headwater.model.stream import (
     HOUR_MS,
+    NEVER_MS,
     Activate,
     Delete,
     Encrypt,
@@ -36,8 +37,6 @@ from headwater.model.stream import (
     StreamStatus,
     Transition,
 )
-
-NEVER_MS = 2**63
 
 
 def begin(stream: Stream, status: StreamStatus, step: Step, due_ms: int) -> Stream:

@@ -7,7 +7,6 @@ another server over the same streams that makes one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.metrics.kept_minutes import MetricReader
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
+from headwater.model.late_pattern import late_pattern
 from headwater.server.admin import Methods, RouteSet, Streamed
 from headwater.server.http.exchange import Answer, HttpRequest
 from headwater.storage.interface import Metadata
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from headwater.lambda_.service import LambdaService
 
 SERVICE = "lambda"
-_PLACES = re.compile(
+_PLACES = late_pattern(
     rb"/20\d\d-\d\d-\d\d/(functions|event-source-mappings|tags|account-settings|layers|code-signing-configs)\b"
 )
 _KINDS_KEPT = ("lambda-function", "lambda-mapping")

@@ -10,15 +10,16 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from headwater.model.late_pattern import late_pattern
 from headwater.model.partition import partition_of
 
-_STREAM = re.compile(r"arn:(aws[\w-]*):kinesis:([^:]*):(\d{12}):stream/([a-zA-Z0-9_.-]{1,128})", re.ASCII)
-_CONSUMER = re.compile(
+_STREAM = late_pattern(r"arn:(aws[\w-]*):kinesis:([^:]*):(\d{12}):stream/([a-zA-Z0-9_.-]{1,128})", re.ASCII)
+_CONSUMER = late_pattern(
     r"(arn:aws[\w-]*:kinesis:[^:]*:\d{12}:stream/[a-zA-Z0-9_.-]{1,128})/consumer/([a-zA-Z0-9_.-]{1,128}):(\d+)",
     re.ASCII,
 )
-_CHANNEL = re.compile(r"arn:(aws[\w-]*):kinesis:([^:]*):(\d{12}):channel/([a-z0-9]{1,64})", re.ASCII)
-_QUEUE = re.compile(r"arn:(aws[\w-]*):kinesis:([^:]*):(\d{12}):queue/([a-z0-9]{1,64})", re.ASCII)
+_CHANNEL = late_pattern(r"arn:(aws[\w-]*):kinesis:([^:]*):(\d{12}):channel/([a-z0-9]{1,64})", re.ASCII)
+_QUEUE = late_pattern(r"arn:(aws[\w-]*):kinesis:([^:]*):(\d{12}):queue/([a-z0-9]{1,64})", re.ASCII)
 
 
 class StreamName(NamedTuple):

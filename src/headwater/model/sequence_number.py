@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import count, islice
-from typing import NamedTuple
+
+import msgspec
 
 MANY = 32
 """Of so many records that follow one another it is worth finding out what is the same in all."""
@@ -32,7 +33,7 @@ _EPOCH_S_MAX = 16_025_175_000
 """AWS refuses numbers that encode a later creation."""
 
 
-class SequenceNumber(NamedTuple):
+class SequenceNumber(msgspec.Struct, frozen=True):
     """The parts of a sequence number."""
 
     epoch_s: int

@@ -13,13 +13,14 @@ import re
 
 import msgspec
 
+from headwater.model.late_pattern import late_pattern
 from headwater.model.sequence_number import (
     ENDING_INDEX,
     format_sequence_number,
     sequence_base,
 )
 
-_SHARD_ID = re.compile(r"(?:[^-]*-)?(\d+)(?:-.*)?", re.ASCII)
+_SHARD_ID = late_pattern(r"(?:[^-]*-)?(\d+)(?:-.*)?", re.ASCII)
 _SHARD_INDEX_MAX = 2**31 - 1
 
 

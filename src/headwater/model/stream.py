@@ -18,6 +18,8 @@ from headwater.model.queue import Queue
 from headwater.model.shard import Shard
 
 HOUR_MS = 3_600_000
+NEVER_MS = 2**63
+"""When nothing becomes due."""
 
 StreamStatus = Literal["CREATING", "ACTIVE", "UPDATING", "DELETING"]
 SERVING: tuple[StreamStatus, ...] = ("ACTIVE", "UPDATING")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -44,7 +44,7 @@ REVEALING = frozenset(
 """Routes that show the data of all accounts: they must be signed where signatures are verified."""
 
 
-class Streamed(NamedTuple):
+class Streamed(msgspec.Struct, frozen=True):
     """An answer whose body goes on."""
 
     fields: Fields
@@ -58,7 +58,7 @@ Page = Callable[[bytes, Mapping[bytes, bytes]], Answer]
 """Takes the path below its folder and the headers of a request; gives a file."""
 
 
-class RouteSet(NamedTuple):
+class RouteSet(msgspec.Struct, frozen=True):
     """Routes that belong together. Paths are below `/_headwater/`."""
 
     routes: Mapping[bytes, Methods]
@@ -149,12 +149,12 @@ class Admin:
     def _methods_of_more(self, path: bytes, headers: Mapping[bytes, bytes]) -> Methods | None:
         path = path.removeprefix(PREFIX)
         collection, _, item = path.rpartition(b"/")
-        for routes, items, _, pages in self._more:
-            if path in routes:
-                return routes[path]
-            if item and collection in items:
-                return items[collection](item.decode("latin-1"))
-            for folder, page in pages.items():
+        for more in self._more:
+            if path in more.routes:
+                return more.routes[path]
+            if item and collection in more.items:
+                return more.items[collection](item.decode("latin-1"))
+            for folder, page in more.pages.items():
                 if path.startswith(folder):
                     return {b"GET": partial(_show_page, page, path.removeprefix(folder), headers)}
         return None
@@ -168,7 +168,7 @@ class Admin:
             raise Refused(503, f"What other servers have changed is not known for {behind_s:.0f} s.")
         health = {"status": "running", "version": __version__, "streams": self._engine.stream_count()}
         lease = self._engine.lease_status()
-        return health if lease is None else health | {"lease": lease._asdict()}
+        return health if lease is None else health | {"lease": msgspec.structs.asdict(lease)}
 
     async def _reset(self, _body: bytes) -> dict[str, Any]:
         await self._engine.reset()

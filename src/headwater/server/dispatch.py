@@ -30,6 +30,8 @@ from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
 
+import msgspec
+
 from headwater.api.held_answer import HeldAnswer, Unanswered
 from headwater.api.operation import Answered, Handler, Operation
 from headwater.api.streamed_answer import StreamedAnswer
@@ -74,6 +76,7 @@ from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import AMZ_JSON, EMPTY_BODY_FORMATS, WireFormat
 from headwater.storage.interface import StoreInDoubt, StoreUnavailable
 from headwater.wire import error_format
+from headwater.wire.long_body import Body
 
 TARGET_PREFIX = b"Kinesis_20131202."
 CHANGING_METHODS = (b"POST", b"DELETE")
@@ -92,7 +95,7 @@ _new_response = tuple.__new__
 """A third of the time of `HttpResponse(...)`."""
 
 
-class ErrorForm(NamedTuple):
+class ErrorForm(msgspec.Struct, frozen=True):
     """A way in which AWS words an error other than in the request's own format."""
 
     write: Callable[[KinesisError], error_format.BodyAnswer]
@@ -428,7 +431,7 @@ class DispatchedCall:
         else:
             wire_format = self.format
             try:
-                body = wire_format.encode(document)
+                body = wire_format.encode_body(document)
             except Exception as fault:  # noqa: BLE001 - a document of the wrong kind is the operation's fault
                 self.fail(self.as_kinesis_error(fault))
             else:
@@ -504,7 +507,7 @@ class DispatchedCall:
         self,
         status: int,
         fields: Fields,
-        body: bytes,
+        body: Body,
         error_code: str = "",
         error_message: str | None = None,
         source: BodySource | None = None,

@@ -15,12 +15,12 @@ Refuses to know which neighbours there are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Protocol
 
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
+from headwater.model.late_pattern import late_pattern
 from headwater.server.access.authentication import TERMINATOR, presented_credential
 from headwater.server.http.exchange import Answer, HttpRequest
 
@@ -28,9 +28,9 @@ ERROR_STATUS = 400
 ERROR_TYPE = "x-amzn-errortype"
 ERROR_BYTES_READ = 4096
 """An error's name and message stand at its beginning."""
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,127}")
-_NAMED = re.compile(r'"__type"\s*:\s*"([^"\\]{1,256})"|<Code>([^<]{1,128})</Code>')
-_MESSAGE = re.compile(r'"[Mm]essage"\s*:\s*"([^"\\]{1,1024})"|<Message>([^<]{1,1024})</Message>')
+_NAME = late_pattern(r"[A-Za-z][A-Za-z0-9_.]{0,127}")
+_NAMED = late_pattern(r'"__type"\s*:\s*"([^"\\]{1,256})"|<Code>([^<]{1,128})</Code>')
+_MESSAGE = late_pattern(r'"[Mm]essage"\s*:\s*"([^"\\]{1,1024})"|<Message>([^<]{1,1024})</Message>')
 
 
 class Neighbour(Protocol):

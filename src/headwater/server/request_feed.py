@@ -23,7 +23,6 @@ from headwater.model.instant import Instant
 from headwater.server.access.cross_origin import SAME_ORIGIN
 from headwater.server.admin import RouteSet, Streamed
 from headwater.server.http.exchange import BodyWriter, Fields, HttpRequest, HttpResponse, Respond
-from headwater.wire import cbor_format
 
 JSON_LINES: Fields = (("Content-Type", "application/x-ndjson"), ("Cache-Control", "no-store"))
 SHOWN_BYTES = 16 * 1024
@@ -80,7 +79,7 @@ class _HeardRespond:
                 "status": response.status,
                 "error": fields.get("x-amzn-errortype"),
                 "request_id": response.request_id,
-                "answer": _shown(response.body, fields.get("content-type", "")),
+                "answer": _shown(bytes(response.body), fields.get("content-type", "")),
                 "answer_bytes": None if response.source else len(response.body),
             }
         )
@@ -174,6 +173,8 @@ def _shown(body: bytes, content_type: str) -> str | None:
     if "cbor" in content_type:
         if len(body) > SHOWN_BYTES:
             return None
+        from headwater.wire import cbor_format  # noqa: PLC0415 - as the format of a body
+
         try:
             return _encoder.encode(cbor_format.decode(body)).decode()
         except SerializationException:

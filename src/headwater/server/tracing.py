@@ -124,7 +124,7 @@ class _TracedRespond:
         if response.extended_id is not None:
             span.set_attribute("aws.extended_request_id", response.extended_id)
         if response.status >= ERROR_STATUS:
-            code, message = error_of(Answer(response.status, response.fields, response.body))
+            code, message = error_of(Answer(response.status, response.fields, bytes(response.body)))
             span.set_attribute("error.type", code or str(response.status))
             span.set_status(Status(StatusCode.ERROR, f"{code}: {message}" if code and message else code))
         elif self._operation in TOLD_BY:
@@ -241,7 +241,8 @@ def _results(response: HttpResponse) -> dict[str, Any]:
     is_cbor = any("cbor" in value for name, value in response.fields if name == "Content-Type")
     if is_cbor and len(response.body) > CBOR_BYTES_MAX:
         return {}
-    told = msgspec.convert(cbor_format.decode(response.body), _Told) if is_cbor else _told(response.body)
+    body = bytes(response.body)
+    told = msgspec.convert(cbor_format.decode(body), _Told) if is_cbor else _told(body)
     found = {
         "messaging.destination.partition.id": told.shard_id,
         "messaging.message.id": told.sequence_number,

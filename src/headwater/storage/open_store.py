@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,8 +22,10 @@ from headwater.storage.interface import (
     StoreUnavailable,
     StoreUnreadable,
 )
-from headwater.storage.kafka.security import BrokerSecurity
 from headwater.storage.lmdb.back_end import LmdbBackEnd
+
+if TYPE_CHECKING:
+    from headwater.storage.kafka.security import BrokerSecurity
 
 BACK_END: BackEnd = LmdbBackEnd()
 

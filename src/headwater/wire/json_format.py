@@ -23,8 +23,9 @@ import msgspec
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
 from headwater.model.record import LARGE_BYTES, Payload, is_large, text_of, without_encryption_type
-from headwater.model.record_list import PlacementList, QueueRecordList, RecordList
+from headwater.model.record_list import NumberedRun, PlacementList, QueueRecordList, RecordList
 from headwater.model.sequence_number import MANY, common_beginning
+from headwater.wire.long_body import Body, LongBody
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """All that msgspec raises for a body that it does not take."""
@@ -35,6 +36,8 @@ MANY_VALUES = 4_096
 The largest valid PutRecords has 2,500, unless its partition keys are made of them.
 """
 _PART_BYTES = 64 * 1024
+_JOINED_BYTES = 128 * 1024
+"""Records are joined to parts of this size or more, and a longer answer is left in such parts."""
 
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _LAST_BEFORE_ONE_PAD = frozenset("AEIMQUYcgkosw048")
@@ -141,10 +144,12 @@ def utf16_length(text: str) -> int:
 
 
 def encode(answer: Mapping[str, object] | None) -> bytes:
-    """The body of an answer; an operation without output has an empty one.
+    """The body of an answer; an operation without output has an empty one."""
+    return bytes(encode_body(answer))
 
-    A long list is joined with the rest once: copying it costs more than writing it.
-    """
+
+def encode_body(answer: Mapping[str, object] | None) -> Body:
+    """The same, in parts if it is long: of large records a copy of all costs more than writing them."""
     if answer is None:
         return b""
     if "QueueRecords" in answer:
@@ -154,7 +159,9 @@ def encode(answer: Mapping[str, object] | None) -> bytes:
         return _answer_encoder.encode(answer)
     records = answer["Records"]
     rest = _answer_encoder.encode({name: value for name, value in answer.items() if value is not records})
-    return b"".join((rest[:-1], b'"Records":[' if rest == b"{}" else b',"Records":[', *write(records), b"]}"))
+    parts = (rest[:-1], b'"Records":[' if rest == b"{}" else b',"Records":[', *write(records), b"]}")
+    body = LongBody(parts)
+    return body if len(body) > _JOINED_BYTES else bytes(body)
 
 
 def _encode_received(answer: Mapping[str, object]) -> bytes:
@@ -183,24 +190,37 @@ def _encode_received(answer: Mapping[str, object]) -> bytes:
 
 
 def _write_records(records: RecordList) -> list[Payload]:
+    parts: list[Payload] = []
     pieces: list[Payload] = []
-    for sequence_numbers, arrival_ms, payloads in records.runs:
-        time = f'","ApproximateArrivalTimestamp":{_seconds(arrival_ms)},'.encode()
-        are_texts = max(map(len, payloads)) <= LARGE_BYTES or not any(map(is_large, payloads))
-        if are_texts and len(payloads) >= MANY:  # what is the same in all is a form, filled in at once
-            beginning, rests = common_beginning(sequence_numbers)
-            form = b'},{"SequenceNumber":"%b%%d%b%%b' % (beginning, time)
-            pieces.append(
-                form * len(payloads) % tuple(chain.from_iterable(zip(rests, payloads, strict=True)))
-            )
-            continue
-        for number, payload in zip(sequence_numbers, payloads, strict=True):
-            pieces.append(b'},{"SequenceNumber":"%d%b' % (number, time))
-            pieces += (payload,) if are_texts else text_of(payload)
-    if pieces:
-        pieces[0] = memoryview(pieces[0])[2:]
-        pieces.append(b"}")
-    return pieces
+    gathered_bytes = 0
+    for run in records.runs:
+        gathered_bytes += _write_run(run, pieces)
+        if gathered_bytes >= _JOINED_BYTES:  # now, while the processor has them at hand
+            parts.append(b"".join(pieces))
+            pieces.clear()
+            gathered_bytes = 0
+    parts += [b"".join(pieces)] if parts and pieces else pieces
+    if parts:
+        parts[0] = memoryview(parts[0])[2:]
+        parts.append(b"}")
+    return parts
+
+
+def _write_run(run: NumberedRun, pieces: list[Payload]) -> int:
+    """Add the texts of records that arrived together; how many bytes their payloads have."""
+    sequence_numbers, arrival_ms, payloads = run
+    time = f'","ApproximateArrivalTimestamp":{_seconds(arrival_ms)},'.encode()
+    sizes = tuple(map(len, payloads))
+    are_texts = max(sizes) <= LARGE_BYTES or not any(map(is_large, payloads))
+    if are_texts and len(payloads) >= MANY:  # what is the same in all is a form, filled in at once
+        beginning, rests = common_beginning(sequence_numbers)
+        form = b'},{"SequenceNumber":"%b%%d%b%%b' % (beginning, time)
+        pieces.append(form * len(payloads) % tuple(chain.from_iterable(zip(rests, payloads, strict=True))))
+        return sum(sizes)
+    for number, payload in zip(sequence_numbers, payloads, strict=True):
+        pieces.append(b'},{"SequenceNumber":"%d%b' % (number, time))
+        pieces += (payload,) if are_texts else text_of(payload)
+    return sum(sizes)
 
 
 def _write_placements(records: PlacementList) -> list[Payload]:

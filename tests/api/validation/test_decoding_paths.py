@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from headwater.api.validation import request_types
 from headwater.api.validation.api_model import api_model
-from headwater.api.validation.constraints import accept, accept_cbor, accept_document, explained
+from headwater.api.validation.cbor_requests import accept_cbor
+from headwater.api.validation.constraints import accept, accept_document, explained
 from headwater.api.validation.long_requests import beginning_of
 from headwater.model.errors import SerializationException, ValidationException
 from headwater.model.instant import Instant
@@ -261,7 +262,7 @@ def check_both_ways_of_cbor(name: str, body: bytes) -> None:
 
 
 everyday = settings(deadline=None, suppress_health_check=list(HealthCheck))
-thorough = settings(everyday, max_examples=4_000)
+thorough = settings(everyday, max_examples=2_000)
 
 
 @everyday

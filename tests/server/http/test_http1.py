@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from headwater.server.http import http1, limits
+from headwater.wire.long_body import LongBody
 from tests.waiting import RETRY_FOR_S, wait_until
 
 LONG_S = 1000.0
@@ -50,6 +51,17 @@ def test_pipelined_requests_are_answered_in_order_though_the_first_takes_long(
     assert peer.reply().body == b"POST /hold first"
     for number in range(100):
         assert peer.reply().body == b"POST / %d" % number
+
+
+def test_the_parts_of_a_long_answer_arrive_as_one(loopback: Any, recorder: Any) -> None:
+    parts: list[bytes | memoryview] = [b"{", memoryview(b"x" * 200_000), b"", b"y" * 100_000, b"}"]
+    recorder.body = LongBody(parts)
+    peer = loopback(recorder).connect()
+    for _ in range(2):  # the second comes right behind the first
+        peer.send(post(b""))
+        reply = peer.reply()
+        assert reply.body == b"".join(parts)
+        assert reply.headers["Content-Length"] == "300002"
 
 
 def test_reading_pauses_while_many_pipelined_requests_wait(loopback: Any, recorder: Any) -> None:

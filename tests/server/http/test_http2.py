@@ -27,6 +27,7 @@ from headwater.server.http import http2, limits
 from headwater.server.http.connections import OpenConnections
 from headwater.server.http.http2_protocol import CONCURRENT_STREAMS
 from headwater.server.http.protocol_detector import HTTP2_PREFACE
+from headwater.wire.long_body import LongBody
 from tests.server.http.http2_peer import HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, Http2Peer
 from tests.waiting import RETRY_FOR_S, wait_until
 
@@ -133,6 +134,14 @@ def test_bodies_of_any_size_arrive_whole(size: int, loopback: Any, recorder: Any
     peer = connect(loopback(recorder))
     body = (bytes(range(256)) * (size // 256 + 1))[:size]
     assert peer.answer(peer.ask(body=body)).body == b"POST / " + body
+
+
+def test_the_parts_of_a_long_answer_arrive_as_one(loopback: Any, recorder: Any, connect: Connect) -> None:
+    parts: list[bytes | memoryview] = [b"{", memoryview(b"x" * 200_000), b"", b"y" * 100_000, b"}"]
+    recorder.body = LongBody(parts)
+    peer = connect(loopback(recorder))
+    assert peer.answer(peer.ask()).body == b"".join(parts)
+    assert peer.answer(peer.ask(method="HEAD")).body == b""
 
 
 def test_many_large_bodies_may_come_and_go_at_once(loopback: Any, recorder: Any, connect: Connect) -> None:

@@ -13,7 +13,7 @@ from tests.storage.kafka.gateways import Gateway
 from tests.storage.kafka.history import History
 from tests.storage.kafka.nodes import KafkaNodes
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("kafka-histories")]
+pytestmark = pytest.mark.long
 DURATION_S = 60.0
 UNFENCED_S = 30.0
 LOST = ("was acknowledged at", "the reader has seen other records")

@@ -17,7 +17,7 @@ from typing import Any
 
 from headwater.api.validation import request_types
 from headwater.api.validation.api_model import api_model
-from headwater.wire import cbor_format, cbor_repacking, json_format
+from headwater.wire import json_format
 
 
 def accept(operation_name: str, body: bytes) -> Any:
@@ -34,13 +34,6 @@ def accept(operation_name: str, body: bytes) -> Any:
 
         return explained(operation_name, beginning_of(api_model().input_shape_name(operation_name), body))
     return explained(operation_name, json_format.decode(body))
-
-
-def accept_cbor(operation_name: str, body: bytes) -> Any:
-    """The request in a CBOR body, as `accept`."""
-    packed = cbor_repacking.repack(body)
-    request = None if packed is None else request_types.read_packed(operation_name, packed)
-    return accept_document(operation_name, cbor_format.decode(body)) if request is None else request
 
 
 def accept_document(operation_name: str, document: dict[str, object]) -> Any:

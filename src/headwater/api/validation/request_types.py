@@ -19,25 +19,25 @@ the body, where msgspec and AWS differ.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import cache, partial
 from sys import maxsize
 from types import GenericAlias
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import msgspec
 from pybase64 import b64decode
 
 from headwater.api.validation.api_model import Shape, api_model
 from headwater.api.validation.needed_members import names_a_stream
+from headwater.model.late_pattern import late_pattern
 from headwater.wire.json_format import UNREADABLE, decode_time_ms, has_many_values
 
 WHOLE_NUMBERS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 """The least and the greatest value of each type; a number beyond is taken for the nearer of the two."""
 
-_UNUSUAL_TEXT = re.compile(rb"[\xf0-\xff]|\\u[dD][89a-bA-B]|\\u00[0-7]")
-_LOOSE_PADDING = re.compile(rb'=(?:(?<=[^AEIMQUYcgkosw048=]=)|=(?<=[^AQgw]==))"')
+_UNUSUAL_TEXT = late_pattern(rb"[\xf0-\xff]|\\u[dD][89a-bA-B]|\\u00[0-7]")
+_LOOSE_PADDING = late_pattern(rb'=(?:(?<=[^AEIMQUYcgkosw048=]=)|=(?<=[^AQgw]==))"')
 _PAD = ord("=")
 _ESCAPE = ord("\\")
 """Both as numbers: to look for a `bytes`, `in` first raises a TypeError within, which costs a microsecond."""
@@ -61,7 +61,7 @@ _CATEGORIES = {
     "Z": r" \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
 }
 """Java's categories of characters, in a set that has the underscore, too, as all of the models have."""
-_JAVA_DOT = re.compile(r"(\\.|\[(?:\\.|[^\]])*\])|\.")
+_JAVA_DOT = late_pattern(r"(\\.|\[(?:\\.|[^\]])*\])|\.")
 
 Settle = Callable[[Any], Any]
 """Turns a value as it is on the wire into what an operation gets."""
@@ -114,7 +114,7 @@ def convert(operation_name: str, document: dict[str, object]) -> msgspec.Struct 
     return reader.settled(request)
 
 
-class _Reader(NamedTuple):
+class _Reader(msgspec.Struct, frozen=True):
     """The decoder of an operation's requests."""
 
     type: type[msgspec.Struct]

@@ -2,20 +2,25 @@
 
 A rule for all streams holds for each that has none of its own; what the server was
 started with is the first. A stream's own rule goes with the stream. A rule that is set
-begins with all shards rested. Rules are kept in memory only.
+begins with all shards rested. Rules are kept in memory only. What limits is imported with the first rule:
+most servers have none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from headwater.engine.limits.throughput_limits import AWS_FIGURES, StreamLimits, ThroughputSettings
+import msgspec
+
 from headwater.engine.limits.token_bucket import TokenBucket
 from headwater.model.arn import StreamName
 from headwater.model.stream import Stream
 
-Rule = ThroughputSettings | Literal["exempt"]
+if TYPE_CHECKING:
+    from headwater.engine.limits.throughput_limits import StreamLimits, ThroughputSettings
+
+Rule: TypeAlias = "ThroughputSettings | Literal['exempt']"
 _CALL_BUCKETS_MAX = 100_000
 
 
@@ -30,7 +35,7 @@ class LimitedStream(Protocol):
         """From now on the stream is limited so, or not at all."""
 
 
-class StreamRule(NamedTuple):
+class StreamRule(msgspec.Struct, frozen=True):
     """A stream that has a rule of its own."""
 
     stream: Stream
@@ -46,14 +51,19 @@ class Enforcement:
         """`streams` are the engine's own; with `enforced` all of them are limited as AWS does."""
         self._streams = streams
         self._now_ms = now_ms
-        self._first_rule: Rule = AWS_FIGURES if enforced else "exempt"
+        self._first_rule: Rule = _aws_figures() if enforced else "exempt"
         self._calls: dict[Hashable, TokenBucket] = {}
         self.rule = self._first_rule
 
     def begin(self, live: LimitedStream) -> None:
         """Limit a stream as its rule has it."""
         rule = self.rule if live.own_rule is None else live.own_rule
-        live.limit(None if rule == "exempt" else StreamLimits(rule, self._now_ms()))
+        live.limit(None if rule == "exempt" else self._rested(rule))
+
+    def _rested(self, rule: ThroughputSettings) -> StreamLimits:
+        from headwater.engine.limits.throughput_limits import StreamLimits  # noqa: PLC0415 - see above
+
+        return StreamLimits(rule, self._now_ms())
 
     def own_rules(self) -> list[StreamRule]:
         """The streams with rules of their own, in the order of account, region and name."""
@@ -102,3 +112,9 @@ class Enforcement:
             return False
         bucket.use(1)
         return True
+
+
+def _aws_figures() -> ThroughputSettings:
+    from headwater.engine.limits.throughput_limits import AWS_FIGURES  # noqa: PLC0415 - see above
+
+    return AWS_FIGURES

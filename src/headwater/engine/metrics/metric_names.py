@@ -7,7 +7,7 @@ queue have its id and its name; those of a channel its name, its id and its stre
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 KINESIS = "AWS/Kinesis"
 LAMBDA = "AWS/Lambda"
@@ -149,7 +149,7 @@ DELIVERY_STREAM_METRICS = {
 }
 
 
-class Namespace(NamedTuple):
+class Namespace(msgspec.Struct, frozen=True):
     """The metrics and dimensions of one service in CloudWatch."""
 
     units: dict[str, str]

@@ -12,14 +12,17 @@ and `GetMetricData` need.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from headwater.engine.metrics.kept_minutes import MinuteMetrics, Series
 from headwater.engine.metrics.metric_names import KINESIS, NAMESPACES
-from headwater.engine.metrics.stream_metrics import StreamMetrics
-from headwater.engine.metrics.tally import StatisticSet
 from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
 from headwater.model.clock import Clock
+
+if TYPE_CHECKING:
+    from headwater.engine.metrics.stream_metrics import StreamMetrics
+    from headwater.engine.metrics.tally import StatisticSet
 
 
 class Metrics(MinuteMetrics):
@@ -33,6 +36,8 @@ class Metrics(MinuteMetrics):
         """The counts of a stream."""
         counts = self._streams.get(name)
         if counts is None:
+            from headwater.engine.metrics.stream_metrics import StreamMetrics  # noqa: PLC0415 - for the first
+
             counts = self._streams[name] = StreamMetrics(name.name)
         return counts
 

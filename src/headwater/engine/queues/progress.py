@@ -28,9 +28,8 @@ from typing import NamedTuple
 
 import msgspec
 
-KIND = "queue"
-NAMES_KIND = "queue-names"
-"""Of the keys that are written with each queue of an account and region, so that names are given once."""
+from headwater.engine.queues.key_kinds import KIND
+
 PAGE_POSITIONS = 4096
 _FULL = (1 << PAGE_POSITIONS) - 1
 

@@ -2,7 +2,8 @@
 
 A queue is found by its id, which leads to its stream; its value is part of that stream's. What is at
 work on it in memory (`live_queue`) is made when somebody first receives or acknowledges: a queue that
-nobody uses costs its value and what was acknowledged, and no time.
+nobody uses costs its value and what was acknowledged, and no time. The modules of the work are imported
+then, too: a server without queues starts without them.
 
 Refuses to know requests, and how a stream's value is committed.
 """
@@ -11,12 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from headwater.engine.metrics.metrics import Metrics
-from headwater.engine.queues.counting import QueueTotals
-from headwater.engine.queues.live_queue import LiveQueue
-from headwater.engine.queues.progress import NAMES_KIND, ProgressKey, QueueProgress, Writes
-from headwater.engine.queues.queue_context import queue_gone
+from headwater.engine.queues.key_kinds import NAMES_KIND
 from headwater.engine.tokens.sealed_token import Sealer
 from headwater.model.arn import QueueId, StreamName
 from headwater.model.caller import Caller
@@ -25,6 +24,11 @@ from headwater.model.errors import ResourceInUseException, ResourceNotFoundExcep
 from headwater.model.queue import Queue
 from headwater.model.stream import Stream
 from headwater.storage.interface import Change, Metadata, Store
+
+if TYPE_CHECKING:
+    from headwater.engine.queues.counting import QueueTotals
+    from headwater.engine.queues.live_queue import LiveQueue
+    from headwater.engine.queues.progress import QueueProgress, Writes
 
 _SWEEP_MS = 10_000
 _FOREVER_MS = 2**63
@@ -164,9 +168,17 @@ class Queues:
         live = self._live.get(queue.queue_id)
         if live is None:
             if not queue.is_delivering:
+                from headwater.engine.queues.queue_context import queue_gone  # noqa: PLC0415 - see above
+
                 raise queue_gone(stream, queue)
-            live = self._live[queue.queue_id] = LiveQueue(self, stream, queue)
+            live = self._live[queue.queue_id] = self._at_work(stream, queue)
         return live
+
+    def _at_work(self, stream: Stream, queue: Queue) -> LiveQueue:
+        """The queue, put to work."""
+        from headwater.engine.queues.live_queue import LiveQueue  # noqa: PLC0415 - see above
+
+        return LiveQueue(self, stream, queue)
 
     def at_work(self, caller: Caller, arn: str) -> LiveQueue | None:
         """The queue that `know` was told of, if no stream has had another value since."""
@@ -180,6 +192,8 @@ class Queues:
 
     def take_over(self, key: str, found: Metadata | None) -> None:
         """Hold what a key has; `None`: it is gone. Raises `msgspec.MsgspecError`, `ValueError`."""
+        from headwater.engine.queues.progress import ProgressKey  # noqa: PLC0415 - see above
+
         parsed = ProgressKey.parse(key)
         positions: set[int] = set()
         if found is not None:
@@ -204,6 +218,8 @@ class Queues:
         shards = self._progress.setdefault(queue_id, {})
         progress = shards.get(log_id)
         if progress is None:
+            from headwater.engine.queues.progress import QueueProgress  # noqa: PLC0415 - see above
+
             progress = shards[log_id] = QueueProgress(queue_id, log_id)
         progress.first = max(progress.first, first)
         return progress
@@ -268,10 +284,12 @@ class Queues:
         for stream in streams:
             for queue in stream.queues:
                 if queue.is_delivering:
-                    yield stream, queue, self._live.get(queue.queue_id) or LiveQueue(self, stream, queue)
+                    yield stream, queue, self._live.get(queue.queue_id) or self._at_work(stream, queue)
 
     def _tell_metrics(self, queue_id: str, live: LiveQueue) -> None:
         """Let the metrics have what was done since the last tick."""
+        from headwater.engine.queues.counting import QueueTotals  # noqa: PLC0415 - see above
+
         totals, before = live.totals(), self._told.get(queue_id, QueueTotals())
         if totals != before:
             self._told[queue_id] = totals

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
-from urllib.parse import parse_qsl
+
+import msgspec
 
 from headwater.model.caller import Caller
 from headwater.model.errors import (
@@ -42,7 +42,7 @@ QUERY_MARK = ord("?")
 """As a number: to look for a `bytes`, `in` first raises a TypeError within, which costs a microsecond."""
 
 
-class PresentedSignature(NamedTuple):
+class PresentedSignature(msgspec.Struct, frozen=True):
     """The parts of a signature as the request has them: none is empty, nothing else is sure."""
 
     algorithm: str
@@ -54,7 +54,7 @@ class PresentedSignature(NamedTuple):
     """The query's parameters, when the signature is there; `None` when it is in the header."""
 
 
-class Credential(NamedTuple):
+class Credential(msgspec.Struct, frozen=True):
     """The credential of a signature: its access key, and its scope."""
 
     access_key_id: str
@@ -160,7 +160,7 @@ def presented_credential(request: HttpRequest) -> str:
 def read_credential(text: str) -> Credential:
     """The credential that a signature presents. Raises IncompleteSignatureException."""
     parts = text.split("/")
-    if len(parts) != len(Credential._fields):
+    if len(parts) != len(Credential.__struct_fields__):
         raise IncompleteSignatureException(
             "Credential must have exactly 5 slash-delimited elements, "
             f"e.g. keyid/date/region/service/term, got '{text}'"
@@ -209,5 +209,7 @@ def _in_query(query: Mapping[str, str]) -> PresentedSignature:
 
 
 def _query(target: bytes) -> dict[str, str]:
+    from urllib.parse import parse_qsl  # noqa: PLC0415 - few sign in the query
+
     text = target.partition(b"?")[2].decode("latin-1")
     return dict(parse_qsl(text, keep_blank_values=True, encoding="latin-1"))

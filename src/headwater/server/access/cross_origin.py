@@ -18,13 +18,13 @@ Rules:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import Enum
 
+from headwater.model.late_pattern import late_pattern
 from headwater.server.http.exchange import Answer, Fields
 
-LOOPBACK = re.compile(rb"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
+LOOPBACK = late_pattern(rb"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
 PAGE_HEADERS = (b"origin", b"sec-fetch-site", b"referer")
 """What only browsers send. A server looks at nothing else to tell them from programs."""
 UNASKED = (b"", b"none")
@@ -45,7 +45,7 @@ ECHOED = {
     b"access-control-request-method": "Access-Control-Allow-Methods",
 }
 
-_PAGE = re.compile(rb"[a-z]+://[^/?#]*")
+_PAGE = late_pattern(rb"[a-z]+://[^/?#]*")
 
 
 class Trust(Enum):

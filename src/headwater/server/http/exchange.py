@@ -26,6 +26,8 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from headwater.wire.long_body import Body
+
 HEADERS_READ = frozenset(
     {
         b"accept-encoding",
@@ -139,7 +141,7 @@ class HttpResponse(NamedTuple):
 
     status: int
     fields: Fields
-    body: bytes
+    body: Body
     request_id: str
     extended_id: str | None
     source: BodySource | None = None

@@ -40,6 +40,7 @@ from headwater.server.http.http1_answers import CHUNKED, StreamedBody, head_of
 from headwater.server.http.http1_phases import ANSWER, HAND_OVER, HANDLER_RETURNS, Flow, Intake, Phase
 from headwater.server.http.http1_requests import RequestReader
 from headwater.server.http.limits import TOO_SLOW, ConnectionLimits
+from headwater.wire.long_body import parts_of
 
 PIPELINED_REQUESTS = 16
 LINGER_S = 2.0
@@ -211,7 +212,8 @@ class Http1Connection(asyncio.Protocol):
         if self._method == b"HEAD" or len(body) > JOINED_BODY_BYTES:
             self._write_apart(response)
         else:
-            self._transport.write(head_of(response, self._connections.date, self._stays_open) + body)
+            head = head_of(response, self._connections.date, self._stays_open)
+            self._transport.write(head + body)  # type: ignore[operator]  # a `LongBody` is longer
         self._since_s = self._now_s()
         if before == "refusing":
             self._end_writing()
@@ -324,8 +326,10 @@ class Http1Connection(asyncio.Protocol):
         framing = "" if is_bodiless and says_length(response.fields) else None
         # Not `writelines`: on asyncio's own loop it does not tell when the client is slow.
         self._transport.write(head_of(response, self._connections.date, self._stays_open, framing))
-        if not is_bodiless:
-            self._transport.write(response.body)
+        if is_bodiless:
+            return
+        for part in parts_of(response.body):
+            self._transport.write(part)
 
     def _balance_reading(self) -> None:
         """Pause or resume reading, whichever is due."""

@@ -40,6 +40,7 @@ from headwater.server.http.http2_respond import NobodyLeft, RespondOnStream
 from headwater.server.http.http2_states import Phase as StreamPhase
 from headwater.server.http.http2_stream import Hold, Http2Stream
 from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
+from headwater.wire.long_body import LongBody
 
 BODIES_BYTES = 64 * 1024 * 1024
 """So much may be held of requests that have not been answered yet."""
@@ -379,8 +380,12 @@ class Http2Connection(asyncio.Protocol):
                 source.stop()
             self._on_sent(stream)
         elif source is None:
+            body = response.body
+            parts = body.parts if isinstance(body, LongBody) else (body,)
+            for part in parts[:-1]:
+                self._outbox.add(stream, part)
             stream.ended = True
-            self._outbox.add(stream, response.body)
+            self._outbox.add(stream, parts[-1])
         elif self._protocol.is_going_away:
             source.stop()
             self.send_end(stream)

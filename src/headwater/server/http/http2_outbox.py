@@ -40,7 +40,7 @@ class Outbox:
         """The transport takes no more for now."""
         self.waiting_bytes = 0
 
-    def add(self, stream: Http2Stream, data: bytes) -> None:
+    def add(self, stream: Http2Stream, data: bytes | memoryview) -> None:
         """Send a part of a stream's body as soon as possible."""
         if not self._sendable and not self.is_full and not stream.outgoing:
             size = len(data)

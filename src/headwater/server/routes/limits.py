@@ -73,7 +73,7 @@ class StreamLimitsRoute:
         """Every rule."""
         return {
             "default": _shown(self._enforcement.rule),
-            "streams": [_named(stream) | _shown(rule) for stream, rule in self._enforcement.own_rules()],
+            "streams": [_named(own.stream) | _shown(own.rule) for own in self._enforcement.own_rules()],
         }
 
     async def change(self, body: bytes) -> dict[str, Any]:

@@ -12,14 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from queue import SimpleQueue
 from threading import Thread
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import lmdb
 
 from headwater.storage.interface import CommitTimes, Post
 from headwater.storage.lmdb.file import Transaction
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 
 def try_commit(transaction: Transaction, times: CommitTimes) -> lmdb.Error | None:
@@ -39,6 +42,8 @@ class CommitThread:
     """Commits one transaction at a time and posts what came of it."""
 
     def __init__(self, post: Post, times: CommitTimes) -> None:
+        from queue import SimpleQueue  # noqa: PLC0415 - for a synced store only
+
         self._post = post
         self._times = times
         self._handed_over: SimpleQueue[tuple[Transaction, Callable[[lmdb.Error | None], None]] | None]
