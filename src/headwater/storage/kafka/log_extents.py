@@ -1,8 +1,8 @@
 """How far logs reach, as far as one gateway has seen.
 
 Rules:
-- what is known of an open log only grows: a leader that is new, or does not know yet that it is none, may
-  tell less than was told before;
+- a leader that is new, or does not know yet that it is none, may tell less than was told before: of what
+  was read and what is watched, the later end counts;
 - where a sealed log ends, the metadata say.
 
 Refuses to know records, and why they are read.
@@ -59,8 +59,7 @@ class LogExtents:
 
         Of a log whose leader does not answer it is what this gateway has seen.
         """
-        logs = self._metadata.state.logs
-        topics = {self._topics.log(log_id): log_id for log_id in log_ids if log_id in logs}
+        topics = {self._topics.log(log_id): log_id for log_id in log_ids if self._is_there(log_id)}
         try:
             firsts, ends = await asyncio.gather(
                 self._cluster.find_offsets(tuple(topics), EARLIEST),
@@ -69,9 +68,12 @@ class LogExtents:
         except KafkaError as error:
             raise StoreUnavailable(f"Kafka does not say what logs hold: {error}") from error
         for topic in firsts.keys() & ends.keys():
-            if topics[topic] in logs:
+            if self._is_there(topics[topic]):
                 self._grow(topics[topic], firsts[topic], ends[topic])
         return [self.extent(log_id) for log_id in log_ids]
+
+    def _is_there(self, log_id: int) -> bool:
+        return log_id in self._metadata.state.logs
 
     def _grow(self, log_id: int, first: int, end: int) -> None:
         seen = self._seen.get(log_id, NOTHING_SEEN)
