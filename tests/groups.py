@@ -70,7 +70,7 @@ def place_of(nodeid: str) -> int:
     return _PLACES.get(_GROUP_OF.get(file, file), len(_PLACES))
 
 
-class GroupScheduling(LoadScopeScheduling):
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     """Hands out one group at a time."""
 
     def _split_scope(self, nodeid: str) -> str:

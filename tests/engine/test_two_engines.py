@@ -233,7 +233,9 @@ def queue_made(engine: RunningEngine) -> str:
     stream = engine.inbox.run(engine.engine.replace(name, lambda stream: add_queue(stream, queue, 20)))
     progress = QueueProgress(queue.queue_id, stream.shards[0].log_id)
     put(engine)
-    assert engine.inbox.run(engine.engine.write_metadata(progress.writes_of(Settlement([0], [], []))))
+    assert engine.inbox.run(
+        engine.engine.write_metadata(progress.prepare(Settlement([0], [], [], [])).writes)
+    )
     return arn_of_queue(stream, queue)
 
 

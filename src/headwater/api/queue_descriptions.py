@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NotRequired, TypedDict
 
 from headwater.api import answers, requests
@@ -95,13 +95,25 @@ class ErrorEntry(TypedDict):
     ErrorMessage: NotRequired[str]
 
 
-def successful(handles: Iterable[str], outcomes: dict[str, Outcome]) -> list[ResultEntry]:
-    """The entries that did what was asked for, in the order of the request."""
-    return [{"ReceiptHandle": handle} for handle in handles if outcomes[handle] is None]
+class Outcomes(TypedDict):
+    """What came of every handle; one shape by several names, too."""
+
+    Successful: list[ResultEntry]
+    Failed: list[ErrorEntry]
 
 
-def failed(handles: Iterable[str], outcomes: dict[str, Outcome]) -> list[ErrorEntry]:
-    """The entries that did not, each with the reason."""
+def described_outcomes(handles: Sequence[str], outcomes: Mapping[str, Outcome]) -> Outcomes:
+    """The entries that did what was asked for, and those that did not; each in the order of the request."""
+    if not any(outcomes.values()):
+        return {"Successful": [{"ReceiptHandle": handle} for handle in handles], "Failed": []}
+    done = [handle for handle in handles if outcomes[handle] is None]
+    return {
+        "Successful": [{"ReceiptHandle": handle} for handle in done],
+        "Failed": _failed(handles, outcomes),
+    }
+
+
+def _failed(handles: Iterable[str], outcomes: Mapping[str, Outcome]) -> list[ErrorEntry]:
     entries: list[ErrorEntry] = []
     for handle in handles:
         refused = outcomes[handle]

@@ -41,8 +41,8 @@ PAYLOAD_TEXT_BYTES = 64
 _DATA_START = len('"Data":"')
 _KEY = b',"PartitionKey":"'
 _ESCAPE = ord("\\")
-_ENCRYPTED = ',"EncryptionType":"KMS"'
-_ENCRYPTED_BYTES = _ENCRYPTED.encode()
+ENCRYPTED = b',"EncryptionType":"KMS"'
+"""How the text of an encrypted record ends, and no other: in a key each quote has a backslash before it."""
 _LARGE_HEAD = Struct(">BH")
 _BETWEEN = b"},{"
 
@@ -88,7 +88,7 @@ def encode_payload(data: bytes, partition_key: str | None, *, encrypted: bool) -
     """The payload to store. A key has at most 65,535 bytes with all that is escaped in it."""
     rest = "" if partition_key is None else f',"PartitionKey":{quoted(partition_key)}'
     if encrypted:
-        rest += _ENCRYPTED
+        rest += ENCRYPTED.decode()
     if len(data) > LARGE_BYTES:
         return b"".join((_LARGE_HEAD.pack(0, len(rest)), rest.encode(), data))
     return f'"Data":"{b64encode_as_string(data)}"{rest}'.encode()
@@ -98,22 +98,22 @@ def text_of(payload: Payload) -> tuple[Payload, ...]:
     """The record's text in an answer, in pieces."""
     if payload[0]:
         return (payload,)
+    return _text_of_large(payload)
+
+
+def unencrypted_text_of(payload: Payload) -> tuple[Payload, ...]:
+    """The text of the same record, as one that is not encrypted has it."""
+    if not payload[0]:
+        *data, rest = _text_of_large(payload)
+        return (*data, rest.removesuffix(ENCRYPTED))
+    if payload[-len(ENCRYPTED) :] == ENCRYPTED:
+        return (payload[: -len(ENCRYPTED)],)
+    return (payload,)
+
+
+def _text_of_large(payload: Payload) -> tuple[bytes, bytes, bytes, bytes]:
     rest, data_start = _rest_of_large(payload)
     return (b'"Data":"', b64encode(memoryview(payload)[data_start:]), b'"', rest)
-
-
-def without_encryption_type(payload: Payload) -> Payload:
-    """The payload of the same record, as one that is not encrypted has it."""
-    if not payload[0]:
-        rest, data_start = _rest_of_large(payload)
-        if not rest.endswith(_ENCRYPTED_BYTES):
-            return payload
-        rest = rest.removesuffix(_ENCRYPTED_BYTES)
-        return b"".join((_LARGE_HEAD.pack(0, len(rest)), rest, payload[data_start:]))
-    # In a key each quote has a backslash before it: nothing else ends so.
-    if payload[-len(_ENCRYPTED_BYTES) :] == _ENCRYPTED_BYTES:
-        return payload[: -len(_ENCRYPTED_BYTES)]
-    return payload
 
 
 def is_large(payload: Payload) -> bool:

@@ -22,7 +22,7 @@ import msgspec
 
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
-from headwater.model.record import LARGE_BYTES, Payload, is_large, text_of, without_encryption_type
+from headwater.model.record import ENCRYPTED, LARGE_BYTES, Payload, is_large, text_of, unencrypted_text_of
 from headwater.model.record_list import NumberedRun, PlacementList, QueueRecordList, RecordList
 from headwater.model.sequence_number import MANY, common_beginning
 from headwater.wire.long_body import Body, LongBody
@@ -171,22 +171,25 @@ def _encode_received(answer: Mapping[str, object]) -> bytes:
         return _answer_encoder.encode(answer)
     pieces: list[Payload] = []
     begin = '{"QueueRecords":[{'
-    times, times_ms = "", (-1, -1)  # often the same in a row
+    times, of_arrival_ms, of_first_ms = "", -1, -1  # often the same in a row
     for handle, record_id, payload, arrival_ms, first_ms, receives in records.received:
-        if (arrival_ms, first_ms) != times_ms:
-            times_ms = (arrival_ms, first_ms)
-            times = (
-                f'"ApproximateArrivalTimestamp":{arrival_ms // 1000}.{arrival_ms % 1000:03},'
-                f'"FirstReceiveTimestamp":{first_ms // 1000}.{first_ms % 1000:03},'
-            )
-        pieces.append(
-            f'{begin}"ReceiptHandle":"{handle}","RecordId":"{record_id}","ReceiveCount":{receives},'
-            f"{times}".encode()
-        )
-        pieces += text_of(without_encryption_type(payload))
+        if arrival_ms != of_arrival_ms or first_ms != of_first_ms:
+            times, of_arrival_ms, of_first_ms = _received_times(arrival_ms, first_ms), arrival_ms, first_ms
+        head = f'{begin}"ReceiptHandle":"{handle}","RecordId":"{record_id}","ReceiveCount":{receives},{times}'
+        if payload[0] and payload[-len(ENCRYPTED) :] != ENCRYPTED:  # `unencrypted_text_of`, the usual case
+            pieces += (head.encode(), payload)
+        else:
+            pieces += (head.encode(), *unencrypted_text_of(payload))
         begin = "},{"
     pieces.append(b"}]}" if pieces else b'{"QueueRecords":[]}')
     return b"".join(pieces)
+
+
+def _received_times(arrival_ms: int, first_ms: int) -> str:
+    return (
+        f'"ApproximateArrivalTimestamp":{arrival_ms // 1000}.{arrival_ms % 1000:03},'
+        f'"FirstReceiveTimestamp":{first_ms // 1000}.{first_ms % 1000:03},'
+    )
 
 
 def _write_records(records: RecordList) -> list[Payload]:

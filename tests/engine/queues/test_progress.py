@@ -23,15 +23,15 @@ def settle(
     died: list[DeadLetter] = [],  # noqa: B006 - never changed
     restored: list[int] = [],  # noqa: B006 - never changed
 ) -> Writes:
-    settlement = Settlement(acknowledged, died, restored)
-    writes = progress.writes_of(settlement)
-    for key, value in writes.items():
+    settlement = Settlement(list(acknowledged), died, restored, [])
+    prepared = progress.prepare(settlement)
+    for key, value in prepared.writes.items():
         if value is None:
             store.pop(key, None)
         else:
             store[key] = value
-    progress.apply(settlement, writes)
-    return writes
+    progress.apply(settlement, prepared)
+    return prepared.writes
 
 
 def loaded(store: dict[str, bytes]) -> QueueProgress:
@@ -90,7 +90,7 @@ def test_a_dead_letter_is_kept_with_its_count_until_it_is_acknowledged_or_restor
 
 def test_what_is_not_committed_changes_nothing() -> None:
     progress = QueueProgress("q", 7)
-    progress.writes_of(Settlement([1], [DeadLetter(2, 0, 1)], []))
+    progress.prepare(Settlement([1], [DeadLetter(2, 0, 1)], [], []))
     assert not progress.is_done(1)
     assert list(progress.dead_letters()) == []
 

@@ -21,8 +21,7 @@ class Received:
         """One more in flight."""
         record = self.shard.track(self._next, arrival_ms=0)
         self._next += 1
-        record.handle = f"handle-{self._next}"
-        self.tracking.hand_out(record, self._next, 0, visible_ms)
+        self.tracking.hand_out([record], [self._next], [f"handle-{self._next}"], 0, visible_ms, is_dead=False)
         return record
 
     def places(self) -> int:
@@ -43,8 +42,8 @@ def test_what_is_acknowledged_is_kept_no_longer_however_long_its_visibility_was(
     stuck = received.receive(FOR_LONG_MS)
     for number in range(20_000):
         record = received.receive(FOR_LONG_MS + number)
-        received.tracking.settle(record)
-        received.tracking.end(record)
+        received.tracking.settle([record])
+        received.tracking.end([record])
     assert received.places() < 5_000
     assert received.tracking.in_flight == 1
     assert due(received.tracking, 2 * FOR_LONG_MS) == [stuck.position]
@@ -65,9 +64,9 @@ def test_a_visibility_that_is_changed_often_ends_once_and_then() -> None:
 def test_a_record_is_found_by_its_latest_handle_while_it_is_in_flight() -> None:
     received = Received()
     record = received.receive(1_000)
-    assert received.tracking.of_handle("handle-1") is record
+    assert received.tracking.of_handles(["handle-1", "handle-2"]) == [record, None]
     assert due(received.tracking, 1_000) == [0]
-    assert received.tracking.of_handle("handle-1") is None
+    assert received.tracking.of_handles(["handle-1"]) == [None]
 
 
 def test_records_and_dead_letters_in_flight_are_counted_apart() -> None:
@@ -79,8 +78,8 @@ def test_records_and_dead_letters_in_flight_are_counted_apart() -> None:
     assert received.tracking.in_flight == 0
     assert received.tracking.next_visible(is_dead=False) is None
     assert received.tracking.next_visible(is_dead=True) is record
-    received.tracking.hand_out(record, 2, 0, 2_000)
+    received.tracking.hand_out([record], [2], ["handle-2"], 0, 2_000, is_dead=True)
     assert received.tracking.in_flight == 0
-    received.tracking.end(record)
+    received.tracking.end([record])
     assert received.receive(3_000).position == 1
     assert received.tracking.in_flight == 1

@@ -27,6 +27,14 @@ def test_a_token_of_another_key_or_kind_is_refused() -> None:
     assert Sealer(KEY, b"page").open(token) is None
 
 
+def test_a_token_is_garbage_outside_its_scope() -> None:
+    token = sealer.within(b"one").seal(b"content")
+    assert sealer.within(b"one").open(token) == b"content"
+    assert sealer.within(b"two").open(token) is None
+    assert sealer.open(token) is None
+    assert sealer.within(b"one").open(sealer.seal(b"content")) is None
+
+
 def test_a_token_with_any_bit_changed_is_refused() -> None:
     sealed = b64decode(sealer.seal(b"content"))
     for bit in range(len(sealed) * 8):

@@ -212,3 +212,11 @@ def test_a_head_that_comes_again_is_not_parsed_again() -> None:
     heads = [request.headers for request, _ in reader.ready]
     assert heads[2] is heads[3]
     assert heads[0] == heads[3]
+
+
+def test_heads_that_come_in_turn_are_not_parsed_again() -> None:
+    reader = RequestReader(ConnectionLimits())
+    assert [reader.remembered(post(b"1")), reader.remembered(post(b"22"))] == [None, None]
+    for body in (b"1", b"22", b"3", b"44"):
+        reader.feed(post(body))
+    assert None not in [reader.remembered(post(b"5")), reader.remembered(post(b"66"))]

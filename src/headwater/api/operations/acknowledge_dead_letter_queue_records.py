@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headwater.api import answers, requests
-from headwater.api.queue_descriptions import failed, successful
+from headwater.api.queue_descriptions import described_outcomes
 from headwater.api.queue_reference import live_queue_of_arn
 from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
@@ -16,4 +16,4 @@ async def acknowledge_dead_letter_queue_records(
     queue = await live_queue_of_arn(engine, caller, request.QueueARN)
     handles = [entry.ReceiptHandle for entry in request.Entries]
     outcomes = await queue.acknowledge(handles, is_dead=True)
-    return {"Successful": successful(handles, outcomes), "Failed": failed(handles, outcomes)}
+    return described_outcomes(handles, outcomes)

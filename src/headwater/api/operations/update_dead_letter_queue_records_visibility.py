@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headwater.api import answers, requests
-from headwater.api.queue_descriptions import failed, successful
+from headwater.api.queue_descriptions import described_outcomes
 from headwater.api.queue_reference import live_queue_of_arn
 from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
@@ -17,4 +17,4 @@ async def update_dead_letter_queue_records_visibility(
     timeouts_s = {entry.ReceiptHandle: entry.VisibilityTimeoutSeconds for entry in request.Entries}
     outcomes = await queue.change_visibility(timeouts_s, is_dead=True)
     handles = [entry.ReceiptHandle for entry in request.Entries]
-    return {"Successful": successful(handles, outcomes), "Failed": failed(handles, outcomes)}
+    return described_outcomes(handles, outcomes)

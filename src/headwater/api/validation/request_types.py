@@ -61,6 +61,7 @@ _CATEGORIES = {
     "Z": r" \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
 }
 """Java's categories of characters, in a set that has the underscore, too, as all of the models have."""
+_DOT = r"[^\n\r\x85\u2028\u2029]"
 _JAVA_DOT = late_pattern(r"(\\.|\[(?:\\.|[^\]])*\])|\.")
 
 Settle = Callable[[Any], Any]
@@ -238,7 +239,8 @@ def _lengths(shape: Shape) -> msgspec.Meta:
 @cache
 def full_match(pattern: str) -> str:
     """The model's pattern as Java matches it: the whole text, ASCII classes, no line end for a dot."""
-    dots = _JAVA_DOT.sub(lambda found: found[1] or r"[^\n\r\x85\u2028\u2029]", pattern)
+    dots = _JAVA_DOT.sub(lambda found: found[1] or _DOT, pattern)
+    dots = dots.replace(f"{_DOT}*", f"{_DOT}*?")  # takes the same texts; in an ARN little is tried twice
     if r"\p{" in dots:
         for category, characters in _CATEGORIES.items():
             dots = dots.replace(rf"\p{{{category}}}", characters)

@@ -22,10 +22,9 @@ from headwater.engine.queues.handle_refusals import (
     RefusedHandle,
 )
 from headwater.engine.queues.log_runs import read_record, read_runs
-from headwater.engine.queues.receipts import Receipt, read_receipt
+from headwater.engine.queues.receipts import QueueReceipts, Receipt
 from headwater.engine.queues.settling import Sentence, Settling, Verdict
 from headwater.engine.queues.tracking import NOT_DELIVERED, TrackedRecord, Tracking
-from headwater.engine.tokens.sealed_token import Sealer
 from headwater.storage.interface import Store
 
 _TRIMMED_MS = -1
@@ -40,16 +39,14 @@ class Handles:
         store: Store,
         tracking: Tracking,
         settling: Settling,
-        sealer: Sealer,
-        queue_id: str,
+        receipts: QueueReceipts,
         horizon_ms: Callable[[], int],
     ) -> None:
         """`horizon_ms`: records that arrived before are past retention, or before the queue's start."""
         self._store = store
         self._tracking = tracking
         self._settling = settling
-        self._sealer = sealer
-        self._queue_id = queue_id
+        self._receipts = receipts
         self._horizon_ms = horizon_ms
 
     async def none_received(self, handles: Iterable[str], *, is_dead: bool) -> None:
@@ -80,17 +77,16 @@ class Handles:
             return NOT_IN_FLIGHT
         return GONE if self.is_past_retention(record, self._horizon_ms()) else record
 
-    def in_hand(self, handles: Sequence[str], *, is_dead: bool) -> dict[TrackedRecord, None] | None:
+    def in_hand(self, handles: Sequence[str], *, is_dead: bool) -> list[TrackedRecord] | None:
         """The records, when every handle is the latest of one in flight: the usual call needs no more."""
         horizon_ms = self._horizon_ms()
-        records: dict[TrackedRecord, None] = {}
-        for handle in handles:
-            record = self._tracking.of_handle(handle)
+        records = []
+        for record in self._tracking.of_handles(handles):
             if record is None or record.is_dead is not is_dead:
                 return None
             if (record.arrival_ms or 0) < horizon_ms and self.is_past_retention(record, horizon_ms):
                 return None
-            records[record] = None
+            records.append(record)
         return records
 
     async def find_out(self, receipt: Receipt) -> None:
@@ -114,11 +110,11 @@ class Handles:
             return None if receipt.is_dead else IS_DEAD
         if record.delivery not in (NOT_DELIVERED, receipt.delivery):
             return NOT_IN_FLIGHT if verdict == "restore" else None
-        return Sentence(record, verdict)
+        return Sentence(verdict)
 
     def receipt(self, handle: str, *, is_dead: bool) -> Receipt | RefusedHandle:
         """What a handle says, if it is one of this queue and of this kind."""
-        receipt = read_receipt(self._sealer, self._queue_id, handle)
+        receipt = self._receipts.read(handle)
         if receipt is None:
             return INVALID_HANDLE
         return receipt if receipt.is_dead is is_dead else WRONG_KIND[is_dead]

@@ -18,8 +18,7 @@ Refuses to know requests and answers, and how the queue itself changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from headwater.engine.limits.limits import READ_BYTES_MAX
 from headwater.engine.queues.counting import QueueCounts, QueueTotals, count_records, oldest_arrival_ms
@@ -28,8 +27,8 @@ from headwater.engine.queues.handle_refusals import Outcome, RefusedHandle
 from headwater.engine.queues.handles import Handles
 from headwater.engine.queues.log_runs import ReadAhead, read_record
 from headwater.engine.queues.queue_context import QueueContext, first_position, queue_gone
-from headwater.engine.queues.receipts import Receipt, ReceiptIssuer
-from headwater.engine.queues.settling import Sentence, Settling, Verdict
+from headwater.engine.queues.receipts import QueueReceipts, Receipt, content
+from headwater.engine.queues.settling import DIES, Sentence, Sentences, Settling, Verdict
 from headwater.engine.queues.sharing import QueueSharing
 from headwater.engine.queues.tracking import (
     ShardTracking,
@@ -37,7 +36,6 @@ from headwater.engine.queues.tracking import (
     Tracking,
 )
 from headwater.engine.queues.waiting_line import Waiter, WaitingLine, Wanted
-from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
 from headwater.model.completion import Completion, begun
 from headwater.model.errors import KinesisError
@@ -52,13 +50,10 @@ _PAGE_BYTES = READ_BYTES_MAX * 4 // 3
 
 
 _new_tuple = tuple.__new__
-"""A third of the time of `_Found(...)`, twice for each record."""
+"""A third of the time of `ReceivedRecord(...)`."""
 
-
-class _Found(NamedTuple):
-    record: TrackedRecord
-    payload: Payload
-
+_Found = dict[TrackedRecord, Payload]
+"""What was claimed for a receiver, in order."""
 
 Taken = list[ReceivedRecord] | Completion[list[ReceivedRecord]]
 """What somebody gets who receives; a completion, if the store has to have it first."""
@@ -71,14 +66,15 @@ class LiveQueue:
         self._context = context
         self._store = context.store
         self._tracking = Tracking()
-        name = stream.full_name
+        self.of_stream = name = stream.full_name
+        """The stream that it is of."""
         self._settling = Settling(
             context.store, self._tracking, lambda: context.expected(name), context.now_ms, self._wake
         )
+        self._receipts = QueueReceipts(context.receipts, queue.queue_id)
         self._handles = Handles(
-            context.store, self._tracking, self._settling, context.receipts, queue.queue_id, self._horizon_ms
+            context.store, self._tracking, self._settling, self._receipts, self._horizon_ms
         )
-        self._issue = ReceiptIssuer(context.receipts, queue.queue_id).issue
         self._sharing = QueueSharing(self._tracking, self._settling, context.now_ms, self._next_delivery)
         self._living = WaitingLine(self._take)
         self._dead = WaitingLine(self._take_dead)
@@ -138,7 +134,7 @@ class LiveQueue:
     async def _take(self, waiter: Waiter[ReceivedRecord]) -> Taken:
         self._release()
         limit = waiter.wanted.limit
-        found: list[_Found] = []
+        found: _Found = {}
         try:
             await self._find_visible(found, limit, is_dead=False)
             if len(found) < limit:
@@ -150,7 +146,7 @@ class LiveQueue:
 
     async def _take_dead(self, waiter: Waiter[ReceivedRecord]) -> Taken:
         self._release()
-        found: list[_Found] = []
+        found: _Found = {}
         try:
             await self._find_visible(found, waiter.wanted.limit, is_dead=True)
         except BaseException:
@@ -158,7 +154,7 @@ class LiveQueue:
             raise
         return self._hand_out(found, waiter, is_dead=True)
 
-    async def _find_visible(self, found: list[_Found], limit: int, *, is_dead: bool) -> None:
+    async def _find_visible(self, found: _Found, limit: int, *, is_dead: bool) -> None:
         """Claim what is visible again, as far as there is any and it fits."""
         rules = self._queue.rules
         while len(found) < limit and _size(found) < _PAGE_BYTES:
@@ -166,36 +162,36 @@ class LiveQueue:
             if record is None:
                 return
             if not is_dead and rules.is_exhausted(record.receives):
-                self._settle_quietly([Sentence(record, "die")])
+                self._settle_quietly({record: DIES})
                 continue
             try:
                 run, is_known = await read_record(
                     self._store, record.shard.log_id, record.position, _PAGE_BYTES
                 )
             except BaseException:
-                self._put_back([_Found(record, b"")])
+                self._put_back([record])
                 raise
             if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
                 continue
             if not is_known:
                 self._tracking.postpone(record)
             elif run is None or run.time_ms < self._horizon_ms():
-                self._tracking.end(record)
+                self._tracking.end((record,))
             else:
                 record.arrival_ms = run.time_ms
-                found.append(_Found(record, run.payloads[0]))
+                found[record] = run.payloads[0]
 
-    async def _find_new(self, found: list[_Found], limit: int) -> None:
+    async def _find_new(self, found: _Found, limit: int) -> None:
         """Claim what was never handed out, from one shard after the other."""
         shards = list(self._tracking.shards.values())
         self._turn += 1
         for at in range(len(shards)):
             shard = shards[(self._turn + at) % len(shards)]
-            while len(found) < limit and _size(found) < _PAGE_BYTES:
-                if not await self._read_on(shard, found, limit):
-                    break
+            while await self._read_on(shard, found, limit):
+                if len(found) >= limit or _size(found) >= _PAGE_BYTES:
+                    return
 
-    async def _read_on(self, shard: ShardTracking, found: list[_Found], limit: int) -> bool:
+    async def _read_on(self, shard: ShardTracking, found: _Found, limit: int) -> bool:
         """Claim what comes next in a shard; whether there may be more."""
         extent = self._store.extent(shard.log_id)
         position = shard.next_open()
@@ -203,97 +199,103 @@ class LiveQueue:
         is_end_known = extent is not None and (extent.sealed or not self._store.is_shared)
         if extent is None or reader is None or (is_end_known and position >= extent.next):
             return False
-        room = max(_PAGE_BYTES - _size(found), 1)
+        size = _size(found)
+        room = max(_PAGE_BYTES - size, 1)
         runs = await reader.read(position, limit - len(found), room + PAYLOAD_TEXT_BYTES)
         horizon_ms = self._horizon_ms()
         if runs and runs[0].time_ms < horizon_ms:
             kept = await self._store.find(shard.log_id, horizon_ms)
             shard.cursor = max(shard.cursor, kept)
             return kept > position
-        if found and runs and _size(found) + len(runs[0].payloads[0]) > _PAGE_BYTES:
+        if found and runs and size + len(runs[0].payloads[0]) > _PAGE_BYTES:
             return False
-        found += self._claim(shard, runs)
+        for run in runs:
+            found.update(_claimed(shard, run))
         return bool(runs)
 
-    def _claim(self, shard: ShardTracking, runs: Sequence[Run]) -> Iterable[_Found]:
-        claimed = []
-        progress, tracked = shard.progress, shard.records
-        for run in runs:
-            end, cursor = run.position + len(run.payloads), shard.cursor
-            may_be_done = progress.may_have_done(run.position, end)
-            for position, payload in enumerate(run.payloads, run.position):
-                if position < cursor or position in tracked or (may_be_done and progress.is_done(position)):
-                    continue
-                claimed.append(_new_tuple(_Found, (shard.track(position, run.time_ms), payload)))
-            shard.cursor = max(cursor, end)
-        return claimed
-
-    def _hand_out(self, found: Sequence[_Found], waiter: Waiter[ReceivedRecord], *, is_dead: bool) -> Taken:
+    def _hand_out(self, found: _Found, waiter: Waiter[ReceivedRecord], *, is_dead: bool) -> Taken:
         if not waiter.is_waiting:
             self._put_back(found)
             return []
         timeout_s = waiter.wanted.visibility_timeout_s
         if timeout_s is None:
             timeout_s = self._queue.rules.visibility_timeout_s
-        horizon_ms = self._horizon_ms()
-        present = [each for each in found if self._is_present(each.record, horizon_ms, is_dead=is_dead)]
+        present = self._present(found, is_dead=is_dead)
         if self._store.is_shared:
             return begun(self._claim_all(present, 1000 * timeout_s, is_dead=is_dead)) if present else []
         now_ms = self._context.now_ms()
-        for record, _ in present:
-            delivery = self._next_delivery()
-            record.handle = self._handle(record, delivery)
-            self._tracking.hand_out(record, delivery, now_ms, now_ms + 1000 * timeout_s)
-        return self._gave(present, is_dead=is_dead, is_visible=timeout_s == 0)
+        deliveries = range(self._delivery + 1, self._delivery + 1 + len(present))
+        self._delivery += len(present)
+        handles = self._handles_of(present, deliveries)
+        visible_ms = now_ms + 1000 * timeout_s
+        self._tracking.hand_out(present, deliveries, handles, now_ms, visible_ms, is_dead=is_dead)
+        return self._gave(present, handles, is_dead=is_dead, is_visible=timeout_s == 0)
+
+    def _handles_of(self, records: Collection[TrackedRecord], deliveries: Sequence[int]) -> list[str]:
+        return self._receipts.issue(
+            [
+                content(record.shard.log_id, record.position, delivery, record.is_dead)
+                for record, delivery in zip(records, deliveries, strict=True)
+            ]
+        )
 
     def _next_delivery(self) -> int:
         self._delivery += 1
         return self._delivery
 
-    def _is_present(self, record: TrackedRecord, horizon_ms: int, *, is_dead: bool) -> bool:
-        """Whether a record that was found can be handed out still."""
-        if record.phase != "visible" or record.is_dead is not is_dead:  # settled meanwhile
-            return False
-        if (record.arrival_ms or 0) < horizon_ms and self._handles.is_past_retention(record, horizon_ms):
-            self._tracking.end(record)
+    def _present(self, found: _Found, *, is_dead: bool) -> _Found:
+        """What can be handed out still."""
+        horizon_ms = self._horizon_ms()
+        return {
+            record: payload
+            for record, payload in found.items()
+            if record.phase == "visible"
+            and record.is_dead is is_dead  # else it was settled meanwhile
+            and ((record.arrival_ms or 0) >= horizon_ms or self._is_kept(record, horizon_ms))
+        }
+
+    def _is_kept(self, record: TrackedRecord, horizon_ms: int) -> bool:
+        """Whether a record is not past retention; it ends if it is."""
+        if self._handles.is_past_retention(record, horizon_ms):
+            self._tracking.end((record,))
             return False
         return True
 
-    async def _claim_all(
-        self, found: Sequence[_Found], timeout_ms: int, *, is_dead: bool
-    ) -> list[ReceivedRecord]:
+    async def _claim_all(self, found: _Found, timeout_ms: int, *, is_dead: bool) -> list[ReceivedRecord]:
         """What is received here once the store has it; not what another server was first with."""
-        overtaken = await self._sharing.claim([record for record, _ in found], timeout_ms)
-        given = [each for each in found if each.record not in overtaken]
+        overtaken = await self._sharing.claim(found, timeout_ms)
+        given = {record: payload for record, payload in found.items() if record not in overtaken}
         if not given:  # it waits on, then
             self._watch()
-        return self._gave(given, is_dead=is_dead, is_visible=timeout_ms == 0)
+        handles = self._handles_of(given, [record.delivery for record in given])
+        return self._gave(given, handles, is_dead=is_dead, is_visible=timeout_ms == 0)
 
-    def _gave(self, found: Sequence[_Found], *, is_dead: bool, is_visible: bool) -> list[ReceivedRecord]:
+    def _gave(
+        self, found: _Found, handles: Sequence[str], *, is_dead: bool, is_visible: bool
+    ) -> list[ReceivedRecord]:
         """What a receiver gets of records that were handed out; they may be visible again at once."""
-        handed_out = [self._handed_out(record, payload) for record, payload in found]
+        handed_out = [
+            _new_tuple(
+                ReceivedRecord,
+                (
+                    handle,
+                    record.record_id,
+                    payload,
+                    record.arrival_ms or 0,
+                    record.first_receive_ms or 0,
+                    record.receives,
+                ),
+            )
+            for (record, payload), handle in zip(found.items(), handles, strict=True)
+        ]
         if not is_dead:
             self._received += len(handed_out)
         if is_visible:
             self._release()
         return handed_out
 
-    def _handed_out(self, record: TrackedRecord, payload: Payload) -> ReceivedRecord:
-        values = (
-            record.handle or self._handle(record, record.delivery),
-            record.record_id,
-            payload,
-            record.arrival_ms or 0,
-            record.first_receive_ms or 0,
-            record.receives,
-        )
-        return _new_tuple(ReceivedRecord, values)
-
-    def _handle(self, record: TrackedRecord, delivery: int) -> str:
-        return self._issue(record.shard.log_id, record.position, delivery, record.is_dead)
-
-    def _put_back(self, found: Iterable[_Found]) -> None:
-        for record, _ in found:
+    def _put_back(self, records: Iterable[TrackedRecord]) -> None:
+        for record in records:
             if record.phase == "visible":
                 self._tracking.show(record)
 
@@ -340,9 +342,10 @@ class LiveQueue:
         self._release()
         in_hand = self._handles.in_hand(handles, is_dead=is_dead)
         if in_hand is not None:
-            await self._settling.settle([Sentence(record, verdict) for record in in_hand])
+            sentences = dict.fromkeys(in_hand, Sentence(verdict))
+            await self._settling.settle(sentences)
             if verdict == "acknowledge" and not is_dead:
-                self._acknowledged += len(in_hand)
+                self._acknowledged += len(sentences)
             return dict.fromkeys(handles)
         found = {handle: self._handles.receipt(handle, is_dead=is_dead) for handle in handles}
         receipts = [receipt for receipt in found.values() if isinstance(receipt, Receipt)]
@@ -354,18 +357,19 @@ class LiveQueue:
             while any(self._handles.is_settled_otherwise(receipt, verdict) for receipt in receipts):
                 await self._settling.settled_once()  # nobody is told of what may be forgotten
             # From here on nothing comes between: what is judged is what is settled.
-            sentences: dict[TrackedRecord, Sentence] = {}
+            sentences = {}
             of_handles: dict[str, TrackedRecord] = {}
             for handle, given in asked.items():
                 if isinstance(given, RefusedHandle):
                     outcomes[handle] = given
                     continue
-                outcome = self._handles.judge(self._handles.tracked(given), given, verdict)
+                record = self._handles.tracked(given)
+                outcome = self._handles.judge(record, given, verdict)
                 outcomes[handle] = outcome if isinstance(outcome, RefusedHandle) else None
-                if isinstance(outcome, Sentence):
-                    sentences[outcome.record] = outcome
-                    of_handles[handle] = outcome.record
-            overtaken = await self._settling.settle(list(sentences.values())) if sentences else ()
+                if record is not None and isinstance(outcome, Sentence):
+                    sentences[record] = outcome
+                    of_handles[handle] = record
+            overtaken = await self._settling.settle(sentences) if sentences else ()
             if verdict == "acknowledge" and not is_dead:
                 self._acknowledged += len(sentences.keys() - set(overtaken))
             asked = {handle: found[handle] for handle, record in of_handles.items() if record in overtaken}
@@ -389,20 +393,23 @@ class LiveQueue:
         horizon_ms = self._horizon_ms()
         for record in tuple(self._tracking.records()):
             if record.phase != "settling" and self._handles.is_past_retention(record, horizon_ms):
-                self._tracking.end(record)
+                self._tracking.end((record,))
         shards = self._tracking.shards.values()
         for shard in shards:
             shard.raise_first()
         if any(shard.progress.has_stale_pages() for shard in shards):
-            self._settle_quietly([])
+            self._settle_quietly({})
 
     def _release(self) -> None:
         """Show what is in flight no more, or set it aside."""
+        now_ms = self._context.now_ms()
+        if not self._tracking.is_due(now_ms):
+            return
         rules, has_shown = self._queue.rules, False
-        exhausted: list[Sentence] = []
-        for record in self._tracking.due(self._context.now_ms()):
+        exhausted: dict[TrackedRecord, Sentence] = {}
+        for record in self._tracking.due(now_ms):
             if not record.is_dead and rules.is_exhausted(record.receives):
-                exhausted.append(Sentence(record, "die"))
+                exhausted[record] = DIES
             else:
                 self._tracking.show(record)
                 has_shown = True
@@ -414,15 +421,15 @@ class LiveQueue:
     def _judge_visible(self) -> None:
         """Set aside what waits to be handed out again, and may not be by the rules of now."""
         rules = self._queue.rules
-        exhausted = [
-            Sentence(record, "die")
+        exhausted = {
+            record: DIES
             for record in self._tracking.records()
             if record.phase == "visible" and not record.is_dead and rules.is_exhausted(record.receives)
-        ]
+        }
         if exhausted:
             self._settle_quietly(exhausted)
 
-    def _settle_quietly(self, sentences: Sequence[Sentence]) -> None:
+    def _settle_quietly(self, sentences: Sentences) -> None:
         """Nobody waits for it. What the store cannot take now is in flight again, and due at once."""
         self._settling.settle(sentences)
 
@@ -442,11 +449,6 @@ class LiveQueue:
     def name(self) -> tuple[Caller, str]:
         """The account and region, and the queue's name."""
         return Caller(self._stream.account_id, self._stream.region), self._queue.name
-
-    @property
-    def of_stream(self) -> StreamName:
-        """The stream that it is of."""
-        return self._stream.full_name
 
     @property
     def in_flight(self) -> int:
@@ -517,8 +519,16 @@ class LiveQueue:
         self._watched.clear()
 
 
-def _size(found: Sequence[_Found]) -> int:
-    return sum([len(payload) for _, payload in found])
+def _claimed(shard: ShardTracking, run: Run) -> Iterable[tuple[TrackedRecord, Payload]]:
+    begin, arrival_ms, payloads = run
+    records = shard.claim(begin, begin + len(payloads), arrival_ms)
+    if len(records) == len(payloads):
+        return zip(records, payloads, strict=True)
+    return [(record, payloads[record.position - begin]) for record in records]
+
+
+def _size(found: _Found) -> int:
+    return sum(map(len, found.values()))
 
 
 def _nothing() -> None:

@@ -58,15 +58,23 @@ class ReadAhead:
 
     async def read(self, position: int, max_records: int, max_bytes: int) -> list[Run]:
         """As `read_runs`, though perhaps fewer than there are."""
-        if not self._kept or self._kept[0].position != position or max_bytes < AHEAD_BYTES:
-            count = max(max_records, self._at_once)
-            self._kept = await read_runs(self._store, self._log_id, position, count, max_bytes)
-            records, size = _measure(self._kept)
-            self._at_once = min(AHEAD_RECORDS, AHEAD_BYTES * records // max(size, 1))
-        taken, self._kept = _cut(self._kept, max_records)
-        if self._kept and _measure(self._kept)[1] > AHEAD_BYTES:
-            self._kept = []
+        kept = self._kept
+        if not kept or kept[0].position != position or max_bytes < AHEAD_BYTES:
+            kept = await self._read(position, max_records, max_bytes)
+        taken, self._kept = _cut(kept, max_records)
         return taken
+
+    async def _read(self, position: int, max_records: int, max_bytes: int) -> list[Run]:
+        """So many records, and behind them no more than may be kept."""
+        runs = await read_runs(
+            self._store, self._log_id, position, max(max_records, self._at_once), max_bytes
+        )
+        records, size = _measure(runs)
+        self._at_once = min(AHEAD_RECORDS, AHEAD_BYTES * records // max(size, 1))
+        if size <= AHEAD_BYTES:
+            return runs
+        asked_for, rest = _cut(runs, max_records)
+        return runs if _measure(rest)[1] <= AHEAD_BYTES else asked_for
 
     def forget(self) -> None:
         """Keep nothing until the next read."""

@@ -23,7 +23,7 @@ Refuses to know who acknowledges, and when a write is made.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -61,10 +61,35 @@ class ReceivedState(NamedTuple):
 class Settlement(NamedTuple):
     """What one commit changes in a shard."""
 
-    acknowledged: Collection[int]
-    died: Collection[DeadLetter]
-    restored: Collection[int]
-    received: Collection[ReceivedState] = ()
+    acknowledged: list[int]
+    died: list[DeadLetter]
+    restored: list[int]
+    received: list[ReceivedState]
+
+    def positions(self) -> list[int]:
+        """Of every record that it is about."""
+        positions = [*self.acknowledged, *self.restored]
+        if self.died:
+            positions += [letter.position for letter in self.died]
+        if self.received:
+            positions += [received.position for received in self.received]
+        return positions
+
+    def by_page(self) -> Mapping[int, Settlement]:
+        """The parts of it that change one page each."""
+        pages = {position // PAGE_POSITIONS for position in self.positions()}
+        if len(pages) == 1:  # as nearly always
+            return dict.fromkeys(pages, self)
+        return {page: self._within(page * PAGE_POSITIONS) for page in pages}
+
+    def _within(self, begin: int) -> Settlement:
+        page = range(begin, begin + PAGE_POSITIONS)
+        return Settlement(
+            [position for position in self.acknowledged if position in page],
+            [letter for letter in self.died if letter.position in page],
+            [position for position in self.restored if position in page],
+            [received for received in self.received if received.position in page],
+        )
 
 
 class _StoredPage(msgspec.Struct, frozen=True, array_like=True):
@@ -81,6 +106,18 @@ class _Page(NamedTuple):
     dead: dict[int, DeadLetter]
     received: dict[int, ReceivedState]
     """Both by position."""
+
+
+class Prepared(NamedTuple):
+    """What one commit makes of a shard: nothing before it is done, `apply` afterwards."""
+
+    writes: Writes
+    pages: Mapping[int, _Page]
+    """Those that change, as they are then."""
+    left_behind: Collection[int]
+    """Pages that are removed."""
+    first: int | None
+    """The number, if it is written."""
 
 
 _page_decoder = msgspec.msgpack.Decoder(_StoredPage)
@@ -112,8 +149,8 @@ class QueueProgress:
     """Of one queue and one log; as it is committed."""
 
     def __init__(self, queue_id: str, log_id: int, first: int = 0) -> None:
-        self._queue_id = queue_id
-        self._log_id = log_id
+        self._key = str(ProgressKey(queue_id, log_id, None))
+        """Of the number; the keys of the pages begin with it."""
         self.first = first
         """All before it is done with. Whoever knows that more is may raise it."""
         self._stored_first = first
@@ -197,7 +234,8 @@ class QueueProgress:
         page, offset = divmod(begin, PAGE_POSITIONS)
         if self._pages.get(page, 0).bit_length() > offset:
             return True
-        return any(self._pages.get(other) for other in range(page + 1, (end - 1) // PAGE_POSITIONS + 1))
+        last = (end - 1) // PAGE_POSITIONS
+        return last > page and any(self._pages.get(other) for other in range(page + 1, last + 1))
 
     def next_open(self, position: int) -> int:
         """The first position from this one on that is not acknowledged; there may be no record at it."""
@@ -257,51 +295,53 @@ class QueueProgress:
         """Whether pages were left behind that the store still has."""
         return any(page < self.first // PAGE_POSITIONS for page in self._all_pages())
 
-    def writes_of(self, settlement: Settlement) -> Writes:
+    def prepare(self, settlement: Settlement) -> Prepared:
         """What to write for this change; nothing is changed here. The keys count as written from now on."""
         writes: Writes = {}
-        first_page = self.first // PAGE_POSITIONS
-        for page in self._touched(settlement):
+        first_page, first = self.first // PAGE_POSITIONS, None
+        pages = {page: self._page_after(page, part) for page, part in settlement.by_page().items()}
+        for page, after in pages.items():
             if page >= first_page:
-                writes[self._page_key(page)] = _encoded(page, self._page_after(page, settlement))
-        stale = [page for page in self._all_pages() if page < first_page]
-        writes.update(dict.fromkeys(map(self._page_key, stale)))
+                writes[self._page_key(page)] = _encoded(page, after)
+        left_behind = [page for page in self._all_pages() if page < first_page]
+        writes.update(dict.fromkeys(map(self._page_key, left_behind)))
         if first_page > self._stored_first // PAGE_POSITIONS:
-            writes[str(ProgressKey(self._queue_id, self._log_id, None))] = msgspec.msgpack.encode(self.first)
+            first = self.first
+            writes[self._key] = msgspec.msgpack.encode(first)
         self._keys.update(writes)
-        return writes
+        return Prepared(writes, pages, left_behind, first)
 
     def expected_of(self, writes: Writes) -> dict[str, int]:
         """The versions from which `writes` were made: others may write the same keys."""
         return {key: self._versions.get(key, 0) for key in writes}
 
-    def apply(self, settlement: Settlement, writes: Writes) -> None:
-        """The change is committed: what `writes_of` gave is what the store has."""
-        for page in self._touched(settlement):
-            self._pages[page], self._dead[page], self._received[page] = self._page_after(page, settlement)
-        for key, value in writes.items():
-            of_page = ProgressKey.parse(key).page
+    def apply(self, settlement: Settlement, prepared: Prepared) -> None:
+        """The change is committed: what `prepare` gave is what the store has."""
+        for page, after in prepared.pages.items():
+            self._show_page(page, after)
+        for key in prepared.writes:
             self._versions[key] = self._versions.get(key, 0) + 1
-            if value is None:
-                self._keys.discard(key)
-                del self._versions[key]
-                assert of_page is not None, "the number is written, never removed"
-                self._drop_page(of_page)
-            elif of_page is None:
-                self._stored_first = _first_decoder.decode(value)
+        for page in prepared.left_behind:
+            key = self._page_key(page)
+            self._keys.discard(key)
+            del self._versions[key]
+            self._drop_page(page)
+        if prepared.first is not None:
+            self._stored_first = prepared.first
         self._forget_when_known(settlement)
-        for by_page in (self._dead, self._received):
-            for page in [page for page, records in by_page.items() if not records]:
-                del by_page[page]
+
+    def _show_page(self, page: int, after: _Page) -> None:
+        self._pages[page], self._dead[page], self._received[page] = after
+        if not after.dead:
+            del self._dead[page]
+        if not after.received:
+            del self._received[page]
 
     def _forget_when_known(self, settlement: Settlement) -> None:
         """What is written from here is known from the commit on."""
         if not self._known_ms:  # as where one server alone hands out
             return
-        positions = [*settlement.acknowledged, *settlement.restored]
-        positions += [letter.position for letter in settlement.died]
-        positions += [received.position for received in settlement.received]
-        for position in positions:
+        for position in settlement.positions():
             self._known_ms.pop(position, None)
 
     def _drop_page(self, page: int) -> None:
@@ -314,35 +354,22 @@ class QueueProgress:
     def _all_pages(self) -> set[int]:
         return {*self._pages, *self._dead, *self._received}
 
-    def _touched(self, settlement: Settlement) -> set[int]:
-        touched = {position // PAGE_POSITIONS for position in settlement.acknowledged}
-        touched.update(letter.position // PAGE_POSITIONS for letter in settlement.died)
-        touched.update(position // PAGE_POSITIONS for position in settlement.restored)
-        touched.update(received.position // PAGE_POSITIONS for received in settlement.received)
-        return touched
-
     def _page_after(self, page: int, settlement: Settlement) -> _Page:
-        begin = page * PAGE_POSITIONS
-        end = begin + PAGE_POSITIONS
-        bits = self._pages.get(page, 0)
+        """The page after a change that is of this page alone."""
+        bits = self._pages.get(page, 0) | _bits_of(settlement.acknowledged, page * PAGE_POSITIONS)
         dead, received = dict(self._dead.get(page, ())), dict(self._received.get(page, ()))
         for letter in settlement.died:
-            if begin <= letter.position < end:
-                dead[letter.position] = letter
-                received.pop(letter.position, None)
-        acknowledged = [position for position in settlement.acknowledged if begin <= position < end]
-        bits |= _bits_of(acknowledged, begin)
-        for position in acknowledged if dead or received else ():
+            dead[letter.position] = letter
+            received.pop(letter.position, None)
+        for position in (*settlement.acknowledged, *settlement.restored) if dead or received else ():
             dead.pop(position, None)
             received.pop(position, None)
-        for position in settlement.restored:
-            dead.pop(position, None)
-            received.pop(position, None)
-        received.update((each.position, each) for each in settlement.received if begin <= each.position < end)
+        if settlement.received:
+            received.update((each.position, each) for each in settlement.received)
         return _Page(bits, dead, received)
 
     def _page_key(self, page: int) -> str:
-        return str(ProgressKey(self._queue_id, self._log_id, page))
+        return f"{self._key}/{page}"
 
 
 def _bits_of(positions: Collection[int], begin: int) -> int:

@@ -9,13 +9,15 @@ Refuses to know what became of the record since.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from struct import Struct
 from typing import NamedTuple
 
 from headwater.engine.tokens.sealed_token import Sealer
 
-_CONTENT = Struct(">QQQ?")
-_pack = _CONTENT.pack
+_CONTENT = Struct(">QQQ?x")
+"""The last byte says nothing: with it a handle is base64 without padding, at which a reader of requests
+would have to look twice."""
 
 
 class Receipt(NamedTuple):
@@ -28,23 +30,21 @@ class Receipt(NamedTuple):
     """Whether the record was handed out as a dead letter."""
 
 
-class ReceiptIssuer:
-    """Issues the handles of one queue."""
+content = _CONTENT.pack
+"""What is sealed in a handle. It takes what a `Receipt` has."""
 
-    __slots__ = ("_queue_id", "_seal")
+
+class QueueReceipts:
+    """Issues and reads the handles of one queue."""
 
     def __init__(self, sealer: Sealer, queue_id: str) -> None:
-        self._seal = sealer.seal
-        self._queue_id = queue_id.encode("ascii")
+        self._sealer = sealer.within(queue_id.encode("ascii"))
 
-    def issue(self, log_id: int, position: int, delivery: int, is_dead: bool) -> str:
-        """The handle of a receipt that says this; without a `Receipt`, as there is one for each record."""
-        return self._seal(_pack(log_id, position, delivery, is_dead) + self._queue_id)
+    def issue(self, contents: Iterable[bytes]) -> list[str]:
+        """A handle for each `content`."""
+        return self._sealer.seal_all(contents)
 
-
-def read_receipt(sealer: Sealer, queue_id: str, handle: str) -> Receipt | None:
-    """The receipt of a handle; `None` for one that this queue has not given."""
-    content = sealer.open(handle)
-    if content is None or content[_CONTENT.size :] != queue_id.encode("ascii"):
-        return None
-    return Receipt(*_CONTENT.unpack_from(content))
+    def read(self, handle: str) -> Receipt | None:
+        """The receipt of a handle; `None` for one that this queue has not given."""
+        content = self._sealer.open(handle)
+        return None if content is None else Receipt(*_CONTENT.unpack(content))

@@ -15,12 +15,18 @@ Refuses to know receipts, and who may settle what.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
-from headwater.engine.queues.progress import DeadLetter, ReceivedState, Settlement, Writes
+from headwater.engine.queues.progress import (
+    DeadLetter,
+    Prepared,
+    QueueProgress,
+    ReceivedState,
+    Settlement,
+    Writes,
+)
 from headwater.engine.queues.tracking import ShardTracking, TrackedRecord, Tracking
 from headwater.model.completion import Completion, drive
 from headwater.model.errors import KinesisError
@@ -32,10 +38,14 @@ Verdict = Literal["acknowledge", "die", "restore", "receive"]
 class Sentence(NamedTuple):
     """What is to become of a record."""
 
-    record: TrackedRecord
     verdict: Verdict
     state: ReceivedState | None = None
     """With "receive": what it is then."""
+
+
+Sentences = Mapping[TrackedRecord, Sentence]
+"""By the record."""
+DIES = Sentence("die")
 
 
 Overtaken = Collection[TrackedRecord]
@@ -96,7 +106,7 @@ class Settling:
             if batch is not None and batch.sentences.pop(record, None) is not None:
                 batch.overtaken.add(record)
 
-    def settle(self, sentences: Sequence[Sentence]) -> Completion[Overtaken]:
+    def settle(self, sentences: Sentences) -> Completion[Overtaken]:
         """Commit these. Records that are being settled to the same end are waited for.
 
         Fails with `StoreUnavailable`: then nothing is settled, or with `StoreInDoubt` perhaps all;
@@ -107,11 +117,8 @@ class Settling:
             done.fail(self._closed)
             return done
         batch = self._gathering = self._gathering or _Batch()
-        for sentence in sentences:
-            record = sentence.record
-            if record.phase != "settling":
-                self._tracking.settle(record)
-            batch.sentences[record] = sentence
+        self._tracking.settle(sentences)
+        batch.sentences.update(sentences)
         batch.waiting.append(done)
         if not self._is_working:  # who is told of a commit may settle more, within this very loop
             drive(self._work(), _raise)
@@ -120,7 +127,7 @@ class Settling:
     async def settled_once(self) -> None:
         """Wait for what is about to be committed; whether it was does not matter."""
         with suppress(StoreUnavailable):
-            await self.settle([])
+            await self.settle({})
 
     async def _work(self) -> None:
         """One commit after the other, until nothing is left to be settled."""
@@ -164,64 +171,67 @@ class Settling:
 
     async def _write(self, settlements: Mapping[ShardTracking, Settlement]) -> bool:
         """Whether it was committed; if not, the stream has another value by now."""
-        written: list[tuple[ShardTracking, Settlement, Writes]] = []
+        written: list[tuple[QueueProgress, Settlement, Prepared]] = []
         writes: Writes = {}
         expected = dict(self._expected())
         for shard, settlement in settlements.items():
             shard.raise_first()
-            of_shard = shard.progress.writes_of(settlement)
-            written.append((shard, settlement, of_shard))
-            writes |= of_shard
+            progress = shard.progress
+            prepared = progress.prepare(settlement)
+            written.append((progress, settlement, prepared))
+            writes |= prepared.writes
             if self._store.is_shared:
-                expected |= shard.progress.expected_of(of_shard)
+                expected |= progress.expected_of(prepared.writes)
         if not await self._store.commit(Change(writes=writes, expected=expected)):
             return False
-        for shard, settlement, of_shard in written:
-            shard.progress.apply(settlement, of_shard)
+        for progress, settlement, prepared in written:
+            progress.apply(settlement, prepared)
         return True
 
     def _carry_out(self, batch: _Batch) -> None:
         """What was committed holds."""
+        ended: list[TrackedRecord] = []
         has_shown = False
-        for record, verdict, state in batch.sentences.values():
+        for record, (verdict, state) in batch.sentences.items():
             if record.phase != "settling":  # its shard has gone meanwhile
                 continue
-            if state is not None:
-                self._tracking.learn(record, state, self._now_ms())
-                continue
             if verdict == "acknowledge":
-                self._tracking.end(record)
-                continue
-            record.is_dead = verdict == "die"
-            if verdict == "restore":
-                record.receives = 0
-            self._tracking.show(record)
-            has_shown = True
+                ended.append(record)
+            elif state is not None:
+                self._tracking.learn(record, state, self._now_ms())
+            else:
+                self._show(record, verdict)
+                has_shown = True
+        self._tracking.end(ended)
         if has_shown:
             self._on_shown()
+
+    def _show(self, record: TrackedRecord, verdict: Verdict) -> None:
+        record.is_dead = verdict == "die"
+        if verdict == "restore":
+            record.receives = 0
+        self._tracking.show(record)
 
 
 def _by_shard(batch: _Batch) -> dict[ShardTracking, Settlement]:
     """The settlement of each shard that is in the stream still; empty when no sentence is left."""
-    records: dict[ShardTracking, dict[Verdict, list[TrackedRecord]]] = {}
-    received: dict[ShardTracking, list[ReceivedState]] = defaultdict(list)
-    for record, verdict, state in batch.sentences.values():
-        if record.phase == "settling":
-            records.setdefault(record.shard, defaultdict(list))[verdict].append(record)
-            if state is not None:
-                received[record.shard].append(state)
-    return {
-        shard: Settlement(
-            [record.position for record in verdicts["acknowledge"]],
-            [
-                DeadLetter(record.position, record.first_receive_ms or 0, record.receives)
-                for record in verdicts["die"]
-            ],
-            [record.position for record in verdicts["restore"]],
-            received[shard],
-        )
-        for shard, verdicts in records.items()
-    }
+    settlements: dict[ShardTracking, Settlement] = {}
+    for record, (verdict, state) in batch.sentences.items():
+        if record.phase != "settling":
+            continue
+        settlement = settlements.get(record.shard)
+        if settlement is None:
+            settlement = settlements[record.shard] = Settlement([], [], [], [])
+        if verdict == "acknowledge":
+            settlement.acknowledged.append(record.position)
+        elif verdict == "die":
+            letter = DeadLetter(record.position, record.first_receive_ms or 0, record.receives)
+            settlement.died.append(letter)
+        elif verdict == "restore":
+            settlement.restored.append(record.position)
+        elif state is not None:
+            settlement.received.append(state)
+    return settlements
 
 
 def _raise(_value: None, error: BaseException | None) -> None:

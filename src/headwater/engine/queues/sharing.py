@@ -9,7 +9,7 @@ Refuses to know requests, and where records that wait are found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from headwater.engine.queues.progress import ReceivedState
 from headwater.engine.queues.settling import Overtaken, Sentence, Settling
@@ -32,16 +32,16 @@ class QueueSharing:
         self._now_ms = now_ms
         self._next_delivery = next_delivery
 
-    def claim(self, records: Sequence[TrackedRecord], timeout_ms: int) -> Completion[Overtaken]:
+    def claim(self, records: Iterable[TrackedRecord], timeout_ms: int) -> Completion[Overtaken]:
         """Let the store have it that visible records are received here."""
         now_ms = self._now_ms()
-        sentences = []
+        sentences = {}
         for record in records:
             first_ms = now_ms if record.first_receive_ms is None else record.first_receive_ms
             state = ReceivedState(
                 record.position, self._next_delivery(), 0, timeout_ms, first_ms, record.receives + 1
             )
-            sentences.append(Sentence(record, "receive", state))
+            sentences[record] = Sentence("receive", state)
         return self._settling.settle(sentences)
 
     async def hide(self, records: Mapping[str, TrackedRecord], timeouts_s: Mapping[str, int]) -> Overtaken:
@@ -49,10 +49,10 @@ class QueueSharing:
         if not records:
             return ()
         return await self._settling.settle(
-            [
-                Sentence(record, "receive", _hidden(record, 1000 * timeouts_s[handle]))
+            {
+                record: Sentence("receive", _hidden(record, 1000 * timeouts_s[handle]))
                 for handle, record in records.items()
-            ]
+            }
         )
 
     def take_over(self, shard: ShardTracking, position: int) -> None:
@@ -63,7 +63,7 @@ class QueueSharing:
             self._settling.overtake(record)
         if progress.is_done(position):  # or past retention
             if record is not None:
-                self._tracking.end(record)
+                self._tracking.end((record,))
             return
         if record is None and letter is None and state is None:
             return

@@ -6,7 +6,8 @@ memory follows what is in flight.
 
     visible ─ receive ─► in flight ─ show ─► visible       visible, in flight ─ settle ─► settling
     settling ─ show ─► visible (a dead letter now, or no more)    settling ─ give back ─► in flight
-    visible, in flight, settling ─ learn ─► in flight             every phase ─ end ─► over
+    visible, in flight, settling ─ learn ─► in flight             settling ─ settle ─► settling (the same)
+    every phase ─ end ─► over
 
 Rules:
 - a tracked record is handed out by who takes it from `next_visible`, and by nobody else;
@@ -23,7 +24,7 @@ Refuses to know stores, requests, and why a record is settled.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import count
 from typing import Literal
@@ -41,7 +42,7 @@ Phase = Literal[
 PHASES: dict[str, dict[Phase, Phase]] = {
     "receive": {"visible": "in flight"},
     "show": {"in flight": "visible", "settling": "visible", "visible": "visible"},
-    "settle": {"in flight": "settling", "visible": "settling"},
+    "settle": {"in flight": "settling", "visible": "settling", "settling": "settling"},
     "give back": {"settling": "in flight"},
     "learn": {"visible": "in flight", "in flight": "in flight", "settling": "in flight"},
     "end": {"visible": "over", "in flight": "over", "settling": "over"},
@@ -121,16 +122,27 @@ class ShardTracking:
 
     def track(self, position: int, arrival_ms: int | None) -> TrackedRecord:
         """Track one more record, which nobody can receive until it is shown."""
-        record = self.records[position] = TrackedRecord(self, position, arrival_ms)
-        heappush(self._lowest, position)
-        if len(self._lowest) > 2 * len(self.records) + _SPARE:
-            self._lowest = sorted(self.records)
+        (record,) = self._track((position,), arrival_ms)
         return record
 
-    def forget(self, record: TrackedRecord) -> None:
-        """Track it no more."""
-        if self.records.get(record.position) is record:
-            del self.records[record.position]
+    def claim(self, begin: int, end: int, arrival_ms: int) -> list[TrackedRecord]:
+        """Track what waits from `begin` up to, not including, `end`, and go on behind it."""
+        tracked, progress = self.records, self.progress
+        waiting = [position for position in range(max(begin, self.cursor), end) if position not in tracked]
+        if progress.may_have_done(begin, end):
+            waiting = [position for position in waiting if not progress.is_done(position)]
+        self.cursor = max(self.cursor, end)
+        return self._track(waiting, arrival_ms)
+
+    def _track(self, positions: Sequence[int], arrival_ms: int | None) -> list[TrackedRecord]:
+        records = [TrackedRecord(self, position, arrival_ms) for position in positions]
+        self.records.update(zip(positions, records, strict=True))
+        lowest = self._lowest
+        for position in positions:
+            heappush(lowest, position)
+        if len(lowest) > 2 * len(self.records) + _SPARE:
+            self._lowest = sorted(self.records)
+        return records
 
     def next_open(self) -> int:
         """From where on there may be records that wait."""
@@ -175,9 +187,9 @@ class Tracking:
         """Records, without dead letters, that somebody has."""
         return self._in_flight[False]
 
-    def of_handle(self, handle: str) -> TrackedRecord | None:
-        """The record of which this is the latest handle, while it is in flight."""
-        return self._by_handle.get(handle)
+    def of_handles(self, handles: Iterable[str]) -> list[TrackedRecord | None]:
+        """For each handle the record of which it is the latest one, if that is in flight."""
+        return list(map(self._by_handle.get, handles))
 
     def records(self) -> Iterator[TrackedRecord]:
         """Everything that is tracked."""
@@ -193,101 +205,124 @@ class Tracking:
                 return record
         return None
 
-    def _move(self, record: TrackedRecord, event: str) -> None:
+    def _move(self, records: Iterable[TrackedRecord], event: str) -> None:
         """What leaves "in flight" does so here; what comes to it, goes on in `_fly`."""
-        before, record.phase = record.phase, _phases[event][record.phase]
-        if before == "in flight":
-            self._in_flight[record.is_dead] -= 1
-            self._unnote_end(record)
-            self._by_handle.pop(record.handle, None)
+        leads, in_flight, by_handle = _phases[event], self._in_flight, self._by_handle
+        landed = []
+        for record in records:
+            before, record.phase = record.phase, leads[record.phase]
+            if before == "in flight":
+                in_flight[record.is_dead] -= 1
+                by_handle.pop(record.handle, None)
+                landed.append(record)
+        if landed:
+            self._unnote_ends(landed)
+
+    def _unnote_ends(self, records: Iterable[TrackedRecord]) -> None:
+        all_ending = self._ending
+        for record in records:
+            ending = all_ending.get(record.visible_ms)
+            if ending is not None:
+                ending.pop(record, None)
+                if not ending:
+                    del all_ending[record.visible_ms]
 
     def _fly(self, record: TrackedRecord, visible_ms: int) -> None:
         self._in_flight[record.is_dead] += 1
-        record.visible_ms = visible_ms
-        ending = self._ending.get(visible_ms)
-        if ending is None:
-            self._note_end(record, visible_ms)
-        else:
-            ending[record] = None
         if record.handle:
             self._by_handle[record.handle] = record
-
-    def _note_end(self, record: TrackedRecord, visible_ms: int) -> None:
         record.visible_ms = visible_ms
+        self._ending_at(visible_ms)[record] = None
+
+    def _ending_at(self, visible_ms: int) -> dict[TrackedRecord, None]:
+        """What ends at a time, for one more at least."""
         ending = self._ending.get(visible_ms)
         if ending is None:
             ending = self._ending[visible_ms] = {}
             heappush(self._end_times, visible_ms)
             if len(self._end_times) > 2 * len(self._ending) + _SPARE:
                 self._end_times = sorted(self._ending)
-        ending[record] = None
+        return ending
 
-    def _unnote_end(self, record: TrackedRecord) -> None:
-        ending = self._ending.get(record.visible_ms)
-        if ending is not None:
-            ending.pop(record, None)
-            if not ending:
-                del self._ending[record.visible_ms]
+    def settle(self, records: Iterable[TrackedRecord]) -> None:
+        """A commit is to decide about them."""
+        self._move(records, "settle")
 
-    def settle(self, record: TrackedRecord) -> None:
-        """A commit is to decide about it."""
-        self._move(record, "settle")
-
-    def hand_out(self, record: TrackedRecord, delivery: int, now_ms: int, visible_ms: int) -> None:
-        """It was received."""
-        record.phase = _received[record.phase]  # `_move`, written out: it comes from "visible" alone
-        record.delivery = delivery
-        record.receives += 1
-        if record.first_receive_ms is None:
-            record.first_receive_ms = now_ms
-        self._fly(record, visible_ms)
+    def hand_out(
+        self,
+        records: Collection[TrackedRecord],
+        deliveries: Sequence[int],
+        handles: Sequence[str],
+        now_ms: int,
+        visible_ms: int,
+        *,
+        is_dead: bool,
+    ) -> None:
+        """They were received, all of them as dead letters or none. A delivery has a number and a handle."""
+        for record, delivery, handle in zip(records, deliveries, handles, strict=True):
+            record.phase = _received[record.phase]  # `_move` and `_fly`, written out for all of a call
+            record.delivery, record.handle, record.visible_ms = delivery, handle, visible_ms
+            record.receives += 1
+            if record.first_receive_ms is None:
+                record.first_receive_ms = now_ms
+        self._in_flight[is_dead] += len(records)
+        self._by_handle.update(zip(handles, records, strict=True))
+        if records:
+            self._ending_at(visible_ms).update(dict.fromkeys(records))
 
     def hide_until(self, record: TrackedRecord, visible_ms: int) -> None:
         """While it is in flight: its visibility timeout ends then."""
-        self._unnote_end(record)
-        self._note_end(record, visible_ms)
+        self._unnote_ends((record,))
+        record.visible_ms = visible_ms
+        self._ending_at(visible_ms)[record] = None
 
     def learn(self, record: TrackedRecord, state: ReceivedState, known_ms: int) -> None:
         """The store has it that it was received, or hidden anew; it is in flight from when that is known."""
-        self._move(record, "learn")
+        self._move((record,), "learn")
         record.delivery, record.handle, record.change = state.delivery, "", state.change
         record.receives, record.first_receive_ms = state.receives, state.first_receive_ms
         self._fly(record, known_ms + state.timeout_ms)
 
     def postpone(self, record: TrackedRecord) -> None:
         """It cannot be handed out at the moment: it counts as in flight until somebody looks what is due."""
-        self._move(record, "learn")
+        self._move((record,), "learn")
         record.handle = ""
         self._fly(record, 0)
 
     def become(self, record: TrackedRecord, *, is_dead: bool) -> None:
         """The store has it that it is a dead letter, or none; for the caller to show, or to `learn` about."""
-        self._move(record, "show")
+        self._move((record,), "show")
         record.is_dead = is_dead
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether there may be any that `due` would give."""
+        return bool(self._end_times) and self._end_times[0] <= now_ms
 
     def due(self, now_ms: int) -> Iterator[TrackedRecord]:
         """The records in flight whose visibility has ended, for the caller to show or to settle."""
-        while self._end_times and self._end_times[0] <= now_ms:
+        while self.is_due(now_ms):
             yield from self._ending.pop(heappop(self._end_times), ())
 
     def show(self, record: TrackedRecord) -> None:
         """Whoever receives next may have it, as a dead letter if it is one."""
-        self._move(record, "show")
+        self._move((record,), "show")
         record.shown = next(self._entries)
         self._visible[record.is_dead].append((record.shown, record))
 
     def give_back(self, record: TrackedRecord) -> None:
         """It was not settled: it is as it was, in flight until its visibility ends."""
-        self._move(record, "give back")
+        self._move((record,), "give back")
         self._fly(record, record.visible_ms)
 
-    def end(self, record: TrackedRecord) -> None:
-        """It is acknowledged, or past retention."""
-        self._move(record, "end")
-        record.shard.forget(record)
+    def end(self, records: Sequence[TrackedRecord]) -> None:
+        """They are acknowledged, or past retention."""
+        self._move(records, "end")
+        for record in records:
+            tracked = record.shard.records
+            if tracked.get(record.position) is record:
+                del tracked[record.position]
 
     def drop_shard(self, log_id: int) -> None:
         """The shard is gone with its records."""
         shard = self.shards.pop(log_id)
-        for record in tuple(shard.records.values()):
-            self.end(record)
+        self.end(tuple(shard.records.values()))

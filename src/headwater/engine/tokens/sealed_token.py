@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from _operator import _compare_digest as compare_digest  # hmac's, which loads OpenSSL
 from binascii import Error as InvalidBase64
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -30,11 +31,26 @@ class Sealer:
     def __init__(self, key: bytes, kind: bytes) -> None:
         self._empty = _blake2b(key=key, digest_size=SEAL_BYTES, person=kind)
 
+    def within(self, scope: bytes) -> Sealer:
+        """One for tokens of this kind that are garbage outside the scope. All scopes are of one length."""
+        scoped = object.__new__(Sealer)
+        scoped._empty = self._empty.copy()
+        scoped._empty.update(scope)
+        return scoped
+
     def seal(self, content: bytes) -> str:
         """The token that carries `content`."""
-        keyed = self._empty.copy()  # `_checksum`, written out: queues seal a token for each record
-        keyed.update(content)
-        return b64encode_as_string(content + keyed.digest())
+        return self.seal_all((content,))[0]
+
+    def seal_all(self, contents: Iterable[bytes]) -> list[str]:
+        """A token for each: queues seal one for each record."""
+        copy_empty = self._empty.copy
+        tokens = []
+        for content in contents:
+            keyed = copy_empty()  # `_checksum`, written out
+            keyed.update(content)
+            tokens.append(b64encode_as_string(content + keyed.digest()))
+        return tokens
 
     def open(self, token: str) -> bytes | None:
         """The content of a token that `seal` made; `None` for any other text."""

@@ -5,8 +5,8 @@ Rules:
   before it are still in `ready`;
 - a limit is held while a request arrives, not once it is whole: nothing too large is ever kept;
 - a body's pieces are put together after every read;
-- a head that came twice in a row is remembered by its bytes: what it says is not parsed again when it
-  comes with all of its body in one read, as from a client that sends the same head again and again;
+- a head that came twice within a few requests is remembered by its bytes: what it says is not parsed again
+  when it comes with all of its body in one read, as from a client that sends the same few again and again;
 - an offer of another protocol is not taken up.
 
 Refuses to know connections, time and answers.
@@ -29,6 +29,8 @@ NAMES_REMEMBERED = 256
 NAMES_REMEMBERED_BYTES = 2048
 FEED_BYTES = 256 * 1024  # so much is parsed at once; then the body's pieces are gathered
 HEADS_REMEMBERED = 8
+HEADS_COMPARED = 4
+"""So many kinds of call may a client make in turn, as one that receives from a queue and acknowledges."""
 HEAD_BYTES_MAX = 1024
 """A longer head is parsed each time."""
 END_OF_HEAD = b"\r\n\r\n"
@@ -92,7 +94,8 @@ class RequestReader:
         self._heads: dict[bytes, RememberedHead] = {}
         self._likely = NO_HEAD
         """The remembered head that came last."""
-        self._last_head = b""
+        self._last_heads: tuple[int, ...] = ()
+        """The hashes of the heads that were parsed last: one that is among them may come again."""
         # What the parser calls; it looks once, when it is made.
         self.on_url = self._target.extend
         self.on_header = self._sent_headers.__setitem__ if headers_kept is not None else self._join_header
@@ -108,9 +111,10 @@ class RequestReader:
         head = data[:body_at]
         waiting = len(self.ready)
         self._parse(data)
-        if head == self._last_head and len(self.ready) == waiting + 1 and self.is_between_requests:
+        head_hash = hash(head)
+        if head_hash in self._last_heads and len(self.ready) == waiting + 1 and self.is_between_requests:
             self._remember(head, len(data) - body_at)
-        self._last_head = head
+        self._last_heads = (head_hash, *self._last_heads[: HEADS_COMPARED - 1])
 
     def remembered(self, data: bytes) -> HttpRequest | None:
         """The request that has arrived, if its head is remembered and nothing but all of its body follows.
