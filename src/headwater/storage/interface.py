@@ -312,8 +312,11 @@ class BackEnd(Protocol):
         `StoreUnavailable`.
         """
 
-    def temporary_folder(self) -> Path:
-        """A new folder for one server alone, gone when the process is."""
+    def temporary_folder(self) -> tuple[Path, Callable[[], None]]:
+        """A new folder for one server alone, gone when the process is, and what removes it before.
+
+        To remove it again is harmless.
+        """
 
     def has_data(self, data_dir: Path) -> bool:
         """Whether the directory has data of this kind, whole or not."""

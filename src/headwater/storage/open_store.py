@@ -52,8 +52,17 @@ async def open_shared(
 
     Raises `StoreUnavailable`, `StoreUnreadable` where there is nothing to read, and `ValueError` for the URL.
     """
-    opened: OpenedStore = await _kafka().open_kafka(url, security, log_error, to_read=to_read)
-    return opened if to_read else msgspec.structs.replace(opened, folder=BACK_END.temporary_folder())
+    open_kafka = _kafka().open_kafka
+    if to_read:
+        opened: OpenedStore = await open_kafka(url, security, log_error, to_read=True)
+        return opened
+    folder, remove = BACK_END.temporary_folder()
+    try:
+        opened = await open_kafka(url, security, log_error, on_close=remove)
+    except BaseException:
+        remove()
+        raise
+    return msgspec.structs.replace(opened, folder=folder)
 
 
 async def fill_shared(url: str, security: BrokerSecurity) -> StoreFilling:

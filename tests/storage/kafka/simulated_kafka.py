@@ -21,6 +21,7 @@ from typing import NamedTuple, TypeVar
 
 from aiokafka.record.util import calc_crc32c
 
+from headwater.storage.kafka.batch_requests import BatchRequests
 from headwater.storage.kafka.batches import RecordBatch, batches
 from headwater.storage.kafka.cluster import (
     EARLIEST,
@@ -29,11 +30,12 @@ from headwater.storage.kafka.cluster import (
     NONE,
     OFFSET_OUT_OF_RANGE,
     OUT_OF_ORDER_SEQUENCE,
+    UNKNOWN_TOPIC,
     Fetched,
     KafkaError,
-    Produced,
     Unsent,
 )
+from headwater.storage.kafka.produce_request import Produced
 
 T = TypeVar("T")
 
@@ -187,6 +189,7 @@ class SimulatedCluster:
     def __init__(self, kafka: SimulatedKafka) -> None:
         self._kafka = kafka
         self._chance = kafka.chance
+        self._joined: BatchRequests[Produced] | None = None
         self.frozen_until_s = 0.0
 
     async def close(self) -> None:
@@ -202,13 +205,30 @@ class SimulatedCluster:
         return 1
 
     async def produce(self, topic: str, batch: bytes, lane: int = 0) -> Produced:
-        found = await self._sent(topic)
-        produced = found.append(batch, _now_s())
+        return await self._answered(await self._stored(await self._sent(topic), batch))
+
+    async def produce_joined(self, topic: str, batch: bytes) -> Produced:
+        if self._joined is None:
+            self._joined = BatchRequests(self._produce_all)
+        return await self._joined.add(topic, batch)
+
+    async def _produce_all(self, batches: Mapping[str, bytes], _lane: int) -> dict[str, Produced]:
+        """One request: its batches share the ways there and back, and the wait for the slowest."""
+        await self._arrived()
+        produced = await asyncio.gather(
+            *(self._stored(self._kafka.topics.get(topic), batch) for topic, batch in batches.items())
+        )
+        return await self._answered(dict(zip(batches, produced, strict=True)))
+
+    async def _stored(self, topic: SimulatedTopic | None, batch: bytes) -> Produced:
+        if topic is None:
+            return Produced(UNKNOWN_TOPIC, -1, -1)
+        produced = topic.append(batch, _now_s())
         if produced.code == NONE:
-            replicated = asyncio.ensure_future(self._replicated(found, produced.position))
+            replicated = asyncio.ensure_future(self._replicated(topic, produced.position))
             if not await asyncio.shield(replicated):  # brokers go on when whoever has sent it is gone
-                return await self._answered(Produced(7, -1, -1))
-        return await self._answered(produced)
+                return Produced(7, -1, -1)
+        return produced
 
     async def _replicated(self, topic: SimulatedTopic, position: int) -> bool:
         generation = topic.generation
@@ -289,6 +309,14 @@ class SimulatedCluster:
 
     async def _sent(self, topic: str) -> SimulatedTopic:
         """The topic, when the request has reached its leader."""
+        await self._arrived()
+        found = self._kafka.topics.get(topic)
+        if found is None:
+            raise Unsent("nobody leads it")
+        return found
+
+    async def _arrived(self) -> None:
+        """When a request has reached a broker."""
         if self._happens(0.05):
             raise Unsent("no connection")
         if not self._happens(0.1):  # else it has left before the freeze
@@ -296,10 +324,6 @@ class SimulatedCluster:
         await self._later(0.01)
         if self._happens(0.03):
             await self._later(20)  # in a buffer of the network
-        found = self._kafka.topics.get(topic)
-        if found is None:
-            raise Unsent("nobody leads it")
-        return found
 
     async def _answered(self, answer: T) -> T:
         if self._happens(0.05):

@@ -9,7 +9,8 @@ from typing import cast
 import pytest
 
 from headwater.storage.kafka import batches, fence
-from headwater.storage.kafka.cluster import NONE, Cluster, Produced
+from headwater.storage.kafka.cluster import NONE, Cluster
+from headwater.storage.kafka.produce_request import Produced
 from tests.storage.kafka.simulated_kafka import SimulatedCluster, SimulatedKafka, VirtualTimeLoop
 
 NOT_LEADER, NOT_ENOUGH_REPLICAS = 6, 19

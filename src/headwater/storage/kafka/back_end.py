@@ -59,9 +59,14 @@ def parse_place(url: str) -> KafkaPlace:
 
 
 async def open_kafka(
-    url: str, security: BrokerSecurity, log_error: Callable[[str], None], *, to_read: bool = False
+    url: str,
+    security: BrokerSecurity,
+    log_error: Callable[[str], None],
+    *,
+    to_read: bool = False,
+    on_close: Callable[[], None] | None = None,
 ) -> OpenedStore:
-    """Open the store of a deployment; `to_read`: to change nothing.
+    """Open the store of a deployment; `to_read`: to change nothing. `on_close` runs when it is closed.
 
     Raises `StoreUnavailable`, `StoreUnreadable` where there is nothing to read, and `ValueError`.
     """
@@ -70,6 +75,7 @@ async def open_kafka(
     open_when_it_answers = _open_to_read if to_read else _open_when_it_answers
     async with _opening(cluster):
         store = await open_when_it_answers(cluster, place.prefix, log_error)
+    store.on_close = on_close
     return OpenedStore(store, Path(tempfile.gettempdir()), None)
 
 

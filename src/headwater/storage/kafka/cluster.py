@@ -1,7 +1,8 @@
 """A Kafka cluster as the store uses it: connections to its brokers, leaders of topics, eleven requests.
 
-aiokafka makes the connections (SASL, TLS, API versions) and the bytes of requests; which connection a
-request takes, who leads a topic, and what an error means is decided here. Every topic has one partition.
+aiokafka makes the connections (SASL, TLS, API versions) and the bytes of requests, but for those that bring
+records, which `produce_request` makes; which connection a request takes, who leads a topic, and what an
+error means is decided here. Every topic has one partition.
 
 Rules:
 - a broker works on one request of a connection at a time, so there are connections for each `Lane`:
@@ -18,6 +19,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from ssl import SSLCertVerificationError
 from typing import Any, Literal, NamedTuple
 
@@ -33,9 +35,10 @@ from aiokafka.protocol.admin import (
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.offset import OffsetRequest
-from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
+from headwater.storage.kafka.batch_requests import BatchRequests, NothingSaid
+from headwater.storage.kafka.produce_request import BatchesRequest, Produced
 from headwater.storage.kafka.security import BrokerSecurity
 
 CLIENT_ID = "headwater"
@@ -51,7 +54,7 @@ POLL_BYTES = 256 * 1024
 LATEST, EARLIEST = -1, -2
 """In place of a time, for `find_offset`."""
 
-Lane = tuple[Literal["produce", "read", "poll", "metadata", "control"], int]
+Lane = tuple[Literal["joined", "produce", "read", "poll", "metadata", "control"], int]
 """What a connection is for, and which one of several it is."""
 
 NONE = 0
@@ -111,14 +114,6 @@ class BrokerRefusal(KafkaError):
         self.code = code
 
 
-class Produced(NamedTuple):
-    """The answer to a batch."""
-
-    code: int
-    position: int
-    time_ms: int
-
-
 class Fetched(NamedTuple):
     """The answer to a fetch of one topic."""
 
@@ -146,6 +141,7 @@ class Cluster:
         self._tls = security.tls()
         self._nodes: dict[int, _BrokerNode] = {}
         self._leaders: dict[str, int] = {}
+        self._joined: dict[int, BatchRequests[Produced]] = {}
         self._controller = -1
         self._is_closed = False
 
@@ -160,11 +156,39 @@ class Cluster:
 
     async def produce(self, topic: str, batch: bytes, lane: int = 0) -> Produced:
         """Send a batch, and wait until all in-sync replicas have it. Raises `KafkaError`."""
-        request = ProduceRequest(None, -1, PRODUCE_TIMEOUT_MS, [(topic, [(0, batch)])])
+        request = BatchesRequest({topic: batch}, PRODUCE_TIMEOUT_MS)
         answer = await self._ask_leader(topic, request, ("produce", lane % PRODUCE_LANES), REQUEST_TIMEOUT_MS)
-        _, code, position, time_ms, *_ = answer.topics[0][1][0]
-        self._note(topic, code)
-        return Produced(code, position, time_ms)
+        produced: Produced = answer[topic]
+        self._note(topic, produced.code)
+        return produced
+
+    async def produce_joined(self, topic: str, batch: bytes) -> Produced:
+        """The same in one request with what others send to that broker now. Raises `KafkaError`.
+
+        A topic has one such batch at a time.
+        """
+        node_id = await self.leader(topic)
+        joined = self._joined.get(node_id)
+        if joined is None:
+            joined = self._joined[node_id] = BatchRequests(partial(self._produce_all, node_id))
+        try:
+            produced = await joined.add(topic, batch)
+        except KafkaError:
+            self._leaders.pop(topic, None)
+            raise
+        except NothingSaid as error:
+            raise KafkaError(f"node {node_id}: {error}") from error
+        self._note(topic, produced.code)
+        return produced
+
+    async def _produce_all(
+        self, node_id: int, batches: Mapping[str, bytes], lane: int
+    ) -> Mapping[str, Produced]:
+        request = BatchesRequest(batches, PRODUCE_TIMEOUT_MS)
+        answers: Mapping[str, Produced] = await self._ask(
+            node_id, request, ("joined", lane), REQUEST_TIMEOUT_MS
+        )
+        return answers
 
     async def fetch(self, topic: str, position: int, max_bytes: int, *, lane: int = 0) -> Fetched:
         """What lies from a position on; at once. Raises `KafkaError`."""

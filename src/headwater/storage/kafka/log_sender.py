@@ -11,6 +11,7 @@ what it has by producer id, epoch and sequence, so nothing is stored twice.
 Rules:
 - the batch is acknowledged by its position only if that lies before the end that readers were told;
 - a caller waits for `RETRY_FOR_S` at most; then it is told so, and the batch goes on being sent;
+- what is sent for the first time joins what other logs send to the same broker, what is sent again does not;
 - after a producer id, epoch or sequence that is lost, the next epoch begins with sequence 0.
 
 Refuses to know metadata: what becomes of the log is asked of a `LogFate`.
@@ -24,7 +25,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from headwater.model.completion import Completion
-from headwater.storage.interface import CommitTimes, Outcome, Placed, StoreInDoubt, StoreUnavailable
+from headwater.storage.interface import CommitTimes, Outcome, Placed, Run, StoreInDoubt, StoreUnavailable
 from headwater.storage.kafka import batches
 from headwater.storage.kafka.cluster import (
     INVALID_PRODUCER_EPOCH,
@@ -36,9 +37,9 @@ from headwater.storage.kafka.cluster import (
     RECORD_LIST_TOO_LARGE,
     Cluster,
     KafkaError,
-    Produced,
     Unsent,
 )
+from headwater.storage.kafka.produce_request import Produced
 from headwater.storage.kafka.producer import Producer
 
 RETRY_FOR_S = 20.0
@@ -125,8 +126,13 @@ class LogSender:
         times: CommitTimes,
         guard: Callable[[Callable[[], None]], None],
         loop: asyncio.AbstractEventLoop,
+        on_stored: Callable[[Run], None] | None = None,
     ) -> None:
-        """`guard` runs what tells callers, and keeps what they raise from the sender."""
+        """`guard` runs what tells callers, and keeps what they raise from the sender.
+
+        `on_stored` is told of each batch, behind those who wait for it. Without it this is no log of records:
+        its batches are never held up by those of others.
+        """
         self._topic = topic
         self._lane = lane
         self._cluster = cluster
@@ -134,6 +140,7 @@ class LogSender:
         self._fate = fate
         self._times = times
         self._guard = guard
+        self._on_stored = on_stored
         self._queue: deque[WaitingEntry] = deque()
         self._queued_bytes = 0
         self._under_way: list[WaitingEntry] = []
@@ -222,6 +229,8 @@ class LogSender:
         for one in waiting:
             self._tell(one, placed and Placed(position, placed.time_ms))
             position += len(one.payloads)
+        if placed is not None and self._on_stored is not None:
+            self._on_stored(Run(placed.position, placed.time_ms, payloads))
 
     async def _place(self, payloads: Sequence[bytes]) -> Placed | None:
         """Where the batch is; `None` if the log has ended before it. Raises `StoreUnavailable`."""
@@ -233,7 +242,7 @@ class LogSender:
             elif ticket.producer_id != self._producer.id:
                 raise StoreInDoubt("this gateway has been given up by the others meanwhile")
             try:
-                produced = await self._cluster.produce(self._topic, data, self._lane)
+                produced = await self._produce(data, is_again=attempts > 0)
             except Unsent:
                 pass
             except KafkaError:
@@ -251,6 +260,12 @@ class LogSender:
             self._times.retries += 1
         await self._fate.ended()
         return await self._find(ticket) if in_doubt else None
+
+    async def _produce(self, data: bytes, *, is_again: bool) -> Produced:
+        """Send a batch, by itself if others might wait for it, or must not. Raises `KafkaError`."""
+        if is_again or self._on_stored is None:
+            return await self._cluster.produce(self._topic, data, self._lane)
+        return await self._cluster.produce_joined(self._topic, data)
 
     def _take_ticket(self, count: int) -> _Ticket:
         """The ticket of a batch of so many records, which is not in doubt."""

@@ -1,7 +1,9 @@
 """Tells those who follow a log that it has grown, whoever appended to it.
 
 For each broker that leads a log that somebody watches there is one request that waits for news of all of
-these. What it brings is there for those who read at once when they are told, and nobody else: a later reader
+these. What this gateway has appended itself it knows when that is acknowledged, which is when readers may see
+it: that is told without waiting for the broker to send it back, unless something of others lies before it.
+What has come is there for those who read at once when they are told, and nobody else: a later reader
 might miss what has come since.
 
 Refuses to know what is appended, and who watches why.
@@ -13,8 +15,10 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from headwater.storage.kafka.batches import Extract
+from headwater.storage.interface import LogPage
+from headwater.storage.kafka.batches import DamagedBatch, Extract
 from headwater.storage.kafka.cluster import LATEST, NONE, Cluster, KafkaError
+from headwater.storage.kafka.topic_reader import page_of
 from headwater.storage.watchers import Watchers
 
 WAIT_MS = 100
@@ -35,7 +39,7 @@ class LogWatch:
         self._counts: dict[int, int] = {}
         self._positions: dict[int, int] = {}
         """How far each watched log is known to reach."""
-        self._news: dict[int, Extract] = {}
+        self._news: dict[int, Extract | LogPage] = {}
         """What has just come, while it is told."""
         self._tasks: dict[int, asyncio.Task[None]] = {}
         """By broker."""
@@ -61,9 +65,22 @@ class LogWatch:
 
         return end_once
 
-    def news(self, log_id: int) -> Extract | None:
-        """What has come of a log, for a watcher that is being told of it."""
-        return self._news.get(log_id)
+    def page(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
+        """A page of what has come of a log, for a watcher that is being told of it."""
+        news = self._news.get(log_id)
+        if news is None:
+            return None
+        if isinstance(news, LogPage):
+            return _if_it_fits(news, position, max_records, max_bytes)
+        try:
+            return page_of(news, position, max_records, max_bytes)
+        except DamagedBatch:
+            return None  # asked for again, it is an error
+
+    def appended(self, log_id: int, page: LogPage) -> None:
+        """Tell of what this gateway has appended in one batch, if all before it has been told."""
+        if self._positions.get(log_id) == page.runs[0].position:
+            self._announce(log_id, page, page.next)
 
     def end(self, log_id: int) -> int:
         """How far a watched log is known to reach; 0 for others."""
@@ -130,7 +147,17 @@ class LogWatch:
                         self._positions.pop(log_id, None)
                     self._place(log_id)
                 elif log_id in self._positions and answer.end > self._positions[log_id]:
-                    self._positions[log_id] = answer.end
-                    self._news[log_id] = Extract(answer.data, answer.first, answer.end)
-                    self._tell(log_id)
-                    del self._news[log_id]
+                    self._announce(log_id, Extract(answer.data, answer.first, answer.end), answer.end)
+
+    def _announce(self, log_id: int, news: Extract | LogPage, end: int) -> None:
+        self._positions[log_id] = end
+        self._news[log_id] = news
+        self._tell(log_id)
+        del self._news[log_id]
+
+
+def _if_it_fits(page: LogPage, position: int, max_records: int, max_bytes: int) -> LogPage | None:
+    """A page of one run, for who reads from its first record on and has room for all of them."""
+    (run,) = page.runs
+    has_room = len(run.payloads) <= max_records and sum(map(len, run.payloads)) <= max_bytes
+    return page if position == run.position and has_room else None

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -32,11 +31,12 @@ from headwater.storage.interface import (
     LogPage,
     Metadata,
     Outcome,
+    Run,
     StoreInDoubt,
     StoreUnavailable,
     metadata_key,
 )
-from headwater.storage.kafka import batches, commands
+from headwater.storage.kafka import commands
 from headwater.storage.kafka.cluster import Cluster, KafkaError
 from headwater.storage.kafka.fence import close_log
 from headwater.storage.kafka.log_extents import LogExtents
@@ -48,7 +48,7 @@ from headwater.storage.kafka.metadata_log import MetadataLog
 from headwater.storage.kafka.producer import Producer
 from headwater.storage.kafka.snapshot_format import UnknownSnapshot
 from headwater.storage.kafka.snapshots import MetadataSnapshots
-from headwater.storage.kafka.topic_reader import Gone, TopicReader, page_of
+from headwater.storage.kafka.topic_reader import Gone, TopicReader
 from headwater.storage.kafka.topics import Topics
 
 T = TypeVar("T")
@@ -100,11 +100,13 @@ class KafkaStore:
             cluster, topics.log, lambda log_id: self._guard(partial(self._watch.call, log_id))
         )
         self._senders: dict[int, LogSender] = {}
-        self._commands = self._sender(topics.meta, 0, MetadataFate())
+        self._commands = self._sender(topics.meta, 0, MetadataFate(), None)
         self._commits: dict[int, _Commit] = {}
         """Those that are proposed and not decided, by number."""
         self._last_number = 0
         self._extents = LogExtents(cluster, topics, self._metadata, self._watch)
+        self.on_close: Callable[[], None] | None = None
+        """Runs when the store is closed: for what belongs to it and is not in the cluster."""
         self._metadata_watchers: list[Callable[[Collection[str]], None]] = []
         self._adopted: set[int] = set()
         """Pending proposals that this gateway completes."""
@@ -192,10 +194,18 @@ class KafkaStore:
                     self._loop.call_soon(self._guard, partial(call.tell, at, None))
                     continue
                 sender = self._senders[log_id] = self._sender(
-                    self._topics.log(log_id), log_id, ShardLogFate(self._metadata, self._producer, log_id)
+                    self._topics.log(log_id),
+                    log_id,
+                    ShardLogFate(self._metadata, self._producer, log_id),
+                    partial(self._on_stored, log_id),
                 )
             sender.put(call, at, payloads)
         return call.completion
+
+    def _on_stored(self, log_id: int, run: Run) -> None:
+        seen = self._extents.extent(log_id)
+        page = LogPage([run], seen.first if seen else 0, run.position + len(run.payloads))
+        self._watch.appended(log_id, page)
 
     def _answer_at_once(self, call: Call) -> None:
         if self._unavailable is not None:
@@ -203,7 +213,13 @@ class KafkaStore:
         else:
             call.completion.resolve([])
 
-    def _sender(self, topic: str, lane: int, fate: ShardLogFate | MetadataFate) -> LogSender:
+    def _sender(
+        self,
+        topic: str,
+        lane: int,
+        fate: ShardLogFate | MetadataFate,
+        on_stored: Callable[[Run], None] | None,
+    ) -> LogSender:
         return LogSender(
             topic,
             lane % LANES,
@@ -213,18 +229,17 @@ class KafkaStore:
             self.commit_times,
             self._guard,
             self._loop,
+            on_stored,
         )
 
     async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
         """Records from `position` on. Raises `StoreUnavailable`."""
         self._require_open()
-        news = self._watch.news(log_id)
-        if news is not None and self._is_open(log_id):
-            with suppress(batches.DamagedBatch):  # asked for again, it is an error
-                page = page_of(news, max(0, position), max_records, max_bytes)
-                if page is not None:
-                    self._extents.see(log_id, page)
-                    return page
+        if self._is_open(log_id):
+            page = self._watch.page(log_id, max(0, position), max_records, max_bytes)
+            if page is not None:
+                self._extents.see(log_id, page)
+                return page
         return await self._result(self._read(log_id, position, max_records, max_bytes))
 
     async def _read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
@@ -359,8 +374,8 @@ class KafkaStore:
             )
         while self._is_locked(change):  # whoever asks again must find what kept this from being done
             await self._metadata.applied()
+        await self._remove_topics(change.create_logs)  # before the same logs are asked for again
         self._tell(commit, result=False)
-        await self._remove_topics(change.create_logs)
 
     def _is_locked(self, change: Change) -> bool:
         state = self._metadata.state
@@ -508,6 +523,8 @@ class KafkaStore:
         if self._unavailable is None:
             self._give_up("The store is closed.")
         self._loop.create_task(self._cluster.close())
+        if self.on_close is not None:
+            self.on_close()
 
     def _give_up(self, reason: str) -> None:
         if reason != "The store is closed.":

@@ -62,10 +62,10 @@ class LmdbBackEnd:
         except (OSError, lmdb.Error) as error:
             raise StoreUnreadable(f"The data directory {data_dir} cannot be used: {error}") from error
 
-    def temporary_folder(self) -> Path:
+    def temporary_folder(self) -> tuple[Path, Callable[[], None]]:
         """See `BackEnd.temporary_folder`."""
         temporary_folder.remove_abandoned()
-        return temporary_folder.make()[0]
+        return temporary_folder.make()
 
     def has_data(self, data_dir: Path) -> bool:
         """Whether there is a data file."""

@@ -1,0 +1,90 @@
+"""Joins batches of several topics into produce requests to a broker: a request costs far more than a batch.
+
+What is given in one turn of the event loop leaves in one request. A few requests are under way at a time,
+each on a connection of its own; what is given while all are waits, and leaves together in the next one.
+
+Rules:
+- a topic has one batch here at a time;
+- a request is answered when its last batch is, so who has cause to think that a batch will take long (it
+  was not answered before) sends it by itself, and not through here;
+- what becomes of a request becomes of each of its batches, unless the broker has answered for that one.
+
+Refuses to know connections, and what an answer means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Generic, TypeVar
+
+Answer = TypeVar("Answer")
+
+LANES = 4
+REQUEST_BYTES = 4 * 1024 * 1024
+"""A request takes no further batch once it has this much."""
+
+
+class NothingSaid(Exception):
+    """The broker has said nothing of a batch in its answer to the request."""
+
+
+class BatchRequests(Generic[Answer]):
+    """The requests to one broker."""
+
+    def __init__(self, send: Callable[[Mapping[str, bytes], int], Awaitable[Mapping[str, Answer]]]) -> None:
+        """`send` sends batches by topic, on the connection of a lane, and gives the answers by topic."""
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[str, tuple[bytes, asyncio.Future[Answer]]] = {}
+        self._free = list(reversed(range(LANES)))
+        self._is_due = False
+        """Whether what waits leaves at the end of this turn of the loop."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, topic: str, batch: bytes) -> asyncio.Future[Answer]:
+        """The answer to a batch; or `NothingSaid`, or what `send` raises."""
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._waiting[topic] = (batch, answer)
+        if self._free and not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._leave)
+        return answer
+
+    def _leave(self) -> None:
+        self._is_due = False
+        while self._free and (batches := self._take()):
+            task = self._loop.create_task(self._carry(batches, self._free.pop()))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _take(self) -> dict[str, tuple[bytes, asyncio.Future[Answer]]]:
+        """What goes into one request, in the order in which it came."""
+        taken: dict[str, tuple[bytes, asyncio.Future[Answer]]] = {}
+        size = 0
+        for topic, (batch, answer) in tuple(self._waiting.items()):
+            if taken and size + len(batch) > REQUEST_BYTES:
+                break
+            del self._waiting[topic]
+            if not answer.cancelled():
+                taken[topic] = (batch, answer)
+                size += len(batch)
+        return taken
+
+    async def _carry(self, batches: Mapping[str, tuple[bytes, asyncio.Future[Answer]]], lane: int) -> None:
+        answers: Mapping[str, Answer] = {}
+        failure: Exception = NothingSaid("the broker has not answered for this batch")
+        try:
+            answers = await self._send({topic: batch for topic, (batch, _) in batches.items()}, lane)
+        except Exception as error:  # noqa: BLE001 - it is raised where each batch is waited for
+            failure = error
+        finally:
+            self._free.append(lane)
+        for topic, (_, answer) in batches.items():
+            if answer.cancelled():
+                continue
+            if topic in answers:
+                answer.set_result(answers[topic])
+            else:
+                answer.set_exception(failure)
+        self._leave()
