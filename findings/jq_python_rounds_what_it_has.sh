@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # jq 1.13.0 (PyPI), the binding to jq: it rounds integers that the jq inside it still has to the last digit.
 #
-# jq since 1.7 keeps the digits of a number that no arithmetic touched: its manual promises it for the filters that pass
-# a number on, and for `tostring`. The binding builds such a jq in, but takes each result out of it as a double: a sequence number of
-# Kinesis or an id above 2**53 comes back as another integer, of the same length and of type int, so that nothing looks
-# wrong. That the digits are there the filter `tostring` shows, of the very same number, and `text()`, "JSON text",
-# rounds as well. Whoever tries the filter with the jq command first, as for dynamic partitioning, sees another result.
+# jq since 1.7 keeps the digits of a number that no arithmetic touched: its manual promises it for the filters that
+# pass a number on, and for `tostring`. The binding builds such a jq in, but takes each result out of it as a double: a
+# sequence number of Kinesis or an id above 2**53 comes back as another integer, of the same length and of type int, so
+# that nothing looks wrong. That the digits are there the filter `tostring` shows, of the very same number; and
+# `text()`, "JSON text", rounds as well. Whoever tries the filter with a jq command of today, as for dynamic
+# partitioning, sees another result.
 #
 # Seen: the number 9007199254740993 becomes 9007199254740992 and a sequence number of 56 digits keeps its first 17, with
 # `first()` and with `text()`; with `tostring` both are exact.

@@ -37,7 +37,7 @@ for (const keys of [["30", "b", "7"], ["z", "b", "y"]]) {
 }
 const hashes = ["30", "7"];
 const back = roundTrip(hashes.map((hash) => ({ partitionKey: "a", explicitHashKey: hash, data: hash })));
-console.log(back.map(({ explicitPartitionKey, data }) => `${Buffer.from(data, "base64")} is ${explicitPartitionKey}`).join(", "));
+console.log(back.map(({ explicitPartitionKey: hash, data }) => `${Buffer.from(data, "base64")} is ${hash}`).join(", "));
 JS
 seen=$(node finding.cjs)
 echo "$seen"

@@ -2,9 +2,10 @@
 # aws_kinesis_agg 1.2.3 (PyPI): a record a few bytes below the limit is thrown away without an error.
 #
 # `add_user_record` of the RecordAggregator refuses a record "too big to fit inside a single agg record" with a
-# ValueError, and gives an aggregate back when that is full. But it measures the record alone against 1 MiB: with the magic number and the checksum around it, which are 20 bytes, a record of 1048541 to 1048560 bytes fits
-# into no aggregate. The aggregator takes the refusal for "full", hands out what it had (an aggregate of none, if it
-# had none), tries again with an empty one, and does not look at the answer, which is "no" again.
+# ValueError, and gives an aggregate back when that is full. But it measures the record alone against 1 MiB: with the
+# magic number and the checksum around it, which are 20 bytes, a record of 1048541 to 1048560 bytes fits into no
+# aggregate. The aggregator takes the refusal for "full", hands out what it had (an aggregate of none, if it had none),
+# tries again with an empty one, and does not look at the answer, which is "no" again.
 #
 # Seen, with a partition key of one byte: 1048540 bytes are kept; 1048550 bytes leave an aggregate of no records and
 # nothing in the aggregator, without an exception; 1048565 bytes are a ValueError.
