@@ -146,6 +146,7 @@ CALLED_FROM_OUTSIDE = {
     "BatchesRequest.RESPONSE_TYPE": "aiokafka",
     "BatchesRequest.build_request_header": "aiokafka",
     "BatchesRequest.parse_response_header": "aiokafka",
+    "BatchesRequest.prepare": "aiokafka",
     "CountedMetricsProvider": "moto, which collects its subclasses",
     "CountedMetricsProvider.get_cloudwatch_metrics": "moto",
     "_Dispatcher.get_application": "moto",
