@@ -19,13 +19,15 @@ import tempfile
 import time
 from base64 import b64encode
 from collections.abc import Callable
-from io import StringIO
+from io import BytesIO, StringIO
 from zlib import crc32
 
 import httptools
 import lmdb
 import msgspec
 import pybase64
+from aiokafka.protocol.produce import ProduceRequest_v7, ProduceResponse_v7
+from aiokafka.record.util import calc_crc32c
 
 from benchmarks.put_profile import HEAD
 from headwater.api.validation.cbor_requests import accept_cbor
@@ -35,6 +37,8 @@ from headwater.model.record import decode_payloads, encode_payload
 from headwater.model.record_list import NumberedRun, PlacementList, RecordList
 from headwater.model.sequence_number import record_sequence_numbers, sequence_base
 from headwater.server.http.hpack import HeaderDecoder
+from headwater.storage.kafka.batches import build
+from headwater.storage.kafka.produce_request import BatchesRequest
 from headwater.storage.lmdb.record_format import cut_payloads, pack_block
 from headwater.wire import cbor_format, json_format
 
@@ -185,6 +189,27 @@ def batch(store: Store, count: int, size: int) -> list[tuple[str, float]]:
     ]
 
 
+def gateway(count: int, size: int, shards: int) -> list[tuple[str, float]]:
+    """What a gateway does in place of a commit of PutRecords, but for the way to the broker and back."""
+    payloads = [encode_payload(data, key, encrypted=False) for data, key in records(count, size)]
+    shares = {f"bench.log.{at:016x}": payloads[at::shards] for at in range(shards)}
+    batches = {topic: build(1, 0, 0, share) for topic, share in shares.items()}
+    request = BatchesRequest(batches, 4_000)
+    aiokafkas = ProduceRequest_v7(None, -1, 4_000, [(topic, [(0, data)]) for topic, data in batches.items()])
+    answer = ProduceResponse_v7([(topic, [(0, 0, 5, 1, 0)]) for topic in batches], 0).encode()
+    return [
+        (
+            "batches, with their CRC-32C",
+            cost_us(lambda: [build(1, 0, 0, share) for share in shares.values()]),
+        ),
+        ("CRC-32C alone", cost_us(lambda: [calc_crc32c(batch) for batch in batches.values()])),
+        ("one request for all", cost_us(request.encode, 20)),
+        ("the same by aiokafka", cost_us(aiokafkas.encode, 20)),
+        ("its answer", cost_us(lambda: request.RESPONSE_TYPE.decode(BytesIO(answer)), 20)),
+        ("the same by aiokafka", cost_us(lambda: ProduceResponse_v7.decode(BytesIO(answer)), 20)),
+    ]
+
+
 def page(count: int, size: int, run: int) -> list[tuple[str, float]]:
     """GetRecords, of runs of records that arrived together."""
     payloads = [encode_payload(data, key, encrypted=False) for data, key in records(count, size)]
@@ -279,6 +304,7 @@ def main() -> None:
         show("PutRecord 100 B", single_put(store))
         show("PutRecords 500 x 100 B", batch(store, 500, 100))
         show("PutRecords 100 x 10 KB", batch(store, 100, 10_000))
+    show("PutRecords 500 x 100 B, 4 shards, over Kafka", gateway(500, 100, 4))
     show("GetRecords 10,000 x 100 B", page(10_000, 100, 125))
     show("A connection for each put, HTTP/2", first_block())
     show("Start", start())

@@ -14,6 +14,7 @@ import socket
 import sys
 from base64 import b64encode
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from io import StringIO
 from pathlib import Path
@@ -43,6 +44,8 @@ PARTS = {
     "model/completion.py": "waiting for the commit",
     "model/clock.py": "reading the clock",
     "engine/metrics": "metrics",
+    "engine/queues": "queues: tracking, handles, acknowledgements on their way to the store",
+    "engine/tokens": "sealing handles",
     "storage": "store: gathering and writing a commit",
 }
 """By the beginning of a module's path; the longest counts."""
@@ -103,34 +106,39 @@ def put(port: int, turns: int) -> None:
                     raise SystemExit(f"not a put's answer: {answer!r}")
 
 
-async def profile() -> Counts:
-    """Count a server's work for puts."""
-    server = Server(Config(ports=(0,), create_streams=(InitialStream("bench", SHARDS),)))
+async def profile(work: Callable[[int, int], None], config: Config) -> Counts:
+    """Count a server's work for `work`, which is given its port and how many turns to make."""
+    server = Server(config)
     await server.start()
     port = urlsplit(server.endpoints[0]).port
     assert port is not None
     counts = Counts()
     try:
-        await asyncio.to_thread(put, port, WARM_UP_TURNS)
+        await asyncio.to_thread(work, port, WARM_UP_TURNS)
         sys.settrace(counts.trace)
-        await asyncio.to_thread(put, port, TURNS)
+        await asyncio.to_thread(work, port, TURNS)
         sys.settrace(None)
     finally:
         await server.stop(0)
     return counts
 
 
-def main() -> None:
-    """Print the table."""
+def print_profile(work: Callable[[int, int], None], config: Config, times: float) -> None:
+    """Print the table of what `work` does `times` in its turns."""
     sys.stderr, terminal = StringIO(), sys.stderr  # where the server's log goes
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        counts = runner.run(profile())
+        counts = runner.run(profile(work, config))
     sys.stderr = terminal
-    puts = TURNS * CONNECTIONS
     print("| part | bytecodes | calls |\n| --- | --- | --- |")
     for part, bytecodes in counts.bytecodes.most_common():
-        print(f"| {part} | {bytecodes / puts:.0f} | {counts.calls[part] / puts:.1f} |")
-    print(f"| all | {counts.bytecodes.total() / puts:.0f} | {counts.calls.total() / puts:.1f} |")
+        print(f"| {part} | {bytecodes / times:.0f} | {counts.calls[part] / times:.1f} |")
+    print(f"| all | {counts.bytecodes.total() / times:.0f} | {counts.calls.total() / times:.1f} |")
+
+
+def main() -> None:
+    """Print the table."""
+    config = Config(ports=(0,), create_streams=(InitialStream("bench", SHARDS),))
+    print_profile(put, config, TURNS * CONNECTIONS)
 
 
 if __name__ == "__main__":

@@ -146,11 +146,11 @@ def waiting(bench: Bench, server: Server) -> Iterator[Figure]:
     Also what memory such a queue takes, from before there is one until it has been worked on.
     """
     with bench.start(server) as full:
-        arn, put = _filling(full.kinesis)
+        arn, put = filling(full.kinesis)
         put(bench.records_held)
         time.sleep(SETTLE_S)
         before = full.memory()
-        many = Filled(full, "kinesis", _new_queue(full.kinesis, arn, STREAM), put)
+        many = Filled(full, "kinesis", new_queue(full.kinesis, arn, STREAM), put)
         many.work(1)
         more_mib = full.memory().anonymous_mib - before.anonymous_mib
         yield Figure("queue_many_waiting_more_mib", server.name, more_mib, bench.records_held)
@@ -174,7 +174,7 @@ def idle(bench: Bench, server: Server) -> Iterator[Figure]:
             for number in range(IDLE_STREAMS):
                 stream_arn = _new_stream(process.kinesis, f"{STREAM}-{number}")
                 for each in range(queues):
-                    _new_queue(process.kinesis, stream_arn, f"queue-{number}-{each}")
+                    new_queue(process.kinesis, stream_arn, f"queue-{number}-{each}")
         time.sleep(SETTLE_S)
         before_s = with_queues.scheduled_s(), without.scheduled_s()
         time.sleep(IDLE_S)
@@ -189,11 +189,11 @@ def idle(bench: Bench, server: Server) -> Iterator[Figure]:
 
 def _queue_of(process: ServerProcess) -> Filled:
     """A queue of Headwater on an on-demand stream of its own."""
-    arn, put = _filling(process.kinesis)
-    return Filled(process, "kinesis", _new_queue(process.kinesis, arn, STREAM), put)
+    arn, put = filling(process.kinesis)
+    return Filled(process, "kinesis", new_queue(process.kinesis, arn, STREAM), put)
 
 
-def _filling(kinesis: Kinesis) -> tuple[str, Callable[[int], None]]:
+def filling(kinesis: Kinesis) -> tuple[str, Callable[[int], None]]:
     """The ARN of a new on-demand stream, and what puts records into it."""
     arn = _new_stream(kinesis, STREAM)
     seeded = random.Random(RECORD_BYTES)
@@ -230,7 +230,7 @@ def _new_stream(kinesis: Kinesis, name: str) -> str:
     return str(kinesis.summary(name)["StreamARN"])
 
 
-def _new_queue(kinesis: Kinesis, stream_arn: str, name: str) -> str:
+def new_queue(kinesis: Kinesis, stream_arn: str, name: str) -> str:
     """The ARN of a queue that is ACTIVE."""
     start = {"StreamARN": stream_arn, "StartingPosition": {"Type": "TRIM_HORIZON"}}
     created = kinesis.call("CreateQueue", QueueName=name, StreamConfigurationList=[start])

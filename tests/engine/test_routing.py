@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given, settings
 
 from headwater.engine.resharding import merge, scale, split
 from headwater.engine.routing import Routes
@@ -57,3 +59,10 @@ def test_the_order_of_ids_is_not_the_order_of_hash_keys() -> None:
     routes = Routes(scaled)
     for shard in scaled.open_shards:
         assert routes[routes.by_hash_key(int(shard.starting_hash_key))].shard_id == shard.shard_id
+
+
+@given(keys=st.lists(st.text(max_size=256), max_size=20), shard_count=st.sampled_from([1, 2, 7]))
+@settings(max_examples=40)
+def test_many_keys_go_where_each_goes_alone(keys: list[str], shard_count: int) -> None:
+    routes = Routes(stream_of(shard_count))
+    assert routes.by_partition_keys(keys) == [routes.by_partition_key(key) for key in keys]

@@ -234,7 +234,7 @@ def queue_made(engine: RunningEngine) -> str:
     progress = QueueProgress(queue.queue_id, stream.shards[0].log_id)
     put(engine)
     assert engine.inbox.run(
-        engine.engine.write_metadata(progress.prepare(Settlement([0], [], [], [])).writes)
+        engine.engine.write_metadata(progress.prepared(Settlement([0], [], [], [])).writes)
     )
     return arn_of_queue(stream, queue)
 

@@ -10,7 +10,10 @@ from headwater.model.record import (
     Record,
     decode_payloads,
     encode_payload,
+    encode_payloads,
     is_large,
+    record_size,
+    record_sizes,
     size_of,
     text_of,
 )
@@ -27,6 +30,14 @@ DATA = [
     b"z" * 9999,
 ]
 KEYS = [None, "", "k", "naïve ☕", '"\\\n\0', "☕" * 256, "\U0001f600" * 128]
+
+
+@each("encrypted", [False, True])
+def test_many_are_what_each_is_alone(encrypted: bool) -> None:
+    records = [(data, key, None) for data in DATA for key in KEYS]
+    alone = [encode_payload(data, key, encrypted=encrypted) for data, key, _ in records]
+    assert encode_payloads(records, encrypted=encrypted) == alone
+    assert record_sizes(records) == [record_size(data, key) for data, key, _ in records]
 
 
 @each("data", DATA)

@@ -42,12 +42,13 @@ def check_records(stream: Stream, records: Sequence[NewRecord]) -> None:
 
     Raises ValidationException and InvalidArgumentException.
     """
-    data_bytes = [len(data) for data, _, _ in records]
+    datas, _, explicit_hash_keys = zip(*records, strict=True)
+    data_bytes = tuple(map(len, datas))
     most_bytes = max(data_bytes) + KEY_BYTES_MAX
     if (
         most_bytes <= stream.max_record_size_kib * 1024
         and sum(data_bytes) + KEY_BYTES_MAX * len(records) <= PUT_BYTES_MAX
-        and not any(explicit_hash_key for _, _, explicit_hash_key in records)
+        and not any(explicit_hash_keys)
     ):
         return  # as nearly always: nothing can be wrong with any of them
     for at, record in enumerate(records, 1):

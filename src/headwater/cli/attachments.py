@@ -1,4 +1,4 @@
-"""What `headwater queue` and `headwater channel` do alike: describe, wait for, tell of, delete.
+"""What `headwater queue` and `headwater channel` do alike: find by name, describe, wait for, delete.
 
 The API names both alike: `DescribeQueue` is asked for a `QueueARN`, `DescribeChannel` for a `ChannelARN`.
 
@@ -8,12 +8,13 @@ Refuses to know what either is made of.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import click
 
 from headwater.cli.connection import ApiError, ClientFailure, ServerConnection
-from headwater.cli.stream import poll_until
+from headwater.cli.stream import poll_until, stream_arn
 from headwater.cli.table import draws, json_line, printable, with_iso_times
 
 Kind = Literal["Channel", "Queue"]
@@ -23,6 +24,49 @@ AT_REST = ("ACTIVE", "FAILED")
 wait_option = click.option(
     "--wait/--no-wait", default=True, show_default=True, help="End when it is ready, or gone."
 )
+
+
+def summaries(
+    connection: ServerConnection, kind: Kind, stream: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """All of a kind, or those of one stream, as ListQueues or ListChannels gives them. Raises `ApiError`."""
+    chosen = None if stream is None else [{"StreamARN": stream_arn(connection, stream)}]
+    page = connection.call_retrying(f"List{kind}s", StreamFilter=chosen)
+    yield from page[f"{kind}Summaries"]
+    while "NextToken" in page:  # which goes on with the same filter only
+        token = page["NextToken"]
+        page = connection.call_retrying(f"List{kind}s", StreamFilter=chosen, NextToken=token)
+        yield from page[f"{kind}Summaries"]
+
+
+def queue_arn(connection: ServerConnection, name: str) -> str:
+    """The ARN of a queue, given by its name, its ARN, or the name of a stream that has only this one.
+
+    Raises `ClientFailure` when there is none.
+    """
+    if name.startswith("arn:"):
+        return name
+    of_stream: list[str] = []
+    for summary in summaries(connection, "Queue"):
+        if summary["QueueName"] == name:
+            return str(summary["QueueARN"])
+        if summary["Streams"][0]["StreamARN"].endswith(f":stream/{name}"):
+            of_stream.append(summary["QueueARN"])
+    if len(of_stream) > 1:
+        raise ClientFailure(f"the stream {printable(name)} has {len(of_stream)} queues: name one of them")
+    if not of_stream:
+        raise ClientFailure(f"there is no queue {printable(name)}, and no stream of that name has one")
+    return of_stream[0]
+
+
+def channel_arn(connection: ServerConnection, name: str) -> str:
+    """The ARN of a channel, given by its name or its ARN. Raises `ClientFailure` when there is none."""
+    if name.startswith("arn:"):
+        return name
+    for summary in summaries(connection, "Channel"):
+        if summary["ChannelName"] == name:
+            return str(summary["ChannelARN"])
+    raise ClientFailure(f"there is no channel {printable(name)}")
 
 
 def described(connection: ServerConnection, kind: Kind, arn: str) -> dict[str, Any]:

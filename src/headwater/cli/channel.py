@@ -7,14 +7,13 @@ wait: the next command of a script can rely on it. CHANNEL is a name or an ARN.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from headwater.cli.attachments import delete_attachment, described, show, wait_option
-from headwater.cli.connection import ClientFailure, ServerConnection, with_connection
-from headwater.cli.stream import stream_arn, summaries_of, tags_of
+from headwater.cli.attachments import channel_arn, delete_attachment, described, show, summaries, wait_option
+from headwater.cli.connection import ServerConnection, with_connection
+from headwater.cli.stream import stream_arn, tags_of
 from headwater.cli.table import (
     draw_properties,
     draw_table,
@@ -22,7 +21,6 @@ from headwater.cli.table import (
     json_line,
     json_option,
     local_time,
-    printable,
     with_iso_times,
 )
 
@@ -108,10 +106,10 @@ def create(
 @with_connection
 def list_channels(connection: ServerConnection, stream: str | None, as_json: bool) -> None:
     """List all channels."""
-    summaries = list(_summaries(connection, stream))
+    listed = list(summaries(connection, "Channel", stream))
     if not draws(as_json):
-        sys.stdout.writelines(json_line(with_iso_times(summary)) for summary in summaries)
-    elif summaries:
+        sys.stdout.writelines(json_line(with_iso_times(summary)) for summary in listed)
+    elif listed:
         rows = [
             (
                 summary["ChannelName"],
@@ -120,7 +118,7 @@ def list_channels(connection: ServerConnection, stream: str | None, as_json: boo
                 summary["ChannelDestinationType"],
                 local_time(summary[CREATED]),
             )
-            for summary in summaries
+            for summary in listed
         ]
         draw_table(["Channel", "Status", "Stream", "To", "Created"], rows)
     else:
@@ -133,7 +131,7 @@ def list_channels(connection: ServerConnection, stream: str | None, as_json: boo
 @with_connection
 def describe(connection: ServerConnection, name: str, as_json: bool) -> None:
     """Show a channel."""
-    description = described(connection, "Channel", _arn(connection, name))
+    description = described(connection, "Channel", channel_arn(connection, name))
     if not draws(as_json):
         sys.stdout.write(json_line(with_iso_times(description)))
         return
@@ -177,7 +175,7 @@ def update(
     """Change the freshness or the logging of a channel."""
     if freshness is None and logs is None:
         raise click.UsageError("give --freshness, --logs or both")
-    arn = _arn(connection, name)
+    arn = channel_arn(connection, name)
     members: dict[str, Any] = {"LoggingConfiguration": _logging(logs)}
     if freshness is not None:
         to_bucket = "S3DestinationConfiguration" in described(connection, "Channel", arn)
@@ -197,7 +195,7 @@ def delete(connection: ServerConnection, *, name: str, yes: bool, wait: bool, as
     """Delete a channel and wait until it is gone. What it has delivered stays."""
     if not yes and sys.stdin.isatty() and sys.stdout.isatty():
         click.confirm(f"Delete {name}?", abort=True)
-    arn = _arn(connection, name)
+    arn = channel_arn(connection, name)
     delete_attachment(connection, "Channel", name, arn, wait=wait, as_json=as_json)
 
 
@@ -252,19 +250,6 @@ def _to_table(owner: _Owner, target: dict[str, Any]) -> dict[str, dict[str, Any]
 
 def _logging(logs: bool | None) -> dict[str, Any] | None:
     return None if logs is None else {"CloudWatchLogs": {"Enabled": logs}}
-
-
-def _summaries(connection: ServerConnection, stream: str | None = None) -> Iterator[dict[str, Any]]:
-    return summaries_of(connection, "ListChannels", "ChannelSummaries", stream)
-
-
-def _arn(connection: ServerConnection, name: str) -> str:
-    if name.startswith("arn:"):
-        return name
-    for summary in _summaries(connection):
-        if summary["ChannelName"] == name:
-            return str(summary["ChannelARN"])
-    raise ClientFailure(f"there is no channel {printable(name)}")
 
 
 def _target_text(destination: dict[str, Any]) -> str:

@@ -12,10 +12,9 @@ from typing import Any
 
 import click
 
-from headwater.cli.attachments import delete_attachment, described, show, wait_option
+from headwater.cli.attachments import delete_attachment, described, queue_arn, show, summaries, wait_option
 from headwater.cli.connection import ServerConnection, with_connection
-from headwater.cli.queue_lookup import queue_arn, queue_summaries, visibility_option
-from headwater.cli.queue_records import acknowledge, dead_letters, receive, restore
+from headwater.cli.queue_records import acknowledge, dead_letters, receive, restore, visibility_option
 from headwater.cli.queue_work import work
 from headwater.cli.stream import stream_arn, tags_of
 from headwater.cli.table import (
@@ -88,10 +87,10 @@ def create(
 @with_connection
 def list_queues(connection: ServerConnection, stream: str | None, as_json: bool) -> None:
     """List all queues."""
-    summaries = list(queue_summaries(connection, stream))
+    listed = list(summaries(connection, "Queue", stream))
     if not draws(as_json):
-        sys.stdout.writelines(json_line(with_iso_times(summary)) for summary in summaries)
-    elif summaries:
+        sys.stdout.writelines(json_line(with_iso_times(summary)) for summary in listed)
+    elif listed:
         rows = [
             (
                 summary["QueueName"],
@@ -99,7 +98,7 @@ def list_queues(connection: ServerConnection, stream: str | None, as_json: bool)
                 summary["Streams"][0]["StreamARN"].partition(":stream/")[2],
                 local_time(summary["QueueCreationTimestamp"]),
             )
-            for summary in summaries
+            for summary in listed
         ]
         draw_table(["Queue", "Status", "Stream", "Created"], rows)
     else:

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
+from headwater.cli.attachments import queue_arn
 from headwater.cli.connection import ClientFailure, ServerConnection, with_connection
-from headwater.cli.queue_lookup import queue_arn, visibility_option
 from headwater.cli.table import (
     draw_table,
     draws,
@@ -29,6 +29,13 @@ ENTRIES_MAX = 10
 HANDLING_S = 30
 """The visibility of dead letters while they are restored."""
 SHOWN_CHARACTERS = 60
+
+visibility_option = click.option(
+    "--visibility-timeout",
+    type=click.IntRange(0, 43_200),
+    metavar="SECONDS",
+    help="The time that a received record is invisible to others. Default: 30, or the queue's own.",
+)
 
 
 @click.command()

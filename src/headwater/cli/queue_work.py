@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from headwater import config
+from headwater.cli.attachments import queue_arn
 from headwater.cli.connection import ClientFailure, ServerConnection, with_connection
-from headwater.cli.queue_lookup import queue_arn
 from headwater.cli.table import printable
 
 if TYPE_CHECKING:

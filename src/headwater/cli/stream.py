@@ -182,18 +182,6 @@ def stream_arn(connection: ServerConnection, stream: str) -> str:
     return stream if stream.startswith("arn:") else str(stream_summary(connection, stream)["StreamARN"])
 
 
-def summaries_of(
-    connection: ServerConnection, operation: str, member: str, stream: str | None
-) -> Iterator[dict[str, Any]]:
-    """What all streams have, or one: `member` of the operation's answers. Raises `ApiError`."""
-    chosen = None if stream is None else [{"StreamARN": stream_arn(connection, stream)}]
-    page = connection.call_retrying(operation, StreamFilter=chosen)
-    yield from page[member]
-    while "NextToken" in page:  # which goes on with the same filter only
-        page = connection.call_retrying(operation, StreamFilter=chosen, NextToken=page["NextToken"])
-        yield from page[member]
-
-
 def wait_until_active(connection: ServerConnection, name: str) -> None:
     """Return when the stream is ACTIVE; raises `ApiError` when it does not exist."""
     poll_until(

@@ -24,7 +24,7 @@ from headwater.model.errors import (
     ResourceNotFoundException,
 )
 from headwater.model.hash_key import HASH_KEY_MAX
-from headwater.model.record import encode_payload, record_size
+from headwater.model.record import encode_payload, encode_payloads, record_sizes
 from headwater.model.record_list import Placement
 from headwater.model.sequence_number import record_sequence_number, record_sequence_numbers
 from headwater.model.stream import Stream
@@ -162,16 +162,15 @@ def _share_out(
 ) -> dict[int, _RouteShare]:
     """The pending records that their shards take now, by route; `placements` notes which they do not."""
     routes = live.routes
-    by_turn = live.stream.distribution == "AUTO"
-    encrypted = live.stream.encryption_type == "KMS"
+    wanted = records if len(pending) == len(records) else [records[index] for index in pending]
+    route_ats = _routes_of(wanted, routes, by_turn=live.stream.distribution == "AUTO")
+    payloads = encode_payloads(wanted, encrypted=live.stream.encryption_type == "KMS")
     shares: dict[int, _RouteShare] = {}
     if limits is not None:
         _begin_window(live, limits, now_ms)
-    for index in pending:
-        record = records[index]
-        data, partition_key, _ = record
-        size = record_size(data, partition_key)
-        route_at = route_of(record, routes, by_turn=by_turn)
+    for index, route_at, payload, size in zip(
+        pending, route_ats, payloads, record_sizes(wanted), strict=True
+    ):
         if limits is not None:
             log_id, shard_id, _, _ = routes[route_at]
             if not limits.takes(log_id, size, now_ms):
@@ -181,9 +180,17 @@ def _share_out(
         if share is None:
             share = shares[route_at] = _RouteShare()
         share.indexes.append(index)
-        share.payloads.append(encode_payload(data, partition_key, encrypted=encrypted))
+        share.payloads.append(payload)
         share.size += size
     return shares
+
+
+def _routes_of(records: Sequence[NewRecord], routes: Routes, *, by_turn: bool) -> list[int]:
+    """`route_of` each of the records, without a call for each if they have partition keys alone."""
+    _, partition_keys, explicit_hash_keys = zip(*records, strict=True)
+    if by_turn or explicit_hash_keys.count(None) < len(records):
+        return [route_of(record, routes, by_turn=by_turn) for record in records]
+    return routes.by_partition_keys(partition_keys)
 
 
 def _begin_window(live: LiveStream, limits: StreamLimits, now_ms: int) -> None:

@@ -10,8 +10,7 @@ Time has an effect in two ways: a request that finds something due applies it
 first, and the server's tick applies what no request has asked about. Of several
 engines over the same data, the one that holds the lease does the latter.
 
-The engine refuses to know HTTP, JSON, files, and any clock or random_bytes other
-than those passed in.
+The engine refuses to know HTTP, JSON, files, and a clock or random bytes other than those passed in.
 """
 
 from __future__ import annotations
@@ -30,12 +29,14 @@ from headwater.engine.accounts import Accounts
 from headwater.engine.active_subscription import ActiveSubscription, SubscriptionKey
 from headwater.engine.kind_watchers import KindWatchers
 from headwater.engine.limits.enforcement import Enforcement
-from headwater.engine.limits.shard_budget import ShardBudget, shards_spoken_for
+from headwater.engine.limits.shard_budget import ShardBudget
 from headwater.engine.metrics.log_sizes import LogSizes
 from headwater.engine.metrics.metrics import Metrics
 from headwater.engine.past_streams import NAME_KEY, REST_KEY, PastStreams
 from headwater.engine.queues.key_kinds import KIND as QUEUE_KEY
 from headwater.engine.queues.queues import Queues
+from headwater.engine.retention import expire_all
+from headwater.engine.revision import Revision
 from headwater.engine.server_lease import KIND as LEASE_KEY
 from headwater.engine.server_lease import LeaseStatus, ServerLease
 from headwater.engine.settings import Settings
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
     from headwater.engine.channel_lifecycle import ChannelHost
     from headwater.engine.encryption_key import KeyDirectory
     from headwater.engine.live_stream import LiveStream
-    from headwater.engine.revision import Revision
 
 _RETENTION_SWEEP_MS = 10_000
 _SERVER_ID_BYTES = 16
@@ -356,8 +356,6 @@ class Engine:
 
     async def replace(self, name: StreamName, change: Callable[[Stream], Stream]) -> Stream:
         """Commit a new value of a stream that keeps its logs; see `revise`."""
-        from headwater.engine.revision import Revision  # noqa: PLC0415 - for the first stream
-
         stream = await self.revise(name, lambda current: Revision(change(current)))
         assert stream is not None
         return stream
@@ -404,9 +402,9 @@ class Engine:
 
     def _latest_s(self, stream: Stream) -> int:
         """The latest second that anybody can have been given for the stream or its records."""
-        from headwater.engine.stream_lifecycle import latest_second  # noqa: PLC0415 - for the first stream
+        from headwater.engine import stream_lifecycle  # noqa: PLC0415 - for the first stream
 
-        return max(latest_second(stream), self.arrival_ms() // 1000)
+        return max(stream_lifecycle.latest_second(stream), self.arrival_ms() // 1000)
 
     # Checking
 
@@ -546,8 +544,8 @@ class Engine:
         if now_ms >= self._next_sweep_ms:
             self._next_sweep_ms = now_ms + _RETENTION_SWEEP_MS
             await self.queues.remove_orphans(self.lease.fence())
-            for name in list(self._streams):
-                await self._expire(name)
+            if self._streams and not self.store.trims_itself:
+                await expire_all(self.store, self._streams, self._clock.now_ms)
 
     async def _advance(self, live: LiveStream, fence: Mapping[str, int] = NOT_FENCED) -> None:
         """Commit what is due; `fence`: under which lease. Whoever comes meanwhile waits for its end.
@@ -580,25 +578,16 @@ class Engine:
         if limits is None or self._streams.get(stream.full_name) is not live:
             return
         from headwater.engine.limits.on_demand_scaling import scaling_step  # noqa: PLC0415 - as asked for
-        from headwater.engine.revision import Revision  # noqa: PLC0415 - for the first stream
         from headwater.engine.stream_lifecycle import advance, begin  # noqa: PLC0415 - for the first stream
 
         account = Caller(*stream.full_name[:2])
-        taken = sum(shards_spoken_for(other) for other in self.current_streams(account))
-        room = self.settings.shard_limit - taken - self.shard_budget.claimed(account)
+        room = self.shard_budget.room(account, self.current_streams(account))
         step = scaling_step(stream, limits, room, now_ms)
         live.await_next()
         if step is not None:
             scaling = begin(stream, "UPDATING", step, now_ms + self.settings.transition_ms)
             if await self._commit(live, Revision(scaling)) and live.due_ms <= now_ms:
                 await self._commit(live, advance(live.stream, now_ms, self.new_log_id))
-
-    async def _expire(self, name: StreamName) -> None:
-        from headwater.engine.retention import expire_records  # noqa: PLC0415 - for the first stream
-
-        live = self._streams.get(name)
-        if live is not None and not self.store.trims_itself:
-            await expire_records(self.store, live.stream, self._clock.now_ms())
 
     def _note_arrivals(self, stream: Stream) -> None:
         extents = (self.store.extent(log_id) for log_id in stream.log_ids)

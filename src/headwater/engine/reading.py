@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from headwater.model.record_list import NumberedRun, RecordList
 from headwater.model.sequence_number import record_sequence_numbers, sequence_base
 from headwater.model.shard import Shard, shard_id_of
 from headwater.model.stream import Stream
-from headwater.storage.interface import Run
+from headwater.storage.interface import Extent, Run
 
 
 class ShardPage(NamedTuple):
@@ -85,6 +86,14 @@ async def read_shard(
         children=stream.children_of(shard.index) if ended else [],
         millis_behind_latest=0 if caught_up else max(0, now_ms - runs[-1].time_ms),
     )
+
+
+async def find_extents(engine: Engine, log_ids: Sequence[int]) -> list[Extent | None]:
+    """How far the logs of shards reach now, whichever server has put records there.
+
+    Raises `StoreUnavailable`.
+    """
+    return await engine.store.find_extents(log_ids)
 
 
 async def open_iterator(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+
+import msgspec
 
 from headwater.model.stream import HOUR_MS, Stream
 
 
-class Revision(NamedTuple):
+class Revision(msgspec.Struct, frozen=True):
     """A revision: the next value of a stream, and its logs that come and go."""
 
     stream: Stream | None

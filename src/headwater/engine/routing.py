@@ -7,9 +7,10 @@ the one with the largest start that is not above the key.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from headwater.model.hash_key import digest_of, hash_key_bytes
+from headwater.model.hash_key import digest_of, digests_of, hash_key_bytes
 from headwater.model.sequence_number import sequence_base
 from headwater.model.stream import Stream
 
@@ -41,6 +42,13 @@ class Routes(list[Route]):
     def by_partition_key(self, partition_key: str) -> int:
         """The shard whose range holds the hash key of a partition key."""
         return bisect_right(self._starts, digest_of(partition_key)) - 1
+
+    def by_partition_keys(self, partition_keys: Sequence[str]) -> list[int]:
+        """The same of many keys. Where one shard is open, it holds them all."""
+        if len(self) == 1:
+            return [0] * len(partition_keys)
+        starts = self._starts
+        return [bisect_right(starts, digest) - 1 for digest in digests_of(partition_keys)]
 
     def by_hash_key(self, hash_key: int) -> int:
         """The shard whose range holds the key."""

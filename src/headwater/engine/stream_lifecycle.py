@@ -63,7 +63,9 @@ def advance(stream: Stream, now_ms: int, new_log_id: NewLogId) -> Revision:
         return Revision(stream, delete_logs=expired_logs)
     revision = _apply(stream, stream.transition.step, now_ms, new_log_id)
     active = revision.stream and msgspec.structs.replace(revision.stream, status="ACTIVE", transition=None)
-    return revision._replace(stream=active, delete_logs=(*expired_logs, *revision.delete_logs))
+    return msgspec.structs.replace(
+        revision, stream=active, delete_logs=(*expired_logs, *revision.delete_logs)
+    )
 
 
 def latest_second(stream: Stream) -> int:

@@ -6,6 +6,7 @@ partition [0, 2^128-1].
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -20,6 +21,11 @@ def digest_of(partition_key: str) -> bytes:
     """The hash key of a partition key, in sixteen bytes: MD5 of its UTF-8 text."""
     digest: bytes = _md5(partition_key.encode(), usedforsecurity=False).digest()
     return digest
+
+
+def digests_of(partition_keys: Iterable[str]) -> list[bytes]:
+    """The same of many, without a call for each."""
+    return [_md5(key.encode(), usedforsecurity=False).digest() for key in partition_keys]
 
 
 def hash_key_bytes(hash_key: int) -> bytes:

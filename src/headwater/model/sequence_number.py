@@ -21,7 +21,7 @@ from itertools import count, islice
 
 import msgspec
 
-MANY = 32
+MANY = 16
 """Of so many records that follow one another it is worth finding out what is the same in all."""
 ENDING_INDEX = 0x7FFF_FFFF_FFFF_FFFF
 """The index in a closed shard's ending number: no record reaches it."""

@@ -39,6 +39,8 @@ _PART_BYTES = 64 * 1024
 _JOINED_BYTES = 128 * 1024
 """Records are joined to parts of this size or more, and a longer answer is left in such parts."""
 
+_END = slice(-len(ENCRYPTED), None)
+"""Of a payload: where an encrypted one says so."""
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _LAST_BEFORE_ONE_PAD = frozenset("AEIMQUYcgkosw048")
 _LAST_BEFORE_TWO_PADS = frozenset("AQgw")
@@ -176,7 +178,7 @@ def _encode_received(answer: Mapping[str, object]) -> bytes:
         if arrival_ms != of_arrival_ms or first_ms != of_first_ms:
             times, of_arrival_ms, of_first_ms = _received_times(arrival_ms, first_ms), arrival_ms, first_ms
         head = f'{begin}"ReceiptHandle":"{handle}","RecordId":"{record_id}","ReceiveCount":{receives},{times}'
-        if payload[0] and payload[-len(ENCRYPTED) :] != ENCRYPTED:  # `unencrypted_text_of`, the usual case
+        if payload[0] and payload[_END] != ENCRYPTED:  # `unencrypted_text_of`, written out
             pieces += (head.encode(), payload)
         else:
             pieces += (head.encode(), *unencrypted_text_of(payload))

@@ -25,9 +25,11 @@ pytestmark = pytest.mark.clients
 
 QUICK = ("--transition-ms", "20")
 FIRST = "shardId-000000000000"
+ON_DEMAND = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
 RECORDS = 8
 HANDLER = "def handler(event, context):\n    print('got', len(event['Records']), 'apples')\n"
 VISIBLE, DEAD = 2, 4
+COUNT, OLDEST = 8, 9
 
 
 @dataclass
@@ -75,12 +77,27 @@ def put(served: Gateways, stream: str, *data: str) -> None:
         served.other.put_record(StreamName=stream, PartitionKey=each, Data=each.encode())
 
 
-def on_demand(served: Gateways, name: str) -> str:
+def made(served: Gateways, name: str, **members: Any) -> str:
     """The ARN of a stream that was made at the other gateway."""
-    served.other.create_stream(StreamName=name, StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    served.other.create_stream(StreamName=name, **members)
     served.other.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
     described = served.other.describe_stream_summary(StreamName=name)
     return str(described["StreamDescriptionSummary"]["StreamARN"])
+
+
+def test_what_this_gateway_has_never_read_is_counted_and_shown_from_its_end(
+    console: Console, served: Gateways
+) -> None:
+    made(served, "unread", ShardCount=1)
+    put(served, "unread", *(f"order-{number}" for number in range(RECORDS)))
+    console.go()
+    cells = console.row("unread").get_by_role("cell")
+    cells.nth(COUNT).get_by_text(str(RECORDS), exact=True).wait_for()
+    assert any(map(str.isdigit, cells.nth(OLDEST).inner_text())), "the age of the oldest record"
+    console.go("streams/unread/records?from=last&at=3&live=no")
+    console.see("all read")
+    console.await_rows(3)
+    assert console.page.get_by_text("skipped").count() == 0
 
 
 def test_a_stream_is_made_read_split_and_deleted(console: Console, served: Gateways) -> None:
@@ -91,11 +108,6 @@ def test_a_stream_is_made_read_split_and_deleted(console: Console, served: Gatew
     console.page.wait_for_url("**/#/streams/orders")
     served.other.get_waiter("stream_exists").wait(StreamName="orders", WaiterConfig={"Delay": 1})
     put(served, "orders", *(f"order-{number}" for number in range(RECORDS)))
-    console.follow("Streams")
-    cells = console.row("orders").get_by_role("cell")
-    cells.nth(8).get_by_text(str(RECORDS), exact=True).wait_for()
-    assert any(map(str.isdigit, cells.nth(9).inner_text())), "the age of the oldest record"
-
     console.go("streams/orders/records?from=last&at=3")
     console.await_rows(3)
     put(served, "orders", "fresh")
@@ -136,7 +148,7 @@ def test_a_stream_is_made_read_split_and_deleted(console: Console, served: Gatew
 
 
 def test_a_queue_is_worked_on_at_the_other_gateway(console: Console, served: Gateways) -> None:
-    arn = on_demand(served, "jobs")
+    arn = made(served, "jobs", **ON_DEMAND)
     console.go("streams/jobs/queues")
     console.click("Create a queue")
     console.fill("Name", "resize")
@@ -171,7 +183,7 @@ def test_a_queue_is_worked_on_at_the_other_gateway(console: Console, served: Gat
 
 
 def test_who_reads_and_who_delivers_is_seen(console: Console, served: Gateways) -> None:
-    arn = on_demand(served, "fruit")
+    arn = made(served, "fruit", **ON_DEMAND)
     make_mapping(served, arn)
     s3 = served.other_client("s3")
     s3.create_bucket(Bucket="lake")

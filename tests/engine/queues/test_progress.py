@@ -24,7 +24,7 @@ def settle(
     restored: list[int] = [],  # noqa: B006 - never changed
 ) -> Writes:
     settlement = Settlement(list(acknowledged), died, restored, [])
-    prepared = progress.prepare(settlement)
+    prepared = progress.prepared(settlement)
     for key, value in prepared.writes.items():
         if value is None:
             store.pop(key, None)
@@ -90,7 +90,7 @@ def test_a_dead_letter_is_kept_with_its_count_until_it_is_acknowledged_or_restor
 
 def test_what_is_not_committed_changes_nothing() -> None:
     progress = QueueProgress("q", 7)
-    progress.prepare(Settlement([1], [DeadLetter(2, 0, 1)], [], []))
+    progress.prepared(Settlement([1], [DeadLetter(2, 0, 1)], [], []))
     assert not progress.is_done(1)
     assert list(progress.dead_letters()) == []
 

@@ -23,8 +23,9 @@ async def put_records(
     records: list[NewRecord] = [
         (entry.Data, entry.PartitionKey, entry.ExplicitHashKey) for entry in request.Records
     ]
-    if any(partition_key is None for _, partition_key, _ in records):
-        without_key = [at for at, (_, partition_key, _) in enumerate(records, 1) if partition_key is None]
+    partition_keys = [partition_key for _, partition_key, _ in records]
+    if None in partition_keys:
+        without_key = [at for at, partition_key in enumerate(partition_keys, 1) if partition_key is None]
         require_partition_keys(engine, name, [f"records.{at}.member.partitionKey" for at in without_key])
     live = engine.settled(name) or await engine.serving(name)
     check_records(live.stream, records)

@@ -79,6 +79,10 @@ class ShardBudget:
         finally:
             self._claims.remove(claim)
 
+    def room(self, caller: Caller, streams: Iterable[Stream]) -> int:
+        """The shards that are left to an account with these streams, of both modes."""
+        return self.limit - sum(map(shards_spoken_for, streams)) - self.claimed(caller)
+
     def claimed(self, caller: Caller) -> int:
         """The shards that calls of this account and region have claimed."""
         return sum(claim.shards for claim in self._claims if claim.caller == caller)

@@ -295,7 +295,7 @@ class QueueProgress:
         """Whether pages were left behind that the store still has."""
         return any(page < self.first // PAGE_POSITIONS for page in self._all_pages())
 
-    def prepare(self, settlement: Settlement) -> Prepared:
+    def prepared(self, settlement: Settlement) -> Prepared:
         """What to write for this change; nothing is changed here. The keys count as written from now on."""
         writes: Writes = {}
         first_page, first = self.first // PAGE_POSITIONS, None
@@ -316,7 +316,7 @@ class QueueProgress:
         return {key: self._versions.get(key, 0) for key in writes}
 
     def apply(self, settlement: Settlement, prepared: Prepared) -> None:
-        """The change is committed: what `prepare` gave is what the store has."""
+        """The change is committed: what `prepared` gave is what the store has."""
         for page, after in prepared.pages.items():
             self._show_page(page, after)
         for key in prepared.writes:

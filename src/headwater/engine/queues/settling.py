@@ -177,7 +177,7 @@ class Settling:
         for shard, settlement in settlements.items():
             shard.raise_first()
             progress = shard.progress
-            prepared = progress.prepare(settlement)
+            prepared = progress.prepared(settlement)
             written.append((progress, settlement, prepared))
             writes |= prepared.writes
             if self._store.is_shared:

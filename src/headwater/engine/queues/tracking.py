@@ -127,10 +127,11 @@ class ShardTracking:
 
     def claim(self, begin: int, end: int, arrival_ms: int) -> list[TrackedRecord]:
         """Track what waits from `begin` up to, not including, `end`, and go on behind it."""
-        tracked, progress = self.records, self.progress
-        waiting = [position for position in range(max(begin, self.cursor), end) if position not in tracked]
-        if progress.may_have_done(begin, end):
-            waiting = [position for position in waiting if not progress.is_done(position)]
+        waiting: Sequence[int] = range(max(begin, self.cursor), end)
+        if not self.records.keys().isdisjoint(waiting):
+            waiting = [position for position in waiting if position not in self.records]
+        if self.progress.may_have_done(begin, end):
+            waiting = [position for position in waiting if not self.progress.is_done(position)]
         self.cursor = max(self.cursor, end)
         return self._track(waiting, arrival_ms)
 

@@ -19,6 +19,7 @@ import msgspec
 
 from headwater.engine.engine import Engine
 from headwater.engine.held_versions import Overtaken
+from headwater.engine.reading import find_extents
 from headwater.followers.alarms import Alarms
 from headwater.followers.context import Log
 from headwater.followers.leased_work import LeasedWork
@@ -155,7 +156,7 @@ class EventSourceMappings:
         engine, now_ms = self.engine, self.engine.now_ms()
         shards = []
         log_ids = self.store.known_logs(mapping.uuid)
-        extents = await engine.store.find_extents(log_ids)  # others may have appended
+        extents = await find_extents(engine, log_ids)  # others may have appended
         for log_id, extent in zip(log_ids, extents, strict=True):
             progress = self.store.progress(mapping.uuid, log_id)
             if progress is None or extent is None:

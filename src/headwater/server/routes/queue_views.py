@@ -16,6 +16,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.queue_lifecycle import arn_of_queue
 from headwater.engine.queues.dead_letters import SeenDeadLetter, SeenDeadLetters
 from headwater.engine.queues.live_queue import LiveQueue
+from headwater.engine.reading import find_extents
 from headwater.model.arn import parse_queue_arn
 from headwater.model.errors import KinesisError
 from headwater.model.queue import Queue
@@ -48,7 +49,7 @@ class QueueViews:
         asked = read_query(query, (*PLACE, "stream"))
         streams = await self._streams(asked)
         logs = [log_id for stream in streams if stream.queues for log_id in stream.log_ids]
-        await self._engine.store.find_extents(logs)  # what other servers have put waits, too
+        await find_extents(self._engine, logs)  # what other servers have put waits, too
         live = self._at_work(streams)
         return {
             "now_ms": self._engine.now_ms(),

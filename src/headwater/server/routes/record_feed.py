@@ -22,7 +22,7 @@ import msgspec
 
 from headwater.engine.engine import Engine
 from headwater.engine.iterator_types import Start, position_of
-from headwater.engine.reading import ShardPage, read_shard
+from headwater.engine.reading import ShardPage, find_extents, read_shard
 from headwater.model.arn import StreamName
 from headwater.model.completion import drive
 from headwater.model.errors import KinesisError
@@ -86,7 +86,7 @@ async def _readers(
         positions = [await _position(engine, stream, shard, begin, asked) for shard in shards]
     else:
         last = {"oldest": None, "newest": 0, "last": whole_number(asked, "last", 100)}[begin]
-        extents = await engine.store.find_extents([shard.log_id for shard in shards])
+        extents = await find_extents(engine, [shard.log_id for shard in shards])
         positions = [_from_end(extent, last) if extent else 0 for extent in extents]
     is_exact = begin == "sequence_number"
     placed = zip(shards, positions, strict=True)

@@ -14,6 +14,7 @@ from typing import Any
 from headwater.engine.engine import Engine
 from headwater.engine.metrics.kept_minutes import MINUTE_MS, Dimensions
 from headwater.engine.metrics.stream_metrics import Totals
+from headwater.engine.reading import find_extents
 from headwater.model.arn import StreamName
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError
@@ -92,7 +93,7 @@ class StreamViews:
     async def _extents(self, shards: Iterable[Shard]) -> Extents:
         """How far the logs of shards reach now, whichever server has put records there."""
         log_ids = [shard.log_id for shard in shards]
-        found = await self._engine.store.find_extents(log_ids)
+        found = await find_extents(self._engine, log_ids)
         return {log_id: extent or _NO_LOG for log_id, extent in zip(log_ids, found, strict=True)}
 
     async def _stream(self, stream: Stream, totals: Totals, extents: Extents) -> dict[str, Any]:

@@ -53,7 +53,10 @@ class BatchRequests(Generic[Answer]):
 
     def _leave(self) -> None:
         self._is_due = False
-        while self._free and (batches := self._take()):
+        while self._free and self._waiting:
+            batches = self._take()
+            if not batches:
+                return  # nobody waits for them any more
             task = self._loop.create_task(self._carry(batches, self._free.pop()))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

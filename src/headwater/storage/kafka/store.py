@@ -18,7 +18,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -37,10 +37,12 @@ from headwater.storage.interface import (
     metadata_key,
 )
 from headwater.storage.kafka import commands
-from headwater.storage.kafka.cluster import EARLIEST, LATEST, Cluster, KafkaError
+from headwater.storage.kafka.cluster import Cluster, KafkaError
 from headwater.storage.kafka.fence import close_log
+from headwater.storage.kafka.log_extents import LogExtents
 from headwater.storage.kafka.log_fates import MetadataFate, ShardLogFate
 from headwater.storage.kafka.log_sender import Call, LogSender
+from headwater.storage.kafka.log_topics import LogTopics
 from headwater.storage.kafka.log_watch import LogWatch
 from headwater.storage.kafka.membership import Membership
 from headwater.storage.kafka.metadata_log import MetadataLog
@@ -58,8 +60,6 @@ ANSWER_WITHIN_S = 20.0
 SWEEP_S = 1.0
 RETRY_S = 0.1
 LANES = 64
-NOTHING_SEEN = Extent(0, 0, 0, sealed=False)
-"""Of a log that this gateway has not read yet."""
 
 
 class _Commit:
@@ -86,6 +86,7 @@ class KafkaStore:
         self.commit_times = CommitTimes()
         self._cluster = cluster
         self._topics = topics
+        self._log_topics = LogTopics(cluster, topics, log_error)
         self._log_error = log_error
         self._loop = asyncio.get_running_loop()
         self._producer = producer
@@ -105,8 +106,7 @@ class KafkaStore:
         self._commits: dict[int, _Commit] = {}
         """Those that are proposed and not decided, by number."""
         self._last_number = 0
-        self._extents: dict[int, Extent] = {}
-        """What this gateway has seen of each log."""
+        self._extents = LogExtents(cluster, topics, self._metadata, self._watch)
         self.on_close: Callable[[], None] | None = None
         """Runs when the store is closed: for what belongs to it and is not in the cluster."""
         self._metadata_watchers: list[Callable[[Collection[str]], None]] = []
@@ -178,14 +178,7 @@ class KafkaStore:
     def extent(self, log_id: int) -> Extent | None:
         """What this gateway has seen of a log."""
         self._require_open()
-        log = self._metadata.state.logs.get(log_id)
-        if log is None:
-            return None
-        seen = self._extents.get(log_id, NOTHING_SEEN)
-        if log.final is not None:
-            return seen._replace(next=log.final, sealed=True)
-        # A leader that is new, or does not know yet that it is none, may give less than was told before.
-        return seen._replace(next=max(seen.next, self._watch.end(log_id)))
+        return self._extents.extent(log_id)
 
     # Records
 
@@ -212,7 +205,7 @@ class KafkaStore:
         return call.completion
 
     def _on_stored(self, log_id: int, run: Run) -> None:
-        seen = self._extents.get(log_id)
+        seen = self._extents.extent(log_id)
         page = LogPage([run], seen.first if seen else 0, run.position + len(run.payloads))
         self._watch.appended(log_id, page)
 
@@ -247,7 +240,7 @@ class KafkaStore:
         if self._is_open(log_id):
             page = self._watch.page(log_id, max(0, position), max_records, max_bytes)
             if page is not None:
-                self._saw(log_id, page)
+                self._extents.see(log_id, page)
                 return page
         return await self._result(self._read(log_id, position, max_records, max_bytes))
 
@@ -267,40 +260,13 @@ class KafkaStore:
             )
         except Gone:
             return None
-        self._saw(log_id, page)
+        self._extents.see(log_id, page)
         return page
 
-    def _saw(self, log_id: int, page: LogPage) -> None:
-        last_time_ms = page.runs[-1].time_ms if page.runs else 0
-        before = self._extents.get(log_id, NOTHING_SEEN)
-        self._extents[log_id] = Extent(
-            page.first, page.next, max(before.last_time_ms, last_time_ms), sealed=False
-        )
-
     async def find_extents(self, log_ids: Sequence[int]) -> list[Extent | None]:
-        """The extents of logs as of now, whoever appended. Raises `StoreUnavailable`.
-
-        Of a log whose leader does not answer it is what this gateway has seen.
-        """
+        """The extents of logs as of now, whoever appended. Raises `StoreUnavailable`."""
         self._require_open()
-        return await self._result(self._find_extents(log_ids))
-
-    async def _find_extents(self, log_ids: Sequence[int]) -> list[Extent | None]:
-        topics = {self._topics.log(log_id): log_id for log_id in log_ids if not self._is_gone(log_id)}
-        try:
-            firsts, ends = await asyncio.gather(
-                self._cluster.find_offsets(tuple(topics), EARLIEST),
-                self._cluster.find_offsets(tuple(topics), LATEST),
-            )
-        except KafkaError as error:
-            raise StoreUnavailable(f"Kafka does not say what logs hold: {error}") from error
-        for topic in firsts.keys() & ends.keys():
-            log_id = topics[topic]
-            seen = self._extents.get(log_id, NOTHING_SEEN)
-            if not self._is_gone(log_id):
-                first, end = max(seen.first, firsts[topic]), max(seen.next, ends[topic])
-                self._extents[log_id] = seen._replace(first=first, next=end)
-        return [self.extent(log_id) for log_id in log_ids]
+        return await self._result(self._extents.find(log_ids))
 
     async def find(self, log_id: int, time_ms: int) -> int:
         """Position of the first kept record of that time or later. Raises `StoreUnavailable`."""
@@ -394,15 +360,15 @@ class KafkaStore:
     async def _see_through(self, commit: _Commit) -> None:
         """Everything about a change that is not its proposal, before and after it."""
         change = commit.change
-        await self._make_topics(change)
+        await self._log_topics.make(change)
         if not commit.is_proposed:
             if commit.is_told:  # that nothing was changed
-                await self._remove_topics(change.create_logs)
+                await self._log_topics.remove(change.create_logs)
                 return
             self._propose(commit)
         if await commit.decided:
-            await self._set_topics(change)
-            await self._remove_topics(change.delete_logs)
+            await self._log_topics.set(change)
+            await self._log_topics.remove(change.delete_logs)
             return
         if self._producer.id not in self._metadata.state.gateways:
             self._tell(
@@ -410,7 +376,7 @@ class KafkaStore:
             )
         while self._is_locked(change):  # whoever asks again must find what kept this from being done
             await self._metadata.applied()
-        await self._remove_topics(change.create_logs)  # before the same logs are asked for again
+        await self._log_topics.remove(change.create_logs)  # before the same logs are asked for again
         self._tell(commit, result=False)
 
     def _is_locked(self, change: Change) -> bool:
@@ -419,34 +385,6 @@ class KafkaStore:
         return state.is_locked((*change.writes, *change.expected)) or any(
             log is not None and log.closing is not None for log in logs
         )
-
-    async def _make_topics(self, change: Change) -> None:
-        made = {
-            self._topics.log(log_id): self._topics.log_settings(change.keep_ms.get(log_id, 0))
-            for log_id in change.create_logs
-        }
-        if made:
-            await self._insist(partial(self._cluster.create_topics, made, self._topics.replicas))
-
-    async def _set_topics(self, change: Change) -> None:
-        for log_id, keep_ms in change.keep_ms.items():
-            if log_id not in change.create_logs:
-                settings = self._topics.log_settings(keep_ms)
-                await self._insist(partial(self._cluster.set_topic, self._topics.log(log_id), settings))
-
-    async def _remove_topics(self, log_ids: Collection[int]) -> None:
-        if log_ids:
-            topics = [self._topics.log(log_id) for log_id in log_ids]
-            await self._insist(partial(self._cluster.delete_topics, topics))
-
-    async def _insist(self, ask: Callable[[], Awaitable[None]]) -> None:
-        """Ask until it has succeeded."""
-        while True:
-            try:
-                return await ask()
-            except KafkaError as error:
-                self._log_error(f"Kafka: {error}; trying again")
-                await asyncio.sleep(1.0)
 
     def _tell(self, commit: _Commit, error: StoreUnavailable | None = None, *, result: bool = True) -> None:
         if commit.is_told:
@@ -497,7 +435,7 @@ class KafkaStore:
         self._guard(partial(self._watch.call, log_id))
 
     def _forget_log(self, log_id: int) -> None:
-        self._extents.pop(log_id, None)
+        self._extents.forget(log_id)
         sender = self._senders.get(log_id)
         if sender is not None and sender.is_idle:
             del self._senders[log_id]
