@@ -81,8 +81,9 @@ kill $server; wait $server; echo "ended with $?"
 def test_buildah_runs_it_as_the_user_that_it_names(image: Image) -> None:
     said = image.run(UNTIL_HEALTHY_AND_ENDED).splitlines()
     assert "is ready at http://" in said[0]
-    assert json.loads(said[-3])["status"] == "running"
-    assert said[-2:] == ["10001", "ended with 0"]
+    health, *rest = [line for line in said if " WARNING " not in line][-3:]  # the log comes when it likes
+    assert json.loads(health)["status"] == "running"
+    assert rest == ["10001", "ended with 0"]
 
 
 def test_what_is_in_data_outlives_the_container(image: Image, tmp_path: Path) -> None:
