@@ -24,13 +24,15 @@ def each(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable[[Test], 
     assert cases, "a table without a case shows nothing"
 
     def decorate(test: Test) -> Test:
+        assert not inspect.iscoroutinefunction(test), "nobody would await it"
+
         @wraps(test)
         def try_all(**fixtures: Any) -> None:
             failures: list[BaseException] = []
             for case in cases:
                 try:
                     test(**fixtures, **case)
-                except (Exception, pytest.fail.Exception) as failure:  # noqa: BLE001 - it is told below
+                except (Exception, pytest.fail.Exception, pytest.skip.Exception) as failure:  # noqa: BLE001 - it is told below
                     failure.add_note(f"The case: {case}")
                     failures.append(failure)
             if failures:

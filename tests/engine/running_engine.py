@@ -64,6 +64,15 @@ class RunningEngine:
             members["QueueRecords"] = received.documents()
         return members
 
+    def begin(self, operation: str, **members: Any) -> list[tuple[Any, BaseException | None]]:
+        """Begin a call; what it comes to, and its error, are in the list once the store has done its part."""
+        handler = OPERATIONS[operation].handler
+        assert handler is not None
+        outcome: list[tuple[Any, BaseException | None]] = []
+        request = accept(operation, encode(members))
+        drive(handler(self.engine, CALLER, request), lambda *ended: outcome.append(ended))
+        return outcome
+
     def _waited(self, held: HeldAnswer) -> Mapping[str, object]:
         """The answer of a call that waits; time passes until it is there."""
         outcome: list[tuple[Mapping[str, object] | None, BaseException | None]] = []

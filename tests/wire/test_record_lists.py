@@ -100,11 +100,12 @@ def test_plain_records_in_cbor_are_byte_for_byte_their_documents(payloads: list[
 
 @pytest.mark.parametrize("record_bytes", [20, 100, 10_000])
 @pytest.mark.parametrize("run_records", [1, 13, 1000])
-def test_a_long_answer_is_left_in_parts(record_bytes: int, run_records: int) -> None:
+@pytest.mark.parametrize("all_bytes", [100_000, 600_000])
+def test_a_long_answer_is_left_in_few_parts(record_bytes: int, run_records: int, all_bytes: int) -> None:
     payload = encode_payload(bytes(record_bytes), "key", encrypted=False)
     runs = [
         NumberedRun(range(2 << 184, (2 << 184) + run_records), at, [payload] * run_records)
-        for at in range(600_000 // (run_records * record_bytes) + 1)
+        for at in range(all_bytes // (run_records * record_bytes) + 1)
     ]
     records = RecordList(runs)
     answer = {"Records": records, "MillisBehindLatest": 0}

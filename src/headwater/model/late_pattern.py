@@ -18,6 +18,8 @@ class _LatePattern:
         self._text, self._flags = text, flags
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # copies and pickles ask for such
+            raise AttributeError(name)
         found = getattr(re.compile(self._text, self._flags), name)
         setattr(self, name, found)
         return found

@@ -204,7 +204,8 @@ def _write_records(records: RecordList) -> list[Payload]:
             parts.append(b"".join(pieces))
             pieces.clear()
             gathered_bytes = 0
-    parts += [b"".join(pieces)] if parts and pieces else pieces
+    if pieces:
+        parts.append(b"".join(pieces))
     if parts:
         parts[0] = memoryview(parts[0])[2:]
         parts.append(b"}")

@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from headwater.engine.queues.counting import QueueTotals
 from headwater.model.clock import ManualClock
 from headwater.storage.interface import Post, Store
 from headwater.storage.memory_store import MemoryStore
 from headwater.storage.open_store import open_store
-from tests.engine.running_engine import RunningEngine
+from tests.engine.running_engine import CALLER, RunningEngine
 
 
 class QueueEngine(RunningEngine):
@@ -62,6 +63,12 @@ class QueueEngine(RunningEngine):
     def acknowledge(self, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Acknowledge records, ten at most."""
         return self.settle("AcknowledgeQueueRecords", records)
+
+    def totals(self) -> QueueTotals:
+        """What has become of the queue's records since its engine began."""
+        live = self.engine.queues.at_work(CALLER, self.arn)
+        assert live is not None
+        return live.totals()
 
     def progress_keys(self) -> list[str]:
         """What the store has of queues."""

@@ -186,6 +186,52 @@ def test_what_is_past_retention_leaves_memory_and_the_store() -> None:
     assert queue.engine.check() == []
 
 
+def test_pages_of_what_is_past_retention_leave_the_store_though_nothing_more_is_settled() -> None:
+    queue = QueueEngine()
+    for _ in range(PAGE_POSITIONS // 500 + 1):
+        queue.put(*["same"] * 500)
+    queue.receive(Limit=1, VisibilityTimeoutSeconds=43_200)
+    for _ in range(PAGE_POSITIONS // 10 + 2):
+        queue.acknowledge(queue.receive())
+    before = queue.progress_keys()
+    assert [key.rpartition("/")[2] for key in before] == ["0", "1"]
+    queue.clock.advance_ms(25 * 3_600_000)
+    for _ in range(3):
+        queue.clock.advance_ms(10_001)
+        queue.engine.tick()
+        queue.inbox.run_posted()
+    assert before[0] not in queue.progress_keys()
+    assert queue.engine.check() == []
+
+
+def test_an_acknowledgement_that_is_sent_again_before_its_answer_counts_once() -> None:
+    queue = QueueEngine()
+    queue.put("apple")
+    (record,) = queue.receive()
+    entries = [{"ReceiptHandle": record["ReceiptHandle"]}]
+    calls = [queue.begin("AcknowledgeQueueRecords", QueueARN=queue.arn, Entries=entries) for _ in range(3)]
+    queue.inbox.run_posted()
+    for ((answer, error),) in calls:
+        assert error is None
+        assert answer == {"Successful": entries, "Failed": []}
+    assert queue.totals().acknowledged == 1
+
+
+def test_who_acknowledges_while_the_queue_goes_is_told_so() -> None:
+    queue = QueueEngine()
+    queue.put("apple")
+    (record,) = queue.receive()
+    entries = [{"ReceiptHandle": record["ReceiptHandle"]}]
+    deleted = queue.begin("DeleteQueue", QueueARN=queue.arn)
+    acknowledged = queue.begin("AcknowledgeQueueRecords", QueueARN=queue.arn, Entries=entries)
+    queue.inbox.run_posted()
+    ((_, error),) = deleted
+    assert error is None
+    ((_, error),) = acknowledged
+    assert isinstance(error, ResourceNotFoundException)
+    assert queue.progress_keys() == []
+
+
 def test_records_that_wait_cost_no_memory_of_the_queue() -> None:
     queue = QueueEngine()
     for begin in range(0, 5_000, 500):

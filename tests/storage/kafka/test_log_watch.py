@@ -27,13 +27,18 @@ class Follower:
         gateway.engine.watch_log(self.log_id, self._on_told)
 
     def _on_told(self) -> None:
-        drive(self._store.read(self.log_id, self.position, 10, 1_000), self._on_page)
+        self._read()
         self.told.set()
+
+    def _read(self) -> None:
+        drive(self._store.read(self.log_id, self.position, 10, 1_000), self._on_page)
 
     def _on_page(self, page: LogPage | None, _error: BaseException | None) -> None:
         if page is not None and page.runs:
             self.pages.append(page)
             self.position = page.runs[-1].position + len(page.runs[-1].payloads)
+            if self.position < page.next:  # more has come than was handed out with the news
+                self._read()
 
 
 async def put(gateway: SimulatedGateway, data: bytes) -> None:

@@ -352,8 +352,10 @@ class DeliveryStreams:
         return ShardPlace(await finished(_found(self.context, shard.log_id, END_MS)), not shard.is_open)
 
     async def _end(self, work: _Work) -> None:
-        await self._stop([work])
-        self._ending.remove(work)
+        try:
+            await self._stop([work])
+        finally:
+            self._ending.remove(work)
         held = self.store.held(work.stream.id)
         if held is None or held.created_ms != work.stream.created_ms:
             await self._forget(delivery_id(work.stream))

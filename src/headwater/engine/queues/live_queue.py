@@ -80,7 +80,7 @@ class LiveQueue:
         self._dead = WaitingLine(self._take_dead)
         self._delivery = context.random_number()
         """The number of the latest delivery. It begins anywhere: no handle from before a restart fits."""
-        self._received = self._acknowledged = self._empty_receives = 0
+        self._received = self._empty_receives = 0
         self._turn = self._delivery if context.store.is_shared else 0
         """Which shard gives new records first."""
         self._readers: dict[int, ReadAhead] = {}
@@ -137,7 +137,7 @@ class LiveQueue:
         found: _Found = {}
         try:
             await self._find_visible(found, limit, is_dead=False)
-            if len(found) < limit:
+            if len(found) < limit and _size(found) < _PAGE_BYTES:
                 await self._find_new(found, limit)
         except BaseException:
             self._put_back(found)
@@ -344,8 +344,6 @@ class LiveQueue:
         if in_hand is not None:
             sentences = dict.fromkeys(in_hand, Sentence(verdict))
             await self._settling.settle(sentences)
-            if verdict == "acknowledge" and not is_dead:
-                self._acknowledged += len(sentences)
             return dict.fromkeys(handles)
         found = {handle: self._handles.receipt(handle, is_dead=is_dead) for handle in handles}
         receipts = [receipt for receipt in found.values() if isinstance(receipt, Receipt)]
@@ -370,8 +368,6 @@ class LiveQueue:
                     sentences[record] = outcome
                     of_handles[handle] = record
             overtaken = await self._settling.settle(sentences) if sentences else ()
-            if verdict == "acknowledge" and not is_dead:
-                self._acknowledged += len(sentences.keys() - set(overtaken))
             asked = {handle: found[handle] for handle, record in of_handles.items() if record in overtaken}
         return outcomes
 
@@ -394,11 +390,11 @@ class LiveQueue:
         for record in tuple(self._tracking.records()):
             if record.phase != "settling" and self._handles.is_past_retention(record, horizon_ms):
                 self._tracking.end((record,))
-        shards = self._tracking.shards.values()
-        for shard in shards:
+        for shard in self._tracking.shards.values():
             shard.raise_first()
-        if any(shard.progress.has_stale_pages() for shard in shards):
-            self._settle_quietly({})
+        stale = [shard for shard in self._tracking.shards.values() if shard.progress.has_stale_pages()]
+        if stale:
+            self._settling.settle({}, stale)  # nobody waits for it
 
     def _release(self) -> None:
         """Show what is in flight no more, or set it aside."""
@@ -457,7 +453,7 @@ class LiveQueue:
 
     def totals(self) -> QueueTotals:
         """What was done since the server started."""
-        return QueueTotals(self._received, self._acknowledged, self._empty_receives)
+        return QueueTotals(self._received, self._settling.acknowledged, self._empty_receives)
 
     def counts(self) -> QueueCounts:
         """The records by what may be done with them."""

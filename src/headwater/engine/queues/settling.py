@@ -15,7 +15,7 @@ Refuses to know receipts, and who may settle what.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
@@ -57,6 +57,8 @@ class _Batch:
 
     def __init__(self) -> None:
         self.sentences: dict[TrackedRecord, Sentence] = {}
+        self.tidied: list[ShardTracking] = []
+        """Shards of which stale pages are removed, whatever is settled."""
         self.waiting: list[Completion[Overtaken]] = []
         self.overtaken: set[TrackedRecord] = set()
 
@@ -85,6 +87,8 @@ class Settling:
         self._under_way: _Batch | None = None
         self._is_working = False
         self._closed: KinesisError | None = None
+        self.acknowledged = 0
+        """How many records were, without dead letters."""
 
     def close(self, error: KinesisError) -> None:
         """Commit nothing any more: what the store does not have yet fails."""
@@ -106,8 +110,10 @@ class Settling:
             if batch is not None and batch.sentences.pop(record, None) is not None:
                 batch.overtaken.add(record)
 
-    def settle(self, sentences: Sentences) -> Completion[Overtaken]:
-        """Commit these. Records that are being settled to the same end are waited for.
+    def settle(self, sentences: Sentences, tidied: Iterable[ShardTracking] = ()) -> Completion[Overtaken]:
+        """Commit these, and that the stale pages of shards are gone.
+
+        Records that are being settled to the same end are waited for.
 
         Fails with `StoreUnavailable`: then nothing is settled, or with `StoreInDoubt` perhaps all;
         and with what it was closed with.
@@ -119,6 +125,7 @@ class Settling:
         batch = self._gathering = self._gathering or _Batch()
         self._tracking.settle(sentences)
         batch.sentences.update(sentences)
+        batch.tidied += tidied
         batch.waiting.append(done)
         if not self._is_working:  # who is told of a commit may settle more, within this very loop
             drive(self._work(), _raise)
@@ -143,7 +150,7 @@ class Settling:
             self._under_way = batch
             try:
                 await self._commit(batch)
-            except StoreUnavailable as error:
+            except (StoreUnavailable, KinesisError) as error:
                 self._under_way = None
                 self._give_back(batch)
                 for waiting in batch.waiting:
@@ -165,9 +172,36 @@ class Settling:
                 self._tracking.give_back(record)
 
     async def _commit(self, batch: _Batch) -> None:
-        while settlements := _by_shard(batch):
+        while settlements := self._by_shard(batch):
+            if self._closed is not None:  # since it was tried before
+                raise self._closed
             if await self._write(settlements):
                 return
+
+    def _by_shard(self, batch: _Batch) -> dict[ShardTracking, Settlement]:
+        """The settlement of each shard that is in the stream still; empty when nothing is left to be done."""
+        shards = self._tracking.shards
+        settlements = {
+            shard: Settlement([], [], [], [])
+            for shard in batch.tidied
+            if shard.progress.has_stale_pages() and shards.get(shard.log_id) is shard
+        }
+        for record, (verdict, state) in batch.sentences.items():
+            if record.phase != "settling":
+                continue
+            settlement = settlements.get(record.shard)
+            if settlement is None:
+                settlement = settlements[record.shard] = Settlement([], [], [], [])
+            if verdict == "acknowledge":
+                settlement.acknowledged.append(record.position)
+            elif verdict == "die":
+                letter = DeadLetter(record.position, record.first_receive_ms or 0, record.receives)
+                settlement.died.append(letter)
+            elif verdict == "restore":
+                settlement.restored.append(record.position)
+            elif state is not None:
+                settlement.received.append(state)
+        return settlements
 
     async def _write(self, settlements: Mapping[ShardTracking, Settlement]) -> bool:
         """Whether it was committed; if not, the stream has another value by now."""
@@ -202,6 +236,7 @@ class Settling:
             else:
                 self._show(record, verdict)
                 has_shown = True
+        self.acknowledged += sum(not record.is_dead for record in ended)
         self._tracking.end(ended)
         if has_shown:
             self._on_shown()
@@ -211,27 +246,6 @@ class Settling:
         if verdict == "restore":
             record.receives = 0
         self._tracking.show(record)
-
-
-def _by_shard(batch: _Batch) -> dict[ShardTracking, Settlement]:
-    """The settlement of each shard that is in the stream still; empty when no sentence is left."""
-    settlements: dict[ShardTracking, Settlement] = {}
-    for record, (verdict, state) in batch.sentences.items():
-        if record.phase != "settling":
-            continue
-        settlement = settlements.get(record.shard)
-        if settlement is None:
-            settlement = settlements[record.shard] = Settlement([], [], [], [])
-        if verdict == "acknowledge":
-            settlement.acknowledged.append(record.position)
-        elif verdict == "die":
-            letter = DeadLetter(record.position, record.first_receive_ms or 0, record.receives)
-            settlement.died.append(letter)
-        elif verdict == "restore":
-            settlement.restored.append(record.position)
-        elif state is not None:
-            settlement.received.append(state)
-    return settlements
 
 
 def _raise(_value: None, error: BaseException | None) -> None:

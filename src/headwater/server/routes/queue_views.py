@@ -50,6 +50,7 @@ class QueueViews:
         streams = await self._streams(asked)
         logs = [log_id for stream in streams if stream.queues for log_id in stream.log_ids]
         await find_extents(self._engine, logs)  # what other servers have put waits, too
+        streams = await self._streams(asked)  # a queue may be gone meanwhile
         live = self._at_work(streams)
         return {
             "now_ms": self._engine.now_ms(),

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -75,6 +76,10 @@ def _shards(stream: Stream, asked: dict[str, str]) -> list[Shard]:
     return list(stream.shards)
 
 
+LAST: Mapping[str, int | None] = MappingProxyType({"oldest": None, "newest": 0})
+"""How many of the newest records these beginnings are about; `None`: all."""
+
+
 async def _readers(
     engine: Engine, stream: Stream, shards: list[Shard], asked: dict[str, str]
 ) -> list[_ShardReader]:
@@ -85,7 +90,7 @@ async def _readers(
     if begin in ITERATOR_TYPES:
         positions = [await _position(engine, stream, shard, begin, asked) for shard in shards]
     else:
-        last = {"oldest": None, "newest": 0, "last": whole_number(asked, "last", 100)}[begin]
+        last = whole_number(asked, "last", 100) if begin == "last" else LAST[begin]
         extents = await find_extents(engine, [shard.log_id for shard in shards])
         positions = [_from_end(extent, last) if extent else 0 for extent in extents]
     is_exact = begin == "sequence_number"

@@ -379,7 +379,8 @@ class Cluster:
         try:
             async with asyncio.timeout(timeout_ms / 1000):
                 return await connection.send(request)
-        except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
+        except (kafka_errors.KafkaError, OSError, TimeoutError, RuntimeError) as error:
+            # uvloop says RuntimeError of a connection that was lost a moment ago.
             self._drop(node_id, lane)
             raise KafkaError(f"node {node_id}: {error or type(error).__name__}") from error
         except asyncio.CancelledError:

@@ -17,6 +17,7 @@ from headwater.storage.interface import Extent, LogPage, StoreUnavailable
 from headwater.storage.kafka.cluster import EARLIEST, LATEST, Cluster, KafkaError
 from headwater.storage.kafka.log_watch import LogWatch
 from headwater.storage.kafka.metadata_log import MetadataLog
+from headwater.storage.kafka.topic_reader import RETRY_FOR_S, RETRY_S
 from headwater.storage.kafka.topics import Topics
 
 NOTHING_SEEN = Extent(0, 0, 0, sealed=False)
@@ -39,7 +40,7 @@ class LogExtents:
             return None
         seen = self._seen.get(log_id, NOTHING_SEEN)
         if log.final is not None:
-            return seen._replace(next=log.final, sealed=True)
+            return seen._replace(first=min(seen.first, log.final), next=log.final, sealed=True)
         return seen._replace(next=max(seen.next, self._watch.end(log_id)))
 
     def see(self, log_id: int, page: LogPage) -> None:
@@ -55,22 +56,34 @@ class LogExtents:
         self._seen.pop(log_id, None)
 
     async def find(self, log_ids: Sequence[int]) -> list[Extent | None]:
-        """The extents of logs as of now, whoever appended. Raises `StoreUnavailable`.
+        """The extents of logs as of now, whoever appended. Raises `StoreUnavailable`."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + RETRY_FOR_S
+        unknown = [log_id for log_id in log_ids if self._is_there(log_id)]
+        while unknown:
+            told = await self._ask(unknown)
+            unknown = [log_id for log_id in unknown if log_id not in told and self._is_there(log_id)]
+            if unknown and loop.time() > until_s:
+                raise StoreUnavailable("Kafka does not say what logs hold")
+            if unknown:
+                await asyncio.sleep(RETRY_S)
+        return [self.extent(log_id) for log_id in log_ids]
 
-        Of a log whose leader does not answer it is what this gateway has seen.
-        """
-        topics = {self._topics.log(log_id): log_id for log_id in log_ids if self._is_there(log_id)}
+    async def _ask(self, log_ids: Sequence[int]) -> set[int]:
+        """Ask once, and give those logs that somebody told of: a leader may be one no more, or silent."""
+        topics = {self._topics.log(log_id): log_id for log_id in log_ids}
         try:
             firsts, ends = await asyncio.gather(
                 self._cluster.find_offsets(tuple(topics), EARLIEST),
                 self._cluster.find_offsets(tuple(topics), LATEST),
             )
-        except KafkaError as error:
-            raise StoreUnavailable(f"Kafka does not say what logs hold: {error}") from error
-        for topic in firsts.keys() & ends.keys():
+        except KafkaError:
+            return set()
+        told = firsts.keys() & ends.keys()
+        for topic in told:
             if self._is_there(topics[topic]):
                 self._grow(topics[topic], firsts[topic], ends[topic])
-        return [self.extent(log_id) for log_id in log_ids]
+        return {topics[topic] for topic in told}
 
     def _is_there(self, log_id: int) -> bool:
         return log_id in self._metadata.state.logs

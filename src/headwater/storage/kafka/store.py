@@ -70,6 +70,8 @@ class _Commit:
         self.completion: Completion[bool] = Completion()
         self.is_told = False
         self.is_proposed = False
+        self.is_undone = False
+        """It is known to have had no effect, though perhaps not told yet."""
         self.decided: asyncio.Future[bool] = loop.create_future()
 
 
@@ -370,6 +372,7 @@ class KafkaStore:
             await self._log_topics.set(change)
             await self._log_topics.remove(change.delete_logs)
             return
+        commit.is_undone = True
         if self._producer.id not in self._metadata.state.gateways:
             self._tell(
                 commit, StoreUnavailable("nothing was changed: this gateway was given up by the others")
@@ -396,7 +399,9 @@ class KafkaStore:
             commit.completion.resolve(result)
 
     def _tell_late(self, commit: _Commit) -> None:
-        if commit.is_proposed:
+        if commit.is_undone:
+            self._tell(commit, StoreUnavailable("nothing was changed: Kafka does not tidy up in time"))
+        elif commit.is_proposed:
             self._tell(commit, StoreInDoubt("Kafka has not said in time whether the change was made"))
         else:
             self._tell(commit, StoreUnavailable("nothing was changed: Kafka does not answer in time"))

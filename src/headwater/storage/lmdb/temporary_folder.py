@@ -44,8 +44,11 @@ def make() -> tuple[Path, Callable[[], None]]:
 def remove_abandoned() -> None:
     """Remove the folders of processes that were killed, as far as that is possible."""
     # Not by a pattern of `pathlib`: that is compiled, and this folder has many others' files.
-    with os.scandir(tempfile.gettempdir()) as entries:
-        folders = [Path(entry.path) for entry in entries if entry.name.startswith(PREFIX)]
+    try:
+        with os.scandir(tempfile.gettempdir()) as entries:
+            folders = [Path(entry.path) for entry in entries if entry.name.startswith(PREFIX)]
+    except OSError:
+        return  # who may make a folder there may not always list the others
     for folder in folders:
         try:
             _remove_if_abandoned(folder)
