@@ -25,6 +25,7 @@ ROUND_S = 0.2
 WORKERS_TIMEOUT_S = 120.0
 READ_TIMEOUT_S = 240.0
 METRICS_TIMEOUT_S = 60.0
+PAGE_RECORDS = 10_000
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,8 @@ def test_two_workers_read_a_stream_that_is_resharded(
             METRICS_TIMEOUT_S,
             "the metrics of the worker that was left are published",
         )
-        assert records_processed(endpoint, app) <= app.records_printed()
+        # Who is killed may take lines along, of a page at most that it had counted.
+        assert records_processed(endpoint, app) <= app.records_printed() + PAGE_RECORDS
         for log in app.logs():
             check_no_complaint_about_metrics(log)
     assert {line.worker for line in printed if line.what == "record"} == {0, 1}
