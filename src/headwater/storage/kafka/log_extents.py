@@ -13,11 +13,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from headwater.storage.interface import Extent, LogPage, StoreUnavailable
+from headwater.storage.interface import Extent, LogPage
 from headwater.storage.kafka.cluster import EARLIEST, LATEST, Cluster, KafkaError
 from headwater.storage.kafka.log_watch import LogWatch
 from headwater.storage.kafka.metadata_log import MetadataLog
-from headwater.storage.kafka.topic_reader import RETRY_FOR_S, RETRY_S
+from headwater.storage.kafka.topic_reader import until_answered
 from headwater.storage.kafka.topics import Topics
 
 NOTHING_SEEN = Extent(0, 0, 0, sealed=False)
@@ -57,16 +57,16 @@ class LogExtents:
 
     async def find(self, log_ids: Sequence[int]) -> list[Extent | None]:
         """The extents of logs as of now, whoever appended. Raises `StoreUnavailable`."""
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + RETRY_FOR_S
-        unknown = [log_id for log_id in log_ids if self._is_there(log_id)]
-        while unknown:
-            told = await self._ask(unknown)
-            unknown = [log_id for log_id in unknown if log_id not in told and self._is_there(log_id)]
-            if unknown and loop.time() > until_s:
-                raise StoreUnavailable("Kafka does not say what logs hold")
+        unknown = set(log_ids)
+
+        async def ask() -> None:
+            nonlocal unknown
+            unknown = set(filter(self._is_there, unknown))
+            unknown -= await self._ask(tuple(unknown))
             if unknown:
-                await asyncio.sleep(RETRY_S)
+                raise KafkaError("no leader says how far logs reach")
+
+        await until_answered(ask, lambda: False)  # what is gone is asked for no more
         return [self.extent(log_id) for log_id in log_ids]
 
     async def _ask(self, log_ids: Sequence[int]) -> set[int]:

@@ -33,6 +33,23 @@ class Gone(Exception):
     """The log has been deleted."""
 
 
+async def until_answered(ask: Callable[[], Awaitable[T]], is_gone: IsGone) -> T:
+    """Ask until a broker has answered. Raises `StoreUnavailable`, and `Gone` if the log is."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + RETRY_FOR_S
+    while True:
+        try:
+            return await ask()
+        except batches.DamagedBatch as error:
+            raise StoreUnavailable(str(error)) from error
+        except KafkaError as error:
+            if is_gone():
+                raise Gone from error
+            if loop.time() > until_s:
+                raise StoreUnavailable(f"Records could not be read: {error}") from error
+        await asyncio.sleep(RETRY_S)
+
+
 class TopicReader:
     """Reads topics; `is_gone` says whether waiting for one has become pointless."""
 
@@ -54,7 +71,7 @@ class TopicReader:
         while True:
             wanted = min(FETCH_BYTES_MAX, max_bytes, max(FETCH_BYTES_MIN, max_records * RECORD_BYTES))
             ask = partial(self._fetch_before, final, topic, position, wanted, lane)
-            fetched = await self._until_answered(ask, is_gone)
+            fetched = await until_answered(ask, is_gone)
             end = fetched.end if final is None else final
             first = min(fetched.first, end)
             position = max(position, first)
@@ -74,7 +91,7 @@ class TopicReader:
                     return position
             return await self._cluster.find_offset(topic, LATEST, lane=lane)
 
-        return await self._until_answered(ask, is_gone)
+        return await until_answered(ask, is_gone)
 
     async def trim(self, topic: str, lane: int, position: int, is_gone: IsGone) -> None:
         """Forget what lies before a position. Raises `StoreUnavailable`, `Gone`."""
@@ -83,7 +100,7 @@ class TopicReader:
             end = await self._cluster.find_offset(topic, LATEST, lane=lane)
             await self._cluster.delete_before(topic, min(position, end))
 
-        await self._until_answered(ask, is_gone)
+        await until_answered(ask, is_gone)
 
     async def _fetch_before(
         self, final: int | None, topic: str, position: int, max_bytes: int, lane: int
@@ -107,21 +124,6 @@ class TopicReader:
         if position < first < end:
             return await self._fetch(topic, first, max_bytes, lane)
         return batches.Extract(b"", first, end)
-
-    async def _until_answered(self, ask: Callable[[], Awaitable[T]], is_gone: IsGone) -> T:
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + RETRY_FOR_S
-        while True:
-            try:
-                return await ask()
-            except batches.DamagedBatch as error:
-                raise StoreUnavailable(str(error)) from error
-            except KafkaError as error:
-                if is_gone():
-                    raise Gone from error
-                if loop.time() > until_s:
-                    raise StoreUnavailable(f"Records could not be read: {error}") from error
-            await asyncio.sleep(RETRY_S)
 
 
 def page_of(news: batches.Extract, position: int, max_records: int, max_bytes: int) -> LogPage | None:
