@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +14,7 @@ import pytest
 from headwater.testing import Headwater
 from tests.browser.console.conftest import Served
 from tests.browser.console.looking import Console
+from tests.browser.console.mapped_function import make_mapping
 from tests.conftest import client_for
 from tests.storage.kafka.gateways import running
 from tests.storage.kafka.nodes import KafkaNodes
@@ -27,7 +26,6 @@ QUICK = ("--transition-ms", "20")
 FIRST = "shardId-000000000000"
 ON_DEMAND = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
 RECORDS = 8
-HANDLER = "def handler(event, context):\n    print('got', len(event['Records']), 'apples')\n"
 VISIBLE, DEAD = 2, 4
 COUNT, OLDEST = 8, 9
 
@@ -184,7 +182,7 @@ def test_a_queue_is_worked_on_at_the_other_gateway(console: Console, served: Gat
 
 def test_who_reads_and_who_delivers_is_seen(console: Console, served: Gateways) -> None:
     arn = made(served, "fruit", **ON_DEMAND)
-    make_mapping(served, arn)
+    make_mapping(served.other_client("lambda"), arn)
     s3 = served.other_client("s3")
     s3.create_bucket(Bucket="lake")
     console.go("streams/fruit/readers")
@@ -229,25 +227,6 @@ def test_who_reads_and_who_delivers_is_seen(console: Console, served: Gateways) 
     console.row("clicks").wait_for(state="detached")
     console.go("leases")
     console.see("No table of the neighbouring DynamoDB holds leases.")
-
-
-def make_mapping(served: Gateways, stream_arn: str) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("code.py", HANDLER)
-    lambda_ = served.other_client("lambda")
-    lambda_.create_function(
-        FunctionName="count-apples",
-        Runtime="python3.11",
-        Handler="code.handler",
-        Role="arn:aws:iam::000000000000:role/any",
-        Code={"ZipFile": packed.getvalue()},
-    )
-    lambda_.get_waiter("function_active_v2").wait(FunctionName="count-apples")
-    lambda_.create_event_source_mapping(
-        FunctionName="count-apples", EventSourceArn=stream_arn, StartingPosition="TRIM_HORIZON"
-    )
-    lambda_.close()
 
 
 def test_what_is_this_gateways_alone_is_said(console: Console, served: Gateways) -> None:

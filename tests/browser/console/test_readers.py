@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from typing import Any
 
 import boto3
@@ -13,12 +11,12 @@ import pytest
 from headwater.client import DynamoDBState, KinesisConsumer
 from tests.browser.console.conftest import Served
 from tests.browser.console.looking import Console
+from tests.browser.console.mapped_function import make_mapping
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.clients
 
 SHARD = "shardId-000000000000"
-HANDLER = "def handler(event, context):\n    print('got', len(event['Records']), 'apples')\n"
 
 
 @pytest.fixture(scope="module")
@@ -81,22 +79,7 @@ def test_who_polls_is_seen_with_the_age_of_what_it_got(console: Console, served:
 def test_a_function_is_seen_with_its_mapping_and_its_log(
     console: Console, served: Served, stream: str
 ) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("code.py", HANDLER)
-    lambda_ = client(served, "lambda")
-    lambda_.create_function(
-        FunctionName="count-apples",
-        Runtime="python3.11",
-        Handler="code.handler",
-        Role="arn:aws:iam::000000000000:role/any",
-        Code={"ZipFile": packed.getvalue()},
-    )
-    lambda_.get_waiter("function_active_v2").wait(FunctionName="count-apples")
-    lambda_.create_event_source_mapping(
-        FunctionName="count-apples", EventSourceArn=arn_of(served, stream), StartingPosition="TRIM_HORIZON"
-    )
-    lambda_.close()
+    make_mapping(client(served, "lambda"), arn_of(served, stream))
     console.go(f"streams/{stream}/readers")
     row = console.row("count-apples")
     row.filter(has_text="enabled").filter(has_text="OK").wait_for()
@@ -112,25 +95,9 @@ def test_a_function_is_seen_with_its_mapping_and_its_log(
 def test_what_a_mapping_has_given_up_is_seen_with_the_reason(
     console: Console, served: Served, stream: str
 ) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("code.py", "def handler(event, context):\n    raise ValueError('rotten apples')\n")
-    lambda_ = client(served, "lambda")
-    lambda_.create_function(
-        FunctionName="refuse-apples",
-        Runtime="python3.11",
-        Handler="code.handler",
-        Role="arn:aws:iam::000000000000:role/any",
-        Code={"ZipFile": packed.getvalue()},
-    )
-    lambda_.get_waiter("function_active_v2").wait(FunctionName="refuse-apples")
-    lambda_.create_event_source_mapping(
-        FunctionName="refuse-apples",
-        EventSourceArn=arn_of(served, stream),
-        StartingPosition="TRIM_HORIZON",
-        MaximumRetryAttempts=0,
-    )
-    lambda_.close()
+    refuses = "def handler(event, context):\n    raise ValueError('rotten apples')\n"
+    arn = arn_of(served, stream)
+    make_mapping(client(served, "lambda"), arn, "refuse-apples", refuses, MaximumRetryAttempts=0)
     console.go("functions/refuse-apples")
     given_up = console.page.get_by_role("region", name="Given up")
     row = given_up.get_by_role("row").filter(has_text="attempts used up, after 1 invocation")
