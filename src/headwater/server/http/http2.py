@@ -125,7 +125,8 @@ class Http2Connection(asyncio.Protocol):
         self._receive(data)
         if self._phase in ENDING:
             return
-        self._hand_over()
+        if self._whole:
+            self._hand_over()
         if not self._streams:
             self._flush()
         elif not is_posted:  # with the answers, if they come in this turn of the loop
@@ -397,7 +398,11 @@ class Http2Connection(asyncio.Protocol):
             and stream.head[0] != b"HEAD"
             and self._outbox.add_answer(stream, block, body)
         ):
-            self._on_sent(stream)
+            if self._arriving or not stream.is_whole:
+                self._on_sent(stream)
+            else:  # the same, written out
+                del self._streams[stream.id]
+                self._bodies_bytes -= stream.kept_bytes
         else:
             self._answer_in_parts(stream, block, response)
 

@@ -55,6 +55,8 @@ STREAM_WINDOW_BYTES = 128 * 1024
 STREAM_WINDOW_STEP_BYTES = STREAM_WINDOW_BYTES // 4
 """A stream's window is opened again when so much of it is used up."""
 CONNECTION_WINDOW_BYTES = WINDOW_BYTES + (1 << 30)
+HALF_OF_CONNECTION_WINDOW = CONNECTION_WINDOW_BYTES // 2
+"""It is opened again when it is less than that."""
 CONTINUATIONS_MAX = 64
 """Frames that may follow on a head; nobody needs more than two."""
 RESETS_REMEMBERED = CONCURRENT_STREAMS
@@ -113,7 +115,6 @@ class Http2Protocol:
         self._drops_table = False
         """The client wants a smaller table than it had, and must hear that its wish is heard."""
         self._has_dropped_table = False
-        self._data_frames_sent = 0
         self._out: list[bytes | memoryview] = [
             frames.first_words(
                 CONCURRENT_STREAMS, STREAM_WINDOW_BYTES, self._header_list_bytes, CONNECTION_WINDOW_BYTES
@@ -125,8 +126,6 @@ class Http2Protocol:
     def receive(self, data: bytes) -> list[Event]:
         """What has happened by these bytes. Raises `ConnectionFault`, `Flood`: nothing of them happened."""
         self._events = []
-        self.meter.earn(self._data_frames_sent)
-        self._data_frames_sent = 0
         try:
             if self._preface:
                 data = self._without_preface(data)
@@ -203,7 +202,9 @@ class Http2Protocol:
         head = self._heads.get(block)
         if head is not None and head[3] != size and head[3] >= 0:  # what it announces
             return 0
-        self._come_to(stream_id)
+        if stream_id - self._last_stream_id > 2:
+            self._pass_over(stream_id)
+        self._last_stream_id = stream_id
         if head is None:
             try:
                 head = self._blocks.head(block)
@@ -222,27 +223,25 @@ class Http2Protocol:
             size,
             size,
         )
-        self._use_window(size)
+        self._receive_window -= size
+        if self._receive_window < HALF_OF_CONNECTION_WINDOW:
+            self._open_window()
         self._events.append(_new_event(Event, (_REQUEST, stream, data[body_at:after])))
         return after
 
-    def _come_to(self, stream_id: int) -> None:
-        """The client has opened a stream; those before it that it has not are passed over."""
-        if stream_id - self._last_stream_id > 2:
-            self._gaps.append(range(self._last_stream_id + 1, stream_id))
-        self._last_stream_id = stream_id
+    def _pass_over(self, stream_id: int) -> None:
+        """The client opens a stream; those before it that it has not opened it never will."""
+        self._gaps.append(range(self._last_stream_id + 1, stream_id))
 
     def _new_stream(self, stream_id: int, head: RequestHead) -> Http2Stream:
         stream = Http2Stream(stream_id, head, STREAM_WINDOW_BYTES, self._stream_send_window)
         self.streams[stream_id] = stream
         return stream
 
-    def _use_window(self, size: int) -> None:
-        """So many bytes came on the connection, which goes on as if it had no window."""
-        self._receive_window -= size
-        if self._receive_window < CONNECTION_WINDOW_BYTES // 2:
-            self._out.append(frames.window_update(0, CONNECTION_WINDOW_BYTES - self._receive_window))
-            self._receive_window = CONNECTION_WINDOW_BYTES
+    def _open_window(self) -> None:
+        """The connection goes on as if it had no window."""
+        self._out.append(frames.window_update(0, CONNECTION_WINDOW_BYTES - self._receive_window))
+        self._receive_window = CONNECTION_WINDOW_BYTES
 
     def _fail_stream(self, fault: StreamFault) -> None:
         self.meter.spend(Kind.RST_STREAM)
@@ -288,7 +287,9 @@ class Http2Protocol:
 
     def _on_data(self, flags: int, stream_id: int, payload: bytes) -> None:
         size = len(payload)
-        self._use_window(size)
+        self._receive_window -= size
+        if self._receive_window < HALF_OF_CONNECTION_WINDOW:
+            self._open_window()
         if flags & PADDED:
             payload = _unpadded(payload)
         if not payload and not flags & END_STREAM:
@@ -369,7 +370,9 @@ class Http2Protocol:
             return
         if len(self.streams) >= CONCURRENT_STREAMS:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
-        self._come_to(stream_id)
+        if stream_id - self._last_stream_id > 2:
+            self._pass_over(stream_id)
+        self._last_stream_id = stream_id
         try:
             head = self._heads.get(block) or self._blocks.head(block)
         except MalformedHead:
@@ -509,7 +512,7 @@ class Http2Protocol:
         ):
             return False
         self.send_window -= size
-        self._data_frames_sent += 1
+        self.meter.data_frames_sent += 1
         self._out.append(frames.answer(stream.id, block, body))
         after = stream.phase = SENT[stream.phase][_END]  # `_on_end_sent`, written out
         if after is _CLOSED:
@@ -525,7 +528,7 @@ class Http2Protocol:
         size = len(part)
         stream.send_window -= size
         self.send_window -= size
-        self._data_frames_sent += 1
+        self.meter.data_frames_sent += 1
         out = self._out
         out.append(frames.data_head(size, stream.id, ends=ends))
         out.append(part)

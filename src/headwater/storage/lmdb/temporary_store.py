@@ -77,15 +77,21 @@ class TemporaryStore(LmdbStore):
 
     def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
         """See `Store.append`; what is gathered has its place when this returns."""
-        size = len(entries[0][2][0]) if len(entries) == 1 == len(entries[0][2]) else _payload_bytes(entries)
+        size = 0
+        for _, _, payloads in entries:
+            size += len(payloads[0]) if len(payloads) == 1 else sum(map(len, payloads))
         if size >= LARGE_BYTES or self._pending or self._is_stuck or self._refusal is not None:
             return self._after_gathered(partial(super().append, entries))
         gathered = self._gathered
         if gathered is None:
             gathered = self._gathered = Group(self._extents, self._metadata)
-        outcomes = gathered.append(entries)
-        if gathered.payload_bytes >= GATHERED_BYTES or not self._watchers.watched.keys().isdisjoint(
-            gathered.touched
+        if len(entries) == 1:  # as most have
+            outcomes = [gathered.append_entry(*entries[0])]
+        else:
+            outcomes = gathered.append(entries)
+        watched = self._watchers.watched
+        if gathered.payload_bytes >= GATHERED_BYTES or (
+            watched and not watched.keys().isdisjoint(gathered.touched)
         ):
             self._write_soon()
         return Resolved(outcomes)
@@ -191,7 +197,3 @@ class TemporaryStore(LmdbStore):
     def _forget_gathered(self) -> None:
         self._gathered = None
         self._is_stuck = False
-
-
-def _payload_bytes(entries: Sequence[Entry]) -> int:
-    return sum(sum(map(len, entry.payloads)) for entry in entries)
