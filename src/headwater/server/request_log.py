@@ -60,6 +60,8 @@ class RequestLog:
         """What a line in text says of a call that succeeded as usual, by the call's name; a few of them."""
         self._now_ms = -1
         self._now_text = ""
+        self._second = -1
+        self._second_text = ""
 
     def call(
         self,
@@ -156,7 +158,10 @@ class RequestLog:
         if now_ms != self._now_ms:
             self._now_ms = now_ms
             second, ms = divmod(now_ms, 1000)
-            self._now_text = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{ms:03d}Z"
+            if second != self._second:
+                self._second = second
+                self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._now_text = f"{self._second_text}.{ms:03d}Z"
         return self._now_text
 
 

@@ -85,10 +85,7 @@ class TemporaryStore(LmdbStore):
         gathered = self._gathered
         if gathered is None:
             gathered = self._gathered = Group(self._extents, self._metadata)
-        if len(entries) == 1:  # as most have
-            outcomes = [gathered.append_entry(*entries[0])]
-        else:
-            outcomes = gathered.append(entries)
+        outcomes = [gathered.append_entry(*entries[0])] if len(entries) == 1 else gathered.append(entries)
         watched = self._watchers.watched
         if gathered.payload_bytes >= GATHERED_BYTES or (
             watched and not watched.keys().isdisjoint(gathered.touched)
@@ -118,7 +115,7 @@ class TemporaryStore(LmdbStore):
     def _write_before_reading(self, log_id: int, position: int) -> None:
         """What is in the file already can be read even if it takes no more."""
         try:
-            self._write()
+            self._write_before_call()
         except StoreUnavailable:
             extent = super().extent(log_id)
             if extent is None or position >= extent.next:
@@ -130,23 +127,23 @@ class TemporaryStore(LmdbStore):
         Raises StoreUnavailable.
         """
         if self._gathered is not None and log_id in self._gathered.extents:
-            self._write()
+            self._write_before_call()
         return await super().find(log_id, time_ms)
 
     def check(self) -> list[str]:
         """Every broken promise found. Reads every record. Raises StoreUnavailable."""
-        self._write()
+        self._write_before_call()
         return super().check()
 
     def begin_copy(self) -> BackupCopy:
         """A copy of all that was appended and committed by now. Raises StoreUnavailable."""
-        self._write()
+        self._write_before_call()
         return super().begin_copy()
 
     def close(self) -> None:
         """Finish what was called before, release the file; later calls fail."""
         with suppress(StoreUnavailable):  # nobody will ask for it
-            self._write()
+            self._write_before_call()
         super().close()
 
     def _give_up(self, reason: str) -> None:
@@ -156,7 +153,7 @@ class TemporaryStore(LmdbStore):
     def _after_gathered(self, call: Callable[[], Completion[T]]) -> Completion[T]:
         """Make a call that finds written what was gathered, or fails."""
         try:
-            self._write()
+            self._write_before_call()
         except StoreUnavailable as error:
             if self._refusal is None:
                 failed: Completion[T] = Completion()
@@ -173,6 +170,13 @@ class TemporaryStore(LmdbStore):
         self._write_is_posted = False
         with suppress(StoreUnavailable):  # who comes next tries again, and is told
             self._write()
+        self._tell()
+
+    def _write_before_call(self) -> None:
+        """The same inside a call, in which nobody is told of anything. Raises StoreUnavailable."""
+        if self._gathered is not None:
+            self._post(self._tell)
+            self._write()
 
     def _write(self) -> None:
         """Commit what is gathered. Raises StoreUnavailable; it stays gathered then."""
@@ -185,7 +189,6 @@ class TemporaryStore(LmdbStore):
             self._is_stuck = True
             error = self._commit_now(gathered)
             self._finish(gathered, error)
-            self._post(self._tell)
             if error is not None:
                 raise StoreUnavailable(f"Nothing was stored: {error}")
         self._forget_gathered()
