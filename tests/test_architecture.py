@@ -129,7 +129,7 @@ READ_AS_FILES = {
     "lambda_/functions/python_client.py",
     "neighbours/cloudformation/cfnresponse.py",
 }
-"""Modules that are handed to functions as they stand, or give a file its name, and are never imported here."""
+"""Modules that are handed to functions as they stand, or name a file, and are never imported here."""
 
 CALLED_FROM_OUTSIDE = {
     "Untouched.parse_args": "click",
