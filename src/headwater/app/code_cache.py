@@ -21,6 +21,7 @@ from __future__ import annotations
 import marshal
 import os
 import sys
+from _thread import allocate_lock
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader
@@ -42,10 +43,12 @@ class CodeCache:
     """What was kept, as a finder of the import system until `keep`."""
 
     def __init__(self) -> None:
+        self._lock = allocate_lock()
+        """Threads import, too."""
         self._file: FileIO | None = None
         self._modules: Mapping[str, _Module] = {}
         # Whatever is wrong with the file, it is as if there were none.
-        with suppress(OSError, EOFError, ValueError, TypeError):
+        with suppress(OSError, EOFError, ValueError, TypeError, NotImplementedError):
             self._file = FileIO(cache_from_source(_SOURCE))
             folders, modules = _index(self._file)
             self._modules = modules if folders == _folders() else {}
@@ -65,10 +68,11 @@ class CodeCache:
 
     def code(self, name: str) -> bytes:
         """The code of a module, as `marshal` has it; nothing if it is not kept, or not any more."""
-        if self._file is None or name not in self._modules:
-            return b""
-        *_, begin, size = self._modules[name]
-        return _read(self._file, begin, size)
+        with self._lock:
+            if self._file is None or name not in self._modules:
+                return b""
+            *_, begin, size = self._modules[name]
+            return _read(self._file, begin, size)
 
     def keep(self) -> None:
         """Keep what has been imported meanwhile and was not kept; from then on modules are found as ever."""
@@ -79,9 +83,10 @@ class CodeCache:
             found = dict(self._found_otherwise())
             if found and len(self._modules.keys() | found) <= MODULES_MAX:
                 self._write(found)
-        if self._file is not None:
-            self._file.close()
-        self._file, self._modules = None, {}
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+            self._file, self._modules = None, {}
 
     def _found_otherwise(self) -> Iterator[tuple[str, ModuleSpec]]:
         """The modules that others had to look for, as far as each is a file."""
