@@ -25,7 +25,7 @@ from headwater.model.instant import Instant
 from headwater.model.record import ENCRYPTED, LARGE_BYTES, Payload, is_large, text_of, unencrypted_text_of
 from headwater.model.record_list import NumberedRun, PlacementList, QueueRecordList, RecordList
 from headwater.model.sequence_number import MANY, common_beginning
-from headwater.wire.long_body import Body, LongBody
+from headwater.wire.long_body import PART_BYTES, Body, LongBody
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """All that msgspec raises for a body that it does not take."""
@@ -35,9 +35,7 @@ MANY_VALUES = 4_096
 
 The largest valid PutRecords has 2,500, unless its partition keys are made of them.
 """
-_PART_BYTES = 64 * 1024
-_JOINED_BYTES = 128 * 1024
-"""Records are joined to parts of this size or more, and a longer answer is left in such parts."""
+_CHECKED_BYTES = 64 * 1024
 
 _END = slice(-len(ENCRYPTED), None)
 """Of a payload: where an encrypted one says so."""
@@ -97,8 +95,8 @@ def check_utf_8(body: bytes) -> None:
     if body.isascii():
         return
     decoder = getincrementaldecoder("utf-8")()
-    for start in range(0, len(body), _PART_BYTES):
-        decoder.decode(body[start : start + _PART_BYTES])
+    for start in range(0, len(body), _CHECKED_BYTES):
+        decoder.decode(body[start : start + _CHECKED_BYTES])
     decoder.decode(b"", final=True)
 
 
@@ -163,7 +161,7 @@ def encode_body(answer: Mapping[str, object] | None) -> Body:
     rest = _answer_encoder.encode({name: value for name, value in answer.items() if value is not records})
     parts = (rest[:-1], b'"Records":[' if rest == b"{}" else b',"Records":[', *write(records), b"]}")
     body = LongBody(parts)
-    return body if len(body) > _JOINED_BYTES else bytes(body)
+    return body if len(body) > PART_BYTES else bytes(body)
 
 
 def _encode_received(answer: Mapping[str, object]) -> bytes:
@@ -200,7 +198,7 @@ def _write_records(records: RecordList) -> list[Payload]:
     gathered_bytes = 0
     for run in records.runs:
         gathered_bytes += _write_run(run, pieces)
-        if gathered_bytes >= _JOINED_BYTES:  # now, while the processor has them at hand
+        if gathered_bytes >= PART_BYTES:  # now, while the processor has them at hand
             parts.append(b"".join(pieces))
             pieces.clear()
             gathered_bytes = 0

@@ -54,6 +54,10 @@ BLOCK_BYTES = 128 * 1024
 COPIED_BYTES = 2048
 """Records of a block that are larger than this on the average are not copied out of it."""
 
+MANY = 8
+"""So many pieces are cut at once."""
+FORMS_REMEMBERED = 4096
+
 GAP = 1 << 63
 """In the time of a block: its positions have no records."""
 
@@ -120,12 +124,37 @@ def payloads_of(
     """
     lengths = unpack_from(f">{count}I", block, _HEAD.size)
     start = _HEAD.size + 4 * count + sum(lengths[:begin])
-    ends = list(accumulate(lengths[begin:end], initial=start))
-    if ends[-1] - start > max_bytes:
-        del ends[max(bisect_right(ends, start + max_bytes), 1 + at_least) :]
+    wanted = lengths[begin:end]
+    if sum(wanted) > max_bytes:
+        wanted = wanted[: max(bisect_right(tuple(accumulate(wanted)), max_bytes), at_least)]
     # Small pieces are cheaper to copy, large ones to look at.
-    whole = block if len(block) < COPIED_BYTES * count else memoryview(block)
-    return [whole[start:end] for start, end in pairwise(ends)]
+    if len(block) < COPIED_BYTES * count:
+        return _cut(block, start, wanted)
+    whole = memoryview(block)
+    return [whole[start:end] for start, end in pairwise(accumulate(wanted, initial=start))]
+
+
+def _cut(block: bytes, start: int, lengths: tuple[int, ...]) -> Sequence[bytes]:
+    """Pieces of these lengths, from `start` on. By `struct` many take half of the time of slices."""
+    if len(lengths) < MANY:
+        return [block[start:end] for start, end in pairwise(accumulate(lengths, initial=start))]
+    count, length = len(lengths), lengths[0]
+    are_alike = lengths.count(length) == count
+    forms = _FORMS[length] * count if are_alike else "".join(map(_FORMS.__getitem__, lengths))
+    return Struct(f">{forms}").unpack_from(block, start)
+
+
+class _Forms(dict[int, str]):
+    """What `struct` calls a piece, by its length."""
+
+    def __missing__(self, length: int) -> str:
+        form = f"{length}s"
+        if len(self) < FORMS_REMEMBERED:
+            self[length] = form
+        return form
+
+
+_FORMS = _Forms()
 
 
 def is_intact(key: bytes, block: bytes) -> bool:
