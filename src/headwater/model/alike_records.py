@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from pybase64 import b64decode
 
+from headwater.model.cut_payloads import joined, lengths_of
 from headwater.model.record import ENCRYPTED, KEY_START, LARGE_BYTES, Payload
 
 ALIKE_MIN = 32
@@ -37,10 +38,14 @@ class AlikeRecords(NamedTuple):
 
 def alike_records(payloads: Sequence[Payload]) -> AlikeRecords | None:
     """The records, if they are small, alike, and have keys without escapes; else `None`."""
-    count, size = len(payloads), len(payloads[0])
-    if count < ALIKE_MIN or size > LARGE_BYTES or set(map(len, payloads)) != {size}:
+    count = len(payloads)
+    if count < ALIKE_MIN:
         return None
-    text = b"".join(payloads)
+    sizes = lengths_of(payloads)
+    size = sizes[0]
+    if size > LARGE_BYTES or sizes.count(size) != count:
+        return None
+    text = joined(payloads)
     data_end = text.find(_QUOTE, _DATA_AT, size)
     key_at, key_end = data_end + len(_BETWEEN), size - 1
     if not _have_ends(text, count, size, data_end) or _may_be_encrypted(text, size, key_at):

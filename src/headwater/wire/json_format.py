@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from headwater.model.cut_payloads import lengths_of
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
 from headwater.model.record import ENCRYPTED, LARGE_BYTES, Payload, is_large, text_of, unencrypted_text_of
@@ -214,7 +215,7 @@ def _write_run(run: NumberedRun, pieces: list[Payload]) -> int:
     """Add the texts of records that arrived together; how many bytes their payloads have."""
     sequence_numbers, arrival_ms, payloads = run
     time = f'","ApproximateArrivalTimestamp":{_seconds(arrival_ms)},'.encode()
-    sizes = tuple(map(len, payloads))
+    sizes = lengths_of(payloads)
     are_texts = max(sizes) <= LARGE_BYTES or not any(map(is_large, payloads))
     if are_texts and len(payloads) >= MANY:  # what is the same in all is a form, filled in at once
         beginning, rests = common_beginning(sequence_numbers)

@@ -35,6 +35,7 @@ from struct import Struct, pack, unpack_from
 from typing import NamedTuple
 from zlib import crc32
 
+from headwater.model.cut_payloads import CutPayloads
 from headwater.model.record import Payload
 from headwater.storage.interface import Metadata
 
@@ -53,10 +54,6 @@ BLOCK_BYTES = 128 * 1024
 """A block takes no further record once it has this much payload: large values need room in one piece."""
 COPIED_BYTES = 2048
 """Records of a block that are larger than this on the average are not copied out of it."""
-
-MANY = 8
-"""So many pieces are cut at once."""
-FORMS_REMEMBERED = 4096
 
 GAP = 1 << 63
 """In the time of a block: its positions have no records."""
@@ -129,32 +126,9 @@ def payloads_of(
         wanted = wanted[: max(bisect_right(tuple(accumulate(wanted)), max_bytes), at_least)]
     # Small pieces are cheaper to copy, large ones to look at.
     if len(block) < COPIED_BYTES * count:
-        return _cut(block, start, wanted)
+        return CutPayloads(block, start, wanted)
     whole = memoryview(block)
     return [whole[start:end] for start, end in pairwise(accumulate(wanted, initial=start))]
-
-
-def _cut(block: bytes, start: int, lengths: tuple[int, ...]) -> Sequence[bytes]:
-    """Pieces of these lengths, from `start` on. By `struct` many take half of the time of slices."""
-    if len(lengths) < MANY:
-        return [block[start:end] for start, end in pairwise(accumulate(lengths, initial=start))]
-    count, length = len(lengths), lengths[0]
-    are_alike = lengths.count(length) == count
-    forms = _FORMS[length] * count if are_alike else "".join(map(_FORMS.__getitem__, lengths))
-    return Struct(f">{forms}").unpack_from(block, start)
-
-
-class _Forms(dict[int, str]):
-    """What `struct` calls a piece, by its length."""
-
-    def __missing__(self, length: int) -> str:
-        form = f"{length}s"
-        if len(self) < FORMS_REMEMBERED:
-            self[length] = form
-        return form
-
-
-_FORMS = _Forms()
 
 
 def is_intact(key: bytes, block: bytes) -> bool:
