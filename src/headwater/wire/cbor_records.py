@@ -53,7 +53,7 @@ def write_records(records: RecordList, write: Write, write_document: WriteDocume
             write(_encoded_runs(gathered, write_document))
             gathered, count = [], 0
         if alike:
-            write(_form_filled_in(run, alike, [(len(strings[0]),) for strings in alike]))
+            write(_form_filled_in(run, *alike))
     write(_encoded_runs(gathered, write_document))
 
 
@@ -76,7 +76,7 @@ def _write_runs(runs: list[NumberedRun], write: Write, write_document: WriteDocu
         if len(numbers) >= MANY:
             datas = [record.data for record in records]
             keys = [record.partition_key.encode() for record in records]
-            write(_form_filled_in(run, (datas, keys), [list(map(len, datas)), list(map(len, keys))]))
+            write(_form_filled_in(run, datas, keys))
             continue
         start, middle = _common_parts(run)
         for number, record in zip(numbers, records, strict=True):
@@ -92,34 +92,27 @@ def _common_parts(run: NumberedRun) -> tuple[bytes, bytes]:
     return start, b"%b%b%b" % (_ARRIVAL, instant_item(Instant(run.arrival_ms)), _DATA)
 
 
-def _form_filled_in(
-    run: NumberedRun,
-    datas_and_keys: tuple[Sequence[bytes], Sequence[bytes]],
-    lengths: Sequence[Sequence[int]],
-) -> bytes:
-    """Records that have a beginning and a middle in common, written at once: these are a form to fill in.
-
-    The lengths of all data, and of all keys; one stands for all that have the same.
-    """
+def _form_filled_in(run: NumberedRun, datas: Sequence[bytes], keys: Sequence[bytes]) -> bytes:
+    """Records that have a beginning and a middle in common, written at once: these are a form to fill in."""
     start, middle = _common_parts(run)
     beginning, rests = common_beginning(run.sequence_numbers)
-    data_form, data_items = _in_form(BYTES, datas_and_keys[0], lengths[0])
-    key_form, key_items = _in_form(TEXT, datas_and_keys[1], lengths[1])
+    data_form, data_items = _in_form(BYTES, datas)
+    key_form, key_items = _in_form(TEXT, keys)
     form = b"%b%b%%d%b%b%b%b" % (_literal(start), beginning, _literal(middle), data_form, _KEY, key_form)
     filled_in = chain.from_iterable(zip(rests, *data_items, *key_items, strict=True))
-    return form * len(run.payloads) % tuple(filled_in)
+    return form * len(datas) % tuple(filled_in)
 
 
-def _in_form(
-    kind: int, strings: Sequence[bytes], lengths: Sequence[int]
-) -> tuple[bytes, tuple[Iterable[bytes], ...]]:
+def _in_form(kind: int, strings: Sequence[bytes]) -> tuple[bytes, tuple[Iterable[bytes], ...]]:
     """The place of strings in a form, and what is filled in: they, and their heads unless all are alike."""
-    if min(lengths) == max(lengths):
+    lengths = list(map(len, strings))
+    if lengths[0] == lengths[-1] and lengths.count(lengths[0]) == len(lengths):
         return _literal(head(kind, lengths[0])) + b"%b", (strings,)
-    if max(lengths) < 256:
-        heads = BYTES_HEADS if kind == BYTES else TEXT_HEADS
-        return b"%b%b", (map(heads.__getitem__, lengths), strings)
-    return b"%b%b", ([head(kind, length) for length in lengths], strings)
+    heads = BYTES_HEADS if kind == BYTES else TEXT_HEADS
+    try:
+        return b"%b%b", (list(map(heads.__getitem__, lengths)), strings)
+    except IndexError:
+        return b"%b%b", ([head(kind, length) for length in lengths], strings)
 
 
 def _literal(part: bytes) -> bytes:
