@@ -6,7 +6,6 @@ Refuses to know how other documents are written: it is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Any, TypeAlias
 
 from headwater.model.alike_records import alike_records
@@ -25,6 +24,7 @@ from headwater.wire.cbor_heads import (
     head,
     instant_item,
 )
+from headwater.wire.forms import filled_in, literal
 
 DECODED_AT_ONCE = 256
 """So many records, and the others of their time: more would be out of the processor's cache when written."""
@@ -98,26 +98,20 @@ def _form_filled_in(run: NumberedRun, datas: Sequence[bytes], keys: Sequence[byt
     beginning, rests = common_beginning(run.sequence_numbers)
     data_form, data_items = _in_form(BYTES, datas)
     key_form, key_items = _in_form(TEXT, keys)
-    form = b"%b%b%%d%b%b%b%b" % (_literal(start), beginning, _literal(middle), data_form, _KEY, key_form)
-    filled_in = chain.from_iterable(zip(rests, *data_items, *key_items, strict=True))
-    return form * len(datas) % tuple(filled_in)
+    form = b"%b%b%%d%b%b%b%b" % (literal(start), beginning, literal(middle), data_form, _KEY, key_form)
+    return filled_in(form, len(datas), rests, *data_items, *key_items)
 
 
 def _in_form(kind: int, strings: Sequence[bytes]) -> tuple[bytes, tuple[Iterable[bytes], ...]]:
     """The place of strings in a form, and what is filled in: they, and their heads unless all are alike."""
     lengths = list(map(len, strings))
     if lengths[0] == lengths[-1] and lengths.count(lengths[0]) == len(lengths):
-        return _literal(head(kind, lengths[0])) + b"%b", (strings,)
+        return literal(head(kind, lengths[0])) + b"%b", (strings,)
     heads = BYTES_HEADS if kind == BYTES else TEXT_HEADS
     try:
         return b"%b%b", (list(map(heads.__getitem__, lengths)), strings)
     except IndexError:
         return b"%b%b", ([head(kind, length) for length in lengths], strings)
-
-
-def _literal(part: bytes) -> bytes:
-    """A part of a form that stands for itself."""
-    return part.replace(b"%", b"%%")
 
 
 def write_placements(records: PlacementList, write: Write) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 from binascii import a2b_base64
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Mapping
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -26,6 +25,7 @@ from headwater.model.instant import Instant
 from headwater.model.record import ENCRYPTED, LARGE_BYTES, Payload, is_large, text_of, unencrypted_text_of
 from headwater.model.record_list import NumberedRun, PlacementList, QueueRecordList, RecordList
 from headwater.model.sequence_number import MANY, common_beginning
+from headwater.wire.forms import filled_in
 from headwater.wire.long_body import PART_BYTES, Body, LongBody
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -220,7 +220,7 @@ def _write_run(run: NumberedRun, pieces: list[Payload]) -> int:
     if are_texts and len(payloads) >= MANY:  # what is the same in all is a form, filled in at once
         beginning, rests = common_beginning(sequence_numbers)
         form = b'},{"SequenceNumber":"%b%%d%b%%b' % (beginning, time)
-        pieces.append(form * len(payloads) % tuple(chain.from_iterable(zip(rests, payloads, strict=True))))
+        pieces.append(filled_in(form, len(payloads), rests, payloads))
         return sum(sizes)
     for number, payload in zip(sequence_numbers, payloads, strict=True):
         pieces.append(b'},{"SequenceNumber":"%d%b' % (number, time))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-PART_BYTES = 128 * 1024
+PART_BYTES = 64 * 1024
 """What is small is joined to parts of this size or more, and a longer body is left in such parts."""
 
 
