@@ -8,8 +8,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from headwater.model.alike_records import ALIKE_MIN, alike_records
-from headwater.model.record import ENCRYPTED, LARGE_BYTES, decode_payloads, encode_payload
+from headwater.model.alike_records import ALIKE_MIN, alike_records, encode_alike
+from headwater.model.record import ENCRYPTED, LARGE_BYTES, decode_payloads, encode_payload, encode_payloads
 
 CHARACTERS = st.sampled_from([*'aD",:P\\=', "ä", '","PartitionKey":"', '","P', "Data", ENCRYPTED.decode()])
 
@@ -24,7 +24,7 @@ def test_records_of_one_size_are_read_together(data_bytes: int, key: str) -> Non
     records = [(bytes([at]) * data_bytes, f"{at:0{len(key)}}"[: len(key)]) for at in range(ALIKE_MIN)]
     alike = alike_records(payloads_of([(data, key, False) for data, key in records]))
     assert alike is not None
-    assert list(zip(alike.datas, [key.decode() for key in alike.keys], strict=True)) == records
+    assert [(data, key.decode()) for data, key in zip(*alike, strict=True)] == records
 
 
 @given(
@@ -53,7 +53,7 @@ def test_what_is_read_together_is_what_it_is_one_by_one(
     alike = alike_records(payloads)
     if alike is not None:
         read = [(record.data, record.partition_key, None) for record in decode_payloads(payloads)]
-        assert read == [(d, k.decode(), None) for d, k in zip(alike.datas, alike.keys, strict=True)]
+        assert read == [(d, k.decode(), None) for d, k in zip(*alike, strict=True)]
         assert all(record.encryption_type is None for record in decode_payloads(payloads))
 
 
@@ -89,3 +89,42 @@ def test_one_that_is_not_like_the_others_leaves_all_of_them(odd: tuple[bytes, st
 )
 def test_other_records_are_left(records: list[tuple[bytes, str | None, bool]]) -> None:
     assert alike_records(payloads_of(records)) is None
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("data_bytes", [1, 2, 3, 100, LARGE_BYTES])
+@pytest.mark.parametrize("key", ["", "k", "key-000001"])
+def test_records_of_one_size_are_written_together_as_they_are_one_by_one(
+    data_bytes: int, key: str, encrypted: bool
+) -> None:
+    records = [(bytes([at]) * data_bytes, f"{at}{key}"[: len(key)], None) for at in range(ALIKE_MIN)]
+    alike = encode_alike(records, encrypted=encrypted)
+    assert alike is not None
+    assert list(alike) == encode_payloads(records, encrypted=encrypted)
+
+
+@given(
+    st.lists(
+        st.tuples(st.binary(min_size=5, max_size=5), st.sampled_from(["ab%", 'a"c', "a\\c", "abä", "ab\0"])),
+        min_size=1,
+        max_size=3,
+    ),
+    st.booleans(),
+)
+def test_what_is_written_together_is_what_it_is_one_by_one(
+    kinds: list[tuple[bytes, str]], encrypted: bool
+) -> None:
+    records = [(data, key, None) for data, key in kinds] * ALIKE_MIN
+    alike = encode_alike(records, encrypted=encrypted)
+    assert alike is None or list(alike) == encode_payloads(records, encrypted=encrypted)
+    assert (alike is None) == any(key != "ab%" for _, key in kinds)
+
+
+@pytest.mark.parametrize(
+    "odd", [(b"xx", "key"), (b"xxx", "key1"), (b"xxx", None), (b"", "key"), (b"x" * (LARGE_BYTES + 1), "key")]
+)
+def test_one_that_is_not_like_the_others_is_not_written_with_them(odd: tuple[bytes, str | None]) -> None:
+    records: list[tuple[bytes, str | None, None]] = [(b"xxx", "key", None)] * ALIKE_MIN
+    assert encode_alike(records, encrypted=False) is not None
+    assert encode_alike([*records, (*odd, None), *records], encrypted=False) is None
+    assert encode_alike([(*odd, None)] * (ALIKE_MIN - 1), encrypted=False) is None

@@ -18,6 +18,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.limits.throughput_limits import StreamLimits
 from headwater.engine.live_stream import LiveStream
 from headwater.engine.routing import Routes
+from headwater.model.alike_records import encode_alike
 from headwater.model.errors import (
     InternalFailureException,
     InvalidArgumentException,
@@ -164,7 +165,8 @@ def _share_out(
     routes = live.routes
     wanted = records if len(pending) == len(records) else [records[index] for index in pending]
     route_ats = _routes_of(wanted, routes, by_turn=live.stream.distribution == "AUTO")
-    payloads = encode_payloads(wanted, encrypted=live.stream.encryption_type == "KMS")
+    encrypted = live.stream.encryption_type == "KMS"
+    payloads = encode_alike(wanted, encrypted=encrypted) or encode_payloads(wanted, encrypted=encrypted)
     shares: dict[int, _RouteShare] = {}
     if limits is not None:
         _begin_window(live, limits, now_ms)

@@ -1,4 +1,4 @@
-"""Records of one size, read together: by columns, not one by one.
+"""Records of one size, read and written together: by columns, not one by one.
 
 A producer often sends records of one size: a struct, and a key of fixed length. Their payloads
 (`record`) then have data and key at the same places, so a few calls read all of them.
@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from struct import Struct
-from typing import NamedTuple
+from typing import Any, TypeAlias
 
-from pybase64 import b64decode
+from pybase64 import b64decode, b64encode
 
 from headwater.model.cut_payloads import joined, lengths_of
-from headwater.model.record import ENCRYPTED, KEY_START, LARGE_BYTES, Payload
+from headwater.model.forms import filled_in
+from headwater.model.record import ENCRYPTED, KEY_START, LARGE_BYTES, Payload, quoted
 
 ALIKE_MIN = 32
 """Of so many records it is worth looking whether they are alike."""
@@ -28,16 +29,12 @@ _SHOWN = _BETWEEN[:4]
 """So much of it is nowhere else in a record: in a key each quote has a backslash before it."""
 
 
-class AlikeRecords(NamedTuple):
-    """Data and keys of records that are not encrypted; all data have the same length, and all keys."""
-
-    datas: tuple[bytes, ...]
-    keys: tuple[bytes, ...]
-    """In UTF-8, of which they only have ASCII."""
+AlikeRecords: TypeAlias = tuple[tuple[bytes, ...], tuple[bytes, ...]]
+"""The data of records, and their keys in UTF-8, of which they only have ASCII; each of one length."""
 
 
 def alike_records(payloads: Sequence[Payload]) -> AlikeRecords | None:
-    """The records, if they are small, alike, and have keys without escapes; else `None`."""
+    """The records, if they are small, alike, not encrypted, and have keys without escapes; else `None`."""
     count = len(payloads)
     if count < ALIKE_MIN:
         return None
@@ -58,10 +55,51 @@ def alike_records(payloads: Sequence[Payload]) -> AlikeRecords | None:
     filler = b"A" * pads
     decoded = b64decode(filler.join((*digits, b"")), validate=True)
     data_bytes = len(decoded) // count - pads
-    return AlikeRecords(
+    return (
         _unpacker(f"{data_bytes}s{pads}x", count)(decoded),
         _unpacker(f"{key_at}x{key_end - key_at}s1x", count)(text),
     )
+
+
+def encode_alike(
+    records: Sequence[tuple[bytes, str | None, str | None]], *, encrypted: bool
+) -> Sequence[bytes] | None:
+    """What `encode_payloads` makes of records, if they are small, alike, and have keys without escapes."""
+    count = len(records)
+    if count < ALIKE_MIN or len(records[0][0]) != len(records[-1][0]):
+        return None
+    datas, keys, _ = zip(*records, strict=True)
+    key_texts = _plain_keys(keys)
+    data_bytes = len(datas[0])
+    if key_texts is None or not 0 < data_bytes <= LARGE_BYTES or _one_length(datas) is None:
+        return None
+    # With bytes added that make all data end where a digit of base64 does, all texts are one.
+    pads = -data_bytes % 3
+    filler = bytes(pads)
+    digits = b64encode(filler.join((*datas, b"")))
+    texts = _unpacker(f"{len(digits) // count - pads}s{pads}x", count)(digits)
+    ending = ENCRYPTED if encrypted else b""
+    form = b'"Data":"%%b%b%b%%b"%b' % (b"=" * pads, _BETWEEN, ending)
+    written = filled_in(form, count, texts, key_texts)
+    return _unpacker(f"{len(written) // count}s", count)(written)
+
+
+def _plain_keys(keys: Sequence[str | None]) -> Sequence[bytes] | None:
+    """The keys as they are in the text of a record, if all have one length and no escapes."""
+    try:
+        length = _one_length(keys)
+        joined_keys = "".join(keys)  # type: ignore[arg-type]  # else it raises
+    except TypeError:  # one is `None`
+        return None
+    if length is None or len(quoted(joined_keys)) != len(joined_keys) + 2:
+        return None
+    return _unpacker(f"{length}s", len(keys))(joined_keys.encode())
+
+
+def _one_length(texts: Sequence[Any]) -> int | None:
+    """The length of all, if it is one."""
+    lengths = list(map(len, texts))
+    return lengths[0] if lengths.count(lengths[0]) == len(lengths) else None
 
 
 @lru_cache(maxsize=16)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from headwater.model.alike_records import alike_records
+from headwater.model.forms import filled_in, literal
 from headwater.model.instant import Instant
 from headwater.model.record import plain_records
 from headwater.model.record_list import NumberedRun, PlacementList, RecordList
@@ -24,7 +25,6 @@ from headwater.wire.cbor_heads import (
     head,
     instant_item,
 )
-from headwater.wire.forms import filled_in, literal
 
 DECODED_AT_ONCE = 256
 """So many records, and the others of their time: more would be out of the processor's cache when written."""

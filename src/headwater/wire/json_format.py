@@ -21,11 +21,11 @@ import msgspec
 
 from headwater.model.cut_payloads import lengths_of
 from headwater.model.errors import SerializationException
+from headwater.model.forms import filled_in
 from headwater.model.instant import Instant
 from headwater.model.record import ENCRYPTED, LARGE_BYTES, Payload, is_large, text_of, unencrypted_text_of
 from headwater.model.record_list import NumberedRun, PlacementList, QueueRecordList, RecordList
 from headwater.model.sequence_number import MANY, common_beginning
-from headwater.wire.forms import filled_in
 from headwater.wire.long_body import PART_BYTES, Body, LongBody
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
