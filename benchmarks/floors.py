@@ -32,10 +32,12 @@ from aiokafka.record.util import calc_crc32c
 from benchmarks.put_profile import HEAD
 from headwater.api.validation.cbor_requests import accept_cbor
 from headwater.api.validation.constraints import accept
+from headwater.model.alike_records import alike_records, encode_alike
+from headwater.model.cut_payloads import CutPayloads
 from headwater.model.hash_key import digest_of
 from headwater.model.record import decode_payloads, encode_payload
 from headwater.model.record_list import NumberedRun, PlacementList, RecordList
-from headwater.model.sequence_number import record_sequence_numbers, sequence_base
+from headwater.model.sequence_number import number_texts, record_sequence_numbers, sequence_base
 from headwater.server.http.hpack import HeaderDecoder
 from headwater.storage.kafka.batches import build
 from headwater.storage.kafka.produce_request import BatchesRequest
@@ -155,6 +157,7 @@ def batch(store: Store, count: int, size: int) -> list[tuple[str, float]]:
     """PutRecords."""
     given = records(count, size)
     text, binary = bodies(given)
+    rows = [(data, key, None) for data, key in given]
     payloads = [encode_payload(data, key, encrypted=False) for data, key in given]
     blocks = [pack_block(bytes(16), 1, list(block)) for block in cut_payloads(payloads)]
     texts = [b64encode(data).decode() for data, _ in given]
@@ -171,13 +174,17 @@ def batch(store: Store, count: int, size: int) -> list[tuple[str, float]]:
         ("the same, CBOR", cost_us(lambda: accept_cbor("PutRecords", binary))),
         ("MD5 of all keys", cost_us(lambda: [digest_of(key) for _, key in given])),
         ("payloads", cost_us(lambda: [encode_payload(data, key, encrypted=False) for data, key in given])),
+        (
+            "payloads by columns, where all are alike",
+            cost_us(lambda: encode_alike(rows, encrypted=False)),
+        ),
         ("CRC-32 alone", cost_us(lambda: [crc32(each) for each in payloads])),
         (
             "blocks, with their CRC-32",
             cost_us(lambda: [pack_block(bytes(16), 1, list(b)) for b in cut_payloads(payloads)]),
         ),
         ("LMDB: a commit of them", cost_us(lambda: store.commit(blocks))),
-        ("sequence numbers as texts", cost_us(lambda: [str(number) for number in numbers])),
+        ("sequence numbers as texts", cost_us(lambda: number_texts(numbers))),
         (
             "the answer, JSON",
             cost_us(lambda: json_format.encode({"FailedRecordCount": 0, "Records": placements})),
@@ -210,36 +217,35 @@ def gateway(count: int, size: int, shards: int) -> list[tuple[str, float]]:
     ]
 
 
-def page(count: int, size: int, run: int) -> list[tuple[str, float]]:
+def page(given: list[tuple[bytes, str]], run: int) -> list[tuple[str, float]]:
     """GetRecords, of runs of records that arrived together."""
-    payloads = [encode_payload(data, key, encrypted=False) for data, key in records(count, size)]
+    payloads = [encode_payload(data, key, encrypted=False) for data, key in given]
     base = sequence_base(1_700_000_000, 1)
     runs = [
         NumberedRun(
             record_sequence_numbers(base, 1_700_000_000, at, 1_700_000_000_000 + at, run),
             1_700_000_000_000 + at,
-            payloads[at : at + run],
+            CutPayloads(b"".join(payloads[at : at + run]), 0, tuple(map(len, payloads[at : at + run]))),
         )
-        for at in range(0, count, run)
+        for at in range(0, len(given), run)
     ]
     answer = {"Records": RecordList(runs), "MillisBehindLatest": 0}
-    blocks = [b"".join(run.payloads) for run in runs]
-    ends = [range(0, len(block), len(block) // run) for block in blocks]
     return [
-        (
-            "cutting blocks into payloads",
-            cost_us(lambda: [[b[at : at + e.step] for at in e] for b, e in zip(blocks, ends, strict=True)]),
-        ),
+        ("cutting blocks into payloads", cost_us(lambda: [list(run.payloads) for run in runs])),
         (
             "numbers as texts, one by one",
             cost_us(lambda: [str(number) for run in runs for number in run.sequence_numbers]),
         ),
-        ("the answer, JSON", cost_us(lambda: json_format.encode(answer))),
+        ("the answer, JSON, with the cutting", cost_us(lambda: json_format.encode_body(answer))),
         (
             "msgspec: payloads to data and keys, for CBOR",
             cost_us(lambda: [decode_payloads(run.payloads) for run in runs]),
         ),
-        ("the answer, CBOR, with that", cost_us(lambda: cbor_format.encode(answer))),
+        (
+            "the same by columns, where all are alike",
+            cost_us(lambda: [alike_records(r.payloads) for r in runs]),
+        ),
+        ("the answer, CBOR, with all of that", cost_us(lambda: cbor_format.encode_body(answer))),
     ]
 
 
@@ -305,7 +311,9 @@ def main() -> None:
         show("PutRecords 500 x 100 B", batch(store, 500, 100))
         show("PutRecords 100 x 10 KB", batch(store, 100, 10_000))
     show("PutRecords 500 x 100 B, 4 shards, over Kafka", gateway(500, 100, 4))
-    show("GetRecords 10,000 x 100 B", page(10_000, 100, 125))
+    show("GetRecords 10,000 x 100 B", page(records(10_000, 100), 500))
+    uneven = [(data[RANDOM.randrange(100) :], key) for data, key in records(10_000, 150)]
+    show("GetRecords 10,000 x 51 to 150 B", page(uneven, 500))
     show("A connection for each put, HTTP/2", first_block())
     show("Start", start())
 

@@ -15,6 +15,7 @@ from headwater.model.sequence_number import (
     SequenceNumber,
     common_beginning,
     format_sequence_number,
+    number_texts,
     parse_sequence_number,
     sequence_base,
 )
@@ -96,3 +97,4 @@ def test_a_common_beginning_and_the_rests_are_the_numbers(first: int, step: int,
     numbers = range(first, first + count * step, step)
     beginning, rests = common_beginning(numbers)
     assert [b"%b%d" % (beginning, rest) for rest in rests] == [b"%d" % number for number in numbers]
+    assert number_texts(numbers) == [str(number) for number in numbers]

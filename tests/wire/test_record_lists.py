@@ -9,6 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from headwater.model.alike_records import ALIKE_MIN
 from headwater.model.record import LARGE_BYTES, encode_payload
 from headwater.model.record_list import (
     NumberedRun,
@@ -98,10 +99,13 @@ def test_plain_records_in_cbor_are_byte_for_byte_their_documents(payloads: list[
     assert cbor_format.encode({"Records": records}) == cbor_format.encode({"Records": records.documents()})
 
 
-@pytest.mark.parametrize("record_bytes", [20, 100, 10_000])
+@pytest.mark.parametrize("wire_format", [json_format, cbor_format])
+@pytest.mark.parametrize("record_bytes", [60, 100, 10_000])
 @pytest.mark.parametrize("run_records", [1, 13, 1000])
-@pytest.mark.parametrize("all_bytes", [100_000, 600_000])
-def test_a_long_answer_is_left_in_few_parts(record_bytes: int, run_records: int, all_bytes: int) -> None:
+@pytest.mark.parametrize("all_bytes", [150_000, 600_000])
+def test_a_long_answer_is_left_in_few_parts(
+    wire_format: Any, record_bytes: int, run_records: int, all_bytes: int
+) -> None:
     payload = encode_payload(bytes(record_bytes), "key", encrypted=False)
     runs = [
         NumberedRun(range(2 << 184, (2 << 184) + run_records), at, [payload] * run_records)
@@ -109,12 +113,12 @@ def test_a_long_answer_is_left_in_few_parts(record_bytes: int, run_records: int,
     ]
     records = RecordList(runs)
     answer = {"Records": records, "MillisBehindLatest": 0}
-    body = json_format.encode_body(answer)
+    body = wire_format.encode_body(answer)
     assert isinstance(body, LongBody)
-    assert json_format.decode(bytes(body)) == json_format.decode(
-        json_format.encode({"Records": records.documents(), "MillisBehindLatest": 0})
+    assert wire_format.decode(bytes(body)) == wire_format.decode(
+        wire_format.encode({"Records": records.documents(), "MillisBehindLatest": 0})
     )
-    assert len(body) == len(bytes(body)) == len(json_format.encode(answer))
+    assert len(body) == len(bytes(body)) == len(wire_format.encode(answer))
     assert len(body.parts) < 40
 
 
@@ -125,14 +129,21 @@ def test_a_long_answer_is_left_in_few_parts(record_bytes: int, run_records: int,
     sizes=st.lists(st.sampled_from([0, 23, 24, 0x25, 255, 256, LARGE_BYTES + 1]), min_size=1, max_size=3),
     keys=st.lists(st.text('%bd"\\ä', min_size=1, max_size=40), min_size=1, max_size=3),
     encrypted=st.booleans(),
+    count=st.sampled_from([MANY + 3, ALIKE_MIN + 3]),
 )
-@settings(max_examples=60)
+@settings(max_examples=100)
 def test_many_records_are_byte_for_byte_what_they_are_one_by_one(
-    wire_format: Any, first: int, arrival_ms: int, sizes: list[int], keys: list[str], encrypted: bool
+    wire_format: Any,
+    first: int,
+    arrival_ms: int,
+    sizes: list[int],
+    keys: list[str],
+    encrypted: bool,
+    count: int,
 ) -> None:
     payloads = [
         encode_payload(bytes(size), keys[at % len(keys)], encrypted=encrypted and at == 5)
-        for at, size in enumerate(islice(cycle(sizes), MANY + 3))
+        for at, size in enumerate(islice(cycle(sizes), count))
     ]
     numbers = range(first, first + (len(payloads) << 80), 1 << 80)
     alone = [NumberedRun(numbers[at : at + 1], arrival_ms, [payload]) for at, payload in enumerate(payloads)]

@@ -18,6 +18,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.limits.throughput_limits import StreamLimits
 from headwater.engine.live_stream import LiveStream
 from headwater.engine.routing import Routes
+from headwater.model.alike_records import encode_alike
 from headwater.model.errors import (
     InternalFailureException,
     InvalidArgumentException,
@@ -26,7 +27,7 @@ from headwater.model.errors import (
 from headwater.model.hash_key import HASH_KEY_MAX
 from headwater.model.record import encode_payload, encode_payloads, record_sizes
 from headwater.model.record_list import Placement
-from headwater.model.sequence_number import record_sequence_number, record_sequence_numbers
+from headwater.model.sequence_number import number_texts, record_sequence_number, record_sequence_numbers
 from headwater.model.stream import Stream
 from headwater.storage.interface import Entry, Placed, StoreUnavailable
 
@@ -87,8 +88,8 @@ async def append(engine: Engine, live: LiveStream, records: Sequence[NewRecord])
                 if live.metrics.monitored:
                     live.metrics.shard_put(shard_id, len(indexes), size)
                 numbers = record_sequence_numbers(base, epoch_s, position, time_ms, len(indexes))
-                for index, number in zip(indexes, numbers, strict=True):
-                    placements[index] = (shard_id, str(number))
+                for index, number in zip(indexes, number_texts(numbers), strict=True):
+                    placements[index] = (shard_id, number)
             if not refused:
                 return _unless_failed(failure, stored, Appended(placements, stored_bytes, limits is None))
             pending = sorted(refused)
@@ -164,7 +165,8 @@ def _share_out(
     routes = live.routes
     wanted = records if len(pending) == len(records) else [records[index] for index in pending]
     route_ats = _routes_of(wanted, routes, by_turn=live.stream.distribution == "AUTO")
-    payloads = encode_payloads(wanted, encrypted=live.stream.encryption_type == "KMS")
+    encrypted = live.stream.encryption_type == "KMS"
+    payloads = encode_alike(wanted, encrypted=encrypted) or encode_payloads(wanted, encrypted=encrypted)
     shares: dict[int, _RouteShare] = {}
     if limits is not None:
         _begin_window(live, limits, now_ms)

@@ -39,7 +39,7 @@ PAYLOAD_TEXT_BYTES = 64
 """About so much of a payload is neither key nor data."""
 
 _DATA_START = len('"Data":"')
-_KEY = b',"PartitionKey":"'
+KEY_START = b',"PartitionKey":"'
 _ESCAPE = ord("\\")
 ENCRYPTED = b',"EncryptionType":"KMS"'
 """How the text of an encrypted record ends, and no other: in a key each quote has a backslash before it."""
@@ -220,9 +220,9 @@ def _rest_of_large(payload: Payload) -> tuple[bytes, int]:
 
 
 def _key_bytes(rest: bytes) -> int:
-    if not rest.startswith(_KEY):
+    if not rest.startswith(KEY_START):
         return 0
     if _ESCAPE in rest:
         (record,) = decode_payloads((b'"Data":""' + rest,))
         return record_size(b"", record.partition_key)
-    return rest.index(b'"', len(_KEY)) - len(_KEY)
+    return rest.index(b'"', len(KEY_START)) - len(KEY_START)

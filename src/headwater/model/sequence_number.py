@@ -91,6 +91,13 @@ def common_beginning(numbers: range) -> tuple[bytes, Iterable[int]]:
     return b"", numbers
 
 
+def number_texts(numbers: range) -> list[str]:
+    """Numbers that follow one another, as texts."""
+    beginning, rests = common_beginning(numbers)
+    start = beginning.decode()
+    return [f"{start}{rest}" for rest in rests]
+
+
 def parse_sequence_number(text: str) -> SequenceNumber | None:
     """The parts of a number; `None` for text that no shard could ever have given."""
     if not (text.isascii() and text.isdigit()) or len(text) > 56:

@@ -50,7 +50,7 @@ def _at_first(name: str) -> Callable[..., Any]:
 
         AMZ_CBOR.accept, AMZ_CBOR.decode = accept_cbor, cbor_format.decode
         AMZ_CBOR.check, AMZ_CBOR.encode = cbor_format.check, cbor_format.encode
-        AMZ_CBOR.encode_body = cbor_format.encode
+        AMZ_CBOR.encode_body = cbor_format.encode_body
         return getattr(AMZ_CBOR, name)(*arguments)
 
     return bring_in

@@ -23,16 +23,31 @@ This module refuses to know operations and their shapes.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
-from itertools import chain
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
-from headwater.model.record import PlainRecord, plain_records
-from headwater.model.record_list import NumberedRun, PlacementList, QueueRecordList, RecordList
-from headwater.model.sequence_number import MANY, common_beginning
+from headwater.model.record_list import PlacementList, QueueRecordList, RecordList
+from headwater.wire.cbor_heads import (
+    ARRAY,
+    BYTES,
+    BYTES_HEADS,
+    MAP,
+    NEGATIVE,
+    ONE_BYTE,
+    OTHER,
+    TAG,
+    TAG_TIME,
+    TEXT,
+    TEXT_HEADS,
+    UNSIGNED,
+    encoded_name,
+    head,
+    instant_item,
+)
+from headwater.wire.cbor_records import Write, write_placements, write_records
+from headwater.wire.long_body import Body, body_of
 
 DEEPEST_NESTING = 64
 """Maps, arrays and tags inside each other; requests of the API have five."""
@@ -44,26 +59,20 @@ Over fifty times what the greatest valid request has. An item may be one byte in
 and is some seventy in memory and a good deal of a microsecond.
 """
 
-DECODED_AT_ONCE = 256
-"""So many records, and the others of their time: more would be out of the processor's cache when written."""
-
 _TIME_LIMIT_MS = 2**63 - 1
-
-_UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _OTHER = range(0, 256, 32)
-"""An item's first byte is one of these kinds plus what tells its length, or its value."""
 
 _LENGTH_FOLLOWS = ((24, 1), (25, 2), (26, 4), (27, 8))
 """What stands for a length, and in how many bytes that length follows."""
 
-_LONG_BYTES, _LONG_TEXT = _BYTES + 24, _TEXT + 24
+_LONG_BYTES, _LONG_TEXT = BYTES + 24, TEXT + 24
 """The first byte of a string whose length is the next byte."""
 
 _INDEFINITE = 31
-_BREAK = _OTHER + _INDEFINITE
+_BREAK = OTHER + _INDEFINITE
 _UP_TO_BREAK = -1
 """How many items are left where only the break ends them; counting down, it never gets to zero."""
 
-_TAG_TIME, _TAG_BIGNUM, _TAG_NEGATIVE_BIGNUM = 1, 2, 3
+_TAG_BIGNUM, _TAG_NEGATIVE_BIGNUM = 2, 3
 
 
 class _MalformedCbor(ValueError):
@@ -198,12 +207,12 @@ def _long_text(size: int) -> _Reader:
 
 
 def _read_indefinite_bytes(body: bytes, at: int, room: _Room) -> tuple[bytes, int]:
-    joined, end = _joined(body, at + 1, room, _BYTES)
+    joined, end = _joined(body, at + 1, room, BYTES)
     return bytes(joined), end
 
 
 def _read_indefinite_text(body: bytes, at: int, room: _Room) -> tuple[str, int]:
-    joined, end = _joined(body, at + 1, room, _TEXT)
+    joined, end = _joined(body, at + 1, room, TEXT)
     return joined.decode(), end
 
 
@@ -214,7 +223,7 @@ def _joined(body: bytes, at: int, room: _Room, kind: int) -> tuple[bytearray, in
         room.take()
         if first - kind not in _DEFINITE:
             raise _MalformedCbor
-        chunk, at = _READERS[_BYTES + first - kind](body, at, room)
+        chunk, at = _READERS[BYTES + first - kind](body, at, room)
         joined += chunk
     return joined, at + 1
 
@@ -277,9 +286,9 @@ def _members(body: bytes, at: int, room: _Room, left: int) -> tuple[dict[str, An
         room.items -= 1
         if room.items < 0:
             raise _MalformedCbor
-        if _TEXT <= first < _LONG_TEXT:
+        if TEXT <= first < _LONG_TEXT:
             start = at + 1
-            at = start + first - _TEXT
+            at = start + first - TEXT
             name = body[start:at].decode()
         else:
             name, at = _NAME_READERS[first](body, at, room)
@@ -288,9 +297,9 @@ def _members(body: bytes, at: int, room: _Room, left: int) -> tuple[dict[str, An
             start = at + 2
             at = start + body[at + 1]
             members[name] = body[start:at]
-        elif _TEXT <= first < _LONG_TEXT:
+        elif TEXT <= first < _LONG_TEXT:
             start = at + 1
-            at = start + first - _TEXT
+            at = start + first - TEXT
             members[name] = body[start:at].decode()
         else:
             members[name], at = _READERS[first](body, at, room)
@@ -310,7 +319,7 @@ def _tagged(size: int) -> _Reader:
         room.enter()
         value, at = _READERS[body[at]](body, at, room)
         room.leave()
-        if tag == _TAG_TIME:
+        if tag == TAG_TIME:
             return _time(value, room.time_unit_ms), at
         meaning = _TAG_MEANINGS.get(tag)
         return (value if meaning is None else meaning(value)), at
@@ -349,33 +358,33 @@ def _table_of_readers() -> tuple[_Reader, ...]:
     """For each first byte what reads the item."""
     readers: list[_Reader] = [_read_refused] * 256
     for number in _IN_FIRST_BYTE:
-        readers[_UNSIGNED + number] = _constant(number)
-        readers[_NEGATIVE + number] = _constant(-1 - number)
-        readers[_BYTES + number] = _short_bytes(number)
-        readers[_TEXT + number] = _short_text(number)
-        readers[_ARRAY + number] = _array(0)
-        readers[_MAP + number] = _map(0)
-        readers[_TAG + number] = _tagged(0)
+        readers[UNSIGNED + number] = _constant(number)
+        readers[NEGATIVE + number] = _constant(-1 - number)
+        readers[BYTES + number] = _short_bytes(number)
+        readers[TEXT + number] = _short_text(number)
+        readers[ARRAY + number] = _array(0)
+        readers[MAP + number] = _map(0)
+        readers[TAG + number] = _tagged(0)
     for code, size in _LENGTH_FOLLOWS:
-        readers[_UNSIGNED + code] = _whole_number(size)
-        readers[_NEGATIVE + code] = _negative_number(size)
-        readers[_BYTES + code] = _long_bytes(size)
-        readers[_TEXT + code] = _long_text(size)
-        readers[_ARRAY + code] = _array(size)
-        readers[_MAP + code] = _map(size)
-        readers[_TAG + code] = _tagged(size)
-    readers[_BYTES + _INDEFINITE] = _read_indefinite_bytes
-    readers[_TEXT + _INDEFINITE] = _read_indefinite_text
-    readers[_ARRAY + _INDEFINITE] = _read_indefinite_array
-    readers[_MAP + _INDEFINITE] = _read_indefinite_map
-    readers[_OTHER + 20 : _OTHER + 24] = map(_constant, (False, True, None, None))
-    readers[_OTHER + 25 : _OTHER + 28] = map(_float, (2, 4, 8))
+        readers[UNSIGNED + code] = _whole_number(size)
+        readers[NEGATIVE + code] = _negative_number(size)
+        readers[BYTES + code] = _long_bytes(size)
+        readers[TEXT + code] = _long_text(size)
+        readers[ARRAY + code] = _array(size)
+        readers[MAP + code] = _map(size)
+        readers[TAG + code] = _tagged(size)
+    readers[BYTES + _INDEFINITE] = _read_indefinite_bytes
+    readers[TEXT + _INDEFINITE] = _read_indefinite_text
+    readers[ARRAY + _INDEFINITE] = _read_indefinite_array
+    readers[MAP + _INDEFINITE] = _read_indefinite_map
+    readers[OTHER + 20 : OTHER + 24] = map(_constant, (False, True, None, None))
+    readers[OTHER + 25 : OTHER + 28] = map(_float, (2, 4, 8))
     return tuple(readers)
 
 
 _READERS = _table_of_readers()
 _NAME_READERS = tuple(
-    reader if _TEXT <= first < _ARRAY else _read_refused for first, reader in enumerate(_READERS)
+    reader if TEXT <= first < ARRAY else _read_refused for first, reader in enumerate(_READERS)
 )
 
 
@@ -383,165 +392,81 @@ class Seconds(float):
     """A time in an answer whose times count seconds, as the CBOR standard has them."""
 
 
-_Write = Callable[[bytes], None]
-"""Takes the next piece of an answer's body."""
-
-
 def encode(answer: Mapping[str, object] | None) -> bytes:
     """The body of an answer; an operation without output has an empty one.
 
     All lengths are definite. A blob is copied once, into the body.
     """
-    if answer is None:
-        return b""
+    return bytes(encode_body(answer))
+
+
+def encode_body(answer: Mapping[str, object] | None) -> Body:
+    """The same, in parts if it is long."""
     pieces: list[bytes] = []
-    _write_map(answer, pieces.append)
-    return b"".join(pieces)
+    if answer is not None:
+        _write_map(answer, pieces.append)
+    return body_of(pieces)
 
 
-def _write_map(members: Mapping[str, object], write: _Write) -> None:
-    write(_head(_MAP, len(members)))
+def _write_map(members: Mapping[str, object], write: Write) -> None:
+    write(head(MAP, len(members)))
     for name, value in members.items():
-        write(_encoded_name(name))
+        write(encoded_name(name))
         _WRITERS[type(value)](value, write)
 
 
-def _write_array(items: Sequence[object], write: _Write) -> None:
-    write(_head(_ARRAY, len(items)))
+def _write_array(items: Sequence[object], write: Write) -> None:
+    write(head(ARRAY, len(items)))
     for item in items:
         _WRITERS[type(item)](item, write)
 
 
-def _write_text(text: str, write: _Write) -> None:
+def _write_text(text: str, write: Write) -> None:
     data = text.encode()
     length = len(data)
-    write(_TEXT_HEADS[length] if length < 256 else _head(_TEXT, length))
+    write(TEXT_HEADS[length] if length < 256 else head(TEXT, length))
     write(data)
 
 
-def _write_bytes(data: bytes, write: _Write) -> None:
+def _write_bytes(data: bytes, write: Write) -> None:
     length = len(data)
-    write(_BYTES_HEADS[length] if length < 256 else _head(_BYTES, length))
+    write(BYTES_HEADS[length] if length < 256 else head(BYTES, length))
     write(data)
 
 
-def _write_whole_number(number: int, write: _Write) -> None:
-    write(_head(_UNSIGNED, number) if number >= 0 else _head(_NEGATIVE, -1 - number))
+def _write_whole_number(number: int, write: Write) -> None:
+    write(head(UNSIGNED, number) if number >= 0 else head(NEGATIVE, -1 - number))
 
 
-def _write_float(number: float, write: _Write) -> None:
-    write(_pack_float(_OTHER + 27, number))
+def _write_float(number: float, write: Write) -> None:
+    write(_pack_float(OTHER + 27, number))
 
 
-def _write_instant(instant: Instant, write: _Write) -> None:
-    write(_instant_item(instant))
+def _write_instant(instant: Instant, write: Write) -> None:
+    write(instant_item(instant))
 
 
-def _instant_item(instant: Instant) -> bytes:
-    if instant.ms < 0:
-        return _ONE_BYTE[_TAG + _TAG_TIME] + _head(_NEGATIVE, -1 - instant.ms)
-    return _pack_time(_TAG + _TAG_TIME, _UNSIGNED + 27, instant.ms)
-
-
-def _write_seconds(seconds: Seconds, write: _Write) -> None:
-    write(_ONE_BYTE[_TAG + _TAG_TIME])
+def _write_seconds(seconds: Seconds, write: Write) -> None:
+    write(ONE_BYTE[TAG + TAG_TIME])
     _write_float(seconds, write)
 
 
-def _write_boolean(value: bool, write: _Write) -> None:
+def _write_boolean(value: bool, write: Write) -> None:
     write(_TRUE if value else _FALSE)
 
 
-def _write_null(_value: None, write: _Write) -> None:
+def _write_null(_value: None, write: Write) -> None:
     write(_NULL)
 
 
-def _write_records(records: RecordList, write: _Write) -> None:
-    write(_head(_ARRAY, len(records)))
-    gathered: list[NumberedRun] = []
-    count = 0
-    for run in records.runs:
-        gathered.append(run)
-        count += len(run.payloads)
-        if count >= DECODED_AT_ONCE:
-            _write_runs(gathered, write)
-            gathered, count = [], 0
-    _write_runs(gathered, write)
+def _write_records(records: RecordList, write: Write) -> None:
+    write_records(records, write, _write_map)
 
 
-def _write_runs(runs: list[NumberedRun], write: _Write) -> None:
-    plain = plain_records([payload for run in runs for payload in run.payloads])
-    if plain is None:
-        for document in RecordList(runs).documents():
-            _write_map(document, write)
-        return
-    begin = 0
-    for numbers, arrival_ms, _ in runs:
-        records, begin = plain[begin : begin + len(numbers)], begin + len(numbers)
-        digits = len(str(numbers[0]))  # of all numbers
-        start = b"%b%b%b" % (_head(_MAP, 4), _SEQUENCE_NUMBER, _head(_TEXT, digits))
-        middle = b"%b%b%b" % (_ARRIVAL, _instant_item(Instant(arrival_ms)), _DATA)
-        if len(numbers) >= MANY:
-            write(_form_filled_in(start, numbers, middle, records))
-            continue
-        for number, record in zip(numbers, records, strict=True):
-            write(b"%b%d%b" % (start, number, middle))
-            _write_bytes(record.data, write)
-            write(_KEY)
-            _write_text(record.partition_key, write)
-
-
-def _form_filled_in(start: bytes, numbers: range, middle: bytes, records: Sequence[PlainRecord]) -> bytes:
-    """Records that have a beginning and a middle in common, written at once: these are a form to fill in."""
-    beginning, rests = common_beginning(numbers)
-    data_form, data_items = _in_form(_BYTES, [record.data for record in records])
-    key_form, key_items = _in_form(_TEXT, [record.partition_key.encode() for record in records])
-    form = b"%b%b%%d%b%b%b%b" % (_literal(start), beginning, _literal(middle), data_form, _KEY, key_form)
-    return form * len(records) % tuple(chain.from_iterable(zip(rests, *data_items, *key_items, strict=True)))
-
-
-def _in_form(kind: int, strings: list[bytes]) -> tuple[bytes, tuple[Iterable[bytes], ...]]:
-    """The place of strings in a form, and what is filled in: they, and their heads unless all are alike."""
-    lengths = list(map(len, strings))
-    if min(lengths) == max(lengths):
-        return _literal(_head(kind, lengths[0])) + b"%b", (strings,)
-    if max(lengths) < 256:
-        heads = _BYTES_HEADS if kind == _BYTES else _TEXT_HEADS
-        return b"%b%b", (map(heads.__getitem__, lengths), strings)
-    return b"%b%b", ([_head(kind, length) for length in lengths], strings)
-
-
-def _literal(part: bytes) -> bytes:
-    """A part of a form that stands for itself."""
-    return part.replace(b"%", b"%%")
-
-
-def _write_placements(records: PlacementList, write: _Write) -> None:
-    """A record's place is one text: bytes are written as characters, which costs half."""
-    write(_head(_ARRAY, len(records)))
-    start = (_head(_MAP, 2) + _SEQUENCE_NUMBER).decode("latin-1")
-    shard_ids = _ShardIds()
-    items = [
-        f"{start}{_NUMBER_HEADS[len(number)]}{number}{shard_ids[shard_id]}"
-        for shard_id, number in records.placements
-        if number is not None  # as all of them are
-    ]
-    write("".join(items).encode("latin-1"))
-
-
-class _ShardIds(dict[str, str]):
-    """The member that names a shard, as characters."""
-
-    def __missing__(self, shard_id: str) -> str:
-        text = shard_id.encode()
-        item = self[shard_id] = (_SHARD_ID + _head(_TEXT, len(text)) + text).decode("latin-1")
-        return item
-
-
-class _Writers(dict[type, Callable[[Any, _Write], None]]):
+class _Writers(dict[type, Callable[[Any, Write], None]]):
     """What writes a value of each type."""
 
-    def __missing__(self, kind: type) -> Callable[[Any, _Write], None]:
+    def __missing__(self, kind: type) -> Callable[[Any, Write], None]:
         raise TypeError(f"an answer cannot carry a {kind.__name__}")
 
 
@@ -557,41 +482,11 @@ _WRITERS = _Writers(
         Instant: _write_instant,
         Seconds: _write_seconds,
         RecordList: _write_records,
-        PlacementList: _write_placements,
+        PlacementList: write_placements,
         QueueRecordList: lambda records, write: _write_array(records.documents(), write),
         type(None): _write_null,
     }
 )
 
-
-def _head(kind: int, number: int) -> bytes:
-    """The first byte of an item, and its length or its value, in the fewest bytes."""
-    if number < 24:
-        return _ONE_BYTE[kind + number]
-    if number < 1 << 8:
-        return bytes((kind + 24, number))
-    if number < 1 << 16:
-        return _pack_16(kind + 25, number)
-    if number < 1 << 32:
-        return _pack_32(kind + 26, number)
-    return _pack_64(kind + 27, number)
-
-
-@lru_cache(maxsize=512)
-def _encoded_name(name: str) -> bytes:
-    """A member's name; the API's few names stay, a user's tags pass through."""
-    data = name.encode()
-    return _head(_TEXT, len(data)) + data
-
-
-_pack_16, _pack_32, _pack_64 = (struct.Struct(form).pack for form in (">BH", ">BI", ">BQ"))
-_pack_time = struct.Struct(">BBQ").pack
 _pack_float = struct.Struct(">Bd").pack
-_ONE_BYTE = tuple(bytes((first,)) for first in range(256))
-_FALSE, _TRUE, _NULL = _ONE_BYTE[_OTHER + 20 : _OTHER + 23]
-_TEXT_HEADS = tuple(_head(_TEXT, length) for length in range(256))
-_BYTES_HEADS = tuple(_head(_BYTES, length) for length in range(256))
-_NUMBER_HEADS = [head.decode("latin-1") for head in _TEXT_HEADS]
-_SEQUENCE_NUMBER, _SHARD_ID = _encoded_name("SequenceNumber"), _encoded_name("ShardId")
-_ARRIVAL, _DATA = _encoded_name("ApproximateArrivalTimestamp"), _encoded_name("Data")
-_KEY = _encoded_name("PartitionKey")
+_FALSE, _TRUE, _NULL = ONE_BYTE[OTHER + 20 : OTHER + 23]

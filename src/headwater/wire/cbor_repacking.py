@@ -18,10 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from headwater.wire.cbor_columns import ALIKE_MIN, repack_alike
+
 NESTING_MAX = 8
 """Maps and lists inside each other; requests of the API have five."""
 ITEMS_MAX = 4_096
 """Twice what the largest PutRecords has: members of maps, and items of lists."""
+MORE_SINGLES = 8
+"""So many times as many records are read one by one each time before a look at whether more are alike."""
 MOVED_BYTES_MAX = 64 * 1024 * 1024
 """Where MessagePack needs one byte more than CBOR, all that follows is moved: so much in all."""
 
@@ -33,11 +37,12 @@ _TEXT_ENDS = 0x78
 """The first byte after those of short texts."""
 _PACKED_BYTES_8, _PACKED_LIST, _PACKED_LIST_16, _PACKED_MAP = 0xC4, 0x90, 0xDC, 0x80
 _PACKED_TEXT = 0xA0
-_PACKED_TEXT_8 = 0xD9
+_PACKED_TEXT_8, _PACKED_TEXT_16 = 0xD9, 0xDA
 _TO_PACKED_TEXT = _PACKED_TEXT - _TEXT
 _OPEN_LIST, _OPEN_MAP, _BREAK = 0x9F, 0xBF, 0xFF
 """Of indefinite length, and what ends it."""
-_OPEN_RECORD, _KEY = b"\xbf\x64Data", b"\x6cPartitionKey"
+_RECORD, _OPEN_RECORD = b"\xa2\x64Data", b"\xbf\x64Data"
+_KEY = b"\x6cPartitionKey"
 _PACKED_RECORD, _PACKED_KEY_NAME = b"\x82\xa4Data", _PACKED_TEXT + len(_KEY) - 1
 """What stands before a record's data, and before its key."""
 
@@ -66,6 +71,13 @@ class _Budget:
         self.items -= count
         if self.levels < 0 or self.items < 0:
             raise _Unusual
+
+    def records(self, count: int) -> None:
+        """So many maps of two members were read."""
+        if count:
+            self.levels -= 1
+            self.take(2 * count)
+            self.levels += 1
 
 
 _Repacker = Callable[[bytearray, int, _Budget], int]
@@ -170,8 +182,15 @@ def _remove(packed: bytearray, at: int, budget: _Budget) -> None:
 
 def _repack_items(packed: bytearray, at: int, count: int, budget: _Budget) -> int:
     budget.enter(count)
-    for _ in range(count):
-        at = _REPACKERS[packed[at]](packed, at, budget)
+    singles = ALIKE_MIN
+    while count:
+        at, alike = repack_alike(packed, at, count) if packed.startswith(_RECORD, at) else (at, 0)
+        budget.records(alike)
+        others = min(count - alike, singles)
+        for _ in range(others):
+            at = _REPACKERS[packed[at]](packed, at, budget)
+        count -= alike + others
+        singles *= MORE_SINGLES
     budget.levels += 1
     return at
 
@@ -182,12 +201,12 @@ def _repack_open_list(packed: bytearray, at: int, budget: _Budget) -> int:
     at += 1
     budget.enter(0)
     while packed[at] != _BREAK:
-        at, records = _repack_open_records(packed, at, budget)
-        if not records:
-            budget.take(1)
+        at, done = _repack_open_records(packed, at, budget)
+        if not done:
             at = _REPACKERS[packed[at]](packed, at, budget)
-            records = 1
-        count += records
+            done = 1
+        budget.take(done)
+        count += done
     _remove(packed, at, budget)
     head = bytes((_PACKED_LIST_16,)) + count.to_bytes(2)
     _insert(packed, begin, head, budget)
@@ -216,12 +235,27 @@ def _repack_open_map(packed: bytearray, at: int, budget: _Budget) -> int:
 def _repack_open_records(packed: bytearray, at: int, budget: _Budget) -> tuple[int, int]:
     """As many maps of indefinite length as are records in the form that nearly all have.
 
-    That is a blob of 24 to 65,535 bytes and a short key, in this order. Gives what follows them, and their
-    number. To move all that follows for the end of each map would take most of the time: instead the key
-    tells its length by one byte more.
+    Where many are alike by columns, else one by one; what follows them, and their number.
+    """
+    count, singles, done = 0, ALIKE_MIN, 1
+    while done and packed.startswith(_OPEN_RECORD, at):
+        at, alike = repack_alike(packed, at, ITEMS_MAX)
+        at, others = _repack_one_by_one(packed, at, singles)
+        done = alike + others
+        count += done
+        singles *= MORE_SINGLES
+    budget.records(count)
+    return at, count
+
+
+def _repack_one_by_one(packed: bytearray, at: int, most: int) -> tuple[int, int]:
+    """The same of up to so many, without a look at what they have in common.
+
+    The form is a blob of 24 to 65,535 bytes and a key of up to 255, in this order. To move all that follows
+    for the end of each map would take most of the time: instead the key tells its length by one byte more.
     """
     starts_with, count = packed.startswith, 0
-    while starts_with(_OPEN_RECORD, at):
+    while count < most and starts_with(_OPEN_RECORD, at):
         blob_at = at + len(_OPEN_RECORD)
         if packed[blob_at] == _BYTES_8:
             key_at = blob_at + 2 + packed[blob_at + 1]
@@ -229,23 +263,30 @@ def _repack_open_records(packed: bytearray, at: int, budget: _Budget) -> tuple[i
             key_at = blob_at + 3 + (packed[blob_at + 1] << 8 | packed[blob_at + 2])
         else:
             break
-        text_at = key_at + len(_KEY)
-        if not starts_with(_KEY, key_at) or not _TEXT <= packed[text_at] < _TEXT_ENDS:
+        begin = key_at + len(_KEY) + 1
+        first = packed[begin - 1]
+        if not starts_with(_KEY, key_at) or not _TEXT <= first <= _TEXT_8:
             break
-        length = packed[text_at] - _TEXT
-        end = text_at + 1 + length
-        text = packed[text_at + 1 : end]
+        length = first - _TEXT
+        if first == _TEXT_8:
+            length = packed[begin]
+            begin += 1
+        end = begin + length
+        text = packed[begin:end]
         if packed[end] != _BREAK or not text.isascii():
             break
         packed[at:blob_at] = _PACKED_RECORD
         packed[blob_at] += _PACKED_BYTES_8 - _BYTES_8
         packed[key_at] = _PACKED_KEY_NAME
-        packed[text_at] = _PACKED_TEXT_8
-        packed[text_at + 1] = length
-        packed[text_at + 2 : end + 1] = text
+        if first == _TEXT_8:
+            packed[begin - 2] = _PACKED_TEXT_16
+            packed[begin - 1] = 0
+        else:
+            packed[begin - 1] = _PACKED_TEXT_8
+        packed[begin] = length
+        packed[begin + 1 : end + 1] = text
         at = end + 1
         count += 1
-    budget.take(3 * count)
     return at, count
 
 

@@ -15,17 +15,18 @@ from __future__ import annotations
 from binascii import a2b_base64
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Mapping
-from itertools import chain
 from typing import Any
 
 import msgspec
 
+from headwater.model.cut_payloads import lengths_of
 from headwater.model.errors import SerializationException
+from headwater.model.forms import filled_in
 from headwater.model.instant import Instant
 from headwater.model.record import ENCRYPTED, LARGE_BYTES, Payload, is_large, text_of, unencrypted_text_of
 from headwater.model.record_list import NumberedRun, PlacementList, QueueRecordList, RecordList
 from headwater.model.sequence_number import MANY, common_beginning
-from headwater.wire.long_body import Body, LongBody
+from headwater.wire.long_body import PART_BYTES, Body, LongBody
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """All that msgspec raises for a body that it does not take."""
@@ -35,9 +36,7 @@ MANY_VALUES = 4_096
 
 The largest valid PutRecords has 2,500, unless its partition keys are made of them.
 """
-_PART_BYTES = 64 * 1024
-_JOINED_BYTES = 128 * 1024
-"""Records are joined to parts of this size or more, and a longer answer is left in such parts."""
+_CHECKED_BYTES = 64 * 1024
 
 _END = slice(-len(ENCRYPTED), None)
 """Of a payload: where an encrypted one says so."""
@@ -97,8 +96,8 @@ def check_utf_8(body: bytes) -> None:
     if body.isascii():
         return
     decoder = getincrementaldecoder("utf-8")()
-    for start in range(0, len(body), _PART_BYTES):
-        decoder.decode(body[start : start + _PART_BYTES])
+    for start in range(0, len(body), _CHECKED_BYTES):
+        decoder.decode(body[start : start + _CHECKED_BYTES])
     decoder.decode(b"", final=True)
 
 
@@ -163,7 +162,7 @@ def encode_body(answer: Mapping[str, object] | None) -> Body:
     rest = _answer_encoder.encode({name: value for name, value in answer.items() if value is not records})
     parts = (rest[:-1], b'"Records":[' if rest == b"{}" else b',"Records":[', *write(records), b"]}")
     body = LongBody(parts)
-    return body if len(body) > _JOINED_BYTES else bytes(body)
+    return body if len(body) > PART_BYTES else bytes(body)
 
 
 def _encode_received(answer: Mapping[str, object]) -> bytes:
@@ -200,7 +199,7 @@ def _write_records(records: RecordList) -> list[Payload]:
     gathered_bytes = 0
     for run in records.runs:
         gathered_bytes += _write_run(run, pieces)
-        if gathered_bytes >= _JOINED_BYTES:  # now, while the processor has them at hand
+        if gathered_bytes >= PART_BYTES:  # now, while the processor has them at hand
             parts.append(b"".join(pieces))
             pieces.clear()
             gathered_bytes = 0
@@ -216,12 +215,12 @@ def _write_run(run: NumberedRun, pieces: list[Payload]) -> int:
     """Add the texts of records that arrived together; how many bytes their payloads have."""
     sequence_numbers, arrival_ms, payloads = run
     time = f'","ApproximateArrivalTimestamp":{_seconds(arrival_ms)},'.encode()
-    sizes = tuple(map(len, payloads))
+    sizes = lengths_of(payloads)
     are_texts = max(sizes) <= LARGE_BYTES or not any(map(is_large, payloads))
     if are_texts and len(payloads) >= MANY:  # what is the same in all is a form, filled in at once
         beginning, rests = common_beginning(sequence_numbers)
         form = b'},{"SequenceNumber":"%b%%d%b%%b' % (beginning, time)
-        pieces.append(form * len(payloads) % tuple(chain.from_iterable(zip(rests, payloads, strict=True))))
+        pieces.append(filled_in(form, len(payloads), rests, payloads))
         return sum(sizes)
     for number, payload in zip(sequence_numbers, payloads, strict=True):
         pieces.append(b'},{"SequenceNumber":"%d%b' % (number, time))

@@ -21,6 +21,7 @@ from headwater.api.validation.long_requests import beginning_of
 from headwater.model.errors import SerializationException, ValidationException
 from headwater.model.instant import Instant
 from headwater.wire import cbor_format, json_format
+from headwater.wire.cbor_columns import ALIKE_MIN, KEY_LENGTH_MAX
 from headwater.wire.cbor_repacking import repack
 from tests.tables import each
 
@@ -410,6 +411,50 @@ def test_usual_records_as_java_writes_them_are_repacked(sizes: list[tuple[int, i
         assert packed is not None
         assert msgspec.msgpack.decode(packed) == {**document, "StreamName": "orders"}
     check_both_ways_of_cbor("PutRecords", body)
+
+
+stretches_of_alike = st.lists(
+    st.tuples(
+        st.sampled_from([1, ALIKE_MIN - 1, ALIKE_MIN, 3 * ALIKE_MIN]),
+        st.sampled_from([23, 24, 100, 255, 256, 300]),
+        st.sampled_from([1, 10, 23, 24, 36, KEY_LENGTH_MAX, KEY_LENGTH_MAX + 1]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def alike_records(stretches: list[tuple[int, int, int]]) -> dict[str, Any]:
+    records = [
+        {"Data": bytes([at % 256]) * data, "PartitionKey": f"{at:0{key}}"[-key:]}
+        for count, data, key in stretches
+        for at in range(count)
+    ]
+    return {"StreamName": "orders", "Records": records}
+
+
+@given(stretches_of_alike, st.booleans())
+def test_records_of_one_size_are_repacked_together(
+    stretches: list[tuple[int, int, int]], is_open: bool
+) -> None:
+    document = alike_records(stretches)
+    body = with_open_ends(document) if is_open else cbor_format.encode(document)
+    packed = repack(body)
+    assert packed is not None
+    assert msgspec.msgpack.decode(packed) == document
+    check_both_ways_of_cbor("PutRecords", body)
+
+
+@given(st.binary(min_size=1, max_size=3), st.booleans(), st.data())
+@settings(max_examples=300)
+def test_both_ways_agree_on_records_of_one_size_of_which_one_is_damaged(
+    noise: bytes, is_open: bool, data: st.DataObject
+) -> None:
+    document = alike_records([(ALIKE_MIN + 2, 24, data.draw(st.sampled_from([2, 30])))])
+    body = with_open_ends(document) if is_open else cbor_format.encode(document)
+    at = data.draw(st.integers(0, len(body)))
+    cut = data.draw(st.sampled_from([len(noise), 0, len(body)]))
+    check_both_ways_of_cbor("PutRecords", body[:at] + noise + body[at + cut :])
 
 
 @given(st.binary(max_size=60), st.booleans(), st.data())

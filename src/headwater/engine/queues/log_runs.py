@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from headwater.model.cut_payloads import lengths_of
 from headwater.storage.interface import Run, Store
 
 AHEAD_RECORDS = 100
@@ -95,4 +96,4 @@ def _cut(runs: list[Run], count: int) -> tuple[list[Run], list[Run]]:
 def _measure(runs: Sequence[Run]) -> tuple[int, int]:
     """How many records there are, and their bytes."""
     records = sum([len(run.payloads) for run in runs])
-    return records, sum([sum(map(len, run.payloads)) for run in runs])
+    return records, sum([sum(lengths_of(run.payloads)) for run in runs])

@@ -35,6 +35,7 @@ from struct import Struct, pack, unpack_from
 from typing import NamedTuple
 from zlib import crc32
 
+from headwater.model.cut_payloads import CutPayloads
 from headwater.model.record import Payload
 from headwater.storage.interface import Metadata
 
@@ -120,12 +121,14 @@ def payloads_of(
     """
     lengths = unpack_from(f">{count}I", block, _HEAD.size)
     start = _HEAD.size + 4 * count + sum(lengths[:begin])
-    ends = list(accumulate(lengths[begin:end], initial=start))
-    if ends[-1] - start > max_bytes:
-        del ends[max(bisect_right(ends, start + max_bytes), 1 + at_least) :]
+    wanted = lengths[begin:end]
+    if sum(wanted) > max_bytes:
+        wanted = wanted[: max(bisect_right(tuple(accumulate(wanted)), max_bytes), at_least)]
     # Small pieces are cheaper to copy, large ones to look at.
-    whole = block if len(block) < COPIED_BYTES * count else memoryview(block)
-    return [whole[start:end] for start, end in pairwise(ends)]
+    if len(block) < COPIED_BYTES * count:
+        return CutPayloads(block, start, wanted)
+    whole = memoryview(block)
+    return [whole[start:end] for start, end in pairwise(accumulate(wanted, initial=start))]
 
 
 def is_intact(key: bytes, block: bytes) -> bool:

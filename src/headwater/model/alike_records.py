@@ -1,0 +1,135 @@
+"""Records of one size, read and written together: by columns, not one by one.
+
+A producer often sends records of one size: a struct, and a key of fixed length. Their payloads
+(`record`) then have data and key at the same places, so a few calls read all of them.
+
+Refuses to know what the records are for; whatever is not alike is left to `record`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from struct import Struct
+from typing import Any, TypeAlias
+
+from pybase64 import b64decode, b64encode
+
+from headwater.model.cut_payloads import joined, lengths_of
+from headwater.model.forms import filled_in
+from headwater.model.record import ENCRYPTED, KEY_START, LARGE_BYTES, Payload, quoted
+
+ALIKE_MIN = 32
+"""Of so many records it is worth looking whether they are alike."""
+
+_DATA_AT = len('"Data":"')
+_QUOTE = b'"'
+_BETWEEN = _QUOTE + KEY_START
+_SHOWN = _BETWEEN[:4]
+"""So much of it is nowhere else in a record: in a key each quote has a backslash before it."""
+
+
+AlikeRecords: TypeAlias = tuple[tuple[bytes, ...], tuple[bytes, ...]]
+"""The data of records, and their keys in UTF-8, of which they only have ASCII; each of one length."""
+
+
+def alike_records(payloads: Sequence[Payload]) -> AlikeRecords | None:
+    """The records, if they are small, alike, not encrypted, and have keys without escapes; else `None`."""
+    count = len(payloads)
+    if count < ALIKE_MIN:
+        return None
+    sizes = lengths_of(payloads)
+    size = sizes[0]
+    if size > LARGE_BYTES or sizes.count(size) != count:
+        return None
+    text = joined(payloads)
+    data_end = text.find(_QUOTE, _DATA_AT, size)
+    key_at, key_end = data_end + len(_BETWEEN), size - 1
+    if not _have_ends(text, count, size, data_end) or _may_be_encrypted(text, size, key_at):
+        return None
+    pads = _pads(text, count, size, data_end)
+    if pads is None:
+        return None
+    # Without pads, which stand where one text ends, all texts are one.
+    digits = _unpacker(f"{_DATA_AT}x{data_end - _DATA_AT - pads}s{size - data_end + pads}x", count)(text)
+    filler = b"A" * pads
+    decoded = b64decode(filler.join((*digits, b"")), validate=True)
+    data_bytes = len(decoded) // count - pads
+    return (
+        _unpacker(f"{data_bytes}s{pads}x", count)(decoded),
+        _unpacker(f"{key_at}x{key_end - key_at}s1x", count)(text),
+    )
+
+
+def encode_alike(
+    records: Sequence[tuple[bytes, str | None, str | None]], *, encrypted: bool
+) -> Sequence[bytes] | None:
+    """What `encode_payloads` makes of records, if they are small, alike, and have keys without escapes."""
+    count = len(records)
+    if count < ALIKE_MIN or len(records[0][0]) != len(records[-1][0]):
+        return None
+    datas, keys, _ = zip(*records, strict=True)
+    key_texts = _plain_keys(keys)
+    data_bytes = len(datas[0])
+    if key_texts is None or not 0 < data_bytes <= LARGE_BYTES or _one_length(datas) is None:
+        return None
+    # With bytes added that make all data end where a digit of base64 does, all texts are one.
+    pads = -data_bytes % 3
+    filler = bytes(pads)
+    digits = b64encode(filler.join((*datas, b"")))
+    texts = _unpacker(f"{len(digits) // count - pads}s{pads}x", count)(digits)
+    ending = ENCRYPTED if encrypted else b""
+    form = b'"Data":"%%b%b%b%%b"%b' % (b"=" * pads, _BETWEEN, ending)
+    written = filled_in(form, count, texts, key_texts)
+    return _unpacker(f"{len(written) // count}s", count)(written)
+
+
+def _plain_keys(keys: Sequence[str | None]) -> Sequence[bytes] | None:
+    """The keys as they are in the text of a record, if all have one length and no escapes."""
+    try:
+        length = _one_length(keys)
+        joined_keys = "".join(keys)  # type: ignore[arg-type]  # else it raises
+    except TypeError:  # one is `None`
+        return None
+    if length is None or len(quoted(joined_keys)) != len(joined_keys) + 2:
+        return None
+    return _unpacker(f"{length}s", len(keys))(joined_keys.encode())
+
+
+def _one_length(texts: Sequence[Any]) -> int | None:
+    """The length of all, if it is one."""
+    lengths = list(map(len, texts))
+    return lengths[0] if lengths.count(lengths[0]) == len(lengths) else None
+
+
+@lru_cache(maxsize=16)
+def _unpacker(form: str, count: int) -> Callable[[bytes], tuple[bytes, ...]]:
+    """What cuts so many strings out of a text; to make it takes longer than to use it."""
+    return Struct(form * count).unpack
+
+
+def _have_ends(text: bytes, count: int, size: int, data_end: int) -> bool:
+    """Whether the data of each, which are not empty, end there, and no key has escapes."""
+    return (
+        _DATA_AT < data_end < size - len(_BETWEEN)
+        and b"\\" not in text
+        and all(text[data_end + at :: size] == _SHOWN[at : at + 1] * count for at in range(len(_SHOWN)))
+    )
+
+
+def _may_be_encrypted(text: bytes, size: int, key_at: int) -> bool:
+    """Whether any has a quote where those that are encrypted end their keys' texts."""
+    quote_at = size - len(ENCRYPTED) + 1
+    return quote_at > key_at and _QUOTE in text[quote_at::size]
+
+
+def _pads(text: bytes, count: int, size: int, data_end: int) -> int | None:
+    """How many pads the base64 of each has, if all have as many."""
+    pads = 0
+    for at in (data_end - 1, data_end - 2):
+        found = text[at::size].count(b"=")
+        if found == count:
+            pads += 1
+        elif found:
+            return None
+    return pads
