@@ -28,8 +28,8 @@ PINNED = FOLDER / "requirements.txt"
 KEYS = 500
 ROUNDS = 200
 """Each round puts one user record under each key, its text the number of the round: 100,000 in all."""
-AT_WORK_TIMEOUT_S = 120.0
-READ_TIMEOUT_S = 180.0
+AT_WORK_TIMEOUT_S = 300.0
+READ_TIMEOUT_S = 600.0
 
 
 def test_aggregated_records_arrive_while_the_stream_is_split(

@@ -21,11 +21,11 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.conftest import client_for
+from tests.waiting import RETRY_FOR_S
 
 KILLS = 6
 KEYS = 7
 RECORDS_PER_PUT = 10
-RETRY_FOR_S = 60.0
 
 
 CODE = """
