@@ -21,7 +21,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.conftest import client_for
-from tests.waiting import RETRY_FOR_S
+from tests.waiting import RETRY_FOR_S, wait_until
 
 KILLS = 6
 KEYS = 7
@@ -132,6 +132,7 @@ def test_a_mapping_outlives_kills(tmp_path: Path) -> None:
             producer = Producer(url, numbers)
             producer.start()
             time.sleep(chance.uniform(0.3, 1.5))
+            wait_until(lambda known=producer: len(known.acknowledged) > 5 * RECORDS_PER_PUT)
             if chance.random() < 0.3:
                 producer.stopping.set()
         producer.join()
