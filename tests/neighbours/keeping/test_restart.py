@@ -259,6 +259,7 @@ def test_what_delivers_by_itself_does_so_after_a_restart_without_a_request(start
         Runtime="python3.11",
         Role="arn:aws:iam::000000000000:role/r",
         Handler="index.handler",
+        Timeout=120,
         Code={"ZipFile": zipped("def handler(event, context):\n    print('hello')\n")},
     )
     functions.get_waiter("function_active_v2").wait(FunctionName="speaks", WaiterConfig={"Delay": 1})
