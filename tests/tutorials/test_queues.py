@@ -69,7 +69,7 @@ class Shell:
             yield outputs
             for worker in workers:
                 worker.send_signal(signal.SIGINT)
-            assert [worker.wait(60) for worker in workers] == [0] * len(workers)
+            assert [worker.wait(RETRY_FOR_S) for worker in workers] == [0] * len(workers)
         finally:
             for worker in workers:
                 worker.kill()
