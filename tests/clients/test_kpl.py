@@ -97,7 +97,7 @@ def test_ours_arrive_while_the_stream_is_split(https: Endpoint, dynamodb_url: st
         assert ours.counters.user_records_done == len(expected)
         assert ours.counters.wrong_shards > 0
         app.wait_until(lambda: user_records(app) == expected, READ_TIMEOUT_S, "every user record")
-        # The library drops an aggregate that has a key of another shard, of which there were some: its records
+        # The library drops an aggregate that has a key of another shard, of which there were some: records
         # are given in one shard only. But for a while it may not know the shard, of which it warns.
         given = {(line.shard_id, line.partition_key, line.text) for line in app.printed() if line.text}
         assert len(given) == len(expected) or any(UNKNOWN_SHARD in log for log in app.logs())
