@@ -84,15 +84,16 @@ class AbusedServer:
 
         def use() -> None:
             while not faults and (not over.is_set() or answered[0] < SHARE_MIN):
-                answered_s = time.monotonic()
+                since_s = time.monotonic()  # the server has heard something later than that
                 try:
                     with closing(self._server.connect()) as connection:
                         while not over.is_set() or answered[0] < SHARE_MIN:
+                            asked_s = time.monotonic()
                             put(connection, b"meanwhile")
-                            answered[0], answered_s = answered[0] + 1, time.monotonic()
+                            answered[0], since_s = answered[0] + 1, asked_s
                 except (*GONE, AssertionError) as fault:
                     # Who could not run for so long, on a busy machine, is cut off like all who say nothing.
-                    if isinstance(fault, AssertionError) or time.monotonic() - answered_s < IDLE_TIMEOUT_S:
+                    if isinstance(fault, AssertionError) or time.monotonic() - since_s < IDLE_TIMEOUT_S:
                         faults.append(fault)
 
         user = threading.Thread(target=use)
