@@ -25,8 +25,9 @@ from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
 from tests.groups import GroupScheduling, place_of
+from tests.waiting import RETRY_FOR_S
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = RETRY_FOR_S
 
 BUSY = [HealthCheck.too_slow]  # a machine with other work is slow, and nothing is wrong
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-RETRY_FOR_S = 60.0
+RETRY_FOR_S = 240.0
 """After which a test fails instead of hanging. It is no claim about how long anything takes."""
 
 LOOK_EVERY_S = 0.005

@@ -13,17 +13,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.crash.server_process import HEADERS, Connection, ServerProcess
+from tests.crash.server_process import GONE, HEADERS, Connection, ServerProcess
 from tests.waiting import RETRY_FOR_S, wait_until
 
 IDLE_TIMEOUT_S = 1
 REQUEST_TIMEOUT_S = 1
 GROWTH_MIB_MAX = 96.0
 """What the server may hold more than before, whatever is done to it: a few of the largest requests."""
+TOO_LATE = 408
 SHARE_MIN = 20
 """So many calls must be answered to somebody else while it is abused."""
 
@@ -34,9 +35,8 @@ class AbusedServer:
     def __init__(self, server: ServerProcess) -> None:
         self._server = server
         self._opened = ExitStack()
-        with closing(server.connect()) as connection:
-            connection.call("CreateStream", StreamName="orders", ShardCount=1)
-            put(connection, b"first")
+        while not self._has_stream():
+            pass
         self._memory_mib = self.memory_mib()
 
     def connect(self) -> socket.socket:
@@ -46,14 +46,26 @@ class AbusedServer:
 
     def fill(self, count: int, size: int) -> str:
         """Put large records; an iterator at the first one."""
-        with closing(self._server.connect()) as connection:
-            for _ in range(count):
+        stored = 0
+        while stored < count:
+            with suppress(*GONE), closing(self._server.connect()) as connection:
                 put(connection, b"x" * size)
+                stored += 1
+        with closing(self._server.connect()) as connection:
             shard = connection.call("ListShards", StreamName="orders")["Shards"][0]["ShardId"]
             answer = connection.call(
                 "GetShardIterator", StreamName="orders", ShardId=shard, ShardIteratorType="TRIM_HORIZON"
             )
             return str(answer["ShardIterator"])
+
+    def _has_stream(self) -> bool:
+        """Make it, and put a first record. Who is slow, on a busy machine, is cut off as anybody is."""
+        with suppress(*GONE), closing(self._server.connect()) as connection:
+            status, answer = connection.ask("CreateStream", StreamName="orders", ShardCount=1)
+            assert status == 200 or answer["__type"] == "ResourceInUseException", answer
+            put(connection, b"first")
+            return True
+        return False
 
     def memory_mib(self) -> float:
         """What the process holds, other than pages of files; 0 where that cannot be known."""
@@ -72,15 +84,16 @@ class AbusedServer:
 
         def use() -> None:
             while not faults and (not over.is_set() or answered[0] < SHARE_MIN):
-                answered_s = time.monotonic()
+                since_s = time.monotonic()  # the server has heard something later than that
                 try:
                     with closing(self._server.connect()) as connection:
                         while not over.is_set() or answered[0] < SHARE_MIN:
+                            asked_s = time.monotonic()
                             put(connection, b"meanwhile")
-                            answered[0], answered_s = answered[0] + 1, time.monotonic()
-                except (OSError, AssertionError) as fault:
+                            answered[0], since_s = answered[0] + 1, asked_s
+                except (*GONE, AssertionError) as fault:
                     # Who could not run for so long, on a busy machine, is cut off like all who say nothing.
-                    if isinstance(fault, AssertionError) or time.monotonic() - answered_s < IDLE_TIMEOUT_S:
+                    if isinstance(fault, AssertionError) or time.monotonic() - since_s < IDLE_TIMEOUT_S:
                         faults.append(fault)
 
         user = threading.Thread(target=use)
@@ -100,12 +113,15 @@ class AbusedServer:
 
 
 def put(connection: Connection, data: bytes) -> None:
+    """Put a record. Raises one of `GONE` when the server had no patience."""
     text = base64.b64encode(data).decode()
     deadline = time.monotonic() + RETRY_FOR_S
     while True:
         status, answer = connection.ask("PutRecord", StreamName="orders", PartitionKey="key", Data=text)
         if status == 200:
             return
+        if status == TOO_LATE:
+            raise TimeoutError
         assert answer["__type"] == "ResourceNotFoundException", answer  # it is CREATING
         assert time.monotonic() < deadline
 
@@ -122,6 +138,23 @@ def head(operation: str, *more: str) -> bytes:
     lines = [f"{name}: {value}" for name, value in HEADERS.items()]
     lines += ["Host: localhost", f"X-Amz-Target: Kinesis_20131202.{operation}", *more]
     return "\r\n".join(["POST / HTTP/1.1", *lines, "", ""]).encode()
+
+
+def trickle(connection: socket.socket, data: bytes) -> bool:
+    """Send a little more; whether it could be sent, as the server had not given up yet."""
+    try:
+        connection.sendall(data)
+    except ConnectionError:
+        return False
+    return True
+
+
+def is_given_up(connection: socket.socket) -> bool:
+    """Whether the answer is that it has taken too long. What was sent after that may have taken it along."""
+    try:
+        return b" 408 " in connection.recv(1 << 16)
+    except ConnectionError:
+        return True
 
 
 def is_closed(connection: socket.socket) -> bool:

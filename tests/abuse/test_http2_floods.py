@@ -10,7 +10,7 @@ from struct import pack
 import pytest
 from hpack import Encoder
 
-from tests.abuse.abused_server import AbusedServer, is_closed
+from tests.abuse.abused_server import AbusedServer, is_closed, trickle
 from tests.abuse.raw_http2 import (
     CONTINUATION,
     DATA,
@@ -86,7 +86,7 @@ def test_a_flood_of_frames_ends_its_connection_only(
 ) -> None:
     with abused.serving_others():
         connection = abused.connect()
-        connection.sendall(opening())
+        trickle(connection, opening())
         frames = flood()
         with contextlib.suppress(ConnectionError):
             for _ in range(FRAMES // 100):
@@ -100,8 +100,8 @@ def test_a_client_whose_windows_stay_closed_holds_little(abused: AbusedServer) -
     fields = FIELDS_2 | {"x-amz-target": "Kinesis_20131202.GetRecords"}
     with abused.serving_others():
         connection, encoder = abused.connect(), Encoder()
-        connection.sendall(opening())
+        trickle(connection, opening())
         for stream_id in range(1, 400, 2):
-            connection.sendall(request_head(encoder, stream_id, ends=False, fields=fields))
-            connection.sendall(frame(DATA, 1, stream_id, body))
+            trickle(connection, request_head(encoder, stream_id, ends=False, fields=fields))
+            trickle(connection, frame(DATA, 1, stream_id, body))
         assert is_closed(connection)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.abuse.abused_server import AbusedServer, abused_server, head, is_closed, request
+from tests.abuse.abused_server import AbusedServer, abused_server, head, is_closed, request, trickle
 
 pytestmark = pytest.mark.long
 
@@ -31,23 +32,30 @@ def answer_to(abused: AbusedServer, data: bytes) -> bytes:
     return connection.recv(4096).partition(b"\r\n")[0]
 
 
-def test_a_body_at_the_limit_is_read_to_its_end(abused: AbusedServer) -> None:
-    with abused.serving_others():
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[AbusedServer]:
+    """A server that gives a large body its time, on a busy machine, too."""
+    with abused_server(tmp_path, idle_timeout_s=300, request_timeout_s=300) as server:
+        yield server
+
+
+def test_a_body_at_the_limit_is_read_to_its_end(patient: AbusedServer) -> None:
+    with patient.serving_others():
         for body in (body_of(BODY_LIMIT), body_of(BODY_LIMIT - 1)):
-            assert b" 200 " in answer_to(abused, request("ListStreams", body))
+            assert b" 200 " in answer_to(patient, request("ListStreams", body))
             assert b" 200 " in answer_to(
-                abused, head("ListStreams", "Transfer-Encoding: chunked") + chunked(body)
+                patient, head("ListStreams", "Transfer-Encoding: chunked") + chunked(body)
             )
 
 
-def test_a_body_over_the_limit_is_refused_however_it_comes(abused: AbusedServer) -> None:
-    with abused.serving_others():
+def test_a_body_over_the_limit_is_refused_however_it_comes(patient: AbusedServer) -> None:
+    with patient.serving_others():
         for body in (body_of(BODY_LIMIT + 1), body_of(4 * BODY_LIMIT)):
-            assert b" 413 " in answer_to(abused, request("ListStreams", body))
+            assert b" 413 " in answer_to(patient, request("ListStreams", body))
             as_chunks = head("ListStreams", "Transfer-Encoding: chunked") + chunked(body)
-            assert b" 413 " in answer_to(abused, as_chunks)
+            assert b" 413 " in answer_to(patient, as_chunks)
         for announced in (BODY_LIMIT + 1, 2**40, 2**63):
-            refused = answer_to(abused, head("PutRecord", f"Content-Length: {announced}"))
+            refused = answer_to(patient, head("PutRecord", f"Content-Length: {announced}"))
             assert b" 413 " in refused or b" 400 " in refused
 
 
@@ -57,19 +65,16 @@ def test_many_bodies_at_the_limit_do_not_add_up_when_they_never_end(abused: Abus
     with abused.serving_others():
         connections = [abused.connect() for _ in range(10)]
         for connection in connections:
-            connection.sendall(unfinished)
+            trickle(connection, unfinished)
         assert all(map(is_closed, connections))
 
 
 @pytest.mark.long
 def test_bodies_that_add_up_to_more_than_there_is_room_for_are_dropped_before_their_time(
-    tmp_path: Path,
+    patient: AbusedServer,
 ) -> None:
     unfinished = head("PutRecord", f"Content-Length: {BODY_LIMIT}") + body_of(BODY_LIMIT - 100)
-    with (
-        abused_server(tmp_path, idle_timeout_s=300, request_timeout_s=300) as patient,
-        patient.serving_others(growth_mib_max=1_000),
-    ):
+    with patient.serving_others(growth_mib_max=1_000):
         connections = [patient.connect() for _ in range(45)]
         for connection in connections:
             connection.sendall(unfinished)

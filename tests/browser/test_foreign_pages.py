@@ -21,11 +21,12 @@ from botocore.config import Config
 from tests.browser.browser import Browser
 from tests.browser.foreign_site import foreign_site
 from tests.conftest import started_server
+from tests.waiting import RETRY_FOR_S
 
 pytestmark = pytest.mark.clients
 
 ATTACK = (Path(__file__).parent / "attack.js").read_text()
-LOG_TIMEOUT_S = 30.0
+LOG_TIMEOUT_S = RETRY_FOR_S
 SECRET = "what only the user may know"
 TEMPLATE = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
 POLICY = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

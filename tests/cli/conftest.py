@@ -20,9 +20,10 @@ from click.testing import CliRunner
 
 from headwater.cli.main import main
 from tests.client.streams import wait_until_active
+from tests.waiting import RETRY_FOR_S
 
 COMMAND = [sys.executable, "-m", "headwater"]
-TIMEOUT_S = 60.0
+TIMEOUT_S = RETRY_FOR_S
 OF_THEIR_OWN = frozenset({"aws"})
 """Commands that need a process: this one becomes another program."""
 

@@ -280,9 +280,8 @@ class Refusing(ServerConnection):
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Backing off takes no time here, and ends soon; a put in a process of its own is not touched."""
+    """Backing off takes no time here; a put in a process of its own is not touched."""
     monkeypatch.setattr(Backoff, "delay_s", lambda _: 0.001)
-    monkeypatch.setattr(put_module, "RETRY_FOR_S", 0.05)
 
 
 def lines_with_keys(*keys: str) -> list[Line]:
@@ -309,7 +308,8 @@ def test_a_record_is_sent_again_after_each_transient_error_that_the_library_know
     assert (sender.tally.records, sender.tally.refused) == (2, [])
 
 
-def test_records_that_are_refused_for_too_long_are_given_up() -> None:
+def test_records_that_are_refused_for_too_long_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(put_module, "RETRY_FOR_S", 0.05)
     connection = Refusing(lambda key, _: "ProvisionedThroughputExceededException" if key == "b" else None)
     sender = BatchSender(connection, "s", None)
     sender.put_batch(lines_with_keys("a", "b"))

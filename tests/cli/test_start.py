@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from headwater import __version__
 from headwater.cli.main import COMMANDS, main
 from headwater.config import SETTINGS
+from tests.ports import free_port
 from tests.waiting import RETRY_FOR_S, wait_until
 
 Start = Callable[..., "Process"]
@@ -70,7 +71,7 @@ class Process:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(RETRY_FOR_S)
 
     def close(self) -> None:
         self.process.kill()
@@ -122,8 +123,7 @@ def test_a_server_keeps_the_code_of_what_it_needs(start: Start, tmp_path: Path) 
 
 
 def test_one_server_answers_on_many_ports(start: Start) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        ports = [str(free.getsockname()[1]) for free in (one, other)]
+    ports = [str(free_port()) for _ in range(2)]
     server = start("--port", ports[0], "--port", ports[1])
     assert len(server.endpoints) == 2
     for nth in range(2):
@@ -193,7 +193,7 @@ def is_refused(endpoint: tuple[str, int]) -> bool:
 
 
 def test_the_second_signal_does_not_wait(start: Start) -> None:
-    server = start("--port", "0", "--shutdown-grace-s", "60")
+    server = start("--port", "0", "--shutdown-grace-s", str(10 * RETRY_FOR_S))
     with socket.create_connection(server.endpoints[0]) as half_sent:
         half_sent.sendall(b"POST / HTTP/1.1\r\n")
         server.ask("GET", "/_headwater/health")
@@ -207,7 +207,7 @@ def test_a_port_in_use_ends_the_start(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         server = start("--port", str(port))
-        assert server.process.wait(60) == 1
+        assert server.process.wait(RETRY_FOR_S) == 1
     assert server.ready_line == ""
     assert server.log == f"headwater: cannot listen on 127.0.0.1:{port}: address already in use\n"
 
@@ -215,7 +215,7 @@ def test_a_port_in_use_ends_the_start(start: Start) -> None:
 def test_a_data_directory_in_use_ends_the_start(start: Start, tmp_path: Path) -> None:
     start("--port", "0", "--data-dir", str(tmp_path / "data"))
     second = start("--port", "0", "--data-dir", str(tmp_path / "data"))
-    assert second.process.wait(60) == 1
+    assert second.process.wait(RETRY_FOR_S) == 1
     assert second.log.startswith("headwater: ")
     assert second.log.count("\n") == 1
     assert str(tmp_path / "data") in second.log
@@ -224,7 +224,7 @@ def test_a_data_directory_in_use_ends_the_start(start: Start, tmp_path: Path) ->
 def test_a_data_directory_of_something_else_ends_the_start(start: Start, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_text("")
     server = start("--port", "0", "--data-dir", str(tmp_path))
-    assert server.process.wait(60) == 1
+    assert server.process.wait(RETRY_FOR_S) == 1
     assert server.log.count("\n") == 1
 
 

@@ -20,7 +20,7 @@ import pytest
 
 CLIENTS = Path(__file__).resolve().parent
 INSTALL_TIMEOUT_S = 1800.0
-SUITE_TIMEOUT_S = 300.0
+SUITE_TIMEOUT_S = 900.0
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",

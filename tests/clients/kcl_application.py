@@ -16,6 +16,7 @@ import boto3
 from tests.clients.client_process import CLIENTS, CREDENTIALS, Endpoint
 from tests.clients.java_project import JavaProject, build, java_variables, running, trusting
 from tests.clients.published_metrics import published
+from tests.ports import free_port
 
 FOLDER = CLIENTS / "kcl"
 FOLDER_OF_KCL_1 = CLIENTS / "kcl_1"
@@ -139,7 +140,7 @@ def application(
 def local_dynamodb(folder: Path) -> Iterator[str]:
     """DynamoDB Local on a free port; its URL."""
     project = build(FOLDER / "lease_table", FOLDER / "target" / "lease_table")
-    port = _free_port()
+    port = free_port()
     native = f"-Djava.library.path={project.target / 'native'}"
     command = project.command(
         DYNAMODB_MAIN, "-inMemory", "-disableTelemetry", "-port", str(port), options=["-Xmx256m", native]
@@ -152,13 +153,6 @@ def local_dynamodb(folder: Path) -> Iterator[str]:
             assert time.monotonic() < deadline, "DynamoDB Local did not start"
             time.sleep(0.1)
         yield url
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _listens(port: int) -> bool:

@@ -21,6 +21,7 @@ import pytest
 from botocore.loaders import Loader
 
 from tests.clients.client_process import CLIENTS, SUITE_TIMEOUT_S, Endpoint, install, leave_out, tool
+from tests.waiting import RETRY_FOR_S
 
 pytestmark = pytest.mark.clients
 
@@ -105,7 +106,7 @@ def create(aws: AwsCli) -> str:
 
 
 def wait_until_active(aws: AwsCli, name: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + RETRY_FOR_S
     while summary_of(aws, name)["StreamStatus"] != "ACTIVE":
         assert time.monotonic() < deadline
 
@@ -210,7 +211,7 @@ def test_a_queue_hands_out_takes_back_and_restores(http: Endpoint, tmp_path: Pat
     settings = ("--stream-configuration-list", start, "--queue-attributes", attributes)
     created = aws("create-queue", "--queue-name", name, *settings)
     queue = ("--queue-arn", created["QueueDescription"]["QueueARN"])
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + RETRY_FOR_S
     while aws("describe-queue", *queue)["QueueDescription"]["QueueStatus"] != "ACTIVE":
         assert time.monotonic() < deadline
     aws("put-record", "--stream-name", name, "--partition-key", "key", "--data", aws.raw(b"poison"))

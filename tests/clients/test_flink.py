@@ -18,7 +18,7 @@ pytestmark = pytest.mark.clients
 KEYS = 500
 ROUNDS = 40
 """Each round puts one record under each key, its text the key and the number of the round: 20,000 in all."""
-TIMEOUT_S = 120.0
+TIMEOUT_S = 600.0
 
 OPENED = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.lang", "java.util")]
 """What Flink asks of a Java with modules."""
@@ -45,16 +45,14 @@ def test_a_job_copies_a_stream_that_is_split(
         put_rounds(kinesis, source, range(ROUNDS // 2, ROUNDS))
         wait_for(copied, KEYS * ROUNDS, output)
         assert job.poll() is None
-    assert sorted(copied.texts) == sorted(
-        text(key, number) for key in range(KEYS) for number in range(ROUNDS)
-    )
+    assert copied.texts == {text(key, number) for key in range(KEYS) for number in range(ROUNDS)}
 
 
 class Copied:
-    """What the job has written so far."""
+    """What the job has written so far: at least once, for it writes again what it got no answer for."""
 
     def __init__(self, kinesis: Any, name: str) -> None:
-        self.texts: list[str] = []
+        self.texts: set[str] = set()
         self._kinesis = kinesis
         self._iterators = [
             kinesis.get_shard_iterator(
@@ -67,7 +65,7 @@ class Copied:
         """Read what has been written since."""
         for index, iterator in enumerate(self._iterators):
             page = self._kinesis.get_records(ShardIterator=iterator)
-            self.texts += [record["Data"].decode() for record in page["Records"]]
+            self.texts.update(record["Data"].decode() for record in page["Records"])
             self._iterators[index] = page["NextShardIterator"]
 
 

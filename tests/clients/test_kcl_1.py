@@ -22,9 +22,9 @@ ROUNDS = 50
 RECORDS = KEYS * ROUNDS
 """Each round puts one record under each key, its text the number of the round."""
 ROUND_S = 0.4
-WORKER_TIMEOUT_S = 120.0
-READ_TIMEOUT_S = 240.0
-METRICS_TIMEOUT_S = 60.0
+WORKER_TIMEOUT_S = 300.0
+READ_TIMEOUT_S = 600.0
+METRICS_TIMEOUT_S = 300.0
 
 Record = tuple[str, str]
 """The partition key and the text."""

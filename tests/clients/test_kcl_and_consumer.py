@@ -20,11 +20,15 @@ from tests.clients.streams import client, split, wait_until_active
 pytestmark = pytest.mark.clients
 
 COUNT = 500
-TIMEOUT_S = 120.0
+ROUNDS = 40
+TIMEOUT_S = 300.0
 
 
-def put(kinesis: Any, name: str, first: int) -> range:
-    """Put numbers under many keys, the last ten of them in one aggregate for each shard."""
+def put(kinesis: Any, name: str, first: int, ends: dict[str, int] | None = None) -> range:
+    """Put numbers under many keys, the last ten of them in one aggregate for each shard.
+
+    `ends` is told where each shard ends now.
+    """
     numbers = range(first, first + COUNT)
     records = [{"PartitionKey": f"key-{number}", "Data": b"%d" % number} for number in numbers[:-10]]
     for start, hash_key in ((-10, 0), (-5, 2**128 - 1)):
@@ -34,12 +38,23 @@ def put(kinesis: Any, name: str, first: int) -> range:
         records.append(
             {"PartitionKey": "aggregate", "ExplicitHashKey": str(hash_key), "Data": aggregate.encode()}
         )
-    assert kinesis.put_records(StreamName=name, Records=records)["FailedRecordCount"] == 0
+    answer = kinesis.put_records(StreamName=name, Records=records)
+    assert answer["FailedRecordCount"] == 0
+    if ends is not None:
+        for placed in answer["Records"]:
+            ends[placed["ShardId"]] = max(ends.get(placed["ShardId"], 0), int(placed["SequenceNumber"]))
     return numbers
 
 
 def numbers_printed(app: Application, worker: int) -> list[int]:
     return sorted(int(line.text) for line in app.printed() if line.what == "record" and line.worker == worker)
+
+
+def has_read(app: Application, worker: int, expected: list[int]) -> bool:
+    """Whether a worker was given these, each once: or more often, if it had no time to renew its lease."""
+    numbers = numbers_printed(app, worker)
+    has_lost = any(line.what == "lost" and line.worker == worker for line in app.printed())
+    return (sorted(set(numbers)) if has_lost else numbers) == expected
 
 
 def our_consumer(endpoint: Endpoint, dynamodb_url: str, app: Application, **settings: Any) -> KinesisConsumer:
@@ -62,7 +77,7 @@ def our_consumer(endpoint: Endpoint, dynamodb_url: str, app: Application, **sett
 
 def read_by_us(endpoint: Endpoint, dynamodb_url: str, app: Application, until: int) -> list[int]:
     """Read with our consumer until so many records came."""
-    consumer = our_consumer(endpoint, dynamodb_url, app, lease_duration_s=2.0)
+    consumer = our_consumer(endpoint, dynamodb_url, app, lease_duration_s=10.0)
     numbers: list[int] = []
 
     def handle(batch: Batch) -> None:
@@ -80,10 +95,11 @@ def test_each_goes_on_where_the_other_stopped(http: Endpoint, dynamodb_url: str,
     kinesis.create_stream(StreamName=name, ShardCount=2)
     wait_until_active(kinesis, name)
     with application(name, "polling", http, dynamodb_url, tmp_path) as app:
-        expected = list(put(kinesis, name, 0))
+        ends: dict[str, int] = {}
+        expected = list(put(kinesis, name, 0, ends))
         app.start_worker()
-        app.wait_until(lambda: numbers_printed(app, 0) == expected, TIMEOUT_S, "the library has read all")
-        app.wait_until(lambda: is_read_up(app), TIMEOUT_S, "and written its checkpoints")
+        app.wait_until(lambda: has_read(app, 0, expected), TIMEOUT_S, "the library has read all")
+        app.wait_until(lambda: is_read_up(app, ends), TIMEOUT_S, "and written its checkpoints")
         app.workers[0].kill()
         app.workers[0].wait()
 
@@ -103,18 +119,17 @@ def test_each_goes_on_where_the_other_stopped(http: Endpoint, dynamodb_url: str,
         expected = list(put(kinesis, name, 3 * COUNT))
         app.start_worker()
         app.wait_until(
-            lambda: len(numbers_printed(app, 1)) >= COUNT, TIMEOUT_S, "the library has read the rest"
+            lambda: set(expected) <= set(numbers_printed(app, 1)), TIMEOUT_S, "the library has read the rest"
         )
         time.sleep(1.0)  # in which it would print what it should not
-        assert numbers_printed(app, 1) == expected
+        assert has_read(app, 1, expected)
 
 
-def is_read_up(app: Application) -> bool:
-    """Whether every lease has a checkpoint that has stood still for a moment."""
-    before = [(key, lease["checkpoint"]) for key, lease in app.leases().items()]
-    time.sleep(1.5)
-    after = [(key, lease["checkpoint"]) for key, lease in app.leases().items()]
-    return before == after and all(checkpoint.isdecimal() for _, checkpoint in after)
+def is_read_up(app: Application, ends: dict[str, int]) -> bool:
+    """Whether every checkpoint is at the last record of its shard."""
+    return {key: lease["checkpoint"] for key, lease in app.leases().items()} == {
+        shard_id: str(number) for shard_id, number in ends.items()
+    }
 
 
 def test_both_at_the_same_time_lose_nothing(http: Endpoint, dynamodb_url: str, tmp_path: Path) -> None:
@@ -134,14 +149,15 @@ def test_both_at_the_same_time_lose_nothing(http: Endpoint, dynamodb_url: str, t
         running.start()
         try:
             wanted: set[int] = set()
-            for round_number in range(40):
-                wanted.update(put(kinesis, name, round_number * COUNT))
-                time.sleep(0.5)
+
+            def both_read() -> bool:
+                wanted.update(put(kinesis, name, len(wanted)))
+                return len(wanted) >= ROUNDS * COUNT and bool(ours) and bool(numbers_printed(app, 0))
+
+            app.wait_until(both_read, TIMEOUT_S, "both read for a while")
             app.wait_until(
                 lambda: wanted <= ours | set(numbers_printed(app, 0)), TIMEOUT_S, "all is read by one or both"
             )
         finally:
             consumer.stop()
-            running.join(30)
-        assert ours
-        assert numbers_printed(app, 0)
+            running.join(TIMEOUT_S)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,11 +14,12 @@ from tests.clients.client_process import Endpoint
 from tests.clients.kcl_application import Application, Printed, application
 from tests.clients.streams import client, wait_until_active
 from tests.crash.server_process import ServerProcess
+from tests.ports import free_port
 
 pytestmark = pytest.mark.clients
 
 KEYS = 100
-TIMEOUT_S = 120.0
+TIMEOUT_S = 300.0
 
 Checkpoints = dict[str, int]
 """The sequence number up to which each shard is done; 0 for none of it."""
@@ -29,9 +29,7 @@ class Restarted:
     """A server on one port and one data directory, killed and started again."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self._folder = folder
         self.start()
 
@@ -100,9 +98,11 @@ def test_no_shard_begins_again_when_the_server_was_killed(server: Restarted, tmp
         later = [line for line in firsts(printed) if line.time_ms > kill.time_ms]
         assert all(place(places, line).sequence_number > kill.known[line.shard_id] for line in later)
     taken_over = [place(places, line) for line in printed if line.what == "record" and line.worker == 1]
-    assert sorted(taken_over) == sorted(
+    assert set(taken_over) == {
         each for each in places.values() if each.sequence_number > before[each.shard_id]
-    )
+    }
+    # Only a worker that had no time to renew its lease, and says that it lost it, is given a record twice.
+    assert len(taken_over) == len(set(taken_over)) or any(line.what == "lost" for line in printed)
 
 
 def put(kinesis: Any, name: str, places: dict[tuple[str, str], Place], rounds: range) -> None:

@@ -28,8 +28,9 @@ PINNED = FOLDER / "requirements.txt"
 KEYS = 500
 ROUNDS = 200
 """Each round puts one user record under each key, its text the number of the round: 100,000 in all."""
-AT_WORK_TIMEOUT_S = 120.0
-READ_TIMEOUT_S = 180.0
+AT_WORK_TIMEOUT_S = 300.0
+READ_TIMEOUT_S = 600.0
+UNKNOWN_SHARD = "duplicate KPL user records in the event of resharding will not be dropped"
 
 
 def test_aggregated_records_arrive_while_the_stream_is_split(
@@ -96,9 +97,10 @@ def test_ours_arrive_while_the_stream_is_split(https: Endpoint, dynamodb_url: st
         assert ours.counters.user_records_done == len(expected)
         assert ours.counters.wrong_shards > 0
         app.wait_until(lambda: user_records(app) == expected, READ_TIMEOUT_S, "every user record")
-        # The library drops an aggregate that has a key of another shard, of which there were some. Only a
-        # worker that had no time to renew its lease, and says that it has lost it, is given a record twice.
-        assert app.records_printed() == len(expected) or any(line.what == "lost" for line in app.printed())
+        # The library drops an aggregate that has a key of another shard, of which there were some: records
+        # are given in one shard only. But for a while it may not know the shard, of which it warns.
+        given = {(line.shard_id, line.partition_key, line.text) for line in app.printed() if line.text}
+        assert len(given) == len(expected) or any(UNKNOWN_SHARD in log for log in app.logs())
     assert {(key, text) for _, key, text in map(str.split, deaggregated(name, https))} == expected
 
 

@@ -68,8 +68,7 @@ def test_two_workers_read_a_stream_that_is_resharded(
         test_kcl.start_two_workers(app)
         with ThreadPoolExecutor(1) as beside:
             putting = beside.submit(test_kcl.put_all, kinesis, name)
-            half = test_kcl.KEYS * test_kcl.ROUNDS // 2
-            app.wait_until(lambda: app.records_printed() >= half, test_kcl.READ_TIMEOUT_S, "half is read")
+            app.wait_until(lambda: test_kcl.half_is_read(app), test_kcl.READ_TIMEOUT_S, "half is read")
             app.workers[0].kill()
             putting.result()
         closed = closed_shards(kinesis, name)

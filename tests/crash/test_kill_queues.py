@@ -23,6 +23,7 @@ import pytest
 
 from headwater.app.offline_data import check_data
 from tests.crash.server_process import GONE, Connection, ServerProcess
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
 ROUNDS = 5
@@ -48,8 +49,9 @@ class QueueLoad:
         self._is_over = threading.Event()
 
     def run(self, server: ServerProcess, seconds: float) -> None:
-        """Load the server, and kill it after about so long."""
+        """Load the server, and kill it after about so long: later if it was too busy to do anything."""
         self._is_over.clear()
+        acknowledged, dead = len(self.acknowledged), len(self.dead)
         parts: list[Callable[[Connection, Random], None]] = [self._produce, self._look_at_the_dead]
         parts += [self._work] * WORKERS
         threads = [
@@ -59,6 +61,7 @@ class QueueLoad:
         for thread in threads:
             thread.start()
         time.sleep(seconds)
+        wait_until(lambda: self.failures or (len(self.acknowledged) > acknowledged and len(self.dead) > dead))
         server.kill()
         self._is_over.set()
         for thread in threads:

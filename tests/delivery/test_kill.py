@@ -44,7 +44,7 @@ def test_every_acknowledged_record_is_there_exactly_once(tmp_path: Path, to_tabl
             wait_until(partial(is_done, url))  # from here on, the neighbours have on the disk what was made
         if round_number == ROUNDS:
             break
-        killer = threading.Timer(random.uniform(0.5, 2.5), server.kill)
+        killer = threading.Timer(random.uniform(0.5, 2.5), kill_at_work, (server, acknowledged))
         killer.start()
         try:
             while True:
@@ -64,6 +64,15 @@ def test_every_acknowledged_record_is_there_exactly_once(tmp_path: Path, to_tabl
     assert [n for n, times in found.items() if times > 1] == []
     assert acknowledged - found.keys() == set()
     assert len(acknowledged) > ROUNDS * 200
+
+
+def kill_at_work(server: ServerProcess, acknowledged: set[int]) -> None:
+    """Kill it once something more was acknowledged."""
+    before = len(acknowledged)
+    try:
+        wait_until(lambda: len(acknowledged) > before)
+    finally:
+        server.kill()
 
 
 def is_done(url: str) -> bool:

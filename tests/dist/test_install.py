@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from tests.waiting import RETRY_FOR_S
+
 import json
 import os
 import re
@@ -61,9 +63,9 @@ def started(folder: Path, *command: str | Path) -> Iterator[str]:
 
 def check(endpoint_url: str) -> None:
     """The server is well, and has its console."""
-    with urlopen(f"{endpoint_url}/_headwater/health", timeout=60) as answer:
+    with urlopen(f"{endpoint_url}/_headwater/health", timeout=RETRY_FOR_S) as answer:
         assert json.load(answer)["status"] == "running"
-    with urlopen(f"{endpoint_url}/_headwater/console/", timeout=60) as answer:
+    with urlopen(f"{endpoint_url}/_headwater/console/", timeout=RETRY_FOR_S) as answer:
         assert b"<script" in answer.read()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 from headwater.testing import Headwater
 from tests.clients.client_process import tool
 from tests.documentation.blocks import PAGES, PROGRAMS, ROOT, Block, blocks_of
+from tests.ports import free_port
 from tests.testing.users_suites import run_tests
 from tests.tutorials.started_server import FREE_PORT, plain_environment, started_server
 
@@ -147,13 +147,6 @@ def environment(folder: Path, endpoint_url: str) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 RUNNERS = {"console": run_console, "python": run_python, "sh": run_shell}

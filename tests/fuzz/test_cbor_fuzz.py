@@ -24,6 +24,8 @@ from tests.fuzz.mutation import mutated
 SEED = 20131202
 LONG_BODY_BYTES = 16 * 2**20
 """About as long as a body gets."""
+CPU_S_MAX = 5
+"""Of one thread: a few hundredths on a fast machine, and minutes if it grew with the square."""
 
 ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/a"
 SHARD_ID = "shardId-000000000000"
@@ -143,7 +145,7 @@ def test_a_long_body_takes_little_time(bomb: Callable[[int], bytes]) -> None:
     started_s = time.thread_time()
     with suppress(SerializationException):
         decode(body)
-    assert time.thread_time() - started_s < 1
+    assert time.thread_time() - started_s < CPU_S_MAX
 
 
 def test_names_cannot_be_made_to_collide() -> None:
@@ -154,4 +156,4 @@ def test_names_cannot_be_made_to_collide() -> None:
     started_s = time.thread_time()
     with pytest.raises(SerializationException):
         decode(b"\xbf" + members + b"\xff")
-    assert time.thread_time() - started_s < 1
+    assert time.thread_time() - started_s < CPU_S_MAX

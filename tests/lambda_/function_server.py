@@ -25,6 +25,8 @@ ROLE = "arn:aws:iam::000000000000:role/test"
 PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 NODE = "nodejs20.x"
 HAS_NODE = shutil.which("node") is not None
+INVOCATION_TIMEOUT_S = 120
+"""Of functions that are not about it: a busy machine may be too slow for Lambda's three seconds."""
 
 
 def zipped(files: dict[str, str]) -> bytes:
@@ -38,7 +40,13 @@ def zipped(files: dict[str, str]) -> bytes:
     return body.getvalue()
 
 
-def client_for(service: str, endpoint_url: str, access_key: str = "test", secret: str = "test") -> Any:
+def client_for(
+    service: str,
+    endpoint_url: str,
+    access_key: str = "test",
+    secret: str = "test",
+    read_timeout_s: float = RETRY_FOR_S,
+) -> Any:
     """A boto3 client that shows every error."""
     return boto3.client(
         service,
@@ -46,7 +54,7 @@ def client_for(service: str, endpoint_url: str, access_key: str = "test", secret
         region_name="us-east-1",
         aws_access_key_id=access_key,
         aws_secret_access_key=secret,
-        config=Config(retries={"total_max_attempts": 1}, read_timeout=RETRY_FOR_S),
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout_s),
     )
 
 
@@ -84,7 +92,8 @@ class FunctionServer:
 
     def create(self, name: str, files: dict[str, str], **members: Any) -> dict[str, Any]:
         """A function that is Active; in Python, in the file app.py, unless told otherwise."""
-        request = {"Runtime": PYTHON, "Handler": "app.handler", "Role": ROLE, **members}
+        usual = {"Runtime": PYTHON, "Handler": "app.handler", "Role": ROLE, "Timeout": INVOCATION_TIMEOUT_S}
+        request = {**usual, **members}
         made: dict[str, Any] = self.client.create_function(
             FunctionName=name, Code={"ZipFile": zipped(files)}, **request
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-RETRY_FOR_S = 30.0
+from tests.waiting import RETRY_FOR_S
 
 
 class StreamReader:

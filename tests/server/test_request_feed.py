@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from headwater.testing import Headwater
 from tests.server.routes.asking import get, lines
+from tests.waiting import RETRY_FOR_S
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def test_requests_of_the_servers_own_pages_are_marked(server: Headwater) -> None
 
 def post(server: Headwater, body: bytes, headers: dict[str, str]) -> None:
 
-    connection = HTTPConnection(urlsplit(server.endpoint_url).netloc, timeout=60)
+    connection = HTTPConnection(urlsplit(server.endpoint_url).netloc, timeout=RETRY_FOR_S)
     connection.request("POST", "/", body, headers)
     connection.getresponse().read()
     connection.close()

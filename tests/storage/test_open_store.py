@@ -13,6 +13,7 @@ from headwater.storage.interface import Change, Store, StoreLocked, StoreUnreada
 from headwater.storage.open_store import open_store
 from tests.storage.inbox import Inbox
 from tests.storage.records import entry, payloads, positions
+from tests.waiting import RETRY_FOR_S
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions and signals")
 
@@ -223,7 +224,7 @@ class TestTemporaryFolder:
     def test_it_is_removed_when_the_interpreter_ends(self, temporary: Path) -> None:
         script = "from headwater.storage.open_store import open_store\nopen_store(None, lambda call: None)\n"
         with start(script) as process:
-            process.communicate(timeout=60)
+            process.communicate(timeout=RETRY_FOR_S)
         assert process.returncode == 0
         assert list(temporary.iterdir()) == []
 

@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import RunningServer
+from tests.waiting import RETRY_FOR_S
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = RETRY_FOR_S
 READY = re.compile(r"is ready at (https?://[\w.]+:\d+)")
 FREE_PORT = ("--port", "0")
 

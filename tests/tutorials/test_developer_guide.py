@@ -17,6 +17,7 @@ import pytest
 from tests.conftest import RunningServer
 from tests.tutorials.commands import Aws, Ended
 from tests.tutorials.started_server import FREE_PORT, started_server
+from tests.waiting import RETRY_FOR_S
 
 STREAM = "Foo"
 TRANSITION_MS = 600_000
@@ -33,7 +34,7 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
 def let_transitions_end(server: RunningServer) -> None:
     body = json.dumps({"advance_ms": TRANSITION_MS + 1}).encode()
     request = Request(f"{server.endpoint_url}/_headwater/clock", body, {"Content-Type": "application/json"})
-    urlopen(request, timeout=60).close()
+    urlopen(request, timeout=RETRY_FOR_S).close()
 
 
 def described(aws: Aws) -> Ended:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.waiting import RETRY_FOR_S
+
 STREAM = "terraform-stream"
 
 
@@ -18,7 +20,7 @@ def summary_of(kinesis: Any) -> dict[str, Any]:
 
 
 def wait_until_active(kinesis: Any) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + RETRY_FOR_S
     while (status := summary_of(kinesis)["StreamStatus"]) != "ACTIVE":
         assert status in {"CREATING", "UPDATING"}
         assert time.monotonic() < deadline
@@ -61,7 +63,7 @@ def create(kinesis: Any) -> str:
 def create_consumer(kinesis: Any, stream_arn: str) -> str:
     registered = kinesis.register_stream_consumer(StreamARN=stream_arn, ConsumerName="terraform-consumer")
     arn = str(registered["Consumer"]["ConsumerARN"])
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + RETRY_FOR_S
     while True:
         consumer = kinesis.describe_stream_consumer(ConsumerARN=arn)["ConsumerDescription"]
         if consumer["ConsumerStatus"] == "ACTIVE":
@@ -93,7 +95,7 @@ def change(kinesis: Any, stream_arn: str) -> None:
 
 def destroy(kinesis: Any) -> None:
     kinesis.delete_stream(StreamName=STREAM, EnforceConsumerDeletion=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + RETRY_FOR_S
     while (status := status_or_error(kinesis)) != "ResourceNotFoundException":
         assert status == "DELETING"
         assert time.monotonic() < deadline

@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import RunningServer
 from tests.tutorials.started_server import plain_environment
-from tests.waiting import wait_until
+from tests.waiting import RETRY_FOR_S, wait_until
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "queues.md").read_text()
 TUTORIAL = PAGE[PAGE.index("## A tutorial") : PAGE.index("## A record's life")]
@@ -45,7 +45,7 @@ class Shell:
             check=False,
             env=self.variables,
             cwd=self.folder,
-            timeout=60,
+            timeout=RETRY_FOR_S,
         )
         assert ended.returncode == 0, ended.stderr
         return ended.stdout.splitlines()
@@ -69,7 +69,7 @@ class Shell:
             yield outputs
             for worker in workers:
                 worker.send_signal(signal.SIGINT)
-            assert [worker.wait(60) for worker in workers] == [0] * len(workers)
+            assert [worker.wait(RETRY_FOR_S) for worker in workers] == [0] * len(workers)
         finally:
             for worker in workers:
                 worker.kill()

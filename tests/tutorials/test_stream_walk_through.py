@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import RETRY_FOR_S
+
 STREAM = "walk-through"
 PAYLOADS = (bytes(range(256)), '{"greeting": "Grüß Gott, 世界"}'.encode(), b"\x00")
 
@@ -18,7 +20,7 @@ def summary_of(kinesis: Any) -> dict[str, Any]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + RETRY_FOR_S
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -30,7 +30,7 @@ from headwater.testing.server_faults import ServerFaults
 from headwater.testing.server_limits import ServerLimits
 from headwater.testing.server_settings import ServerSettings
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
 INIT_TIMEOUT_S = 300.0
 """The same, when files are to be applied: stacks take as long as they take."""
 STOP_GRACE_S = 2.0

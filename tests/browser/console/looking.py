@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
-TIMEOUT_MS = 60_000
+from tests.waiting import wait_until
+
+TIMEOUT_MS = 240_000
 """It is no claim about how long anything takes."""
+LOOK_EVERY_MS = 200
 
 
 class Console:
@@ -25,7 +30,7 @@ class Console:
         self.page.goto("about:blank")
         self.page.goto(f"{self.url}/_headwater/console/#/{place}")
 
-    def see(self, text: str) -> None:
+    def see(self, text: str | re.Pattern[str]) -> None:
         """Wait until a text can be seen."""
         self.page.get_by_text(text).first.wait_for()
 
@@ -58,6 +63,16 @@ class Console:
         cells = self.page.locator(".grid-body .grid-row").all()
         placed = sorted(cells, key=lambda cell: cell.bounding_box()["y"])
         return [cell.locator("> span").nth(column).inner_text() for cell in placed]
+
+    def await_while(self, act: Callable[[], object], locator: Any) -> None:
+        """Act again and again until something is seen: a chart's minute may be over when it is shown."""
+
+        def is_seen() -> bool:
+            act()
+            self.page.wait_for_timeout(LOOK_EVERY_MS)
+            return bool(locator.count())
+
+        wait_until(is_seen)
 
     def copied(self) -> str:
         """What was copied last."""

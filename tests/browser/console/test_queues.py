@@ -81,7 +81,13 @@ def test_a_queue_is_used_as_long_as_it_is_there(console: Console, served: Served
 
     console.row("resize").get_by_role("link", name="Charts").click()
     figures = console.page.get_by_role("figure")
-    figures.and_(console.page.get_by_label(re.compile(r"received: now [1-9]"))).wait_for()
+
+    def receive_one() -> None:
+        served.kinesis.put_record(StreamName="jobs", PartitionKey="another", Data=b"another")
+        served.kinesis.receive_queue_records(QueueARN=arn, WaitTimeSeconds=20)
+
+    charted = figures.and_(console.page.get_by_label(re.compile(r"received: now [1-9]")))
+    console.await_while(receive_one, charted)
     for title in ("Records. waiting", "Age of the oldest record.", "Dead letters. visible"):
         figures.and_(console.page.get_by_label(title)).locator("canvas").wait_for()
 

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from headwater.cli.main import main
 from tests.cli.conftest import TIMEOUT_S, Ended
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 Run = Callable[..., Ended]
@@ -39,13 +40,6 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 def lines(ended: Ended) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ended.out.splitlines()]
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def test_a_server_goes_on_in_the_background_until_it_is_stopped(run: Run, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from headwater.client.consumer.settings import ConsumerSettings
 from headwater.client.leases.kcl_table import CHECKPOINT, COLUMNS, STREAM, SUB_SEQUENCE_NUMBER
 from tests.client.streams import new_stream
 from tests.conftest import RunningServer
+from tests.waiting import RETRY_FOR_S
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "consumer.md").read_text()
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
@@ -43,7 +44,7 @@ def test_the_examples_print_every_record(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=RETRY_FOR_S,
         cwd=tmp_path,
         env=variables,
     )

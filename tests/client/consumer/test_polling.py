@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Any
@@ -16,9 +17,11 @@ from headwater.client.calls.timing import Timing
 from headwater.client.consumer.page import Page, ReadFrom
 from headwater.client.consumer.polling import LOCAL_PACE, Polling
 from headwater.client.consumer.stats import ShardStats
+from headwater.testing import Headwater
 from tests.client.streams import new_stream
 from tests.client.virtual_time import run_in_virtual_time
 from tests.conftest import RunningServer, client_for, started_server
+from tests.waiting import RETRY_FOR_S, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -35,26 +38,34 @@ def test_the_pace_leaves_to_each_page_its_share_of_calls_and_bytes() -> None:
     assert LOCAL_PACE.pause_s(10 * 1024 * 1024) == 0.0
 
 
-def test_who_is_throttled_goes_on_later_and_misses_nothing(strict: RunningServer) -> None:
-    kinesis = client_for(strict.endpoint_url)
-    stream = new_stream(kinesis)
-    records = [{"PartitionKey": "key", "Data": b"%d" % number} for number in range(200)]
-    assert kinesis.put_records(StreamName=stream, Records=records)["FailedRecordCount"] == 0
-    with KinesisConsumer(
-        stream,
-        start="TRIM_HORIZON",
-        polling=PollingPace(calls_per_s=1000, max_records=20),
-        endpoint_url=strict.endpoint_url,
-        region_name="us-east-1",
-    ) as consumer:
-        numbers = []
-        for record in consumer:
-            numbers.append(int(record.data))
-            if len(numbers) == 200:
-                break
-        assert numbers == list(range(200))
-        assert consumer.stats().throttled > 0
-    kinesis.close()
+def test_who_is_throttled_goes_on_later_and_misses_nothing() -> None:
+    with Headwater(enforce_limits=True) as server:
+        kinesis = server.client()
+        kinesis.create_stream(StreamName="orders", ShardCount=1)
+        records = [{"PartitionKey": "key", "Data": b"%d" % number} for number in range(200)]
+        assert kinesis.put_records(StreamName="orders", Records=records)["FailedRecordCount"] == 0
+        server.clock.stop()  # until more was read than a second is for
+        numbers: list[int] = []
+        with KinesisConsumer(
+            "orders",
+            start="TRIM_HORIZON",
+            polling=PollingPace(calls_per_s=1000, max_records=20),
+            endpoint_url=server.endpoint_url,
+            region_name="us-east-1",
+        ) as consumer:
+
+            def read() -> None:
+                for record in consumer:
+                    numbers.append(int(record.data))
+                    if len(numbers) == 200:
+                        break
+
+            reading = threading.Thread(target=read)
+            reading.start()
+            wait_until(lambda: consumer.stats().throttled > 0, "a refusal")
+            server.clock.go_on()
+            reading.join(RETRY_FOR_S)
+    assert numbers == list(range(200))
 
 
 def test_the_usual_pace_is_within_the_limits(strict: RunningServer) -> None:

@@ -10,6 +10,8 @@ import select
 import sqlite3
 import sys
 
+from tests.waiting import RETRY_FOR_S
+
 HELD_S = (0.1, 1.0)
 HELD_LONG_S = 6.0
 LONG_CHANCE = 0.1
@@ -26,7 +28,7 @@ def is_over_within(delay_s: float) -> bool:
 def main() -> None:
     path, seed = sys.argv[1:]
     chance = random.Random(int(seed))
-    connection = sqlite3.connect(path, timeout=60.0, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=RETRY_FOR_S, isolation_level=None)
     while not is_over_within(chance.uniform(*PAUSE_S)):
         connection.execute("BEGIN IMMEDIATE")
         held_s = HELD_LONG_S if chance.random() < LONG_CHANCE else chance.uniform(*HELD_S)

@@ -54,7 +54,7 @@ def end_in_thread(endpoint_url: str, stream: str) -> None:
 
 def wait(endpoint_url: str, stream: str) -> None:
     put(new_producer(endpoint_url, stream))
-    time.sleep(60)
+    time.sleep(600)
 
 
 def wait_with_handler(endpoint_url: str, stream: str) -> None:
@@ -82,7 +82,7 @@ def put_one_and_wait(endpoint_url: str, stream: str) -> None:
     producer.put("resolved").add_done_callback(lambda _: print("resolved", flush=True))
     producer.flush()
     put(producer)
-    time.sleep(60)
+    time.sleep(600)
 
 
 def fork(endpoint_url: str, stream: str) -> None:
@@ -120,7 +120,7 @@ async def _wait_async(endpoint_url: str, stream: str, seconds: float) -> None:
 
 
 def wait_async(endpoint_url: str, stream: str) -> None:
-    asyncio.run(_wait_async(endpoint_url, stream, 60))
+    asyncio.run(_wait_async(endpoint_url, stream, 600))
 
 
 def end_async(endpoint_url: str, stream: str) -> None:

@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-WAIT_S = 60.0
+from tests.waiting import RETRY_FOR_S
+
+WAIT_S = RETRY_FOR_S
 
 
 def new_queue(kinesis: Any, **attributes: Any) -> str:

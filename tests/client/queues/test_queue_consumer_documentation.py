@@ -15,6 +15,7 @@ import pytest
 from headwater.client.queues.settings import QueueConsumerSettings
 from tests.client.queues.queues import left_in, name_of, new_queue
 from tests.conftest import RunningServer
+from tests.waiting import RETRY_FOR_S
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "queue-consumer.md").read_text()
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
@@ -41,7 +42,7 @@ def test_the_examples_print_and_acknowledge_every_record(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=RETRY_FOR_S,
         cwd=tmp_path,
         env=variables,
     )

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 240.0
 SHARD = "shardId-000000000000"
 MIDDLE = str(2**127)
 """The hash key in the middle of a stream's range."""

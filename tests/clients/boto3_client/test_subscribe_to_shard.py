@@ -48,7 +48,7 @@ def test_records_are_pushed_as_they_are_put(kinesis: Any, stream: Stream) -> Non
         assert first["MillisBehindLatest"] == 0
         for data in (bytes(range(256)), b"two", b"three"):
             stream.put(data)
-            event = next(events)
+            event = next(each for each in events if each["Records"])  # an empty one comes every few seconds
             assert [record["Data"] for record in event["Records"]] == [data]
             assert event["ContinuationSequenceNumber"] > first["ContinuationSequenceNumber"]
             assert event["MillisBehindLatest"] == 0
@@ -118,11 +118,19 @@ def test_a_subscription_goes_on_where_another_was(kinesis: Any, stream: Stream) 
 
 
 def test_a_second_subscription_within_five_seconds_is_refused(kinesis: Any, stream: Stream) -> None:
-    consumer_arn = stream.register("reader")
-    with subscribed(kinesis, consumer_arn, LATEST) as events:
-        next(events)
-        with pytest.raises(kinesis.exceptions.ResourceInUseException, match="Another active subscription"):
-            kinesis.subscribe_to_shard(ConsumerARN=consumer_arn, ShardId=SHARD, StartingPosition=TRIM_HORIZON)
+    for attempt in range(5):
+        consumer_arn, began_s = stream.register(f"reader-{attempt}"), time.monotonic()
+        with subscribed(kinesis, consumer_arn, LATEST) as events:
+            next(events)
+            try:
+                with subscribed(kinesis, consumer_arn, TRIM_HORIZON):
+                    assert time.monotonic() - began_s > 5  # the machine was too busy to ask in time
+            except kinesis.exceptions.ResourceInUseException as error:
+                refusal = str(error)
+                break
+    else:
+        pytest.fail("five seconds passed each time")
+    assert "Another active subscription" in refusal
 
 
 def test_a_later_subscription_takes_over_and_the_first_ends(kinesis: Any, stream: Stream) -> None:
@@ -160,7 +168,7 @@ def test_two_hundred_subscriptions_at_once_all_get_every_record(
 ) -> None:
     streams = [new_stream() for _ in range(20)]
     readers = [(stream, stream.register(f"reader-{number}")) for stream in streams for number in range(10)]
-    all_subscribed = threading.Barrier(len(readers) + 1, timeout=120)
+    all_subscribed = threading.Barrier(len(readers) + 1, timeout=240)
 
     def follow(stream: Stream, consumer_arn: str) -> list[bytes]:
         with subscribed(kinesis, consumer_arn, LATEST) as events:
@@ -174,4 +182,4 @@ def test_two_hundred_subscriptions_at_once_all_get_every_record(
         for stream in streams:
             stream.put(b"1", b"2", stream.name.encode())
         for stream, data in followed:
-            assert data.result(timeout=60) == [b"1", b"2", stream.name.encode()]
+            assert data.result(timeout=240) == [b"1", b"2", stream.name.encode()]

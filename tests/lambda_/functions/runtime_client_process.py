@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
-RETRY_FOR_S = 60.0
+from tests.waiting import RETRY_FOR_S
+
 POLL_S = 0.05
 PREFIX = "/2018-06-01/runtime/"
 REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"

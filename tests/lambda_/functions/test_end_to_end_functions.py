@@ -193,7 +193,7 @@ def test_a_change_knows_the_revision_it_is_for(server: FunctionServer, client: A
         client.update_function_configuration, FunctionName=name, Timeout=4, RevisionId=made["RevisionId"]
     )
     assert said[0] == "PreconditionFailedException"
-    assert client.get_function_configuration(FunctionName=name)["Timeout"] == 3
+    assert client.get_function_configuration(FunctionName=name)["Timeout"] == made["Timeout"]
 
 
 def test_code_that_is_only_tried_changes_nothing(server: FunctionServer, client: Any, name: str) -> None:

@@ -55,9 +55,14 @@ def handler(event, context):
 """
     pids = tmp_path / "pids"
     server.create_python("endless", text, Timeout=1)
-    invoked = server.invoke("endless", {"pids": str(pids)})
-    assert invoked.payload["errorType"] == "Sandbox.Timedout"
-    for pid in map(int, pids.read_text().split()):
+
+    def ended() -> list[str]:
+        """The processes, if a busy machine has let them begin within their second."""
+        invoked = server.invoke("endless", {"pids": str(pids)})
+        assert invoked.payload["errorType"] == "Sandbox.Timedout"
+        return pids.read_text().split() if pids.exists() else []
+
+    for pid in map(int, awaited(ended)):
         await_gone(pid)
     assert_healthy(server)
 
@@ -72,7 +77,7 @@ def handler(event, context):
     print("the end")
     return "done"
 """
-    server.create_python("loud", text, Timeout=30)
+    server.create_python("loud", text)
     invoked = server.invoke("loud")
     assert invoked.payload == "done"
     assert len(invoked.log) <= 4096
@@ -216,7 +221,7 @@ def handler(event, context):
         said.append(raw.recv(12).decode())
     return said
 """
-    server.create_python("nonsense", text, Timeout=10)
+    server.create_python("nonsense", text)
     assert server.invoke("nonsense").payload == [400, 404, 405, 403, 403, 403, 403, "HTTP/1.1 400"]
     assert_healthy(server)
 

@@ -68,7 +68,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionServer]
 @pytest.fixture(scope="module")
 def echo(server: FunctionServer) -> str:
     server.create_python(
-        "echo", ECHO, Environment={"Variables": {"COLOUR": "blue"}}, MemorySize=256, Timeout=20
+        "echo", ECHO, Environment={"Variables": {"COLOUR": "blue"}}, MemorySize=256, Timeout=200
     )
     return "echo"
 
@@ -84,7 +84,7 @@ def test_a_python_function_gets_its_event_and_its_context(server: FunctionServer
         "memory_limit_in_mb": "256",
         "log_group_name": "/aws/lambda/echo",
     }
-    assert 0 < invoked.payload["left_ms"] <= 20_000
+    assert 0 < invoked.payload["left_ms"] <= 200_000
 
 
 def test_the_environment_is_lambdas_and_the_functions_own(server: FunctionServer, echo: str) -> None:
@@ -119,7 +119,7 @@ def test_a_process_stays_warm_and_gives_way_to_new_code(server: FunctionServer) 
     server.await_active("warm")
     changed = server.invoke("warm").payload
     assert changed[0] == "two"
-    server.client.update_function_configuration(FunctionName="warm", Timeout=9)
+    server.client.update_function_configuration(FunctionName="warm", Timeout=99)
     server.await_active("warm")
     assert server.invoke("warm").payload[1] != changed[1]
 
@@ -136,11 +136,11 @@ def handler(event, context):
     return os.getpid()
 """
     event = {"begun": str(tmp_path / "begun"), "go": str(tmp_path / "go")}
-    server.create_python("changing", text, Timeout=20)
+    server.create_python("changing", text)
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(server.invoke, "changing", event)
         awaited((tmp_path / "begun").exists)
-        server.client.update_function_configuration(FunctionName="changing", Timeout=9)
+        server.client.update_function_configuration(FunctionName="changing", Timeout=99)
         (tmp_path / "go").touch()
         pid = waiting.result().payload
     awaited(lambda: not is_running(pid))
@@ -234,13 +234,18 @@ def handler(event, context):
     return len(seen)
 """
     server.create_python("slow", text, Timeout=1)
-    assert server.invoke("slow").payload == 1
+
+    def is_fresh() -> bool:
+        """Whether it has seen no other event. On a busy machine an invocation may be too late by itself."""
+        return bool(server.invoke("slow").payload == 1)
+
+    awaited(is_fresh)
     late = server.invoke("slow", {"forever": True})
     assert late.error == "Unhandled"
     assert late.payload["errorType"] == "Sandbox.Timedout"
     assert late.payload["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
     assert "Status: timeout" in late.log
-    assert server.invoke("slow").payload == 1
+    awaited(is_fresh)
 
 
 @needs_node
@@ -365,7 +370,7 @@ def handler(event, context):
 """
     event = {"begun": str(tmp_path / "begun"), "go": str(tmp_path / "go")}
     with function_server(tmp_path, "--lambda-concurrency", "1") as server:
-        server.create_python("slow", slow, Timeout=20)
+        server.create_python("slow", slow)
         server.create_python("quick", "def handler(event, context): return 1")
         with ThreadPoolExecutor(1) as thread:
             waiting = thread.submit(server.invoke, "slow", event)

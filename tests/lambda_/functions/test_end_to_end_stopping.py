@@ -61,7 +61,7 @@ def invoke_until_the_end(server: FunctionServer, pid: Path, seconds: float) -> l
 
 @pytest.mark.long
 def test_an_invocation_under_way_ends_before_the_server_does(tmp_path: Path) -> None:
-    with function_server(tmp_path) as server:
+    with function_server(tmp_path, "--shutdown-grace-s", "120") as server:
         server.create_python("waiting", WAITING)
         came = invoke_until_the_end(server, tmp_path / "pid", 0.7)
     awaited(lambda: came)

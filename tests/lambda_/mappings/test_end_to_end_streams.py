@@ -107,7 +107,7 @@ def deliver(server: FunctionServer, out: Path, kind: str, count: int) -> None:
     """Put records in 4 shards, split one meanwhile, and look at what the function got."""
     runtime, files = KEEPERS[kind]
     variables = {"Variables": {"OUT": str(out)}}
-    server.create(f"keeper-{kind}", files, Runtime=runtime, Environment=variables, Timeout=30)
+    server.create(f"keeper-{kind}", files, Runtime=runtime, Environment=variables)
     server.create_stream(f"clicks-{kind}", shards=4)
     server.map(f"clicks-{kind}", f"keeper-{kind}")
     put(server, f"clicks-{kind}", 0, count // 2)

@@ -11,6 +11,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -21,11 +22,11 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.conftest import client_for
+from tests.waiting import RETRY_FOR_S, wait_until
 
 KILLS = 6
 KEYS = 7
 RECORDS_PER_PUT = 10
-RETRY_FOR_S = 60.0
 
 
 CODE = """
@@ -83,6 +84,10 @@ class Producer(threading.Thread):
         self._client.close()
 
 
+def has_put_enough(producer: Producer) -> bool:
+    return len(producer.acknowledged) > 5 * RECORDS_PER_PUT
+
+
 def delivered(out: Path) -> list[tuple[str, str]]:
     lines = out.read_text().splitlines() if out.exists() else []
     return [(line.split()[0], line.split()[1]) for line in lines]
@@ -132,6 +137,7 @@ def test_a_mapping_outlives_kills(tmp_path: Path) -> None:
             producer = Producer(url, numbers)
             producer.start()
             time.sleep(chance.uniform(0.3, 1.5))
+            wait_until(partial(has_put_enough, producer))
             if chance.random() < 0.3:
                 producer.stopping.set()
         producer.join()

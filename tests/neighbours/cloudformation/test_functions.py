@@ -50,7 +50,13 @@ class FunctionStacks(Stacks):
         return [each["FunctionName"] for each in self.client.list_functions()["Functions"]]
 
     def invoke(self, name: str, event: Any = None) -> Any:
-        return json.loads(self.client.invoke(FunctionName=name, Payload=json.dumps(event))["Payload"].read())
+        """What it answers, once it does within Lambda's three seconds: little for a busy machine."""
+
+        def answer() -> list[Any]:
+            body = self.client.invoke(FunctionName=name, Payload=json.dumps(event))["Payload"].read()
+            return [] if b"Sandbox.Timedout" in body else [json.loads(body)]
+
+        return awaited(answer)[0]
 
     def mappings(self) -> list[Document]:
         found: list[Document] = self.client.list_event_source_mappings()["EventSourceMappings"]

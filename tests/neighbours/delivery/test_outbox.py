@@ -21,10 +21,10 @@ from headwater.neighbours.delivery.outbox import (
     RecordOutbox,
     Terms,
 )
+from tests.waiting import RETRY_FOR_S
 
 ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/orders"
 THROTTLED = "ProvisionedThroughputExceededException"
-RETRY_FOR_S = 20.0
 LETTERS = DeadLetterTarget("arn:aws:sqs:us-east-1:000000000000:dead", "{}", ())
 
 

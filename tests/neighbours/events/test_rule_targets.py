@@ -124,9 +124,8 @@ def test_an_event_goes_through_another_bus_and_an_input_path_into_a_stream(clien
 
 def dead_letter(sqs: Any, queue: str) -> tuple[Any, dict[str, str]]:
     """The next message's event, and what is said with it."""
-    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20, MessageAttributeNames=["All"])[
-        "Messages"
-    ]
+    asked = {"QueueUrl": queue, "WaitTimeSeconds": 20, "MessageAttributeNames": ["All"]}
+    (message,) = awaited(lambda: sqs.receive_message(**asked).get("Messages"))
     attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
     return json.loads(message["Body"]), attributes
 
@@ -148,8 +147,8 @@ def test_queues_and_topics_get_their_input_and_disabled_and_scheduled_rules_send
     send(events, "queued", n=1)
     seen: list[str] = []
     while len(seen) < 2:
-        messages = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20, MaxNumberOfMessages=10)["Messages"]
-        seen += [message["Body"] for message in messages]
+        answer = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20, MaxNumberOfMessages=10)
+        seen += [message["Body"] for message in answer.get("Messages", [])]
     assert sorted(seen) == ['"topic"', "1"]
 
 

@@ -15,6 +15,7 @@ from tests.crash.server_process import ServerProcess
 from tests.neighbours.conftest import ClientOf, clients_for
 from tests.neighbours.logs.test_subscription_filters import zipped
 from tests.neighbours.stream_reader import StreamReader
+from tests.waiting import awaited
 
 Start = Callable[..., ServerProcess]
 
@@ -151,7 +152,7 @@ def test_leases_survive_kills_of_the_server_between_their_renewals(start: Start)
         if not counted:
             tables.create_table(TableName="leases", **TABLE)
         ends_s = time.monotonic() + 1.0
-        while time.monotonic() < ends_s:
+        while not counted or time.monotonic() < ends_s:
             tables.update_item(TableName="leases", **COUNT)
             counted += 1
         server.kill()
@@ -206,7 +207,7 @@ def test_a_pipe_goes_on_after_a_kill(start: Start) -> None:
     clients(server)("kinesis").put_record(StreamName="piped", Data=b"hello", PartitionKey="key")
     sqs = clients(server)("sqs")
     queue = sqs.get_queue_url(QueueName="target")["QueueUrl"]
-    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
+    (message,) = awaited(lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20).get("Messages"))
     assert json.loads(message["Body"])["partitionKey"] == "key"
     clients(server)("pipes").delete_pipe(Name="kept")
 
@@ -233,9 +234,8 @@ def test_dead_letters_of_an_event_that_waits_outlive_a_restart(start: Start) -> 
     server = start()
     sqs = clients(server)("sqs")
     queue = sqs.get_queue_url(QueueName="dead")["QueueUrl"]
-    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20, MessageAttributeNames=["All"])[
-        "Messages"
-    ]
+    asked = {"QueueUrl": queue, "WaitTimeSeconds": 20, "MessageAttributeNames": ["All"]}
+    (message,) = awaited(lambda: sqs.receive_message(**asked).get("Messages"))
     assert json.loads(message["Body"])["detail"] == {"n": 1}
     assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "ResourceNotFoundException"
 
@@ -259,6 +259,7 @@ def test_what_delivers_by_itself_does_so_after_a_restart_without_a_request(start
         Runtime="python3.11",
         Role="arn:aws:iam::000000000000:role/r",
         Handler="index.handler",
+        Timeout=120,
         Code={"ZipFile": zipped("def handler(event, context):\n    print('hello')\n")},
     )
     functions.get_waiter("function_active_v2").wait(FunctionName="speaks", WaiterConfig={"Delay": 1})

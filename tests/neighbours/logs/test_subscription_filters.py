@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from headwater.testing import Headwater
+from tests.lambda_.function_server import INVOCATION_TIMEOUT_S
 from tests.neighbours.conftest import ClientOf, clients_for
 from tests.neighbours.stream_reader import StreamReader
 
@@ -139,6 +140,7 @@ def test_what_functions_write_arrives_without_a_request_for_logs(client_of: Clie
         Runtime="python3.11",
         Handler="index.handler",
         Role=ROLE,
+        Timeout=INVOCATION_TIMEOUT_S,
         Code={"ZipFile": zipped("def handler(event, context):\n    print('said', event['word'])\n")},
     )
     functions.get_waiter("function_active_v2").wait(FunctionName="writer")

@@ -52,8 +52,8 @@ def queue(client_of: ClientOf, name: str) -> tuple[str, str]:
 def bodies(client_of: ClientOf, url: str, count: int) -> list[Any]:
     found: list[Any] = []
     while len(found) < count:
-        messages = client_of("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20, MaxNumberOfMessages=10)
-        for message in messages["Messages"]:
+        answer = client_of("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20, MaxNumberOfMessages=10)
+        for message in answer.get("Messages", []):
             found.append(json.loads(message["Body"]))
             client_of("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     return found

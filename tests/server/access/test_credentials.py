@@ -16,6 +16,7 @@ from headwater.server.access.credentials import (
     load_credentials,
     read_credentials,
 )
+from tests.waiting import RETRY_FOR_S
 
 FILE = """
 # what `aws configure` writes, and a little more
@@ -126,6 +127,6 @@ def test_a_file_that_others_can_read_is_noticed(tmp_path: Path) -> None:
 def test_a_server_does_not_start_with_a_file_that_cannot_be_used(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     command = [sys.executable, "-m", "headwater", "start", "--port", "0", "--credentials", str(missing)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=RETRY_FOR_S)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == f"headwater: {missing}: no such file or directory\n"

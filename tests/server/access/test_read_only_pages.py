@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from headwater.testing import Headwater
+from tests.waiting import RETRY_FOR_S
 
 CONSOLE = {"Sec-Fetch-Site": "same-origin"}
 AUTHORIZATION = (
@@ -29,7 +30,7 @@ def ask(
     headers = {"Authorization": AUTHORIZATION, "X-Amz-Date": "20261101T000000Z"} | (CONSOLE if page else {})
     if target:
         headers |= {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
-    connection = http.client.HTTPConnection(urlsplit(server.endpoint_url).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(server.endpoint_url).netloc, timeout=RETRY_FOR_S)
     connection.request(method, path, json.dumps(body) if body is not None else None, headers)
     response = connection.getresponse()
     answer = response.status, response.read()

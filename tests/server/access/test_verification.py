@@ -460,7 +460,9 @@ def test_the_aws_cli_is_let_in_by_its_secret(
         "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
     }
     command = [sys.executable, "-m", "awscli", "kinesis", "list-streams"]
-    ended = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=60)
+    ended = subprocess.run(
+        command, env=variables, capture_output=True, text=True, check=False, timeout=RETRY_FOR_S
+    )
     assert (ended.returncode == 0) == (not error)
     assert error in ended.stderr
     assert error or "StreamNames" in json.loads(ended.stdout)

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from headwater.testing import Headwater
+from tests.waiting import RETRY_FOR_S
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = RETRY_FOR_S
 
 
 class RouteAnswer(NamedTuple):

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from tests.ports import free_port
 
 READY_S = 150.0
 """How long a gateway may take, on a busy machine, until it is ready, or ready again."""
@@ -40,14 +41,6 @@ from headwater.storage.kafka import store
 store.close_log = end_only
 """
 """The same program, with the fence left out."""
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class CallFailed(Exception):

@@ -21,7 +21,7 @@ import asyncio
 import signal
 import time
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import md5
@@ -32,10 +32,12 @@ import aiohttp
 
 from tests.storage.kafka.gateways import CallFailed, Gateway
 from tests.storage.kafka.nodes import KafkaNode
+from tests.waiting import RETRY_FOR_S
 
 WRITERS = 24
 SHARDS_MAX = 8
 EXPIRED = "ExpiredIteratorException"
+TIMES_LONGER = 5
 
 
 @dataclass
@@ -60,9 +62,21 @@ class History:
     wrong: list[str] = field(default_factory=list)
     """Rules that did not hold meanwhile."""
     _until: float = 0.0
+    _last: float = 0.0
+    _least: Callable[[History], bool] = field(default=lambda _: True)
 
-    async def run(self, duration_s: float, *, kills: bool = True, nodes: Sequence[KafkaNode] = ()) -> None:
-        """Live through it, and read everything back into `stored`."""
+    async def run(
+        self,
+        duration_s: float,
+        *,
+        kills: bool = True,
+        nodes: Sequence[KafkaNode] = (),
+        least: Callable[[History], bool] = lambda _: True,
+    ) -> None:
+        """Live through it, and read everything back into `stored`.
+
+        It lasts longer, `TIMES_LONGER` at most, until there was what `least` wants, on a busy machine.
+        """
         chance = Random(self.seed)
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as session:
@@ -70,6 +84,7 @@ class History:
             await self.insist(session, "CreateStream", StreamName=self.stream, ShardCount=2)
             await self._active(session)
             self._until = time.monotonic() + duration_s
+            self._last, self._least = self._until + (TIMES_LONGER - 1) * duration_s, least
             work = [self._write(session, Random(chance.random()), f"key-{at}") for at in range(WRITERS)]
             work += [
                 self._reshard(session, Random(chance.random())),
@@ -81,6 +96,10 @@ class History:
             await asyncio.gather(*work)
             await asyncio.gather(*(gateway.ready(session) for gateway in self.gateways))
             self.stored = await self._read_back(session)
+
+    def _goes_on(self) -> bool:
+        now_s = time.monotonic()
+        return now_s < self._until or (now_s < self._last and not self._least(self))
 
     stored: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """Shard → numbers and values."""
@@ -133,7 +152,8 @@ class History:
 
         Raises `CallFailed` when an iterator has expired meanwhile.
         """
-        for _ in range(200):
+        until_s = time.monotonic() + RETRY_FOR_S
+        while time.monotonic() < until_s:
             for gateway in [at] if at else self.gateways:
                 try:
                     return await gateway.call(session, operation, **members)
@@ -156,7 +176,7 @@ class History:
     async def _write(self, session: aiohttp.ClientSession, chance: Random, key: str) -> None:
         count, last_s = 0, time.monotonic()
         numbers = self.by_key.setdefault(key, [])
-        while time.monotonic() < self._until:
+        while self._goes_on():
             value = f"{key}/{count}"
             count += 1
             self.sent.add(value)
@@ -176,7 +196,7 @@ class History:
             last_s = now_s
 
     async def _reshard(self, session: aiohttp.ClientSession, chance: Random) -> None:
-        while time.monotonic() < self._until:
+        while self._goes_on():
             await asyncio.sleep(chance.uniform(0.2, 1.5))
             try:
                 shards = (
@@ -212,7 +232,7 @@ class History:
     async def _come_and_go(self, session: aiohttp.ClientSession, chance: Random) -> None:
         """Make a stream, fill, read and delete it, over and over under one name."""
         name = f"{self.stream}-brief"
-        while time.monotonic() < self._until:
+        while self._goes_on():
             await self.insist(session, "CreateStream", StreamName=name, ShardCount=1)
             await self._active(session, name)
             sent = [f"brief/{self.brief_streams}/{at}" for at in range(10)]
@@ -282,7 +302,7 @@ class History:
         shards = (await self.insist(session, "ListShards", StreamName=self.stream))["Shards"]
         iterators: dict[str, str] = {}
         parents: dict[str, list[str]] = {shard["ShardId"]: [] for shard in shards[:2]}
-        while time.monotonic() < self._until:
+        while self._goes_on():
             for shard in [s for s in parents if s not in self.ended and set(parents[s]) <= self.ended]:
                 gateway = chance.choice(self.gateways)
                 try:

@@ -21,7 +21,7 @@ from random import randbytes
 import pytest
 
 from headwater.server.http.local_ca import ensure_ca, ensure_server
-from tests.storage.kafka.gateways import free_port
+from tests.ports import free_port
 
 HERE = Path(__file__).parent
 JARS = HERE / "target" / "jars"

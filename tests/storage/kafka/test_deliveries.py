@@ -28,7 +28,7 @@ from tests.delivery.lake import Lake
 from tests.neighbours.conftest import clients_for
 from tests.storage.kafka.alternating_front import AlternatingFront
 from tests.storage.kafka.gateways import Gateway
-from tests.waiting import awaited, wait_until
+from tests.waiting import RETRY_FOR_S, awaited, wait_until
 
 pytestmark = pytest.mark.long
 KILLS = 3
@@ -126,7 +126,7 @@ def client(url: str, service: str) -> Any:
         region_name=REGION,
         aws_access_key_id=ACCOUNT_ID,
         aws_secret_access_key="unused",
-        config=Config(retries={"max_attempts": 0}, read_timeout=30),
+        config=Config(retries={"max_attempts": 0}, read_timeout=RETRY_FOR_S),
     )
 
 

@@ -16,6 +16,8 @@ from tests.storage.kafka.nodes import KafkaNodes
 pytestmark = pytest.mark.long
 DURATION_S = 60.0
 UNFENCED_S = 30.0
+UNFENCED_HISTORIES = 12
+"""At most: the first or second one has lost something, unless the machine is busy."""
 LOST = ("was acknowledged at", "the reader has seen other records")
 """What the checker says of a record behind the end that readers were told."""
 _deployments = count()
@@ -47,16 +49,19 @@ def test_nothing_acknowledged_is_lost_doubled_or_out_of_order(
     gateways: list[Gateway], nodes: KafkaNodes
 ) -> None:
     history = History(gateways, seed=1)
-    asyncio.run(history.run(DURATION_S, nodes=nodes.nodes))
+    asyncio.run(history.run(DURATION_S, nodes=nodes.nodes, least=has_enough))
     assert history.broken() == [], history.told()
-    assert len(history.acknowledged) > 200, history.told()
-    assert len(history.ended) > 2, history.told()
-    assert history.brief_streams > 0, history.told()
+    assert has_enough(history), history.told()
+
+
+def has_enough(history: History) -> bool:
+    """Whether so much has happened that it says something."""
+    return len(history.acknowledged) > 200 and len(history.ended) > 2 and history.brief_streams > 0
 
 
 @pytest.mark.parametrize("gateways", [False], indirect=True, ids=["unfenced"])
 def test_the_same_history_without_the_fence_loses_records(gateways: list[Gateway]) -> None:
-    for seed in range(5):
+    for seed in range(UNFENCED_HISTORIES):
         history = History(gateways, seed, stream=f"orders-{seed}")
         asyncio.run(history.run(UNFENCED_S, kills=False))
         if any(lost in text for text in history.broken() for lost in LOST):

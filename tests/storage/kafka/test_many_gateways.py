@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from tests.waiting import RETRY_FOR_S
 
 pytestmark = pytest.mark.long
 
-GOES_ON_WITHIN_S = 5.0
+ELSEWHERE = ("ClientConnectorError", "ServerDisconnectedError", "ClientOSError")
+"""How a call fails that a client makes again, at another gateway."""
 
 
 def run(
@@ -55,47 +55,40 @@ async def holder(gateways: list[Gateway], session: aiohttp.ClientSession) -> Gat
 
 async def settled(gateways: list[Gateway], session: aiohttp.ClientSession) -> Gateway:
     """The holder, once there is one."""
-    until_s = time.monotonic() + RETRY_FOR_S
-    while time.monotonic() < until_s:
-        found = await holder(gateways, session)
-        if found is not None:
-            return found
-        await asyncio.sleep(0.05)
-    raise AssertionError("nobody holds the lease")
+    async with asyncio.timeout(RETRY_FOR_S):
+        while (found := await holder(gateways, session)) is None:
+            await asyncio.sleep(0.05)
+    return found
 
 
 async def called(
     gateways: list[Gateway], session: aiohttp.ClientSession, operation: str, **members: Any
 ) -> dict[str, Any]:
     """The answer of the first gateway that gives one, as a client with retries gets it."""
-    for _ in range(50):
-        for gateway in gateways:
-            try:
-                return await gateway.call(session, operation, **members)
-            except CallFailed as error:
-                if error.error not in ("ClientConnectorError", "ServerDisconnectedError", "ClientOSError"):
-                    raise
-        await asyncio.sleep(0.1)
-    raise AssertionError("no gateway answers")
+    async with asyncio.timeout(RETRY_FOR_S):
+        while True:
+            for gateway in gateways:
+                try:
+                    return await gateway.call(session, operation, **members)
+                except CallFailed as error:
+                    if error.error not in ELSEWHERE:
+                        raise
+            await asyncio.sleep(0.1)
 
 
-def test_a_holder_that_is_killed_or_sleeps_is_followed_within_five_seconds(
-    store_url: str, tmp_path: Path
-) -> None:
+def test_a_holder_that_is_killed_or_sleeps_is_followed(store_url: str, tmp_path: Path) -> None:
+    """How soon, `test_simulated_lease` and `test_server_lease` say: their clocks are not a busy machine's."""
+
     async def walk(gateways: list[Gateway], session: aiohttp.ClientSession) -> None:
         first = await settled(gateways, session)
         others = [gateway for gateway in gateways if gateway is not first]
         first.signal(signal.SIGSTOP)
-        stopped_s = time.monotonic()
         second = await settled(others, session)
-        assert time.monotonic() - stopped_s < GOES_ON_WITHIN_S
         first.signal(signal.SIGCONT)
         await first.call(session, "ListStreams")
         assert await holder([first], session) is None  # it has learned of it before it acts
         second.kill()
-        killed_s = time.monotonic()
         last = await settled([gateway for gateway in gateways if gateway is not second], session)
-        assert time.monotonic() - killed_s < GOES_ON_WITHIN_S
         last.stop()
         rest = [gateway for gateway in gateways if gateway not in (second, last)]
         assert await settled(rest, session) in rest

@@ -85,7 +85,7 @@ def checked(listeners: SecureListeners, protocol: str, ca: Path | None, **more: 
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
-        timeout=30,  # it would wait for a minute for brokers that are not there
+        timeout=50,  # it would wait for a minute for brokers that are not there
         check=False,
     )
     return ended.returncode, ended.stderr

@@ -21,6 +21,7 @@ from headwater.storage.lmdb.store import LmdbStore
 from tests.storage.inbox import Inbox
 from tests.storage.records import entry, payloads, positions, records
 from tests.storage.store_contract import UnsharedStoreContract
+from tests.waiting import RETRY_FOR_S
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX limits and signals")
 
@@ -372,7 +373,7 @@ def scripts() -> Iterator[list[subprocess.Popen[str]]]:
 
 def run_script(script: str, *arguments: object) -> str:
     with start_script(script, *arguments) as process:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=RETRY_FOR_S)
     assert process.returncode == 0
     return output
 

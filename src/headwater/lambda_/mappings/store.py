@@ -9,8 +9,8 @@ Rules:
 - a change of a mapping is committed as one of the value that is known here, and shown after that;
 - progress is written by the one server that has the work: on condition that it holds the lease, and that
   the mapping is there. It is written behind: while one write is under way, later progress of all shards
-  gathers into the next. After a crash a batch may come again, none is lost. Where every other server reads
-  what is written, it is written at most once a tick;
+  gathers into the next. After a crash what was done since the last write comes again, none is lost. Where
+  every other server reads what is written, it is written at most once a tick;
 - while progress is written here, what is known here is newer than what the store has.
 
 Refuses to know what the options of a mapping mean.

@@ -50,7 +50,7 @@ public final class Worker {
                 application,
                 kinesis,
                 DynamoDbAsyncClient.create(),
-                CloudWatchAsyncClient.create(),
+                new PatientCloudWatch(CloudWatchAsyncClient.create()),
                 UUID.randomUUID().toString(),
                 PrintingProcessor::new);
         return new Scheduler(

@@ -33,6 +33,11 @@ public final class Producer {
     /** A minute by default, which would make a test last. */
     private static final int METRICS_UPLOAD_MS = 2_000;
 
+    /** Half a minute, and six seconds, by default, in which a busy machine may not come to it. */
+    private static final int RECORD_TTL_MS = 600_000;
+
+    private static final int ANSWER_MS = 120_000;
+
     private Producer() {}
 
     public static void main(String[] arguments) throws InterruptedException, IOException {
@@ -73,6 +78,9 @@ public final class Producer {
                 .setCloudwatchEndpoint(cloudWatch.getHost())
                 .setCloudwatchPort(cloudWatch.getPort())
                 .setMetricsUploadDelay(METRICS_UPLOAD_MS)
+                .setRecordTtl(RECORD_TTL_MS)
+                .setRequestTimeout(ANSWER_MS)
+                .setConnectTimeout(ANSWER_MS)
                 .setTempDirectory(folder);
     }
 
