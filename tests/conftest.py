@@ -83,6 +83,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """pytest has looked through all for what nobody closed, and would again; so would Python at its end."""
+    gc.freeze()
+
+
 @dataclass(frozen=True)
 class RunningServer:
     """A server in a process of its own."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-
-
 from tests.groups import GROUPS, LONGEST_ALONE, OVER_THE_SOURCE, group_of, place_of
 from tests.source_tree import ROOT
 from tests.tables import each
