@@ -9,6 +9,9 @@ PARALLEL := -n $(WORKERS) --dist worksteal
 IN_ORDER := --dist loadgroup --no-loadscope-reorder
 WORKERS_BY_FILE := $(shell $(PYTHON) -c 'import os; print(max(2, min(8, 3 * (os.cpu_count() or 1) // 2)))')
 
+# pytest for what runs other people's programs: what fails beside others is told, and tried once more alone.
+SECOND_LOOK := scripts/second_look.sh $(BIN)/python
+
 # The tests start hundreds of processes: none of them should compile what another one has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -46,16 +49,16 @@ test-on:
 
 # Properties too, with more examples than every day. What takes the whole machine goes one after another.
 test-long: $(VENV)/installed-test
-	@$(BIN)/python -m pytest -n $(WORKERS) $(IN_ORDER) -m "long or hypothesis" --hypothesis-profile thorough
+	@$(SECOND_LOOK) -n $(WORKERS) $(IN_ORDER) -m "long or hypothesis" --hypothesis-profile thorough
 
 # Each client is installed by its own package manager, the browser by scripts/install_for_tests.sh; what is missing
 # here is named and left out. Much of it waits: one worker's file runs beside another's.
 test-clients: $(VENV)/installed-test
-	@$(BIN)/python -m pytest -n $(WORKERS_BY_FILE) $(IN_ORDER) -m clients tests/clients tests/browser tests/examples
+	@$(SECOND_LOOK) -n $(WORKERS_BY_FILE) $(IN_ORDER) -m clients tests/clients tests/browser tests/examples
 
 # The CDK and Terraform, as far as they are here. HEADWATER_TEST_TERRAFORM_MIRROR names a folder with the provider.
 test-infrastructure: $(VENV)/installed-test
-	@$(BIN)/python -m pytest -n auto $(IN_ORDER) -m infrastructure tests/infrastructure
+	@$(SECOND_LOOK) -n auto $(IN_ORDER) -m infrastructure tests/infrastructure
 
 # Against the peers, on Linux with wrk. ARGS="--help" tells what can be chosen.
 bench: $(VENV)/installed-bench

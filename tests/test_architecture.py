@@ -124,8 +124,12 @@ LOADERS = {
 }
 """Modules that import others of a package by a word in a table."""
 
-READ_AS_FILES = {"neighbours/cloudformation/cfnresponse.py", "lambda_/functions/python_client.py"}
-"""Modules that are handed to functions as they stand, and never imported here."""
+READ_AS_FILES = {
+    "app/start_code.py",
+    "lambda_/functions/python_client.py",
+    "neighbours/cloudformation/cfnresponse.py",
+}
+"""Modules that are handed to functions as they stand, or name a file, and are never imported here."""
 
 CALLED_FROM_OUTSIDE = {
     "Untouched.parse_args": "click",

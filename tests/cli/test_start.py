@@ -109,6 +109,18 @@ def test_the_ready_line_names_an_endpoint_that_answers(start: Start) -> None:
     assert health == {"status": "running", "version": __version__, "streams": 0}
 
 
+@pytest.mark.long  # all modules are compiled
+def test_a_server_keeps_the_code_of_what_it_needs(start: Start, tmp_path: Path) -> None:
+    sizes = []
+    for _ in range(2):
+        server = start("--port", "0", PYTHONPYCACHEPREFIX=str(tmp_path), PYTHONDONTWRITEBYTECODE="")
+        assert server.ask("GET", "/_headwater/health")[0] == 200
+        assert server.stop() == 0
+        (file,) = tmp_path.rglob("start_code.*.pyc")
+        sizes.append(file.stat().st_size)
+    assert sizes[0] == sizes[1] > 1_000_000
+
+
 def test_one_server_answers_on_many_ports(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         ports = [str(free.getsockname()[1]) for free in (one, other)]

@@ -11,6 +11,7 @@ import asyncio
 import gc
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from types import ModuleType
@@ -32,16 +33,19 @@ except ImportError:  # not made for this platform: asyncio's own loop serves
 
 GC_THRESHOLD = 20_000
 """What requests leave behind has no cycles: looking for some after every 700 objects is for nothing."""
-ALLOCATOR_DELAY_S = 0.5
-"""What tells the C library takes some milliseconds to load; the first client need not wait for it."""
+REST_DELAY_S = 0.5
+"""What can wait takes some milliseconds, and the first client need not wait for it."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def run(config: Config) -> int:
-    """Run a server from a command line; returns the exit code."""
+def run(config: Config, on_rest: Callable[[], None] = lambda: None) -> int:
+    """Run a server from a command line; returns the exit code.
+
+    `on_rest` is called when it has started and when it ends.
+    """
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(serve(config))
+            runner.run(serve(config, on_rest))
     except (*START_ERRORS, ConfigError) as error:
         sys.stderr.write(f"headwater: {error}\n")
         return 1
@@ -55,18 +59,18 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop() if uvloop else asyncio.new_event_loop()
 
 
-async def serve(config: Config) -> None:
+async def serve(config: Config, on_rest: Callable[[], None]) -> None:
     """Run a server until a signal stops it."""
     if config.pid_file is not None:
         from headwater.app.pid_file import PidFile  # noqa: PLC0415 - few servers have one
 
         with closing(PidFile(config.pid_file)) as file:
-            await _serve(config, file)
+            await _serve(config, file, on_rest)
     else:
-        await _serve(config, None)
+        await _serve(config, None, on_rest)
 
 
-async def _serve(config: Config, pid_file: PidFile | None) -> None:
+async def _serve(config: Config, pid_file: PidFile | None, on_rest: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     server = Server(config)
     told_to_stop = asyncio.Event()
@@ -90,10 +94,12 @@ async def _serve(config: Config, pid_file: PidFile | None) -> None:
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
         gc.enable()
-        loop.call_later(ALLOCATOR_DELAY_S, keep_freed_memory)
+        for called in (keep_freed_memory, on_rest):
+            loop.call_later(REST_DELAY_S, called)
         await told_to_stop.wait()
     finally:
         await server.stop(config.shutdown_grace_s)
+    on_rest()
 
 
 def announce(config: Config, endpoints: tuple[str, ...], ca: Path | None) -> None:

@@ -46,7 +46,9 @@ def _start(arguments: Sequence[str]) -> int | None:
     """Run a server until it is told to stop; `None`: the start is not a plain one, and nothing was done."""
     gc.disable()  # what is imported stays; `run` lets it work again
     from headwater.app import stand_ins  # noqa: PLC0415 - for servers only
+    from headwater.app.code_cache import CodeCache  # noqa: PLC0415 - as above
 
+    cache = CodeCache()
     with stand_ins.standing_in():
         from headwater.config import environment  # noqa: PLC0415 - with stand-ins, as all of it
 
@@ -56,7 +58,7 @@ def _start(arguments: Sequence[str]) -> int | None:
             return None
         stand_ins.import_event_loop(with_tls=config.uses_tls)
         from headwater.app.run import run  # noqa: PLC0415 - as above
-    return run(config)
+    return run(config, cache.keep)
 
 
 def plain_start(arguments: Sequence[str], variables: Mapping[str, str]) -> Config | None:
