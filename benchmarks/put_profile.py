@@ -1,6 +1,6 @@
 """What a single put is made of: bytecodes and calls of the server for each PutRecord, by part.
 
-    python -m benchmarks.put_profile
+    python -m benchmarks.put_profile [--http2] [--connections 16] [--streams 1]
 
 The server runs in this thread, and another one puts over real connections. Bytecodes are counted by the
 interpreter's tracing, so the figures do not depend on how busy the machine is; the time that they take
@@ -9,6 +9,7 @@ does, and what is done in C (the parser of JSON, LMDB, the loop, the kernel) doe
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import socket
 import sys
@@ -16,6 +17,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from types import FrameType
@@ -23,9 +25,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import headwater
+from benchmarks.kinesis import HEADERS as COMMON_HEADERS
 from headwater.app.run import new_event_loop
 from headwater.app.server import Server
 from headwater.config import Config, InitialStream
+from headwater.server.http.hpack import field_bytes
+from headwater.server.http.http2_frames import (
+    END_HEADERS,
+    END_STREAM,
+    HEAD_BYTES,
+    Kind,
+    frame,
+    read_head,
+    settings,
+    window_update,
+)
+from headwater.server.http.protocol_detector import HTTP2_PREFACE
 
 ROOT = Path(headwater.__file__).parent
 CONNECTIONS = 16
@@ -33,7 +48,7 @@ WARM_UP_TURNS = 50
 TURNS = 50
 SHARDS = 4
 PARTS = {
-    "server/http": "HTTP/1.1: bytes to a request, an answer to bytes",
+    "server/http": "HTTP: bytes to a request, an answer to bytes",
     "server": "dispatch: which operation, ids, counts",
     "server/request_log.py": "the line of the log",
     "api/validation": "decoding and checking the body",
@@ -56,6 +71,8 @@ HEAD = (
     "X-Amz-Date: 20250101T000000Z\r\nX-Amz-Target: Kinesis_20131202.PutRecord\r\n"
     "Content-Type: application/x-amz-json-1.1\r\nContent-Length: {size}\r\n\r\n"
 )
+
+HEADERS = COMMON_HEADERS | {"X-Amz-Target": "Kinesis_20131202.PutRecord"}
 
 
 class Counts:
@@ -86,24 +103,84 @@ class Counts:
         return self._parts[file]
 
 
-def put(port: int, turns: int) -> None:
+DATA = b64encode(b"x" * 100).decode()
+BODIES = [
+    f'{{"StreamName":"bench","Data":"{DATA}","PartitionKey":"key-{number:06}"}}'.encode()
+    for number in range(100)
+]
+
+
+def put(port: int, turns: int, connections: int = CONNECTIONS) -> None:
     """Put on all connections at once, again and again."""
-    data = b64encode(b"x" * 100).decode()
-    bodies = [
-        f'{{"StreamName":"bench","Data":"{data}","PartitionKey":"key-{number:06}"}}' for number in range(100)
-    ]
     with ExitStack() as stack:
-        connections = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(CONNECTIONS)
+        opened = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(connections)
         ]
         for turn in range(turns):
-            for at, connection in enumerate(connections):
-                body = bodies[(turn + at) % len(bodies)]
-                connection.sendall((HEAD.format(size=len(body)) + body).encode())
-            for connection in connections:
+            for at, connection in enumerate(opened):
+                body = BODIES[(turn + at) % len(BODIES)]
+                connection.sendall(HEAD.format(size=len(body)).encode() + body)
+            for connection in opened:
                 answer = connection.recv(65536)
                 if b"SequenceNumber" not in answer:
                     raise SystemExit(f"not a put's answer: {answer!r}")
+
+
+class Http2Client:
+    """One connection with prior knowledge, whose requests have the same head."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._last_stream_id = -1
+        self._came = b""
+        names = (
+            b":method",
+            b":path",
+            b":scheme",
+            b":authority",
+            *(name.lower().encode() for name in HEADERS),
+        )
+        values = (b"POST", b"/", b"http", b"localhost", *(value.encode() for value in HEADERS.values()))
+        self._block = b"".join(map(field_bytes, names, values))
+        connection.sendall(HTTP2_PREFACE + settings({}) + window_update(0, 1 << 30))
+
+    def ask(self, bodies: list[bytes]) -> None:
+        """Send so many requests in one write."""
+        parts = []
+        for body in bodies:
+            self._last_stream_id += 2
+            parts.append(frame(Kind.HEADERS, END_HEADERS, self._last_stream_id, self._block))
+            parts.append(frame(Kind.DATA, END_STREAM, self._last_stream_id, body))
+        self._connection.sendall(b"".join(parts))
+
+    def take(self, count: int) -> None:
+        """Wait for so many answers."""
+        while count:
+            self._came += self._connection.recv(65536)
+            while len(self._came) >= HEAD_BYTES:
+                sized, flags, _ = read_head(self._came)
+                kind, size = sized & 0xFF, HEAD_BYTES + (sized >> 8)
+                if len(self._came) < size:
+                    break
+                answer, self._came = self._came[HEAD_BYTES:size], self._came[size:]
+                if kind == Kind.DATA:
+                    if not flags & END_STREAM or b"SequenceNumber" not in answer:
+                        raise SystemExit(f"not a put's answer: {answer!r}")
+                    count -= 1
+
+
+def put_on_http2(port: int, turns: int, connections: int, streams: int) -> None:
+    """The same on HTTP/2: on all streams of all connections at once."""
+    with ExitStack() as stack:
+        clients = [
+            Http2Client(stack.enter_context(socket.create_connection(("127.0.0.1", port))))
+            for _ in range(connections)
+        ]
+        for turn in range(turns):
+            for at, client in enumerate(clients):
+                client.ask([BODIES[(turn + at + stream) % len(BODIES)] for stream in range(streams)])
+            for client in clients:
+                client.take(streams)
 
 
 async def profile(work: Callable[[int, int], None], config: Config) -> Counts:
@@ -137,8 +214,17 @@ def print_profile(work: Callable[[int, int], None], config: Config, times: float
 
 def main() -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--http2", action="store_true")
+    parser.add_argument("--connections", type=int, default=CONNECTIONS)
+    parser.add_argument("--streams", type=int, default=1, help="at once on each connection of HTTP/2")
+    asked = parser.parse_args()
     config = Config(ports=(0,), create_streams=(InitialStream("bench", SHARDS),))
-    print_profile(put, config, TURNS * CONNECTIONS)
+    if asked.http2:
+        work = partial(put_on_http2, connections=asked.connections, streams=asked.streams)
+    else:
+        work = partial(put, connections=asked.connections)
+    print_profile(work, config, TURNS * asked.connections * (asked.streams if asked.http2 else 1))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from headwater.model.clock import ManualClock
 from headwater.model.hash_key import HASH_KEY_MAX
 from headwater.storage.interface import Post, Store
 from headwater.storage.lmdb.store import LmdbStore
+from headwater.storage.lmdb.temporary_store import TemporaryStore
 from headwater.storage.memory_store import MemoryStore
 from headwater.wire.json_format import decode, encode
 from tests.engine.running_engine import RunningEngine
@@ -209,15 +210,23 @@ class ReshardingOnMemory(Resharding):
 class ReshardingOnLmdb(Resharding):
     def open_engine(self) -> RunningEngine:
         self.folder = tempfile.TemporaryDirectory()
+        return RunningEngine(self.open_store, self.clock)
 
-        def open_store(post: Post) -> Store:
-            return LmdbStore(Path(self.folder.name), post, synced=False)
-
-        return RunningEngine(open_store, self.clock)
+    def open_store(self, post: Post) -> Store:
+        return LmdbStore(Path(self.folder.name), post, synced=False)
 
     def teardown(self) -> None:
         super().teardown()
         self.folder.cleanup()
+
+
+class ReshardingOnTemporaryStore(ReshardingOnLmdb):
+    """Where a restart is one of the store alone: what was gathered is written when it closes."""
+
+    def open_store(self, post: Post) -> Store:
+        return TemporaryStore(
+            Path(self.folder.name), post, on_close=lambda: None, log_error=lambda _text: None
+        )
 
 
 def decoded(answer: dict[str, Any]) -> dict[str, Any]:
@@ -235,5 +244,7 @@ def parents(shard: dict[str, Any]) -> set[str]:
 
 TestReshardingOnMemory = pytest.mark.long(ReshardingOnMemory.TestCase)  # the other one restarts, too
 TestReshardingOnLmdb = ReshardingOnLmdb.TestCase
+TestReshardingOnTemporaryStore = ReshardingOnTemporaryStore.TestCase
 TestReshardingOnMemory.settings = settings(stateful_step_count=20, deadline=None)
 TestReshardingOnLmdb.settings = settings(stateful_step_count=20, deadline=None)
+TestReshardingOnTemporaryStore.settings = settings(stateful_step_count=20, deadline=None)

@@ -78,6 +78,18 @@ class Completion(Generic[T]):
         return self._value  # type: ignore[return-value]  # resolved: the value is a T
 
 
+class Resolved(Completion[T]):
+    """A completion that has its value from the beginning."""
+
+    __slots__ = ()
+
+    def __init__(self, value: T) -> None:
+        self._done = True
+        self._value = value
+        self._error = None
+        self._waiter = None
+
+
 def begun(coroutine: Coroutine[Any, None, T]) -> Completion[T]:
     """The completion of a coroutine that is run on from now."""
     completion: Completion[T] = Completion()

@@ -196,8 +196,10 @@ class Dispatch:
                 usual = headers.found = self._usual_call(request) or UNUSUAL
             if usual:
                 name, counts, operation_name, handler, wire_format, caller = usual
-                call = DispatchedCall(name, counts, self._ids, self._log, respond)
-                call.format = wire_format
+                request_id, extended_id = self._ids.next()
+                call = DispatchedCall(
+                    name, counts, self._log, respond, request_id, extended_id, perf_counter(), wire_format
+                )
                 self._perform(operation_name, handler, caller, body, call)
                 return
         self._check(request, respond)
@@ -229,7 +231,7 @@ class Dispatch:
         method, target, headers, body = request
         asked = (headers.get(b"x-amz-target", b""), headers.get(b"content-type", b""))
         name, counts, operation, wire_format = self._usual_calls.get(asked) or self._kind_of(request, *asked)
-        call = DispatchedCall(name, counts, self._ids, self._log, respond)
+        call = self._begin(name, counts, respond)
         host = headers.get(b"host")
         if host not in self._known_hosts and not self._hosts.admits(host):
             call.answer(host_names.unknown(host or b""), "UnknownHost", (host or b"").decode("latin-1"))
@@ -252,10 +254,16 @@ class Dispatch:
 
     def refuse(self, refusal: Refusal, respond: Respond) -> None:
         """Answer what is not a request."""
-        call = DispatchedCall("HTTP", self._unreadable, self._ids, self._log, respond)
+        call = self._begin("HTTP", self._unreadable, respond)
         body = AMZ_JSON.encode({"__type": refusal.code, "message": refusal.message})
         fields = AMZ_JSON.fields + _error_type(refusal.code)
         call.answer(Answer(refusal.status, fields, body), refusal.code, refusal.message)
+
+    def _begin(self, name: str, counts: OperationCounts, respond: Respond) -> DispatchedCall:
+        request_id, extended_id = self._ids.next()
+        return DispatchedCall(
+            name, counts, self._log, respond, request_id, extended_id, perf_counter(), AMZ_JSON
+        )
 
     def _kind_of(self, request: HttpRequest, target: bytes, content_type: bytes) -> CallKind:
         """The kind of a call that is not in the table of the usual ones."""
@@ -384,40 +392,22 @@ class Dispatch:
         drive(handler(self._engine, caller, accepted), call.finish)
 
 
-class DispatchedCall:
+class DispatchedCall(msgspec.Struct, eq=False):
     """One request's way to its answer and its line in the log."""
 
-    __slots__ = (
-        "_log",
-        "_respond",
-        "_started_s",
-        "counts",
-        "cross_origin_fields",
-        "extended_id",
-        "format",
-        "isolate",
-        "level",
-        "name",
-        "request_id",
-        "trust",
-    )
-
-    def __init__(
-        self, name: str, counts: OperationCounts, ids: RequestIds, log: RequestLog, respond: Respond
-    ) -> None:
-        self._started_s = perf_counter()
-        self.counts = counts
-        self._log = log
-        self._respond = respond
-        self.name = name
-        self.level = "info"
-        self.extended_id: str | None
-        self.request_id, self.extended_id = ids.next()
-        self.cross_origin_fields = NO_FIELDS
-        self.trust = Trust.WHOLE
-        self.isolate: Callable[[Fields, Trust], Fields] | None = None
-        """Adds what browsers are told about answers that are not an operation's."""
-        self.format = AMZ_JSON
+    name: str
+    counts: OperationCounts
+    _log: RequestLog
+    _respond: Respond
+    request_id: str
+    extended_id: str | None
+    _started_s: float
+    format: WireFormat
+    level: str = "info"
+    cross_origin_fields: Fields = NO_FIELDS
+    trust: Trust = Trust.WHOLE
+    isolate: Callable[[Fields, Trust], Fields] | None = None
+    """Adds what browsers are told about answers that are not an operation's."""
 
     def finish(self, document: Answered, error: BaseException | None) -> None:
         """The operation has ended: answer what it gave or raised."""

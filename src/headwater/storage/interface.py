@@ -17,7 +17,8 @@ Rules that hold for every store:
   wholly or not at all. Reads see what is safe only.
 - An unshared store makes one order of all calls, and all entries of one call are stored, or none.
 - Completions resolve, and watchers run, through the `post` function that the
-  store was opened with, never inside the call that started them.
+  store was opened with, never inside the call that started them; but a store that is no safer later than
+  now may take an append at once: its completion is resolved when the call returns.
 - When a commit fails for want of room every completion in it fails with
   `StoreUnavailable` and nothing of it is visible, now or after a restart.
 - What makes a call come to nothing (an append no position, a commit False) is in

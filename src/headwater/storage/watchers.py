@@ -20,28 +20,29 @@ class Watchers:
     """The callbacks of every watched log."""
 
     def __init__(self) -> None:
-        self._callbacks: dict[int, dict[object, Callable[[], None]]] = {}
+        self.watched: dict[int, dict[object, Callable[[], None]]] = {}
+        """By log; only those that somebody watches."""
 
     def add(self, log_id: int, callback: Callable[[], None]) -> Callable[[], None]:
         """Watch a log; returns the function that ends the watch, harmless when called again."""
         watch = object()
-        self._callbacks.setdefault(log_id, {})[watch] = callback
+        self.watched.setdefault(log_id, {})[watch] = callback
 
         def end() -> None:
-            callbacks = self._callbacks.get(log_id, {})
+            callbacks = self.watched.get(log_id, {})
             callbacks.pop(watch, None)
             if not callbacks:
-                self._callbacks.pop(log_id, None)
+                self.watched.pop(log_id, None)
 
         return end
 
     def calls(self, log_ids: Iterable[int]) -> Iterator[Callable[[], None]]:
         """The callbacks to call now that these logs have changed."""
-        if not self._callbacks:
+        if not self.watched:
             return  # as long as nobody subscribes, which is most of the time
         for log_id in log_ids:
-            for watch in tuple(self._callbacks.get(log_id, ())):
-                callback = self._callbacks.get(log_id, {}).get(watch)
+            for watch in tuple(self.watched.get(log_id, ())):
+                callback = self.watched.get(log_id, {}).get(watch)
                 if callback is not None:
                     yield callback
 

@@ -191,23 +191,33 @@ class RequestHandler(Protocol):
         """Answer what could not be read as a request; the connection closes afterwards."""
 
 
+LAST_DIGITS = [f"{number:02x}" for number in range(256)]
+
+
 class RequestIds:
     """The two ids that AWS puts on every answer: unique here, in AWS's form, and cheap.
 
     A random beginning for the process and a count, so that no system call or hash
-    is spent on a request.
+    is spent on a request. All but the last two digits are written once for 256 of them.
     """
 
-    __slots__ = ("_count", "_extended_start", "_start")
+    __slots__ = ("_begin", "_count", "_extended_begin", "_extended_start", "_last", "_start")
 
     def __init__(self) -> None:
         digits = os.urandom(9).hex()
         self._start = f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-8{digits[15:18]}-"
         self._extended_start = b64encode(os.urandom(63)).decode()
-        self._count = int.from_bytes(os.urandom(5), "big")
+        self._count = int.from_bytes(os.urandom(4), "big")
+        """Of the ids, by 256."""
+        self._last = len(LAST_DIGITS)
 
     def next(self) -> tuple[str, str]:
         """A new request id (a UUID's form) and extended id (96 characters of base64)."""
-        self._count = count = self._count + 1
-        digits = f"{count:012x}"
-        return self._start + digits, self._extended_start + digits
+        last = self._last
+        if last == len(LAST_DIGITS):
+            self._count += 1
+            digits, last = f"{self._count:010x}", 0
+            self._begin, self._extended_begin = self._start + digits, self._extended_start + digits
+        self._last = last + 1
+        digits = LAST_DIGITS[last]
+        return self._begin + digits, self._extended_begin + digits

@@ -46,16 +46,15 @@ class FrameMeter:
     def __init__(self, now_s: float) -> None:
         self._left = CAPACITY
         self._filled_s = now_s
+        self.data_frames_sent = 0
+        """Frames that the client was sent, and may acknowledge, since it spent the last time."""
 
     def spend(self, kind: int) -> None:
         """A frame has come that brings no request, or has made the server send one. Raises `Flood`."""
-        self._left -= COSTS[kind]
+        earned, self.data_frames_sent = self.data_frames_sent * DATA_FRAME_EARNING, 0
+        self._left = min(CAPACITY, self._left + earned) - COSTS[kind]
         if self._left < 0:
             raise Flood
-
-    def earn(self, data_frames: int) -> None:
-        """The client was sent so many frames that it may acknowledge."""
-        self._left = min(CAPACITY, self._left + data_frames * DATA_FRAME_EARNING)
 
     def refill(self, now_s: float) -> None:
         """Time has passed."""

@@ -28,7 +28,13 @@ from typing import ClassVar, cast
 
 from headwater.server.http import http2_phases as phases
 from headwater.server.http.connections import GOODBYE_S, Buffered, OpenConnections
-from headwater.server.http.exchange import HEADERS_READ, HttpResponse, Refusal, RequestHandler
+from headwater.server.http.exchange import (
+    HEADERS_READ,
+    HttpRequest,
+    HttpResponse,
+    Refusal,
+    RequestHandler,
+)
 from headwater.server.http.frame_meter import Flood
 from headwater.server.http.http2_events import ConnectionFault, Event, Happening
 from headwater.server.http.http2_frames import ErrorCode
@@ -36,7 +42,7 @@ from headwater.server.http.http2_heads import CONTINUE_BLOCK, answer_block
 from headwater.server.http.http2_outbox import Outbox
 from headwater.server.http.http2_phases import ENDING, FLUSH, GATHER, Flow, Intake, Output, Phase
 from headwater.server.http.http2_protocol import Http2Protocol
-from headwater.server.http.http2_respond import NobodyLeft, RespondOnStream
+from headwater.server.http.http2_respond import NobodyLeft
 from headwater.server.http.http2_states import Phase as StreamPhase
 from headwater.server.http.http2_stream import Hold, Http2Stream
 from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
@@ -52,6 +58,10 @@ LINGER_S = 2.0
 """How long a client that was refused may go on sending before it is cut off."""
 
 FLOODED = Refusal(429, "TooManyFramesException", "The client sends too many frames that ask for nothing.")
+
+
+_new_request = tuple.__new__
+"""A third of the time of `HttpRequest(...)`."""
 
 
 class Http2Connection(asyncio.Protocol):
@@ -115,7 +125,8 @@ class Http2Connection(asyncio.Protocol):
         self._receive(data)
         if self._phase in ENDING:
             return
-        self._hand_over()
+        if self._whole:
+            self._hand_over()
         if not self._streams:
             self._flush()
         elif not is_posted:  # with the answers, if they come in this turn of the loop
@@ -267,6 +278,7 @@ class Http2Connection(asyncio.Protocol):
 
     def _on_request(self, stream: Http2Stream, _: bytes) -> None:
         stream.since_s = self._since_s
+        stream.connection = self
         self._streams[stream.id] = self._arriving[stream.id] = stream
         head = stream.head
         if head.field_count > HEADER_COUNT_LIMIT:
@@ -302,18 +314,23 @@ class Http2Connection(asyncio.Protocol):
             self._refused.pop(stream.id, None)
 
     def _on_request_at_once(self, stream: Http2Stream, body: bytes) -> None:
-        if stream.head.field_count > HEADER_COUNT_LIMIT or len(body) > self._limits.body_bytes:
+        head, size = stream.head, len(body)
+        if head[4] > HEADER_COUNT_LIMIT or size > self._limits.body_bytes:
             self._on_request(stream, b"")
             self._on_body(stream, body)
             self._on_request_whole(stream, b"")
             return
         stream.since_s = self._since_s
+        stream.connection = self
         stream.is_whole = True
-        stream.body_parts.append(body)
-        stream.kept_bytes = len(body)
-        self._bodies_bytes += len(body)
+        stream.kept_bytes = size
+        self._bodies_bytes += size
         self._streams[stream.id] = stream
-        self._whole.append(stream)
+        if self._whole or self._flow != "free" or self._outbox.waiting_bytes >= ANSWERS_BYTES:
+            stream.body_parts.append(body)
+            self._whole.append(stream)
+        else:  # nothing waits before it
+            self._handler.handle(_new_request(HttpRequest, (head[0], head[1], head[2], body)), stream)
 
     _REACTIONS: ClassVar[dict[Happening, Callable[[Http2Connection, Http2Stream, bytes], None]]] = {
         Happening.BEGUN: _on_request,
@@ -354,7 +371,7 @@ class Http2Connection(asyncio.Protocol):
         while self._whole and self._flow == "free" and self._outbox.waiting_bytes < ANSWERS_BYTES:
             stream = self._whole.popleft()
             if stream.id in self._streams:
-                self._handler.handle(stream.request(), RespondOnStream(self, stream))
+                self._handler.handle(stream.request(), stream)
 
     def _body_limit_bytes(self, stream: Http2Stream) -> int:
         return self._limits.body_bytes_of(stream.head.target, stream.head.headers)
@@ -363,18 +380,36 @@ class Http2Connection(asyncio.Protocol):
         """Answer a request that will not become whole."""
         if self._arriving.pop(stream.id, None) is not None:
             stream.body_parts.clear()
-            self._handler.refuse(refusal, RespondOnStream(self, stream))
+            self._handler.refuse(refusal, stream)
 
     def answer(self, stream: Http2Stream, response: HttpResponse) -> None:
         """Answer the request of a stream."""
-        source = response.source
+        _, _, body, _, _, source = response
         if self._streams.get(stream.id) is not stream:  # it was reset, or the connection is gone
             if source is not None:
                 source.stop()
             return
+        block = answer_block(response, self._connections.date)
+        if self._output == "written":
+            self._flush_soon()
+        if (
+            type(body) is bytes
+            and body
+            and stream.head[0] != b"HEAD"
+            and self._outbox.add_answer(stream, block, body)
+        ):
+            if self._arriving or not stream.is_whole:
+                self._on_sent(stream)
+            else:  # the same, written out
+                del self._streams[stream.id]
+                self._bodies_bytes -= stream.kept_bytes
+        else:
+            self._answer_in_parts(stream, block, response)
+
+    def _answer_in_parts(self, stream: Http2Stream, block: bytes, response: HttpResponse) -> None:
+        source = response.source
         is_bodiless = stream.head.method == b"HEAD" or (source is None and not response.body)
-        self._protocol.send_head(stream, answer_block(response, self._connections.date), ends=is_bodiless)
-        self._flush_soon()
+        self._protocol.send_head(stream, block, ends=is_bodiless)
         if is_bodiless:
             if source is not None:
                 source.stop()
@@ -390,15 +425,15 @@ class Http2Connection(asyncio.Protocol):
             source.stop()
             self.send_end(stream)
         else:
-            stream.source, stream.sender = source, self
+            stream.source = source
             source.start(stream)
 
     def hold(self, stream: Http2Stream, on_gone: Callable[[], None]) -> Callable[[], None]:
         """The answer of a stream is held back."""
-        stream.hold = hold = Hold(on_gone)
+        stream.holding = holding = Hold(on_gone)
         if self._streams.get(stream.id) is not stream:
-            hold.stop()
-        return hold.end
+            holding.stop()
+        return holding.end
 
     def cut(self, stream: Http2Stream) -> None:
         """The request of a stream is never answered."""
@@ -433,10 +468,11 @@ class Http2Connection(asyncio.Protocol):
     def _forget(self, stream: Http2Stream) -> None:
         """A stream has ended, in whatever way."""
         del self._streams[stream.id]
-        self._arriving.pop(stream.id, None)
-        self._outbox.forget(stream)
         self._bodies_bytes -= stream.kept_bytes
+        if stream.outgoing:
+            self._outbox.forget(stream)
         if self._arriving:
+            self._arriving.pop(stream.id, None)
             self._open_windows()
 
     # Writing and closing.

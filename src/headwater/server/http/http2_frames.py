@@ -22,8 +22,8 @@ WINDOW_BYTES = 65_535
 """How far a window is open when nothing is said about it."""
 STREAM_ID_BITS = (1 << 31) - 1
 
-read_head = Struct(">HBBBI").unpack_from
-"""The payload's size but its last byte, that byte, kind, flags, stream."""
+read_head = Struct(">IBI").unpack_from
+"""The payload's size and, in the lowest eight bits, the frame's kind; its flags; its stream."""
 _head = Struct(">BHBBI").pack
 _number = Struct(">I").pack
 _setting = Struct(">HI")
@@ -98,6 +98,12 @@ def headers(stream_id: int, block: bytes, size_max: int, *, ends: bool) -> bytes
             frame(Kind.CONTINUATION, END_HEADERS, stream_id, parts[-1]),
         )
     )
+
+
+def answer(stream_id: int, block: bytes, body: bytes) -> bytes:
+    """A header block and the body that ends its stream, in one frame each."""
+    head = _head(0, len(block), 1, END_HEADERS, stream_id)
+    return head + block + _head(0, len(body), 0, END_STREAM, stream_id) + body
 
 
 def rst_stream(stream_id: int, code: int) -> bytes:

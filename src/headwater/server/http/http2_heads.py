@@ -216,34 +216,38 @@ def _static_name(name: bytes) -> bytes:
 
 
 DATE, LENGTH = _static_name(b"date"), _static_name(b"content-length")
-REQUEST_ID = b"\0" + text_bytes(b"x-amzn-requestid")
-EXTENDED_ID = b"\0" + text_bytes(b"x-amz-id-2")
 CONTINUE_BLOCK = STATUS_NAME + text_bytes(b"100")
+REQUEST_ID, EXTENDED_ID, LENGTH_TEXT = (
+    name.decode("latin-1")
+    for name in (b"\0" + text_bytes(b"x-amzn-requestid"), b"\0" + text_bytes(b"x-amz-id-2"), LENGTH)
+)
+_LETTERS = "".join(map(chr, range(0x7F)))
+"""By the byte that each is."""
 
 
 def answer_block(response: HttpResponse, date: str) -> bytes:
-    """The header block of an answer."""
+    """The header block of an answer.
+
+    It is written as a text of which each letter is a byte: that takes a fifth of the time that
+    formatting bytes does. Ids and lengths are so short that one byte says how long they are.
+    """
     status, fields, body, request_id, extended_id, source = response
-    # `text_bytes`, written out: ids and lengths are so short that one byte says how long they are.
-    ids = b"%b%c%b" % (REQUEST_ID, len(request_id), request_id.encode())
     if extended_id:
-        ids += b"%b%c%b" % (EXTENDED_ID, len(extended_id), extended_id.encode())
-    if source is None and (body or not says_length(fields)):
-        digits = b"%d" % len(body)
-        length = b"%b%c%b" % (LENGTH, len(digits), digits)
+        ids = f"{_LETTERS[len(request_id)]}{request_id}{EXTENDED_ID}{_LETTERS[len(extended_id)]}{extended_id}"
     else:
-        length = b""
-    return b"%b%b%b%b" % (_fixed_block(status, fields), ids, _date_field(date), length)
+        ids = _LETTERS[len(request_id)] + request_id
+    length = ""
+    if source is None and (body or not says_length(fields)):
+        digits = str(len(body))
+        length = f"{LENGTH_TEXT}{_LETTERS[len(digits)]}{digits}"
+    return f"{_fixed_block(status, fields, date)}{ids}{length}".encode("latin-1")
 
 
 @lru_cache(maxsize=256)
-def _fixed_block(status: int, fields: Fields) -> bytes:
+def _fixed_block(status: int, fields: Fields, date: str) -> str:
+    """The fields of answers of one kind in one second, and the name of the next one, which is their id."""
     block = STATUS_200 if status == 200 else STATUS_NAME + text_bytes(b"%d" % status)
-    return block + b"".join(
+    block += b"".join(
         field_bytes(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fields
     )
-
-
-@lru_cache(maxsize=4)
-def _date_field(date: str) -> bytes:
-    return DATE + text_bytes(date.encode())
+    return (block + DATE + text_bytes(date.encode())).decode("latin-1") + REQUEST_ID

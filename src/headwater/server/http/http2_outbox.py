@@ -13,6 +13,7 @@ Refuses to know requests.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 from headwater.server.http.http2_protocol import Http2Protocol
@@ -52,6 +53,7 @@ class Outbox:
                 return
         if not stream.outgoing:
             stream.since_s = self._now_s()
+            stream.outgoing = deque()
         stream.outgoing.append(data)
         self.waiting_bytes += len(data)
         self._sendable[stream.id] = stream
@@ -59,6 +61,15 @@ class Outbox:
         if stream.outgoing and stream.source is not None and not stream.paused:
             stream.paused = True
             stream.source.pause()
+
+    def add_answer(self, stream: Http2Stream, block: bytes, body: bytes) -> bool:
+        """Send a whole answer now, if nothing stands in its way."""
+        if self._sendable or self.is_full or not self._protocol.send_answer(stream, block, body):
+            return False
+        self._gathered_bytes += len(body)
+        if self._gathered_bytes >= WRITE_BYTES:
+            self.flush()
+        return True
 
     def close(self) -> None:
         """Nothing can be sent any more. Lets go of the connection, so that no collector has to find both."""

@@ -6,8 +6,7 @@ what has happened, the other methods say something, and `take` gives the bytes t
 Rules:
 - which frame is allowed when, and what follows, is in the tables of `http2_states`;
 - a fault of a stream resets it, one of the connection is said with a GOAWAY and ends it;
-- a header block is read even if nobody wants its fields, so that the next one can be; blocks that
-  leave the table as it is are remembered by their bytes, with the head that they are;
+- a header block is read even if nobody wants its fields, so that the next one can be;
 - all frames of one read are looked at in one go, a head and the one frame that is its body together;
 - a GOAWAY without an error ends nothing but the opening of streams: those that are open finish;
 - the connection's window stays open: bodies are limited stream by stream, by who opens their windows;
@@ -22,15 +21,9 @@ from collections import deque
 from typing import NamedTuple
 
 from headwater.server.http import http2_frames as frames
-from headwater.server.http.exchange import RecurringHeaders
 from headwater.server.http.frame_meter import OTHER, Flood, FrameMeter
-from headwater.server.http.hpack import (
-    DROP_TABLE,
-    FIELD_OVERHEAD_BYTES,
-    TABLE_BYTES,
-    HeaderDecoder,
-    HpackError,
-)
+from headwater.server.http.hpack import DROP_TABLE, FIELD_OVERHEAD_BYTES, TABLE_BYTES
+from headwater.server.http.http2_blocks import HeaderBlocks
 from headwater.server.http.http2_events import ConnectionFault, Event, Happening, StreamFault
 from headwater.server.http.http2_frames import (
     ACK,
@@ -50,7 +43,7 @@ from headwater.server.http.http2_frames import (
     SettingId,
     read_head,
 )
-from headwater.server.http.http2_heads import MalformedHead, RequestHead, check_trailers, head_reader
+from headwater.server.http.http2_heads import MalformedHead, RequestHead, check_trailers
 from headwater.server.http.http2_states import ALLOWED, FAULTS, RECEIVED, SENT, Act, ConnectionPhase, Phase
 from headwater.server.http.http2_stream import Http2Stream
 from headwater.server.http.limits import HEADER_COUNT_LIMIT, ConnectionLimits
@@ -62,11 +55,10 @@ STREAM_WINDOW_BYTES = 128 * 1024
 STREAM_WINDOW_STEP_BYTES = STREAM_WINDOW_BYTES // 4
 """A stream's window is opened again when so much of it is used up."""
 CONNECTION_WINDOW_BYTES = WINDOW_BYTES + (1 << 30)
+HALF_OF_CONNECTION_WINDOW = CONNECTION_WINDOW_BYTES // 2
+"""It is opened again when it is less than that."""
 CONTINUATIONS_MAX = 64
 """Frames that may follow on a head; nobody needs more than two."""
-HEADS_REMEMBERED = 64
-HEAD_BLOCK_BYTES_MAX = 1024
-"""A longer block is read each time."""
 RESETS_REMEMBERED = CONCURRENT_STREAMS
 GAPS_REMEMBERED = 16
 
@@ -81,7 +73,10 @@ class _HeaderBlock(NamedTuple):
 
 _new_event = tuple.__new__
 _BODY, _WHOLE, _BEGUN, _REQUEST = Happening.BODY, Happening.WHOLE, Happening.BEGUN, Happening.REQUEST
-_DATA, _HEADERS, _END = Act.DATA, Act.HEADERS, Act.END
+_DATA, _HEADERS, _END, _CLOSED = Act.DATA, Act.HEADERS, Act.END, Phase.CLOSED
+_READY = ConnectionPhase.READY
+_RESERVED_AND_LOWEST = 1 << 31 | 1
+"""Bits of a stream's number: of those that a client opens, only the second is set."""
 _AFTER_REQUEST = RECEIVED[RECEIVED[RECEIVED[Phase.IDLE][_HEADERS]][_DATA]][_END]
 """The phase of a stream on which a whole request has come."""
 
@@ -100,10 +95,8 @@ class Http2Protocol:
         self.is_going_away = False
         """The client was told that no further stream is answered."""
         self._header_list_bytes = limits.header_bytes + HEADER_COUNT_LIMIT * FIELD_OVERHEAD_BYTES
-        self._read_head = head_reader(headers_kept).read
-        self._decoder = HeaderDecoder()
-        self._heads: dict[bytes, RequestHead] = {}
-        """By their blocks, as long as the table stays as it is."""
+        self._blocks = HeaderBlocks(self._header_list_bytes, headers_kept)
+        self._heads = self._blocks.heads
         self._phase = ConnectionPhase.BEGINNING
         self._preface = HTTP2_PREFACE
         """What is still to come of it."""
@@ -122,7 +115,6 @@ class Http2Protocol:
         self._drops_table = False
         """The client wants a smaller table than it had, and must hear that its wish is heard."""
         self._has_dropped_table = False
-        self._data_frames_sent = 0
         self._out: list[bytes | memoryview] = [
             frames.first_words(
                 CONCURRENT_STREAMS, STREAM_WINDOW_BYTES, self._header_list_bytes, CONNECTION_WINDOW_BYTES
@@ -134,8 +126,6 @@ class Http2Protocol:
     def receive(self, data: bytes) -> list[Event]:
         """What has happened by these bytes. Raises `ConnectionFault`, `Flood`: nothing of them happened."""
         self._events = []
-        self.meter.earn(self._data_frames_sent)
-        self._data_frames_sent = 0
         try:
             if self._preface:
                 data = self._without_preface(data)
@@ -157,100 +147,101 @@ class Http2Protocol:
 
     def _read_frames(self, data: bytes) -> None:
         at, end = 0, len(data)
-        reactions, ready = self._REACTIONS, ConnectionPhase.READY
         while end - at >= HEAD_BYTES:
-            size_high, size_low, kind, flags, stream_id = read_head(data, at)
-            size = size_high << 8 | size_low
+            sized, flags, stream_id = read_head(data, at)
+            size, kind = sized >> 8, sized & 0xFF
             if size > FRAME_BYTES_MAX:
                 raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
-            if (self._phase is not ready or kind > 4) and kind not in ALLOWED[self._phase]:
+            if (self._phase is not _READY or kind > 4) and kind not in ALLOWED[self._phase]:
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
-            begin, at = at, at + HEAD_BYTES + size
-            if at > end:
-                at = begin
+            begin = at + HEAD_BYTES
+            after = begin + size
+            if after > end:
                 break
-            payload = data[begin + HEAD_BYTES : at]
             if (
                 kind == 1
                 and flags == END_HEADERS
-                and (after := self._read_request(stream_id, payload, data, at))
+                and (request_end := self._read_request(stream_id, data, begin, after))
             ):
-                at = after
+                at = request_end
                 continue
-            react = reactions[kind] if kind < len(reactions) else Http2Protocol._on_other
+            at = after
+            react = self._REACTIONS[kind] if kind < len(self._REACTIONS) else Http2Protocol._on_other
             try:
-                react(self, flags, stream_id & STREAM_ID_BITS, payload)
+                react(self, flags, stream_id & STREAM_ID_BITS, data[begin:after])
             except StreamFault as fault:
                 self._fail_stream(fault)
         self._begun = data[at:]
 
-    def _read_request(self, stream_id: int, block: bytes, data: bytes, at: int) -> int:
+    def _read_request(self, stream_id: int, data: bytes, block_at: int, at: int) -> int:
         """Read a request at once if nothing is unusual about it, as frame after frame would be read.
 
-        Behind it stands the one frame that is its body. Gives the position after what was read; 0 for none.
+        Its header block ends at `at`; behind it stands the one frame that is its body. Gives the position
+        after what was read; 0 for none.
         """
-        if len(data) - at < HEAD_BYTES:
+        end = len(data)
+        if end - at < HEAD_BYTES:
             return 0
-        size_high, size, kind, flags, body_stream_id = read_head(data, at)
-        size = size_high << 8 | size
-        after: int = at + HEAD_BYTES + size
+        sized, flags, body_stream_id = read_head(data, at)
+        size = sized >> 8
+        body_at = at + HEAD_BYTES
+        after: int = body_at + size
         if (
-            kind != 0
+            sized & 0xFF  # it is no DATA
             or flags != END_STREAM
             or body_stream_id != stream_id
             or not 0 < size <= FRAME_BYTES_MAX
-            or after > len(data)
-            or not self._may_open(stream_id)
+            or after > end
+            or stream_id <= self._last_stream_id
+            or stream_id & _RESERVED_AND_LOWEST != 1
+            or self.is_going_away
+            or len(self.streams) >= CONCURRENT_STREAMS
         ):
             return 0
+        block = data[block_at:at]
         head = self._heads.get(block)
         if head is not None and head[3] != size and head[3] >= 0:  # what it announces
             return 0
-        self._come_to(stream_id)
+        if stream_id - self._last_stream_id > 2:
+            self._pass_over(stream_id)
+        self._last_stream_id = stream_id
         if head is None:
             try:
-                head = self._head(block)
+                head = self._blocks.head(block)
             except MalformedHead:
                 self._fail_stream(StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR))
                 return at
             if head[3] != size and head[3] >= 0:
                 self._events.append(_new_event(Event, (_BEGUN, self._new_stream(stream_id, head), b"")))
                 return at
-        stream = self._new_stream(stream_id, head)
-        stream.phase = _AFTER_REQUEST
-        stream.receive_window -= size
-        stream.held_bytes = stream.body_bytes = size
-        self._use_window(size)
-        self._events.append(_new_event(Event, (_REQUEST, stream, data[at + HEAD_BYTES : after])))
+        stream = self.streams[stream_id] = Http2Stream(
+            stream_id,
+            head,
+            STREAM_WINDOW_BYTES - size,
+            self._stream_send_window,
+            _AFTER_REQUEST,
+            size,
+            size,
+        )
+        self._receive_window -= size
+        if self._receive_window < HALF_OF_CONNECTION_WINDOW:
+            self._open_window()
+        self._events.append(_new_event(Event, (_REQUEST, stream, data[body_at:after])))
         return after
 
-    def _may_open(self, stream_id: int) -> bool:
-        """Whether a request on the stream is simply the next one."""
-        return (
-            stream_id > self._last_stream_id
-            and stream_id % 2 == 1
-            and stream_id <= STREAM_ID_BITS
-            and not self.is_going_away
-            and len(self.streams) < CONCURRENT_STREAMS
-        )
-
-    def _come_to(self, stream_id: int) -> None:
-        """The client has opened a stream; those before it that it has not are passed over."""
-        if stream_id - self._last_stream_id > 2:
-            self._gaps.append(range(self._last_stream_id + 1, stream_id))
-        self._last_stream_id = stream_id
+    def _pass_over(self, stream_id: int) -> None:
+        """The client opens a stream; those before it that it has not opened it never will."""
+        self._gaps.append(range(self._last_stream_id + 1, stream_id))
 
     def _new_stream(self, stream_id: int, head: RequestHead) -> Http2Stream:
         stream = Http2Stream(stream_id, head, STREAM_WINDOW_BYTES, self._stream_send_window)
         self.streams[stream_id] = stream
         return stream
 
-    def _use_window(self, size: int) -> None:
-        """So many bytes came on the connection, which goes on as if it had no window."""
-        self._receive_window -= size
-        if self._receive_window < CONNECTION_WINDOW_BYTES // 2:
-            self._out.append(frames.window_update(0, CONNECTION_WINDOW_BYTES - self._receive_window))
-            self._receive_window = CONNECTION_WINDOW_BYTES
+    def _open_window(self) -> None:
+        """The connection goes on as if it had no window."""
+        self._out.append(frames.window_update(0, CONNECTION_WINDOW_BYTES - self._receive_window))
+        self._receive_window = CONNECTION_WINDOW_BYTES
 
     def _fail_stream(self, fault: StreamFault) -> None:
         self.meter.spend(Kind.RST_STREAM)
@@ -296,7 +287,9 @@ class Http2Protocol:
 
     def _on_data(self, flags: int, stream_id: int, payload: bytes) -> None:
         size = len(payload)
-        self._use_window(size)
+        self._receive_window -= size
+        if self._receive_window < HALF_OF_CONNECTION_WINDOW:
+            self._open_window()
         if flags & PADDED:
             payload = _unpadded(payload)
         if not payload and not flags & END_STREAM:
@@ -359,7 +352,7 @@ class Http2Protocol:
         if stream is None and stream_id > self._last_stream_id:
             self._open(flags, stream_id, block)
             return
-        names, values = self._fields(block)
+        names, values = self._blocks.fields(block)
         if self._act(stream_id, _HEADERS) is None:  # it was reset
             return
         try:
@@ -372,47 +365,22 @@ class Http2Protocol:
 
     def _open(self, flags: int, stream_id: int, block: bytes) -> None:
         if self.is_going_away:
-            self._fields(block)
+            self._blocks.fields(block)
             self._say_reset(stream_id, ErrorCode.REFUSED_STREAM)
             return
         if len(self.streams) >= CONCURRENT_STREAMS:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
-        self._come_to(stream_id)
+        if stream_id - self._last_stream_id > 2:
+            self._pass_over(stream_id)
+        self._last_stream_id = stream_id
         try:
-            head = self._heads.get(block) or self._head(block)
+            head = self._heads.get(block) or self._blocks.head(block)
         except MalformedHead:
             raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR) from None
         stream = self._new_stream(stream_id, head)
         self._events.append(_new_event(Event, (_BEGUN, stream, b"")))
         if flags & END_STREAM:
             self._on_end(stream)
-
-    def _head(self, block: bytes) -> RequestHead:
-        """The head that a block is. Raises MalformedHead."""
-        heads, decoder = self._heads, self._decoder
-        changes = decoder.changes
-        names, values = self._fields(block)
-        if decoder.changes != changes:
-            heads.clear()
-            return self._read_head(names, values)
-        head = self._read_head(names, values)
-        if len(block) <= HEAD_BLOCK_BYTES_MAX:
-            if len(heads) >= HEADS_REMEMBERED:
-                heads.clear()
-            head = heads[block] = head._replace(headers=RecurringHeaders(head.headers))
-        return head
-
-    def _fields(self, block: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
-        if len(block) > self._header_list_bytes:
-            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM)
-        try:
-            names, values = self._decoder.decode(block)
-        except HpackError:
-            raise ConnectionFault(ErrorCode.COMPRESSION_ERROR) from None
-        size = sum(map(len, names)) + sum(map(len, values)) + FIELD_OVERHEAD_BYTES * len(names)
-        if size > self._header_list_bytes:
-            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM)
-        return names, values
 
     def _on_priority(self, _flags: int, stream_id: int, payload: bytes) -> None:
         self.meter.spend(Kind.PRIORITY)
@@ -531,6 +499,26 @@ class Http2Protocol:
         if ends:
             self._on_end_sent(stream)
 
+    def send_answer(self, stream: Http2Stream, block: bytes, body: bytes) -> bool:
+        """Send a head and a body that ends, if the client lets both be sent now in one frame each."""
+        size = len(body)
+        frame_bytes = self.frame_bytes
+        if (
+            size > stream.send_window
+            or size > self.send_window
+            or size > frame_bytes
+            or len(block) > frame_bytes
+            or self._drops_table
+        ):
+            return False
+        self.send_window -= size
+        self.meter.data_frames_sent += 1
+        self._out.append(frames.answer(stream.id, block, body))
+        after = stream.phase = SENT[stream.phase][_END]  # `_on_end_sent`, written out
+        if after is _CLOSED:
+            del self.streams[stream.id]
+        return True
+
     def sendable_bytes(self, stream: Http2Stream) -> int:
         """How much of a body may be sent now in one frame; not positive if nothing may."""
         return min(stream.send_window, self.send_window, self.frame_bytes)
@@ -540,7 +528,7 @@ class Http2Protocol:
         size = len(part)
         stream.send_window -= size
         self.send_window -= size
-        self._data_frames_sent += 1
+        self.meter.data_frames_sent += 1
         out = self._out
         out.append(frames.data_head(size, stream.id, ends=ends))
         out.append(part)

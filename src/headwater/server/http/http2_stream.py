@@ -1,5 +1,8 @@
 """One stream of an HTTP/2 connection: a request that arrives, and its answer as far as it waits.
 
+It is the `Respond` of its request, and the `BodyWriter` of a streamed answer; what is said there goes to
+the connection that the stream is on.
+
 Refuses to know frames and the other streams.
 """
 
@@ -7,9 +10,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
-from headwater.server.http.exchange import BodySource, HttpRequest
+import msgspec
+
+from headwater.server.http.exchange import BodySource, HttpRequest, HttpResponse
 from headwater.server.http.http2_heads import ABSENT, RequestHead
 from headwater.server.http.http2_states import Phase
 
@@ -39,8 +44,17 @@ class Hold:
             self._on_gone()
 
 
-class Sender(Protocol):
-    """What a stream needs from its connection."""
+class StreamConnection(Protocol):
+    """What a stream needs from its connection; one that has gone is no error."""
+
+    def answer(self, stream: Http2Stream, response: HttpResponse) -> None:
+        """Send an answer."""
+
+    def hold(self, stream: Http2Stream, on_gone: Callable[[], None]) -> Callable[[], None]:
+        """The answer is held back."""
+
+    def cut(self, stream: Http2Stream) -> None:
+        """The request is never answered: break the stream off."""
 
     def send(self, stream: Http2Stream, data: bytes) -> None:
         """Send `data` as soon as the client lets it."""
@@ -52,61 +66,45 @@ class Sender(Protocol):
         """Reset the stream; what waits is not sent."""
 
 
-class Http2Stream:
-    """A request and its answer. For the source of a streamed answer, the writer of its body."""
+NOWHERE = cast("StreamConnection", None)
+"""Until its connection has heard of a stream."""
+NOTHING: deque[bytes | memoryview] = deque(maxlen=0)
+"""What waits of most answers; one that has to gets a queue of its own."""
 
-    __slots__ = (
-        "body_bytes",
-        "body_parts",
-        "ended",
-        "head",
-        "held_bytes",
-        "hold",
-        "id",
-        "is_whole",
-        "kept_bytes",
-        "outgoing",
-        "paused",
-        "phase",
-        "receive_window",
-        "send_window",
-        "sender",
-        "since_s",
-        "source",
-        "was_reset",
-    )
 
-    def __init__(self, stream_id: int, head: RequestHead, receive_window: int, send_window: int) -> None:
-        # What the protocol keeps.
-        self.id = stream_id
-        self.head = head
-        self.phase = Phase.OPEN
-        self.was_reset = False
-        """By either side: nothing can be sent."""
-        self.receive_window = receive_window
-        self.send_window = send_window
-        self.body_bytes = 0
-        self.held_bytes = 0
-        """Bytes that came and for which the window was not opened again."""
-        # What the connection keeps.
-        self.body_parts: list[bytes | bytearray] = []
-        self.kept_bytes = 0
-        """Of the body; it counts until the answer is sent."""
-        self.is_whole = False
-        """The request has arrived to its end."""
-        self.outgoing: deque[bytes | memoryview] = deque()
-        """The part of the answer's body that waits."""
-        self.ended = False
-        """Nothing will be added to `outgoing`."""
-        self.sender: Sender | None = None
-        """Where a streamed answer is written to."""
-        self.source: BodySource | None = None
-        self.hold: Hold | None = None
-        """What was said last about an answer that is held back."""
-        self.paused = False
-        """The source is."""
-        self.since_s = 0.0
-        """When the present wait began: for the request's rest, or for the client to take more."""
+class Http2Stream(msgspec.Struct, eq=False):
+    """A request and its answer."""
+
+    # What the protocol keeps.
+    id: int
+    head: RequestHead
+    receive_window: int
+    send_window: int
+    phase: Phase = Phase.OPEN
+    body_bytes: int = 0
+    held_bytes: int = 0
+    """Bytes that came and for which the window was not opened again."""
+    was_reset: bool = False
+    """By either side: nothing can be sent."""
+    # What the connection keeps.
+    connection: StreamConnection = NOWHERE
+    body_parts: list[bytes | bytearray] = []
+    kept_bytes: int = 0
+    """Of the body; it counts until the answer is sent."""
+    is_whole: bool = False
+    """The request has arrived to its end."""
+    outgoing: deque[bytes | memoryview] = NOTHING
+    """The part of the answer's body that waits."""
+    ended: bool = False
+    """Nothing will be added to `outgoing`."""
+    source: BodySource | None = None
+    """Of a streamed answer."""
+    holding: Hold | None = None
+    """What was said last about an answer that is held back."""
+    paused: bool = False
+    """The source is."""
+    since_s: float = 0.0
+    """When the present wait began: for the request's rest, or for the client to take more."""
 
     @property
     def announced_bytes(self) -> int:
@@ -133,34 +131,48 @@ class Http2Stream:
         method, target, headers, *_ = self.head
         return _new_request(HttpRequest, (method, target, headers, body))
 
+    # The `Respond` of the request.
+
+    def answer(self, response: HttpResponse) -> None:
+        """Send an answer."""
+        self.connection.answer(self, response)
+
+    def hold(self, on_gone: Callable[[], None]) -> Callable[[], None]:
+        """The answer is held back."""
+        return self.connection.hold(self, on_gone)
+
+    def cut(self) -> None:
+        """Never answer."""
+        self.connection.cut(self)
+
     # The `BodyWriter` of the stream's source.
 
     def write(self, data: bytes) -> None:
         """Send more of the body, unless the client has gone."""
-        if data and self.source is not None and self.sender is not None:
-            self.sender.send(self, data)
+        if data and self.source is not None:
+            self.connection.send(self, data)
 
     def end(self) -> None:
         """The body is whole."""
-        if self.source is not None and self.sender is not None:
+        if self.source is not None:
             self.source = None
-            self.sender.send_end(self)
+            self.connection.send_end(self)
 
     def break_off(self) -> None:
         """End in the middle."""
-        if self.source is not None and self.sender is not None:
+        if self.source is not None:
             self.source = None
-            self.sender.break_off(self)
+            self.connection.break_off(self)
 
     @property
     def needs_its_reader(self) -> bool:
         """Whether a client that says no more has left: the answer has no end of its own, or is held back."""
-        return self.source is not None or (self.hold is not None and not self.hold.is_over)
+        return self.source is not None or (self.holding is not None and not self.holding.is_over)
 
     def stop_source(self) -> None:
         """Nobody is left to write for."""
         source, self.source = self.source, None
         if source is not None:
             source.stop()
-        if self.hold is not None:
-            self.hold.stop()
+        if self.holding is not None:
+            self.holding.stop()

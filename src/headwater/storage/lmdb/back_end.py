@@ -27,6 +27,7 @@ from headwater.storage.interface import (
 from headwater.storage.lmdb import data_file, temporary_folder
 from headwater.storage.lmdb.data_file import DATA_FILE, NEW_DATA_FILE
 from headwater.storage.lmdb.store import LmdbStore
+from headwater.storage.lmdb.temporary_store import TemporaryStore
 
 BEFORE_DATA = {LOCK_FILE, NEW_DATA_FILE, "tls", "headwater.pid", "lost+found"}
 """What a directory may hold before it holds data: the certificates of `--tls` are made first, the image has
@@ -102,7 +103,7 @@ def _open_temporary(post: Post, callbacks: _Callbacks) -> OpenedStore:
     except OSError as error:
         raise StoreUnavailable(f"There is no place for temporary data: {error}") from error
     try:
-        store = LmdbStore(folder, post, synced=False, on_close=remove, **callbacks)
+        store = TemporaryStore(folder, post, on_close=remove, **callbacks)
     except (OSError, lmdb.Error) as error:
         remove()
         raise StoreUnavailable(f"There is no place for temporary data in {folder}: {error}") from error

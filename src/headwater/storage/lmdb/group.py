@@ -55,25 +55,25 @@ class Group:
 
     def append(self, entries: Sequence[Entry]) -> list[Outcome]:
         """See `Store.append`."""
-        extents, runs, touched = self.extents, self._runs, self.touched
-        outcomes: list[Outcome] = []
-        for log_id, time_ms, payloads in entries:
-            extent = extents[log_id] if log_id in extents else self._extents_before.get(log_id)
-            if extent is None or extent[3]:
-                outcomes.append(None)
-                continue
-            first, position, _, _ = extent
-            count = len(payloads)
-            extents[log_id] = _new_tuple(Extent, (first, position + count, time_ms, False))
-            run = runs.get((log_id, time_ms))
-            if run is None:
-                runs[log_id, time_ms] = (position, list(payloads))
-            else:
-                run[1].extend(payloads)
-            outcomes.append(_new_tuple(Placed, (position, time_ms)))
-            touched[log_id] = None
-            self.payload_bytes += len(payloads[0]) if count == 1 else sum(map(len, payloads))
-        return outcomes
+        return [self.append_entry(*entry) for entry in entries]
+
+    def append_entry(self, log_id: int, time_ms: int, payloads: Sequence[bytes]) -> Outcome:
+        """One entry of an append."""
+        extents, run_key = self.extents, (log_id, time_ms)
+        extent = extents[log_id] if log_id in extents else self._extents_before.get(log_id)
+        if extent is None or extent[3]:
+            return None
+        first, position, _, _ = extent
+        count = len(payloads)
+        extents[log_id] = _new_tuple(Extent, (first, position + count, time_ms, False))
+        run = self._runs.get(run_key)
+        if run is None:
+            self._runs[run_key] = (position, list(payloads))
+        else:
+            run[1].extend(payloads)
+        self.touched[log_id] = None
+        self.payload_bytes += len(payloads[0]) if count == 1 else sum(map(len, payloads))
+        return _new_tuple(Placed, (position, time_ms))
 
     def commit(self, change: Change) -> bool:
         """See `Store.commit`."""
