@@ -50,12 +50,14 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 `kafka`; suites in Java wait for most of their time, those of `heavy java` for less of it."""
 LONGEST_ALONE = ("client/consumer/test_consumer_chaos", "crash/test_kill")
 """Files whose tests may run beside each other, and begin first after the groups."""
+OVER_THE_SOURCE = ("test_architecture", "test_docstrings", "test_folders", "test_words")
+"""Files whose tests look at the whole source, and come next: who has parsed it does all of them."""
 FILE_BY_FILE = frozenset({"browser", "clients", "examples", "infrastructure"})
 """Folders where each file is a group, unless it is in another one: what other people's programs are tested
 with is installed and built by one worker."""
 
 _GROUP_OF = {file: group for group, files in GROUPS.items() for file in files}
-_PLACES = {name: place for place, name in enumerate((*GROUPS, *LONGEST_ALONE))}
+_PLACES = {name: place for place, name in enumerate((*GROUPS, *LONGEST_ALONE, *OVER_THE_SOURCE))}
 
 
 def group_of(nodeid: str) -> str:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parent.parent / "src" / "headwater"
+from tests.source_tree import modules
+
 MISUSE = {"RuntimeError", "NotImplementedError"}
 """Faults of the program that calls, which no caller expects."""
 
 
 def test_a_public_function_says_which_errors_it_raises() -> None:
     silent = [
-        f"{path.relative_to(SOURCE)}:{each.lineno} {each.name}: {', '.join(sorted(missing))}"
-        for path in sorted(SOURCE.rglob("*.py"))
-        if "raise " in (text := path.read_text())
-        for each in public_functions(ast.parse(text))
+        f"{module}:{each.lineno} {each.name}: {', '.join(sorted(missing))}"
+        for module in modules()
+        if "raise " in module.text
+        for each in public_functions(module.tree)
         if (missing := {name for name in raised(each) if name not in (ast.get_docstring(each) or "")})
     ]
     assert not silent

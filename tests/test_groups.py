@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tests.groups import GROUPS, LONGEST_ALONE, group_of, place_of
+from tests.groups import GROUPS, LONGEST_ALONE, OVER_THE_SOURCE, group_of, place_of
 from tests.source_tree import ROOT
+from tests.tables import each
 
 TESTS = ROOT / "tests"
 
 
-@pytest.mark.parametrize("file", [*(file for files in GROUPS.values() for file in files), *LONGEST_ALONE])
+@each("file", [*(file for files in GROUPS.values() for file in files), *LONGEST_ALONE, *OVER_THE_SOURCE])
 def test_a_file_of_a_group_is_there(file: str) -> None:
     assert (TESTS / f"{file}.py").is_file()
 

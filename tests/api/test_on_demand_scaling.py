@@ -156,7 +156,7 @@ def test_a_provisioned_stream_stays_as_it_is(
 ) -> None:
     kinesis.create_stream(StreamName="orders", ShardCount=4)
     settle()
-    heat(limited, calls=10)
+    heat(limited)
     limited.clock.advance_ms(WINDOW_MS)
     described = summary(kinesis)
     assert (described["StreamStatus"], described["OpenShardCount"]) == ("ACTIVE", 4)

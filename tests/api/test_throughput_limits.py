@@ -302,7 +302,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.long if CALL_RATES[name].calls_per_s > 100 else ())
+        pytest.param(name, marks=pytest.mark.long if CALL_RATES[name].calls_per_s > 20 else ())
         for name in sorted(CALL_RATES)
     ],
 )

@@ -53,10 +53,10 @@ def test_an_error_of_the_aws_cli_keeps_its_exit_code(headwater: Callable[..., An
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--help"],
-        ["--version"],
+        pytest.param(["--help"], marks=pytest.mark.long),
+        pytest.param(["--version"], marks=pytest.mark.long),
         ["kinesis", "put-record", "--data", "--", "-x", "--region=eu-west-1", ""],
-        ["--", "a"],
+        pytest.param(["--", "a"], marks=pytest.mark.long),
         [],
     ],
 )

@@ -186,7 +186,9 @@ def test_a_deleted_stream_ends_it_with_an_error(
         assert tail.process.wait(RETRY_FOR_S) == 1
 
 
-@pytest.mark.parametrize("start", ["latest", "trim-horizon", "-1h"])
+@pytest.mark.parametrize(
+    "start", ["latest", *(pytest.param(start, marks=pytest.mark.long) for start in ("trim-horizon", "-1h"))]
+)
 def test_nothing_is_lost_and_keys_stay_in_order_through_reshards(
     variables: dict[str, str], kinesis: Any, stream: str, active: Callable[[str], None], start: str
 ) -> None:

@@ -81,11 +81,11 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
         pytest.param(Fault("page", errno.ENOSPC), marks=pytest.mark.long),
         pytest.param(Fault("page", errno.EDQUOT), marks=pytest.mark.long),
         pytest.param(Fault("page", errno.ENOSPC, lands=True), marks=pytest.mark.long),
-        Fault("fdatasync"),
+        pytest.param(Fault("fdatasync"), marks=pytest.mark.long),
         pytest.param(Fault("fdatasync", errno.ENOSPC), marks=pytest.mark.long),
         pytest.param(Fault("meta"), marks=pytest.mark.long),
         pytest.param(Fault("meta", errno.ENOSPC), marks=pytest.mark.long),
-        Fault("meta", lands=True),
+        pytest.param(Fault("meta", lands=True), marks=pytest.mark.long),
     ],
     ids=lambda fault: f"{fault.operation}-{errno.errorcode[fault.code]}{'-lands' * fault.lands}",
 )

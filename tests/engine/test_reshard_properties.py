@@ -15,6 +15,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -241,7 +242,7 @@ def parents(shard: dict[str, Any]) -> set[str]:
     return {shard[name] for name in ("ParentShardId", "AdjacentParentShardId") if name in shard}
 
 
-TestReshardingOnMemory = ReshardingOnMemory.TestCase
+TestReshardingOnMemory = pytest.mark.long(ReshardingOnMemory.TestCase)  # the other one restarts, too
 TestReshardingOnLmdb = ReshardingOnLmdb.TestCase
 TestReshardingOnTemporaryStore = ReshardingOnTemporaryStore.TestCase
 TestReshardingOnMemory.settings = settings(stateful_step_count=20, deadline=None)

@@ -99,9 +99,11 @@ def check_shape(shape_name: str, value: Any) -> None:
             assert isinstance(value, int | float)
 
 
-def fuzz(operation: str, examples: int, first_seed: int = 20131202) -> None:
-    """Try an operation with so many requests of each kind."""
-    fuzzed = Fuzzed(operation)
+def fuzz(
+    operation: str, examples: int, first_seed: int = 20131202, unchanged: TwinServers | None = None
+) -> TwinServers:
+    """Try an operation with so many requests of each kind; gives servers that nothing has changed."""
+    fuzzed = Fuzzed(operation, unchanged)
     assert fuzzed.try_document(fuzzed.good).error is None
     often = settings(
         max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
@@ -135,3 +137,4 @@ def fuzz(operation: str, examples: int, first_seed: int = 20131202) -> None:
     valid()
     invalid()
     hostile()
+    return fuzzed.twins

@@ -12,7 +12,7 @@ from headwater.model.stream import NEVER_MS
 from tests.simulation.history import History, HistoryFailed
 
 ROOT = Path(__file__).parents[2]
-EVERYDAY_HISTORIES = 60
+EVERYDAY_HISTORIES = 30
 LONG_HISTORIES = 2_000
 """A fault that one history of 300 shows is found in 999 of a thousand cases."""
 LONG_SEED = 1_000_000

@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.queue_history import QueueHistory
 
-EVERYDAY_HISTORIES = 24
+EVERYDAY_HISTORIES = 12
 LONG_HISTORIES = 2_000
 """A fault that one history of 300 shows is found in 999 of a thousand cases."""
 LONG_SEED = 1_000_000

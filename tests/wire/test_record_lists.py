@@ -102,7 +102,7 @@ def test_plain_records_in_cbor_are_byte_for_byte_their_documents(payloads: list[
 @pytest.mark.parametrize("wire_format", [json_format, cbor_format])
 @pytest.mark.parametrize("record_bytes", [60, 100, 10_000])
 @pytest.mark.parametrize("run_records", [1, 13, 1000])
-@pytest.mark.parametrize("all_bytes", [150_000, 600_000])
+@pytest.mark.parametrize("all_bytes", [150_000, pytest.param(600_000, marks=pytest.mark.long)])
 def test_a_long_answer_is_left_in_few_parts(
     wire_format: Any, record_bytes: int, run_records: int, all_bytes: int
 ) -> None:

@@ -136,6 +136,11 @@ def test_certificates_are_checked_unless_told_otherwise(tmp_path: Path) -> None:
         run(at, lambda service: service.call("ListStreams", {}), verify=str(tmp_path / "none"))
 
 
+def test_where_nobody_shows_a_certificate_none_is_read(at: dict[str, Any], tmp_path: Path) -> None:
+    names = run(at, lambda service: service.call("ListStreams", {}), verify=str(tmp_path / "none"))
+    assert isinstance(names["StreamNames"], list)
+
+
 def test_a_service_of_no_use_is_refused(server: RunningServer) -> None:
     with pytest.raises(ConfigurationError):
         AwsService("kinesis", "ftp://127.0.0.1", "us-east-1")

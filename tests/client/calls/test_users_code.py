@@ -122,7 +122,9 @@ def test_it_is_an_error_like_any_other(
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", ["StopIteration", "asyncio", "Abort"])
+@pytest.mark.parametrize(
+    "name", [*(pytest.param(name, marks=pytest.mark.long) for name in ("StopIteration", "asyncio")), "Abort"]
+)
 def test_it_stops_the_consumer_when_nobody_takes_the_records(
     mode: str, name: str, stream: str, at: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,7 +338,9 @@ def test_cancelling_once_more_while_it_stops_ends_what_is_in_hand(stream: str, a
     asyncio.run(test())
 
 
-@pytest.mark.parametrize("steps", range(6))
+@pytest.mark.parametrize(
+    "steps", [0, 1, 2, *(pytest.param(steps, marks=pytest.mark.long) for steps in (3, 4, 5))]
+)
 def test_an_iteration_that_is_cancelled_loses_no_record(steps: int, stream: str, at: dict[str, Any]) -> None:
     async def test() -> None:
         async with AsyncKinesisConsumer(stream, start="TRIM_HORIZON", **at) as consumer:
@@ -399,7 +403,7 @@ if __name__ == "__main__":
     ("what", "sent", "code"),
     [
         ("exit", None, 3),
-        ("stop", signal.SIGTERM, 0),
+        pytest.param("stop", signal.SIGTERM, 0, marks=pytest.mark.long),
         pytest.param("own", signal.SIGINT, 0, marks=pytest.mark.long),
     ],
 )

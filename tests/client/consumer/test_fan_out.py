@@ -99,9 +99,18 @@ def test_a_shard_that_another_subscription_took_is_taken_back(headwater_alone: H
 
 @pytest.mark.usefixtures("short_delays")
 @pytest.mark.parametrize(
-    "ending", [{}, {"error": "InternalFailureException"}, {"error": "ResourceInUseException"}, {"cut": True}]
+    ("ending", "after_events"),
+    [
+        ({}, 0),
+        pytest.param({}, 2, marks=pytest.mark.long),
+        pytest.param({"error": "InternalFailureException"}, 0, marks=pytest.mark.long),
+        ({"error": "InternalFailureException"}, 2),
+        ({"error": "ResourceInUseException"}, 0),
+        pytest.param({"error": "ResourceInUseException"}, 2, marks=pytest.mark.long),
+        pytest.param({"cut": True}, 0, marks=pytest.mark.long),
+        ({"cut": True}, 2),
+    ],
 )
-@pytest.mark.parametrize("after_events", [0, 2])
 def test_however_a_subscription_ends_nothing_is_skipped_and_nothing_comes_twice(
     headwater_alone: Headwater, ending: dict[str, Any], after_events: int
 ) -> None:

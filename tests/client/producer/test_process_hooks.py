@@ -58,7 +58,7 @@ def data_of(kinesis: Any, name: str) -> list[bytes]:
         ("end", 0),
         pytest.param("fail", 1, marks=pytest.mark.long),
         pytest.param("end_in_thread", 0, marks=pytest.mark.long),
-        ("end_async", 0),
+        pytest.param("end_async", 0, marks=pytest.mark.long),
     ],
 )
 def test_the_end_of_the_program_puts_what_is_held(

@@ -63,7 +63,7 @@ def without_repetitions(numbers: list[int]) -> list[int]:
 
 @pytest.mark.usefixtures("short_put_delays")
 @pytest.mark.parametrize("aggregate", [False, True])
-@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("ordered", [pytest.param(False, marks=pytest.mark.long), True])
 def test_no_record_is_lost_and_order_is_kept_where_it_was_promised(
     server: RunningServer, kinesis: Any, at: dict[str, Any], ordered: bool, aggregate: bool
 ) -> None:

@@ -347,7 +347,8 @@ def handler(event, context):
     assert server.invoke("caller").payload["status"] == "running"
 
 
-@pytest.mark.parametrize("version", ["3.8", pytest.param("3.13", marks=pytest.mark.long)])
+@pytest.mark.long  # which interpreter is chosen: test_runtimes.py
+@pytest.mark.parametrize("version", ["3.8", "3.13"])
 def test_a_function_runs_with_the_python_that_it_is_for(server: FunctionServer, version: str) -> None:
     name = f"python-{version.replace('.', '-')}"
     text = "import sys\ndef handler(event, context): return [*sys.version_info[:2], context.tenant_id]"

@@ -129,7 +129,7 @@ class Run:
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(4, 16))]
+    "seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 16))]
 )
 @pytest.mark.parametrize("reader", ["stream", "consumer"])
 @in_loop

@@ -129,7 +129,9 @@ def test_a_thousand_requests_at_once(loopback: Any, recorder: Any, connect: Conn
     ]
 
 
-@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 200_000, 11_000_000])
+@pytest.mark.parametrize(
+    "size", [0, 1, 65_535, 65_536, 200_000, pytest.param(11_000_000, marks=pytest.mark.long)]
+)
 def test_bodies_of_any_size_arrive_whole(size: int, loopback: Any, recorder: Any, connect: Connect) -> None:
     peer = connect(loopback(recorder))
     body = (bytes(range(256)) * (size // 256 + 1))[:size]

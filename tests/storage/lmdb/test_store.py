@@ -38,6 +38,7 @@ class TestSyncedStore(UnsharedStoreContract):
         return LmdbStore(tmp_path, inbox, synced=True)
 
 
+@pytest.mark.long  # everyday: test_the_map_grows_by_itself
 class TestStoreWithAMapThatMustGrow(UnsharedStoreContract):
     @pytest.fixture
     def store(self, inbox: Inbox, tmp_path: Path) -> Store:
@@ -379,7 +380,7 @@ def run_script(script: str, *arguments: object) -> str:
 
 
 @posix_only
-@pytest.mark.parametrize("is_synced", [False, True])
+@pytest.mark.parametrize("is_synced", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_failed_write_changes_nothing_and_the_store_goes_on(tmp_path: Path, is_synced: bool) -> None:
     script = """
         import os
@@ -418,7 +419,7 @@ def test_a_failed_write_changes_nothing_and_the_store_goes_on(tmp_path: Path, is
 
 
 @posix_only
-@pytest.mark.parametrize("is_synced", [False, True])
+@pytest.mark.parametrize("is_synced", [pytest.param(False, marks=pytest.mark.long), True])
 def test_without_room_for_a_larger_map_every_call_is_refused(tmp_path: Path, is_synced: bool) -> None:
     script = """
         closed = []

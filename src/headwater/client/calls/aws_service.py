@@ -204,12 +204,19 @@ class AwsService:
     def _ssl(self) -> ssl.SSLContext | bool:
         if self._verify is False:
             return False
-        if isinstance(self._verify, str):
+        if isinstance(self._verify, str) and self._speaks_tls():
             try:
                 return ssl.create_default_context(cafile=self._verify)
             except OSError as error:
                 raise ConfigurationError(f"cannot read the certificates {self._verify}: {error}") from None
         return True
+
+    def _speaks_tls(self) -> bool:
+        """Whether anybody shows a certificate: the endpoint, or the proxy before it.
+
+        If not, no bundle is read: that takes longer than a dozen calls.
+        """
+        return "https" in (self._url.scheme, urlsplit(self.endpoint.proxy or "").scheme)
 
     async def _headers(self, operation: str, body: bytes) -> dict[str, str]:
         """All headers of a call, signed."""
