@@ -35,8 +35,7 @@ class AbusedServer:
     def __init__(self, server: ServerProcess) -> None:
         self._server = server
         self._opened = ExitStack()
-        while not self._has_stream():
-            pass
+        wait_until(self._has_stream, "an answer")
         self._memory_mib = self.memory_mib()
 
     def connect(self) -> socket.socket:
@@ -46,17 +45,20 @@ class AbusedServer:
 
     def fill(self, count: int, size: int) -> str:
         """Put large records; an iterator at the first one."""
-        stored = 0
-        while stored < count:
-            with suppress(*GONE), closing(self._server.connect()) as connection:
-                put(connection, b"x" * size)
-                stored += 1
+        for _ in range(count):
+            wait_until(lambda: self._has_put(b"x" * size), "an answer")
         with closing(self._server.connect()) as connection:
             shard = connection.call("ListShards", StreamName="orders")["Shards"][0]["ShardId"]
             answer = connection.call(
                 "GetShardIterator", StreamName="orders", ShardId=shard, ShardIteratorType="TRIM_HORIZON"
             )
             return str(answer["ShardIterator"])
+
+    def _has_put(self, data: bytes) -> bool:
+        with suppress(*GONE), closing(self._server.connect()) as connection:
+            put(connection, data)
+            return True
+        return False
 
     def _has_stream(self) -> bool:
         """Make it, and put a first record. Who is slow, on a busy machine, is cut off as anybody is."""

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from tests.waiting import RETRY_FOR_S
-
 import json
 import os
 import re
@@ -18,6 +16,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+
+from tests.waiting import RETRY_FOR_S
 
 pytestmark = pytest.mark.dist
 

@@ -40,7 +40,7 @@ AUTHORIZATION = ("AWS4-HMAC-SHA256 Credential=test/20261120/us-east-1/kinesis/aw
                  "SignedHeaders=host, Signature=00")
 
 def ask(port, method, target, body=b"", host="localhost", operation="ListStreams"):
-    with socket.create_connection(("127.0.0.1", port), timeout=RETRY_FOR_S) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=240) as connection:
         lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", "Connection: close",
                  f"X-Amz-Target: Kinesis_20131202.{operation}", "Content-Type: application/x-amz-json-1.1",
                  "X-Amz-Date: 20261120T000000Z", f"Authorization: {AUTHORIZATION}",

@@ -47,5 +47,6 @@ def body_of(pieces: Sequence[bytes]) -> Body:
         if size >= PART_BYTES:
             parts.append(b"".join(pieces[begin:end]))
             begin, size = end, 0
-    parts.append(b"".join(pieces[begin:]))
+    if begin < len(pieces):
+        parts.append(b"".join(pieces[begin:]))
     return LongBody(parts)

@@ -266,6 +266,7 @@ def test_by_hand_only_what_was_acknowledged_is_done(kinesis: Any, at: dict[str, 
             if len(seen) > 2 and record.data == b"b":
                 assert record.receive_count >= seen.count(b"b") == 2
                 break
+    assert "a" not in [data for data, _ in left_in(kinesis, arn)]
 
 
 def test_a_deleted_queue_stops_its_consumer(kinesis: Any, at: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from headwater.testing import Headwater
 from tests.neighbours.conftest import UNCHECKED, ClientOf
 from tests.neighbours.stream_reader import StreamReader
-from tests.waiting import awaited
+from tests.waiting import awaited, wait_until
 
 
 def rule(events: Any, name: str, *targets: dict[str, Any], source: str | None = None) -> None:
@@ -146,9 +146,13 @@ def test_queues_and_topics_get_their_input_and_disabled_and_scheduled_rules_send
     rule(events, "queued", {"Arn": arn, "InputPath": "$.detail.n"}, {"Arn": topic, "Input": '"topic"'})
     send(events, "queued", n=1)
     seen: list[str] = []
-    while len(seen) < 2:
+
+    def both_came() -> bool:
         answer = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20, MaxNumberOfMessages=10)
-        seen += [message["Body"] for message in answer.get("Messages", [])]
+        seen.extend(message["Body"] for message in answer.get("Messages", []))
+        return len(seen) >= 2
+
+    wait_until(both_came, "a second message")
     assert sorted(seen) == ['"topic"', "1"]
 
 

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from tests.neighbours.conftest import UNCHECKED, ClientOf
 from tests.neighbours.stream_reader import StreamReader
+from tests.waiting import wait_until
 
 ROLE = "arn:aws:iam::000000000000:role/pipe"
 START = {"StartingPosition": "TRIM_HORIZON"}
@@ -51,11 +52,15 @@ def queue(client_of: ClientOf, name: str) -> tuple[str, str]:
 
 def bodies(client_of: ClientOf, url: str, count: int) -> list[Any]:
     found: list[Any] = []
-    while len(found) < count:
+
+    def all_came() -> bool:
         answer = client_of("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20, MaxNumberOfMessages=10)
         for message in answer.get("Messages", []):
             found.append(json.loads(message["Body"]))
             client_of("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return len(found) >= count
+
+    wait_until(all_came, f"the message that makes {count}")
     return found
 
 

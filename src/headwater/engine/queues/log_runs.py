@@ -62,7 +62,9 @@ class ReadAhead:
         kept = self._kept
         if not kept or kept[0].position != position or max_bytes < AHEAD_BYTES:
             kept = await self._read(position, max_records, max_bytes)
-        taken, self._kept = _cut(kept, max_records)
+        taken, rest = _cut(kept, max_records)
+        # As pieces: what cuts them when they are wanted would keep the whole block.
+        self._kept = [run._replace(payloads=tuple(run.payloads)) for run in rest]
         return taken
 
     async def _read(self, position: int, max_records: int, max_bytes: int) -> list[Run]:
