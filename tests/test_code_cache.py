@@ -38,11 +38,12 @@ class Started:
         time_s = 1_000_000_000 + len(source)
         os.utime(self.source, (time_s, time_s))
 
-    def printed(self, **variables: str) -> list[list[str]]:
-        """Words of the lines that one prints."""
+    def printed(self, folder: Path | None = None, **variables: str) -> list[list[str]]:
+        """Words of the lines that one prints, whose current folder this is."""
         variables |= {"PYTHONPATH": str(self._library), "PYTHONPYCACHEPREFIX": str(self.bytecode)}
         run = subprocess.run(
             [sys.executable, "-c", IMPORTS],
+            cwd=folder,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **variables},
             capture_output=True,
             text=True,
@@ -85,6 +86,16 @@ def test_what_is_installed_into_a_folder_may_be_in_front(started: Started) -> No
     assert started.printed()[0] == ["package", *KEPT]
 
 
+def test_what_is_in_the_current_folder_is_in_front_and_only_there(started: Started, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "library.py").write_text("VALUE = 'here'")
+    for _ in range(2):
+        assert started.printed(tmp_path / "here")[0][:2] == ["here", "SourceFileLoader"]
+        assert started.printed()[0][0] == "1"
+    assert started.printed()[0] == ["1", *KEPT]
+    assert started.printed(tmp_path / "here")[0] == ["here", "SourceFileLoader", *KEPT[1:]]
+
+
 def test_nothing_is_written_where_python_writes_no_bytecode(started: Started) -> None:
     assert started.printed(PYTHONDONTWRITEBYTECODE="1")[0] == ["1", *AS_EVER]
     assert not started.bytecode.exists()
@@ -97,6 +108,7 @@ def test_a_file_that_is_not_whole_is_as_none_and_written_anew(started: Started) 
         started.file().write_bytes(whole[:size])
         assert started.printed()[0] == ["1", *AS_EVER], size
         assert len(started.file().read_bytes()) > len(whole) / 2, size
+    assert [path.name for path in started.file().parent.iterdir() if not path.name.endswith(".pyc")] == []
     assert started.printed()[0] == ["1", *KEPT]
 
 

@@ -54,6 +54,7 @@ def _start(arguments: Sequence[str]) -> int | None:
 
         config = plain_start(arguments, environment())
         if config is None:
+            cache.close()
             gc.enable()
             return None
         stand_ins.import_event_loop(with_tls=config.uses_tls)

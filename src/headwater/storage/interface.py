@@ -20,7 +20,7 @@ Rules that hold for every store:
   store was opened with, never inside the call that started them; but a store that is no safer later than
   now may take an append at once: its completion is resolved when the call returns.
 - When a commit fails for want of room every completion in it fails with
-  `StoreUnavailable` and nothing of it is visible, now or after a restart.
+  `StoreUnavailable` and nothing of it is visible, now or after a restart. What was taken at once stays.
 - What makes a call come to nothing (an append no position, a commit False) is in
   `metadata()`, and has been told to those who watch it, before the call resolves.
 - When the disk itself fails, completions fail with `StoreInDoubt`, and every later
@@ -192,7 +192,9 @@ class Store(Protocol):
         """For how long it has not been known whether `metadata()` has everything."""
 
     def extent(self, log_id: int) -> Extent | None:
-        """The extent of the log as far as it is known, committed changes only; `None`: there is no such log.
+        """The extent of the log as far as it is known, of what was committed or taken at once.
+
+        `None`: there is no such log.
 
         Of a shared log, others may have appended more since: `find`, `find_extents` and `read` know.
         """

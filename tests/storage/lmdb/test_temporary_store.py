@@ -197,3 +197,40 @@ def test_what_finds_no_room_stays_and_is_written_when_there_is_some(tmp_path: Pa
         print("done")
     """
     assert run_script(script, tmp_path, room) == "done\n"
+
+
+@posix_only
+def test_without_room_space_can_be_given_back_and_other_things_changed(tmp_path: Path) -> None:
+    script = """
+        import os
+        from headwater.storage.lmdb.temporary_store import TemporaryStore
+        options = {"on_close": lambda: None, "log_error": print}
+        store = TemporaryStore(folder, inbox, map_bytes=1 << 20, **options)
+        inbox.run(store.commit(Change({}, create_logs=[1, 2, 3])))
+        inbox.run(store.append([entry(2, 5, b"large" * 20_000)]))
+        inbox.run(store.commit(Change({"key": b"old"}, delete_logs=[2])))  # leaves pages that others may use
+        inbox.run_posted()
+        inbox.run(store.append([entry(1, 5, b"old"), entry(3, 5, b"old")]))
+        assert payloads(inbox.run(store.read(1, 0, 10, 100))) == [b"old"]
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(folder / "data.mdb"), limits[1]))
+        for _ in range(20):
+            taken = store.append([entry(1, 6, b"new" * 2_000), entry(3, 6, b"new" * 2_000)])
+            assert positions(taken.result())
+        assert refused(store.read(1, 1, 10, 1 << 20))
+        assert refused(store.append([entry(1, 7, b"no")]))
+        assert refused(store.commit(Change({}, seal_logs=[1])))
+        assert inbox.run(store.commit(Change({"key": b"new"}, create_logs=[4], delete_logs=[3]))) is True
+        inbox.run(store.trim(1, 1))
+        assert store.metadata()["key"].value == b"new"
+        assert (store.extent(1), store.extent(3)) == ((1, 21, 6, False), None)
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert positions(inbox.run(store.append([entry(1, 8, b"last")]))) == [21]
+        found = payloads(inbox.run(store.read(1, 0, 1000, 1 << 30)))
+        assert found == [*[b"new" * 2_000] * 20, b"last"]
+        inbox.run_posted()
+        assert store.check() == []
+        store.close()
+        print("done")
+    """
+    assert run_script(script, tmp_path) == "done\n"

@@ -3,7 +3,7 @@
 Rules:
 - blocks are read once each and in order, because each may change what the next ones mean;
 - those that leave the table as it is are remembered by their bytes, with the head that they are, until
-  one changes it: a client says nearly the same again and again.
+  one changes it, trailers too: a client says nearly the same again and again.
 
 Refuses to know frames and streams.
 """
@@ -36,12 +36,8 @@ class HeaderBlocks:
         """The head that a block is. Raises `MalformedHead`, `ConnectionFault`."""
         heads, decoder = self.heads, self._decoder
         changes = decoder.changes
-        names, values = self.fields(block)
-        if decoder.changes != changes:
-            heads.clear()
-            return self._read_head(names, values)
-        head = self._read_head(names, values)
-        if len(block) <= HEAD_BLOCK_BYTES_MAX:
+        head = self._read_head(*self.fields(block))
+        if decoder.changes == changes and len(block) <= HEAD_BLOCK_BYTES_MAX:
             if len(heads) >= HEADS_REMEMBERED:
                 heads.clear()
             head = heads[block] = head._replace(headers=RecurringHeaders(head.headers))
@@ -51,10 +47,13 @@ class HeaderBlocks:
         """The names and values of a block. Raises `ConnectionFault`."""
         if len(block) > self._bytes_max:
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM)
+        changes = self._decoder.changes
         try:
             names, values = self._decoder.decode(block)
         except HpackError:
             raise ConnectionFault(ErrorCode.COMPRESSION_ERROR) from None
+        if self._decoder.changes != changes:
+            self.heads.clear()
         size = sum(map(len, names)) + sum(map(len, values)) + FIELD_OVERHEAD_BYTES * len(names)
         if size > self._bytes_max:
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM)

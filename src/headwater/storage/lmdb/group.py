@@ -75,6 +75,17 @@ class Group:
         self.payload_bytes += len(payloads[0]) if count == 1 else sum(map(len, payloads))
         return _new_tuple(Placed, (position, time_ms))
 
+    def follow(self, extents: Mapping[int, Extent | None]) -> None:
+        """Another group was committed before this one, of appends alone: logs are gone, or begin later."""
+        for log_id in self.extents.keys() & extents.keys():
+            extent, now = self.extents[log_id], extents[log_id]
+            if extent is not None and now is not None:
+                self.extents[log_id] = extent._replace(first=now.first)
+                continue
+            del self.extents[log_id], self.touched[log_id]
+            for run_key in [run_key for run_key in self._runs if run_key[0] == log_id]:
+                self.payload_bytes -= sum(map(len, self._runs.pop(run_key)[1]))
+
     def commit(self, change: Change) -> bool:
         """See `Store.commit`."""
         for key, version in change.expected.items():

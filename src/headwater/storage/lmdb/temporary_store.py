@@ -5,18 +5,19 @@ appends are therefore taken at once and gathered, and written when there are man
 to read them: one commit in place of hundreds.
 
 Rules:
-- an append that is gathered has its place, for good, when the call returns;
+- an append that is gathered has its place for good when the call returns, and is in its log's `extent`;
 - every other call finds the file as if each append had been written when it was made;
 - what a log's watchers hear of is in the file: a log that is watched is written at the end of the turn;
-- what cannot be written stays, and is written when there is room; until then no further append is taken;
-- large appends, and those that come while other calls wait, go the way of `LmdbStore`.
+- what cannot be written stays, and is written when there is room; until then no further append is taken.
+  Changes that do not depend on it are made: those of other logs and of metadata, and what gives space back;
+- large appends, and those that come while other calls wait or are told, go the way of `LmdbStore`.
 
 Refuses to know what a commit consists of, and what makes one fail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -65,6 +66,8 @@ class TemporaryStore(LmdbStore):
         self._write_is_posted = False
         self._is_stuck = False
         """They could not be written the last time."""
+        self._is_telling = False
+        """An append that is made now comes after all that is about to be told."""
         super().__init__(
             folder,
             post,
@@ -80,7 +83,13 @@ class TemporaryStore(LmdbStore):
         size = 0
         for _, _, payloads in entries:
             size += len(payloads[0]) if len(payloads) == 1 else sum(map(len, payloads))
-        if size >= LARGE_BYTES or self._pending or self._is_stuck or self._refusal is not None:
+        if (
+            size >= LARGE_BYTES
+            or self._pending
+            or self._is_telling
+            or self._is_stuck
+            or self._refusal is not None
+        ):
             return self._after_gathered(partial(super().append, entries))
         gathered = self._gathered
         if gathered is None:
@@ -95,11 +104,12 @@ class TemporaryStore(LmdbStore):
 
     def commit(self, change: Change) -> Completion[bool]:
         """See `Store.commit`. Raises `ValueError` for a key over 511 bytes, or empty."""
-        return self._after_gathered(partial(super().commit, change))
+        logs = {*change.create_logs, *change.seal_logs}
+        return self._after_gathered(partial(super().commit, change), logs)
 
     def trim(self, log_id: int, position: int) -> Completion[None]:
         """Forget the records before `position`."""
-        return self._after_gathered(partial(super().trim, log_id, position))
+        return self._after_gathered(partial(super().trim, log_id, position), ())
 
     def extent(self, log_id: int) -> Extent | None:
         """The present extent of the log."""
@@ -150,16 +160,37 @@ class TemporaryStore(LmdbStore):
         self._forget_gathered()
         super()._give_up(reason)
 
-    def _after_gathered(self, call: Callable[[], Completion[T]]) -> Completion[T]:
-        """Make a call that finds written what was gathered, or fails."""
+    def _take_over(self, group: Group) -> None:
+        super()._take_over(group)
+        if self._gathered is not None and group is not self._gathered:
+            self._gathered.follow(group.extents)
+
+    def _tell(self) -> None:
+        self._is_telling = True
+        try:
+            super()._tell()
+        finally:
+            self._is_telling = False
+
+    def _after_gathered(
+        self, call: Callable[[], Completion[T]], depends_on: Collection[int] | None = None
+    ) -> Completion[T]:
+        """Make a call that finds written what was gathered.
+
+        Where that cannot be written a call fails if it depends on it: on that of some logs, or on all.
+        """
         try:
             self._write_before_call()
         except StoreUnavailable as error:
-            if self._refusal is None:
+            if self._refusal is None and self._is_needed(depends_on):
                 failed: Completion[T] = Completion()
                 self._post(partial(failed.fail, error))
                 return failed
         return call()
+
+    def _is_needed(self, logs: Collection[int] | None) -> bool:
+        """Whether something is gathered of one of the logs, or anything at all."""
+        return logs is None or any(log_id in self._gathered.extents for log_id in logs if self._gathered)
 
     def _write_soon(self) -> None:
         if not self._write_is_posted:
