@@ -244,12 +244,20 @@ class TestTemporaryFolder:
         close(open_store(None, inbox).store, inbox)
         assert list(temporary.iterdir()) == []
 
+    def test_one_that_is_just_made_is_left_alone(self, temporary: Path, inbox: Inbox) -> None:
+        """Between its making and its lock another store may start."""
+        new = temporary / "headwater-new"
+        new.mkdir()
+        (new / "lock").touch()
+        close(open_store(None, inbox).store, inbox)
+        assert [path.name for path in new.iterdir()] == ["lock"]
+
     def test_other_folders_are_left_alone(self, temporary: Path, inbox: Inbox) -> None:
         unlocked, foreign = temporary / "headwater-notes", temporary / "headwater-work"
         unlocked.mkdir()
         (unlocked / "data.mdb").write_text("no lock file")
         foreign.mkdir()
-        (foreign / "lock").write_text("")
+        (foreign / "lock").write_text("1\n")
         (foreign / "thesis.txt").write_text("years of work")
         (temporary / "headwater-file").write_text("a file")
         close(open_store(None, inbox).store, inbox)

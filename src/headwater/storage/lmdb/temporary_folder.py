@@ -2,7 +2,8 @@
 
 It is removed when the store is closed, else when the interpreter ends, else (a
 killed process) by the next store that starts. Only folders that look exactly
-like ours, belong to this user and have no living owner are ever removed.
+like ours, belong to this user and have no living owner are ever removed. A lock
+that nobody has signed may be about to be taken: its folder is left alone.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ def _remove_if_abandoned(folder: Path) -> None:
         return
     files = {entry.name for entry in folder.iterdir()}
     if LOCK_FILE not in files or not files <= _OUR_FILES:
+        return
+    if (folder / LOCK_FILE).stat().st_size == 0:
         return
     _remove(folder, DirectoryLock(folder))
 
