@@ -32,6 +32,12 @@ def put(producer: KinesisProducer, text: str = "record") -> None:
     print("put", flush=True)
 
 
+def wait_for_signals() -> None:
+    """Not in one long sleep: a signal that comes just before it is handled when it ends."""
+    while True:
+        time.sleep(0.1)
+
+
 def end(endpoint_url: str, stream: str) -> None:
     put(new_producer(endpoint_url, stream))
 
@@ -54,7 +60,7 @@ def end_in_thread(endpoint_url: str, stream: str) -> None:
 
 def wait(endpoint_url: str, stream: str) -> None:
     put(new_producer(endpoint_url, stream))
-    time.sleep(600)
+    wait_for_signals()
 
 
 def wait_with_handler(endpoint_url: str, stream: str) -> None:
@@ -82,7 +88,7 @@ def put_one_and_wait(endpoint_url: str, stream: str) -> None:
     producer.put("resolved").add_done_callback(lambda _: print("resolved", flush=True))
     producer.flush()
     put(producer)
-    time.sleep(600)
+    wait_for_signals()
 
 
 def fork(endpoint_url: str, stream: str) -> None:
