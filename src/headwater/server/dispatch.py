@@ -196,7 +196,7 @@ class Dispatch:
                 usual = headers.found = self._usual_call(request) or UNUSUAL
             if usual:
                 name, counts, operation_name, handler, wire_format, caller = usual
-                request_id, extended_id = self._ids.next()
+                request_id, extended_id = self._ids.next()  # `_begin`, written out
                 call = DispatchedCall(
                     name, counts, self._log, respond, request_id, extended_id, perf_counter(), wire_format
                 )

@@ -182,15 +182,12 @@ class TemporaryStore(LmdbStore):
         try:
             self._write_before_call()
         except StoreUnavailable as error:
-            if self._refusal is None and self._is_needed(depends_on):
+            gathered = self._gathered.extents.keys() if self._gathered else ()
+            if self._refusal is None and (depends_on is None or not set(depends_on).isdisjoint(gathered)):
                 failed: Completion[T] = Completion()
                 self._post(partial(failed.fail, error))
                 return failed
         return call()
-
-    def _is_needed(self, logs: Collection[int] | None) -> bool:
-        """Whether something is gathered of one of the logs, or anything at all."""
-        return logs is None or any(log_id in self._gathered.extents for log_id in logs if self._gathered)
 
     def _write_soon(self) -> None:
         if not self._write_is_posted:
