@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from headwater.model.alike_records import ALIKE_MIN
+from headwater.model.cut_payloads import CutPayloads
 from headwater.model.record import LARGE_BYTES, encode_payload
 from headwater.model.record_list import (
     NumberedRun,
@@ -20,7 +21,7 @@ from headwater.model.record_list import (
 )
 from headwater.model.sequence_number import MANY
 from headwater.wire import cbor_format, json_format
-from headwater.wire.long_body import LongBody
+from headwater.wire.long_body import LongBody, parts_of
 
 data = st.binary(max_size=40) | st.binary(min_size=LARGE_BYTES - 1, max_size=LARGE_BYTES + 3)
 payloads = st.builds(
@@ -119,7 +120,7 @@ def test_a_long_answer_is_left_in_few_parts(
         wire_format.encode({"Records": records.documents(), "MillisBehindLatest": 0})
     )
     assert len(body) == len(bytes(body)) == len(wire_format.encode(answer))
-    assert len(body.parts) < 40
+    assert len(list(parts_of(body))) < 40
 
 
 @pytest.mark.parametrize("wire_format", [json_format, cbor_format])
@@ -149,6 +150,44 @@ def test_many_records_are_byte_for_byte_what_they_are_one_by_one(
     alone = [NumberedRun(numbers[at : at + 1], arrival_ms, [payload]) for at, payload in enumerate(payloads)]
     together = wire_format.encode({"Records": RecordList([NumberedRun(numbers, arrival_ms, payloads)])})
     assert together == wire_format.encode({"Records": RecordList(alone)})
+
+
+@pytest.mark.parametrize("wire_format", [json_format, cbor_format])
+@given(
+    first=st.integers(2 << 184, 3 << 184),
+    sizes=st.lists(
+        st.sampled_from([0, 100, LARGE_BYTES, LARGE_BYTES + 1, 1500, 9000]), min_size=1, max_size=3
+    ),
+    keys=st.lists(st.none() | st.text('%d"\\ä', min_size=1, max_size=4), min_size=1, max_size=2),
+    encrypted=st.booleans(),
+    count=st.sampled_from([1, 7, 40]),
+)
+@settings(max_examples=40)
+def test_blocks_of_records_are_byte_for_byte_what_they_are_one_by_one(
+    wire_format: Any,
+    first: int,
+    sizes: list[int],
+    keys: list[str | None],
+    encrypted: bool,
+    count: int,
+) -> None:
+    payloads = [
+        encode_payload(bytes([at]) * sizes[at % len(sizes)], keys[at % len(keys)], encrypted=encrypted)
+        for at in range(count)
+    ]
+    block = CutPayloads(b"head" + b"".join(payloads), 4, tuple(map(len, payloads)))
+    runs = [
+        NumberedRun(range(number, number + (count << 80), 1 << 80), 1_700_000_000_123, block)
+        for number in (first, first + (count << 80))
+    ]
+    alone = [
+        NumberedRun(numbers[at : at + 1], arrival_ms, [payload])
+        for numbers, arrival_ms, _ in runs
+        for at, payload in enumerate(payloads)
+    ]
+    body = wire_format.encode_body({"Records": RecordList(runs)})
+    assert bytes(body) == wire_format.encode({"Records": RecordList(alone)})
+    assert len(body) == len(bytes(body))
 
 
 @pytest.mark.parametrize("wire_format", [json_format, cbor_format])

@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 
 from pybase64 import b64decode, b64encode
 
-from headwater.model.cut_payloads import joined, lengths_of
+from headwater.model.cut_payloads import CutPayloads, joined, lengths_of
 from headwater.model.forms import filled_in
-from headwater.model.record import ENCRYPTED, KEY_START, LARGE_BYTES, Payload, quoted
+from headwater.model.record import ENCRYPTED, KEY_START, LARGE_BYTES, LARGE_HEAD_BYTES, Payload, quoted
 
 ALIKE_MIN = 32
 """Of so many records it is worth looking whether they are alike."""
@@ -59,6 +59,20 @@ def alike_records(payloads: Sequence[Payload]) -> AlikeRecords | None:
         _unpacker(f"{data_bytes}s{pads}x", count)(decoded),
         _unpacker(f"{key_at}x{key_end - key_at}s1x", count)(text),
     )
+
+
+def alike_large_records(payloads: Sequence[Payload]) -> tuple[tuple[bytes, ...], list[memoryview]] | None:
+    """What `parts_of_large` gives for each of several large payloads in one piece, if they are alike."""
+    if type(payloads) is not CutPayloads:
+        return None
+    size, count = payloads.lengths[0], len(payloads)
+    if size <= LARGE_BYTES or payloads.size != size * count or payloads.lengths.count(size) != count:
+        return None
+    heads = [payloads.column(at) for at in range(LARGE_HEAD_BYTES)]
+    if any(head != head[:1] * count for head in heads) or heads[0][0]:
+        return None
+    data_start = LARGE_HEAD_BYTES + (heads[1][0] << 8) + heads[2][0]
+    return payloads.columns(LARGE_HEAD_BYTES, data_start), payloads.column_views(data_start)
 
 
 def encode_alike(

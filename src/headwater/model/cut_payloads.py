@@ -8,7 +8,8 @@ Refuses to know what a payload is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from struct import Struct
 from typing import overload
@@ -16,32 +17,34 @@ from typing import overload
 MANY = 8
 """So many pieces are cut at once."""
 FORMS_REMEMBERED = 4096
+COPIED_BYTES = 2048
+"""Pieces that are larger than this on the average are not copied out."""
 
 
-class CutPayloads(Sequence[bytes]):
-    """A list of payloads, each a copy of its piece."""
+class CutPayloads(Sequence[bytes | memoryview]):
+    """A list of payloads: a copy of each, or a view if they are large."""
 
     __slots__ = ("_begin", "_whole", "lengths", "size")
 
-    def __init__(self, whole: bytes, begin: int, lengths: tuple[int, ...]) -> None:
-        """They are in the `whole` from `begin` on."""
+    def __init__(self, whole: bytes, begin: int, lengths: tuple[int, ...], size: int | None = None) -> None:
+        """They are in the `whole` from `begin` on; `size` is the sum of their lengths, if it is known."""
         self._whole = whole
         self._begin = begin
         self.lengths = lengths
-        self.size = sum(lengths)
+        self.size = sum(lengths) if size is None else size
         """Of all, in bytes."""
 
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | memoryview]:
         return iter(self._cut())
 
     @overload
-    def __getitem__(self, at: int) -> bytes: ...
+    def __getitem__(self, at: int) -> bytes | memoryview: ...
     @overload
-    def __getitem__(self, at: slice) -> CutPayloads | tuple[bytes, ...]: ...
-    def __getitem__(self, at: int | slice) -> bytes | CutPayloads | tuple[bytes, ...]:
+    def __getitem__(self, at: slice) -> CutPayloads | Sequence[bytes | memoryview]: ...
+    def __getitem__(self, at: int | slice) -> bytes | memoryview | CutPayloads | Sequence[bytes | memoryview]:
         if isinstance(at, slice):
             begin, end, step = at.indices(len(self.lengths))
             if step != 1:
@@ -49,22 +52,45 @@ class CutPayloads(Sequence[bytes]):
             return CutPayloads(self._whole, self._begin + sum(self.lengths[:begin]), self.lengths[begin:end])
         at = range(len(self.lengths))[at]
         begin = self._begin + sum(self.lengths[:at])
-        return self._whole[begin : begin + self.lengths[at]]
+        return memoryview(self._whole)[begin : begin + self.lengths[at]]
 
     def joined(self) -> bytes:
         """All of them as one."""
         return self._whole[self._begin : self._begin + self.size]
 
-    def _cut(self) -> tuple[bytes, ...]:
+    def column(self, at: int) -> bytes:
+        """The byte at one place of each of them, which have one length."""
+        return self._whole[self._begin + at : self._begin + self.size : self.lengths[0]]
+
+    def columns(self, begin: int, end: int) -> tuple[bytes, ...]:
+        """The bytes at the same places of each of them, which have one length."""
+        form = f"{begin}x{end - begin}s{self.lengths[0] - end}x"
+        return Struct(form * len(self.lengths)).unpack_from(self._whole, self._begin)
+
+    def column_views(self, begin: int) -> list[memoryview]:
+        """The same up to their ends, not copied."""
+        whole, length = memoryview(self._whole), self.lengths[0]
+        starts = range(self._begin, self._begin + self.size, length)
+        return [whole[start + begin : start + length] for start in starts]
+
+    def _cut(self) -> Sequence[bytes | memoryview]:
         """By `struct` many take half of the time of slices, or less."""
         lengths, count = self.lengths, len(self.lengths)
-        if count < MANY:
+        if count < MANY or self.size > COPIED_BYTES * count:
+            whole = memoryview(self._whole) if self.size > COPIED_BYTES * count else self._whole
             ends = accumulate(lengths, initial=self._begin)
-            return tuple([self._whole[begin:end] for begin, end in pairwise(ends)])
+            return [whole[begin:end] for begin, end in pairwise(ends)]
         length = lengths[0]
-        are_alike = lengths.count(length) == count
-        forms = _FORMS[length] * count if are_alike else "".join(map(_FORMS.__getitem__, lengths))
+        if lengths.count(length) == count:
+            return _cutter(length, count)(self._whole, self._begin)
+        forms = "".join(map(_FORMS.__getitem__, lengths))
         return Struct(f">{forms}").unpack_from(self._whole, self._begin)
+
+
+@lru_cache(maxsize=16)
+def _cutter(length: int, count: int) -> Callable[[bytes, int], tuple[bytes, ...]]:
+    """What cuts so many pieces of one length; to make it takes as long as to use it."""
+    return Struct(f"{length}s" * count).unpack_from
 
 
 class _Forms(dict[int, str]):
@@ -82,9 +108,14 @@ _FORMS = _Forms()
 
 def lengths_of(payloads: Sequence[bytes | memoryview]) -> tuple[int, ...]:
     """Of each of them, in bytes."""
-    return payloads.lengths if isinstance(payloads, CutPayloads) else tuple(map(len, payloads))
+    return payloads.lengths if type(payloads) is CutPayloads else tuple(map(len, payloads))
+
+
+def size_in_all(payloads: Sequence[bytes | memoryview]) -> int:
+    """Of all of them, in bytes."""
+    return payloads.size if type(payloads) is CutPayloads else sum(map(len, payloads))
 
 
 def joined(payloads: Sequence[bytes | memoryview]) -> bytes:
     """All of them as one."""
-    return payloads.joined() if isinstance(payloads, CutPayloads) else b"".join(payloads)
+    return payloads.joined() if type(payloads) is CutPayloads else b"".join(payloads)

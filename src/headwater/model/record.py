@@ -25,6 +25,8 @@ from typing import TypeAlias
 import msgspec
 from pybase64 import b64encode, b64encode_as_string
 
+from headwater.model.cut_payloads import lengths_of
+
 # The package `json` compiles a dozen patterns when it is imported; not every Python has its inner part.
 quoted: Callable[[str], str] = import_module(
     "_json" if find_spec("_json") else "json.encoder"
@@ -38,12 +40,14 @@ LARGE_BYTES = 1024
 PAYLOAD_TEXT_BYTES = 64
 """About so much of a payload is neither key nor data."""
 
-_DATA_START = len('"Data":"')
+DATA_START = b'"Data":"'
+_DATA_START = len(DATA_START)
 KEY_START = b',"PartitionKey":"'
 _ESCAPE = ord("\\")
 ENCRYPTED = b',"EncryptionType":"KMS"'
 """How the text of an encrypted record ends, and no other: in a key each quote has a backslash before it."""
 _LARGE_HEAD = Struct(">BH")
+LARGE_HEAD_BYTES = _LARGE_HEAD.size
 _BETWEEN = b"},{"
 
 
@@ -107,13 +111,6 @@ def encode_payloads(
     ]
 
 
-def text_of(payload: Payload) -> tuple[Payload, ...]:
-    """The record's text in an answer, in pieces."""
-    if payload[0]:
-        return (payload,)
-    return _text_of_large(payload)
-
-
 def unencrypted_text_of(payload: Payload) -> tuple[Payload, ...]:
     """The text of the same record, as one that is not encrypted has it."""
     if not payload[0]:
@@ -124,14 +121,27 @@ def unencrypted_text_of(payload: Payload) -> tuple[Payload, ...]:
     return (payload,)
 
 
-def _text_of_large(payload: Payload) -> tuple[bytes, bytes, bytes, bytes]:
+def parts_of_large(payload: Payload) -> tuple[bytes, Payload]:
+    """The text of a large record from behind its data on, and the data."""
     rest, data_start = _rest_of_large(payload)
-    return (b'"Data":"', b64encode(memoryview(payload)[data_start:]), b'"', rest)
+    return rest, payload[data_start:]
+
+
+def _text_of_large(payload: Payload) -> tuple[bytes, bytes, bytes]:
+    rest, data = parts_of_large(payload)
+    return DATA_START, b64encode(data), b'"' + rest
 
 
 def is_large(payload: Payload) -> bool:
     """Whether the payload is other than the record's text in one piece."""
     return not payload[0]
+
+
+def are_texts(payloads: Sequence[Payload]) -> bool:
+    """Whether each payload is the record's text."""
+    if max(lengths_of(payloads)) <= LARGE_BYTES:
+        return True
+    return not is_large(payloads[0]) and not any(map(is_large, payloads))
 
 
 def record_size(data: bytes, partition_key: str | None) -> int:
@@ -214,9 +224,8 @@ def plain_records(payloads: Sequence[Payload]) -> list[PlainRecord] | None:
 
 def _rest_of_large(payload: Payload) -> tuple[bytes, int]:
     """The rest of a large record's text, and where the data starts."""
-    _, length = _LARGE_HEAD.unpack_from(payload)
-    data_start = _LARGE_HEAD.size + length
-    return bytes(payload[_LARGE_HEAD.size : data_start]), data_start
+    data_start = LARGE_HEAD_BYTES + (payload[1] << 8) + payload[2]
+    return bytes(payload[LARGE_HEAD_BYTES:data_start]), data_start
 
 
 def _key_bytes(rest: bytes) -> int:

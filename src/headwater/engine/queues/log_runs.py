@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from headwater.model.cut_payloads import lengths_of
+from headwater.model.cut_payloads import size_in_all
 from headwater.storage.interface import Run, Store
 
 AHEAD_RECORDS = 100
@@ -98,4 +98,4 @@ def _cut(runs: list[Run], count: int) -> tuple[list[Run], list[Run]]:
 def _measure(runs: Sequence[Run]) -> tuple[int, int]:
     """How many records there are, and their bytes."""
     records = sum([len(run.payloads) for run in runs])
-    return records, sum([sum(lengths_of(run.payloads)) for run in runs])
+    return records, sum([size_in_all(run.payloads) for run in runs])

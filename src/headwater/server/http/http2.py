@@ -46,7 +46,7 @@ from headwater.server.http.http2_respond import NobodyLeft
 from headwater.server.http.http2_states import Phase as StreamPhase
 from headwater.server.http.http2_stream import Hold, Http2Stream
 from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, TOO_SLOW, ConnectionLimits
-from headwater.wire.long_body import LongBody
+from headwater.wire.long_body import parts_of
 
 BODIES_BYTES = 64 * 1024 * 1024
 """So much may be held of requests that have not been answered yet."""
@@ -415,12 +415,13 @@ class Http2Connection(asyncio.Protocol):
                 source.stop()
             self._on_sent(stream)
         elif source is None:
-            body = response.body
-            parts = body.parts if isinstance(body, LongBody) else (body,)
-            for part in parts[:-1]:
+            parts = parts_of(response.body)
+            part = next(parts)
+            for following in parts:
                 self._outbox.add(stream, part)
+                part = following
             stream.ended = True
-            self._outbox.add(stream, parts[-1])
+            self._outbox.add(stream, part)
         elif self._protocol.is_going_away:
             source.stop()
             self.send_end(stream)

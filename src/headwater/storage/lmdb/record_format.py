@@ -30,8 +30,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
-from struct import Struct, pack, unpack_from
+from itertools import accumulate
+from struct import Struct, error, pack, unpack_from
 from typing import NamedTuple
 from zlib import crc32
 
@@ -52,8 +52,6 @@ MAX_POSITION = 2**64 - 1
 
 BLOCK_BYTES = 128 * 1024
 """A block takes no further record once it has this much payload: large values need room in one piece."""
-COPIED_BYTES = 2048
-"""Records of a block that are larger than this on the average are not copied out of it."""
 
 GAP = 1 << 63
 """In the time of a block: its positions have no records."""
@@ -62,6 +60,7 @@ record_key = Struct(">QQ").pack
 split_record_key = Struct(">QQ").unpack
 _HEAD = Struct(">IIQ")
 _CHECKSUM = Struct(">I")
+_LENGTH = Struct(">I")
 _pack_checksum = _CHECKSUM.pack
 _pack_single = Struct(">IQI").pack
 
@@ -117,18 +116,30 @@ def payloads_of(
 ) -> Sequence[Payload]:
     """The payloads of records `begin` to `end` of a block's `count`.
 
-    Only as many as fit into `max_bytes`, but `at_least` that number.
+    Only as many as fit into `max_bytes`, but `at_least` that number. Raises `struct.error` for a block
+    whose lengths are not those of what follows them.
     """
-    lengths = unpack_from(f">{count}I", block, _HEAD.size)
-    start = _HEAD.size + 4 * count + sum(lengths[:begin])
+    lengths, size = _lengths(block, count)
+    start = len(block) - size
+    if start != _HEAD.size + 4 * count:
+        raise error(f"a block of {len(block)} bytes has {size} of payloads")
+    if begin == 0 and end >= count and size <= max_bytes:
+        return CutPayloads(block, start, lengths, size)
     wanted = lengths[begin:end]
+    start += sum(lengths[:begin])
     if sum(wanted) > max_bytes:
         wanted = wanted[: max(bisect_right(tuple(accumulate(wanted)), max_bytes), at_least)]
-    # Small pieces are cheaper to copy, large ones to look at.
-    if len(block) < COPIED_BYTES * count:
-        return CutPayloads(block, start, wanted)
-    whole = memoryview(block)
-    return [whole[start:end] for start, end in pairwise(accumulate(wanted, initial=start))]
+    return CutPayloads(block, start, wanted)
+
+
+def _lengths(block: bytes, count: int) -> tuple[tuple[int, ...], int]:
+    """Of a block's payloads, and their sum; where all have one length, as is usual, it is read once."""
+    table = block[_HEAD.size : _HEAD.size + 4 * count]
+    if table == table[:4] * count:
+        (length,) = _LENGTH.unpack(table[:4])
+        return (length,) * count, length * count
+    lengths = unpack_from(f">{count}I", table)
+    return lengths, sum(lengths)
 
 
 def is_intact(key: bytes, block: bytes) -> bool:

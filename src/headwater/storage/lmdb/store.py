@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import lmdb
 
 from headwater.model.completion import Completion
-from headwater.model.cut_payloads import lengths_of
+from headwater.model.cut_payloads import size_in_all
 from headwater.storage.interface import (
     Change,
     CommitTimes,
@@ -218,7 +218,7 @@ class LmdbStore:
                 runs.append(Run(position, time_ms, payloads))
                 start += count
                 position += len(payloads)
-                max_bytes -= sum(lengths_of(payloads))
+                max_bytes -= size_in_all(payloads)
                 if position < start or position == end:
                     break
         except _READ_ERRORS as error:
