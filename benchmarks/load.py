@@ -31,8 +31,6 @@ WARM_UP_STREAM = "warm-up"
 """So that the first counted put meets an empty stream."""
 WARM_UP_S = 1
 """The shortest that wrk can be told."""
-PAGES = 2
-"""That a shard has when it is to be read."""
 FILL_LIMIT_S = 20.0
 """For those pages: a server for which that is not enough does not hold up the others."""
 LARGEST_PUT_BYTES = 1_000_000
@@ -150,7 +148,7 @@ def _pages_of_new_stream(kinesis: Kinesis, scenario: Scenario) -> Iterator[Page]
     kinesis.create_stream(STREAM, scenario.shards)
     in_one_put = min(500, LARGEST_PUT_BYTES // scenario.record_bytes)
     bodies = _put_bodies(PUTS, STREAM, in_one_put, scenario.record_bytes)
-    missing = scenario.records * PAGES
+    missing = scenario.records * scenario.pages
     deadline = time.monotonic() + FILL_LIMIT_S
     for turn in range(missing // in_one_put):
         if time.monotonic() > deadline:

@@ -283,6 +283,9 @@ USUAL_TARGETS = (
         cpu("get_records_100b_cbor", "get_records_100b"),
     ),
     _at_most(
+        "The same by the first reader", 1.5, cpu("get_records_100b_first_cbor", "get_records_100b_first")
+    ),
+    _at_most(
         "PutRecord 100 B on HTTP/1.1, 16 connections, CPU a request, against the earlier one",
         0.65,
         cpu_against_earlier("put_record_16"),
@@ -298,6 +301,7 @@ USUAL_TARGETS = (
     _usual(f"PutRecords 500 x 100 B, against {RUST}", 4, against("put_records_100b", RUST)),
     _usual(f"PutRecords 100 x 10 KB, against {RUST}", 2.5, against("put_records_10kb", RUST)),
     _usual(f"GetRecords 10,000 x 100 B, against {RUST}", 6, against("get_records_100b", RUST)),
+    _usual("The same by the first reader", 6, against("get_records_100b_first", RUST)),
     _usual(f"GetRecords 1,000 x 10 KB, against {RUST}", 3, against("get_records_10kb", RUST)),
     _usual(
         f"PutRecord on disk and synced, 64 connections, against {RUST} on disk and synced",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from headwater.model.clock import ManualClock
 from headwater.model.errors import ResourceNotFoundException
+from headwater.model.record_list import RecordList
 from headwater.storage.interface import LogPage, Post
 from headwater.storage.memory_store import MemoryStore
+from headwater.wire import cbor_format, json_format
 from tests.engine.running_engine import RunningEngine
 
 
@@ -52,3 +55,31 @@ def test_a_stream_that_goes_while_it_is_read_is_said_to_be_gone() -> None:
     stores[-1].meanwhile = delete
     with pytest.raises(ResourceNotFoundException, match="shardId-000000000000 in stream orders"):
         running.call("GetRecords", ShardIterator=iterator)
+
+
+@pytest.mark.parametrize("wire_format", [json_format, cbor_format])
+def test_every_reader_gets_the_same_bytes(wire_format: Any) -> None:
+    running = RunningEngine(MemoryStore, ManualClock())
+    iterators = {}
+    for stream in ("orders", "returns"):  # whose shards have the same numbers
+        running.call("CreateStream", StreamName=stream, ShardCount=1)
+        running.call(
+            "PutRecords",
+            StreamName=stream,
+            Records=[{"Data": f"{stream} {at}".encode() * 20, "PartitionKey": f"{at}%"} for at in range(100)],
+        )
+        iterators[stream] = running.call(
+            "GetShardIterator",
+            StreamName=stream,
+            ShardId="shardId-000000000000",
+            ShardIteratorType="TRIM_HORIZON",
+        )["ShardIterator"]
+    for stream, iterator in iterators.items():
+        for limit in (100, 99):
+            bodies = set()
+            for _ in range(4):
+                records = running.call("GetRecords", ShardIterator=iterator, Limit=limit)["Records"]
+                bodies.add(bytes(wire_format.encode_body({"Records": records})))
+            assert bodies == {wire_format.encode({"Records": RecordList(records.runs)})}
+            assert records.documents()[-1]["Data"] == f"{stream} {limit - 1}".encode() * 20
+    assert running.engine.written_runs.held_bytes() > 4 * 16_384

@@ -1,10 +1,9 @@
 """The engine: every stream by name, and the one way to change one.
 
-A stream is an immutable value. `revise` computes its next value, commits it with
-the logs that come and go, and only then shows it to anybody; when two changes
-meet, the store lets one win and the other one is computed again from what it
-finds. So what a caller has been told is in the store, and a failed commit leaves
-no trace.
+A stream is an immutable value. `revise` computes its next value, commits it with the logs that come and
+go, and only then shows it to anybody; when two changes meet, the store lets one win and the other one is
+computed again from what it finds. So what a caller has been told is in the store, and a failed commit
+leaves no trace.
 
 Time has an effect in two ways: a request that finds something due applies it
 first, and the server's tick applies what no request has asked about. Of several
@@ -47,6 +46,7 @@ from headwater.model.clock import Clock
 from headwater.model.completion import Completion, begun, drive
 from headwater.model.errors import ResourceInUseException, ResourceNotFoundException
 from headwater.model.stream import HOUR_MS, NEVER_MS, Stream
+from headwater.model.written_runs import WrittenRuns
 from headwater.storage.interface import (
     Change,
     Extent,
@@ -103,7 +103,7 @@ class Engine:
         """The directory of KMS keys, if there is one."""
         self.channel_host: ChannelHost | None = None
         """Who delivers what channels are for, if anybody does."""
-        self.log_sizes = LogSizes()
+        self.log_sizes, self.written_runs = LogSizes(), WrittenRuns()
         server_id = random_bytes(_SERVER_ID_BYTES) if store.is_shared else b""
         self.lease = ServerLease(store, clock.now_ms, server_id, settings.server_name)
         """Whether this engine does what one alone does, of several over the same data."""
@@ -118,7 +118,7 @@ class Engine:
         self._ticking = False
         # Dicts for their order: who watched first is called first, in every run.
         self._stream_watchers: dict[StreamName, dict[Callable[[], None], None]] = {}
-        self._time_watchers: dict[Callable[[int], None], None] = {}
+        self._time_watchers: dict[Callable[[int], None], None] = {self.written_runs.tick: None}
         self.kind_watchers = KindWatchers()
         self.subscriptions: dict[SubscriptionKey, ActiveSubscription] = {}
         self.subscribed_ms: dict[SubscriptionKey, int] = {}

@@ -80,7 +80,7 @@ async def read_shard(
     ended = caught_up and not shard.is_open
     return ShardPage(
         shard=shard,
-        records=_numbered(shard, runs),
+        records=_numbered(engine, shard, runs),
         size=engine.log_sizes.size_of(shard.log_id, runs),
         next_position=None if ended else next_position,
         is_at_tip=caught_up,
@@ -162,7 +162,7 @@ def _within_a_page(runs: list[Run], max_bytes: int) -> list[Run]:
     return runs
 
 
-def _numbered(shard: Shard, runs: list[Run]) -> RecordList:
+def _numbered(engine: Engine, shard: Shard, runs: list[Run]) -> RecordList:
     base = sequence_base(shard.epoch_s, shard.index)
     return RecordList(
         [
@@ -172,7 +172,9 @@ def _numbered(shard: Shard, runs: list[Run]) -> RecordList:
                 payloads,
             )
             for position, time_ms, payloads in runs
-        ]
+        ],
+        shard.log_id,
+        engine.written_runs,
     )
 
 

@@ -7,11 +7,13 @@ way it has: `documents` is the list as plain values, which is always right.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from headwater.model.instant import Instant
 from headwater.model.record import Payload, decode_payloads, size_of
+from headwater.model.written_runs import WrittenRuns
 
 
 class NumberedRun(NamedTuple):
@@ -25,13 +27,25 @@ class NumberedRun(NamedTuple):
 class RecordList:
     """The shape `RecordList`: records in the order of their shard."""
 
-    __slots__ = ("runs",)
+    __slots__ = ("_log_id", "_written", "runs")
 
-    def __init__(self, runs: Sequence[NumberedRun]) -> None:
+    def __init__(
+        self, runs: Sequence[NumberedRun], log_id: int = 0, written: WrittenRuns | None = None
+    ) -> None:
+        """They are of one log, and what is written of them is kept in `written`."""
         self.runs = runs
+        self._log_id = log_id
+        self._written = written
 
     def __len__(self) -> int:
         return sum([len(run.payloads) for run in self.runs])
+
+    def text(self, run: NumberedRun, form: str, write: Callable[[NumberedRun], bytes]) -> bytes:
+        """What `write` gives for one of the runs in a format, now or for another reader."""
+        if self._written is None:
+            return write(run)
+        numbers = run.sequence_numbers
+        return self._written.text((form, self._log_id, numbers[0], len(numbers)), partial(write, run))
 
     def size(self) -> int:
         """Data and keys of all records, in bytes."""

@@ -6,12 +6,14 @@ Refuses to know how other documents are written: it is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from headwater.model.alike_records import alike_records
+from headwater.model.cut_payloads import size_in_all
 from headwater.model.forms import filled_in, literal
 from headwater.model.instant import Instant
-from headwater.model.record import plain_records
+from headwater.model.record import LARGE_BYTES, plain_records
 from headwater.model.record_list import NumberedRun, PlacementList, RecordList
 from headwater.model.sequence_number import MANY, common_beginning
 from headwater.wire.cbor_heads import (
@@ -28,6 +30,8 @@ from headwater.wire.cbor_heads import (
 
 DECODED_AT_ONCE = 256
 """So many records, and the others of their time: more would be out of the processor's cache when written."""
+KEPT_ALONE_BYTES = 16 * 1024
+"""What is written of so many bytes of small records that arrived together is kept for the next reader."""
 
 Write: TypeAlias = Callable[[bytes], None]
 """Takes the next piece of an answer's body."""
@@ -45,16 +49,24 @@ def write_records(records: RecordList, write: Write, write_document: WriteDocume
     gathered: list[NumberedRun] = []
     count = 0
     for run in records.runs:
-        alike = alike_records(run.payloads)
-        if alike is None:
+        is_kept = KEPT_ALONE_BYTES <= size_in_all(run.payloads) <= LARGE_BYTES * len(run.payloads)
+        alike = None if is_kept else alike_records(run.payloads)
+        if not (is_kept or alike):
             gathered.append(run)
             count += len(run.payloads)
-        if count >= DECODED_AT_ONCE or (alike and gathered):
+        if gathered and (is_kept or alike or count >= DECODED_AT_ONCE):
             write(_encoded_runs(gathered, write_document))
             gathered, count = [], 0
-        if alike:
+        if is_kept:
+            write(records.text(run, "cbor", partial(_encoded_run, write_document)))
+        elif alike:
             write(_form_filled_in(run, *alike))
     write(_encoded_runs(gathered, write_document))
+
+
+def _encoded_run(write_document: WriteDocument, run: NumberedRun) -> bytes:
+    alike = alike_records(run.payloads)
+    return _form_filled_in(run, *alike) if alike else _encoded_runs([run], write_document)
 
 
 def _encoded_runs(runs: list[NumberedRun], write_document: WriteDocument) -> bytes:

@@ -46,7 +46,7 @@ MANY_VALUES = 4_096
 The largest valid PutRecords has 2,500, unless its partition keys are made of them.
 """
 _CHECKED_BYTES = 64 * 1024
-LATE_BYTES = 32 * 1024
+LATE_BYTES = 16 * 1024
 """Records of so many bytes that arrived together are a part of their own, written when it is sent."""
 
 _END = slice(-len(ENCRYPTED), None)
@@ -212,7 +212,7 @@ def _write_records(records: RecordList) -> list[Part]:
     pieces: list[Payload] = []
     gathered_bytes = 0
     for run in records.runs:
-        late = _late_run(run) if size_in_all(run.payloads) >= LATE_BYTES else None
+        late = _late_run(records, run) if size_in_all(run.payloads) >= LATE_BYTES else None
         if late is None:
             gathered_bytes += _write_run(run, pieces)
         if pieces and (late is not None or gathered_bytes >= PART_BYTES):
@@ -254,23 +254,24 @@ def _text_of_run(run: NumberedRun) -> bytes:
     return filled_in(form, len(payloads), rests, payloads)
 
 
-def _late_run(run: NumberedRun) -> LatePart | None:
+def _late_run(records: RecordList, run: NumberedRun) -> LatePart | None:
     """The texts of many records, or large ones, if their size can be told."""
     if not are_texts(run.payloads):
         return _large_run(run)
     digits = len(b"%d" % run.sequence_numbers[0])
     if len(run.payloads) < MANY or digits != len(b"%d" % run.sequence_numbers[-1]):
         return None
-    return _TextRun(run, digits)
+    return _TextRun(records, run, digits)
 
 
 class _TextRun:
     """Records that arrived together, as they are in an answer."""
 
-    __slots__ = ("_run", "_size")
+    __slots__ = ("_records", "_run", "_size")
 
-    def __init__(self, run: NumberedRun, digits: int) -> None:
-        """Their numbers have so many `digits`."""
+    def __init__(self, records: RecordList, run: NumberedRun, digits: int) -> None:
+        """They are a run of the list, and their numbers have so many `digits`."""
+        self._records = records
         self._run = run
         rest_bytes = len(_NUMBER) + digits + len(_time(run.arrival_ms))
         self._size = size_in_all(run.payloads) + len(run.payloads) * rest_bytes
@@ -280,7 +281,7 @@ class _TextRun:
 
     def written(self) -> bytes:
         """Their text."""
-        return _text_of_run(self._run)
+        return self._records.text(self._run, "json", _text_of_run)
 
 
 class _LargeRun:

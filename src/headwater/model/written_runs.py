@@ -1,0 +1,70 @@
+"""What was written for a reader, kept for the next ones: several applications read the same records.
+
+Rules:
+- a key names a run's log, its first record, how many there are, and the format; records never change, so
+  what is kept is right for as long as it is kept;
+- who reads a log alone has nothing kept, as that would take a tenth more: a run is noted, and from the
+  first one on that is asked for again its log's runs are kept;
+- what is noted and kept would be `KEPT_BYTES` in all; beyond, what was used least recently goes;
+- when nobody has asked for a while nothing is kept.
+
+Refuses to know what was written, and how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+KEPT_BYTES = 8 * 1024 * 1024
+"""Two pages of 10,000 small records."""
+IDLE_MS = 5_000
+
+RunKey: TypeAlias = tuple[str, int, int, int]
+"""A format, a log, the number of the first record, and how many there are."""
+
+
+class WrittenRuns:
+    """Those of one engine."""
+
+    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
+        self._kept_bytes = kept_bytes
+        self._runs: dict[RunKey, bytes | int] = {}
+        """What was written, or only how long it is; in the order of their last use."""
+        self._bytes = 0
+        self._shared_logs: set[int] = set()
+        """Those in which a run was asked for twice."""
+        self._was_used = False
+        self._idle_from_ms = 0
+
+    def text(self, key: RunKey, write: Callable[[], bytes]) -> bytes:
+        """What `write` gives, now or for an earlier reader."""
+        self._was_used = True
+        known = self._runs.pop(key, None)
+        if isinstance(known, bytes):
+            self._runs[key] = known
+            return known
+        text = write()
+        if known is None:
+            self._bytes += len(text)
+        else:
+            self._shared_logs.add(key[1])
+        self._runs[key] = text if key[1] in self._shared_logs else len(text)
+        while self._bytes > self._kept_bytes:
+            oldest = self._runs.pop(next(iter(self._runs)))
+            self._bytes -= len(oldest) if isinstance(oldest, bytes) else oldest
+        return text
+
+    def held_bytes(self) -> int:
+        """Of all that is kept."""
+        return sum(len(run) for run in self._runs.values() if isinstance(run, bytes))
+
+    def tick(self, now_ms: int) -> None:
+        """Forget all if none was used for `IDLE_MS`. Called often."""
+        if self._was_used:
+            self._was_used = False
+            self._idle_from_ms = now_ms + IDLE_MS
+        elif self._runs and now_ms >= self._idle_from_ms:
+            self._runs.clear()
+            self._shared_logs.clear()
+            self._bytes = 0
