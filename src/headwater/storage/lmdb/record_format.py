@@ -36,7 +36,7 @@ from struct import Struct, error, pack, unpack_from
 from typing import NamedTuple
 from zlib import crc32
 
-from headwater.model.cut_payloads import CutPayloads
+from headwater.model.cut_payloads import COPIED_BYTES, CutPayloads
 from headwater.model.record import Payload
 from headwater.storage.interface import Metadata
 
