@@ -387,6 +387,29 @@ def test_both_ways_agree_on_long_blobs(text: str) -> None:
     check_both_ways("PutRecords", f'{{"StreamName":"orders","Records":[{record}]}}'.encode())
 
 
+LONG_BLOB = "A" * 131_072
+ENDINGS = ("AA", "==", "A=", "B=", "A", "A\n", "A\x7f", "Aé")
+BLOBS = st.sampled_from(["AA==", "AB==", "", *(LONG_BLOB[:-2] + ending for ending in ENDINGS)])
+KEYS = st.sampled_from(["key", "\x7f0", "\x7f", "k" * 2_000, "\uffff", "é", "😀", '"', ""])
+
+
+@everyday
+@given(
+    st.lists(st.tuples(BLOBS, KEYS, st.sampled_from(["", '"Data":"AAAA",', '"Extra":1,'])), max_size=4),
+    st.sampled_from(["orders", "o" * 2_000, "\x7f0"]),
+    st.booleans(),
+)
+def test_both_ways_agree_on_records_with_long_blobs(
+    records: list[tuple[str, str, str]], name: str, as_ascii: bool
+) -> None:
+    items = []
+    for data, key, before in records:
+        record = json.dumps({"Data": data, "PartitionKey": key}, ensure_ascii=as_ascii)
+        items.append(f"{{{before}{record[1:]}")
+    body = f'{{"Records":[{", ".join(items)}],"StreamName":{json.dumps(name)}}}'
+    check_both_ways("PutRecords", body.encode())
+
+
 def with_open_ends(value: Any) -> bytes:
     """CBOR as Java's clients write it: maps and lists of indefinite length."""
     match value:

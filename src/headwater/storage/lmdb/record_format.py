@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from itertools import accumulate, pairwise
 from struct import Struct, pack, unpack_from
 from typing import NamedTuple
@@ -98,13 +99,21 @@ DELETED_ROW = LogRow(0, 0, 0, sealed=False, deleted=True)
 def pack_block(key: bytes, time_ms: int, payloads: Sequence[bytes]) -> bytes:
     """The block of these records."""
     count = len(payloads)
-    if count == 1:  # not copied once more: it may have 10 MiB
-        rest = payloads[0]
-        head = _pack_single(1, time_ms, len(rest))
-    else:
-        rest = b"".join(payloads)
-        head = pack(f">IQ{count}I", count, time_ms, *map(len, payloads))
-    return b"".join((_pack_checksum(crc32(rest, crc32(head, crc32(key)))), head, rest))
+    if count == 1:
+        (payload,) = payloads
+        head = _pack_single(1, time_ms, len(payload))
+        return b"".join((_pack_checksum(crc32(payload, crc32(head, crc32(key)))), head, payload))
+    head = pack(f">IQ{count}I", count, time_ms, *map(len, payloads))
+    checksum = crc32(head, crc32(key))
+    if len(payloads[0]) > COPIED_BYTES:  # of large ones a copy costs more than a call for each
+        checksum = reduce(_add_to_checksum, payloads, checksum)
+        return b"".join((_pack_checksum(checksum), head, *payloads))
+    rest = b"".join(payloads)
+    return b"".join((_pack_checksum(crc32(rest, checksum)), head, rest))
+
+
+def _add_to_checksum(checksum: int, payload: bytes) -> int:
+    return crc32(payload, checksum)
 
 
 def block_head(block: bytes) -> BlockHead:
