@@ -2,6 +2,9 @@
 
     python -m benchmarks.kafka_client aiokafka|confluent|store BROKERS NAME SECONDS
 
+The clients are given what a gateway is given, data with partition keys, and learn what it tells, where each
+record is stored. They know each record's partition beforehand; a gateway finds it by the MD5 of the key.
+
 Prints the CPU time of this process for each record, in microseconds, and the records a second.
 """
 
@@ -13,6 +16,7 @@ import random
 import sys
 import time
 from functools import partial
+from typing import Any, NamedTuple
 
 from headwater.server.asyncio_bridge import finished
 from headwater.storage.interface import Change, Entry, Outcome, Placed
@@ -29,25 +33,45 @@ def _payloads() -> list[bytes]:
     return [chance.randbytes(RECORD_BYTES) for _ in range(RECORDS)]
 
 
+class _Keyed(NamedTuple):
+    """A record as Kafka's clients are given it."""
+
+    partition: int
+    key: bytes
+    payload: bytes
+
+
+def _keyed() -> list[_Keyed]:
+    """The same with partition keys, spread over all partitions as a gateway's are."""
+    chance = random.Random(2)
+    return [
+        _Keyed(chance.randrange(PARTITIONS), str(chance.random()).encode(), payload)
+        for payload in _payloads()
+    ]
+
+
 async def _with_aiokafka(brokers: str, topic: str, seconds: float) -> tuple[float, int]:
     from aiokafka import AIOKafkaProducer  # noqa: PLC0415 - one of both
 
     producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", enable_idempotence=True)
     await producer.start()
-    payloads, sent = _payloads(), 0
+    records, sent = _keyed(), 0
     ends_s = 0.0
 
-    async def send(partition: int) -> None:
+    async def send() -> None:
         nonlocal sent
         while time.monotonic() < ends_s:
-            futures = [await producer.send(topic, payload, partition=partition) for payload in payloads]
-            await asyncio.gather(*futures)
+            futures = [
+                await producer.send(topic, record.payload, record.key, record.partition) for record in records
+            ]
+            places = [(stored.partition, stored.offset) for stored in await asyncio.gather(*futures)]
+            assert len(places) == RECORDS
             sent += RECORDS
 
     try:
         for span_s in (WARM_UP_S, seconds):
             sent, ends_s, before_s = 0, time.monotonic() + span_s, time.process_time()
-            await asyncio.gather(*(send(at % PARTITIONS) for at in range(SENDERS)))
+            await asyncio.gather(*(send() for _ in range(SENDERS)))
             spent_s = time.process_time() - before_s
     finally:
         await producer.stop()
@@ -63,8 +87,9 @@ class _ConfluentSenders:
         settings = {"bootstrap.servers": brokers, "acks": "all", "enable.idempotence": True, "linger.ms": 0}
         self._producer = Producer(settings)
         self._topic = topic
-        self._payloads = _payloads()
-        self._left = [0] * SENDERS
+        self._records = _keyed()
+        self._places: list[list[tuple[int, int]]] = [[] for _ in range(SENDERS)]
+        """Partition and offset of what was acknowledged to each, in the order of the reports."""
         self._told = [partial(self._acknowledged, sender) for sender in range(SENDERS)]
 
     def send_for(self, span_s: float) -> int:
@@ -74,7 +99,7 @@ class _ConfluentSenders:
             self._begin(sender)
         while busy:
             self._producer.poll(0.1)
-            for sender in [sender for sender in busy if not self._left[sender]]:
+            for sender in [sender for sender in busy if len(self._places[sender]) == RECORDS]:
                 sent += RECORDS
                 if time.monotonic() < ends_s:
                     self._begin(sender)
@@ -83,15 +108,13 @@ class _ConfluentSenders:
         return sent
 
     def _begin(self, sender: int) -> None:
-        self._left[sender] = RECORDS
-        for payload in self._payloads:
-            self._producer.produce(
-                self._topic, payload, partition=sender % PARTITIONS, on_delivery=self._told[sender]
-            )
+        self._places[sender] = []
+        for partition, key, payload in self._records:
+            self._producer.produce(self._topic, payload, key, partition, on_delivery=self._told[sender])
 
-    def _acknowledged(self, sender: int, error: object, _message: object) -> None:
+    def _acknowledged(self, sender: int, error: object, message: Any) -> None:
         assert error is None, error
-        self._left[sender] -= 1
+        self._places[sender].append((message.partition(), message.offset()))
 
 
 def _with_confluent(brokers: str, topic: str, seconds: float) -> tuple[float, int]:

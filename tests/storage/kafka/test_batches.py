@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.util import calc_crc32c
 
 from headwater.storage.kafka.batches import (
     FENCE_EPOCH,
@@ -12,6 +14,16 @@ from headwater.storage.kafka.batches import (
     payloads_of,
     sequence_after,
 )
+from headwater.storage.kafka.checksum import checksum
+
+SIZES = [0, 1, 57, 58, 63, 64, 121, 122, 8_190, 8_193, 1_023, 1_024, 70_000]
+
+
+def built_by_aiokafka(payloads: list[bytes], time_ms: int) -> bytes:
+    builder = DefaultRecordBatchBuilder(2, 0, 0, 7, 3, 11, 1 << 24)
+    for at, payload in enumerate(payloads):
+        builder.append(at, time_ms, None, payload, [])
+    return bytes(builder.build())
 
 
 def test_a_batch_is_read_back() -> None:
@@ -20,6 +32,20 @@ def test_a_batch_is_read_back() -> None:
     assert (first.producer_id, first.epoch, first.sequence, first.records) == (7, 3, 11, 3)
     assert payloads_of(first) == [b"one", b"", b"three"]
     assert payloads_of(second) == [b"x" * 100_000]
+
+
+@pytest.mark.parametrize("count", [1, 64, 65, 512, 513, 9_000])
+@pytest.mark.parametrize("time_ms", [0, 1_700_000_000_000])
+def test_a_batch_has_the_bytes_that_kafkas_client_gives_it(count: int, time_ms: int) -> None:
+    for sizes in ([57], SIZES[:7], SIZES if count < 600 else SIZES[:7]):
+        payloads = [b"x" * sizes[at % len(sizes)] for at in range(count)]
+        assert build(7, 3, 11, payloads, time_ms) == built_by_aiokafka(payloads, time_ms)
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 1_000, 100_003])
+def test_a_checksum_is_kafkas(size: int) -> None:
+    data = bytes(at * at % 251 for at in range(size))
+    assert checksum(data) == calc_crc32c(data)
 
 
 def test_a_batch_that_is_cut_off_is_left_out() -> None:

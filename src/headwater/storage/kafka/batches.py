@@ -4,16 +4,23 @@ A batch holds the records that were appended together; they have one arrival, th
 partition's leader stamps it with. A fence is a batch with the highest epoch that a producer can have:
 after it, the leader refuses everything that this producer sends. Readers skip it.
 
+They are built here as every put pays for them: aiokafka's builder takes the checksum without the processor's
+instruction for it, half of its time. What comes before a record follows from its size and its number, so that
+it is made once.
+
 Refuses to know connections, and what is in a record.
 """
 
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
+
+from headwater.storage.kafka.checksum import checksum
 
 FENCE_EPOCH = 32_767
 EPOCH_MAX = FENCE_EPOCH - 1
@@ -24,9 +31,14 @@ SEQUENCES = 2**31
 _HEAD = struct.Struct(">qiibIhiqqqhii")
 """Base offset, length, leader epoch, magic, checksum, attributes, last offset delta, first and last time,
 producer id, producer epoch, base sequence, number of records."""
+_UNCHECKED, _CHECKED = struct.Struct(">qiibI"), struct.Struct(">hiqqqhii")
+"""Its parts: the checksum is of what comes after itself."""
+_CHECKSUM = struct.Struct(">I")
 _LENGTH_END = 12
 """The length counts what comes after itself."""
 _CONTROL = 0x20
+_KEPT_BYTES, _KEPT_RECORDS = 1024, 512
+"""Heads are kept for smaller records, and so many of a batch: some 20 MB if there are all sizes."""
 
 
 class DamagedBatch(Exception):
@@ -57,20 +69,47 @@ class RecordBatch(NamedTuple):
 
 def build(producer_id: int, epoch: int, sequence: int, payloads: Sequence[bytes], time_ms: int = 0) -> bytes:
     """A batch of these records, not compressed. Their time counts in a topic that takes it."""
-    size = sum(map(len, payloads)) + 40 * len(payloads) + 100
-    builder = DefaultRecordBatchBuilder(
-        magic=2,
-        compression_type=0,
-        is_transactional=0,
-        producer_id=producer_id,
-        producer_epoch=epoch,
-        base_sequence=sequence,
-        batch_size=size,
-    )
-    append = builder.append
-    for at, payload in enumerate(payloads):
-        append(at, time_ms, None, payload, [])
-    return bytes(builder.build())
+    count = len(payloads)
+    parts = [_NO_HEADERS] * (1 + 3 * count)
+    parts[0] = _CHECKED.pack(0, count - 1, time_ms, time_ms, producer_id, epoch, sequence, count)
+    parts[1::3] = _heads_of(payloads)
+    parts[2::3] = payloads
+    checked = b"".join(parts)
+    length = _UNCHECKED.size - _LENGTH_END + len(checked)
+    return _UNCHECKED.pack(0, length, -1, 2, checksum(checked)) + checked
+
+
+_NO_HEADERS = b"\0"
+"""What ends a record."""
+_kept_heads: defaultdict[int, list[bytes]] = defaultdict(list)
+"""By the size of the payload; as many as batches had records."""
+
+
+def _heads_of(payloads: Sequence[bytes]) -> list[bytes]:
+    """What comes before each payload of a batch."""
+    sizes = list(map(len, payloads))
+    if len(sizes) > _KEPT_RECORDS or max(sizes, default=0) >= _KEPT_BYTES:
+        return [_head(at, size) for at, size in enumerate(sizes)]
+    for size in set(sizes):
+        heads = _kept_heads[size]
+        heads += [_head(at, size) for at in range(len(heads), len(sizes))]
+    return [_kept_heads[size][at] for at, size in enumerate(sizes)]
+
+
+def _head(at: int, size: int) -> bytes:
+    """Length, attributes, time after the batch's, number in the batch, no key, length of the payload."""
+    rest = b"\0\0" + _varint(at) + b"\1" + _varint(size)
+    return _varint(len(rest) + size + len(_NO_HEADERS)) + rest
+
+
+def _varint(number: int) -> bytes:
+    """A number that is not negative, as records have it: doubled, seven bits a byte, the last ones first."""
+    left, encoded = 2 * number, bytearray()
+    while left > 127:
+        encoded.append(left & 127 | 128)
+        left >>= 7
+    encoded.append(left)
+    return bytes(encoded)
 
 
 def batches(data: bytes) -> Iterator[RecordBatch]:
@@ -94,10 +133,11 @@ def batches(data: bytes) -> Iterator[RecordBatch]:
 
 def payloads_of(batch: RecordBatch) -> list[bytes]:
     """The records of a batch. Raises `DamagedBatch`."""
-    read = DefaultRecordBatch(bytes(batch.data))
-    if not read.validate_crc():
+    data = bytes(batch.data)
+    (expected,) = _CHECKSUM.unpack_from(data, _UNCHECKED.size - _CHECKSUM.size)
+    if checksum(data[_UNCHECKED.size :]) != expected:
         raise DamagedBatch(f"the batch at position {batch.position} does not match its checksum")
-    payloads = [record.value for record in read]
+    payloads = [record.value for record in DefaultRecordBatch(data)]
     if len(payloads) != batch.records:
         raise DamagedBatch(f"the batch at position {batch.position} has lost records")
     return payloads
