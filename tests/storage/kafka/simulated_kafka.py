@@ -152,8 +152,12 @@ class SimulatedTopic:
         found = (s.batch for s in self.log[: self.safe] if s.batch.time_ms >= time_ms)
         return next((max(batch.position, self.first) for batch in found if batch.next > self.first), -1)
 
+    def told_end(self, *, stale: bool) -> int:
+        """The end that a leader tells; a `stale` one does not know yet that it is deposed."""
+        return self._chance.choice(self._old_ends[-5:]) if stale else self.end
+
     def fetch(self, position: int, max_bytes: int, *, stale: bool) -> Fetched:
-        end = self._chance.choice(self._old_ends[-5:]) if stale else self.end
+        end = self.told_end(stale=stale)
         if position < self.first or position > (self.log[-1].batch.next if self.log else 0):
             return Fetched(OFFSET_OUT_OF_RANGE, -1, -1, b"")
         found = bytearray()
@@ -252,12 +256,21 @@ class SimulatedCluster:
         await asyncio.sleep(max_wait_ms / 1000)
         return {topic: await self.fetch(topic, position, 1) for topic, position in positions.items()}
 
+    async def find_end(self, topic: str) -> int:
+        return await self._answered((await self._sent(topic)).end)
+
+    async def confirm(self, topic: str) -> None:
+        await self._sent(topic)
+
+    async def refresh(self) -> None:
+        """There is one broker."""
+
     async def find_offset(self, topic: str, time_ms: int, *, lane: int = 0) -> int:
         found = await self._sent(topic)
         if time_ms == EARLIEST:
             return await self._answered(found.first)
         if time_ms == LATEST:
-            return await self._answered(found.end)
+            return await self._answered(found.told_end(stale=self._happens(0.1)))
         return await self._answered(found.find(time_ms))
 
     async def find_offsets(self, topics: Sequence[str], time_ms: int) -> dict[str, int]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from headwater.storage.kafka import cluster as cluster_module
 from headwater.storage.kafka.cluster import Cluster, Unsent, _BrokerNode
 from headwater.storage.kafka.security import BrokerSecurity
 
@@ -58,6 +59,21 @@ def test_who_is_cancelled_while_it_waits_for_a_connection_stays_cancelled() -> N
         fetch.cancel()
         with pytest.raises(asyncio.CancelledError):
             await fetch
+        broker.close()
+        await cluster.close()
+
+    asyncio.run(run())
+
+
+def test_a_broker_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "CONNECT_TIMEOUT_MS", 100)
+
+    async def run() -> None:
+        cluster = Cluster([], BrokerSecurity())
+        fetch, broker = await fetch_from_a_broker_that_hangs(cluster)
+        async with asyncio.timeout(10):
+            with pytest.raises(Unsent):
+                await fetch
         broker.close()
         await cluster.close()
 

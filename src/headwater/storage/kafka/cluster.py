@@ -1,14 +1,16 @@
 """A Kafka cluster as the store uses it: connections to its brokers, leaders of topics, eleven requests.
 
-aiokafka makes the connections (SASL, TLS, API versions) and the bytes of requests, but for those that bring
-records, which `produce_request` makes; which connection a request takes, who leads a topic, and what an
-error means is decided here. Every topic has one partition.
+aiokafka makes the connections (SASL, TLS, API versions) and the bytes of most requests; those that bring
+records and those that ask who leads are of `produce_request` and `metadata_request`. Which connection a
+request takes, who leads a topic, and what an error means is decided here. Every topic has one partition.
 
 Rules:
 - a broker works on one request of a connection at a time, so there are connections for each `Lane`:
   a request that waits must never hold up another;
 - a request that is not answered in time closes its connection, so that nothing follows it there;
 - `Unsent` is raised only when no byte of a request can have reached a broker;
+- a broker that others cannot reach may not know that it leads no more: its word on who leads does not count
+  against that of a later epoch, and where a log ends is sure only once others have confirmed that it leads;
 - who waits for a connection that is given up meanwhile is told so, and is not cancelled with it.
 
 Refuses to know what is in topics.
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from ssl import SSLCertVerificationError
@@ -33,18 +36,21 @@ from aiokafka.protocol.admin import (
     DescribeConfigsRequest,
 )
 from aiokafka.protocol.fetch import FetchRequest
-from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from headwater.storage.kafka.batch_requests import BatchRequests, NothingSaid
+from headwater.storage.kafka.metadata_request import MetadataRequest
 from headwater.storage.kafka.produce_request import BatchesRequest, Produced
 from headwater.storage.kafka.security import BrokerSecurity
 
 CLIENT_ID = "headwater"
 REQUEST_TIMEOUT_MS = 5_000
+CONNECT_TIMEOUT_MS = 5_000
+"""A broker that is cut off does not even say no."""
 PRODUCE_TIMEOUT_MS = 4_000
 CONTROL_TIMEOUT_MS = 30_000
+REFRESH_S = 2.0
 PRODUCE_LANES = 4
 READ_LANES = 4
 FETCH_BYTES_MAX = 64 * 1024 * 1024
@@ -125,6 +131,22 @@ class Fetched(NamedTuple):
     data: bytes
 
 
+class Leadership(NamedTuple):
+    """Who leads a topic in an epoch, and all that have it."""
+
+    node_id: int
+    epoch: int
+    replicas: tuple[int, ...]
+
+    def witnesses(self) -> int:
+        """How many of the others must know of no later epoch, so that there has been none.
+
+        One who has taken part in storing something in a later epoch is among them, as with three replicas two
+        must have it, and so on. With two both must have it, and the leader alone knows.
+        """
+        return len(self.replicas) // 2 if len(self.replicas) > 2 else 0
+
+
 @dataclass
 class _BrokerNode:
     host: str
@@ -141,6 +163,13 @@ class Cluster:
         self._tls = security.tls()
         self._nodes: dict[int, _BrokerNode] = {}
         self._leaders: dict[str, int] = {}
+        self._newest: dict[str, Leadership] = {}
+        """The latest that was heard, whether its leader can be asked or not."""
+        self._asked = 0
+        self._last_asked: dict[int, int] = {}
+        """When each node was asked who leads what: the one that was not for the longest time is next."""
+        self._refreshed_s = 0.0
+        self._hearings: set[asyncio.Task[None]] = set()
         self._joined: dict[int, BatchRequests[Produced]] = {}
         self._controller = -1
         self._is_closed = False
@@ -150,6 +179,8 @@ class Cluster:
         self._is_closed = True
         for node_id in tuple(self._nodes):
             self._drop_node(node_id)
+        for hearing in self._hearings:
+            hearing.cancel()
         await asyncio.sleep(0)
 
     # Requests
@@ -215,6 +246,65 @@ class Cluster:
             self._note(topic, code)
             found[topic] = Fetched(code, end, first, data or b"")
         return found
+
+    async def find_end(self, topic: str) -> int:
+        """Behind the last record of which anybody was told before this call. Raises `KafkaError`.
+
+        `LATEST` may be less: a leader that others have deposed knows nothing of what they have stored since.
+        """
+        await self.leader(topic)
+        led = self._newest.get(topic)
+        end, _ = await asyncio.gather(self.find_offset(topic, LATEST), self.confirm(topic))
+        if self._newest.get(topic) != led:
+            raise KafkaError(f"another one leads {topic} now")
+        return end
+
+    async def confirm(self, topic: str) -> None:
+        """Make sure that nobody but the known leader has led a topic until now. Raises `KafkaError`."""
+        await self.leader(topic)
+        led = self._newest.get(topic)
+        if led is None:
+            raise KafkaError(f"nobody leads {topic}")
+        missing = led.witnesses()
+        others = [node_id for node_id in led.replicas if node_id != led.node_id and node_id in self._nodes]
+        asked = [self._begin_hearing(node_id, topic) for node_id in others if missing]
+        for heard in asyncio.as_completed(asked):
+            with suppress(KafkaError):
+                await heard
+                missing -= 1
+            if self._newest.get(topic) != led:
+                raise KafkaError(f"another one leads {topic} now")
+            if not missing:
+                return
+        if missing:
+            raise KafkaError(f"too few brokers say who leads {topic}")
+
+    async def refresh(self) -> None:
+        """Ask who leads the topics in use, each time another broker, if it is time to. Raises `KafkaError`.
+
+        Who reads from a leader that has been deposed without knowing it is told of no error: there is just
+        nothing new.
+        """
+        now_s = asyncio.get_running_loop().time()
+        if len(self._nodes) > 1 and now_s >= self._refreshed_s + REFRESH_S:
+            self._refreshed_s = now_s
+            await self._look_up(tuple(self._leaders))
+
+    def _begin_hearing(self, node_id: int, topic: str) -> asyncio.Task[None]:
+        """Others do not wait for the slowest, which goes on: to cancel it would close its connection."""
+        hearing = asyncio.create_task(self._hear(node_id, topic))
+        self._hearings.add(hearing)
+        hearing.add_done_callback(self._note_heard)
+        return hearing
+
+    async def _hear(self, node_id: int, topic: str) -> None:
+        answer = await self._ask(node_id, MetadataRequest((topic,)), ("control", 1), REQUEST_TIMEOUT_MS)
+        self._take_leaders(answer.topics)
+
+    def _note_heard(self, hearing: asyncio.Task[None]) -> None:
+        self._hearings.discard(hearing)
+        if not hearing.cancelled():
+            hearing.exception()  # whoever waited has it, and maybe nobody does any more
 
     async def find_offset(self, topic: str, time_ms: int, *, lane: int = 0) -> int:
         """The first position of that time or later, -1 if there is none; or `LATEST`, `EARLIEST`.
@@ -303,6 +393,7 @@ class Cluster:
         answer = await self._ask_controller(DeleteTopicsRequest(list(topics), CONTROL_TIMEOUT_MS))
         for topic, code in answer.topic_error_codes:
             self._leaders.pop(topic, None)
+            self._newest.pop(topic, None)
             if code not in (NONE, UNKNOWN_TOPIC):
                 raise BrokerRefusal(f"deleting topic {topic}", code)
 
@@ -415,17 +506,18 @@ class Cluster:
     async def _connect(self, host: str, port: int) -> AIOKafkaConnection:
         security = self._security
         try:
-            return await create_conn(
-                host,
-                port,
-                client_id=CLIENT_ID,
-                request_timeout_ms=CONTROL_TIMEOUT_MS + REQUEST_TIMEOUT_MS,
-                security_protocol=security.protocol,
-                ssl_context=self._tls,
-                sasl_mechanism=security.mechanism if security.protocol.startswith("SASL") else None,
-                sasl_plain_username=security.username,
-                sasl_plain_password=security.password,
-            )
+            async with asyncio.timeout(CONNECT_TIMEOUT_MS / 1000):
+                return await create_conn(
+                    host,
+                    port,
+                    client_id=CLIENT_ID,
+                    request_timeout_ms=CONTROL_TIMEOUT_MS + REQUEST_TIMEOUT_MS,
+                    security_protocol=security.protocol,
+                    ssl_context=self._tls,
+                    sasl_mechanism=security.mechanism if security.protocol.startswith("SASL") else None,
+                    sasl_plain_username=security.username,
+                    sasl_plain_password=security.password,
+                )
         except _UNWELCOME as error:
             raise Unwelcome(f"{host}:{port}: {error}") from error
 
@@ -444,22 +536,36 @@ class Cluster:
 
     async def _look_up(self, topics: Sequence[str]) -> dict[str, int]:
         """Ask any broker for the others, the controller, and the leaders of topics; the topics' errors."""
-        request = MetadataRequest(list(topics), allow_auto_topic_creation=False)
-        answer = await self._ask_whoever_answers(request)
+        answer = await self._ask_whoever_answers(MetadataRequest(topics))
         self._take_nodes({node_id: (host, port) for node_id, host, port, *_ in answer.brokers})
         self._controller = answer.controller_id
+        return self._take_leaders(answer.topics)
+
+    def _take_leaders(self, topics: Sequence[Any]) -> dict[str, int]:
+        """What a broker says of topics, unless it is older than what is known; the topics' errors."""
         codes: dict[str, int] = {}
-        for code, topic, _, partitions in answer.topics:
+        for code, topic, _, partitions in topics:
             codes[topic] = code
-            leader = partitions[0][2] if code == NONE and partitions else -1
-            if leader in self._nodes:
-                self._leaders[topic] = leader
+            if code == UNKNOWN_TOPIC:
+                self._newest.pop(topic, None)
+            if code != NONE or not partitions:
+                self._leaders.pop(topic, None)
+                continue
+            _, _, node_id, epoch, replicas, *_ = partitions[0]
+            known = self._newest.get(topic)
+            if known is not None and epoch < known.epoch:
+                continue
+            self._newest[topic] = Leadership(node_id, epoch, tuple(replicas))
+            if node_id in self._nodes:
+                self._leaders[topic] = node_id
             else:
                 self._leaders.pop(topic, None)
         return codes
 
     async def _ask_whoever_answers(self, request: Any) -> Any:
-        for node_id in tuple(self._nodes):
+        for node_id in sorted(self._nodes, key=lambda node_id: self._last_asked.get(node_id, 0)):
+            self._asked += 1
+            self._last_asked[node_id] = self._asked
             try:
                 return await self._ask(node_id, request, ("control", 1), REQUEST_TIMEOUT_MS)
             except KafkaError:

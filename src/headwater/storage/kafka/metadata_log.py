@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from headwater.storage.interface import StoreUnavailable
 from headwater.storage.kafka import batches, commands
-from headwater.storage.kafka.cluster import LATEST, NONE, OFFSET_OUT_OF_RANGE, Cluster, KafkaError
+from headwater.storage.kafka.cluster import NONE, OFFSET_OUT_OF_RANGE, Cluster, KafkaError
 from headwater.storage.kafka.snapshot_format import MetadataSnapshot, UnknownSnapshot, unpack_state
 
 FETCH_BYTES = 4 * 1024 * 1024
@@ -51,6 +51,7 @@ class MetadataLog:
         self._loop = asyncio.get_running_loop()
         self._applied = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._confirmation: asyncio.Task[None] | None = None
         self._end: asyncio.Task[int] | None = None
         """The question for the end that later callers may share: it has not been sent yet."""
 
@@ -75,8 +76,9 @@ class MetadataLog:
 
     def close(self) -> None:
         """Stop reading."""
-        if self._task is not None:
-            self._task.cancel()
+        for task in (self._task, self._confirmation):
+            if task is not None:
+                task.cancel()
 
     async def applied(self) -> None:
         """Wait for the next command to be applied."""
@@ -94,7 +96,7 @@ class MetadataLog:
     async def _ask_end(self) -> int:
         await asyncio.sleep(0)  # whoever asks in this turn of the loop shares the answer
         self._end = None
-        return await self._cluster.find_offset(self.topic, LATEST)
+        return await self._cluster.find_end(self.topic)
 
     async def _follow(self) -> None:
         while True:
@@ -115,7 +117,19 @@ class MetadataLog:
                 self._on_failure(f"the metadata in {self.topic} cannot be read on: {error}")
                 return
             if self.next >= fetched.end:
-                self.read_s = self._loop.time()
+                self._confirm_soon()
+
+    def _confirm_soon(self) -> None:
+        """Nothing more was there, unless this is the word of a leader that has been deposed."""
+        if self._confirmation is None or self._confirmation.done():
+            self._confirmation = self._loop.create_task(self._confirm(self._loop.time()))
+
+    async def _confirm(self, read_s: float) -> None:
+        with suppress(KafkaError):
+            await self._cluster.confirm(self.topic)
+            self.read_s = read_s
+        with suppress(KafkaError):
+            await self._cluster.refresh()
 
     async def _leap_or_wait(self) -> None:
         """The next command is gone, or the leader does not know yet that it is there."""
