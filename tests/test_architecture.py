@@ -148,6 +148,7 @@ CALLED_FROM_OUTSIDE = {
     "Http2Connection.pause_writing": "asyncio",
     "Http2Connection.resume_writing": "asyncio",
     "BatchesRequest.RESPONSE_TYPE": "aiokafka",
+    "_MetadataQuestion.RESPONSE_TYPE": "aiokafka",
     "BatchesRequest.build_request_header": "aiokafka",
     "BatchesRequest.parse_response_header": "aiokafka",
     "BatchesRequest.prepare": "aiokafka",

@@ -40,6 +40,7 @@ from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from headwater.storage.kafka.batch_requests import BatchRequests, NothingSaid
+from headwater.storage.kafka.leaders import Leaders
 from headwater.storage.kafka.metadata_request import MetadataRequest
 from headwater.storage.kafka.produce_request import BatchesRequest, Produced
 from headwater.storage.kafka.security import BrokerSecurity
@@ -131,22 +132,6 @@ class Fetched(NamedTuple):
     data: bytes
 
 
-class Leadership(NamedTuple):
-    """Who leads a topic in an epoch, and all that have it."""
-
-    node_id: int
-    epoch: int
-    replicas: tuple[int, ...]
-
-    def witnesses(self) -> int:
-        """How many of the others must know of no later epoch, so that there has been none.
-
-        One who has taken part in storing something in a later epoch is among them, as with three replicas two
-        must have it, and so on. With two both must have it, and the leader alone knows.
-        """
-        return len(self.replicas) // 2 if len(self.replicas) > 2 else 0
-
-
 @dataclass
 class _BrokerNode:
     host: str
@@ -162,9 +147,7 @@ class Cluster:
         self._security = security
         self._tls = security.tls()
         self._nodes: dict[int, _BrokerNode] = {}
-        self._leaders: dict[str, int] = {}
-        self._newest: dict[str, Leadership] = {}
-        """The latest that was heard, whether its leader can be asked or not."""
+        self._leaders = Leaders()
         self._asked = 0
         self._last_asked: dict[int, int] = {}
         """When each node was asked who leads what: the one that was not for the longest time is next."""
@@ -253,26 +236,26 @@ class Cluster:
         `LATEST` may be less: a leader that others have deposed knows nothing of what they have stored since.
         """
         await self.leader(topic)
-        led = self._newest.get(topic)
+        led = self._leaders.newest.get(topic)
         end, _ = await asyncio.gather(self.find_offset(topic, LATEST), self.confirm(topic))
-        if self._newest.get(topic) != led:
+        if self._leaders.newest.get(topic) != led:
             raise KafkaError(f"another one leads {topic} now")
         return end
 
     async def confirm(self, topic: str) -> None:
         """Make sure that nobody but the known leader has led a topic until now. Raises `KafkaError`."""
         await self.leader(topic)
-        led = self._newest.get(topic)
+        led = self._leaders.newest.get(topic)
         if led is None:
             raise KafkaError(f"nobody leads {topic}")
         missing = led.witnesses()
         others = [node_id for node_id in led.replicas if node_id != led.node_id and node_id in self._nodes]
         asked = [self._begin_hearing(node_id, topic) for node_id in others if missing]
-        for heard in asyncio.as_completed(asked):
+        for hearing in asyncio.as_completed(asked):
             with suppress(KafkaError):
-                await heard
+                await hearing
                 missing -= 1
-            if self._newest.get(topic) != led:
+            if self._leaders.newest.get(topic) != led:
                 raise KafkaError(f"another one leads {topic} now")
             if not missing:
                 return
@@ -294,14 +277,14 @@ class Cluster:
         """Others do not wait for the slowest, which goes on: to cancel it would close its connection."""
         hearing = asyncio.create_task(self._hear(node_id, topic))
         self._hearings.add(hearing)
-        hearing.add_done_callback(self._note_heard)
+        hearing.add_done_callback(self._note_end_of_hearing)
         return hearing
 
     async def _hear(self, node_id: int, topic: str) -> None:
         answer = await self._ask(node_id, MetadataRequest((topic,)), ("control", 1), REQUEST_TIMEOUT_MS)
-        self._take_leaders(answer.topics)
+        self._leaders.take(answer.topics, self._nodes)
 
-    def _note_heard(self, hearing: asyncio.Task[None]) -> None:
+    def _note_end_of_hearing(self, hearing: asyncio.Task[None]) -> None:
         self._hearings.discard(hearing)
         if not hearing.cancelled():
             hearing.exception()  # whoever waited has it, and maybe nobody does any more
@@ -392,8 +375,7 @@ class Cluster:
         """Delete topics, where there are any. Raises `KafkaError`; `BrokerRefusal` is one."""
         answer = await self._ask_controller(DeleteTopicsRequest(list(topics), CONTROL_TIMEOUT_MS))
         for topic, code in answer.topic_error_codes:
-            self._leaders.pop(topic, None)
-            self._newest.pop(topic, None)
+            self._leaders.forget(topic)
             if code not in (NONE, UNKNOWN_TOPIC):
                 raise BrokerRefusal(f"deleting topic {topic}", code)
 
@@ -539,28 +521,7 @@ class Cluster:
         answer = await self._ask_whoever_answers(MetadataRequest(topics))
         self._take_nodes({node_id: (host, port) for node_id, host, port, *_ in answer.brokers})
         self._controller = answer.controller_id
-        return self._take_leaders(answer.topics)
-
-    def _take_leaders(self, topics: Sequence[Any]) -> dict[str, int]:
-        """What a broker says of topics, unless it is older than what is known; the topics' errors."""
-        codes: dict[str, int] = {}
-        for code, topic, _, partitions in topics:
-            codes[topic] = code
-            if code == UNKNOWN_TOPIC:
-                self._newest.pop(topic, None)
-            if code != NONE or not partitions:
-                self._leaders.pop(topic, None)
-                continue
-            _, _, node_id, epoch, replicas, *_ = partitions[0]
-            known = self._newest.get(topic)
-            if known is not None and epoch < known.epoch:
-                continue
-            self._newest[topic] = Leadership(node_id, epoch, tuple(replicas))
-            if node_id in self._nodes:
-                self._leaders[topic] = node_id
-            else:
-                self._leaders.pop(topic, None)
-        return codes
+        return self._leaders.take(answer.topics, self._nodes)
 
     async def _ask_whoever_answers(self, request: Any) -> Any:
         for node_id in sorted(self._nodes, key=lambda node_id: self._last_asked.get(node_id, 0)):

@@ -14,7 +14,7 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
 
-class _Answer(Response):  # type: ignore[misc]  # aiokafka has no types
+class _MetadataAnswer(Response):  # type: ignore[misc]  # aiokafka has no types
     API_KEY = 3
     API_VERSION = 7
     SCHEMA = Schema(
@@ -48,14 +48,14 @@ class _Answer(Response):  # type: ignore[misc]  # aiokafka has no types
     )
 
 
-class _Question(RequestStruct):  # type: ignore[misc]
+class _MetadataQuestion(RequestStruct):  # type: ignore[misc]
     API_KEY = 3
     API_VERSION = 7
-    RESPONSE_TYPE = _Answer
+    RESPONSE_TYPE = _MetadataAnswer
     SCHEMA = Schema(("topics", Array(String("utf-8"))), ("allow_auto_topic_creation", Boolean))
 
 
-class MetadataRequest(Request[_Question]):  # type: ignore[misc]
+class MetadataRequest(Request[_MetadataQuestion]):  # type: ignore[misc]
     """Asks for all brokers, and for some topics, of which none is made by asking."""
 
     API_KEY = 3
@@ -63,6 +63,6 @@ class MetadataRequest(Request[_Question]):  # type: ignore[misc]
     def __init__(self, topics: Sequence[str]) -> None:
         self._topics = list(topics)
 
-    def build(self, request_struct_class: type[_Question]) -> _Question:
+    def build(self, request_struct_class: type[_MetadataQuestion]) -> _MetadataQuestion:
         """The request in the version that the broker takes."""
         return request_struct_class(self._topics, False)
