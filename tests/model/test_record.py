@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from headwater.model.record import (
     LARGE_BYTES,
     Record,
@@ -17,6 +20,7 @@ from headwater.model.record import (
     record_size,
     record_sizes,
     size_of,
+    size_of_all,
 )
 from tests.tables import each
 
@@ -39,6 +43,20 @@ def test_many_are_what_each_is_alone(encrypted: bool) -> None:
     alone = [encode_payload(data, key, encrypted=encrypted) for data, key, _ in records]
     assert encode_payloads(records, encrypted=encrypted) == alone
     assert record_sizes(records) == [record_size(data, key) for data, key, _ in records]
+
+
+USUAL_KEYS = ["k", "", "Data", "PartitionKey", "a=b==", ",:{}"]
+RECORDS = st.tuples(st.sampled_from(DATA[:6]), st.sampled_from(USUAL_KEYS), st.just(False))
+OTHERS = st.tuples(st.sampled_from(DATA), st.sampled_from([*KEYS, *USUAL_KEYS]), st.booleans())
+
+
+@given(st.lists(RECORDS, max_size=20), st.lists(OTHERS, max_size=3))
+def test_the_size_of_many_is_that_of_each(
+    usual: list[tuple[bytes, str | None, bool]], others: list[tuple[bytes, str | None, bool]]
+) -> None:
+    for records in (usual, usual + others, others + usual):
+        payloads = [encode_payload(data, key, encrypted=encrypted) for data, key, encrypted in records]
+        assert size_of_all(payloads) == sum(record_size(data, key) for data, key, _ in records)
 
 
 @each("data", DATA)

@@ -25,7 +25,7 @@ from typing import TypeAlias
 import msgspec
 from pybase64 import b64encode, b64encode_as_string
 
-from headwater.model.cut_payloads import lengths_of
+from headwater.model.cut_payloads import MANY, joined, lengths_of
 
 # The package `json` compiles a dozen patterns when it is imported; not every Python has its inner part.
 quoted: Callable[[str], str] = import_module(
@@ -49,6 +49,8 @@ ENCRYPTED = b',"EncryptionType":"KMS"'
 _LARGE_HEAD = Struct(">BH")
 LARGE_HEAD_BYTES = _LARGE_HEAD.size
 _BETWEEN = b"},{"
+_PIECES = 8
+"""Of the text of a record with a key without escapes, and no more, if it is cut at its quotes."""
 
 
 class Record(msgspec.Struct, gc=False):
@@ -170,6 +172,21 @@ def size_of(payload: Payload) -> int:
         return (data_end - _DATA_START) // 4 * 3 - pads + _key_bytes(payload[data_end + 1 :])
     rest, data_start = _rest_of_large(payload)
     return len(payload) - data_start + _key_bytes(rest)
+
+
+def size_of_all(payloads: Sequence[Payload]) -> int:
+    """The same of many in all; of usual ones a few calls for all find it."""
+    count = len(payloads)
+    if count >= MANY and are_texts(payloads) and b"\\" not in (text := joined(payloads)):
+        pieces = text.split(b'"')
+        if (
+            len(pieces) == _PIECES * count + 1
+            and pieces[1::_PIECES].count(b"Data") == count
+            and pieces[5::_PIECES].count(b"PartitionKey") == count
+        ):
+            digits, keys = b"".join(pieces[3::_PIECES]), pieces[7::_PIECES]
+            return len(digits) // 4 * 3 - digits.count(b"=") + sum(map(len, keys))
+    return sum(map(size_of, payloads))
 
 
 def decode_payloads(payloads: Sequence[Payload]) -> list[Record]:
