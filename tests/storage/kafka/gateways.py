@@ -19,6 +19,7 @@ from typing import Any
 import aiohttp
 
 from tests.ports import free_port
+from tests.storage.kafka.machines import THIS_MACHINE, Machine
 
 READY_S = 150.0
 """How long a gateway may take, on a busy machine, until it is ready, or ready again."""
@@ -55,9 +56,17 @@ class Gateway:
     """One process; started again after a kill it is another one at the same place."""
 
     def __init__(
-        self, url: str, log: Path, *, fenced: bool = True, options: Sequence[str] = (), before: str = ""
+        self,
+        url: str,
+        log: Path,
+        *,
+        fenced: bool = True,
+        options: Sequence[str] = (),
+        before: str = "",
+        machine: Machine = THIS_MACHINE,
     ) -> None:
         """`options` are further ones of `headwater start`; `before`: what the program does first."""
+        self.machine = machine
         self.port = free_port()
         self._options = options
         self._url = url
@@ -67,12 +76,16 @@ class Gateway:
 
     def start(self) -> None:
         """Begin; `ready` waits until it serves."""
-        arguments = ["start", "--port", str(self.port), "--store", self._url, "--log-level", "warning"]
+        arguments = ["start", "--host", self.machine.host, "--port", str(self.port)]
+        arguments += ["--store", self._url, "--log-level", "warning"]
         arguments += self._options
         program = f"{self._before}\nimport sys\nfrom headwater.cli.main import main\nsys.exit(main())"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", program, *arguments], stdout=log, stderr=log, env={**os.environ}
+                [*self.machine.launch, sys.executable, "-c", program, *arguments],
+                stdout=log,
+                stderr=log,
+                env={**os.environ},
             )
 
     async def ready(self, session: aiohttp.ClientSession) -> None:
@@ -83,7 +96,7 @@ class Gateway:
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < until_s, self._log.read_text()[-10_000:]
             try:
-                async with session.get(f"http://127.0.0.1:{self.port}/_headwater/health") as answer:
+                async with session.get(f"http://{self.machine.host}:{self.port}/_headwater/health") as answer:
                     if answer.status == 200:
                         return
             except aiohttp.ClientError:
@@ -94,7 +107,8 @@ class Gateway:
         """What it says of itself; empty without an answer, or when it is not ready."""
         try:
             async with session.get(
-                f"http://127.0.0.1:{self.port}/_headwater/health", timeout=aiohttp.ClientTimeout(total=2)
+                f"http://{self.machine.host}:{self.port}/_headwater/health",
+                timeout=aiohttp.ClientTimeout(total=2),
             ) as answer:
                 document: dict[str, Any] = await answer.json() if answer.status == 200 else {}
                 return document
@@ -133,7 +147,7 @@ class Gateway:
         }
         try:
             async with session.post(
-                f"http://127.0.0.1:{self.port}/",
+                f"http://{self.machine.host}:{self.port}/",
                 data=json.dumps(members),
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=timeout_s),

@@ -3,7 +3,8 @@
 Writers put values, each with a key of its own and only after the last answer; a value is sent once. A
 resharder splits and merges. A reader follows the lineage as a consumer library does. Another stream is made,
 filled and deleted again and again, under one name. Meanwhile gateways are stopped and killed, and brokers
-killed and stopped, one of them at a time, at random by a seed.
+killed and stopped, one of them at a time, at random by a seed. Where each has a network of its own, these are
+cut, too.
 
 In the end, of what all shards hold:
 - each acknowledged record is at the shard and number that were acknowledged;
@@ -21,7 +22,7 @@ import asyncio
 import signal
 import time
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import md5
@@ -31,6 +32,7 @@ from typing import Any
 import aiohttp
 
 from tests.storage.kafka.gateways import CallFailed, Gateway
+from tests.storage.kafka.machines import THIS_MACHINE, Machine, cut, mend
 from tests.storage.kafka.nodes import KafkaNode
 from tests.waiting import RETRY_FOR_S
 
@@ -90,6 +92,7 @@ class History:
                 self._reshard(session, Random(chance.random())),
                 self._disturb(session, Random(chance.random()), kills=kills),
                 self._disturb_nodes(Random(chance.random()), nodes),
+                *self._cuts(chance, nodes),
                 self._read(session, Random(chance.random())),
                 self._come_and_go(session, Random(chance.random())),
             ]
@@ -245,12 +248,21 @@ class History:
                 except CallFailed:
                     continue
                 acknowledged.append(value)
-            stored = [value for _, value in await self._all_of(session, "shardId-000000000000", name)]
+            stored = await self._brief(session, name, acknowledged)
             if not set(acknowledged) <= set(stored) <= set(sent) or len(stored) != len(set(stored)):
                 self.wrong.append(f"{name}: {acknowledged} were acknowledged, and {stored} are there")
             await self._delete(session, name)
             self.brief_streams += 1
             await asyncio.sleep(chance.uniform(0, 2))
+
+    async def _brief(self, session: aiohttp.ClientSession, name: str, acknowledged: list[str]) -> list[str]:
+        """What the stream holds; a reader finds the newest within a while, whichever broker is cut off."""
+        until_s = time.monotonic() + RETRY_FOR_S
+        while True:
+            stored = [value for _, value in await self._all_of(session, "shardId-000000000000", name)]
+            if set(acknowledged) <= set(stored) or time.monotonic() > until_s:
+                return stored
+            await asyncio.sleep(0.5)
 
     async def _delete(self, session: aiohttp.ClientSession, name: str) -> None:
         """Until it is gone at every gateway: one that was asked for may be under way for long."""
@@ -296,6 +308,24 @@ class History:
             await asyncio.sleep(chance.uniform(0.5, 8))
             node.signal(signal.SIGCONT)
         await asyncio.sleep(5)
+
+    def _cuts(self, chance: Random, nodes: Sequence[KafkaNode]) -> list[Coroutine[Any, Any, None]]:
+        """Of brokers from each other, of brokers from gateways, and of gateways from brokers."""
+        brokers = [node.machine for node in nodes]
+        gateways = [gateway.machine for gateway in self.gateways]
+        if THIS_MACHINE in (*brokers, *gateways) or not brokers:
+            return []
+        pairs = ((brokers, brokers), (brokers, gateways), (gateways, brokers))
+        return [self._cut(Random(chance.random()), those, others) for those, others in pairs]
+
+    async def _cut(self, chance: Random, those: Sequence[Machine], others: Sequence[Machine]) -> None:
+        while time.monotonic() < self._until - 20:
+            await asyncio.sleep(chance.uniform(0.5, 8))
+            machine = chance.choice(those)
+            await asyncio.to_thread(cut, machine, [other for other in others if other != machine], chance)
+            self.faults += 1
+            await asyncio.sleep(chance.uniform(0.5, 15))
+            await asyncio.to_thread(mend, machine)
 
     async def _read(self, session: aiohttp.ClientSession, chance: Random) -> None:
         """Follow the lineage: a shard's children once all its parents have ended."""

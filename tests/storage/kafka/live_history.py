@@ -1,6 +1,7 @@
 """A history as long as one likes, by hand: python -m tests.storage.kafka.live_history --minutes 30 --seed 1
 
 Starts three nodes and three gateways, prints what has happened every minute, and at the end what is wrong.
+With `--cuts` each has a network of its own, and these are cut as well: by root alone.
 """
 
 from __future__ import annotations
@@ -10,10 +11,19 @@ import asyncio
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.storage.kafka.gateways import Gateway
 from tests.storage.kafka.history import History
+from tests.storage.kafka.machines import (
+    Machines,
+    gateway_machine,
+    in_own_network,
+    node_machine,
+    one_machine,
+    separate,
+)
 from tests.storage.kafka.nodes import KafkaNodes
 
 TELL_EVERY_S = 60.0
@@ -37,11 +47,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cuts", action="store_true", help="of networks, too")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        nodes = KafkaNodes(Path(folder) / "nodes", 3)
+    numbers = (1, 2, 3)
+    node_machines: Machines = one_machine
+    gateway_machines: Machines = one_machine
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if options.cuts:
+            in_own_network()
+            node_machines, gateway_machines = node_machine, gateway_machine
+            stack.enter_context(
+                separate([m(number) for m in (node_machine, gateway_machine) for number in numbers])
+            )
+        nodes = KafkaNodes(folder / "nodes", len(numbers), machines=node_machines)
         url = nodes.url("history")
-        gateways = [Gateway(url, Path(folder) / f"gateway-{at}.log") for at in range(3)]
+        gateways = [
+            Gateway(url, folder / f"gateway-{number}.log", machine=gateway_machines(number))
+            for number in numbers
+        ]
         try:
             for gateway in gateways:
                 gateway.start()

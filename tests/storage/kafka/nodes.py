@@ -22,6 +22,7 @@ import pytest
 
 from headwater.server.http.local_ca import ensure_ca, ensure_server
 from tests.ports import free_port
+from tests.storage.kafka.machines import Machines, one_machine
 
 HERE = Path(__file__).parent
 JARS = HERE / "target" / "jars"
@@ -108,8 +109,10 @@ class KafkaNode:
         port: int,
         controllers: Sequence[tuple[int, int]],
         secure: SecureListeners | None = None,
+        machines: Machines = one_machine,
     ) -> None:
         self.number = number
+        self.machine = machines(number)
         self.secure = secure
         self.port = port
         self._folder = folder
@@ -118,15 +121,15 @@ class KafkaNode:
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True)
         own = dict(controllers)[number]
-        for_clients = [f"CLIENT://127.0.0.1:{port}", *(secure.listeners if secure else ())]
+        for_clients = [f"CLIENT://{self.machine.host}:{port}", *(secure.listeners if secure else ())]
         protocols = [f"{protocol}:{protocol}" for protocol in (secure.ports if secure else ())]
         settings = {
             **SETTINGS,
             **(secure.settings() if secure else {}),
             "process.roles": "broker,controller",
             "node.id": str(number),
-            "controller.quorum.voters": ",".join(f"{n}@127.0.0.1:{at}" for n, at in controllers),
-            "listeners": ",".join([*for_clients, f"CONTROLLER://127.0.0.1:{own}"]),
+            "controller.quorum.voters": ",".join(f"{n}@{machines(n).host}:{at}" for n, at in controllers),
+            "listeners": ",".join([*for_clients, f"CONTROLLER://{self.machine.host}:{own}"]),
             "advertised.listeners": ",".join(for_clients),
             "inter.broker.listener.name": "CLIENT",
             "controller.listener.names": "CONTROLLER",
@@ -169,7 +172,8 @@ class KafkaNode:
     def _java(self, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                ["java", "-Xms64m", "-Xmx320m", "-Xshare:auto", "-Djava.awt.headless=true",
+                [*self.machine.launch, "java", "-Xms64m", "-Xmx320m", "-Xshare:auto",
+                 "-Djava.awt.headless=true",
                  f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}", "-cp", f"{JARS}/*", *arguments],
                 stdout=log,
                 stderr=log,
@@ -179,13 +183,19 @@ class KafkaNode:
 class KafkaNodes:
     """A cluster, started."""
 
-    def __init__(self, folder: Path, count: int, secure: SecureListeners | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        count: int,
+        secure: SecureListeners | None = None,
+        machines: Machines = one_machine,
+    ) -> None:
         """`secure` is for a single node: its further listeners."""
         assert secure is None or count == 1
         require_kafka()
         controllers = [(number, free_port()) for number in range(1, count + 1)]
         self.nodes = [
-            KafkaNode(number, folder / f"node-{number}", free_port(), controllers, secure)
+            KafkaNode(number, folder / f"node-{number}", free_port(), controllers, secure, machines)
             for number, _ in controllers
         ]
         cluster_id = urlsafe_b64encode(b"h" + randbytes(15)).decode().rstrip("=")
@@ -198,7 +208,7 @@ class KafkaNodes:
 
     def url(self, prefix: str) -> str:
         """What `--store` is given."""
-        places = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        places = ",".join(f"{node.machine.host}:{node.port}" for node in self.nodes)
         return f"kafka://{places}/{prefix}"
 
     def close(self) -> None:
