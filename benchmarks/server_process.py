@@ -112,7 +112,7 @@ def started(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=_environment() | {"TMPDIR": str(temporary)},
+            env=os.environ | {"TMPDIR": str(temporary)},
             start_new_session=True,
         )
     try:
@@ -120,11 +120,6 @@ def started(
         yield ServerProcess(port, process.pid, folder, (time.perf_counter() - begin) * 1000)
     finally:
         _stop(process)
-
-
-def _environment() -> dict[str, str]:
-    """That of this process, but for what would have a server in Python compile itself at each start."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def disk_mib(folder: Path) -> float:

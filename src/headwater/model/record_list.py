@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from headwater.model.instant import Instant
-from headwater.model.record import Payload, decode_payloads, size_of
+from headwater.model.record import Payload, decode_payloads, size_of_all
 from headwater.model.written_runs import WrittenRuns
 
 
@@ -49,7 +49,7 @@ class RecordList:
 
     def size(self) -> int:
         """Data and keys of all records, in bytes."""
-        return sum(size_of(payload) for run in self.runs for payload in run.payloads)
+        return sum([size_of_all(run.payloads) for run in self.runs])
 
     def documents(self) -> list[dict[str, Any]]:
         """A dict for each record."""

@@ -148,9 +148,6 @@ class Cluster:
         self._tls = security.tls()
         self._nodes: dict[int, _BrokerNode] = {}
         self._leaders = Leaders()
-        self._asked = 0
-        self._last_asked: dict[int, int] = {}
-        """When each node was asked who leads what: the one that was not for the longest time is next."""
         self._refreshed_s = 0.0
         self._hearings: set[asyncio.Task[None]] = set()
         self._joined: dict[int, BatchRequests[Produced]] = {}
@@ -524,9 +521,9 @@ class Cluster:
         return self._leaders.take(answer.topics, self._nodes)
 
     async def _ask_whoever_answers(self, request: Any) -> Any:
-        for node_id in sorted(self._nodes, key=lambda node_id: self._last_asked.get(node_id, 0)):
-            self._asked += 1
-            self._last_asked[node_id] = self._asked
+        for node_id in tuple(self._nodes):
+            if node_id in self._nodes:  # who is asked now is last the next time
+                self._nodes[node_id] = self._nodes.pop(node_id)
             try:
                 return await self._ask(node_id, request, ("control", 1), REQUEST_TIMEOUT_MS)
             except KafkaError:

@@ -30,7 +30,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from functools import reduce
 from itertools import accumulate
 from struct import Struct, error, pack, unpack_from
 from typing import NamedTuple
@@ -99,20 +98,15 @@ def pack_block(key: bytes, time_ms: int, payloads: Sequence[bytes]) -> bytes:
     """The block of these records."""
     count = len(payloads)
     if count == 1:
-        (payload,) = payloads
-        head = _pack_single(1, time_ms, len(payload))
-        return b"".join((_pack_checksum(crc32(payload, crc32(head, crc32(key)))), head, payload))
-    head = pack(f">IQ{count}I", count, time_ms, *map(len, payloads))
+        head = _pack_single(1, time_ms, len(payloads[0]))
+    else:
+        head = pack(f">IQ{count}I", count, time_ms, *map(len, payloads))
+        if len(payloads[0]) <= COPIED_BYTES:  # of large ones a copy costs more than a call for each
+            payloads = (b"".join(payloads),)
     checksum = crc32(head, crc32(key))
-    if len(payloads[0]) > COPIED_BYTES:  # of large ones a copy costs more than a call for each
-        checksum = reduce(_add_to_checksum, payloads, checksum)
-        return b"".join((_pack_checksum(checksum), head, *payloads))
-    rest = b"".join(payloads)
-    return b"".join((_pack_checksum(crc32(rest, checksum)), head, rest))
-
-
-def _add_to_checksum(checksum: int, payload: bytes) -> int:
-    return crc32(payload, checksum)
+    for part in payloads:
+        checksum = crc32(part, checksum)
+    return b"".join((_pack_checksum(checksum), head, *payloads))
 
 
 def block_head(block: bytes) -> BlockHead:
