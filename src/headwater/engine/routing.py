@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from headwater.model.hash_key import digest_of, digests_of, hash_key_bytes
 from headwater.model.sequence_number import sequence_base
 from headwater.model.stream import Stream
+
+KEYS_KNOWN = 4096
+"""So many keys of a stream are remembered, of up to 256 characters each; then all are forgotten."""
 
 
 class Route(NamedTuple):
@@ -27,7 +30,7 @@ class Route(NamedTuple):
 class Routes(list[Route]):
     """The open shards of a stream in the order of their hash keys: `routes[at]` is one."""
 
-    __slots__ = ("_at", "_starts")
+    __slots__ = ("_at", "_known", "_starts")
 
     def __init__(self, stream: Stream) -> None:
         shards = sorted(stream.open_shards, key=lambda shard: int(shard.starting_hash_key))
@@ -38,17 +41,29 @@ class Routes(list[Route]):
         # As bytes, as MD5 gives them: of equal length and big-endian, they compare as their numbers do.
         self._starts = [hash_key_bytes(int(shard.starting_hash_key)) for shard in shards]
         self._at = 0
+        self._known: dict[str | None, int] = {}
+        """The shards of partition keys: most producers have few keys, which come again and again."""
 
     def by_partition_key(self, partition_key: str) -> int:
         """The shard whose range holds the hash key of a partition key."""
         return bisect_right(self._starts, digest_of(partition_key)) - 1
 
-    def by_partition_keys(self, partition_keys: Sequence[str]) -> list[int]:
-        """The same of many keys. Where one shard is open, it holds them all."""
+    def by_partition_keys(self, partition_keys: Sequence[str | None]) -> list[int]:
+        """The same of many keys, none of which is `None`. Where one shard is open, it holds them all."""
         if len(self) == 1:
             return [0] * len(partition_keys)
-        starts = self._starts
-        return [bisect_right(starts, digest) - 1 for digest in digests_of(partition_keys)]
+        known = self._known
+        found: list[Any] = list(map(known.get, partition_keys))
+        if None in found:
+            keys: list[Any] = [key for key, at in zip(partition_keys, found, strict=True) if at is None]
+            starts = self._starts
+            found_now = [bisect_right(starts, digest) - 1 for digest in digests_of(keys)]
+            if len(known) > KEYS_KNOWN:
+                known.clear()
+            known.update(zip(keys, found_now, strict=True))
+            in_order = iter(found_now)
+            found = [next(in_order) if at is None else at for at in found]
+        return found
 
     def by_hash_key(self, hash_key: int) -> int:
         """The shard whose range holds the key."""

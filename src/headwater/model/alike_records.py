@@ -76,16 +76,17 @@ def alike_large_records(payloads: Sequence[Payload]) -> tuple[tuple[bytes, ...],
 
 
 def encode_alike(
-    records: Sequence[tuple[bytes, str | None, str | None]], *, encrypted: bool
+    datas: Sequence[bytes], partition_keys: Sequence[str | None], *, encrypted: bool
 ) -> Sequence[bytes] | None:
     """What `encode_payloads` makes of records, if they are small, alike, and have keys without escapes."""
-    count = len(records)
-    if count < ALIKE_MIN or len(records[0][0]) != len(records[-1][0]):
+    count = len(datas)
+    if count < ALIKE_MIN:
         return None
-    datas, keys, _ = zip(*records, strict=True)
-    key_texts = _plain_keys(keys)
     data_bytes = len(datas[0])
-    if key_texts is None or not 0 < data_bytes <= LARGE_BYTES or _one_length(datas) is None:
+    if data_bytes != len(datas[-1]) or not 0 < data_bytes <= LARGE_BYTES:
+        return None
+    key_texts = _plain_keys(partition_keys)
+    if key_texts is None or _one_length(datas) is None:
         return None
     # With bytes added that make all data end where a digit of base64 does, all texts are one.
     pads = -data_bytes % 3
