@@ -5,7 +5,8 @@ most steps are one call for all of them; one entry for each shard, and one store
 
 A reshard may seal a log between routing and commit. The store then gives no
 position for that entry; its records are routed again over the stream's new shards, so
-none is lost or misplaced.
+none is lost or misplaced. They are read back from their payloads then: what requests hold while they wait
+for the store drives what comes next out of the processor's caches.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from headwater.model.errors import (
     ResourceNotFoundException,
 )
 from headwater.model.hash_key import HASH_KEY_MAX
-from headwater.model.record import encode_payload, encode_payloads, record_sizes
+from headwater.model.record import decode_payloads, encode_payload, encode_payloads, record_sizes
 from headwater.model.record_list import Placement, PlacementList
 from headwater.model.sequence_number import number_texts, record_sequence_number, record_sequence_numbers
 from headwater.model.stream import Stream
@@ -65,15 +66,13 @@ class NewRecords:
     def __iter__(self) -> Iterator[NewRecord]:
         return zip(self.datas, self.partition_keys, self.explicit_hash_keys, strict=True)
 
-    def picked(self, indexes: Sequence[int]) -> NewRecords:
-        """Those at some places; `self` if that is all of them."""
-        if len(indexes) == len(self):
-            return self
-        return NewRecords(
-            _picked(self.datas, indexes),
-            _picked(self.partition_keys, indexes),
-            _picked(self.explicit_hash_keys, indexes),
-        )
+    def become(self, others: NewRecords) -> None:
+        """Let go of what is here, and have what others have."""
+        self.datas, self.partition_keys = others.datas, others.partition_keys
+        self.explicit_hash_keys = others.explicit_hash_keys
+
+
+NO_RECORDS = NewRecords((), (), ())
 
 
 class Appended(NamedTuple):
@@ -93,27 +92,32 @@ async def append(engine: Engine, live: LiveStream, records: NewRecords) -> Appen
     """Store the records with one call of the store, as far as the shards take them.
 
     `live` is the stream as it is served now. What fails after a reshard made a second call necessary,
-    or in one shard of several, fails for its records alone. Raises ResourceNotFoundException when the
-    stream is served no longer, StoreUnavailable when nothing was stored, and InternalFailureException.
+    or in one shard of several, fails for its records alone. Raises StoreUnavailable when nothing was stored,
+    and InternalFailureException; and ResourceNotFoundException when the stream is served no longer. Only
+    then `records` has all of them in the end: while they are stored they are in their payloads.
     """
     limits = live.limits
     no_shard, no_number = NOWHERE
     shard_ids, sequence_numbers = [no_shard] * len(records), [no_number] * len(records)
     placements = PlacementList(shard_ids, sequence_numbers)
     pending: Sequence[int] = range(len(records))
+    hash_keys, wanted = records.explicit_hash_keys, records
     stored = stored_bytes = 0
     failure: StoreUnavailable | None = None
     try:
         for _ in range(_REROUTES_MAX):
             routes = live.routes
             arrival_ms = engine.arrival_ms()
-            shares = _share_out(records, pending, live, limits, placements, engine.now_ms())
+            shares = _share_out(wanted, pending, live, limits, placements, engine.now_ms())
             entries = [Entry(routes[share.route_at].log_id, arrival_ms, share.payloads) for share in shares]
+            if limits is None:  # all of them are in the shares
+                wanted.become(NO_RECORDS)
             outcomes = await engine.store.append(entries)
-            refused: list[int] = []
-            for (route_at, indexes, _, size), outcome in zip(shares, outcomes, strict=True):
+            refused: list[_RouteShare] = []
+            for share, outcome in zip(shares, outcomes, strict=True):
+                route_at, indexes, _, size = share
                 if not isinstance(outcome, Placed):
-                    refused += indexes if outcome is None else ()
+                    refused += (share,) if outcome is None else ()
                     failure = outcome or failure
                     continue
                 position, time_ms = outcome
@@ -129,13 +133,32 @@ async def append(engine: Engine, live: LiveStream, records: NewRecords) -> Appen
                     shard_ids[index] = shard_id
             if not refused:
                 return _unless_failed(failure, stored, Appended(placements, stored_bytes, limits is None))
-            pending = sorted(refused)
+            pending, wanted = _read_back(refused, hash_keys)
             live = await engine.serving(live.stream.full_name)
-    except (ResourceNotFoundException, StoreUnavailable):
+    except (ResourceNotFoundException, StoreUnavailable) as error:
         if not stored:
-            raise
+            records.become(records if records.datas else wanted)
+            raise failure or error from error
         return Appended(placements, stored_bytes, is_whole=False)
     raise InternalFailureException("Internal Service Failure")
+
+
+def _read_back(
+    shares: Sequence[_RouteShare], hash_keys: Sequence[str | None]
+) -> tuple[list[int], NewRecords]:
+    """The records of some shares in the request's order, and their places in it."""
+    found = {
+        index: record
+        for share in shares
+        for index, record in zip(share.indexes, decode_payloads(share.payloads), strict=True)
+    }
+    indexes = sorted(found)
+    records = [found[index] for index in indexes]
+    return indexes, NewRecords(
+        [record.data for record in records],
+        [record.partition_key for record in records],
+        _picked(hash_keys, indexes),
+    )
 
 
 def _unless_failed(failure: StoreUnavailable | None, stored: int, appended: Appended) -> Appended:
@@ -200,11 +223,10 @@ def _share_out(
     placements: PlacementList,
     now_ms: int,
 ) -> list[_RouteShare]:
-    """The pending records that their shards take now; `placements` notes which they do not."""
+    """The records that their shards take now; `placements` notes at `pending` which they do not."""
     # 1. What is to be stored of each, and where.
-    wanted = records.picked(pending)
-    datas, partition_keys = wanted.datas, wanted.partition_keys
-    route_ats = _routes_of(wanted, live.routes, by_turn=live.stream.distribution == "AUTO")
+    datas, partition_keys = records.datas, records.partition_keys
+    route_ats = _routes_of(records, live.routes, by_turn=live.stream.distribution == "AUTO")
     encrypted = live.stream.encryption_type == "KMS"
     payloads = encode_alike(datas, partition_keys, encrypted=encrypted) or encode_payloads(
         datas, partition_keys, encrypted=encrypted

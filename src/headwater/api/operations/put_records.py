@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from headwater.api import answers, requests
 from headwater.api.dry_run import stop_dry_run
 from headwater.api.record_checks import check_records, require_partition_keys
@@ -10,7 +12,7 @@ from headwater.engine.appending import NOWHERE, NewRecords, append
 from headwater.engine.engine import Engine
 from headwater.engine.limits.throughput_limits import rate_exceeded
 from headwater.model.caller import Caller
-from headwater.model.errors import ProvisionedThroughputExceededException
+from headwater.model.errors import ProvisionedThroughputExceededException, ResourceNotFoundException
 from headwater.model.record_list import Placement, PlacementList
 from headwater.model.stream import Stream
 
@@ -20,22 +22,27 @@ async def put_records(
 ) -> answers.PutRecordsOutput:
     """Answers once the records are as safe as the store promises; placements are in the request's order."""
     name = stream_named(engine, caller, request)
-    entries = request.Records
-    partition_keys = [entry.PartitionKey for entry in entries]
-    records = NewRecords(
-        [entry.Data for entry in entries], partition_keys, [entry.ExplicitHashKey for entry in entries]
-    )
-    if None in partition_keys:
-        without_key = [at for at, partition_key in enumerate(partition_keys, 1) if partition_key is None]
+    records = _columns(request.Records)
+    if None in records.partition_keys:
+        without_key = [
+            at for at, partition_key in enumerate(records.partition_keys, 1) if partition_key is None
+        ]
         require_partition_keys(engine, name, [f"records.{at}.member.partitionKey" for at in without_key])
     live = engine.settled(name) or await engine.serving(name)
     check_records(live.stream, records)
     stop_dry_run(request)
     started_s = engine.stopwatch()
+    count, entry_type = len(records), type(request.Records[0])
+    request.Records = []  # `append` lets go of what is in them, too
     try:
         placements, size, is_whole = await append(engine, live, records)
-    except Exception:
-        live.metrics.put_records_failed(len(records), engine.stopwatch() - started_s)
+    except Exception as error:
+        live.metrics.put_records_failed(count, engine.stopwatch() - started_s)
+        if isinstance(error, ResourceNotFoundException):  # it may be asked again
+            request.Records = [
+                entry_type(Data=data, PartitionKey=partition_key, ExplicitHashKey=hash_key)
+                for data, partition_key, hash_key in records
+            ]
         raise
     failed = 0 if is_whole else placements.sequence_numbers.count(None)
     live.metrics.put_records(
@@ -52,6 +59,14 @@ async def put_records(
     if live.stream.encryption_type == "KMS":
         answer["EncryptionType"] = "KMS"
     return answer
+
+
+def _columns(entries: Sequence[requests.PutRecordsRequestEntry]) -> NewRecords:
+    return NewRecords(
+        [entry.Data for entry in entries],
+        [entry.PartitionKey for entry in entries],
+        [entry.ExplicitHashKey for entry in entries],
+    )
 
 
 def _described(stream: Stream, placements: PlacementList) -> list[answers.PutRecordsResultEntry]:
