@@ -9,10 +9,11 @@ Refuses to know metadata: where a log ends is passed in.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from headwater.model.record import Payload
 from headwater.storage.interface import END_MS, LogPage, Run, StoreUnavailable
 from headwater.storage.kafka import batches
 from headwater.storage.kafka.cluster import EARLIEST, LATEST, NONE, OFFSET_OUT_OF_RANGE, Cluster, KafkaError
@@ -147,7 +148,7 @@ class _Cut:
         self.is_full = False
         self._end = end
 
-    def take(self, data: bytes, *, at_least: int) -> list[Run]:
+    def take(self, data: bytes | memoryview, *, at_least: int) -> list[Run]:
         """The runs of what was fetched, as far as they have room; `at_least` so many records."""
         runs: list[Run] = []
         for batch in batches.batches(data):
@@ -167,15 +168,27 @@ class _Cut:
 
     def _run(self, batch: batches.RecordBatch, at_least: int) -> Run | None:
         skipped = max(0, self.position - batch.position)
-        payloads = batches.payloads_of(batch)[skipped : skipped + self.max_records]
+        found = batches.payloads_of(batch)
+        payloads: Sequence[Payload] = found
+        if not skipped and batch.records <= self.max_records and found.size_at_most <= self.max_bytes:
+            taken = batch.records
+            self.max_bytes -= found.size_at_most
+        else:
+            payloads = found[skipped : skipped + self.max_records]
+            taken = self._room_for(payloads, at_least)
+            payloads = payloads[:taken]
+        position = batch.position + skipped
+        self.is_full = skipped + taken < batch.records or self.max_bytes <= 0
+        self.max_records -= taken
+        self.position = position + taken
+        return Run(position, batch.time_ms, payloads) if taken else None
+
+    def _room_for(self, payloads: Sequence[Payload], at_least: int) -> int:
+        """How many of them have room."""
         taken = 0
         for payload in payloads:
             if len(payload) > self.max_bytes and taken >= at_least:
                 break
             self.max_bytes -= len(payload)
             taken += 1
-        position = batch.position + skipped
-        self.is_full = skipped + taken < batch.records or self.max_bytes <= 0
-        self.max_records -= taken
-        self.position = position + taken
-        return Run(position, batch.time_ms, payloads[:taken]) if taken else None
+        return taken
