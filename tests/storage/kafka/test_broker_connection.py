@@ -114,9 +114,9 @@ def test_what_no_answer_begins_with_ends_the_connection(length: int) -> None:
 def test_each_request_has_its_answer() -> None:
     async def talk(connection: BrokerConnection) -> None:
         questions = [Question(b"abc"), Question(b"x" * 100_000), Question()]
-        asked = [connection.send(question) for question in questions]
+        asked = [connection.ask(question, 10) for question in questions]
         assert await asyncio.gather(*asked) == [question.text for question in questions]
-        versions = await connection.send(ApiVersionRequest())
+        versions = await connection.ask(ApiVersionRequest(), 10)
         assert versions.api_versions == [(18, 0, 0), (500, 0, 3)]
 
     connected(lambda number, text: framed(number, text or VERSIONS if number == 5 else text), talk)
@@ -133,11 +133,31 @@ def test_each_request_has_its_answer() -> None:
 )
 def test_all_who_wait_are_told_when_there_will_be_no_answer(broker: Broker) -> None:
     async def talk(connection: BrokerConnection) -> None:
-        for answer in [connection.send(Question(b"abc")), connection.send(Question(b"def"))]:
+        for answer in [connection.ask(Question(b"abc"), 10), connection.ask(Question(b"def"), 10)]:
             with pytest.raises(KafkaConnectionError):
                 await answer
         assert not connection.connected()
         with pytest.raises(KafkaConnectionError):
-            connection.send(Question())
+            connection.ask(Question(), 10)
 
     connected(broker, talk)
+
+
+def test_a_request_that_is_not_answered_in_time_ends_the_connection_for_all() -> None:
+    async def talk(connection: BrokerConnection) -> None:
+        patient, hasty = connection.ask(Question(b"abc"), 3600), connection.ask(Question(b"def"), 0.01)
+        for answer in (hasty, patient):
+            with pytest.raises(KafkaConnectionError, match="in time"):
+                await answer
+
+    connected(lambda _number, _text: b"\0", talk)
+
+
+def test_an_answer_in_time_leaves_the_connection_to_later_ones() -> None:
+    async def talk(connection: BrokerConnection) -> None:
+        assert await connection.ask(Question(b"abc"), 0.05) == b"abc"
+        while connection._looking is not None:  # until it would have been due
+            await asyncio.sleep(0.01)
+        assert await connection.ask(Question(b"def"), 10) == b"def"
+
+    connected(framed, talk)

@@ -5,10 +5,10 @@ long answer is received where it stays, and its reader cuts what it wants out of
 
 Rules:
 - answers come in the order of the requests;
-- whoever waits when the connection ends is told so, and nobody is heard afterwards;
-- a request writes itself as pieces that are sent without being joined, or is one of aiokafka's.
+- a request that is not answered in time ends the connection, so that nothing follows it there;
+- whoever waits when the connection ends is told so, and nobody is heard afterwards.
 
-Refuses to know how long an answer may take.
+Refuses to know which requests there are, but for how their bytes are made and read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import struct
 from collections import deque
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import CorrelationIdError, KafkaConnectionError
@@ -30,6 +30,7 @@ SMALL_BYTES = 16 * 1024
 ANSWER_BYTES_MAX = 1024 * 1024 * 1024
 """No broker answers with more; this is something else."""
 
+_NEVER = float("inf")
 _LENGTH = _NUMBER = struct.Struct(">i")
 
 
@@ -85,6 +86,15 @@ class _Answers(asyncio.BufferedProtocol):
         self._lost(error)
 
 
+class _Unanswered(NamedTuple):
+    """A request that waits for its answer."""
+
+    number: int
+    request: Any
+    answer: asyncio.Future[Any]
+    due_s: float
+
+
 class BrokerConnection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka has no types
     """One connection; `connect` makes it."""
 
@@ -93,30 +103,34 @@ class BrokerConnection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka ha
 
     async def connect(self) -> None:
         """Make it. Raises aiokafka's errors, `OSError`."""
-        self._waiting: deque[tuple[int, Any, asyncio.Future[Any]]] = deque()
+        self._waiting: deque[_Unanswered] = deque()
+        self._looks_s = _NEVER
+        """When it is seen next whether an answer is due, in the loop's time."""
+        self._looking: asyncio.TimerHandle | None = None
         await super().connect()
         self._read_task.cancel()
         self._transport = self._writer.transport
         self._transport.set_protocol(_Answers(self._answered, self._lost))
 
-    def send(self, request: Any, expect_response: bool = True) -> Any:
-        """The answer to a request, to be awaited. Raises aiokafka's errors; `KafkaConnectionError` is one."""
+    def ask(self, request: Any, timeout_s: float) -> asyncio.Future[Any]:
+        """The answer to a request. Raises aiokafka's errors; `KafkaConnectionError` is one."""
         transport = self._transport
-        if transport is None:
-            return super().send(request, expect_response)
-        if transport.is_closing():
+        if transport is None or transport.is_closing():
             raise KafkaConnectionError(f"the connection to {self.host}:{self.port} has ended")
         prepared = request.prepare(self._versions)
         number = self._next_correlation_id()
         if isinstance(prepared, BrokerRequest):
-            transport.writelines(prepared.pieces(number))
+            transport.write(b"".join(prepared.pieces(number)))
         else:
             head = prepared.build_request_header(correlation_id=number, client_id=self._client_id)
             message = head.encode() + prepared.encode()
             transport.write(_LENGTH.pack(len(message)) + message)
-        answer = self._loop.create_future()
-        self._waiting.append((number, prepared, answer))
-        return answer
+        due_s = self._loop.time() + timeout_s
+        asked = _Unanswered(number, prepared, self._loop.create_future(), due_s)
+        self._waiting.append(asked)
+        if due_s < self._looks_s:
+            self._look_at(due_s)
+        return asked.answer
 
     def connected(self) -> bool:
         """Whether it can be used."""
@@ -130,33 +144,50 @@ class BrokerConnection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka ha
             self._ended(exc)
         return ended
 
-    def _answered(self, answer: memoryview) -> None:
-        number, request, waiting = self._waiting.popleft()
+    def _answered(self, text: memoryview) -> None:
         try:
-            (answered,) = _NUMBER.unpack_from(answer)
+            number, request, answer, _ = self._waiting[0]
+            (answered,) = _NUMBER.unpack_from(text)
             if answered != number:
                 raise CorrelationIdError(f"an answer to request {answered} in place of {number}")
             if isinstance(request, BrokerRequest):
-                found = request.read(answer[_NUMBER.size :])
+                found = request.read(text[_NUMBER.size :])
             else:
-                text = BytesIO(answer)
-                request.parse_response_header(text)
-                found = request.RESPONSE_TYPE.decode(text)
+                stream = BytesIO(text)
+                request.parse_response_header(stream)
+                found = request.RESPONSE_TYPE.decode(stream)
         except Exception as error:  # noqa: BLE001 - whatever it is, what follows cannot be understood
-            self._waiting.appendleft((number, request, waiting))
             self.close(exc=error)
             return
-        if not waiting.done():
-            waiting.set_result(found)
+        self._waiting.popleft()
+        if not answer.done():
+            answer.set_result(found)
+
+    def _look_at(self, when_s: float) -> None:
+        """See at that time whether an answer is due: one timer for all requests, as nearly none is late."""
+        if self._looking is not None:
+            self._looking.cancel()
+        self._looks_s = when_s
+        self._looking = self._loop.call_at(when_s, self._look)
+
+    def _look(self) -> None:
+        self._looks_s, self._looking = _NEVER, None
+        due_s = min((asked.due_s for asked in self._waiting), default=_NEVER)
+        if due_s <= self._loop.time():
+            self.close(exc=TimeoutError("a request was not answered in time"))
+        elif due_s < _NEVER:
+            self._look_at(due_s)
 
     def _lost(self, error: Exception | None) -> None:
         self.close(exc=error)
 
     def _ended(self, error: BaseException | None) -> None:
         """Tell all who wait."""
-        while self._waiting:
-            _, _, waiting = self._waiting.popleft()
-            if not waiting.done():
+        if self._looking is not None:
+            self._looking.cancel()
+        waiting, self._waiting = self._waiting, deque()
+        for asked in waiting:
+            if not asked.answer.done():
                 ended = KafkaConnectionError(f"the connection to {self.host}:{self.port} has ended: {error}")
                 ended.__cause__ = error
-                waiting.set_exception(ended)
+                asked.answer.set_exception(ended)

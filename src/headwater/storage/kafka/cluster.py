@@ -435,8 +435,7 @@ class Cluster:
     async def _ask(self, node_id: int, request: Any, lane: Lane, timeout_ms: int) -> Any:
         connection = await self._connection(node_id, lane)
         try:
-            async with asyncio.timeout(timeout_ms / 1000):
-                return await connection.send(request)
+            return await connection.ask(request, timeout_ms / 1000)
         except (kafka_errors.KafkaError, OSError, TimeoutError, RuntimeError) as error:
             # uvloop says RuntimeError of a connection that was lost a moment ago.
             self._drop(node_id, lane)
@@ -450,7 +449,9 @@ class Cluster:
         if node is None or self._is_closed:
             raise Unsent(f"node {node_id} is not known")
         task = node.connections.get(lane)
-        if task is not None and task.done() and not _is_connected(task):
+        if task is not None and task.done():
+            if _is_connected(task):
+                return task.result()
             self._drop(node_id, lane)
             task = None
         if task is None:
@@ -524,7 +525,7 @@ class Cluster:
                 async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
                     connection = await self._connect(host, port)
                 try:
-                    return await asyncio.wait_for(connection.send(request), REQUEST_TIMEOUT_MS / 1000)
+                    return await connection.ask(request, REQUEST_TIMEOUT_MS / 1000)
                 finally:
                     connection.close()
             except (kafka_errors.KafkaError, OSError, TimeoutError, Unwelcome) as failed:

@@ -276,7 +276,9 @@ class LogSender:
             self._next_epoch()
         self._used_s = now_s
         ticket = self._ticket
-        self._ticket = ticket._replace(sequence=batches.sequence_after(ticket.sequence, count))
+        self._ticket = _Ticket(
+            ticket.producer_id, ticket.epoch, batches.sequence_after(ticket.sequence, count)
+        )
         return ticket
 
     def _next_epoch(self) -> None:
