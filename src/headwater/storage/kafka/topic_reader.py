@@ -25,7 +25,8 @@ RETRY_S = 0.05
 FETCH_BYTES_MAX = 4 * 1024 * 1024
 FETCH_BYTES_MIN = 64 * 1024
 RECORD_BYTES = 256
-"""So much of a fetch is asked for each record that is wanted."""
+"""So much of a fetch is asked for each record that is wanted, of a topic of which nothing was fetched yet."""
+TOPICS_REMEMBERED = 1_024
 
 IsGone = Callable[[], bool]
 
@@ -56,6 +57,8 @@ class TopicReader:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._taken: dict[str, _Taken] = {}
+        """What was taken last of topics, as the next records are often like the last ones."""
 
     async def page(
         self,
@@ -70,7 +73,8 @@ class TopicReader:
         """Records from a position on. Raises `StoreUnavailable`, `Gone`."""
         runs: list[Run] = []
         while True:
-            wanted = min(FETCH_BYTES_MAX, max_bytes, max(FETCH_BYTES_MIN, max_records * RECORD_BYTES))
+            likely_bytes = self._taken.get(topic, _NOTHING_TAKEN).likely_bytes(max_records)
+            wanted = min(FETCH_BYTES_MAX, max_bytes, max(FETCH_BYTES_MIN, likely_bytes))
             ask = partial(self._fetch_before, final, topic, position, wanted, lane)
             fetched = await until_answered(ask, is_gone)
             end = fetched.end if final is None else final
@@ -78,9 +82,16 @@ class TopicReader:
             position = max(position, first)
             more = _Cut(position, max_records, max_bytes, end)
             runs += more.take(fetched.data, at_least=0 if runs else 1)
+            self._remember(topic, more.taken)
             position, max_records, max_bytes = more.position, more.max_records, more.max_bytes
             if more.is_full or position >= end or max_records <= 0:
                 return LogPage(runs, first, end)
+
+    def _remember(self, topic: str, taken: _Taken) -> None:
+        if taken.records:
+            if len(self._taken) >= TOPICS_REMEMBERED:
+                self._taken.clear()
+            self._taken[topic] = taken
 
     async def find(self, topic: str, lane: int, time_ms: int, is_gone: IsGone) -> int:
         """The first position of that time or later. Raises `StoreUnavailable`, `Gone`."""
@@ -138,6 +149,32 @@ def page_of(news: batches.Extract, position: int, max_records: int, max_bytes: i
     return LogPage(runs, news.first, news.end) if runs else None
 
 
+class _Taken:
+    """How much room records have taken."""
+
+    __slots__ = ("bytes", "largest_bytes", "records")
+
+    def __init__(self, records: int = 0, size: int = 0) -> None:
+        self.records = records
+        self.bytes = size
+        self.largest_bytes = 0
+        """Of a batch."""
+
+    def add(self, batch: batches.RecordBatch) -> None:
+        """A batch is among them."""
+        size = len(batch.data)
+        self.records += batch.records
+        self.bytes += size
+        self.largest_bytes = max(self.largest_bytes, size)
+
+    def likely_bytes(self, count: int) -> int:
+        """So much will likely be enough for so many records like these, in whole batches."""
+        return count * self.bytes // self.records + self.largest_bytes
+
+
+_NOTHING_TAKEN = _Taken(1, RECORD_BYTES)
+
+
 class _Cut:
     """Takes what a page still has room for."""
 
@@ -146,6 +183,7 @@ class _Cut:
         self.max_records = max_records
         self.max_bytes = max_bytes
         self.is_full = False
+        self.taken = _Taken()
         self._end = end
 
     def take(self, data: bytes | memoryview, *, at_least: int) -> list[Run]:
@@ -157,6 +195,7 @@ class _Cut:
             if batch.position >= self._end:
                 break
             if not batch.is_fence:
+                self.taken.add(batch)
                 run = self._run(batch, at_least if not runs else 0)
                 if run is None:
                     return runs
