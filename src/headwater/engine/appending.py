@@ -6,7 +6,7 @@ that it comes in and the one that says where it went.
 
 A reshard may seal a log between routing and commit. The store then gives no
 position for that entry; its records are routed again over the stream's new shards, so
-none is lost or misplaced.
+none is lost or misplaced. However often: a put waits once, and says to the store how long it has.
 """
 
 from __future__ import annotations
@@ -54,10 +54,11 @@ class Appended(NamedTuple):
 NOWHERE: Placement = ("", None)
 
 
-async def append(engine: Engine, live: LiveStream, records: Sequence[NewRecord]) -> Appended:
+async def append(engine: Engine, live: LiveStream, records: Sequence[NewRecord], began_s: float) -> Appended:
     """Store the records with one call of the store, as far as the shards take them.
 
-    `live` is the stream as it is served now. What fails after a reshard made a second call necessary,
+    `live` is the stream as it is served now; `began_s`: since when the records wait, by the engine's
+    stopwatch. What fails after a reshard made a second call necessary,
     or in one shard of several, fails for its records alone. Raises ResourceNotFoundException when the
     stream is served no longer, StoreUnavailable when nothing was stored, and InternalFailureException.
     """
@@ -72,7 +73,7 @@ async def append(engine: Engine, live: LiveStream, records: Sequence[NewRecord])
             arrival_ms = engine.arrival_ms()
             shares = _share_out(records, pending, live, limits, placements, engine.now_ms())
             entries = [Entry(routes[at].log_id, arrival_ms, share.payloads) for at, share in shares.items()]
-            outcomes = await engine.store.append(entries)
+            outcomes = await engine.store.append(entries, engine.stopwatch() - began_s)
             refused: list[int] = []
             for (route_at, share), outcome in zip(shares.items(), outcomes, strict=True):
                 indexes, size = share.indexes, share.size
@@ -110,7 +111,9 @@ def _unless_failed(failure: StoreUnavailable | None, stored: int, appended: Appe
     return appended._replace(is_whole=False)
 
 
-async def append_one(engine: Engine, live: LiveStream, record: NewRecord, size: int) -> Placement:
+async def append_one(
+    engine: Engine, live: LiveStream, record: NewRecord, size: int, began_s: float
+) -> Placement:
     """Store one record of so many bytes: `append` without what it does for many. Raises the same."""
     stream, routes, limits = live.stream, live.routes, live.limits
     data, partition_key, _ = record
@@ -124,7 +127,7 @@ async def append_one(engine: Engine, live: LiveStream, record: NewRecord, size: 
     payload = encode_payload(data, partition_key, encrypted=stream.encryption_type == "KMS")
     (outcome,) = await engine.store.append((_new_entry(Entry, (log_id, arrival_ms, (payload,))),))
     if not isinstance(outcome, Placed):
-        return await _append_again(engine, stream, record, outcome)
+        return await _append_again(engine, stream, record, outcome, began_s)
     position, time_ms = outcome
     engine.log_sizes.grew_by_one(log_id, position, size)
     if live.metrics.monitored:
@@ -133,12 +136,12 @@ async def append_one(engine: Engine, live: LiveStream, record: NewRecord, size: 
 
 
 async def _append_again(
-    engine: Engine, stream: Stream, record: NewRecord, outcome: StoreUnavailable | None
+    engine: Engine, stream: Stream, record: NewRecord, outcome: StoreUnavailable | None, began_s: float
 ) -> Placement:
     """Store a record that its shard did not take. Raises what `append` raises."""
     if outcome is not None:
         raise outcome
-    appended = await append(engine, await engine.serving(stream.full_name), (record,))
+    appended = await append(engine, await engine.serving(stream.full_name), (record,), began_s)
     return appended.placements[0]
 
 

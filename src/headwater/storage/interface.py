@@ -44,6 +44,8 @@ from headwater.model.record import Payload
 Post = Callable[[Callable[[], None]], None]
 """Runs a callback soon, on the thread that runs the engine. Callable from any thread."""
 
+ANSWER_WITHIN_S = 20.0
+"""So long a request waits for a shared store, for all that it asks of it together."""
 METADATA_KEY_BYTES_MAX = 511
 END_MS = 2**63 - 1
 """For `find`: behind every record."""
@@ -205,8 +207,11 @@ class Store(Protocol):
         Raises `StoreUnavailable`.
         """
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
+    def append(self, entries: Sequence[Entry], waited_s: float = 0.0) -> Completion[list[Outcome]]:
         """Append records to any number of logs.
+
+        `waited_s`: for how long whoever asks has waited for the same records before. A shared store is
+        silent for so long only in all.
 
         Resolves to where each entry is; `None` where the log is sealed or gone: nothing of that
         entry was stored, the others were. In a shared store each entry can fail for itself: its

@@ -10,7 +10,8 @@ what it has by producer id, epoch and sequence, so nothing is stored twice.
 
 Rules:
 - the batch is acknowledged by its position only if that lies before the end that readers were told;
-- a caller waits for `RETRY_FOR_S` at most; then it is told so, and the batch goes on being sent;
+- a caller waits for `CALL_WITHIN_S` at most, what it has waited before included; then it is told so, and the
+  batch goes on being sent, but what was in none yet is not;
 - what is sent for the first time joins what other logs send to the same broker, what is sent again does not;
 - after a producer id, epoch or sequence that is lost, the next epoch begins with sequence 0.
 
@@ -39,10 +40,10 @@ from headwater.storage.kafka.cluster import (
     KafkaError,
     Unsent,
 )
+from headwater.storage.kafka.patience import CALL_WITHIN_S
 from headwater.storage.kafka.produce_request import Produced
 from headwater.storage.kafka.producer import Producer
 
-RETRY_FOR_S = 20.0
 BATCH_BYTES = 1024 * 1024
 """A batch takes no further entry once it has this much."""
 QUEUE_BYTES = 16 * 1024 * 1024
@@ -143,6 +144,8 @@ class LogSender:
         self._on_stored = on_stored
         self._queue: deque[WaitingEntry] = deque()
         self._queued_bytes = 0
+        self._is_mixed = False
+        """Whether somebody in the queue may have waited for longer than those before it."""
         self._under_way: list[WaitingEntry] = []
         self._task: asyncio.Task[None] | None = None
         self._loop = loop
@@ -157,12 +160,14 @@ class LogSender:
         """Whether nothing waits, and nothing is under way."""
         return not self._queue and not self._under_way
 
-    def put(self, call: Call, at: int, payloads: Sequence[bytes]) -> None:
-        """Take an entry of a call."""
-        waiting = WaitingEntry(call, at, payloads, self._loop.time())
+    def put(self, call: Call, at: int, payloads: Sequence[bytes], since_s: float) -> None:
+        """Take an entry of a call, whose caller has waited since then."""
+        waiting = WaitingEntry(call, at, payloads, since_s)
         if self._queued_bytes > QUEUE_BYTES:
             self._loop.call_soon(self._guard, lambda: waiting.tell(_refused("too much waits to be stored")))
             return
+        if self._queue and since_s < self._queue[-1].since_s:
+            self._is_mixed = True
         self._queue.append(waiting)
         self._queued_bytes += waiting.size
         if self._task is None:
@@ -170,14 +175,25 @@ class LogSender:
 
     def tell_the_late(self, now_s: float) -> None:
         """Tell those who have waited for too long."""
-        late = now_s - RETRY_FOR_S
-        while self._queue and self._queue[0].since_s < late:
-            waiting = self._queue.popleft()
+        late = now_s - CALL_WITHIN_S
+        for waiting in self._drop_late(late):
             self._queued_bytes -= waiting.size
             self._tell(waiting, _refused("nothing was stored: Kafka does not answer in time"))
         for waiting in self._under_way:
             if waiting.since_s < late:
                 self._tell(waiting, StoreInDoubt("Kafka has not said in time whether it was stored"))
+
+    def _drop_late(self, late: float) -> list[WaitingEntry]:
+        """Take those out of the queue who have waited since before then."""
+        queue, dropped = self._queue, []
+        if self._is_mixed:
+            dropped = [waiting for waiting in queue if waiting.since_s < late]
+            self._queue = deque(waiting for waiting in queue if waiting.since_s >= late)
+            self._is_mixed = bool(self._queue)
+            return dropped
+        while queue and queue[0].since_s < late:
+            dropped.append(queue.popleft())
+        return dropped
 
     def close(self, reason: str) -> None:
         """Send nothing more, and tell all who wait."""
