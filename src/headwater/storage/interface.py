@@ -159,7 +159,7 @@ def metadata_key(key: str) -> bytes:
 class CommitTimes:
     """The commits of one store since it was opened: how long each took, and how many failed."""
 
-    __slots__ = ("durations", "failures", "retries", "under_way")
+    __slots__ = ("durations", "failures", "retries", "under_way", "waiting_bytes")
 
     def __init__(self) -> None:
         self.durations = Durations()
@@ -169,6 +169,8 @@ class CommitTimes:
         """Of a shared store: how many are sent, or waited for, and not answered yet."""
         self.retries = 0
         """Of a shared store: how often one was tried again."""
+        self.waiting_bytes = 0
+        """Of a shared store: of records that wait to be sent, or are sent and not answered for yet."""
 
 
 class Store(Protocol):

@@ -43,11 +43,10 @@ from headwater.storage.kafka.cluster import (
 from headwater.storage.kafka.patience import CALL_WITHIN_S
 from headwater.storage.kafka.produce_request import Produced
 from headwater.storage.kafka.producer import Producer
+from headwater.storage.kafka.waiting_room import WaitingRoom
 
 BATCH_BYTES = 1024 * 1024
 """A batch takes no further entry once it has this much."""
-QUEUE_BYTES = 16 * 1024 * 1024
-"""An entry is refused when so much waits before it."""
 IDLE_S = 12 * 3600.0
 """After so long the brokers may be about to forget the producer."""
 RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.4)
@@ -125,6 +124,7 @@ class LogSender:
         producer: Producer,
         fate: LogFate,
         times: CommitTimes,
+        room: WaitingRoom,
         guard: Callable[[Callable[[], None]], None],
         loop: asyncio.AbstractEventLoop,
         on_stored: Callable[[Run], None] | None = None,
@@ -140,10 +140,12 @@ class LogSender:
         self._producer = producer
         self._fate = fate
         self._times = times
+        self._room = room
         self._guard = guard
         self._on_stored = on_stored
         self._queue: deque[WaitingEntry] = deque()
-        self._queued_bytes = 0
+        self._bytes = 0
+        """Of what waits and what is under way."""
         self._is_mixed = False
         """Whether somebody in the queue may have waited for longer than those before it."""
         self._under_way: list[WaitingEntry] = []
@@ -163,13 +165,13 @@ class LogSender:
     def put(self, call: Call, at: int, payloads: Sequence[bytes], since_s: float) -> None:
         """Take an entry of a call, whose caller has waited since then."""
         waiting = WaitingEntry(call, at, payloads, since_s)
-        if self._queued_bytes > QUEUE_BYTES:
+        if not self._room.has_room(self._bytes, waiting.size):
             self._loop.call_soon(self._guard, lambda: waiting.tell(_refused("too much waits to be stored")))
             return
         if self._queue and since_s < self._queue[-1].since_s:
             self._is_mixed = True
         self._queue.append(waiting)
-        self._queued_bytes += waiting.size
+        self._count(waiting.size)
         if self._task is None:
             self._task = self._loop.create_task(self._send_all())
 
@@ -177,7 +179,7 @@ class LogSender:
         """Tell those who have waited for too long."""
         late = now_s - CALL_WITHIN_S
         for waiting in self._drop_late(late):
-            self._queued_bytes -= waiting.size
+            self._count(-waiting.size)
             self._tell(waiting, _refused("nothing was stored: Kafka does not answer in time"))
         for waiting in self._under_way:
             if waiting.since_s < late:
@@ -213,9 +215,14 @@ class LogSender:
             while self._queue:
                 self._under_way = self._gather()
                 await self._send(self._under_way)
+                self._count(-sum(waiting.size for waiting in self._under_way))
                 self._under_way = []
         finally:
             self._task = None
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        self._room.count(size)
 
     def _gather(self) -> list[WaitingEntry]:
         taken = [self._queue.popleft()]
@@ -223,7 +230,6 @@ class LogSender:
         while self._queue and size + self._queue[0].size <= BATCH_BYTES:
             taken.append(self._queue.popleft())
             size += taken[-1].size
-        self._queued_bytes -= size
         return taken
 
     async def _send(self, waiting: list[WaitingEntry]) -> None:

@@ -52,6 +52,7 @@ from headwater.storage.kafka.snapshot_format import UnknownSnapshot
 from headwater.storage.kafka.snapshots import MetadataSnapshots
 from headwater.storage.kafka.topic_reader import Gone, TopicReader
 from headwater.storage.kafka.topics import Topics
+from headwater.storage.kafka.waiting_room import WaitingRoom
 
 T = TypeVar("T")
 
@@ -102,6 +103,7 @@ class KafkaStore:
         self._watch = LogWatch(
             cluster, topics.log, lambda log_id: self._guard(partial(self._watch.call, log_id))
         )
+        self._room = WaitingRoom(self.commit_times)
         self._senders: dict[int, LogSender] = {}
         self._commands = self._sender(topics.meta, 0, MetadataFate(), None)
         self._commits: dict[int, _Commit] = {}
@@ -231,6 +233,7 @@ class KafkaStore:
             self._producer,
             fate,
             self.commit_times,
+            self._room if on_stored else WaitingRoom(CommitTimes()),  # records never keep commands out
             self._guard,
             self._loop,
             on_stored,
