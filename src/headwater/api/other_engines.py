@@ -14,9 +14,8 @@ Refuses to know how engines hear of each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import msgspec
 
@@ -39,21 +38,11 @@ _NO = (InvalidArgumentException, ResourceNotFoundException)
 def in_step(operations: Mapping[str, Operation], engine: Engine) -> dict[str, Operation]:
     """The operations of an engine, each in step with what other engines have done."""
     waiting = WaitingRequests(engine)
-    return {
-        name: operation.wrapped(
-            partial(_in_time, waiting, _asked_again if name in RECORD_OPERATIONS else _caught_up)
-        )
-        for name, operation in operations.items()
-    }
 
+    def wrapped(name: str, handler: Handler) -> Handler:
+        return waiting.answered((_asked_again if name in RECORD_OPERATIONS else _caught_up)(handler))
 
-def _in_time(waiting: WaitingRequests, wrap: Callable[[Handler], Handler], handler: Handler) -> Handler:
-    in_step_handler = wrap(handler)
-
-    async def handle(engine: Engine, caller: Caller, request: msgspec.Struct) -> Answered:
-        return await waiting.answer(in_step_handler(engine, caller, request))
-
-    return handle
+    return {name: operation.wrapped(partial(wrapped, name)) for name, operation in operations.items()}
 
 
 def _caught_up(handler: Handler) -> Handler:
@@ -86,12 +75,17 @@ class WaitingRequests:
         self._since_s: dict[Completion[Answered], float] = {}
         engine.watch_time(self._tell_the_late)
 
-    async def answer(self, call: Coroutine[Any, None, Answered]) -> Answered:
-        """What an operation gives or raises. Raises `StoreInDoubt` when it takes too long."""
-        answer: Completion[Answered] = Completion()
-        self._since_s[answer] = self._stopwatch()
-        drive(call, partial(self._end, answer))
-        return await answer
+    def answered(self, handler: Handler) -> Handler:
+        """A handler whose calls raise `StoreInDoubt` when they take too long."""
+        since_s, stopwatch, end = self._since_s, self._stopwatch, self._end
+
+        async def handle(engine: Engine, caller: Caller, request: msgspec.Struct) -> Answered:
+            answer: Completion[Answered] = Completion()
+            since_s[answer] = stopwatch()
+            drive(handler(engine, caller, request), partial(end, answer))
+            return await answer
+
+        return handle
 
     def _end(self, answer: Completion[Answered], document: Answered, error: BaseException | None) -> None:
         if self._since_s.pop(answer, None) is None:

@@ -72,8 +72,12 @@ async def append(engine: Engine, live: LiveStream, records: Sequence[NewRecord],
             routes = live.routes
             arrival_ms = engine.arrival_ms()
             shares = _share_out(records, pending, live, limits, placements, engine.now_ms())
-            entries = [Entry(routes[at].log_id, arrival_ms, share.payloads) for at, share in shares.items()]
-            outcomes = await engine.store.append(entries, engine.stopwatch() - began_s)
+            entries = [
+                Entry(routes[at].log_id, arrival_ms, share.take_payloads()) for at, share in shares.items()
+            ]
+            appending = engine.store.append(entries, engine.stopwatch() - began_s)
+            del entries  # what the store refuses at once is not kept while the rest waits
+            outcomes = await appending
             refused: list[int] = []
             for (route_at, share), outcome in zip(shares.items(), outcomes, strict=True):
                 indexes, size = share.indexes, share.size
@@ -154,6 +158,11 @@ class _RouteShare:
         self.indexes: list[int] = []
         self.payloads: list[bytes] = []
         self.size = 0
+
+    def take_payloads(self) -> list[bytes]:
+        """The payloads, which are not kept here any more."""
+        payloads, self.payloads = self.payloads, []
+        return payloads
 
 
 def _share_out(

@@ -205,7 +205,7 @@ class _Server(Collector):
         )
         yield GaugeMetricFamily(
             "headwater_store_waiting_bytes",
-            "Bytes of records that the brokers have not answered for yet, of all shards together.",
+            "Bytes of records that the brokers have not answered for yet.",
             times.waiting_bytes,
         )
         yield CounterMetricFamily(

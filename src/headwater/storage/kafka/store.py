@@ -103,7 +103,8 @@ class KafkaStore:
         self._watch = LogWatch(
             cluster, topics.log, lambda log_id: self._guard(partial(self._watch.call, log_id))
         )
-        self._room = WaitingRoom(self.commit_times)
+        self._room, self._command_room = WaitingRoom(self.commit_times), WaitingRoom(CommitTimes())
+        """Records never keep commands out."""
         self._senders: dict[int, LogSender] = {}
         self._commands = self._sender(topics.meta, 0, MetadataFate(), None)
         self._commits: dict[int, _Commit] = {}
@@ -187,7 +188,8 @@ class KafkaStore:
 
     def append(self, entries: Sequence[Entry], waited_s: float = 0.0) -> Completion[list[Outcome]]:
         """Append each entry to its log."""
-        call = Call(len(entries))
+        sizes = [sum(map(len, payloads)) for _, _, payloads in entries]
+        call = Call(len(entries), sum(sizes), self._room)
         since_s = self._loop.time() - waited_s
         if self._unavailable is not None or not entries:
             self._loop.call_soon(self._guard, partial(self._answer_at_once, call))
@@ -205,7 +207,7 @@ class KafkaStore:
                     ShardLogFate(self._metadata, self._producer, log_id),
                     partial(self._on_stored, log_id),
                 )
-            sender.put(call, at, payloads, since_s)
+            sender.put(call, at, payloads, sizes[at], since_s)
         return call.completion
 
     def _on_stored(self, log_id: int, run: Run) -> None:
@@ -233,7 +235,7 @@ class KafkaStore:
             self._producer,
             fate,
             self.commit_times,
-            self._room if on_stored else WaitingRoom(CommitTimes()),  # records never keep commands out
+            self._room if on_stored else self._command_room,
             self._guard,
             self._loop,
             on_stored,
@@ -358,8 +360,9 @@ class KafkaStore:
             commit.decided.cancel()
 
     def _command(self, command: commands.Command) -> Call:
-        call = Call(1)
-        self._commands.put(call, 0, (commands.encode(command),), self._loop.time())
+        data = commands.encode(command)
+        call = Call(1, len(data), self._command_room)
+        self._commands.put(call, 0, (data,), len(data), self._loop.time())
         return call
 
     async def _see_through(self, commit: _Commit) -> None:
