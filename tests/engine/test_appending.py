@@ -21,7 +21,7 @@ class TornStore(MemoryStore):
         self.is_torn = False
         self._appends = 0
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
+    def append(self, entries: Sequence[Entry], _waited_s: float = 0.0) -> Completion[list[Outcome]]:
         if not self.is_torn:
             return super().append(entries)
         self._appends += 1

@@ -5,7 +5,7 @@ most steps are one call for all of them; one entry for each shard, and one store
 
 A reshard may seal a log between routing and commit. The store then gives no
 position for that entry; its records are routed again over the stream's new shards, so
-none is lost or misplaced.
+none is lost or misplaced. However often: a put waits once, and says to the store how long it has.
 """
 
 from __future__ import annotations
@@ -89,10 +89,11 @@ class Appended(NamedTuple):
 NOWHERE: Placement = ("", None)
 
 
-async def append(engine: Engine, live: LiveStream, records: NewRecords) -> Appended:
+async def append(engine: Engine, live: LiveStream, records: NewRecords, began_s: float) -> Appended:
     """Store the records with one call of the store, as far as the shards take them.
 
-    `live` is the stream as it is served now. What fails after a reshard made a second call necessary,
+    `live` is the stream as it is served now; `began_s`: since when the records wait, by the engine's
+    stopwatch. What fails after a reshard made a second call necessary,
     or in one shard of several, fails for its records alone. Raises ResourceNotFoundException when the
     stream is served no longer, StoreUnavailable when nothing was stored, and InternalFailureException.
     """
@@ -107,11 +108,16 @@ async def append(engine: Engine, live: LiveStream, records: NewRecords) -> Appen
         for _ in range(_REROUTES_MAX):
             routes = live.routes
             arrival_ms = engine.arrival_ms()
-            shares = _share_out(records, pending, live, limits, placements, engine.now_ms())
-            entries = [Entry(routes[share.route_at].log_id, arrival_ms, share.payloads) for share in shares]
-            outcomes = await engine.store.append(entries)
+            shares, share_payloads = _share_out(records, pending, live, limits, placements, engine.now_ms())
+            entries = [
+                Entry(routes[share.route_at].log_id, arrival_ms, payloads)
+                for share, payloads in zip(shares, share_payloads, strict=True)
+            ]
+            appending = engine.store.append(entries, engine.stopwatch() - began_s)
+            del entries, share_payloads  # what the store refuses at once is not kept while the rest waits
+            outcomes = await appending
             refused: list[int] = []
-            for (route_at, indexes, _, size), outcome in zip(shares, outcomes, strict=True):
+            for (route_at, indexes, size), outcome in zip(shares, outcomes, strict=True):
                 if not isinstance(outcome, Placed):
                     refused += indexes if outcome is None else ()
                     failure = outcome or failure
@@ -147,7 +153,9 @@ def _unless_failed(failure: StoreUnavailable | None, stored: int, appended: Appe
     return appended._replace(is_whole=False)
 
 
-async def append_one(engine: Engine, live: LiveStream, record: NewRecord, size: int) -> Placement:
+async def append_one(
+    engine: Engine, live: LiveStream, record: NewRecord, size: int, began_s: float
+) -> Placement:
     """Store one record of so many bytes: `append` without what it does for many. Raises the same."""
     stream, routes, limits = live.stream, live.routes, live.limits
     data, partition_key, _ = record
@@ -161,7 +169,7 @@ async def append_one(engine: Engine, live: LiveStream, record: NewRecord, size: 
     payload = encode_payload(data, partition_key, encrypted=stream.encryption_type == "KMS")
     (outcome,) = await engine.store.append((_new_entry(Entry, (log_id, arrival_ms, (payload,))),))
     if not isinstance(outcome, Placed):
-        return await _append_again(engine, stream, record, outcome)
+        return await _append_again(engine, stream, record, outcome, began_s)
     position, time_ms = outcome
     engine.log_sizes.grew_by_one(log_id, position, size)
     if live.metrics.monitored:
@@ -170,13 +178,13 @@ async def append_one(engine: Engine, live: LiveStream, record: NewRecord, size: 
 
 
 async def _append_again(
-    engine: Engine, stream: Stream, record: NewRecord, outcome: StoreUnavailable | None
+    engine: Engine, stream: Stream, record: NewRecord, outcome: StoreUnavailable | None, began_s: float
 ) -> Placement:
     """Store a record that its shard did not take. Raises what `append` raises."""
     if outcome is not None:
         raise outcome
     (data, partition_key, explicit_hash_key), live = record, await engine.serving(stream.full_name)
-    appended = await append(engine, live, NewRecords([data], [partition_key], [explicit_hash_key]))
+    appended = await append(engine, live, NewRecords([data], [partition_key], [explicit_hash_key]), began_s)
     (placement,) = appended.placements
     return placement
 
@@ -187,7 +195,6 @@ class _RouteShare(NamedTuple):
     route_at: int
     indexes: Sequence[int]
     """Which of the request's records."""
-    payloads: Sequence[bytes]
     size: int
     """Of all of them."""
 
@@ -199,8 +206,11 @@ def _share_out(
     limits: StreamLimits | None,
     placements: PlacementList,
     now_ms: int,
-) -> list[_RouteShare]:
-    """The pending records that their shards take now; `placements` notes which they do not."""
+) -> tuple[list[_RouteShare], list[Sequence[bytes]]]:
+    """The pending records that their shards take now, and the payloads of each share.
+
+    `placements` notes which they do not take.
+    """
     # 1. What is to be stored of each, and where.
     wanted = records.picked(pending)
     datas, partition_keys = wanted.datas, wanted.partition_keys
@@ -222,10 +232,11 @@ def _share_out(
                 continue
         taken[route_at].append(at)
     # 3. What each shard gets.
-    return [
-        _RouteShare(route_at, _picked(pending, ats), _picked(payloads, ats), sum(_picked(sizes, ats)))
+    shares = [
+        _RouteShare(route_at, _picked(pending, ats), sum(_picked(sizes, ats)))
         for route_at, ats in taken.items()
     ]
+    return shares, [_picked(payloads, ats) for ats in taken.values()]
 
 
 def _picked(column: Sequence[T], ats: Sequence[int]) -> Sequence[T]:

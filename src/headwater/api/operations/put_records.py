@@ -28,12 +28,12 @@ async def put_records(
     if None in partition_keys:
         without_key = [at for at, partition_key in enumerate(partition_keys, 1) if partition_key is None]
         require_partition_keys(engine, name, [f"records.{at}.member.partitionKey" for at in without_key])
+    started_s = engine.stopwatch()
     live = engine.settled(name) or await engine.serving(name)
     check_records(live.stream, records)
     stop_dry_run(request)
-    started_s = engine.stopwatch()
     try:
-        placements, size, is_whole = await append(engine, live, records)
+        placements, size, is_whole = await append(engine, live, records, started_s)
     except Exception:
         live.metrics.put_records_failed(len(records), engine.stopwatch() - started_s)
         raise
