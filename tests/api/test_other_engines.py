@@ -37,7 +37,7 @@ def one_and_other() -> Iterator[tuple[RunningEngine, RunningEngine]]:
 
 
 def call_in_step(engine: RunningEngine, operation: str, **members: Any) -> dict[str, Any]:
-    handler = in_step(OPERATIONS)[operation].handler
+    handler = in_step(OPERATIONS, engine.engine)[operation].handler
     assert handler is not None
     answer = engine.inbox.run(handler(engine.engine, CALLER, accept(operation, encode(members))))
     assert isinstance(answer, dict)
@@ -68,6 +68,9 @@ def test_what_nobody_has_is_still_not_there(one_and_other: tuple[RunningEngine, 
             call_in_step(other, operation, StreamName="orders-2", **record)
 
 
-def test_operations_that_are_not_offered_stay_so() -> None:
+def test_operations_that_are_not_offered_stay_so(
+    one_and_other: tuple[RunningEngine, RunningEngine],
+) -> None:
     offered = {name for name, operation in OPERATIONS.items() if operation.is_offered}
-    assert {name for name, operation in in_step(OPERATIONS).items() if operation.is_offered} == offered
+    operations = in_step(OPERATIONS, one_and_other[0].engine)
+    assert {name for name, operation in operations.items() if operation.is_offered} == offered

@@ -25,7 +25,7 @@ class TornStore(MemoryStore):
         self.is_torn = False
         self._appends = 0
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
+    def append(self, entries: Sequence[Entry], _waited_s: float = 0.0) -> Completion[list[Outcome]]:
         if not self.is_torn:
             return super().append(entries)
         self._appends += 1
@@ -45,9 +45,9 @@ class RefusingStore(MemoryStore):
         super().__init__(post)
         self.refusals = 0
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
+    def append(self, entries: Sequence[Entry], waited_s: float = 0.0) -> Completion[list[Outcome]]:
         if not self.refusals:
-            return super().append(entries)
+            return super().append(entries, waited_s)
         self.refusals -= 1
         completion: Completion[list[Outcome]] = Completion()
         self._post(lambda: completion.resolve([None] * len(entries)))
@@ -149,7 +149,7 @@ def test_who_finds_no_stream_any_more_has_all_records_again(clock: ManualClock) 
     live = engine.engine.live(StreamName(*CALLER, "orders"))
     records = NewRecords(*zip(*NEW_RECORDS, strict=True))
     store.refusals = 50
-    appending = begun(append(engine.engine, live, records))
+    appending = begun(append(engine.engine, live, records, engine.engine.stopwatch()))
     assert not records
     engine.call("DeleteStream", StreamName="orders")
     engine.inbox.run_posted()

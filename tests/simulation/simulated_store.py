@@ -169,7 +169,7 @@ class SimulatedStore:
     async def find_extents(self, log_ids: Sequence[int]) -> list[Extent | None]:
         return await self._now_or_late(lambda: self._disk.store.find_extents(log_ids))
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
+    def append(self, entries: Sequence[Entry], _waited_s: float = 0.0) -> Completion[list[Outcome]]:
         entries = tuple(entries)
         return self._later(lambda: self._disk.store.append(entries))
 

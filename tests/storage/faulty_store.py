@@ -17,7 +17,7 @@ class FaultyStore(MemoryStore):
         super().__init__(post)
         self.is_full = False
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
+    def append(self, entries: Sequence[Entry], _waited_s: float = 0.0) -> Completion[list[Outcome]]:
         """Refuse, or do as a store does."""
         return self._refused() if self.is_full else super().append(entries)
 

@@ -43,7 +43,7 @@ def build_dispatch(
     if engine.store.is_shared:
         from headwater.api.other_engines import in_step  # noqa: PLC0415 - few servers share a store
 
-        operations = in_step(operations)
+        operations = in_step(operations, engine)
     requests = RequestCounts(operations)
     injection = LateInjection(engine)
     feed = RequestFeed()

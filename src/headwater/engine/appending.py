@@ -5,8 +5,9 @@ most steps are one call for all of them; one entry for each shard, and one store
 
 A reshard may seal a log between routing and commit. The store then gives no
 position for that entry; its records are routed again over the stream's new shards, so
-none is lost or misplaced. They are read back from their payloads then: what requests hold while they wait
-for the store drives what comes next out of the processor's caches.
+none is lost or misplaced. However often: a put waits once, and says to the store how long it has. They are
+read back from their payloads then: what requests hold while they wait for the store drives what comes next
+out of the processor's caches.
 """
 
 from __future__ import annotations
@@ -88,13 +89,14 @@ class Appended(NamedTuple):
 NOWHERE: Placement = ("", None)
 
 
-async def append(engine: Engine, live: LiveStream, records: NewRecords) -> Appended:
+async def append(engine: Engine, live: LiveStream, records: NewRecords, began_s: float) -> Appended:
     """Store the records with one call of the store, as far as the shards take them.
 
-    `live` is the stream as it is served now. What fails after a reshard made a second call necessary,
-    or in one shard of several, fails for its records alone. Raises StoreUnavailable when nothing was stored,
-    and InternalFailureException; and ResourceNotFoundException when the stream is served no longer. Only
-    then `records` has all of them in the end: while they are stored they are in their payloads.
+    `live` is the stream as it is served now; `began_s`: since when the records wait, by the engine's
+    stopwatch. What fails after a reshard made a second call necessary, or in one shard of several, fails for
+    its records alone. Raises StoreUnavailable when nothing was stored, and InternalFailureException; and
+    ResourceNotFoundException when the stream is served no longer. Only then `records` has all of them in the
+    end: while they are stored they are in their payloads.
     """
     limits = live.limits
     no_shard, no_number = NOWHERE
@@ -112,7 +114,7 @@ async def append(engine: Engine, live: LiveStream, records: NewRecords) -> Appen
             entries = [Entry(routes[share.route_at].log_id, arrival_ms, share.payloads) for share in shares]
             if limits is None:  # all of them are in the shares
                 wanted.become(NO_RECORDS)
-            outcomes = await engine.store.append(entries)
+            outcomes = await engine.store.append(entries, engine.stopwatch() - began_s)
             refused: list[_RouteShare] = []
             for share, outcome in zip(shares, outcomes, strict=True):
                 route_at, indexes, _, size = share
@@ -170,7 +172,9 @@ def _unless_failed(failure: StoreUnavailable | None, stored: int, appended: Appe
     return appended._replace(is_whole=False)
 
 
-async def append_one(engine: Engine, live: LiveStream, record: NewRecord, size: int) -> Placement:
+async def append_one(
+    engine: Engine, live: LiveStream, record: NewRecord, size: int, began_s: float
+) -> Placement:
     """Store one record of so many bytes: `append` without what it does for many. Raises the same."""
     stream, routes, limits = live.stream, live.routes, live.limits
     data, partition_key, _ = record
@@ -184,7 +188,7 @@ async def append_one(engine: Engine, live: LiveStream, record: NewRecord, size: 
     payload = encode_payload(data, partition_key, encrypted=stream.encryption_type == "KMS")
     (outcome,) = await engine.store.append((_new_entry(Entry, (log_id, arrival_ms, (payload,))),))
     if not isinstance(outcome, Placed):
-        return await _append_again(engine, stream, record, outcome)
+        return await _append_again(engine, stream, record, outcome, began_s)
     position, time_ms = outcome
     engine.log_sizes.grew_by_one(log_id, position, size)
     if live.metrics.monitored:
@@ -193,13 +197,13 @@ async def append_one(engine: Engine, live: LiveStream, record: NewRecord, size: 
 
 
 async def _append_again(
-    engine: Engine, stream: Stream, record: NewRecord, outcome: StoreUnavailable | None
+    engine: Engine, stream: Stream, record: NewRecord, outcome: StoreUnavailable | None, began_s: float
 ) -> Placement:
     """Store a record that its shard did not take. Raises what `append` raises."""
     if outcome is not None:
         raise outcome
     (data, partition_key, explicit_hash_key), live = record, await engine.serving(stream.full_name)
-    appended = await append(engine, live, NewRecords([data], [partition_key], [explicit_hash_key]))
+    appended = await append(engine, live, NewRecords([data], [partition_key], [explicit_hash_key]), began_s)
     (placement,) = appended.placements
     return placement
 

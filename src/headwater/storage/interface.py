@@ -44,6 +44,8 @@ from headwater.model.record import Payload
 Post = Callable[[Callable[[], None]], None]
 """Runs a callback soon, on the thread that runs the engine. Callable from any thread."""
 
+ANSWER_WITHIN_S = 20.0
+"""So long a request waits for a shared store, for all that it asks of it together."""
 METADATA_KEY_BYTES_MAX = 511
 END_MS = 2**63 - 1
 """For `find`: behind every record."""
@@ -157,7 +159,7 @@ def metadata_key(key: str) -> bytes:
 class CommitTimes:
     """The commits of one store since it was opened: how long each took, and how many failed."""
 
-    __slots__ = ("durations", "failures", "retries", "under_way")
+    __slots__ = ("durations", "failures", "retries", "under_way", "waiting_bytes")
 
     def __init__(self) -> None:
         self.durations = Durations()
@@ -167,6 +169,8 @@ class CommitTimes:
         """Of a shared store: how many are sent, or waited for, and not answered yet."""
         self.retries = 0
         """Of a shared store: how often one was tried again."""
+        self.waiting_bytes = 0
+        """Of a shared store: of records that wait to be sent, or are sent and not answered for yet."""
 
 
 class Store(Protocol):
@@ -205,8 +209,11 @@ class Store(Protocol):
         Raises `StoreUnavailable`.
         """
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
+    def append(self, entries: Sequence[Entry], waited_s: float = 0.0) -> Completion[list[Outcome]]:
         """Append records to any number of logs.
+
+        `waited_s`: for how long whoever asks has waited for the same records before. A shared store is
+        silent for so long only in all.
 
         Resolves to where each entry is; `None` where the log is sealed or gone: nothing of that
         entry was stored, the others were. In a shared store each entry can fail for itself: its

@@ -18,6 +18,7 @@ from typing import Any
 
 import aiohttp
 
+from headwater.storage.interface import ANSWER_WITHIN_S
 from tests.ports import free_port
 from tests.storage.kafka.machines import THIS_MACHINE, Machine
 
@@ -72,6 +73,8 @@ class Gateway:
         self._url = url
         self._log = log
         self._before = before if fenced else before + UNFENCED
+        self.late: list[str] = []
+        """Calls that have taken longer than is promised, and what they came to."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -126,6 +129,12 @@ class Gateway:
         assert self._process is not None
         self._process.send_signal(number)
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """End it at once."""
         if self._process is not None:
@@ -136,6 +145,21 @@ class Gateway:
         self, session: aiohttp.ClientSession, operation: str, timeout_s: float = 40.0, **members: Any
     ) -> dict[str, Any]:
         """The answer of an operation. Raises `CallFailed`."""
+        began_s, outcome = time.monotonic(), "answered"
+        try:
+            return await self._call(session, operation, timeout_s, members)
+        except CallFailed as failed:
+            outcome = str(failed)
+            raise
+        finally:
+            took_s = time.monotonic() - began_s
+            if took_s > ANSWER_WITHIN_S:
+                ended = time.strftime("%H:%M:%S")
+                self.late.append(f"{ended} {self._log.stem}: {operation} took {took_s:.1f} s: {outcome}")
+
+    async def _call(
+        self, session: aiohttp.ClientSession, operation: str, timeout_s: float, members: dict[str, Any]
+    ) -> dict[str, Any]:
         for name, value in members.items():
             if isinstance(value, bytes):
                 members[name] = b64encode(value).decode()

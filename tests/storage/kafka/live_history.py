@@ -1,6 +1,7 @@
 """A history as long as one likes, by hand: python -m tests.storage.kafka.live_history --minutes 30 --seed 1
 
-Starts three nodes and three gateways, prints what has happened every minute, and at the end what is wrong.
+Starts three nodes and three gateways, prints what has happened every minute, and at the end what is wrong,
+and which calls took longer than is promised. With `--folder` the logs of all are left there.
 With `--cuts` each has a network of its own, and these are cut as well: by root alone.
 """
 
@@ -48,12 +49,14 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cuts", action="store_true", help="of networks, too")
+    parser.add_argument("--folder", type=Path, help="for what nodes and gateways write; it is left there")
     options = parser.parse_args()
     numbers = (1, 2, 3)
     node_machines: Machines = one_machine
     gateway_machines: Machines = one_machine
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
         if options.cuts:
             in_own_network()
             node_machines, gateway_machines = node_machine, gateway_machine
@@ -76,6 +79,8 @@ def main() -> int:
                 gateway.kill()
             nodes.close()
     print(history.told())
+    for gateway in gateways:
+        print("\n".join(gateway.late) or f"port {gateway.port}: every call was answered in time")
     broken = history.broken()
     print("\n".join(broken) or "every rule holds")
     return 1 if broken else 0

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, cast
 
 from headwater.api.held_answer import HeldAnswer
-from headwater.api.operation import OPERATIONS
+from headwater.api.operation import OPERATIONS, Operation
 from headwater.api.other_engines import in_step
 from headwater.api.validation.constraints import accept
 from headwater.engine.engine import Engine
@@ -28,8 +28,6 @@ BEGIN_S = 1_000_000.0
 TICK_S = 0.1
 TRANSITION_MS = 200
 
-_operations = in_step(OPERATIONS)
-
 
 class LoopClock:
     """The time of the loop."""
@@ -46,6 +44,7 @@ class SimulatedGateway:
         self.cluster = SimulatedCluster(kafka)
         self.engine: Engine
         self.store: KafkaStore
+        self._operations: dict[str, Operation]
         self._chance = Random(kafka.chance.random())
         self._ticking: asyncio.Task[None]
 
@@ -57,8 +56,9 @@ class SimulatedGateway:
         )
         await self.store.open()
         settings = Settings(transition_ms=TRANSITION_MS, server_name=self.name)
-        self.engine = Engine(self.store, LoopClock(), settings, self._chance.randbytes)
+        self.engine = Engine(self.store, LoopClock(), settings, self._chance.randbytes, loop.time)
         self.engine.open()
+        self._operations = in_step(OPERATIONS, self.engine)
         self._ticking = loop.create_task(self._tick())
 
     def kill(self) -> None:
@@ -79,7 +79,7 @@ class SimulatedGateway:
 
     async def call(self, operation: str, **members: Any) -> dict[str, Any]:
         """The answer of an operation; raises what it raises."""
-        handler = _operations[operation].handler
+        handler = self._operations[operation].handler
         assert handler is not None
         answer = await finished(handler(self.engine, CALLER, accept(operation, encode(members))))
         if isinstance(answer, HeldAnswer):

@@ -35,6 +35,7 @@ from headwater.storage.kafka.cluster import (
     Unsent,
 )
 from headwater.storage.kafka.fetch_request import Fetched
+from headwater.storage.kafka.patience import CONTROL_TIMEOUT_MS, REQUEST_TIMEOUT_MS
 from headwater.storage.kafka.produce_request import Produced
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ T = TypeVar("T")
 REMEMBERED = 5
 """Batches of a producer that a leader knows again."""
 PRODUCER_LIFE_S = 3 * 3600.0
-REQUEST_TIMEOUT_S = 5.0
+REQUEST_TIMEOUT_S = REQUEST_TIMEOUT_MS / 1000
 
 
 class Stuck(AssertionError):
@@ -195,6 +196,9 @@ class SimulatedCluster:
         self._chance = kafka.chance
         self._joined: BatchRequests[Produced] | None = None
         self.frozen_until_s = 0.0
+        self.silent: set[str] = set()
+        """Topics whose leader takes what this gateway sends, and does nothing about it."""
+        self.has_silent_controller = False
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -209,6 +213,7 @@ class SimulatedCluster:
         return 1
 
     async def produce(self, topic: str, batch: bytes, lane: int = 0) -> Produced:
+        await self._unless_silent(topic)
         return await self._answered(await self._stored(await self._sent(topic), batch))
 
     async def produce_joined(self, topic: str, batch: bytes) -> Produced:
@@ -219,6 +224,7 @@ class SimulatedCluster:
     async def _produce_all(self, batches: Mapping[str, bytes], _lane: int) -> dict[str, Produced]:
         """One request: its batches share the ways there and back, and the wait for the slowest."""
         await self._arrived()
+        await self._unless_silent(*batches)
         produced = await asyncio.gather(
             *(self._stored(self._kafka.topics.get(topic), batch) for topic, batch in batches.items())
         )
@@ -233,6 +239,11 @@ class SimulatedCluster:
             if not await asyncio.shield(replicated):  # brokers go on when whoever has sent it is gone
                 return Produced(7, -1, -1)
         return produced
+
+    async def _unless_silent(self, *topics: str) -> None:
+        if not self.silent.isdisjoint(topics):
+            await asyncio.sleep(REQUEST_TIMEOUT_S)
+            raise KafkaError("no answer")
 
     async def _replicated(self, topic: SimulatedTopic, position: int) -> bool:
         generation = topic.generation
@@ -293,6 +304,9 @@ class SimulatedCluster:
         return await self._answered(self._kafka.producer_ids)
 
     async def create_topics(self, topics: Mapping[str, Mapping[str, str]], replicas: int) -> None:
+        if self.has_silent_controller:
+            await asyncio.sleep(CONTROL_TIMEOUT_MS / 1000)
+            raise KafkaError("no answer")
         await self._later(0.05)
         for topic, settings in topics.items():
             if topic not in self._kafka.topics:

@@ -168,7 +168,8 @@ def test_every_pending_change_can_be_completed_and_leaves_nothing_locked(
     cluster = Cluster()
     for step in history:
         if isinstance(step, int):
-            cluster.apply(Complete(step, dict.fromkeys(range(5), 5)))
+            completed = cluster.state.pending.get(step)
+            cluster.apply(Complete(step, dict.fromkeys(completed.logs if completed else (), 5)))
         else:
             cluster.propose(*step)
         state = cluster.state

@@ -30,6 +30,7 @@ async def put_record(
     record: NewRecord = (request.Data, request.PartitionKey, request.ExplicitHashKey)
     if request.PartitionKey is None:
         require_partition_keys(engine, name, ["partitionKey"])
+    started_s = engine.stopwatch()
     live = engine.settled(name) or await engine.serving(name)
     size = record_size(request.Data, request.PartitionKey)
     if size > live.stream.max_record_size_kib * 1024 or request.ExplicitHashKey is not None:
@@ -39,9 +40,8 @@ async def put_record(
     if request.DryRun:
         stop_dry_run(request)
     metrics = live.metrics
-    started_s = engine.stopwatch()
     try:
-        shard_id, sequence_number = await append_one(engine, live, record, size)
+        shard_id, sequence_number = await append_one(engine, live, record, size, started_s)
     except Exception:
         metrics.put_record_failed(engine.stopwatch() - started_s)
         raise

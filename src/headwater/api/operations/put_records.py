@@ -28,14 +28,14 @@ async def put_records(
             at for at, partition_key in enumerate(records.partition_keys, 1) if partition_key is None
         ]
         require_partition_keys(engine, name, [f"records.{at}.member.partitionKey" for at in without_key])
+    started_s = engine.stopwatch()
     live = engine.settled(name) or await engine.serving(name)
     check_records(live.stream, records)
     stop_dry_run(request)
-    started_s = engine.stopwatch()
     count, entry_type = len(records), type(request.Records[0])
     request.Records = []  # `append` lets go of what is in them, too
     try:
-        placements, size, is_whole = await append(engine, live, records)
+        placements, size, is_whole = await append(engine, live, records, started_s)
     except Exception as error:
         live.metrics.put_records_failed(count, engine.stopwatch() - started_s)
         if isinstance(error, ResourceNotFoundException):  # it may be asked again

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
+from operator import attrgetter
 from sys import maxsize
 from types import GenericAlias
 from typing import Annotated, Any, Literal
@@ -308,16 +309,22 @@ def _texts_converter(shape_name: str) -> ConvertTexts | None:
 
 
 def _structure_converter(shape_name: str, shape: Shape) -> ConvertTexts | None:
-    steps = [(name, _texts_converter(member)) for name, member in shape.members.items()]
-    if not any(step for _, step in steps):
+    steps = [
+        (name, step)
+        for name, member in shape.members.items()
+        if (step := _texts_converter(member)) is not None
+    ]
+    if not steps:
         return None
-    kind = request_type(shape_name)
+    kind, names = request_type(shape_name), tuple(shape.members)
+    values_of = attrgetter(*names, names[0])  # of two names at least it gives a tuple
 
     def convert_members(read: Any, cut_body: CutBody) -> Any:
-        members = {}
+        members = dict(zip(names, values_of(read)))  # noqa: B905 - `strict` takes as long as the rest
         for name, step in steps:
-            value = getattr(read, name)
-            members[name] = value if value is None or step is None else step(value, cut_body)
+            value = members[name]
+            if value is not None:
+                members[name] = step(value, cut_body)
         return kind(**members)
 
     return convert_members
@@ -325,16 +332,22 @@ def _structure_converter(shape_name: str, shape: Shape) -> ConvertTexts | None:
 
 def _blob(min_bytes: int, max_bytes: int, text: str, cut_body: CutBody) -> bytes:
     """The bytes of a base64 text. Raises `ValueError` for what needs a closer look."""
-    long_text = cut_body.find(text)
-    source = text.encode() if long_text is None else long_text
+    source = cut_body.find(text) or text.encode()
     data = b64decode(source, validate=True)
-    ending = bytes(source[-3:])
-    pads = 2 if ending.endswith(b"==") else int(ending.endswith(b"="))
-    if len(data) * 4 != len(source) * 3 - pads * 4 or not min_bytes <= len(data) <= max_bytes:
-        raise ValueError(ending)
-    if pads and _is_loose(ending):
-        raise ValueError(ending)
+    size = len(data)
+    if not min_bytes <= size <= max_bytes:
+        raise ValueError(size)
+    missing_bytes = len(source) // 4 * 3 - size
+    if len(source) & 3 or (missing_bytes and not _has_pads(source, missing_bytes)):
+        raise ValueError(size)
     return data
+
+
+def _has_pads(text: bytes | memoryview, count: int) -> bool:
+    """Whether a base64 text of four characters at least ends with so many pads, and canonically."""
+    if count == 1:
+        return text[-1] == _PAD and text[-2] in _LAST_BEFORE_ONE_PAD
+    return count == 2 and text[-1] == text[-2] == _PAD and text[-3] in _LAST_BEFORE_TWO_PADS
 
 
 @cache

@@ -71,10 +71,11 @@ class DestinationSender:
         if name is None:
             raise DestinationFailed("that is no stream")
         try:
+            began_s = self._engine.stopwatch()
             live = await finished(self._engine.serving(name))
             size = record_size(message.body, message.partition_key)
             record = (message.body, message.partition_key, None)
-            placement = await finished(append_one(self._engine, live, record, size))
+            placement = await finished(append_one(self._engine, live, record, size, began_s))
         except (KinesisError, StoreError) as error:
             raise DestinationFailed(str(error)) from error
         if placement[1] is None:

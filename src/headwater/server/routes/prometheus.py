@@ -203,6 +203,11 @@ class _Server(Collector):
             "Batches of records, and changes, that the brokers have not answered yet.",
             times.under_way,
         )
+        yield GaugeMetricFamily(
+            "headwater_store_waiting_bytes",
+            "Bytes of records that the brokers have not answered for yet.",
+            times.waiting_bytes,
+        )
         yield CounterMetricFamily(
             "headwater_store_retries", "How often a batch or a change was sent once more.", times.retries
         )

@@ -44,14 +44,16 @@ from headwater.storage.kafka.broker_request import CLIENT_ID
 from headwater.storage.kafka.fetch_request import Fetched, FetchRequest
 from headwater.storage.kafka.leaders import Leaders
 from headwater.storage.kafka.metadata_request import MetadataRequest
+from headwater.storage.kafka.patience import (
+    CONNECT_TIMEOUT_MS,
+    CONTROL_BROKER_TIMEOUT_MS,
+    CONTROL_TIMEOUT_MS,
+    PRODUCE_BROKER_TIMEOUT_MS,
+    REQUEST_TIMEOUT_MS,
+)
 from headwater.storage.kafka.produce_request import Produced, ProduceRequest
 from headwater.storage.kafka.security import BrokerSecurity
 
-REQUEST_TIMEOUT_MS = 5_000
-CONNECT_TIMEOUT_MS = 5_000
-"""A broker that is cut off does not even say no."""
-PRODUCE_TIMEOUT_MS = 4_000
-CONTROL_TIMEOUT_MS = 30_000
 REFRESH_S = 2.0
 PRODUCE_LANES = 4
 READ_LANES = 4
@@ -157,7 +159,7 @@ class Cluster:
 
     async def produce(self, topic: str, batch: bytes, lane: int = 0) -> Produced:
         """Send a batch, and wait until all in-sync replicas have it. Raises `KafkaError`."""
-        request = ProduceRequest({topic: batch}, PRODUCE_TIMEOUT_MS)
+        request = ProduceRequest({topic: batch}, PRODUCE_BROKER_TIMEOUT_MS)
         answer = await self._ask_leader(topic, request, ("produce", lane % PRODUCE_LANES), REQUEST_TIMEOUT_MS)
         produced: Produced = answer[topic]
         self._note(topic, produced.code)
@@ -185,7 +187,7 @@ class Cluster:
     async def _produce_all(
         self, node_id: int, batches: Mapping[str, bytes], lane: int
     ) -> Mapping[str, Produced]:
-        request = ProduceRequest(batches, PRODUCE_TIMEOUT_MS)
+        request = ProduceRequest(batches, PRODUCE_BROKER_TIMEOUT_MS)
         answers: Mapping[str, Produced] = await self._ask(
             node_id, request, ("joined", lane), REQUEST_TIMEOUT_MS
         )
@@ -322,7 +324,7 @@ class Cluster:
 
     async def delete_before(self, topic: str, position: int) -> None:
         """Forget what lies before a position. Raises `KafkaError`; `BrokerRefusal` is one."""
-        request = DeleteRecordsRequest([(topic, [(0, position)])], CONTROL_TIMEOUT_MS)
+        request = DeleteRecordsRequest([(topic, [(0, position)])], CONTROL_BROKER_TIMEOUT_MS)
         answer = await self._ask_leader(topic, request, ("control", 0), CONTROL_TIMEOUT_MS)
         code = answer.topics[0][1][0][2]
         self._note(topic, code)
@@ -344,7 +346,7 @@ class Cluster:
         rows: list[Any] = [
             (topic, 1, replicas, [], list(settings.items())) for topic, settings in topics.items()
         ]
-        answer = await self._ask_controller(CreateTopicsRequest(rows, CONTROL_TIMEOUT_MS, False))
+        answer = await self._ask_controller(CreateTopicsRequest(rows, CONTROL_BROKER_TIMEOUT_MS, False))
         for topic, code, _ in answer.topic_errors:
             if code not in (NONE, TOPIC_EXISTS):
                 raise BrokerRefusal(f"making topic {topic}", code)
@@ -358,7 +360,7 @@ class Cluster:
 
     async def delete_topics(self, topics: Collection[str]) -> None:
         """Delete topics, where there are any. Raises `KafkaError`; `BrokerRefusal` is one."""
-        answer = await self._ask_controller(DeleteTopicsRequest(list(topics), CONTROL_TIMEOUT_MS))
+        answer = await self._ask_controller(DeleteTopicsRequest(list(topics), CONTROL_BROKER_TIMEOUT_MS))
         for topic, code in answer.topic_error_codes:
             self._leaders.forget(topic)
             if code not in (NONE, UNKNOWN_TOPIC):

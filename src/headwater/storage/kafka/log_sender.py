@@ -10,7 +10,8 @@ what it has by producer id, epoch and sequence, so nothing is stored twice.
 
 Rules:
 - the batch is acknowledged by its position only if that lies before the end that readers were told;
-- a caller waits for `RETRY_FOR_S` at most; then it is told so, and the batch goes on being sent;
+- a caller waits for `CALL_WITHIN_S` at most, what it has waited before included; then it is told so, and the
+  batch goes on being sent, but what was in none yet is not;
 - what is sent for the first time joins what other logs send to the same broker, what is sent again does not;
 - after a producer id, epoch or sequence that is lost, the next epoch begins with sequence 0.
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from headwater.model.completion import Completion
@@ -39,14 +41,13 @@ from headwater.storage.kafka.cluster import (
     KafkaError,
     Unsent,
 )
+from headwater.storage.kafka.patience import CALL_WITHIN_S
 from headwater.storage.kafka.produce_request import Produced
 from headwater.storage.kafka.producer import Producer
+from headwater.storage.kafka.waiting_room import WaitingRoom
 
-RETRY_FOR_S = 20.0
 BATCH_BYTES = 1024 * 1024
 """A batch takes no further entry once it has this much."""
-QUEUE_BYTES = 16 * 1024 * 1024
-"""An entry is refused when so much waits before it."""
 IDLE_S = 12 * 3600.0
 """After so long the brokers may be about to forget the producer."""
 RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.4)
@@ -71,9 +72,13 @@ class LogFate(Protocol):
 class Call:
     """One call of `append`: the outcomes of its entries, and the completion of all."""
 
-    __slots__ = ("_left", "completion", "outcomes")
+    __slots__ = ("_kept_bytes", "_left", "_room", "completion", "outcomes", "size")
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, size: int, room: WaitingRoom) -> None:
+        """`size`: the bytes of all entries together."""
+        self.size = size
+        self._room = room
+        self._kept_bytes = 0
         self.completion: Completion[list[Outcome]] = Completion()
         self.outcomes: list[Outcome] = [None] * count
         self._left = count
@@ -83,7 +88,14 @@ class Call:
         self.outcomes[at] = outcome
         self._left -= 1
         if self._left == 0:
+            self._room.count(-self._kept_bytes)
             self.completion.resolve(self.outcomes)
+
+    def refuse(self, at: int, size: int) -> None:
+        """There is no room for an entry; whoever asks keeps it for as long as the others wait."""
+        self._kept_bytes += size
+        self._room.count(size)
+        self.tell(at, _refused("too much waits to be stored"))
 
 
 class WaitingEntry:
@@ -91,11 +103,11 @@ class WaitingEntry:
 
     __slots__ = ("at", "call", "payloads", "since_s", "size")
 
-    def __init__(self, call: Call, at: int, payloads: Sequence[bytes], since_s: float) -> None:
+    def __init__(self, call: Call, at: int, payloads: Sequence[bytes], size: int, since_s: float) -> None:
         self.call: Call | None = call
         self.at = at
         self.payloads = payloads
-        self.size = sum(map(len, payloads))
+        self.size = size
         self.since_s = since_s
 
     def tell(self, outcome: Outcome) -> None:
@@ -124,6 +136,7 @@ class LogSender:
         producer: Producer,
         fate: LogFate,
         times: CommitTimes,
+        room: WaitingRoom,
         guard: Callable[[Callable[[], None]], None],
         loop: asyncio.AbstractEventLoop,
         on_stored: Callable[[Run], None] | None = None,
@@ -139,10 +152,13 @@ class LogSender:
         self._producer = producer
         self._fate = fate
         self._times = times
+        self._room = room
         self._guard = guard
         self._on_stored = on_stored
         self._queue: deque[WaitingEntry] = deque()
         self._queued_bytes = 0
+        self._is_mixed = False
+        """Whether somebody in the queue may have waited for longer than those before it."""
         self._under_way: list[WaitingEntry] = []
         self._task: asyncio.Task[None] | None = None
         self._loop = loop
@@ -157,27 +173,42 @@ class LogSender:
         """Whether nothing waits, and nothing is under way."""
         return not self._queue and not self._under_way
 
-    def put(self, call: Call, at: int, payloads: Sequence[bytes]) -> None:
-        """Take an entry of a call."""
-        waiting = WaitingEntry(call, at, payloads, self._loop.time())
-        if self._queued_bytes > QUEUE_BYTES:
-            self._loop.call_soon(self._guard, lambda: waiting.tell(_refused("too much waits to be stored")))
+    def put(self, call: Call, at: int, payloads: Sequence[bytes], size: int, since_s: float) -> None:
+        """Take an entry of so many bytes of a call, whose caller has waited since then."""
+        if not self._room.has_room(self._queued_bytes, call.size):
+            self._loop.call_soon(self._guard, partial(call.refuse, at, size))
             return
+        waiting = WaitingEntry(call, at, payloads, size, since_s)
+        if self._queue and since_s < self._queue[-1].since_s:
+            self._is_mixed = True
         self._queue.append(waiting)
-        self._queued_bytes += waiting.size
+        self._queued_bytes += size
+        self._room.count(size)
         if self._task is None:
             self._task = self._loop.create_task(self._send_all())
 
     def tell_the_late(self, now_s: float) -> None:
         """Tell those who have waited for too long."""
-        late = now_s - RETRY_FOR_S
-        while self._queue and self._queue[0].since_s < late:
-            waiting = self._queue.popleft()
+        late = now_s - CALL_WITHIN_S
+        for waiting in self._drop_late(late):
             self._queued_bytes -= waiting.size
+            self._room.count(-waiting.size)
             self._tell(waiting, _refused("nothing was stored: Kafka does not answer in time"))
         for waiting in self._under_way:
             if waiting.since_s < late:
                 self._tell(waiting, StoreInDoubt("Kafka has not said in time whether it was stored"))
+
+    def _drop_late(self, late: float) -> list[WaitingEntry]:
+        """Take those out of the queue who have waited since before then."""
+        queue, dropped = self._queue, []
+        if self._is_mixed:
+            dropped = [waiting for waiting in queue if waiting.since_s < late]
+            self._queue = deque(waiting for waiting in queue if waiting.since_s >= late)
+            self._is_mixed = bool(self._queue)
+            return dropped
+        while queue and queue[0].since_s < late:
+            dropped.append(queue.popleft())
+        return dropped
 
     def close(self, reason: str) -> None:
         """Send nothing more, and tell all who wait."""
@@ -195,20 +226,22 @@ class LogSender:
     async def _send_all(self) -> None:
         try:
             while self._queue:
-                self._under_way = self._gather()
+                self._under_way, size = self._gather()
                 await self._send(self._under_way)
+                self._room.count(-size)
                 self._under_way = []
         finally:
             self._task = None
 
-    def _gather(self) -> list[WaitingEntry]:
+    def _gather(self) -> tuple[list[WaitingEntry], int]:
+        """The entries of the next batch, and their bytes."""
         taken = [self._queue.popleft()]
         size = taken[0].size
         while self._queue and size + self._queue[0].size <= BATCH_BYTES:
             taken.append(self._queue.popleft())
             size += taken[-1].size
         self._queued_bytes -= size
-        return taken
+        return taken, size
 
     async def _send(self, waiting: list[WaitingEntry]) -> None:
         """See one batch through, and tell those who wait for it."""

@@ -46,18 +46,18 @@ from headwater.storage.kafka.log_topics import LogTopics
 from headwater.storage.kafka.log_watch import LogWatch
 from headwater.storage.kafka.membership import Membership
 from headwater.storage.kafka.metadata_log import MetadataLog
+from headwater.storage.kafka.patience import CALL_WITHIN_S, SWEEP_S
 from headwater.storage.kafka.producer import Producer
 from headwater.storage.kafka.snapshot_format import UnknownSnapshot
 from headwater.storage.kafka.snapshots import MetadataSnapshots
 from headwater.storage.kafka.topic_reader import Gone, TopicReader
 from headwater.storage.kafka.topics import Topics
+from headwater.storage.kafka.waiting_room import WaitingRoom
 
 T = TypeVar("T")
 
 ADOPT_S = 2.0
 """A proposal that has been pending for so long is completed by whoever sees it."""
-ANSWER_WITHIN_S = 20.0
-SWEEP_S = 1.0
 RETRY_S = 0.1
 LANES = 64
 
@@ -103,6 +103,8 @@ class KafkaStore:
         self._watch = LogWatch(
             cluster, topics.log, lambda log_id: self._guard(partial(self._watch.call, log_id))
         )
+        self._room, self._command_room = WaitingRoom(self.commit_times), WaitingRoom(CommitTimes())
+        """Records never keep commands out."""
         self._senders: dict[int, LogSender] = {}
         self._commands = self._sender(topics.meta, 0, MetadataFate(), None)
         self._commits: dict[int, _Commit] = {}
@@ -164,7 +166,7 @@ class KafkaStore:
 
     async def _catch_up(self) -> None:
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
+            async with asyncio.timeout(CALL_WITHIN_S):
                 while True:
                     try:
                         return await self._metadata.catch_up()
@@ -184,9 +186,11 @@ class KafkaStore:
 
     # Records
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
+    def append(self, entries: Sequence[Entry], waited_s: float = 0.0) -> Completion[list[Outcome]]:
         """Append each entry to its log."""
-        call = Call(len(entries))
+        sizes = [sum(map(len, payloads)) for _, _, payloads in entries]
+        call = Call(len(entries), sum(sizes), self._room)
+        since_s = self._loop.time() - waited_s
         if self._unavailable is not None or not entries:
             self._loop.call_soon(self._guard, partial(self._answer_at_once, call))
             return call.completion
@@ -203,7 +207,7 @@ class KafkaStore:
                     ShardLogFate(self._metadata, self._producer, log_id),
                     partial(self._on_stored, log_id),
                 )
-            sender.put(call, at, payloads)
+            sender.put(call, at, payloads, sizes[at], since_s)
         return call.completion
 
     def _on_stored(self, log_id: int, run: Run) -> None:
@@ -233,6 +237,7 @@ class KafkaStore:
             self._producer,
             fate,
             self.commit_times,
+            self._room if on_stored else self._command_room,
             self._guard,
             self._loop,
             on_stored,
@@ -335,7 +340,7 @@ class KafkaStore:
         if not change.create_logs:
             self._propose(commit)  # at once: such changes take effect in the order of the calls
         self._spawn(self._see_through(commit))
-        self._loop.call_later(ANSWER_WITHIN_S, self._guard, partial(self._tell_late, commit))
+        self._loop.call_later(CALL_WITHIN_S, self._guard, partial(self._tell_late, commit))
         return commit.completion
 
     def _propose(self, commit: _Commit) -> None:
@@ -357,8 +362,9 @@ class KafkaStore:
             commit.decided.cancel()
 
     def _command(self, command: commands.Command) -> Call:
-        call = Call(1)
-        self._commands.put(call, 0, (commands.encode(command),))
+        data = commands.encode(command)
+        call = Call(1, len(data), self._command_room)
+        self._commands.put(call, 0, (data,), len(data), self._loop.time())
         return call
 
     async def _see_through(self, commit: _Commit) -> None:

@@ -17,10 +17,10 @@ from headwater.model.record import Payload
 from headwater.storage.interface import END_MS, LogPage, Run, StoreUnavailable
 from headwater.storage.kafka import batches
 from headwater.storage.kafka.cluster import EARLIEST, LATEST, NONE, OFFSET_OUT_OF_RANGE, Cluster, KafkaError
+from headwater.storage.kafka.patience import CALL_WITHIN_S
 
 T = TypeVar("T")
 
-RETRY_FOR_S = 20.0
 RETRY_S = 0.05
 FETCH_BYTES_MAX = 4 * 1024 * 1024
 FETCH_BYTES_MIN = 64 * 1024
@@ -37,19 +37,21 @@ class Gone(Exception):
 
 async def until_answered(ask: Callable[[], Awaitable[T]], is_gone: IsGone) -> T:
     """Ask until a broker has answered. Raises `StoreUnavailable`, and `Gone` if the log is."""
-    loop = asyncio.get_running_loop()
-    until_s = loop.time() + RETRY_FOR_S
-    while True:
-        try:
-            return await ask()
-        except batches.DamagedBatch as error:
-            raise StoreUnavailable(str(error)) from error
-        except KafkaError as error:
-            if is_gone():
-                raise Gone from error
-            if loop.time() > until_s:
-                raise StoreUnavailable(f"Records could not be read: {error}") from error
-        await asyncio.sleep(RETRY_S)
+    last = KafkaError("no broker has answered")
+    try:
+        async with asyncio.timeout(CALL_WITHIN_S):
+            while True:
+                try:
+                    return await ask()
+                except batches.DamagedBatch as error:
+                    raise StoreUnavailable(str(error)) from error
+                except KafkaError as error:
+                    if is_gone():
+                        raise Gone from error
+                    last = error
+                await asyncio.sleep(RETRY_S)
+    except TimeoutError:
+        raise StoreUnavailable(f"Records could not be read: {last}") from last
 
 
 class TopicReader:

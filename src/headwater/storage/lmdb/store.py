@@ -175,7 +175,7 @@ class LmdbStore:
         """The present extents of logs, in the order of `log_ids`. Never suspends."""
         return [self.extent(log_id) for log_id in log_ids]
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
+    def append(self, entries: Sequence[Entry], _waited_s: float = 0.0) -> Completion[list[Outcome]]:
         """Append in one commit; where each entry begins, or `None` where the log is sealed or gone."""
         return self._enqueue(Group.append, tuple(entries))
 

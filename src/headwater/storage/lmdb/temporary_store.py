@@ -78,7 +78,7 @@ class TemporaryStore(LmdbStore):
             post_from_thread=post_from_thread,
         )
 
-    def append(self, entries: Sequence[Entry]) -> Completion[list[Outcome]]:
+    def append(self, entries: Sequence[Entry], _waited_s: float = 0.0) -> Completion[list[Outcome]]:
         """See `Store.append`; what is gathered has its place when this returns."""
         size = 0
         for _, _, payloads in entries:
