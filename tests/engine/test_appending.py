@@ -15,6 +15,7 @@ from headwater.model.record import LARGE_BYTES
 from headwater.storage.interface import Entry, Outcome, Post, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
 from tests.engine.running_engine import CALLER, RunningEngine
+from tests.tables import each
 
 
 class TornStore(MemoryStore):
@@ -39,18 +40,25 @@ class TornStore(MemoryStore):
 
 
 class RefusingStore(MemoryStore):
-    """Gives every entry back as many times as it is told to, as if its log had just been sealed."""
+    """Gives every entry back as many times as it is told to, as if its log had just been sealed.
+
+    The first time, the last entry fails, if that is wanted.
+    """
 
     def __init__(self, post: Post) -> None:
         super().__init__(post)
         self.refusals = 0
+        self.fails_first = False
 
     def append(self, entries: Sequence[Entry], waited_s: float = 0.0) -> Completion[list[Outcome]]:
         if not self.refusals:
             return super().append(entries, waited_s)
         self.refusals -= 1
         completion: Completion[list[Outcome]] = Completion()
-        self._post(lambda: completion.resolve([None] * len(entries)))
+        outcomes: list[Outcome] = [None] * len(entries)
+        if self.fails_first:
+            outcomes[-1], self.fails_first = StoreUnavailable("no space left on device"), False
+        self._post(lambda: completion.resolve(outcomes))
         return completion
 
 
@@ -144,8 +152,10 @@ def test_records_that_are_given_back_are_stored_as_they_were(clock: ManualClock)
     engine.close()
 
 
-def test_who_finds_no_stream_any_more_has_all_records_again(clock: ManualClock) -> None:
+@each("fails_first", [False, True])
+def test_who_finds_no_stream_any_more_has_all_records_again(clock: ManualClock, fails_first: bool) -> None:
     engine, store = refusing(clock)
+    store.fails_first = fails_first
     live = engine.engine.live(StreamName(*CALLER, "orders"))
     records = NewRecords(*zip(*NEW_RECORDS, strict=True))
     store.refusals = 50

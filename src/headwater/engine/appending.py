@@ -105,6 +105,8 @@ async def append(engine: Engine, live: LiveStream, records: NewRecords, began_s:
     pending: Sequence[int] = range(len(records))
     hash_keys, wanted = records.explicit_hash_keys, records
     stored = stored_bytes = 0
+    refused: list[_RouteShare] = []
+    failed: list[_RouteShare] = []
     failure: StoreUnavailable | None = None
     try:
         for _ in range(_REROUTES_MAX):
@@ -115,11 +117,11 @@ async def append(engine: Engine, live: LiveStream, records: NewRecords, began_s:
             if limits is None:  # all of them are in the shares
                 wanted.become(NO_RECORDS)
             outcomes = await engine.store.append(entries, engine.stopwatch() - began_s)
-            refused: list[_RouteShare] = []
+            refused = []
             for share, outcome in zip(shares, outcomes, strict=True):
                 route_at, indexes, _, size = share
                 if not isinstance(outcome, Placed):
-                    refused += (share,) if outcome is None else ()
+                    (refused if outcome is None else failed).append(share)
                     failure = outcome or failure
                     continue
                 position, time_ms = outcome
@@ -137,10 +139,10 @@ async def append(engine: Engine, live: LiveStream, records: NewRecords, began_s:
                 return _unless_failed(failure, stored, Appended(placements, stored_bytes, limits is None))
             pending, wanted = _read_back(refused, hash_keys)
             live = await engine.serving(live.stream.full_name)
-    except (ResourceNotFoundException, StoreUnavailable) as error:
+    except (ResourceNotFoundException, StoreUnavailable):
         if not stored:
-            records.become(records if records.datas else wanted)
-            raise failure or error from error
+            records.become(records if records.datas else _read_back(refused + failed, hash_keys)[1])
+            raise
         return Appended(placements, stored_bytes, is_whole=False)
     raise InternalFailureException("Internal Service Failure")
 

@@ -170,7 +170,9 @@ class Cluster:
 
         A topic has one such batch at a time.
         """
-        node_id = await self.leader(topic)
+        node_id = self._leaders.get(topic)
+        if node_id is None:
+            node_id = await self.leader(topic)
         joined = self._joined.get(node_id)
         if joined is None:
             joined = self._joined[node_id] = BatchRequests(partial(self._produce_all, node_id))

@@ -294,11 +294,11 @@ class LogSender:
         await self._fate.ended()
         return await self._find(ticket) if in_doubt else None
 
-    async def _produce(self, data: bytes, *, is_again: bool) -> Produced:
+    def _produce(self, data: bytes, *, is_again: bool) -> Awaitable[Produced]:
         """Send a batch, by itself if others might wait for it, or must not. Raises `KafkaError`."""
         if is_again or self._on_stored is None:
-            return await self._cluster.produce(self._topic, data, self._lane)
-        return await self._cluster.produce_joined(self._topic, data)
+            return self._cluster.produce(self._topic, data, self._lane)
+        return self._cluster.produce_joined(self._topic, data)
 
     def _take_ticket(self, count: int) -> _Ticket:
         """The ticket of a batch of so many records, which is not in doubt."""
