@@ -12,6 +12,8 @@ Refuses to know frames and streams.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from headwater.server.http.exchange import RecurringHeaders
 from headwater.server.http.hpack import FIELD_OVERHEAD_BYTES, HeaderDecoder, HpackError
 from headwater.server.http.http2_alike_heads import alike_heads
@@ -22,6 +24,14 @@ from headwater.server.http.http2_heads import RequestHead, head_reader
 HEADS_REMEMBERED = 64
 HEAD_BLOCK_BYTES_MAX = 1024
 """A longer block is read each time."""
+
+
+class BegunBlock(NamedTuple):
+    """A header block that goes on."""
+
+    flags: int
+    stream_id: int
+    parts: list[bytes]
 
 
 class HeaderBlocks:
