@@ -21,6 +21,7 @@ from benchmarks import machine, rates, report
 from benchmarks.bench import HERE, Bench, say
 from benchmarks.h2load import H2loadFailed
 from benchmarks.h2load import check_installed as check_h2load
+from benchmarks.installing import NotInstalled, install_sources
 from benchmarks.measurements import MEASUREMENTS, Measurement
 from benchmarks.results import Results
 from benchmarks.scenarios import SCENARIOS, Scenario
@@ -66,7 +67,7 @@ def read_options() -> argparse.Namespace:
     add("--peers", metavar="NAME,…", help=f"only these of {peers}; may be empty")
     add("--against", metavar="COMMIT", help="what Headwater was at this commit takes part")
     add("--whole", action="store_true", help="everything, with slower peers, for an hour")
-    add("--headwater", default=shlex.join([sys.executable, "-m", "headwater"]), metavar="COMMAND")
+    add("--headwater", metavar="COMMAND", help="in place of these sources, installed as users do")
     add("--scratch", type=Path, default=SCRATCH, metavar="DIR", help="for the peers and all files")
     add(
         "--report", type=Path, metavar="FILE", help=f"measure nothing: report what is kept in this {COMPLETE}"
@@ -82,7 +83,13 @@ def measure(options: argparse.Namespace) -> Results:
     except WrkFailed as error:
         sys.exit(str(error))
     scratch = options.scratch.resolve()
-    bench = Bench(scratch, options.headwater, options.rounds, options.seconds, options.records_held)
+    bench = Bench(
+        scratch,
+        options.headwater or _installed(scratch),
+        options.rounds,
+        options.seconds,
+        options.records_held,
+    )
     wanted = [row for row in SCENARIOS if is_wanted(row, options)]
     versions, left_out = bench.install(wanted_servers(options))
     if HEADWATER not in bench.servers:
@@ -111,6 +118,15 @@ def measure(options: argparse.Namespace) -> Results:
     return results
 
 
+def _installed(scratch: Path) -> str:
+    """The command of these sources, installed anew. Ends the run where that fails."""
+    say("installing headwater")
+    try:
+        return shlex.quote(str(install_sources(scratch / "installed" / "headwater", HERE.parent)))
+    except NotInstalled as error:
+        sys.exit(f"headwater: {error}")
+
+
 def measure_rates(bench: Bench, results: Results, scenarios: list[Scenario], kept: Path) -> None:
     """Every scenario with every server, round after round."""
     for turn in range(bench.rounds):
@@ -124,7 +140,7 @@ def measure_rates(bench: Bench, results: Results, scenarios: list[Scenario], kep
 def measure_figures(bench: Bench, results: Results, measurements: list[Measurement], kept: Path) -> None:
     """Everything else, once or once a round."""
     for measurement in measurements:
-        for turn in range(bench.rounds if measurement.in_rounds else 1):
+        for turn in range(bench.rounds * measurement.times_a_round if measurement.in_rounds else 1):
             for server in bench.in_turn(turn):
                 if measurement.is_for(server):
                     measure_one(bench, results, measurement, server)

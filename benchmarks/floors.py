@@ -157,14 +157,14 @@ def batch(store: Store, count: int, size: int) -> list[tuple[str, float]]:
     """PutRecords."""
     given = records(count, size)
     text, binary = bodies(given)
-    rows = [(data, key, None) for data, key in given]
+    datas, keys = [data for data, _ in given], [key for _, key in given]
     payloads = [encode_payload(data, key, encrypted=False) for data, key in given]
     blocks = [pack_block(bytes(16), 1, list(block)) for block in cut_payloads(payloads)]
     texts = [b64encode(data).decode() for data, _ in given]
     numbers = record_sequence_numbers(
         sequence_base(1_700_000_000, 1), 1_700_000_000, 5, 1_700_000_000_000, count
     )
-    placements = PlacementList([("shardId-000000000001", str(number)) for number in numbers])
+    placements = PlacementList(["shardId-000000000001"] * count, [str(number) for number in numbers])
     decoder = msgspec.json.Decoder()
     return [
         (f"a copy of the body in JSON, {len(text):,} bytes", cost_us(lambda: bytearray(text))),
@@ -176,7 +176,7 @@ def batch(store: Store, count: int, size: int) -> list[tuple[str, float]]:
         ("payloads", cost_us(lambda: [encode_payload(data, key, encrypted=False) for data, key in given])),
         (
             "payloads by columns, where all are alike",
-            cost_us(lambda: encode_alike(rows, encrypted=False)),
+            cost_us(lambda: encode_alike(datas, keys, encrypted=False)),
         ),
         ("CRC-32 alone", cost_us(lambda: [crc32(each) for each in payloads])),
         (

@@ -41,6 +41,16 @@ def install(manager: str, folder: Path, package: str) -> str:
     return row.version(folder, package)
 
 
+def install_sources(environment: Path, sources: Path) -> Path:
+    """Headwater from its sources, as its users have it, in a new environment; its command.
+
+    Raises NotInstalled.
+    """
+    shutil.rmtree(environment, ignore_errors=True)
+    _pip_install(environment, f"{sources}[tls]")
+    return environment / "bin" / "headwater"
+
+
 def output_of(command: Sequence[str]) -> str:
     """What a program prints. Raises NotInstalled when it is absent or fails."""
     if shutil.which(command[0]) is None:
@@ -118,9 +128,7 @@ def _commit_install(folder: Path, commit: str) -> None:
     output_of(["git", "-C", str(HERE.parent), "archive", "--output", str(archive), f"{commit}:"])
     output_of(["tar", "--extract", "--file", str(archive), "--directory", str(source)])
     archive.unlink()
-    output_of([sys.executable, "-m", "venv", "--without-pip", str(folder / "environment")])
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    output_of([*pip, "--python", str(_python(folder / "environment")), "install", f"{source}[tls]"])
+    install_sources(folder / "environment", source)
 
 
 def _commit_version(_folder: Path, commit: str) -> str:

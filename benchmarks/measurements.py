@@ -20,7 +20,9 @@ class Measurement:
     run: Callable[[Bench, Server], Iterator[Figure]]
     is_for: Callable[[Server], bool]
     in_rounds: bool = False
-    """Whether it is measured once a round, with every server in turn, or once."""
+    """Whether it is measured in each round, with every server in turn, or once."""
+    times_a_round: int = 1
+    """Each time with every server in turn, too."""
     is_usual: bool = False
     """Part of a usual run; else only of one of everything."""
 
@@ -42,7 +44,14 @@ def _is_headwater(server: Server) -> bool:
 
 
 MEASUREMENTS: tuple[Measurement, ...] = (
-    Measurement("start", starting.start_and_idle, _speaks_kinesis, in_rounds=True, is_usual=True),
+    Measurement(
+        "start",
+        starting.start_and_idle,
+        _speaks_kinesis,
+        in_rounds=True,
+        times_a_round=starting.STARTS_A_ROUND,
+        is_usual=True,
+    ),
     *(
         Measurement(
             f"sdk_{sdk.name}", partial(sdk_clients.load, sdk), _is_headwater, in_rounds=True, is_usual=True

@@ -10,15 +10,12 @@ from benchmarks.results import Figure
 from benchmarks.server_process import Memory
 from benchmarks.servers import Server
 
-STARTS = 5
+STARTS_A_ROUND = 5
 SETTLE_S = 1.0
 
 
 def start_and_idle(bench: Bench, server: Server) -> Iterator[Figure]:
-    """Start-up time, of several starts, and idle memory."""
-    for _ in range(STARTS - 1):
-        with bench.start(server) as process:
-            yield Figure("start_ms", server.name, process.started_ms)
+    """The time and the idle memory of one start."""
     with bench.start(server) as process:
         yield Figure("start_ms", server.name, process.started_ms)
         time.sleep(SETTLE_S)

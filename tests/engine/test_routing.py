@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from headwater.engine.resharding import merge, scale, split
-from headwater.engine.routing import Routes
+from headwater.engine.routing import KEYS_KNOWN, Routes
 from headwater.model.hash_key import HASH_KEY_MAX
 from headwater.model.stream import Stream
 from tests.engine.shaped_stream import NOW_MS, new_log_id, stream_of
@@ -65,4 +65,20 @@ def test_the_order_of_ids_is_not_the_order_of_hash_keys() -> None:
 @settings(max_examples=40)
 def test_many_keys_go_where_each_goes_alone(keys: list[str], shard_count: int) -> None:
     routes = Routes(stream_of(shard_count))
-    assert routes.by_partition_keys(keys) == [routes.by_partition_key(key) for key in keys]
+    alone = [routes.by_partition_key(key) for key in keys]
+    assert routes.by_partition_keys(keys) == alone
+    assert routes.by_partition_keys(keys) == alone  # which are known now
+    assert routes.by_partition_keys([*keys, "another", *keys]) == [
+        *alone,
+        routes.by_partition_key("another"),
+        *alone,
+    ]
+
+
+def test_more_keys_than_are_remembered_go_where_each_goes_alone() -> None:
+    routes = Routes(stream_of(7))
+    keys = [f"key-{number}" for number in range(3 * KEYS_KNOWN)]
+    alone = [routes.by_partition_key(key) for key in keys]
+    for step in (500, 400, 500, 50):  # none comes again, some do, none is looked up, many do
+        for at in range(0, len(keys), step):
+            assert routes.by_partition_keys(keys[at : at + 500]) == alone[at : at + 500]

@@ -97,15 +97,19 @@ def test_other_records_are_left(records: list[tuple[bytes, str | None, bool]]) -
 def test_records_of_one_size_are_written_together_as_they_are_one_by_one(
     data_bytes: int, key: str, encrypted: bool
 ) -> None:
-    records = [(bytes([at]) * data_bytes, f"{at}{key}"[: len(key)], None) for at in range(ALIKE_MIN)]
-    alike = encode_alike(records, encrypted=encrypted)
+    datas = [bytes([at]) * data_bytes for at in range(ALIKE_MIN)]
+    keys = [f"{at}{key}"[: len(key)] for at in range(ALIKE_MIN)]
+    alike = encode_alike(datas, keys, encrypted=encrypted)
     assert alike is not None
-    assert list(alike) == encode_payloads(records, encrypted=encrypted)
+    assert list(alike) == encode_payloads(datas, keys, encrypted=encrypted)
 
 
 @given(
     st.lists(
-        st.tuples(st.binary(min_size=5, max_size=5), st.sampled_from(["ab%", 'a"c', "a\\c", "abä", "ab\0"])),
+        st.tuples(
+            st.binary(min_size=5, max_size=5),
+            st.sampled_from(["ab%", "", "x" * 256, 'a"c', "a\\c", "abä", "ab\0"]),
+        ),
         min_size=1,
         max_size=3,
     ),
@@ -114,17 +118,17 @@ def test_records_of_one_size_are_written_together_as_they_are_one_by_one(
 def test_what_is_written_together_is_what_it_is_one_by_one(
     kinds: list[tuple[bytes, str]], encrypted: bool
 ) -> None:
-    records = [(data, key, None) for data, key in kinds] * ALIKE_MIN
-    alike = encode_alike(records, encrypted=encrypted)
-    assert alike is None or list(alike) == encode_payloads(records, encrypted=encrypted)
-    assert (alike is None) == any(key != "ab%" for _, key in kinds)
+    datas, keys = [data for data, _ in kinds] * ALIKE_MIN, [key for _, key in kinds] * ALIKE_MIN
+    alike = encode_alike(datas, keys, encrypted=encrypted)
+    assert alike is None or list(alike) == encode_payloads(datas, keys, encrypted=encrypted)
+    assert (alike is None) == any(key not in ("ab%", "", "x" * 256) for _, key in kinds)
 
 
 @pytest.mark.parametrize(
-    "odd", [(b"xx", "key"), (b"xxx", "key1"), (b"xxx", None), (b"", "key"), (b"x" * (LARGE_BYTES + 1), "key")]
+    "odd", [(b"xx", "key"), (b"xxx", None), (b"", "key"), (b"x" * (LARGE_BYTES + 1), "key")]
 )
 def test_one_that_is_not_like_the_others_is_not_written_with_them(odd: tuple[bytes, str | None]) -> None:
-    records: list[tuple[bytes, str | None, None]] = [(b"xxx", "key", None)] * ALIKE_MIN
-    assert encode_alike(records, encrypted=False) is not None
-    assert encode_alike([*records, (*odd, None), *records], encrypted=False) is None
-    assert encode_alike([(*odd, None)] * (ALIKE_MIN - 1), encrypted=False) is None
+    (data, key), datas, keys = odd, [b"xxx"] * ALIKE_MIN, ["key"] * ALIKE_MIN
+    assert encode_alike(datas, keys, encrypted=False) is not None
+    assert encode_alike([*datas, data, *datas], [*keys, key, *keys], encrypted=False) is None
+    assert encode_alike([data] * (ALIKE_MIN - 1), [key] * (ALIKE_MIN - 1), encrypted=False) is None

@@ -39,10 +39,14 @@ KEYS = [None, "", "k", "naïve ☕", '"\\\n\0', "☕" * 256, "\U0001f600" * 128]
 
 @each("encrypted", [False, True])
 def test_many_are_what_each_is_alone(encrypted: bool) -> None:
-    records = [(data, key, None) for data in DATA for key in KEYS]
-    alone = [encode_payload(data, key, encrypted=encrypted) for data, key, _ in records]
-    assert encode_payloads(records, encrypted=encrypted) == alone
-    assert record_sizes(records) == [record_size(data, key) for data, key, _ in records]
+    for keys in (KEYS, KEYS[1:3]):
+        datas, keys_of_all = DATA * len(keys), [key for key in keys for _ in DATA]
+        alone = [
+            encode_payload(data, key, encrypted=encrypted)
+            for data, key in zip(datas, keys_of_all, strict=True)
+        ]
+        assert encode_payloads(datas, keys_of_all, encrypted=encrypted) == alone
+        assert record_sizes(datas, keys_of_all) == list(map(record_size, datas, keys_of_all))
 
 
 USUAL_KEYS = ["k", "", "Data", "PartitionKey", "a=b==", ",:{}"]

@@ -193,7 +193,9 @@ def test_blocks_of_records_are_byte_for_byte_what_they_are_one_by_one(
 @pytest.mark.parametrize("wire_format", [json_format, cbor_format])
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_placements(wire_format: Any, count: int) -> None:
-    placements = PlacementList([(f"shardId-{at:012}", str((2 << 184) + at)) for at in range(count)])
+    placements = PlacementList(
+        [f"shardId-{at:012}" for at in range(count)], [str((2 << 184) + at) for at in range(count)]
+    )
     documents = placements.documents()
     assert len(placements) == len(documents) == count
     written = wire_format.decode(wire_format.encode({"FailedRecordCount": 0, "Records": placements}))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from headwater.engine.appending import NewRecord, check_explicit_hash_key
+from headwater.engine.appending import NewRecord, NewRecords, check_explicit_hash_key
 from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import PUT_BYTES_MAX
 from headwater.model.arn import StreamName
@@ -37,18 +35,17 @@ def require_partition_keys(engine: Engine, name: StreamName, missing_at: list[st
     raise ValidationException(f"{len(failures)} validation {errors} detected: {'; '.join(failures)}")
 
 
-def check_records(stream: Stream, records: Sequence[NewRecord]) -> None:
+def check_records(stream: Stream, records: NewRecords) -> None:
     """Check each record as `check_record` does, then the size of all.
 
     Raises ValidationException and InvalidArgumentException.
     """
-    datas, _, explicit_hash_keys = zip(*records, strict=True)
-    data_bytes = tuple(map(len, datas))
+    data_bytes = list(map(len, records.datas))
     most_bytes = max(data_bytes) + KEY_BYTES_MAX
     if (
         most_bytes <= stream.max_record_size_kib * 1024
         and sum(data_bytes) + KEY_BYTES_MAX * len(records) <= PUT_BYTES_MAX
-        and not any(explicit_hash_keys)
+        and not any(records.explicit_hash_keys)
     ):
         return  # as nearly always: nothing can be wrong with any of them
     for at, record in enumerate(records, 1):

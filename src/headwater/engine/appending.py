@@ -1,8 +1,7 @@
 """Storing records: from a partition key to a shard, and from a position to a sequence number.
 
-The hot path of the product: plain loops over a request's records, one entry for each
-shard, one store call for the whole request, and no object for a record but the tuple
-that it comes in and the one that says where it went.
+The hot path of the product: a request's records are columns from its members to its answer, so that
+most steps are one call for all of them; one entry for each shard, and one store call for the whole request.
 
 A reshard may seal a log between routing and commit. The store then gives no
 position for that entry; its records are routed again over the stream's new shards, so
@@ -11,8 +10,9 @@ none is lost or misplaced.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from headwater.engine.engine import Engine
 from headwater.engine.limits.throughput_limits import StreamLimits
@@ -26,10 +26,12 @@ from headwater.model.errors import (
 )
 from headwater.model.hash_key import HASH_KEY_MAX
 from headwater.model.record import encode_payload, encode_payloads, record_sizes
-from headwater.model.record_list import Placement
+from headwater.model.record_list import Placement, PlacementList
 from headwater.model.sequence_number import number_texts, record_sequence_number, record_sequence_numbers
 from headwater.model.stream import Stream
 from headwater.storage.interface import Entry, Placed, StoreUnavailable
+
+T = TypeVar("T")
 
 _REROUTES_MAX = 100
 """A record that finds its shard sealed this often has met a broken store, not a reshard."""
@@ -41,10 +43,43 @@ NewRecord: TypeAlias = tuple[bytes, str | None, str | None]
 """What a producer gives: data, partition key, explicit hash key."""
 
 
+class NewRecords:
+    """What a producer gives in one call: `NewRecord` by columns."""
+
+    __slots__ = ("datas", "explicit_hash_keys", "partition_keys")
+
+    def __init__(
+        self,
+        datas: Sequence[bytes],
+        partition_keys: Sequence[str | None],
+        explicit_hash_keys: Sequence[str | None],
+    ) -> None:
+        """The columns are of one length."""
+        self.datas = datas
+        self.partition_keys = partition_keys
+        self.explicit_hash_keys = explicit_hash_keys
+
+    def __len__(self) -> int:
+        return len(self.datas)
+
+    def __iter__(self) -> Iterator[NewRecord]:
+        return zip(self.datas, self.partition_keys, self.explicit_hash_keys, strict=True)
+
+    def picked(self, indexes: Sequence[int]) -> NewRecords:
+        """Those at some places; `self` if that is all of them."""
+        if len(indexes) == len(self):
+            return self
+        return NewRecords(
+            _picked(self.datas, indexes),
+            _picked(self.partition_keys, indexes),
+            _picked(self.explicit_hash_keys, indexes),
+        )
+
+
 class Appended(NamedTuple):
     """What came of records that were to be stored."""
 
-    placements: list[Placement]
+    placements: PlacementList
     """Of each record, in order; `NOWHERE` for one that a failure kept from being stored."""
     stored_bytes: int
     is_whole: bool
@@ -54,7 +89,7 @@ class Appended(NamedTuple):
 NOWHERE: Placement = ("", None)
 
 
-async def append(engine: Engine, live: LiveStream, records: Sequence[NewRecord]) -> Appended:
+async def append(engine: Engine, live: LiveStream, records: NewRecords) -> Appended:
     """Store the records with one call of the store, as far as the shards take them.
 
     `live` is the stream as it is served now. What fails after a reshard made a second call necessary,
@@ -62,7 +97,9 @@ async def append(engine: Engine, live: LiveStream, records: Sequence[NewRecord])
     stream is served no longer, StoreUnavailable when nothing was stored, and InternalFailureException.
     """
     limits = live.limits
-    placements: list[Placement] = [NOWHERE] * len(records)
+    no_shard, no_number = NOWHERE
+    shard_ids, sequence_numbers = [no_shard] * len(records), [no_number] * len(records)
+    placements = PlacementList(shard_ids, sequence_numbers)
     pending: Sequence[int] = range(len(records))
     stored = stored_bytes = 0
     failure: StoreUnavailable | None = None
@@ -71,11 +108,10 @@ async def append(engine: Engine, live: LiveStream, records: Sequence[NewRecord])
             routes = live.routes
             arrival_ms = engine.arrival_ms()
             shares = _share_out(records, pending, live, limits, placements, engine.now_ms())
-            entries = [Entry(routes[at].log_id, arrival_ms, share.payloads) for at, share in shares.items()]
+            entries = [Entry(routes[share.route_at].log_id, arrival_ms, share.payloads) for share in shares]
             outcomes = await engine.store.append(entries)
             refused: list[int] = []
-            for (route_at, share), outcome in zip(shares.items(), outcomes, strict=True):
-                indexes, size = share.indexes, share.size
+            for (route_at, indexes, _, size), outcome in zip(shares, outcomes, strict=True):
                 if not isinstance(outcome, Placed):
                     refused += indexes if outcome is None else ()
                     failure = outcome or failure
@@ -89,7 +125,8 @@ async def append(engine: Engine, live: LiveStream, records: Sequence[NewRecord])
                     live.metrics.shard_put(shard_id, len(indexes), size)
                 numbers = record_sequence_numbers(base, epoch_s, position, time_ms, len(indexes))
                 for index, number in zip(indexes, number_texts(numbers), strict=True):
-                    placements[index] = (shard_id, number)
+                    sequence_numbers[index] = number
+                    shard_ids[index] = shard_id
             if not refused:
                 return _unless_failed(failure, stored, Appended(placements, stored_bytes, limits is None))
             pending = sorted(refused)
@@ -138,61 +175,69 @@ async def _append_again(
     """Store a record that its shard did not take. Raises what `append` raises."""
     if outcome is not None:
         raise outcome
-    appended = await append(engine, await engine.serving(stream.full_name), (record,))
-    return appended.placements[0]
+    (data, partition_key, explicit_hash_key), live = record, await engine.serving(stream.full_name)
+    appended = await append(engine, live, NewRecords([data], [partition_key], [explicit_hash_key]))
+    (placement,) = appended.placements
+    return placement
 
 
-class _RouteShare:
-    """What one shard gets of a request: which records, their payloads, and the bytes of all."""
+class _RouteShare(NamedTuple):
+    """What one shard gets of a request."""
 
-    __slots__ = ("indexes", "payloads", "size")
-
-    def __init__(self) -> None:
-        self.indexes: list[int] = []
-        self.payloads: list[bytes] = []
-        self.size = 0
+    route_at: int
+    indexes: Sequence[int]
+    """Which of the request's records."""
+    payloads: Sequence[bytes]
+    size: int
+    """Of all of them."""
 
 
 def _share_out(
-    records: Sequence[NewRecord],
+    records: NewRecords,
     pending: Sequence[int],
     live: LiveStream,
     limits: StreamLimits | None,
-    placements: list[Placement],
+    placements: PlacementList,
     now_ms: int,
-) -> dict[int, _RouteShare]:
-    """The pending records that their shards take now, by route; `placements` notes which they do not."""
-    routes = live.routes
-    wanted = records if len(pending) == len(records) else [records[index] for index in pending]
-    route_ats = _routes_of(wanted, routes, by_turn=live.stream.distribution == "AUTO")
+) -> list[_RouteShare]:
+    """The pending records that their shards take now; `placements` notes which they do not."""
+    # 1. What is to be stored of each, and where.
+    wanted = records.picked(pending)
+    datas, partition_keys = wanted.datas, wanted.partition_keys
+    route_ats = _routes_of(wanted, live.routes, by_turn=live.stream.distribution == "AUTO")
     encrypted = live.stream.encryption_type == "KMS"
-    payloads = encode_alike(wanted, encrypted=encrypted) or encode_payloads(wanted, encrypted=encrypted)
-    shares: dict[int, _RouteShare] = {}
+    payloads = encode_alike(datas, partition_keys, encrypted=encrypted) or encode_payloads(
+        datas, partition_keys, encrypted=encrypted
+    )
+    sizes = record_sizes(datas, partition_keys)
+    # 2. Which of them are taken, by shard.
+    taken: dict[int, list[int]] = defaultdict(list)
     if limits is not None:
         _begin_window(live, limits, now_ms)
-    for index, route_at, payload, size in zip(
-        pending, route_ats, payloads, record_sizes(wanted), strict=True
-    ):
+    for at, route_at in enumerate(route_ats):
         if limits is not None:
-            log_id, shard_id, _, _ = routes[route_at]
-            if not limits.takes(log_id, size, now_ms):
-                placements[index] = (shard_id, None)
+            log_id, shard_id, _, _ = live.routes[route_at]
+            if not limits.takes(log_id, sizes[at], now_ms):
+                placements.shard_ids[pending[at]] = shard_id
                 continue
-        share = shares.get(route_at)
-        if share is None:
-            share = shares[route_at] = _RouteShare()
-        share.indexes.append(index)
-        share.payloads.append(payload)
-        share.size += size
-    return shares
+        taken[route_at].append(at)
+    # 3. What each shard gets.
+    return [
+        _RouteShare(route_at, _picked(pending, ats), _picked(payloads, ats), sum(_picked(sizes, ats)))
+        for route_at, ats in taken.items()
+    ]
 
 
-def _routes_of(records: Sequence[NewRecord], routes: Routes, *, by_turn: bool) -> list[int]:
+def _picked(column: Sequence[T], ats: Sequence[int]) -> Sequence[T]:
+    """What a column has at some places, in their order; if these are as many as it has, they are all."""
+    return column if len(ats) == len(column) else [column[at] for at in ats]
+
+
+def _routes_of(records: NewRecords, routes: Routes, *, by_turn: bool) -> list[int]:
     """`route_of` each of the records, without a call for each if they have partition keys alone."""
-    _, partition_keys, explicit_hash_keys = zip(*records, strict=True)
-    if by_turn or explicit_hash_keys.count(None) < len(records):
+    if by_turn or records.explicit_hash_keys.count(None) < len(records):
         return [route_of(record, routes, by_turn=by_turn) for record in records]
-    return routes.by_partition_keys(partition_keys)
+    return routes.by_partition_keys(records.partition_keys)
 
 
 def _begin_window(live: LiveStream, limits: StreamLimits, now_ms: int) -> None:

@@ -1,7 +1,8 @@
 """Records of one size, read and written together: by columns, not one by one.
 
 A producer often sends records of one size: a struct, and a key of fixed length. Their payloads
-(`record`) then have data and key at the same places, so a few calls read all of them.
+(`record`) then have data and key at the same places, so a few calls read all of them. To write them
+so it is enough that all data has one length.
 
 Refuses to know what the records are for; whatever is not alike is left to `record`.
 """
@@ -10,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from struct import Struct
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from pybase64 import b64decode, b64encode
 
@@ -76,16 +78,17 @@ def alike_large_records(payloads: Sequence[Payload]) -> tuple[tuple[bytes, ...],
 
 
 def encode_alike(
-    records: Sequence[tuple[bytes, str | None, str | None]], *, encrypted: bool
+    datas: Sequence[bytes], partition_keys: Sequence[str | None], *, encrypted: bool
 ) -> Sequence[bytes] | None:
-    """What `encode_payloads` makes of records, if they are small, alike, and have keys without escapes."""
-    count = len(records)
-    if count < ALIKE_MIN or len(records[0][0]) != len(records[-1][0]):
+    """What `encode_payloads` makes of small records with data of one length and keys without escapes."""
+    count = len(datas)
+    if count < ALIKE_MIN:
         return None
-    datas, keys, _ = zip(*records, strict=True)
-    key_texts = _plain_keys(keys)
     data_bytes = len(datas[0])
-    if key_texts is None or not 0 < data_bytes <= LARGE_BYTES or _one_length(datas) is None:
+    if data_bytes != len(datas[-1]) or not 0 < data_bytes <= LARGE_BYTES:
+        return None
+    key_texts = _plain_keys(partition_keys)
+    if key_texts is None or _one_length(datas) is None:
         return None
     # With bytes added that make all data end where a digit of base64 does, all texts are one.
     pads = -data_bytes % 3
@@ -95,18 +98,24 @@ def encode_alike(
     ending = ENCRYPTED if encrypted else b""
     form = b'"Data":"%%b%b%b%%b"%b' % (b"=" * pads, _BETWEEN, ending)
     written = filled_in(form, count, texts, key_texts)
-    return _unpacker(f"{len(written) // count}s", count)(written)
+    if _one_length(key_texts) is not None:
+        return _unpacker(f"{len(written) // count}s", count)(written)
+    rest_bytes = (len(written) - sum(map(len, key_texts))) // count
+    ends = list(accumulate([rest_bytes + len(key_text) for key_text in key_texts]))
+    return [written[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
 def _plain_keys(keys: Sequence[str | None]) -> Sequence[bytes] | None:
-    """The keys as they are in the text of a record, if all have one length and no escapes."""
+    """The keys as they are in the text of a record, if all have no escapes."""
     try:
         length = _one_length(keys)
         joined_keys = "".join(keys)  # type: ignore[arg-type]  # else it raises
     except TypeError:  # one is `None`
         return None
-    if length is None or len(quoted(joined_keys)) != len(joined_keys) + 2:
+    if len(quoted(joined_keys)) != len(joined_keys) + 2:
         return None
+    if length is None:
+        return list(map(str.encode, cast("Sequence[str]", keys)))
     return _unpacker(f"{length}s", len(keys))(joined_keys.encode())
 
 

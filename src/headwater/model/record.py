@@ -15,12 +15,13 @@ encodes nothing. A large record would take a third more space so. Its payload is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from operator import add
 from struct import Struct
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 from pybase64 import b64encode, b64encode_as_string
@@ -101,15 +102,15 @@ def encode_payload(data: bytes, partition_key: str | None, *, encrypted: bool) -
 
 
 def encode_payloads(
-    records: Iterable[tuple[bytes, str | None, str | None]], *, encrypted: bool
+    datas: Sequence[bytes], partition_keys: Sequence[str | None], *, encrypted: bool
 ) -> list[bytes]:
-    """The payloads of many, without a call for each: of their data and keys. What is third is not stored."""
+    """The payloads of many, without a call for each."""
     ending = ENCRYPTED.decode() if encrypted else ""
     return [
         f'"Data":"{b64encode_as_string(data)}","PartitionKey":{quoted(key)}{ending}'.encode()
         if len(data) <= LARGE_BYTES and key is not None
         else encode_payload(data, key, encrypted=encrypted)
-        for data, key, _ in records
+        for data, key in zip(datas, partition_keys, strict=True)
     ]
 
 
@@ -155,12 +156,12 @@ def record_size(data: bytes, partition_key: str | None) -> int:
     return len(data) + len(partition_key.encode())
 
 
-def record_sizes(records: Iterable[tuple[bytes, str | None, str | None]]) -> list[int]:
-    """The size of each of many, by their data and keys."""
-    return [
-        len(data) + len(key) if key is not None and key.isascii() else record_size(data, key)
-        for data, key, _ in records
-    ]
+def record_sizes(datas: Sequence[bytes], partition_keys: Sequence[str | None]) -> list[int]:
+    """The size of each of many."""
+    keys: Sequence[Any] = partition_keys
+    if None not in keys and "".join(keys).isascii():  # as nearly always
+        return list(map(add, map(len, datas), map(len, keys)))
+    return list(map(record_size, datas, partition_keys))
 
 
 def size_of(payload: Payload) -> int:

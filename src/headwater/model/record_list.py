@@ -7,7 +7,7 @@ way it has: `documents` is the list as plain values, which is always right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -115,19 +115,22 @@ Placement: TypeAlias = tuple[str, str | None]
 
 
 class PlacementList:
-    """The shape `PutRecordsResultEntryList` of records that were all stored."""
+    """The shape `PutRecordsResultEntryList` of records that were all stored: their placements, by columns."""
 
-    __slots__ = ("placements",)
+    __slots__ = ("sequence_numbers", "shard_ids")
 
-    def __init__(self, placements: Sequence[Placement]) -> None:
-        self.placements = placements
+    def __init__(self, shard_ids: list[str], sequence_numbers: list[str | None]) -> None:
+        self.shard_ids = shard_ids
+        self.sequence_numbers = sequence_numbers
 
     def __len__(self) -> int:
-        return len(self.placements)
+        return len(self.shard_ids)
+
+    def __iter__(self) -> Iterator[Placement]:
+        return zip(self.shard_ids, self.sequence_numbers, strict=True)
 
     def documents(self) -> list[dict[str, str | None]]:
         """A dict for each record."""
         return [
-            {"SequenceNumber": sequence_number, "ShardId": shard_id}
-            for shard_id, sequence_number in self.placements
+            {"SequenceNumber": sequence_number, "ShardId": shard_id} for shard_id, sequence_number in self
         ]

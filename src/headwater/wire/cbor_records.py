@@ -133,7 +133,7 @@ def write_placements(records: PlacementList, write: Write) -> None:
     shard_ids = _ShardIds()
     items = [
         f"{start}{_NUMBER_HEADS[len(number)]}{number}{shard_ids[shard_id]}"
-        for shard_id, number in records.placements
+        for shard_id, number in records
         if number is not None  # as all of them are
     ]
     write("".join(items).encode("latin-1"))

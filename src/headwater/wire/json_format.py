@@ -355,10 +355,15 @@ def _time(arrival_ms: int) -> bytes:
 
 
 def _write_placements(records: PlacementList) -> list[Part]:
-    texts = [
-        f'{{"SequenceNumber":"{number}","ShardId":"{shard_id}"}}' for shard_id, number in records.placements
-    ]
-    return [",".join(texts).encode()]
+    if not len(records):
+        return []
+    # Joining the columns takes a third of a text for each record.
+    pieces: list[Any] = ['"},{"SequenceNumber":"', "", '","ShardId":"', ""] * len(records)
+    pieces[0] = '{"SequenceNumber":"'
+    pieces[1::4] = records.sequence_numbers
+    pieces[3::4] = records.shard_ids
+    pieces.append('"}')
+    return ["".join(pieces).encode()]
 
 
 def _encode_instant(value: object) -> int | float:

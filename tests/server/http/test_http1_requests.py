@@ -137,6 +137,34 @@ def test_a_chunked_body_is_refused_when_it_has_grown_too_long() -> None:
     assert reader.refusal.status == 413
 
 
+@pytest.mark.parametrize("step", [1000, 65_536, 100_003, 262_144, 1_000_000])
+@pytest.mark.parametrize("head", [b"", b"Connection: close\r\n", b"Expect: 100-continue\r\n"])
+def test_a_long_body_is_read_whole_and_what_follows_it_is_the_next_request(head: bytes, step: int) -> None:
+    body = bytes(range(256)) * 3000
+    longer = b"POST /long HTTP/1.1\r\n" + head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    sent = longer + GET + longer + longer
+    reader = RequestReader(ConnectionLimits())
+    for start in range(0, len(sent), step):
+        reader.feed(sent[start : start + step])
+    read = [(request.method, request.target, request.body) for request, _ in reader.ready]
+    if b"close" in head:
+        assert read == [(b"POST", b"/long", body)]
+        assert reader.refusal is not None
+    else:
+        assert read == [(b"POST", b"/long", body), (b"GET", b"/", b""), *[(b"POST", b"/long", body)] * 2]
+        assert reader.refusal is None
+        assert reader.is_between_requests
+        assert reader.unfinished_bytes() == 0
+
+
+def test_nothing_of_a_long_body_is_read_after_a_refusal() -> None:
+    reader = RequestReader(ConnectionLimits())
+    reader.feed(b"POST / HTTP/1.1\r\nContent-Length: 200000\r\n\r\n" + b"x" * 1000)
+    reader.give_up(limits.TOO_SLOW)
+    reader.feed(b"x" * 199_000 + GET)
+    assert not reader.ready
+
+
 def test_a_body_may_be_larger_where_that_is_said() -> None:
     limits = ConnectionLimits(body_bytes=10, large_bodies=((b"/code", 20),))
     announced = b"POST /%b HTTP/1.1\r\nContent-Length: %d\r\n\r\n"

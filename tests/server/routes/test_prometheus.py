@@ -151,7 +151,7 @@ def test_commits_are_counted(server: Headwater, kinesis: Any) -> None:
     before = value(server, "store_commit_duration_seconds_count")
     assert before is not None
     for _ in range(5):  # without a data directory small ones would share a commit
-        kinesis.put_record(StreamName="orders", Data=b"3 apples" * 10_000, PartitionKey="alice")
+        kinesis.put_record(StreamName="orders", Data=b"3 apples" * 20_000, PartitionKey="alice")
     # One for each record; the stream's life may have had one more.
     assert value(server, "store_commit_duration_seconds_count") in {before + 5, before + 6}
     assert value(server, "store_commit_failures_total") == 0

@@ -6,7 +6,7 @@ from headwater.api import answers, requests
 from headwater.api.dry_run import stop_dry_run
 from headwater.api.record_checks import check_records, require_partition_keys
 from headwater.api.stream_reference import stream_named
-from headwater.engine.appending import NOWHERE, NewRecord, append
+from headwater.engine.appending import NOWHERE, NewRecords, append
 from headwater.engine.engine import Engine
 from headwater.engine.limits.throughput_limits import rate_exceeded
 from headwater.model.caller import Caller
@@ -20,10 +20,11 @@ async def put_records(
 ) -> answers.PutRecordsOutput:
     """Answers once the records are as safe as the store promises; placements are in the request's order."""
     name = stream_named(engine, caller, request)
-    records: list[NewRecord] = [
-        (entry.Data, entry.PartitionKey, entry.ExplicitHashKey) for entry in request.Records
-    ]
-    partition_keys = [partition_key for _, partition_key, _ in records]
+    entries = request.Records
+    partition_keys = [entry.PartitionKey for entry in entries]
+    records = NewRecords(
+        [entry.Data for entry in entries], partition_keys, [entry.ExplicitHashKey for entry in entries]
+    )
     if None in partition_keys:
         without_key = [at for at, partition_key in enumerate(partition_keys, 1) if partition_key is None]
         require_partition_keys(engine, name, [f"records.{at}.member.partitionKey" for at in without_key])
@@ -36,24 +37,24 @@ async def put_records(
     except Exception:
         live.metrics.put_records_failed(len(records), engine.stopwatch() - started_s)
         raise
-    failed = 0 if is_whole else sum(sequence_number is None for _, sequence_number in placements)
+    failed = 0 if is_whole else placements.sequence_numbers.count(None)
     live.metrics.put_records(
         placements,
         failed,
         size,
         engine.stopwatch() - started_s,
-        lost=placements.count(NOWHERE) if failed else 0,
+        lost=list(placements).count(NOWHERE) if failed else 0,
     )
     answer: answers.PutRecordsOutput = {
         "FailedRecordCount": failed,
-        "Records": _described(live.stream, placements) if failed else PlacementList(placements),
+        "Records": _described(live.stream, placements) if failed else placements,
     }
     if live.stream.encryption_type == "KMS":
         answer["EncryptionType"] = "KMS"
     return answer
 
 
-def _described(stream: Stream, placements: list[Placement]) -> list[answers.PutRecordsResultEntry]:
+def _described(stream: Stream, placements: PlacementList) -> list[answers.PutRecordsResultEntry]:
     """The results when some records were refused or failed: each has either a place or an error."""
     return [_result(stream, placement) for placement in placements]
 

@@ -10,13 +10,13 @@ store fails, is one: it was not a success.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from headwater.engine.metrics.kept_minutes import Dimensions
 from headwater.engine.metrics.minute_tallies import ConsumerTallies, ShardTallies, Statistics, StreamTallies
 from headwater.engine.metrics.tally import StatisticSet
-from headwater.model.record_list import Placement
+from headwater.model.record_list import PlacementList
 from headwater.model.shard import shard_id_of
 from headwater.model.stream import Stream
 
@@ -88,7 +88,7 @@ class StreamMetrics:
         self._open.put_ms.add(duration_s * 1000)
 
     def put_records(
-        self, placements: Sequence[Placement], failed: int, size: int, duration_s: float, *, lost: int
+        self, placements: PlacementList, failed: int, size: int, duration_s: float, *, lost: int
     ) -> None:
         """Count a PutRecords call that has stored `size` bytes.
 

@@ -4,7 +4,8 @@ Rules:
 - what breaks HTTP or a limit is a `refusal`, and nothing after it is read; the requests that came
   before it are still in `ready`;
 - a limit is held while a request arrives, not once it is whole: nothing too large is ever kept;
-- a body's pieces are put together after every read;
+- a body's pieces are put together after every read; the rest of a long one goes past the parser, which
+  would only copy it;
 - a head that came twice within a few requests is remembered by its bytes: what it says is not parsed again
   when it comes with all of its body in one read, as from a client that sends the same few again and again;
 - an offer of another protocol is not taken up.
@@ -28,6 +29,8 @@ from headwater.server.http.limits import HEADER_COUNT_LIMIT, MALFORMED, Connecti
 NAMES_REMEMBERED = 256
 NAMES_REMEMBERED_BYTES = 2048
 FEED_BYTES = 256 * 1024  # so much is parsed at once; then the body's pieces are gathered
+LONG_REST_BYTES = 64 * 1024
+"""Of a body: so much costs more to be copied by a parser than another parser for what follows it."""
 HEADS_REMEMBERED = 8
 HEADS_COMPARED = 4
 """So many kinds of call may a client make in turn, as one that receives from a queue and acknowledges."""
@@ -89,6 +92,8 @@ class RequestReader:
         """As they come; after the head, those that follow the body."""
         self._target = bytearray()
         self._body = BodyBuffer()
+        self._unparsed_bytes = 0
+        """Of the body that is being read: so many come yet, and the parser gets none of them."""
         self.is_between_requests = True
         """The parser has nothing of a request, and takes another one."""
         self._heads: dict[bytes, RememberedHead] = {}
@@ -149,8 +154,12 @@ class RequestReader:
             self._heads[head] = self._likely = known
 
     def _feed(self, data: bytes) -> None:
-        if self.refusal is not None:
-            return
+        if self._unparsed_bytes:
+            data = self._feed_past_parser(data)
+        if self.refusal is None and data:
+            self._feed_parser(data)
+
+    def _feed_parser(self, data: bytes) -> None:
         head_goes_on = self._in_head
         # The sum is an upper bound of what a head that ends in `data` can have.
         self._unfinished_head_bytes += len(data)
@@ -168,14 +177,35 @@ class RequestReader:
             elif self._unfinished_head_bytes > self._limits.header_bytes:
                 self.refusal = self.refusal or self._limits.header_too_large()
         elif self.reading:
-            self._body.gather()
+            body_bytes = self._body.gather()
             self.refusal = self.refusal or self._refusal_of_rest()
+            self._unparsed_bytes = self._long_rest(body_bytes)
         if self.refusal is not None:
             self.give_up(self.refusal)
+
+    def _long_rest(self, body_bytes: int) -> int:
+        """How many bytes of the body the parser need not see, when it has seen so many."""
+        if b"transfer-encoding" in self._headers or not self._parser.should_keep_alive():
+            return 0
+        rest_bytes = int(self._headers.get(b"content-length", b"0")) - body_bytes
+        return rest_bytes if rest_bytes >= LONG_REST_BYTES else 0
+
+    def _feed_past_parser(self, data: bytes) -> bytes:
+        """Take what belongs to the body; what comes behind it is for another parser, and is returned."""
+        piece = data[: self._unparsed_bytes]
+        self._unparsed_bytes -= len(piece)
+        self._body.add(piece)
+        if self._unparsed_bytes:
+            self._body.gather()
+            return b""
+        self._complete()
+        self._parser = httptools.HttpRequestParser(self)
+        return data[len(piece) :]
 
     def give_up(self, refusal: Refusal) -> None:
         """Read nothing more."""
         self.refusal = refusal
+        self._unparsed_bytes = 0
         self.reading = self.continue_wanted = self.is_between_requests = False
 
     def _without_upgrade(self) -> bytes:
@@ -230,6 +260,9 @@ class RequestReader:
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        self._complete()
+
+    def _complete(self) -> None:
         self.reading = self.continue_wanted = False
         parser = self._parser
         if self._body.is_in_pieces() and not self._is_body_within_limit():

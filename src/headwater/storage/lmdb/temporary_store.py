@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LARGE_BYTES = 16 * 1024
+LARGE_BYTES = 128 * 1024
 """An append of so much payload is not gathered: a commit costs less than it does."""
 GATHERED_BYTES = 256 * 1024
 """With so much payload what is gathered is written at the end of the turn."""
@@ -86,6 +86,7 @@ class TemporaryStore(LmdbStore):
         if (
             size >= LARGE_BYTES
             or self._pending
+            or self._under_way is not None
             or self._is_telling
             or self._is_stuck
             or self._refusal is not None
