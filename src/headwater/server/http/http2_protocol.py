@@ -108,11 +108,12 @@ class Http2Protocol:
         self._receive_window = CONNECTION_WINDOW_BYTES
         self._drops_table = False
         """The client must hear that its wish for a smaller table is heard."""
-        self._out: list[bytes | memoryview] = [
+        self.unwritten: list[bytes | memoryview] = [
             frames.first_words(
                 CONCURRENT_STREAMS, STREAM_WINDOW_BYTES, self._header_list_bytes, CONNECTION_WINDOW_BYTES
             )
         ]
+        """What was said and is to be written."""
 
     # Reading.
 
@@ -142,7 +143,7 @@ class Http2Protocol:
         self._phase = _READY
         self.meter.spend(Kind.SETTINGS, count)
         self._take_settings(settings)
-        self._out.append(frames.SETTINGS_ACK * count)
+        self.unwritten.append(frames.SETTINGS_ACK * count)
         return data[len(said) :]
 
     def _without_preface(self, data: bytes) -> bytes:
@@ -258,7 +259,7 @@ class Http2Protocol:
 
     def _open_window(self) -> None:
         """The connection goes on as if it had no window."""
-        self._out.append(frames.window_update(0, CONNECTION_WINDOW_BYTES - self._receive_window))
+        self.unwritten.append(frames.window_update(0, CONNECTION_WINDOW_BYTES - self._receive_window))
         self._receive_window = CONNECTION_WINDOW_BYTES
 
     def _fail_stream(self, fault: StreamFault) -> None:
@@ -428,7 +429,7 @@ class Http2Protocol:
             self._phase = ConnectionPhase.READY
         if not flags & ACK:
             self._take_settings(next_settings(self._settings, payload))
-            self._out.append(frames.SETTINGS_ACK)
+            self.unwritten.append(frames.SETTINGS_ACK)
 
     def _take_settings(self, said: ClientSettings) -> None:
         before, self._settings = self._settings, said
@@ -450,7 +451,7 @@ class Http2Protocol:
         if len(payload) != 8:
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
         if not flags & ACK:
-            self._out.append(frames.pong(payload))
+            self.unwritten.append(frames.pong(payload))
 
     def _on_goaway(self, _flags: int, stream_id: int, payload: bytes) -> None:
         self.meter.spend(Kind.GOAWAY)
@@ -507,7 +508,7 @@ class Http2Protocol:
         if self._drops_table:
             self._drops_table = False
             block = DROP_TABLE + block
-        self._out.append(frames.headers(stream.id, block, self.frame_bytes, ends=ends))
+        self.unwritten.append(frames.headers(stream.id, block, self.frame_bytes, ends=ends))
         if ends:
             self._on_end_sent(stream)
 
@@ -525,7 +526,7 @@ class Http2Protocol:
             return False
         self.send_window -= size
         self.meter.data_frames_sent += 1
-        self._out.append(frames.answer(stream.id, block, body))
+        self.unwritten.append(frames.answer(stream.id, block, body))
         after = stream.phase = SENT[stream.phase][_END]  # `_on_end_sent`, written out
         if after is _CLOSED:
             del self.streams[stream.id]
@@ -541,7 +542,7 @@ class Http2Protocol:
         stream.send_window -= size
         self.send_window -= size
         self.meter.data_frames_sent += 1
-        out = self._out
+        out = self.unwritten
         out.append(frames.data_head(size, stream.id, ends=ends))
         out.append(part)
         if ends:
@@ -558,7 +559,7 @@ class Http2Protocol:
         if held >= STREAM_WINDOW_STEP_BYTES and stream.id in self.streams:
             stream.held_bytes = 0
             stream.receive_window += held
-            self._out.append(frames.window_update(stream.id, held))
+            self.unwritten.append(frames.window_update(stream.id, held))
 
     def reset(self, stream: Http2Stream, code: ErrorCode) -> None:
         """Say that a stream has ended before its time."""
@@ -573,20 +574,17 @@ class Http2Protocol:
         if len(resets) >= RESETS_REMEMBERED:
             del resets[next(iter(resets))]
         resets[stream_id] = None
-        self._out.append(frames.rst_stream(stream_id, code))
+        self.unwritten.append(frames.rst_stream(stream_id, code))
 
     def go_away(self, code: ErrorCode = ErrorCode.NO_ERROR) -> None:
         """Say that no stream after the last one is answered; with an error, that none is."""
         self.is_going_away = True
-        self._out.append(frames.goaway(self._last_stream_id, code))
+        self.unwritten.append(frames.goaway(self._last_stream_id, code))
 
     def take(self) -> bytes:
-        """What there is to write."""
-        out = self._out
-        if not out:
-            return b""
-        self._out = []
-        return b"".join(out)
+        """All that was said since the last time."""
+        said, self.unwritten = self.unwritten, []
+        return b"".join(said)
 
 
 def _unpadded(payload: bytes) -> bytes:
