@@ -91,11 +91,10 @@ class Call:
             self._room.count(-self._kept_bytes)
             self.completion.resolve(self.outcomes)
 
-    def refuse(self, at: int, size: int) -> None:
+    def keep(self, size: int) -> None:
         """There is no room for an entry; whoever asks keeps it for as long as the others wait."""
         self._kept_bytes += size
         self._room.count(size)
-        self.tell(at, _refused("too much waits to be stored"))
 
 
 class WaitingEntry:
@@ -176,7 +175,9 @@ class LogSender:
     def put(self, call: Call, at: int, payloads: Sequence[bytes], size: int, since_s: float) -> None:
         """Take an entry of so many bytes of a call, whose caller has waited since then."""
         if not self._room.has_room(self._queued_bytes, call.size):
-            self._loop.call_soon(self._guard, partial(call.refuse, at, size))
+            call.keep(size)
+            refusal = _refused("too much waits to be stored")
+            self._loop.call_soon(self._guard, partial(call.tell, at, refusal))
             return
         waiting = WaitingEntry(call, at, payloads, size, since_s)
         if self._queue and since_s < self._queue[-1].since_s:
