@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import operator
 import re
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
@@ -31,6 +33,7 @@ from headwater.server.request_log import RequestLog
 from headwater.server.wire_formats import WIRE_FORMATS
 from headwater.storage.interface import StoreUnavailable
 from headwater.wire import cbor_format, json_format
+from tests.waiting import wait_until
 
 AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=AKID/20261120/eu-west-1/kinesis/aws4_request, "
@@ -89,6 +92,21 @@ async def fail_to_store(engine: Any, caller: Caller, request: Any) -> None:
     raise StoreUnavailable("disk full")
 
 
+class HeldData:
+    """Something that only a request has."""
+
+
+HELD: list[weakref.ref[HeldData]] = []
+
+
+async def fail_to_store_what_is_held(engine: Any, caller: Caller, request: Any) -> None:
+    data, stored = HeldData(), Completion[None]()
+    HELD.append(weakref.ref(data))
+    stored.fail(StoreUnavailable("disk full"))
+    await stored
+    assert data
+
+
 async def break_down(engine: Any, caller: Caller, request: Any) -> None:
     raise ZeroDivisionError("a fault")
 
@@ -103,6 +121,7 @@ ROWS = {
     "WaitForGate": wait_for_gate,
     "Miss": miss,
     "FailToStore": fail_to_store,
+    "FailToStoreWhatIsHeld": fail_to_store_what_is_held,
     "BreakDown": break_down,
     "AnswerNonsense": answer_nonsense,
     "NotYet": None,
@@ -369,6 +388,15 @@ def test_a_store_that_cannot_write_is_an_internal_failure(api: Api) -> None:
     status, document = error(api.call("FailToStore"))
     assert (status, document["__type"]) == (500, "InternalFailure")
     assert "disk full" in api.log
+
+
+def test_a_request_whose_data_could_not_be_stored_is_freed_without_the_collector(api: Api) -> None:
+    gc.disable()
+    try:
+        assert error(api.call("FailToStoreWhatIsHeld"))[0] == 500
+        wait_until(lambda: HELD[-1]() is None)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("operation", ["BreakDown", "AnswerNonsense"])

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
-from headwater.model.completion import Completion
+from headwater.model.completion import Completion, begun
 from headwater.storage.interface import (
     END_MS,
     Change,
@@ -684,6 +684,35 @@ class UnsharedStoreContract(StoreContract):
         inbox.run(store.append([entry(1, 5, b"c")]))
         self.settle(store, inbox)
         assert heard == ["a", "b"]
+
+    def test_a_watcher_reads_at_once_what_a_later_reader_finds(self, store: Store, inbox: Inbox) -> None:
+        self.create(store, inbox, 1, 2)
+        inbox.run_posted()
+        read: list[list[Any]] = []
+        position, bounds = 0, iter([(9, 999), (1, 999), (9, 999), (9, 3), (9, 999)])
+
+        async def follow() -> None:
+            nonlocal position
+            page = await store.read(1, position, *next(bounds))
+            read.append(records(page))
+            position += len(records(page))
+
+        reads: list[Completion[None]] = []
+        store.watch(1, lambda: reads.append(begun(follow())))
+        for entries in (
+            [entry(1, 5, b"ab", b"cd")],
+            [entry(1, 6, b"ef", b"gh"), entry(2, 6, b"x")],
+            [entry(1, 7, b"ij")],
+            [entry(1, 8, b"kl", b"mn")],
+            [entry(1, 9, b"op"), entry(1, 10, b"qr")],
+        ):
+            inbox.run(store.append(entries))
+            self.settle(store, inbox)
+        for each in reads:
+            inbox.run(each)
+        assert [len(found) for found in read] == [2, 1, 2, 1, 3]
+        whole = records(inbox.run(store.read(1, 0, 9, 999)))
+        assert [record for found in read for record in found] == whole
 
     def test_a_watcher_does_not_hear_of_other_things(self, store: Store, inbox: Inbox) -> None:
         self.fill(store, inbox, 1, 5)

@@ -111,5 +111,7 @@ def _drop(document: Answered, error: BaseException | None) -> None:
         document.leave()
     elif isinstance(document, StreamedAnswer):
         document.subscription.release()
-    if error is not None and not isinstance(error, KinesisError | StoreUnavailable):
+    if isinstance(error, KinesisError | StoreUnavailable):
+        error.__traceback__ = None  # else it and the request would keep each other
+    elif error is not None:
         raise error

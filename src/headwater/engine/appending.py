@@ -258,7 +258,7 @@ def _share_out(
 
 def _picked(column: Sequence[T], ats: Sequence[int]) -> Sequence[T]:
     """What a column has at some places, in their order; if these are as many as it has, they are all."""
-    return column if len(ats) == len(column) else [column[at] for at in ats]
+    return column if len(ats) == len(column) else list(map(column.__getitem__, ats))
 
 
 def _routes_of(records: NewRecords, routes: Routes, *, by_turn: bool) -> list[int]:

@@ -312,7 +312,7 @@ class Subscription:
     async def _find_shard(self) -> tuple[LiveStream, Shard]:
         """The stream and shard as they are now. Raises ResourceNotFoundException when either is gone."""
         key = self._key
-        live = await self._engine.serving(key.stream)
+        live = self._engine.settled(key.stream) or await self._engine.serving(key.stream)
         stream = live.stream
         consumer = stream.consumer(key.consumer_name)
         if consumer is None or consumer.created_s != key.consumer_created_s:

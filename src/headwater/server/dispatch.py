@@ -521,6 +521,8 @@ class DispatchedCall(msgspec.Struct, eq=False):
         if isinstance(error, KinesisError):
             return error
         if isinstance(error, StoreUnavailable):
+            # It leads to the frames that it has passed, which have the request, and these lead to it.
+            error.__traceback__ = None
             self._log.note("error", f"{self.name}: the store is unavailable: {error}")
             if isinstance(error, StoreInDoubt):
                 return KinesisError("The disk has failed: whether the change was made is not known.")

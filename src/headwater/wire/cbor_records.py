@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from headwater.model.alike_records import alike_records
@@ -40,6 +41,7 @@ WriteDocument: TypeAlias = Callable[[Mapping[str, Any], Write], None]
 _SEQUENCE_NUMBER, _SHARD_ID = encoded_name("SequenceNumber"), encoded_name("ShardId")
 _ARRIVAL, _DATA = encoded_name("ApproximateArrivalTimestamp"), encoded_name("Data")
 _KEY = encoded_name("PartitionKey")
+_data_of, _key_of = attrgetter("data"), attrgetter("partition_key")
 _NUMBER_HEADS = [head.decode("latin-1") for head in TEXT_HEADS]
 
 
@@ -91,8 +93,7 @@ def _write_runs(runs: list[NumberedRun], write: Write, write_document: WriteDocu
         numbers = run.sequence_numbers
         records, begin = plain[begin : begin + len(numbers)], begin + len(numbers)
         if len(numbers) >= MANY:
-            datas = [record.data for record in records]
-            keys = [record.partition_key.encode() for record in records]
+            datas, keys = list(map(_data_of, records)), list(map(str.encode, map(_key_of, records)))
             write(_form_filled_in(run, datas, keys))
             continue
         start, middle = _common_parts(run)
@@ -135,13 +136,13 @@ def write_placements(records: PlacementList, write: Write) -> None:
     """Write where records are: each place as one text, with bytes as characters, which costs half."""
     write(head(ARRAY, len(records)))
     start = (head(MAP, 2) + _SEQUENCE_NUMBER).decode("latin-1")
-    shard_ids = _ShardIds()
-    items = [
-        f"{start}{_NUMBER_HEADS[len(number)]}{number}{shard_ids[shard_id]}"
-        for shard_id, number in records
-        if number is not None  # as all of them are
-    ]
-    write("".join(items).encode("latin-1"))
+    # Joining the columns takes less than a text for each record. No number is missing.
+    numbers: list[Any] = records.sequence_numbers
+    pieces = [start, "", "", ""] * len(numbers)
+    pieces[1::4] = map(_NUMBER_HEADS.__getitem__, map(len, numbers))
+    pieces[2::4] = numbers
+    pieces[3::4] = map(_ShardIds().__getitem__, records.shard_ids)
+    write("".join(pieces).encode("latin-1"))
 
 
 class _ShardIds(dict[str, str]):

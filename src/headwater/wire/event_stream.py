@@ -75,7 +75,7 @@ def exception(exception_type: str, content_type: str, payload: bytes) -> bytes:
 
 def encode_message(headers: Mapping[str, str], payload: bytes) -> bytes:
     """The bytes of a message. Raises `ValueError` for what is too long to be one."""
-    encoded_headers = b"".join(_encoded_header(name, value) for name, value in headers.items())
+    encoded_headers = _encoded_headers(tuple(headers.items()))
     if len(encoded_headers) > GREATEST_HEADERS_BYTES or len(payload) > GREATEST_PAYLOAD_BYTES:
         raise ValueError("a message cannot be that long")
     lengths = _LENGTHS.pack(_FRAME_BYTES + len(encoded_headers) + len(payload), len(encoded_headers))
@@ -83,7 +83,12 @@ def encode_message(headers: Mapping[str, str], payload: bytes) -> bytes:
     return b"".join((head, payload, _CRC.pack(crc32(payload, crc32(head)))))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
+def _encoded_headers(headers: tuple[tuple[str, str], ...]) -> bytes:
+    """Those of all events of one type are the same."""
+    return b"".join(_encoded_header(name, value) for name, value in headers)
+
+
 def _encoded_header(name: str, value: str) -> bytes:
     name_bytes, value_bytes = name.encode(), value.encode()
     if not 0 < len(name_bytes) < 256 or len(value_bytes) > _GREATEST_STRING_BYTES:

@@ -37,37 +37,26 @@ def test_blocks_are_read_as_they_were_written(
         assert list(zip(names, values, strict=True)) == fields
 
 
-RECURRING = [b"POST", b"a client with a name that is long enough", b"a name that is another one of this kind"]
+@given(BLOCKS)
+def test_a_field_is_where_its_place_says(blocks: list[tuple[list[hpack.Field], bool, int | None]]) -> None:
+    for fields, huffman, _ in blocks:
+        block = Encoder().encode(fields, huffman=huffman)
+        places = hpack.field_places(block)
+        if places is None:  # the same field twice is an entry of the table
+            assert len(set(fields)) < len(fields) or len({name for name, _ in fields}) < len(fields)
+            continue
+        assert [place.end for place in places] == [place.begin for place in places[1:]] + [len(block)] * bool(
+            fields
+        )
+        for (begin, value_at, end), (name, value) in zip(places, fields, strict=True):
+            assert HeaderDecoder().decode(block[begin:end]) == ((name,), [value])
+            assert value_at == end or hpack.text_at(block, value_at) == (value, end)
 
 
-@given(
-    st.lists(
-        st.tuples(st.lists(st.sampled_from(RECURRING), min_size=3, max_size=9), st.binary(max_size=3)),
-        min_size=2,
-        max_size=40,
-    )
-)
-def test_a_first_block_that_begins_like_others_is_read_like_them(
-    connections: list[tuple[list[bytes], bytes]],
-) -> None:
-    for values, last in connections:
-        encoder, decoder = Encoder(), HeaderDecoder()
-        fields = [(b"name-%d" % at, value) for at, value in enumerate([*values, last, b"the end"])]
-        for again in range(2):  # the second block stands on what the first has left in the table
-            expected = [*fields, (b"again", b"%d" % again)]
-            names, read = decoder.decode(encoder.encode(expected))
-            assert list(zip(names, read, strict=True)) == expected
-
-
-def test_blocks_that_are_never_alike_are_forgotten_again() -> None:
-    beginnings = hpack.Beginnings()
-    for number in range(3 * hpack.BEGINNINGS_REMEMBERED):
-        block = Encoder().encode([(b"x-%d" % number, b"a value of some length"), (b"x", b"y" * 30)])
-        for _ in range(2):
-            assert block.startswith(beginnings.of(block).block)
-    block = Encoder().encode([(b"x-alike", b"a value of some length"), (b"x", b"y" * 30)])
-    lengths = [len(beginnings.of(block).block) for _ in range(3)]
-    assert lengths == [0, 0, len(block)]
+def test_what_depends_on_the_table_has_no_place() -> None:
+    assert hpack.field_places(b"\x20\x82") is None
+    assert hpack.field_places(b"\x40\x01a\x01b\xbe") is None
+    assert hpack.field_places(b"\x40\x01a\x01b\x7e\x01c") is None
 
 
 @given(st.lists(st.binary(max_size=60), min_size=1, max_size=6))

@@ -40,12 +40,11 @@ def test_what_is_no_text_is_refused(data: bytes) -> None:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(huffman, "BLOCKS_REMEMBERED", 10)
     monkeypatch.setattr(huffman, "TEXTS_REMEMBERED", 10)
     for number in range(100):
         text = b"%050d" % number
         assert huffman.decode(encode(text)) == text
-        assert max(len(huffman._blocks), len(huffman.remembered)) <= 10 or number == 0
+        assert len(huffman.remembered) <= 10 or number == 0
 
 
 def test_a_text_that_is_refused_is_refused_again() -> None:

@@ -145,6 +145,8 @@ def test_pipelined_requests_and_one_half_arrived_are_answered_too(loopback: Any,
 def test_idle_connections_close_at_once_and_new_ones_are_not_taken(loopback: Any, recorder: Any) -> None:
     server = loopback(recorder)
     idle, busy = server.connect(), hold(server, recorder)
+    idle.send(GET)
+    idle.reply()
     closing = close_in_background(server, RETRY_FOR_S)
     assert idle.is_closed_by_server()
     with pytest.raises(OSError):  # noqa: PT011 - refused or reset, as the system pleases
@@ -194,3 +196,11 @@ def test_a_busy_server_closes_without_losing_an_answer(loopback: Any, recorder: 
     for thread in threads:
         thread.join()
     assert len(answers) == len(recorder.requests) > 100
+
+
+def test_a_client_that_says_nothing_is_taken_all_the_same(loopback: Any, recorder: Any) -> None:
+    server = loopback(recorder)
+    silent = server.connect()
+    wait_until(lambda: server.call(lambda: len(server.connections)) == 1)
+    silent.send(GET)
+    assert silent.reply().status == 200

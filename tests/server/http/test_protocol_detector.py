@@ -75,6 +75,6 @@ def test_silent_connections_close_at_shutdown(loopback: Any, recorder: Any) -> N
     server = loopback(recorder)
     peers = [server.connect() for _ in range(3)]
     peers[1].send(b"P")
-    server.ask(GET)
+    wait_until(lambda: server.call(lambda: len(server.connections)) == len(peers))  # they are taken later
     server.run(server.listener.close(5))
     assert all(peer.is_closed_by_server() for peer in peers)

@@ -7,8 +7,6 @@ Rules:
 - what a field costs is a look at a list: most of a client's fields stand in a table;
 - a block that left the table as it was means the same again, until the table changes: `changes`
   counts that, so that a caller can remember such blocks by their bytes;
-- the beginning of a connection's first block is remembered with the table that it leaves behind, for all
-  connections: what follows from it is the same each time;
 - answers are written plainly: no Huffman code and no table, because their headers hardly repeat
   and compressing them costs more than all the rest of writing them.
 
@@ -18,7 +16,7 @@ Refuses to know frames, and which fields a request may have.
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
+from typing import NamedTuple
 
 from headwater.server.http import huffman
 
@@ -28,14 +26,6 @@ FIELD_OVERHEAD_BYTES = 32
 """What a field counts on top of its name and value."""
 TEXT_BYTES_MAX = 1 << 28
 """No text is longer, whatever its length says."""
-
-ALIKE_BYTES = 24
-"""Blocks that have so many bytes in common are one client's, or one kind's."""
-BEGINNINGS_REMEMBERED = 512
-BEGINNINGS_FURTHER = 32
-"""So many blocks are kept for each beginning, to see how others go on like them."""
-FIRST_BLOCK_BYTES_MAX = 2048
-"""The beginning of a longer block is not remembered."""
 
 INDEXED, WITH_INDEXING, SIZE_UPDATE = 0x80, 0x40, 0x20
 HUFFMAN_CODED = 0x80
@@ -72,67 +62,13 @@ class HpackError(ValueError):
     """Not a header block; what the table is from now on is not known."""
 
 
-class Beginning:
-    """The fields that blocks begin with, the table that they leave behind, and how some of them go on."""
+class FieldPlace(NamedTuple):
+    """Where in a block a field stands."""
 
-    __slots__ = ("block", "changes", "dynamic", "dynamic_bytes", "further", "last", "names", "values")
-
-    def __init__(self, block: bytes) -> None:
-        """Raises HpackError, IndexError and HuffmanError."""
-        self.block = block
-        self.names, self.values, self.dynamic, self.dynamic_bytes, self.changes = HeaderDecoder().left_by(
-            block
-        )
-        self.further: dict[bytes, Beginning] = {}
-        """Longer ones, by the first `ALIKE_BYTES` of what follows."""
-        self.last: dict[bytes, bytes] = {}
-        """The last block that went on so, by the same."""
-
-
-class Beginnings:
-    """How the first blocks of connections begin.
-
-    Some clients make a connection for each request. The first block on it has the same fields in the
-    same order as the one before, but for values that are never the same.
-    """
-
-    def __init__(self) -> None:
-        self._forget()
-
-    def _forget(self) -> None:
-        self._nothing = Beginning(b"")
-        self._count = 0
-
-    def of(self, block: bytes) -> Beginning:
-        """The longest beginning of the block that is known."""
-        known = self._nothing
-        while True:
-            at = len(known.block)
-            key = block[at : at + ALIKE_BYTES]
-            longer = known.further.get(key)
-            if longer is None or not block.startswith(longer.block):
-                break
-            known = longer
-        if len(key) == ALIKE_BYTES and len(block) <= FIRST_BLOCK_BYTES_MAX:
-            self._learn(known, key, block, longer.block if longer else known.last.get(key))
-        return known
-
-    def _learn(self, known: Beginning, key: bytes, block: bytes, before: bytes | None) -> None:
-        """Find out how far a block is like one before."""
-        if len(known.last) >= BEGINNINGS_FURTHER:
-            known.last.clear()
-        known.last[key] = block
-        if before is None:
-            return
-        if self._count >= BEGINNINGS_REMEMBERED:
-            self._forget()
-            return
-        with suppress(IndexError, HpackError, huffman.HuffmanError):
-            ends = reversed(_field_ends(block))
-            common = next((end for end in ends if before[:end] == block[:end]), 0)
-            if common > len(known.block):
-                known.further[key] = Beginning(block[:common])
-                self._count += 1
+    begin: int
+    value_at: int
+    """The text of its value; the end if it has none, but an index for all of it."""
+    end: int
 
 
 class HeaderDecoder:
@@ -151,33 +87,13 @@ class HeaderDecoder:
         names: list[bytes] = []
         values: list[bytes] = []
         try:
-            at = 0 if self.changes else self._begin(block, names, values)
-            self._read(block, at, names, values)
+            self._read(block, names, values)
         except (IndexError, huffman.HuffmanError) as error:
             raise HpackError(str(error)) from error
         return tuple(names), values
 
-    def _begin(self, block: bytes, names: list[bytes], values: list[bytes]) -> int:
-        """Read what a block on a table that was never changed has in common with others; gives its end."""
-        if self._limit_bytes != TABLE_BYTES:
-            return 0
-        known = _beginnings.of(block)
-        names += known.names
-        values += known.values
-        self.changes = known.changes
-        self._dynamic.extend(known.dynamic)
-        self._dynamic_bytes = known.dynamic_bytes
-        return len(known.block)
-
-    def left_by(self, block: bytes) -> tuple[list[bytes], list[bytes], tuple[Field, ...], int, int]:
-        """What a block says, and the table after it. Raises HpackError, IndexError and HuffmanError."""
-        names: list[bytes] = []
-        values: list[bytes] = []
-        self._read(block, 0, names, values)
-        return names, values, tuple(self._dynamic), self._dynamic_bytes, self.changes
-
-    def _read(self, block: bytes, at: int, names: list[bytes], values: list[bytes]) -> None:
-        end = len(block)
+    def _read(self, block: bytes, names: list[bytes], values: list[bytes]) -> None:
+        at, end = 0, len(block)
         dynamic = self._dynamic
         while at < end:
             first = block[at]
@@ -188,10 +104,10 @@ class HeaderDecoder:
                 )
             elif first >= WITH_INDEXING:
                 if first == WITH_INDEXING:
-                    name, at = _text(block, at + 1)
+                    name, at = text_at(block, at + 1)
                 else:
                     name, at = self._name(block, at, 0x3F)
-                value, at = _text(block, at)
+                value, at = text_at(block, at)
                 self._remember((name, value))
             elif first >= SIZE_UPDATE:
                 if names:
@@ -201,7 +117,7 @@ class HeaderDecoder:
                 continue
             else:  # it is not to be remembered, by nobody or by nobody on the way either
                 name, at = self._name(block, at, 0x0F)
-                value, at = _text(block, at)
+                value, at = text_at(block, at)
             names.append(name)
             values.append(value)
 
@@ -209,7 +125,7 @@ class HeaderDecoder:
         """The name of a literal field, which may be that of an entry; and what follows it."""
         index = block[at] & mask
         if index == 0:
-            return _text(block, at + 1)
+            return text_at(block, at + 1)
         index, at = _integer(block, at, mask) if index == mask else (index, at + 1)
         field = self._dynamic[index - 1 - STATIC_COUNT] if index > STATIC_COUNT else _static_field(index)
         return field[0], at
@@ -235,25 +151,27 @@ class HeaderDecoder:
             self._dynamic_bytes -= len(name) + len(value) + FIELD_OVERHEAD_BYTES
 
 
-_beginnings = Beginnings()
-
-
-def _field_ends(block: bytes) -> list[int]:
-    """Where each field of a block ends. Raises HpackError, IndexError."""
-    ends, at = [], 0
+def field_places(block: bytes) -> list[FieldPlace] | None:
+    """Where the fields of a block are that was read already; `None` if they depend on the table."""
+    places, at = [], 0
     while at < len(block):
-        first = block[at]
-        if first >= INDEXED:
-            _, at = _integer(block, at, 0x7F)
-        elif SIZE_UPDATE <= first < WITH_INDEXING:
-            _, at = _integer(block, at, 0x1F)
-        else:
-            index, at = _integer(block, at, 0x3F if first >= WITH_INDEXING else 0x0F)
-            for _ in range(1 if index else 2):
+        begin, first = at, block[at]
+        if SIZE_UPDATE <= first < WITH_INDEXING:
+            return None
+        mask = 0x7F if first >= INDEXED else 0x3F if first >= WITH_INDEXING else 0x0F
+        index, at = _integer(block, at, mask)
+        if index > STATIC_COUNT:
+            return None
+        value_at = at
+        if first < INDEXED:
+            if not index:
                 length, at = _integer(block, at, 0x7F)
                 at += length
-        ends.append(at)
-    return ends
+            value_at = at
+            length, at = _integer(block, at, 0x7F)
+            at += length
+        places.append(FieldPlace(begin, value_at, at))
+    return places
 
 
 def _static_field(index: int) -> Field:
@@ -280,8 +198,8 @@ def _integer(block: bytes, at: int, mask: int) -> tuple[int, int]:
         shift += 7
 
 
-def _text(block: bytes, at: int) -> tuple[bytes, int]:
-    """A text, and what follows it."""
+def text_at(block: bytes, at: int) -> tuple[bytes, int]:
+    """A text, and what follows it. Raises HpackError, IndexError and HuffmanError."""
     coded = block[at]
     length = coded & 0x7F
     if length < 0x7F:

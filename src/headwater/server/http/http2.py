@@ -127,8 +127,8 @@ class Http2Connection(asyncio.Protocol):
             return
         if self._whole:
             self._hand_over()
-        if not self._streams:
-            self._flush()
+        if not self._streams or not self._protocol.unwritten:
+            self._flush()  # of nothing, as for the parts of a request before its last
         elif not is_posted:  # with the answers, if they come in this turn of the loop
             self._call_soon(self._flush_if_due)
         if self._flow == "slow" and self._transport.get_write_buffer_size() > UNREAD_BYTES:

@@ -103,7 +103,7 @@ class HeadReader:
             else _joined(names, values, authority)
         )
         headers.pop(UNREAD, None)
-        announced = _length({values[at] for at in lengths}) if lengths else ABSENT
+        announced = announced_length({values[at] for at in lengths}) if lengths else ABSENT
         expects = b"expect" in headers and headers[b"expect"].lower() == b"100-continue"
         return _new_head(RequestHead, (method, target, headers, announced, len(names), expects))
 
@@ -195,7 +195,8 @@ def _places(names: tuple[bytes, ...], wanted: bytes) -> tuple[int, ...]:
     return tuple(place for place, name in enumerate(names) if name == wanted)
 
 
-def _length(said: set[bytes]) -> int:
+def announced_length(said: set[bytes]) -> int:
+    """The length that a request's head says its body has, in so many ways. Raises MalformedHead."""
     text = said.pop()
     if said or not (text.isdigit() and len(text) <= DIGITS_MAX):
         raise MalformedHead("a length is not a number, or another one too")

@@ -112,9 +112,8 @@ class Outbox:
     def flush(self) -> None:
         """Write what has been gathered."""
         self._gathered_bytes = 0
-        data = self._protocol.take()
-        if data and self.transport is not None:
-            self.transport.write(data)
+        if self._protocol.unwritten and self.transport is not None:
+            self.transport.write(self._protocol.take())
 
     def _send_frame(self, stream: Http2Stream) -> bool:
         """Send as much of what a stream has as goes into one frame, if its window is open."""

@@ -18,20 +18,17 @@ Refuses to know sockets, time, and what a request asks for.
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
 from headwater.server.http import http2_frames as frames
 from headwater.server.http.frame_meter import OTHER, Flood, FrameMeter
-from headwater.server.http.hpack import DROP_TABLE, FIELD_OVERHEAD_BYTES, TABLE_BYTES
-from headwater.server.http.http2_blocks import HeaderBlocks
+from headwater.server.http.hpack import DROP_TABLE, FIELD_OVERHEAD_BYTES
+from headwater.server.http.http2_blocks import BegunBlock, HeaderBlocks
 from headwater.server.http.http2_events import ConnectionFault, Event, Happening, StreamFault
 from headwater.server.http.http2_frames import (
     ACK,
     END_HEADERS,
     END_STREAM,
-    FRAME_BYTES_LIMIT,
     FRAME_BYTES_MAX,
-    FRAME_SENT_BYTES_MAX,
     HEAD_BYTES,
     PADDED,
     PRIORITIZED,
@@ -40,10 +37,16 @@ from headwater.server.http.http2_frames import (
     WINDOW_BYTES_MAX,
     ErrorCode,
     Kind,
-    SettingId,
     read_head,
 )
 from headwater.server.http.http2_heads import MalformedHead, RequestHead, check_trailers
+from headwater.server.http.http2_settings import (
+    SAID_ALONE,
+    SAID_ALONE_BYTES_MAX,
+    ClientSettings,
+    next_settings,
+    opening_of,
+)
 from headwater.server.http.http2_states import ALLOWED, FAULTS, RECEIVED, SENT, Act, ConnectionPhase, Phase
 from headwater.server.http.http2_stream import Http2Stream
 from headwater.server.http.limits import HEADER_COUNT_LIMIT, ConnectionLimits
@@ -62,16 +65,8 @@ CONTINUATIONS_MAX = 64
 RESETS_REMEMBERED = CONCURRENT_STREAMS
 GAPS_REMEMBERED = 16
 
-
-class _HeaderBlock(NamedTuple):
-    """A header block that goes on."""
-
-    flags: int
-    stream_id: int
-    parts: list[bytes]
-
-
 _new_event = tuple.__new__
+_LEAVING = Event(Happening.LEAVING, None, b"")
 _BODY, _WHOLE, _BEGUN, _REQUEST = Happening.BODY, Happening.WHOLE, Happening.BEGUN, Happening.REQUEST
 _DATA, _HEADERS, _END, _CLOSED = Act.DATA, Act.HEADERS, Act.END, Phase.CLOSED
 _READY = ConnectionPhase.READY
@@ -92,6 +87,7 @@ class Http2Protocol:
         """Of the connection."""
         self.frame_bytes = FRAME_BYTES_MAX
         """How large a frame may be that is sent."""
+        self._settings = ClientSettings()
         self.is_going_away = False
         """The client was told that no further stream is answered."""
         self._header_list_bytes = limits.header_bytes + HEADER_COUNT_LIMIT * FIELD_OVERHEAD_BYTES
@@ -102,7 +98,7 @@ class Http2Protocol:
         """What is still to come of it."""
         self._begun = b""
         """The beginning of a frame."""
-        self._block: _HeaderBlock | None = None
+        self._block: BegunBlock | None = None
         self._events: list[Event] = []
         self._last_stream_id = 0
         self._gaps: deque[range] = deque(maxlen=GAPS_REMEMBERED)
@@ -110,16 +106,14 @@ class Http2Protocol:
         self._resets: dict[int, None] = {}
         """Streams that the server has reset; frames may still come on them."""
         self._receive_window = CONNECTION_WINDOW_BYTES
-        self._stream_send_window = WINDOW_BYTES
-        """Of a stream at its beginning."""
         self._drops_table = False
-        """The client wants a smaller table than it had, and must hear that its wish is heard."""
-        self._has_dropped_table = False
-        self._out: list[bytes | memoryview] = [
+        """The client must hear that its wish for a smaller table is heard."""
+        self.unwritten: list[bytes | memoryview] = [
             frames.first_words(
                 CONCURRENT_STREAMS, STREAM_WINDOW_BYTES, self._header_list_bytes, CONNECTION_WINDOW_BYTES
             )
         ]
+        """What was said and is to be written."""
 
     # Reading.
 
@@ -128,8 +122,9 @@ class Http2Protocol:
         self._events = []
         try:
             if self._preface:
-                data = self._without_preface(data)
-            self._read_frames(self._begun + data if self._begun else data)
+                data = self._begin(data)
+            if len(data) > SAID_ALONE_BYTES_MAX or not self._take_alone(data):
+                self._read_frames(self._begun + data if self._begun else data)
         except ConnectionFault as fault:
             self._end(fault.code)
             raise
@@ -138,12 +133,36 @@ class Http2Protocol:
             raise
         return self._events
 
+    def _begin(self, data: bytes) -> bytes:
+        """Read how a connection begins, and give what follows."""
+        opening = opening_of(data) if len(self._preface) == len(HTTP2_PREFACE) else None
+        if opening is None:
+            return self._without_preface(data)
+        said, settings, count = opening
+        self._preface = b""
+        self._phase = _READY
+        self.meter.spend(Kind.SETTINGS, count)
+        self._take_settings(settings)
+        self.unwritten.append(frames.SETTINGS_ACK * count)
+        return data[len(said) :]
+
     def _without_preface(self, data: bytes) -> bytes:
         size = min(len(data), len(self._preface))
         if data[:size] != self._preface[:size]:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
         self._preface = self._preface[size:]
         return data[size:]
+
+    def _take_alone(self, data: bytes) -> bool:
+        """Whether these are frames of which it is known beforehand what they say, and all that has come."""
+        kinds = SAID_ALONE.get(data)
+        if kinds is None or self._begun or self._phase is not _READY:
+            return False
+        for kind in kinds:
+            self.meter.spend(kind)
+        if Kind.GOAWAY in kinds:
+            self._events = [_LEAVING]
+        return True
 
     def _read_frames(self, data: bytes) -> None:
         at, end = 0, len(data)
@@ -218,7 +237,7 @@ class Http2Protocol:
             stream_id,
             head,
             STREAM_WINDOW_BYTES - size,
-            self._stream_send_window,
+            self._settings.stream_window,
             _AFTER_REQUEST,
             size,
             size,
@@ -234,13 +253,13 @@ class Http2Protocol:
         self._gaps.append(range(self._last_stream_id + 1, stream_id))
 
     def _new_stream(self, stream_id: int, head: RequestHead) -> Http2Stream:
-        stream = Http2Stream(stream_id, head, STREAM_WINDOW_BYTES, self._stream_send_window)
+        stream = Http2Stream(stream_id, head, STREAM_WINDOW_BYTES, self._settings.stream_window)
         self.streams[stream_id] = stream
         return stream
 
     def _open_window(self) -> None:
         """The connection goes on as if it had no window."""
-        self._out.append(frames.window_update(0, CONNECTION_WINDOW_BYTES - self._receive_window))
+        self.unwritten.append(frames.window_update(0, CONNECTION_WINDOW_BYTES - self._receive_window))
         self._receive_window = CONNECTION_WINDOW_BYTES
 
     def _fail_stream(self, fault: StreamFault) -> None:
@@ -325,7 +344,7 @@ class Http2Protocol:
             depends_on_itself = _number(payload) & STREAM_ID_BITS == stream_id
             payload = payload[5:]
         if not flags & END_HEADERS:
-            self._block = _HeaderBlock(flags, stream_id, [payload])
+            self._block = BegunBlock(flags, stream_id, [payload])
             self._phase = ConnectionPhase.IN_BLOCK
             return
         self._on_block(flags, stream_id, payload)
@@ -402,30 +421,23 @@ class Http2Protocol:
         self.meter.spend(Kind.SETTINGS)
         if stream_id:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
-        if len(payload) % 6 or (payload and flags & ACK):
+        if payload and flags & ACK:
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
         if self._phase is ConnectionPhase.BEGINNING:
             if flags & ACK:
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
             self._phase = ConnectionPhase.READY
         if not flags & ACK:
-            self._take_settings(frames.read_settings(payload))
-            self._out.append(frames.SETTINGS_ACK)
+            self._take_settings(next_settings(self._settings, payload))
+            self.unwritten.append(frames.SETTINGS_ACK)
 
-    def _take_settings(self, said: dict[int, int]) -> None:
-        if said.get(SettingId.ENABLE_PUSH, 0) > 1:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
-        frame_bytes = said.get(SettingId.MAX_FRAME_SIZE, self.frame_bytes)
-        if not FRAME_BYTES_MAX <= frame_bytes <= FRAME_BYTES_LIMIT:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
-        self.frame_bytes = min(frame_bytes, FRAME_SENT_BYTES_MAX)
-        if said.get(SettingId.HEADER_TABLE_SIZE, TABLE_BYTES) < TABLE_BYTES and not self._has_dropped_table:
-            self._drops_table = self._has_dropped_table = True
-        window = said.get(SettingId.INITIAL_WINDOW_SIZE, self._stream_send_window)
-        if window > WINDOW_BYTES_MAX:
-            raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR)
-        change, self._stream_send_window = window - self._stream_send_window, window
-        if change:
+    def _take_settings(self, said: ClientSettings) -> None:
+        before, self._settings = self._settings, said
+        self.frame_bytes = said.frame_bytes
+        if said.has_small_table and not before.has_small_table:
+            self._drops_table = True
+        change = said.stream_window - before.stream_window
+        if change and self.streams:
             for stream in self.streams.values():
                 stream.send_window += change
                 if stream.send_window > WINDOW_BYTES_MAX:
@@ -439,7 +451,7 @@ class Http2Protocol:
         if len(payload) != 8:
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
         if not flags & ACK:
-            self._out.append(frames.pong(payload))
+            self.unwritten.append(frames.pong(payload))
 
     def _on_goaway(self, _flags: int, stream_id: int, payload: bytes) -> None:
         self.meter.spend(Kind.GOAWAY)
@@ -447,7 +459,8 @@ class Http2Protocol:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
         if len(payload) < 8:
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
-        self._events.append(Event(Happening.LEAVING, None, b""))
+        if _LEAVING not in self._events:  # Node.js says so twice
+            self._events.append(_LEAVING)
 
     def _on_window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
         self.meter.spend(Kind.WINDOW_UPDATE)
@@ -495,7 +508,7 @@ class Http2Protocol:
         if self._drops_table:
             self._drops_table = False
             block = DROP_TABLE + block
-        self._out.append(frames.headers(stream.id, block, self.frame_bytes, ends=ends))
+        self.unwritten.append(frames.headers(stream.id, block, self.frame_bytes, ends=ends))
         if ends:
             self._on_end_sent(stream)
 
@@ -513,7 +526,7 @@ class Http2Protocol:
             return False
         self.send_window -= size
         self.meter.data_frames_sent += 1
-        self._out.append(frames.answer(stream.id, block, body))
+        self.unwritten.append(frames.answer(stream.id, block, body))
         after = stream.phase = SENT[stream.phase][_END]  # `_on_end_sent`, written out
         if after is _CLOSED:
             del self.streams[stream.id]
@@ -529,7 +542,7 @@ class Http2Protocol:
         stream.send_window -= size
         self.send_window -= size
         self.meter.data_frames_sent += 1
-        out = self._out
+        out = self.unwritten
         out.append(frames.data_head(size, stream.id, ends=ends))
         out.append(part)
         if ends:
@@ -546,7 +559,7 @@ class Http2Protocol:
         if held >= STREAM_WINDOW_STEP_BYTES and stream.id in self.streams:
             stream.held_bytes = 0
             stream.receive_window += held
-            self._out.append(frames.window_update(stream.id, held))
+            self.unwritten.append(frames.window_update(stream.id, held))
 
     def reset(self, stream: Http2Stream, code: ErrorCode) -> None:
         """Say that a stream has ended before its time."""
@@ -561,20 +574,17 @@ class Http2Protocol:
         if len(resets) >= RESETS_REMEMBERED:
             del resets[next(iter(resets))]
         resets[stream_id] = None
-        self._out.append(frames.rst_stream(stream_id, code))
+        self.unwritten.append(frames.rst_stream(stream_id, code))
 
     def go_away(self, code: ErrorCode = ErrorCode.NO_ERROR) -> None:
         """Say that no stream after the last one is answered; with an error, that none is."""
         self.is_going_away = True
-        self._out.append(frames.goaway(self._last_stream_id, code))
+        self.unwritten.append(frames.goaway(self._last_stream_id, code))
 
     def take(self) -> bytes:
-        """What there is to write."""
-        out = self._out
-        if not out:
-            return b""
-        self._out = []
-        return b"".join(out)
+        """All that was said since the last time."""
+        said, self.unwritten = self.unwritten, []
+        return b"".join(said)
 
 
 def _unpadded(payload: bytes) -> bytes:

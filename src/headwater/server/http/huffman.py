@@ -4,12 +4,12 @@ RFC 7541, appendix B. Its code is canonical, so the lengths of the codes are all
 codes of one length follow each other in the order of their symbols, and longer ones come later.
 
 Rules:
-- decoding goes by whole bytes: a node of the code's tree remembers, for each byte that was met
-  there, the letters that it completes and the node that it leads to;
-- texts of up to `TEXT_BYTES` are remembered whole, for all connections: a client's next connection
-  brings the same names and nearly the same values, and some clients make one for each request;
-- of longer ones blocks of `BLOCK_BYTES` are: most of a signature with its scope is the same in each
-  request;
+- zlib decodes: its own format, DEFLATE, has texts in canonical codes, too, of up to 15 bits. The head of such
+  a text says how long the codes are, so one that names these makes of a text of HPACK's one of zlib's;
+- there 15 ones end a text, with which here each longer code begins, and the filling goes on. A text that
+  ends elsewhere than behind its last letter is read again, bit by bit: it has a rare letter, or is wrong;
+- texts of up to `TEXT_BYTES` are remembered, for all connections: a client's next connection brings the same
+  names and nearly the same values, and some clients make one for each request;
 - what is remembered is bounded; a table that is full begins anew;
 - what ends a text is the beginning of the code of `END`, shorter than a byte; all else is an error.
 
@@ -18,10 +18,12 @@ Refuses to know what the texts are.
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Mapping
+from functools import cache
+
 END = 256
 """The symbol that never stands in a text."""
-BLOCK_BYTES = 32
-BLOCKS_REMEMBERED = 4096
 TEXT_BYTES = 128
 TEXTS_REMEMBERED = 2048
 
@@ -40,20 +42,97 @@ class HuffmanError(ValueError):
     """Not a text in this code."""
 
 
-class _Node(dict[int, "tuple[bytes, _Node]"]):
-    """A place in the code's tree, and what was seen to follow from it: letters, and the next place."""
+def _codes(bits_of: Mapping[int, int]) -> dict[tuple[int, int], int]:
+    """Every symbol by the length of its code and the code, where each has a code of so many bits."""
+    symbols: dict[tuple[int, int], int] = {}
+    code = bits = 0
+    for symbol in sorted(bits_of, key=lambda symbol: (bits_of[symbol], symbol)):
+        code <<= bits_of[symbol] - bits
+        bits = bits_of[symbol]
+        symbols[bits, code] = symbol
+        code += 1
+    return symbols
 
-    __slots__ = ("branches", "may_end", "number")
 
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
+# By zlib.
+
+ZLIB_BITS_MAX = 15
+"""No code of DEFLATE's is longer."""
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+"""A text has the first bit highest in its bytes; DEFLATE has it lowest."""
+_ENDING = b"\xff\xfe".translate(_REVERSED)
+"""Fifteen ones: so many that they end a text, and too few for that if some were needed to fill a letter."""
+_LENGTH_BITS = dict.fromkeys(range(16), 4) | {12: 5, 16: 5}
+"""The code in which a head says how long codes are: a complete one."""
+_LENGTH_ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
+
+
+def _head() -> bytes:
+    """The head of a last block with codes of its own: RFC 1951, section 3.2.7. It ends with a whole byte."""
+    lengths = [bits if bits <= ZLIB_BITS_MAX else 0 for bits in CODE_BITS[:END]]
+    lengths += [ZLIB_BITS_MAX, 0, 0]  # the end of the text, and two distances that no text has
+    codes = {length: f"{code:0{bits}b}" for (bits, code), length in _codes(_LENGTH_BITS).items()}
+    numbers = [(1, 1), (2, 2), (0, 5), (1, 5), (len(_LENGTH_ORDER) - 4, 4)]
+    numbers += [(_LENGTH_BITS.get(length, 0), 3) for length in _LENGTH_ORDER]
+    said = "".join(f"{number:0{bits}b}"[::-1] for number, bits in numbers)
+    said += "".join(codes[length] for length in lengths)
+    return int(said[::-1], 2).to_bytes(len(said) // 8, "little")
+
+
+_inflating = zlib.decompressobj(-ZLIB_BITS_MAX)
+_inflating.decompress(_head())
+_copy = _inflating.copy
+
+
+def _inflate(data: bytes) -> bytes | None:
+    """The text, if zlib can tell. Up to 14 ones may follow its last letter."""
+    inflating = _copy()
+    text = inflating.decompress(data.translate(_REVERSED) + _ENDING, len(data) * 2)
+    return text if inflating.eof and len(inflating.unused_data) < 2 else None
+
+
+def _is_filled_up(data: bytes) -> bool:
+    """Whether a text of `_inflate` that ends with a byte of ones has no other letter in it."""
+    return _inflate(data[:-1]) is not None
+
+
+# Bit by bit.
+
+
+class _Node:
+    """A place in the code's tree."""
+
+    __slots__ = ("branches", "may_end")
+
+    def __init__(self, *, may_end: bool) -> None:
         self.branches: list[_Node | int] = []
-        self.may_end = False
+        self.may_end = may_end
         """What was read since the last whole letter can be filling."""
 
-    def __missing__(self, byte: int) -> tuple[bytes, _Node]:
-        letters, node = b"", self
+
+@cache
+def _root() -> _Node:
+    """The root of the tree; its nodes by which only ones were passed may end a text, up to seven."""
+    symbols = _codes(dict(enumerate(CODE_BITS)))
+    root = _Node(may_end=True)
+    nodes = [(root, 0, 0)]
+    for node, bits, code in nodes:  # the list grows meanwhile
+        for branch in (code << 1, code << 1 | 1):
+            symbol = symbols.get((bits + 1, branch))
+            if symbol is not None:
+                node.branches.append(symbol)
+                continue
+            further = _Node(may_end=bits + 1 < 8 and branch == (2 << bits) - 1)
+            node.branches.append(further)
+            nodes.append((further, bits + 1, branch))
+    return root
+
+
+def _read(data: bytes) -> bytes:
+    """The text. Raises HuffmanError."""
+    root = node = _root()
+    letters = bytearray()
+    for byte in data:
         for place in range(7, -1, -1):
             branch = node.branches[byte >> place & 1]
             if isinstance(branch, _Node):
@@ -61,44 +140,13 @@ class _Node(dict[int, "tuple[bytes, _Node]"]):
             elif branch == END:
                 raise HuffmanError("a text has the symbol that ends it")
             else:
-                letters += bytes((branch,))
-                node = ROOT
-        step = self[byte] = (letters, node)
-        return step
+                letters.append(branch)
+                node = root
+    if not node.may_end:
+        raise HuffmanError("a text ends within a letter")
+    return bytes(letters)
 
 
-def _codes() -> dict[tuple[int, int], int]:
-    """Every symbol by the length of its code and the code."""
-    symbols: dict[tuple[int, int], int] = {}
-    code = bits = 0
-    for symbol in sorted(range(END + 1), key=lambda symbol: (CODE_BITS[symbol], symbol)):
-        code <<= CODE_BITS[symbol] - bits
-        bits = CODE_BITS[symbol]
-        symbols[bits, code] = symbol
-        code += 1
-    return symbols
-
-
-def _grow() -> _Node:
-    """The tree; its nodes by which only ones were passed may end a text, up to seven."""
-    symbols = _codes()
-    root = _Node(0)
-    nodes = [(root, 0, 0)]
-    for node, bits, code in nodes:  # the list grows meanwhile
-        node.may_end = bits < 8 and code == (1 << bits) - 1
-        for branch in (code << 1, code << 1 | 1):
-            symbol = symbols.get((bits + 1, branch))
-            if symbol is not None:
-                node.branches.append(symbol)
-                continue
-            further = _Node(len(nodes))
-            node.branches.append(further)
-            nodes.append((further, bits + 1, branch))
-    return root
-
-
-ROOT = _grow()
-_blocks: dict[tuple[int, bytes], tuple[bytes, _Node]] = {}
 remembered: dict[bytes, bytes] = {}
 """Texts by their codes: whoever finds one here need not ask for it."""
 
@@ -107,35 +155,11 @@ def decode(data: bytes) -> bytes:
     """The text. Raises HuffmanError."""
     text = remembered.get(data)
     if text is None:
-        text = _read(data)
+        text = _inflate(data)
+        if text is None or (data[-1:] == b"\xff" and _is_filled_up(data)):
+            text = _read(data)
         if len(data) <= TEXT_BYTES:
             if len(remembered) >= TEXTS_REMEMBERED:
                 remembered.clear()
             remembered[data] = text
     return text
-
-
-def _read(data: bytes) -> bytes:
-    node, parts = ROOT, []
-    blocks_end = len(data) - len(data) % BLOCK_BYTES
-    for at in range(0, blocks_end, BLOCK_BYTES):
-        block = data[at : at + BLOCK_BYTES]
-        letters, node = _blocks.get((node.number, block)) or _read_block(node, block)
-        parts.append(letters)
-    for byte in data[blocks_end:] if blocks_end else data:
-        letters, node = node[byte]
-        parts.append(letters)
-    if not node.may_end:
-        raise HuffmanError("a text ends within a letter")
-    return b"".join(parts)
-
-
-def _read_block(start: _Node, block: bytes) -> tuple[bytes, _Node]:
-    node, parts = start, []
-    for byte in block:
-        letters, node = node[byte]
-        parts.append(letters)
-    if len(_blocks) >= BLOCKS_REMEMBERED:
-        _blocks.clear()
-    step = _blocks[start.number, block] = (b"".join(parts), node)
-    return step

@@ -3,6 +3,8 @@
 Rules:
 - every address is bound before the first connection is taken, so that a port in
   use is a clear error and never half a server;
+- a connection is taken when its first bytes have come, or a second after it was made, where the system can do
+  that: on Linux. A client that connects and asks is one event then, and not two;
 - closing stops the taking of connections, lets requests in flight finish within
   the grace, then cuts off what is left.
 
@@ -17,11 +19,15 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from headwater.server.http.connections import GOODBYE_S, OpenConnections
 
 BACKLOG = 1024
 SWEEP_INTERVAL_S = 1.0
+TCP_DEFER_ACCEPT: int | None = getattr(socket, "TCP_DEFER_ACCEPT", None)
+SILENT_S = 1
+"""How long a client may say nothing until its connection is taken all the same."""
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound
 """Addresses that stand for all of a machine's, and the one that a client on it can use."""
 
@@ -127,6 +133,9 @@ def _bind(family: socket.AddressFamily, address: tuple[str, int]) -> socket.sock
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         one.bind(address)
+        if TCP_DEFER_ACCEPT is not None:
+            with suppress(OSError):  # what runs Linux's programs may know less than Linux
+                one.setsockopt(socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, SILENT_S)
     except OSError as error:
         one.close()
         raise _listen_error(address, error) from error

@@ -72,12 +72,14 @@ class LogFate(Protocol):
 class Call:
     """One call of `append`: the outcomes of its entries, and the completion of all."""
 
-    __slots__ = ("_kept_bytes", "_left", "_room", "completion", "outcomes", "size")
+    __slots__ = ("_kept_bytes", "_left", "_room", "completion", "outcomes", "refused_bytes", "size")
 
     def __init__(self, count: int, size: int, room: WaitingRoom) -> None:
         """`size`: the bytes of all entries together."""
         self.size = size
         self._room = room
+        self.refused_bytes = 0
+        """Of the entries for which there was no room."""
         self._kept_bytes = 0
         self.completion: Completion[list[Outcome]] = Completion()
         self.outcomes: list[Outcome] = [None] * count
@@ -91,11 +93,11 @@ class Call:
             self._room.count(-self._kept_bytes)
             self.completion.resolve(self.outcomes)
 
-    def refuse(self, at: int, size: int) -> None:
-        """There is no room for an entry; whoever asks keeps it for as long as the others wait."""
-        self._kept_bytes += size
-        self._room.count(size)
-        self.tell(at, _refused("too much waits to be stored"))
+    def begin_to_wait(self) -> None:
+        """All entries have been given away; whoever asks keeps those that were refused while others wait."""
+        if self.refused_bytes < self.size:
+            self._kept_bytes = self.refused_bytes
+            self._room.count(self._kept_bytes)
 
 
 class WaitingEntry:
@@ -176,7 +178,9 @@ class LogSender:
     def put(self, call: Call, at: int, payloads: Sequence[bytes], size: int, since_s: float) -> None:
         """Take an entry of so many bytes of a call, whose caller has waited since then."""
         if not self._room.has_room(self._queued_bytes, call.size):
-            self._loop.call_soon(self._guard, partial(call.refuse, at, size))
+            call.refused_bytes += size
+            refusal = _refused("too much waits to be stored")
+            self._loop.call_soon(self._guard, partial(call.tell, at, refusal))
             return
         waiting = WaitingEntry(call, at, payloads, size, since_s)
         if self._queue and since_s < self._queue[-1].since_s:

@@ -208,6 +208,7 @@ class KafkaStore:
                     partial(self._on_stored, log_id),
                 )
             sender.put(call, at, payloads, sizes[at], since_s)
+        call.begin_to_wait()
         return call.completion
 
     def _on_stored(self, log_id: int, run: Run) -> None:

@@ -10,11 +10,11 @@ Refuses to know when it is written, and what a failure means.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from headwater.model.completion import Completion
-from headwater.storage.interface import Change, Entry, Extent, Metadata, Outcome, Placed, metadata_key
+from headwater.storage.interface import Change, Entry, Extent, Metadata, Outcome, Placed, Run, metadata_key
 from headwater.storage.lmdb.file import Tables, Transaction
 from headwater.storage.lmdb.record_format import (
     DELETED_ROW,
@@ -143,6 +143,19 @@ class Group:
                 key = record_key(log_id, position)
                 yield key, pack_block(key, time_ms, block)
                 position += len(block)
+
+    def runs_of(self, log_ids: Container[int]) -> dict[int, Run]:
+        """The new records of those of some logs that have them in one run."""
+        runs: dict[int, Run] = {}
+        several = set()
+        for (log_id, time_ms), (position, payloads) in self._runs.items():
+            if log_id in runs:
+                several.add(log_id)
+            elif log_id in log_ids:
+                runs[log_id] = Run(position, time_ms, payloads)
+        for log_id in several:
+            del runs[log_id]
+        return runs
 
     def _extent_of(self, log_id: int) -> Extent | None:
         return self.extents[log_id] if log_id in self.extents else self._extents_before.get(log_id)

@@ -141,6 +141,8 @@ class LmdbStore:
         self._may_reclaim = True
         """Not while calls wait that came before, nor right after a step has failed."""
         self._news: list[Iterator[Callable[[], None]]] = []
+        self._latest: Mapping[int, Run] = {}
+        """What the last commit has put into logs that are watched: their watchers read it at once."""
         self._synced = synced
         self._post_from_thread = post if synced else post_from_thread
         """`None`: each commit is made on this thread."""
@@ -198,8 +200,8 @@ class LmdbStore:
             return None
         position = max(position, extent.first)
         end = min(position + max_records, extent.next)
-        runs: list[Run] = []
-        if position >= end:
+        runs = self._latest_runs(log_id, position, extent.next, max_bytes) if end == extent.next else []
+        if runs or position >= end:
             return LogPage(runs, extent.first, extent.next)
         # 2. Find the block of the first record, and go from block to block.
         if self._under_way is None and self._refusal is None:
@@ -232,6 +234,13 @@ class LmdbStore:
         except _READ_ERRORS as error:
             raise StoreUnavailable(f"Records could not be read: {error}") from error
         return LogPage(runs, extent.first, extent.next)
+
+    def _latest_runs(self, log_id: int, position: int, end: int, max_bytes: int) -> list[Run]:
+        """All between two positions, if the last commit has put just this there; else nothing."""
+        run = self._latest.get(log_id)
+        if run is None or run.position != position or position + len(run.payloads) != end:
+            return []
+        return [run] if size_in_all(run.payloads) <= max_bytes else []
 
     async def find(self, log_id: int, time_ms: int) -> int:
         """Position of the first kept record that arrived at `time_ms` or later. Never suspends.
@@ -493,6 +502,7 @@ class LmdbStore:
                 raise
 
     def _take_over(self, group: Group) -> None:
+        self._latest = group.runs_of(self._watchers.watched)
         self._file.touched(group.payload_bytes)
         for log_id, extent in group.extents.items():
             if extent is not None:
@@ -527,6 +537,7 @@ class LmdbStore:
     def _tell(self) -> None:
         news, self._news = self._news, []
         deliver(chain.from_iterable(news), self._post)
+        self._latest = {}
 
     def _abandon(self, reason: str) -> None:
         """Fail what waits, too, and give up."""
