@@ -68,6 +68,9 @@ ROWS = (
     Row(
         "GetRecords 10,000 x 100 B, records a second", "get", GATEWAY, (EMBEDDED,), 0.5, less_is_better=False
     ),
+    Row(
+        "the same from a gateway that has not put them", "get", OTHER, (GATEWAY,), None, less_is_better=False
+    ),
     Row("put to push, p50 ms", "push", GATEWAY, (EMBEDDED,), 3.0),
     Row("two gateways, CPU us a record", "puts of two", "both", (GATEWAY,), 1.05),
     Row("one with half of the connections", "puts of two", "half of one", (GATEWAY,), None),
@@ -163,7 +166,7 @@ def put(run: Run) -> None:
 
 def get(run: Run) -> None:
     """Records that are read a second, in pages of ten thousand."""
-    for server in (EMBEDDED, GATEWAY):
+    for server in (EMBEDDED, GATEWAY, OTHER):
         bodies = run.folder / f"get-{server}"
         if not bodies.exists():
             iterator = Kinesis(run.servers[server].port).first_iterator("pages")

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from headwater.engine.appending import NewRecord
 from headwater.model.clock import ManualClock
 from headwater.model.completion import Completion
+from headwater.model.record import LARGE_BYTES
 from headwater.storage.interface import Entry, Outcome, Post, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore
 from tests.engine.running_engine import RunningEngine
@@ -31,6 +33,23 @@ class TornStore(MemoryStore):
             return completion
         taken = super().append(entries[:1])
         taken.on_done(lambda: completion.resolve([*taken.result(), *[None] * len(entries[1:])]))
+        return completion
+
+
+class RefusingStore(MemoryStore):
+    """Gives every entry back as many times as it is told to, as if its log had just been sealed."""
+
+    def __init__(self, post: Post) -> None:
+        super().__init__(post)
+        self.refusals = 0
+
+    def append(self, entries: Sequence[Entry], waited_s: float = 0.0) -> Completion[list[Outcome]]:
+        if not self.refusals:
+            return super().append(entries, waited_s)
+        self.refusals -= 1
+        completion: Completion[list[Outcome]] = Completion()
+        outcomes: list[Outcome] = [None] * len(entries)
+        self._post(lambda: completion.resolve(outcomes))
         return completion
 
 
@@ -78,6 +97,49 @@ def test_records_that_are_stored_are_told_when_a_reshard_and_a_failure_keep_the_
     kept = engine.call("GetRecords", **iterator)["Records"].documents()
     numbers = [record["SequenceNumber"] for record in answer["Records"] if "SequenceNumber" in record]
     assert [record["SequenceNumber"] for record in kept] == numbers
+    engine.close()
+
+
+def refusing(clock: ManualClock) -> tuple[RunningEngine, RefusingStore]:
+    stores: list[RefusingStore] = []
+
+    def open_store(post: Post) -> RefusingStore:
+        stores.append(RefusingStore(post))
+        return stores[-1]
+
+    engine = RunningEngine(open_store, clock)
+    engine.call("CreateStream", StreamName="orders", ShardCount=2)
+    return engine, stores[-1]
+
+
+NEW_RECORDS: list[NewRecord] = [
+    (b"first", 'a "key"', None),
+    (b"", "k\u00e9y", "0"),
+    (bytes(LARGE_BYTES + 1), "key", str(2**128 - 1)),
+    (b"last", "key", None),
+]
+
+
+def test_records_that_are_given_back_are_stored_as_they_were(clock: ManualClock) -> None:
+    engine, store = refusing(clock)
+    store.refusals = 2
+    entries = [
+        {"Data": data, "PartitionKey": key, **({"ExplicitHashKey": hash_key} if hash_key else {})}
+        for data, key, hash_key in NEW_RECORDS
+    ]
+    answer = engine.call("PutRecords", StreamName="orders", Records=entries)
+    placements = answer["Records"].documents()
+    assert placements[1]["ShardId"] == "shardId-000000000000"
+    assert placements[2]["ShardId"] == "shardId-000000000001"
+    found = {}
+    for shard in ("0", "1"):
+        iterator = engine.call(
+            "GetShardIterator", StreamName="orders", ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+        )
+        for record in engine.call("GetRecords", **iterator)["Records"].documents():
+            found[record["SequenceNumber"]] = (record["Data"], record["PartitionKey"])
+    stored = [found[placement["SequenceNumber"]] for placement in placements]
+    assert stored == [(data, key) for data, key, _ in NEW_RECORDS]
     engine.close()
 
 

@@ -8,6 +8,7 @@ from base64 import b64encode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headwater.model.cut_payloads import MANY
 from headwater.model.record import (
     LARGE_BYTES,
     Record,
@@ -59,6 +60,22 @@ def test_the_size_of_many_is_that_of_each(
     usual: list[tuple[bytes, str | None, bool]], others: list[tuple[bytes, str | None, bool]]
 ) -> None:
     for records in (usual, usual + others, others + usual):
+        payloads = [encode_payload(data, key, encrypted=encrypted) for data, key, encrypted in records]
+        assert size_of_all(payloads) == sum(record_size(data, key) for data, key, _ in records)
+
+
+@given(
+    st.sampled_from([0, 1, 2, 3, 4, 100]),
+    st.lists(
+        st.tuples(st.sampled_from([*USUAL_KEYS, "KMS", ","]), st.booleans()), min_size=MANY, max_size=20
+    ),
+    st.lists(OTHERS, max_size=1),
+)
+def test_the_size_of_many_with_data_of_one_size_is_that_of_each(
+    data_bytes: int, usual: list[tuple[str, bool]], others: list[tuple[bytes, str | None, bool]]
+) -> None:
+    even = [(b"x" * data_bytes, key, encrypted) for key, encrypted in usual]
+    for records in (even, even + others, others + even):
         payloads = [encode_payload(data, key, encrypted=encrypted) for data, key, encrypted in records]
         assert size_of_all(payloads) == sum(record_size(data, key) for data, key, _ in records)
 

@@ -37,6 +37,19 @@ def test_for_one_reader_nothing_is_kept() -> None:
     assert runs.held_bytes() == 0
 
 
+def test_what_is_kept_can_be_had_without_what_it_is_written_of() -> None:
+    runs, writing = WrittenRuns(kept_bytes=250), Writing()
+    key = ("json", 1, 1, 5)
+    read(runs, writing, 1)
+    assert runs.kept(key) is None, "it is only noted"
+    read(runs, writing, 1)
+    read(runs, writing, 2)
+    assert runs.kept(key) == b"x" * 100
+    read(runs, writing, 3)
+    assert runs.kept(key) == b"x" * 100, "it was used later than the second one"
+    assert runs.kept(("json", 1, 2, 5)) is None
+
+
 def test_what_was_used_least_recently_goes_first() -> None:
     runs, writing = WrittenRuns(kept_bytes=300), Writing()
     for first in (1, 1, 2, 3, 1, 4):

@@ -18,7 +18,7 @@ from headwater.engine.limits.limits import ITERATOR_LIFE_MS, READ_BYTES_MAX
 from headwater.engine.live_stream import LiveStream
 from headwater.engine.tokens.iterator_token import IteratorToken, issue_iterator, read_iterator
 from headwater.model.arn import StreamName
-from headwater.model.cut_payloads import size_in_all
+from headwater.model.cut_payloads import size_at_most
 from headwater.model.errors import (
     ExpiredIteratorException,
     InvalidArgumentException,
@@ -150,7 +150,7 @@ def _shard_gone(iterator: IteratorToken) -> ResourceNotFoundException:
 
 def _within_a_page(runs: list[Run], max_bytes: int) -> list[Run]:
     """Cut what was read beyond `max_bytes` of data and keys, but not the first record."""
-    if sum([size_in_all(run.payloads) for run in runs]) <= max_bytes:
+    if sum([size_at_most(run.payloads) for run in runs]) <= max_bytes:
         return runs
     size = 0
     for run_at, run in enumerate(runs):

@@ -19,16 +19,21 @@ from pybase64 import b64decode, b64encode
 
 from headwater.model.cut_payloads import CutPayloads, joined, lengths_of
 from headwater.model.forms import filled_in
-from headwater.model.record import ENCRYPTED, KEY_START, LARGE_BYTES, LARGE_HEAD_BYTES, Payload, quoted
+from headwater.model.record import (
+    DATA_END,
+    DATA_END_SHOWN,
+    ENCRYPTED,
+    LARGE_BYTES,
+    LARGE_HEAD_BYTES,
+    Payload,
+    quoted,
+)
 
 ALIKE_MIN = 32
 """Of so many records it is worth looking whether they are alike."""
 
 _DATA_AT = len('"Data":"')
 _QUOTE = b'"'
-_BETWEEN = _QUOTE + KEY_START
-_SHOWN = _BETWEEN[:4]
-"""So much of it is nowhere else in a record: in a key each quote has a backslash before it."""
 
 
 AlikeRecords: TypeAlias = tuple[tuple[bytes, ...], tuple[bytes, ...]]
@@ -46,7 +51,7 @@ def alike_records(payloads: Sequence[Payload]) -> AlikeRecords | None:
         return None
     text = joined(payloads)
     data_end = text.find(_QUOTE, _DATA_AT, size)
-    key_at, key_end = data_end + len(_BETWEEN), size - 1
+    key_at, key_end = data_end + len(DATA_END), size - 1
     if not _have_ends(text, count, size, data_end) or _may_be_encrypted(text, size, key_at):
         return None
     pads = _pads(text, count, size, data_end)
@@ -96,7 +101,7 @@ def encode_alike(
     digits = b64encode(filler.join((*datas, b"")))
     texts = _unpacker(f"{len(digits) // count - pads}s{pads}x", count)(digits)
     ending = ENCRYPTED if encrypted else b""
-    form = b'"Data":"%%b%b%b%%b"%b' % (b"=" * pads, _BETWEEN, ending)
+    form = b'"Data":"%%b%b%b%%b"%b' % (b"=" * pads, DATA_END, ending)
     written = filled_in(form, count, texts, key_texts)
     if _one_length(key_texts) is not None:
         return _unpacker(f"{len(written) // count}s", count)(written)
@@ -134,9 +139,12 @@ def _unpacker(form: str, count: int) -> Callable[[bytes], tuple[bytes, ...]]:
 def _have_ends(text: bytes, count: int, size: int, data_end: int) -> bool:
     """Whether the data of each, which are not empty, end there, and no key has escapes."""
     return (
-        _DATA_AT < data_end < size - len(_BETWEEN)
+        _DATA_AT < data_end < size - len(DATA_END)
         and b"\\" not in text
-        and all(text[data_end + at :: size] == _SHOWN[at : at + 1] * count for at in range(len(_SHOWN)))
+        and all(
+            text[data_end + at :: size] == DATA_END_SHOWN[at : at + 1] * count
+            for at in range(len(DATA_END_SHOWN))
+        )
     )
 
 

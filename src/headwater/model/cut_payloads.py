@@ -21,6 +21,18 @@ COPIED_BYTES = 2048
 """Pieces that are larger than this on the average are not copied out."""
 
 
+class LatePayloads(Sequence[bytes | memoryview]):
+    """Payloads whose lengths are known once they have been cut."""
+
+    __slots__ = ()
+
+    size_at_most: int
+    """No less than all have together, in bytes; it can be told at once."""
+    lengths: tuple[int, ...]
+    size: int
+    """Of all, in bytes."""
+
+
 class CutPayloads(Sequence[bytes | memoryview]):
     """A list of payloads: a copy of each, or a view if they are large."""
 
@@ -106,14 +118,23 @@ class _Forms(dict[int, str]):
 _FORMS = _Forms()
 
 
+KNOWN = (CutPayloads, LatePayloads)
+"""They know how long they are."""
+
+
 def lengths_of(payloads: Sequence[bytes | memoryview]) -> tuple[int, ...]:
     """Of each of them, in bytes."""
-    return payloads.lengths if type(payloads) is CutPayloads else tuple(map(len, payloads))
+    return payloads.lengths if isinstance(payloads, KNOWN) else tuple(map(len, payloads))
 
 
 def size_in_all(payloads: Sequence[bytes | memoryview]) -> int:
     """Of all of them, in bytes."""
-    return payloads.size if type(payloads) is CutPayloads else sum(map(len, payloads))
+    return payloads.size if isinstance(payloads, KNOWN) else sum(map(len, payloads))
+
+
+def size_at_most(payloads: Sequence[bytes | memoryview]) -> int:
+    """The same, or somewhat more if that saves cutting them."""
+    return payloads.size_at_most if isinstance(payloads, LatePayloads) else size_in_all(payloads)
 
 
 def joined(payloads: Sequence[bytes | memoryview]) -> bytes:

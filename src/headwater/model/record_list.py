@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from headwater.model.instant import Instant
 from headwater.model.record import Payload, decode_payloads, size_of_all
-from headwater.model.written_runs import WrittenRuns
+from headwater.model.written_runs import RunKey, WrittenRuns
 
 
 class NumberedRun(NamedTuple):
@@ -44,8 +44,15 @@ class RecordList:
         """What `write` gives for one of the runs in a format, now or for another reader."""
         if self._written is None:
             return write(run)
+        return self._written.text(self._key(run, form), partial(write, run))
+
+    def kept_text(self, run: NumberedRun, form: str) -> bytes | None:
+        """The same if it is kept."""
+        return None if self._written is None else self._written.kept(self._key(run, form))
+
+    def _key(self, run: NumberedRun, form: str) -> RunKey:
         numbers = run.sequence_numbers
-        return self._written.text((form, self._log_id, numbers[0], len(numbers)), partial(write, run))
+        return form, self._log_id, numbers[0], len(numbers)
 
     def size(self) -> int:
         """Data and keys of all records, in bytes."""

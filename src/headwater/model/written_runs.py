@@ -55,6 +55,15 @@ class WrittenRuns:
             self._bytes -= len(oldest) if isinstance(oldest, bytes) else oldest
         return text
 
+    def kept(self, key: RunKey) -> bytes | None:
+        """What was written for an earlier reader, if it is kept."""
+        known = self._runs.get(key)
+        if not isinstance(known, bytes):
+            return None
+        self._was_used = True
+        self._runs[key] = self._runs.pop(key)
+        return known
+
     def held_bytes(self) -> int:
         """Of all that is kept."""
         return sum(len(run) for run in self._runs.values() if isinstance(run, bytes))

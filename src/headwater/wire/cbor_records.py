@@ -51,7 +51,8 @@ def write_records(records: RecordList, write: Write, write_document: WriteDocume
     gathered: list[NumberedRun] = []
     count = 0
     for run in records.runs:
-        is_kept = KEPT_ALONE_BYTES <= size_in_all(run.payloads) <= LARGE_BYTES * len(run.payloads)
+        kept = records.kept_text(run, "cbor") if len(run.payloads) >= MANY else None
+        is_kept = kept is not None or _is_worth_keeping(run)
         alike = None if is_kept else alike_records(run.payloads)
         if not (is_kept or alike):
             gathered.append(run)
@@ -60,10 +61,14 @@ def write_records(records: RecordList, write: Write, write_document: WriteDocume
             write(_encoded_runs(gathered, write_document))
             gathered, count = [], 0
         if is_kept:
-            write(records.text(run, "cbor", partial(_encoded_run, write_document)))
+            write(kept or records.text(run, "cbor", partial(_encoded_run, write_document)))
         elif alike:
             write(_form_filled_in(run, *alike))
     write(_encoded_runs(gathered, write_document))
+
+
+def _is_worth_keeping(run: NumberedRun) -> bool:
+    return KEPT_ALONE_BYTES <= size_in_all(run.payloads) <= LARGE_BYTES * len(run.payloads)
 
 
 def _encoded_run(write_document: WriteDocument, run: NumberedRun) -> bytes:

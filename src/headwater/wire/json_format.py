@@ -212,7 +212,9 @@ def _write_records(records: RecordList) -> list[Part]:
     pieces: list[Payload] = []
     gathered_bytes = 0
     for run in records.runs:
-        late = _late_run(records, run) if size_in_all(run.payloads) >= LATE_BYTES else None
+        late: Part | None = records.kept_text(run, "json") if len(run.payloads) >= MANY else None
+        if late is None and size_in_all(run.payloads) >= LATE_BYTES:
+            late = _late_run(records, run)
         if late is None:
             gathered_bytes += _write_run(run, pieces)
         if pieces and (late is not None or gathered_bytes >= PART_BYTES):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import pytest
@@ -96,3 +96,28 @@ def test_marks_grow_sparse_and_stay_true(monkeypatch: pytest.MonkeyPatch) -> Non
     for begin, end in ((0, 5_000), (3, 4_999), (4_000, 4_900), (4_990, 5_000), (17, 18)):
         assert sizes.size_of(LOG, [Run(begin, 0, [one] * (end - begin))]) == 8 * (end - begin)
     assert len(sizes._logs[LOG].positions) <= 16
+
+
+class CountedPayloads(list[bytes]):
+    """Counts how often somebody looks at all of them."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_what_nobody_has_appended_here_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_sizes, "LOOKED_AT_MAX", 2)
+    sizes = LogSizes()
+    payloads = [CountedPayloads([payload((b"x" * at, "key", False))] * 20) for at in range(3)]
+    runs = [Run(20 * at, 0, some) for at, some in enumerate(payloads)]
+    for _ in range(2):
+        assert sizes.size_of(LOG, runs[:2]) == 20 * (3 + 4)
+    looked = [some.times for some in payloads[:2]]
+    assert sizes.size_of(LOG, runs[:2]) == 20 * (3 + 4)
+    assert [some.times for some in payloads[:2]] == looked
+    assert sizes.size_of(LOG, runs[2:]) == 20 * 5
+    assert sizes.size_of(LOG, runs[:1]) == 20 * 3
+    assert payloads[0].times > looked[0], "the oldest has gone"

@@ -31,10 +31,10 @@ from headwater.storage.kafka.cluster import (
     OFFSET_OUT_OF_RANGE,
     OUT_OF_ORDER_SEQUENCE,
     UNKNOWN_TOPIC,
-    Fetched,
     KafkaError,
     Unsent,
 )
+from headwater.storage.kafka.fetch_request import Fetched
 from headwater.storage.kafka.patience import CONTROL_TIMEOUT_MS, REQUEST_TIMEOUT_MS
 from headwater.storage.kafka.produce_request import Produced
 

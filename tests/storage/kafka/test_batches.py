@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
+from headwater.model.cut_payloads import lengths_of, size_at_most, size_in_all
 from headwater.storage.kafka.batches import (
     FENCE_EPOCH,
     DamagedBatch,
@@ -16,6 +18,7 @@ from headwater.storage.kafka.batches import (
 )
 from headwater.storage.kafka.checksum import checksum
 
+GZIP = 1
 SIZES = [0, 1, 57, 58, 63, 64, 121, 122, 8_190, 8_193, 1_023, 1_024, 70_000]
 
 
@@ -30,8 +33,8 @@ def test_a_batch_is_read_back() -> None:
     data = build(7, 3, 11, [b"one", b"", b"three"]) + build(8, 0, 0, [b"x" * 100_000])
     first, second = batches(data)
     assert (first.producer_id, first.epoch, first.sequence, first.records) == (7, 3, 11, 3)
-    assert payloads_of(first) == [b"one", b"", b"three"]
-    assert payloads_of(second) == [b"x" * 100_000]
+    assert list(payloads_of(first)) == [b"one", b"", b"three"]
+    assert list(payloads_of(second)) == [b"x" * 100_000]
 
 
 @pytest.mark.parametrize("count", [1, 64, 65, 512, 513, 9_000])
@@ -66,6 +69,39 @@ def test_a_batch_that_was_changed_is_refused() -> None:
     (batch,) = batches(bytes(data))
     with pytest.raises(DamagedBatch, match="checksum"):
         payloads_of(batch)
+
+
+def test_payloads_are_cut_out_when_one_is_wanted() -> None:
+    whole = build(7, 0, 0, [b"one", b"", b"three"])
+    (batch,) = batches(whole)
+    payloads = payloads_of(batch)
+    assert (len(payloads), payloads.size_at_most) == (3, len(whole) - 61)
+    assert "cut" not in vars(payloads)
+    assert (payloads[2], payloads[:2], list(payloads)) == (b"three", [b"one", b""], [b"one", b"", b"three"])
+    assert (lengths_of(payloads), size_in_all(payloads), size_at_most(payloads)) == (
+        (3, 0, 5),
+        8,
+        len(whole) - 61,
+    )
+
+
+def test_a_compressed_batch_is_cut_at_once() -> None:
+    builder = DefaultRecordBatchBuilder(2, GZIP, 0, 7, 3, 11, 1 << 24)
+    for at in range(20):
+        builder.append(at, timestamp=0, key=None, value=b"x" * 100, headers=[])
+    (batch,) = batches(bytes(builder.build()))
+    payloads = payloads_of(batch)
+    assert (payloads.size_at_most, list(payloads)) == (2_000, [b"x" * 100] * 20)
+
+
+def test_a_batch_that_has_fewer_records_than_it_says_is_refused() -> None:
+    data = bytearray(build(7, 0, 0, [b"one", b"two"]))
+    data[26] += 1  # the number of its last record
+    data[60] += 1  # how many it has
+    data[17:21] = checksum(bytes(data[21:])).to_bytes(4, "big")
+    (batch,) = batches(bytes(data))
+    with pytest.raises((DamagedBatch, CorruptRecordException)):
+        list(payloads_of(batch))
 
 
 @pytest.mark.parametrize(

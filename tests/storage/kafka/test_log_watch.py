@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from headwater.model.completion import drive
 from headwater.server.asyncio_bridge import finished
-from headwater.storage.interface import LogPage, Run
-from headwater.storage.kafka.cluster import Fetched
+from headwater.storage.interface import LogPage
+from headwater.storage.kafka.fetch_request import Fetched
 from tests.storage.kafka.simulated_gateways import SimulatedGateway, live
 from tests.storage.kafka.simulated_kafka import SimulatedKafka
 
@@ -94,7 +94,8 @@ def test_what_a_gateway_has_appended_itself_is_there_at_once_without_asking_a_br
             assert (run.position, len(run.payloads), follower.pages[-1].next) == (count, 1, count + 1)
         stored = await finished(one.store.read(follower.log_id, 0, 10, 1_000))
         assert stored is not None
-        assert [Run(*run) for page in follower.pages for run in page.runs] == stored.runs
+        told_of = [run for page in follower.pages for run in page.runs]
+        assert told_of == [run._replace(payloads=list(run.payloads)) for run in stored.runs]
 
     live(1, 1, told)
 

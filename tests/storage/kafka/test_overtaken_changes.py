@@ -37,7 +37,7 @@ def test_logs_that_are_made_again_at_once_keep_their_topics_and_records() -> Non
             assert TOPICS.log(log_id) in kafka.topics
             page = await finished(store.read(log_id, 0, 10, 1_000))
             assert page is not None
-            assert [run.payloads for run in page.runs] == [[b"kept"]]
+            assert [list(run.payloads) for run in page.runs] == [[b"kept"]]
 
     live(3, 1, history)
 

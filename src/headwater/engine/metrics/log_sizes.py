@@ -6,7 +6,8 @@ there is a mark every few records: a position, and the size of all before it. Wh
 a difference; only the records outside of them are looked at.
 
 Marks are kept in memory only, for what this process has appended, and `MARKS_MAX` for each
-log at most: then every second of the older half goes. What has no marks is looked at.
+log at most: then every second of the older half goes. What has no marks is looked at; what was looked at
+together is kept for the next readers, as records never change.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ MARK_RECORDS = 8
 """The number of records between two marks, or more after a larger append."""
 MARKS_MAX = 16_384
 """Of one log: 256 KiB."""
+LOOKED_AT_MAX = 4_096
+"""Runs of all logs whose size is kept; the oldest goes first."""
 
 
 class _LogSize:
@@ -72,6 +75,8 @@ class LogSizes:
         self._latest: defaultdict[int, dict[int, int]] = defaultdict(dict)
         """By log and position, the sizes of records that were appended alone and are not in `_logs` yet."""
         self._logs: dict[int, _LogSize] = {}
+        self._looked_at: dict[tuple[int, int, int], int] = {}
+        """The sizes of runs by log, first position, and how many records they have."""
 
     def grew_by_one(self, log_id: int, position: int, size: int) -> None:
         """Count a record of `size` bytes that was appended at a position."""
@@ -94,21 +99,38 @@ class LogSizes:
         # 1. A short span is counted record by record: that costs less than finding marks.
         first_position, next_position = runs[0].position, runs[-1].position + len(runs[-1].payloads)
         if next_position - first_position <= MARK_RECORDS:
-            return _size(runs)
+            return self._size(log_id, runs)
         # 2. Whatever appending has left since becomes marks; a log without any is counted, too.
         self._take_in(log_id)
         log = self._logs.get(log_id)
         if log is None:
-            return _size(runs)
+            return self._size(log_id, runs)
         # 3. The first and the last mark inside the span; between them the sizes are a difference.
         first = bisect_left(log.positions, first_position)
         last = bisect_right(log.positions, next_position) - 1
         if first >= last:
-            return _size(runs)
+            return self._size(log_id, runs)
         marked = log.sizes[last] - log.sizes[first]
         # 4. Only the records before the first and after the last mark are looked at.
         before, after = _before(runs, log.positions[first]), _from(runs, log.positions[last])
-        return marked + _size(before) + _size(after)
+        return marked + self._size(log_id, before) + self._size(log_id, after)
+
+    def _size(self, log_id: int, runs: Iterable[Run]) -> int:
+        """Of records that may have been looked at before."""
+        total = 0
+        for position, _, payloads in runs:
+            count = len(payloads)
+            if count <= MARK_RECORDS:
+                total += size_of_all(payloads)
+                continue
+            key = log_id, position, count
+            size = self._looked_at.get(key)
+            if size is None:
+                if len(self._looked_at) >= LOOKED_AT_MAX:
+                    del self._looked_at[next(iter(self._looked_at))]
+                size = self._looked_at[key] = size_of_all(payloads)
+            total += size
+        return total
 
     def appended(self, log_id: int) -> int:
         """The bytes of what this process has appended to a log, as far as it knows."""
@@ -142,10 +164,6 @@ class LogSizes:
         if log is None or log.next != position:
             log = self._logs[log_id] = _LogSize(position)
         return log
-
-
-def _size(runs: Iterable[Run]) -> int:
-    return sum([size_of_all(run.payloads) for run in runs])
 
 
 def _before(runs: Sequence[Run], end: int) -> list[Run]:

@@ -16,10 +16,12 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from functools import cached_property
+from typing import NamedTuple, overload
 
 from aiokafka.record.default_records import DefaultRecordBatch
 
+from headwater.model.cut_payloads import LatePayloads
 from headwater.storage.kafka.checksum import checksum
 
 FENCE_EPOCH = 32_767
@@ -36,7 +38,8 @@ _UNCHECKED, _CHECKED = struct.Struct(">qiibI"), struct.Struct(">hiqqqhii")
 _CHECKSUM = struct.Struct(">I")
 _LENGTH_END = 12
 """The length counts what comes after itself."""
-_CONTROL = 0x20
+_ATTRIBUTES = struct.Struct(">h")
+_CONTROL, _COMPRESSED = 0x20, 0x07
 _KEPT_BYTES, _KEPT_RECORDS = 1024, 512
 """Heads are kept for smaller records, and so many of a batch: some 20 MB if there are all sizes."""
 
@@ -112,7 +115,7 @@ def _varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-def batches(data: bytes) -> Iterator[RecordBatch]:
+def batches(data: bytes | memoryview) -> Iterator[RecordBatch]:
     """The whole batches in what was fetched; the last one may be cut off, and is left out.
 
     Raises `DamagedBatch`.
@@ -131,15 +134,57 @@ def batches(data: bytes) -> Iterator[RecordBatch]:
         at = end
 
 
-def payloads_of(batch: RecordBatch) -> list[bytes]:
+class BatchPayloads(LatePayloads):
+    """The payloads of a batch whose checksum is right, cut out of it once one is wanted."""
+
+    def __init__(self, batch: RecordBatch) -> None:
+        self._batch = batch
+        self.size_at_most = len(batch.data) - _HEAD.size
+
+    def __len__(self) -> int:
+        return self._batch.records
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.cut)
+
+    @overload
+    def __getitem__(self, at: int) -> bytes: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[bytes]: ...
+    def __getitem__(self, at: int | slice) -> bytes | list[bytes]:
+        return self.cut[at]
+
+    @cached_property
+    def cut(self) -> list[bytes]:
+        """All of them. Raises `DamagedBatch` if they are not as many as the batch says."""
+        batch = self._batch
+        payloads = [record.value for record in DefaultRecordBatch(bytes(batch.data))]
+        if len(payloads) != batch.records:
+            raise DamagedBatch(f"the batch at position {batch.position} has lost records")
+        self._batch = batch._replace(data=memoryview(b""))
+        return payloads
+
+    @cached_property
+    def lengths(self) -> tuple[int, ...]:  # type: ignore[override]  # it is found late
+        """Of each of them, in bytes."""
+        return tuple(map(len, self.cut))
+
+    @cached_property
+    def size(self) -> int:  # type: ignore[override]  # it is found late
+        """Of all, in bytes."""
+        return sum(self.lengths)
+
+
+def payloads_of(batch: RecordBatch) -> BatchPayloads:
     """The records of a batch. Raises `DamagedBatch`."""
-    data = bytes(batch.data)
+    data = batch.data
     (expected,) = _CHECKSUM.unpack_from(data, _UNCHECKED.size - _CHECKSUM.size)
-    if checksum(data[_UNCHECKED.size :]) != expected:
+    if checksum(bytes(data[_UNCHECKED.size :])) != expected:
         raise DamagedBatch(f"the batch at position {batch.position} does not match its checksum")
-    payloads = [record.value for record in DefaultRecordBatch(data)]
-    if len(payloads) != batch.records:
-        raise DamagedBatch(f"the batch at position {batch.position} has lost records")
+    payloads = BatchPayloads(batch)
+    (attributes,) = _ATTRIBUTES.unpack_from(data, _UNCHECKED.size)
+    if attributes & _COMPRESSED:
+        payloads.size_at_most = payloads.size
     return payloads
 
 
@@ -151,6 +196,6 @@ def sequence_after(sequence: int, count: int) -> int:
 class Extract(NamedTuple):
     """What was fetched of a log, and where the log began and ended."""
 
-    data: bytes
+    data: bytes | memoryview
     first: int
     end: int

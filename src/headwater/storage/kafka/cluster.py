@@ -1,8 +1,9 @@
 """A Kafka cluster as the store uses it: connections to its brokers, leaders of topics, eleven requests.
 
-aiokafka makes the connections (SASL, TLS, API versions) and the bytes of most requests; those that bring
-records and those that ask who leads are of `produce_request` and `metadata_request`. Which connection a
-request takes, who leads a topic, and what an error means is decided here. Every topic has one partition.
+aiokafka makes the connections (SASL, TLS, API versions) and the bytes of most requests; those that bring or
+fetch records and those that ask who leads are of `produce_request`, `fetch_request` and `metadata_request`.
+Which connection (`broker_connection`) a request takes, who leads a topic, and what an error means is decided
+here. Every topic has one partition.
 
 Rules:
 - a broker works on one request of a connection at a time, so there are connections for each `Lane`:
@@ -24,10 +25,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from ssl import SSLCertVerificationError
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from aiokafka import errors as kafka_errors
-from aiokafka.conn import AIOKafkaConnection, create_conn
 from aiokafka.protocol.admin import (
     AlterConfigsRequest,
     CreateTopicsRequest,
@@ -35,11 +35,13 @@ from aiokafka.protocol.admin import (
     DeleteTopicsRequest,
     DescribeConfigsRequest,
 )
-from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from headwater.storage.kafka.batch_requests import BatchRequests, NothingSaid
+from headwater.storage.kafka.broker_connection import BrokerConnection
+from headwater.storage.kafka.broker_request import CLIENT_ID
+from headwater.storage.kafka.fetch_request import Fetched, FetchRequest
 from headwater.storage.kafka.leaders import Leaders
 from headwater.storage.kafka.metadata_request import MetadataRequest
 from headwater.storage.kafka.patience import (
@@ -49,10 +51,9 @@ from headwater.storage.kafka.patience import (
     PRODUCE_BROKER_TIMEOUT_MS,
     REQUEST_TIMEOUT_MS,
 )
-from headwater.storage.kafka.produce_request import BatchesRequest, Produced
+from headwater.storage.kafka.produce_request import Produced, ProduceRequest
 from headwater.storage.kafka.security import BrokerSecurity
 
-CLIENT_ID = "headwater"
 REFRESH_S = 2.0
 PRODUCE_LANES = 4
 READ_LANES = 4
@@ -123,22 +124,11 @@ class BrokerRefusal(KafkaError):
         self.code = code
 
 
-class Fetched(NamedTuple):
-    """The answer to a fetch of one topic."""
-
-    code: int
-    end: int
-    """The position behind the last record that all in-sync replicas have."""
-    first: int
-    """The first position that is kept."""
-    data: bytes
-
-
 @dataclass
 class _BrokerNode:
     host: str
     port: int
-    connections: dict[Lane, asyncio.Task[AIOKafkaConnection]] = field(default_factory=dict)
+    connections: dict[Lane, asyncio.Task[BrokerConnection]] = field(default_factory=dict)
 
 
 class Cluster:
@@ -169,7 +159,7 @@ class Cluster:
 
     async def produce(self, topic: str, batch: bytes, lane: int = 0) -> Produced:
         """Send a batch, and wait until all in-sync replicas have it. Raises `KafkaError`."""
-        request = BatchesRequest({topic: batch}, PRODUCE_BROKER_TIMEOUT_MS)
+        request = ProduceRequest({topic: batch}, PRODUCE_BROKER_TIMEOUT_MS)
         answer = await self._ask_leader(topic, request, ("produce", lane % PRODUCE_LANES), REQUEST_TIMEOUT_MS)
         produced: Produced = answer[topic]
         self._note(topic, produced.code)
@@ -180,7 +170,9 @@ class Cluster:
 
         A topic has one such batch at a time.
         """
-        node_id = await self.leader(topic)
+        node_id = self._leaders.get(topic)
+        if node_id is None:
+            node_id = await self.leader(topic)
         joined = self._joined.get(node_id)
         if joined is None:
             joined = self._joined[node_id] = BatchRequests(partial(self._produce_all, node_id))
@@ -197,7 +189,7 @@ class Cluster:
     async def _produce_all(
         self, node_id: int, batches: Mapping[str, bytes], lane: int
     ) -> Mapping[str, Produced]:
-        request = BatchesRequest(batches, PRODUCE_BROKER_TIMEOUT_MS)
+        request = ProduceRequest(batches, PRODUCE_BROKER_TIMEOUT_MS)
         answers: Mapping[str, Produced] = await self._ask(
             node_id, request, ("joined", lane), REQUEST_TIMEOUT_MS
         )
@@ -219,14 +211,12 @@ class Cluster:
     async def _fetch(
         self, positions: Mapping[str, int], max_bytes: int, max_wait_ms: int, lane: Lane
     ) -> dict[str, Fetched]:
-        topics = [(topic, [(0, position, max_bytes)]) for topic, position in positions.items()]
-        request = FetchRequest(max_wait_ms, 1, FETCH_BYTES_MAX, 0, topics)
-        answer = await self._ask_leader(next(iter(positions)), request, lane, REQUEST_TIMEOUT_MS)
-        found: dict[str, Fetched] = {}
-        for topic, partitions in answer.topics:
-            _, code, end, _, first, *_, data = partitions[0]
-            self._note(topic, code)
-            found[topic] = Fetched(code, end, first, data or b"")
+        request = FetchRequest(positions, max_bytes, FETCH_BYTES_MAX, max_wait_ms)
+        found: dict[str, Fetched] = await self._ask_leader(
+            next(iter(positions)), request, lane, REQUEST_TIMEOUT_MS
+        )
+        for topic, fetched in found.items():
+            self._note(topic, fetched.code)
         return found
 
     async def find_end(self, topic: str) -> int:
@@ -449,8 +439,7 @@ class Cluster:
     async def _ask(self, node_id: int, request: Any, lane: Lane, timeout_ms: int) -> Any:
         connection = await self._connection(node_id, lane)
         try:
-            async with asyncio.timeout(timeout_ms / 1000):
-                return await connection.send(request)
+            return await connection.ask(request, timeout_ms / 1000)
         except (kafka_errors.KafkaError, OSError, TimeoutError, RuntimeError) as error:
             # uvloop says RuntimeError of a connection that was lost a moment ago.
             self._drop(node_id, lane)
@@ -459,12 +448,14 @@ class Cluster:
             self._drop(node_id, lane)  # its answer would be taken for the next one's delay
             raise
 
-    async def _connection(self, node_id: int, lane: Lane) -> AIOKafkaConnection:
+    async def _connection(self, node_id: int, lane: Lane) -> BrokerConnection:
         node = self._nodes.get(node_id)
         if node is None or self._is_closed:
             raise Unsent(f"node {node_id} is not known")
         task = node.connections.get(lane)
-        if task is not None and task.done() and not _is_connected(task):
+        if task is not None and task.done():
+            if _is_connected(task):
+                return task.result()
             self._drop(node_id, lane)
             task = None
         if task is None:
@@ -484,11 +475,11 @@ class Cluster:
             self._drop(node_id, lane)
             raise Unsent(f"{node.host}:{node.port}: {error or type(error).__name__}") from error
 
-    async def _connect(self, host: str, port: int) -> AIOKafkaConnection:
+    async def _connect(self, host: str, port: int) -> BrokerConnection:
         security = self._security
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_MS / 1000):
-                return await create_conn(
+                connection = BrokerConnection(
                     host,
                     port,
                     client_id=CLIENT_ID,
@@ -499,6 +490,8 @@ class Cluster:
                     sasl_plain_username=security.username,
                     sasl_plain_password=security.password,
                 )
+                await connection.connect()
+                return connection
         except _UNWELCOME as error:
             raise Unwelcome(f"{host}:{port}: {error}") from error
 
@@ -536,9 +529,9 @@ class Cluster:
                 async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
                     connection = await self._connect(host, port)
                 try:
-                    return await asyncio.wait_for(connection.send(request), REQUEST_TIMEOUT_MS / 1000)
+                    return await connection.ask(request, REQUEST_TIMEOUT_MS / 1000)
                 finally:
-                    _shut(connection)
+                    connection.close()
             except (kafka_errors.KafkaError, OSError, TimeoutError, Unwelcome) as failed:
                 error = failed
         if isinstance(error, Unwelcome):
@@ -556,27 +549,19 @@ class Cluster:
                 self._nodes[node_id] = _BrokerNode(host, port)
 
 
-def _is_connected(task: asyncio.Task[AIOKafkaConnection]) -> bool:
+def _is_connected(task: asyncio.Task[BrokerConnection]) -> bool:
     return not task.cancelled() and task.exception() is None and task.result().connected()
 
 
-def _close(task: asyncio.Task[AIOKafkaConnection]) -> None:
+def _close(task: asyncio.Task[BrokerConnection]) -> None:
     """Close a connection, made already or not."""
 
-    def close(done: asyncio.Task[AIOKafkaConnection]) -> None:
+    def close(done: asyncio.Task[BrokerConnection]) -> None:
         if not done.cancelled() and done.exception() is None:
-            _shut(done.result())
+            done.result().close()
 
     if task.done():
         close(task)
     else:
         task.add_done_callback(close)
         task.cancel()
-
-
-def _shut(connection: AIOKafkaConnection) -> None:
-    """Close it at once: with TLS, a broker that hangs would keep it open for half a minute."""
-    writer = connection._writer  # noqa: SLF001 - there is no other way to it
-    connection.close()
-    if writer is not None:
-        writer.transport.abort()

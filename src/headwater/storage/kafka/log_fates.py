@@ -6,6 +6,7 @@ Refuses to know batches, and how metadata are read.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 from headwater.storage.kafka.metadata_log import MetadataLog
 from headwater.storage.kafka.producer import Producer
@@ -34,9 +35,9 @@ class ShardLogFate:
         while self.final() is None:
             await self._metadata.applied()
 
-    async def may_acknowledge(self, producer_id: int) -> bool:
+    def may_acknowledge(self, producer_id: int) -> Awaitable[bool]:
         """While this gateway is registered."""
-        return await self._producer.is_trusted(producer_id)
+        return self._producer.is_trusted(producer_id)
 
 
 class MetadataFate:

@@ -298,11 +298,11 @@ class LogSender:
         await self._fate.ended()
         return await self._find(ticket) if in_doubt else None
 
-    async def _produce(self, data: bytes, *, is_again: bool) -> Produced:
+    def _produce(self, data: bytes, *, is_again: bool) -> Awaitable[Produced]:
         """Send a batch, by itself if others might wait for it, or must not. Raises `KafkaError`."""
         if is_again or self._on_stored is None:
-            return await self._cluster.produce(self._topic, data, self._lane)
-        return await self._cluster.produce_joined(self._topic, data)
+            return self._cluster.produce(self._topic, data, self._lane)
+        return self._cluster.produce_joined(self._topic, data)
 
     def _take_ticket(self, count: int) -> _Ticket:
         """The ticket of a batch of so many records, which is not in doubt."""
@@ -313,7 +313,9 @@ class LogSender:
             self._next_epoch()
         self._used_s = now_s
         ticket = self._ticket
-        self._ticket = ticket._replace(sequence=batches.sequence_after(ticket.sequence, count))
+        self._ticket = _Ticket(
+            ticket.producer_id, ticket.epoch, batches.sequence_after(ticket.sequence, count)
+        )
         return ticket
 
     def _next_epoch(self) -> None:

@@ -82,6 +82,10 @@ class LogWatch:
         if self._positions.get(log_id) == page.runs[0].position:
             self._announce(log_id, page, page.next)
 
+    def is_told_of(self, log_id: int) -> bool:
+        """Whether somebody watches a log of which it is known how far it reaches."""
+        return log_id in self._positions
+
     def end(self, log_id: int) -> int:
         """How far a watched log is known to reach; 0 for others."""
         return self._positions.get(log_id, 0)

@@ -138,10 +138,10 @@ class MetadataLog:
                 return
         await asyncio.sleep(RETRY_S)
 
-    def _apply(self, data: bytes) -> None:
+    def _apply(self, data: bytes | memoryview) -> None:
         before = self.next
         for batch in batches.batches(data):
-            for place, payload in enumerate(batches.payloads_of(batch), batch.position):
+            for place, payload in enumerate(batches.payloads_of(batch).cut, batch.position):
                 if place < self.next:
                     continue
                 effect = self.state.apply(place, commands.decode(payload))

@@ -212,6 +212,8 @@ class KafkaStore:
         return call.completion
 
     def _on_stored(self, log_id: int, run: Run) -> None:
+        if not self._watch.is_told_of(log_id):
+            return
         seen = self._extents.extent(log_id)
         page = LogPage([run], seen.first if seen else 0, run.position + len(run.payloads))
         self._watch.appended(log_id, page)

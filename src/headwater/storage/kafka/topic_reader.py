@@ -9,10 +9,11 @@ Refuses to know metadata: where a log ends is passed in.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from headwater.model.record import Payload
 from headwater.storage.interface import END_MS, LogPage, Run, StoreUnavailable
 from headwater.storage.kafka import batches
 from headwater.storage.kafka.cluster import EARLIEST, LATEST, NONE, OFFSET_OUT_OF_RANGE, Cluster, KafkaError
@@ -24,7 +25,8 @@ RETRY_S = 0.05
 FETCH_BYTES_MAX = 4 * 1024 * 1024
 FETCH_BYTES_MIN = 64 * 1024
 RECORD_BYTES = 256
-"""So much of a fetch is asked for each record that is wanted."""
+"""So much of a fetch is asked for each record that is wanted, of a topic of which nothing was fetched yet."""
+TOPICS_REMEMBERED = 1_024
 
 IsGone = Callable[[], bool]
 
@@ -57,6 +59,8 @@ class TopicReader:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._taken: dict[str, _Taken] = {}
+        """What was taken last of topics, as the next records are often like the last ones."""
 
     async def page(
         self,
@@ -71,7 +75,8 @@ class TopicReader:
         """Records from a position on. Raises `StoreUnavailable`, `Gone`."""
         runs: list[Run] = []
         while True:
-            wanted = min(FETCH_BYTES_MAX, max_bytes, max(FETCH_BYTES_MIN, max_records * RECORD_BYTES))
+            likely_bytes = self._taken.get(topic, _NOTHING_TAKEN).likely_bytes(max_records)
+            wanted = min(FETCH_BYTES_MAX, max_bytes, max(FETCH_BYTES_MIN, likely_bytes))
             ask = partial(self._fetch_before, final, topic, position, wanted, lane)
             fetched = await until_answered(ask, is_gone)
             end = fetched.end if final is None else final
@@ -79,9 +84,16 @@ class TopicReader:
             position = max(position, first)
             more = _Cut(position, max_records, max_bytes, end)
             runs += more.take(fetched.data, at_least=0 if runs else 1)
+            self._remember(topic, more.taken)
             position, max_records, max_bytes = more.position, more.max_records, more.max_bytes
             if more.is_full or position >= end or max_records <= 0:
                 return LogPage(runs, first, end)
+
+    def _remember(self, topic: str, taken: _Taken) -> None:
+        if taken.records:
+            if len(self._taken) >= TOPICS_REMEMBERED:
+                self._taken.clear()
+            self._taken[topic] = taken
 
     async def find(self, topic: str, lane: int, time_ms: int, is_gone: IsGone) -> int:
         """The first position of that time or later. Raises `StoreUnavailable`, `Gone`."""
@@ -139,6 +151,32 @@ def page_of(news: batches.Extract, position: int, max_records: int, max_bytes: i
     return LogPage(runs, news.first, news.end) if runs else None
 
 
+class _Taken:
+    """How much room records have taken."""
+
+    __slots__ = ("bytes", "largest_bytes", "records")
+
+    def __init__(self, records: int = 0, size: int = 0) -> None:
+        self.records = records
+        self.bytes = size
+        self.largest_bytes = 0
+        """Of a batch."""
+
+    def add(self, batch: batches.RecordBatch) -> None:
+        """A batch is among them."""
+        size = len(batch.data)
+        self.records += batch.records
+        self.bytes += size
+        self.largest_bytes = max(self.largest_bytes, size)
+
+    def likely_bytes(self, count: int) -> int:
+        """So much will likely be enough for so many records like these, in whole batches."""
+        return count * self.bytes // self.records + self.largest_bytes
+
+
+_NOTHING_TAKEN = _Taken(1, RECORD_BYTES)
+
+
 class _Cut:
     """Takes what a page still has room for."""
 
@@ -147,9 +185,10 @@ class _Cut:
         self.max_records = max_records
         self.max_bytes = max_bytes
         self.is_full = False
+        self.taken = _Taken()
         self._end = end
 
-    def take(self, data: bytes, *, at_least: int) -> list[Run]:
+    def take(self, data: bytes | memoryview, *, at_least: int) -> list[Run]:
         """The runs of what was fetched, as far as they have room; `at_least` so many records."""
         runs: list[Run] = []
         for batch in batches.batches(data):
@@ -158,6 +197,7 @@ class _Cut:
             if batch.position >= self._end:
                 break
             if not batch.is_fence:
+                self.taken.add(batch)
                 run = self._run(batch, at_least if not runs else 0)
                 if run is None:
                     return runs
@@ -169,15 +209,27 @@ class _Cut:
 
     def _run(self, batch: batches.RecordBatch, at_least: int) -> Run | None:
         skipped = max(0, self.position - batch.position)
-        payloads = batches.payloads_of(batch)[skipped : skipped + self.max_records]
+        found = batches.payloads_of(batch)
+        payloads: Sequence[Payload] = found
+        if not skipped and batch.records <= self.max_records and found.size_at_most <= self.max_bytes:
+            taken = batch.records
+            self.max_bytes -= found.size_at_most
+        else:
+            payloads = found[skipped : skipped + self.max_records]
+            taken = self._room_for(payloads, at_least)
+            payloads = payloads[:taken]
+        position = batch.position + skipped
+        self.is_full = skipped + taken < batch.records or self.max_bytes <= 0
+        self.max_records -= taken
+        self.position = position + taken
+        return Run(position, batch.time_ms, payloads) if taken else None
+
+    def _room_for(self, payloads: Sequence[Payload], at_least: int) -> int:
+        """How many of them have room."""
         taken = 0
         for payload in payloads:
             if len(payload) > self.max_bytes and taken >= at_least:
                 break
             self.max_bytes -= len(payload)
             taken += 1
-        position = batch.position + skipped
-        self.is_full = skipped + taken < batch.records or self.max_bytes <= 0
-        self.max_records -= taken
-        self.position = position + taken
-        return Run(position, batch.time_ms, payloads[:taken]) if taken else None
+        return taken
