@@ -82,9 +82,7 @@ def test_a_connection_begins_alike_however_its_first_bytes_are_cut(said: list[by
         assert heard(protocol_of(), [whole[: 24 + cut], whole[24 + cut :]]) == expected
 
 
-@pytest.mark.parametrize(
-    "said", SAID_ALONE, ids=lambda said: " ".join(kind.name for kind in SAID_ALONE[said])
-)
+@pytest.mark.parametrize("said", SAID_ALONE, ids=bytes.hex)
 def test_what_is_known_beforehand_means_the_same_byte_by_byte(said: bytes) -> None:
     at_once, in_pieces = protocol_of(), protocol_of()
     for protocol in (at_once, in_pieces):

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from headwater.model.completion import Completion, begun
 from headwater.storage.interface import Change, Entry, Extent, LogPage
 from headwater.storage.lmdb import store as lmdb_store
 from headwater.storage.lmdb import temporary_store
+from headwater.storage.lmdb.group import LATEST_RUNS
 from headwater.storage.lmdb.temporary_store import GATHERED_BYTES, LARGE_BYTES, TemporaryStore
 from headwater.storage.memory_store import MemoryStore
 from tests.storage.inbox import Inbox
@@ -159,6 +161,8 @@ def test_it_does_what_the_reference_does(
     store, reference = opened(tmp_path, inboxes[0], with_thread=with_thread), MemoryStore(inboxes[1])
     both = list(zip((store, reference), inboxes, strict=True))
     waiting: list[tuple[Any, Any]] = []
+    for watched in (2, 3):
+        store.watch(watched, lambda: None)
     now_ms = 1
     for step in range(COMMITS):
         now_ms += chance.randrange(2)
@@ -204,9 +208,13 @@ def _seen(store: Any, inbox: Inbox, log_id: int, now_ms: int) -> tuple[object, .
     def asked(awaitable: Awaitable[Any]) -> Any:
         return inbox.run(awaitable)
 
+    extent = store.extent(log_id)
+    tip = 0 if extent is None else extent.next
+    latest = [asked(store.read(log_id, max(0, tip - back), 10_000, 1 << 30)) for back in (0, 1, 3)]
     page: LogPage | None = asked(store.read(log_id, 0, 10_000, 1 << 30))
     return (
         store.extent(log_id),
+        [None if page is None else (page.first, page.next, records(page)) for page in latest],
         page is None or (page.first, page.next),
         records(page) if page is not None else [],
         asked(store.find(log_id, now_ms // 2)) if page is not None else 0,
@@ -289,3 +297,50 @@ def test_without_room_space_can_be_given_back_and_other_things_changed(tmp_path:
         print("done")
     """
     assert run_script(script, tmp_path) == "done\n"
+
+
+def test_a_watcher_reads_what_is_gathered_without_a_commit(store: TemporaryStore, inbox: Inbox) -> None:
+    read: list[list[bytes]] = []
+    heard: list[int] = []
+    position = 0
+
+    async def follow() -> None:
+        nonlocal position
+        page = await store.read(1, position, 100, 10_000)
+        read.append(payloads(page))
+        position += len(read[-1])
+
+    reads: list[Completion[None]] = []
+    store.watch(1, lambda: reads.append(begun(follow())))
+    store.watch(1, lambda: heard.append(len(read)))
+    before = commits(store)
+    for time_ms in (5, 5, 6, 7):
+        store.append([entry(1, time_ms, b"a%d" % time_ms), entry(2, time_ms, b"b")])
+        store.append([entry(1, time_ms, b"c%d" % time_ms)])
+        inbox.run_posted()
+    for each in reads:
+        inbox.run(each)
+    assert read == [[b"a5", b"c5"], [b"a5", b"c5"], [b"a6", b"c6"], [b"a7", b"c7"]]
+    assert commits(store) == before
+    whole = [payload for found in read for payload in found]
+    assert payloads(inbox.run(store.read(1, 3, 100, 10_000))) == whole[3:]
+    assert payloads(inbox.run(store.read(1, 8, 100, 10_000))) == []
+    assert commits(store) == before
+    # What is read in part, or with too few bytes, is written; nobody hears of it again.
+    assert payloads(inbox.run(store.read(1, 0, 3, 10_000))) == whole[:3]
+    assert commits(store) == before + 1
+    inbox.run_posted()
+    assert heard == [1, 2, 3, 4]
+    assert payloads(inbox.run(store.read(1, 0, 100, 10_000))) == whole
+    assert store.check() == []
+
+
+def test_a_watcher_that_is_far_behind_reads_what_was_written(store: TemporaryStore, inbox: Inbox) -> None:
+    store.watch(1, lambda: None)
+    for time_ms in range(2 * LATEST_RUNS):
+        store.append([entry(1, time_ms, b"%d" % time_ms)])
+    before = commits(store)
+    assert len(payloads(inbox.run(store.read(1, LATEST_RUNS, 1000, 10_000)))) == LATEST_RUNS
+    assert commits(store) == before
+    assert len(payloads(inbox.run(store.read(1, 0, 1000, 10_000)))) == 2 * LATEST_RUNS
+    assert commits(store) == before + 1

@@ -49,10 +49,14 @@ class FrameMeter:
         self.data_frames_sent = 0
         """Frames that the client was sent, and may acknowledge, since it spent the last time."""
 
-    def spend(self, kind: int, count: int = 1) -> None:
-        """Frames have come that bring no request, or have made the server send some. Raises `Flood`."""
+    def spend(self, kind: int) -> None:
+        """A frame has come that brings no request, or has made the server send one. Raises `Flood`."""
+        self.pay(COSTS[kind])
+
+    def pay(self, cost: int) -> None:
+        """So much was spent, on several frames. Raises `Flood`."""
         earned, self.data_frames_sent = self.data_frames_sent * DATA_FRAME_EARNING, 0
-        self._left = min(CAPACITY, self._left + earned) - COSTS[kind] * count
+        self._left = min(CAPACITY, self._left + earned) - cost
         if self._left < 0:
             raise Flood
 

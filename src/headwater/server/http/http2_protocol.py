@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import deque
 
 from headwater.server.http import http2_frames as frames
-from headwater.server.http.frame_meter import OTHER, Flood, FrameMeter
+from headwater.server.http.frame_meter import COSTS, OTHER, Flood, FrameMeter
 from headwater.server.http.hpack import DROP_TABLE, FIELD_OVERHEAD_BYTES
 from headwater.server.http.http2_blocks import BegunBlock, HeaderBlocks
 from headwater.server.http.http2_events import ConnectionFault, Event, Happening, StreamFault
@@ -141,7 +141,7 @@ class Http2Protocol:
         said, settings, count = opening
         self._preface = b""
         self._phase = _READY
-        self.meter.spend(Kind.SETTINGS, count)
+        self.meter.pay(COSTS[Kind.SETTINGS] * count)
         self._take_settings(settings)
         self.unwritten.append(frames.SETTINGS_ACK * count)
         return data[len(said) :]
@@ -155,12 +155,12 @@ class Http2Protocol:
 
     def _take_alone(self, data: bytes) -> bool:
         """Whether these are frames of which it is known beforehand what they say, and all that has come."""
-        kinds = SAID_ALONE.get(data)
-        if kinds is None or self._begun or self._phase is not _READY:
+        alone = SAID_ALONE.get(data)
+        if alone is None or self._begun or self._phase is not _READY:
             return False
-        for kind in kinds:
-            self.meter.spend(kind)
-        if Kind.GOAWAY in kinds:
+        cost, leaves = alone
+        self.meter.pay(cost)
+        if leaves:
             self._events = [_LEAVING]
         return True
 

@@ -5,7 +5,7 @@ Rules:
 - a client begins each of its connections with the same bytes, so what they come to is remembered by them;
 - what is said for no stream and changes no settings, as some clients do at the end, is known beforehand.
 
-Refuses to know what settings do to streams, and what a flood is.
+Refuses to know what settings do to streams.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from headwater.server.http.frame_meter import COSTS
 from headwater.server.http.hpack import TABLE_BYTES
 from headwater.server.http.http2_events import ConnectionFault
 from headwater.server.http.http2_frames import (
@@ -115,12 +116,14 @@ opening_of = Openings().of
 
 _GOODBYE = goaway(0, ErrorCode.NO_ERROR)
 """A client's, to whose last stream the server has opened none."""
-SAID_ALONE: dict[bytes, tuple[Kind, ...]] = {
-    SETTINGS_ACK: (Kind.SETTINGS,),
-    _GOODBYE: (Kind.GOAWAY,),
-    _GOODBYE + _GOODBYE: (Kind.GOAWAY, Kind.GOAWAY),
-    SETTINGS_ACK + _GOODBYE: (Kind.SETTINGS, Kind.GOAWAY),
-    SETTINGS_ACK + _GOODBYE + _GOODBYE: (Kind.SETTINGS, Kind.GOAWAY, Kind.GOAWAY),
+SAID_ALONE: dict[bytes, tuple[int, bool]] = {
+    acknowledged + goodbyes: (
+        COSTS[Kind.SETTINGS] * bool(acknowledged) + COSTS[Kind.GOAWAY] * (len(goodbyes) // len(_GOODBYE)),
+        bool(goodbyes),
+    )
+    for acknowledged in (b"", SETTINGS_ACK)
+    for goodbyes in (b"", _GOODBYE, _GOODBYE + _GOODBYE)
+    if acknowledged or goodbyes
 }
-"""The kinds of such frames, by all that comes at once."""
+"""What such frames cost, and whether the client leaves, by all that comes at once."""
 SAID_ALONE_BYTES_MAX = max(map(len, SAID_ALONE))

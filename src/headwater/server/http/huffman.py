@@ -152,14 +152,12 @@ remembered: dict[bytes, bytes] = {}
 
 
 def decode(data: bytes) -> bytes:
-    """The text. Raises HuffmanError."""
-    text = remembered.get(data)
-    if text is None:
-        text = _inflate(data)
-        if text is None or (data[-1:] == b"\xff" and _is_filled_up(data)):
-            text = _read(data)
-        if len(data) <= TEXT_BYTES:
-            if len(remembered) >= TEXTS_REMEMBERED:
-                remembered.clear()
-            remembered[data] = text
+    """The text, whether it is remembered or not. Raises HuffmanError."""
+    text = _inflate(data)
+    if text is None or (data[-1:] == b"\xff" and _is_filled_up(data)):
+        text = _read(data)
+    if len(data) <= TEXT_BYTES:
+        if len(remembered) >= TEXTS_REMEMBERED:
+            remembered.clear()
+        remembered[data] = text
     return text

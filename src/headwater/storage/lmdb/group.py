@@ -11,6 +11,7 @@ Refuses to know when it is written, and what a failure means.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from headwater.model.completion import Completion
@@ -26,6 +27,9 @@ from headwater.storage.lmdb.record_format import (
     pack_row,
     record_key,
 )
+
+LATEST_RUNS = 64
+"""So many are looked at for what was appended last."""
 
 _new_tuple = tuple.__new__
 """A third of the time of `Extent(...)` and `Placed(...)`, once for each entry."""
@@ -82,7 +86,8 @@ class Group:
             if extent is not None and now is not None:
                 self.extents[log_id] = extent._replace(first=now.first)
                 continue
-            del self.extents[log_id], self.touched[log_id]
+            del self.extents[log_id]
+            self.touched.pop(log_id, None)
             for run_key in [run_key for run_key in self._runs if run_key[0] == log_id]:
                 self.payload_bytes -= sum(map(len, self._runs.pop(run_key)[1]))
 
@@ -143,6 +148,17 @@ class Group:
                 key = record_key(log_id, position)
                 yield key, pack_block(key, time_ms, block)
                 position += len(block)
+
+    def latest_runs(self, log_id: int, position: int) -> list[Run] | None:
+        """The new records of a log from a position on, if they are in the latest runs."""
+        found: list[Run] = []
+        for (run_log_id, time_ms), (begin, payloads) in islice(reversed(self._runs.items()), LATEST_RUNS):
+            if run_log_id == log_id and begin <= position:
+                found.append(Run(position, time_ms, payloads[position - begin :]))
+                return found[::-1]
+            if run_log_id == log_id:
+                found.append(Run(begin, time_ms, payloads[:]))
+        return None
 
     def runs_of(self, log_ids: Container[int]) -> dict[int, Run]:
         """The new records of those of some logs that have them in one run."""

@@ -7,7 +7,8 @@ to read them: one commit in place of hundreds.
 Rules:
 - an append that is gathered has its place for good when the call returns, and is in its log's `extent`;
 - every other call finds the file as if each append had been written when it was made;
-- what a log's watchers hear of is in the file: a log that is watched is written at the end of the turn;
+- a log's watchers hear of what is gathered at the end of the turn. Who reads what was appended last to a log
+  that is watched, as they do, has it without a commit; all else is written first, and read from the file;
 - what cannot be written stays, and is written when there is room; until then no further append is taken.
   Changes that do not depend on it are made: those of other logs and of metadata, and what gives space back;
 - large appends, and those that come while other calls wait or are told, go the way of `LmdbStore`.
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from headwater.model.completion import Completion, Resolved
+from headwater.model.cut_payloads import size_in_all
 from headwater.storage.interface import (
     Change,
     Entry,
@@ -64,6 +66,7 @@ class TemporaryStore(LmdbStore):
         self._gathered: Group | None = None
         """The appends that are to be written."""
         self._write_is_posted = False
+        self._tell_is_posted = False
         self._is_stuck = False
         """They could not be written the last time."""
         self._is_telling = False
@@ -97,10 +100,11 @@ class TemporaryStore(LmdbStore):
             gathered = self._gathered = Group(self._extents, self._metadata)
         outcomes = [gathered.append_entry(*entries[0])] if len(entries) == 1 else gathered.append(entries)
         watched = self._watchers.watched
-        if gathered.payload_bytes >= GATHERED_BYTES or (
-            watched and not watched.keys().isdisjoint(gathered.touched)
-        ):
+        if gathered.payload_bytes >= GATHERED_BYTES:
             self._write_soon()
+        elif watched and not self._tell_is_posted and not watched.keys().isdisjoint(gathered.touched):
+            self._tell_is_posted = True
+            self._post(self._tell_posted)
         return Resolved(outcomes)
 
     def commit(self, change: Change) -> Completion[bool]:
@@ -120,8 +124,26 @@ class TemporaryStore(LmdbStore):
     async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
         """Records from `position` on. Never suspends. Raises StoreUnavailable."""
         if self._gathered is not None and log_id in self._gathered.extents:
+            page = self._gathered_page(self._gathered, log_id, position, max_records, max_bytes)
+            if page is not None:
+                return page
             self._write_before_reading(log_id, position)
         return await super().read(log_id, position, max_records, max_bytes)
+
+    def _gathered_page(
+        self, gathered: Group, log_id: int, position: int, max_records: int, max_bytes: int
+    ) -> LogPage | None:
+        """All of a log from a position on, if that was appended last and is no more than was asked for."""
+        extent = gathered.extents[log_id]
+        is_watched = log_id in self._watchers.watched
+        if not is_watched or self._is_stuck or extent is None or position < extent.first:
+            return None
+        runs = gathered.latest_runs(log_id, position) if position < extent.next else []
+        if runs is None or extent.next - position > max_records:
+            return None
+        if sum([size_in_all(run.payloads) for run in runs]) > max_bytes:
+            return None
+        return LogPage(runs, extent.first, extent.next)
 
     def _write_before_reading(self, log_id: int, position: int) -> None:
         """What is in the file already can be read even if it takes no more."""
@@ -189,6 +211,14 @@ class TemporaryStore(LmdbStore):
                 self._post(partial(failed.fail, error))
                 return failed
         return call()
+
+    def _tell_posted(self) -> None:
+        """Tell the watchers of what is gathered; a commit tells them of the rest."""
+        self._tell_is_posted = False
+        if self._gathered is not None:
+            self._news.append(self._watchers.calls(tuple(self._gathered.touched)))
+            self._gathered.touched.clear()
+        self._tell()
 
     def _write_soon(self) -> None:
         if not self._write_is_posted:
