@@ -278,6 +278,21 @@ async def due_meanwhile(_: SimulatedKafka, gateways: list[SimulatedGateway]) -> 
     assert (await stored(other))["late"] <= 1
 
 
+async def started_while_brokers_are_away(kafka: SimulatedKafka, gateways: list[SimulatedGateway]) -> None:
+    """A gateway that starts waits for longer than a request: whoever opens its store says for how long."""
+    await made(gateways, "orders", 1)
+    for topic in (TOPICS.snapshots, TOPICS.meta):
+        away = kafka.topics.pop(topic)
+        late = SimulatedGateway(kafka, f"without {topic}")
+        starting = asyncio.create_task(late.start())
+        await asyncio.sleep(50)
+        assert not starting.done()
+        kafka.topics[topic] = away
+        await starting
+        gateways.append(late)
+        assert await status(late, "orders") == "ACTIVE"
+
+
 def test_a_put_that_finds_its_shard_closed_again_and_again_is_answered_in_time() -> None:
     live(1, 2, rerouted)
 
@@ -316,3 +331,7 @@ def test_a_stream_is_made_when_the_next_controller_answers() -> None:
 
 def test_changes_are_answered_in_time() -> None:
     live(7, 2, changed_together)
+
+
+def test_a_gateway_that_starts_waits_for_brokers_that_are_away() -> None:
+    live(11, 2, started_while_brokers_are_away)

@@ -443,7 +443,7 @@ class Cluster:
         except (kafka_errors.KafkaError, OSError, TimeoutError, RuntimeError) as error:
             # uvloop says RuntimeError of a connection that was lost a moment ago.
             self._drop(node_id, lane)
-            raise KafkaError(f"node {node_id}: {error or type(error).__name__}") from error
+            raise KafkaError(f"node {node_id}: {str(error) or type(error).__name__}") from error
         except asyncio.CancelledError:
             self._drop(node_id, lane)  # its answer would be taken for the next one's delay
             raise
@@ -473,7 +473,7 @@ class Cluster:
             raise
         except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
             self._drop(node_id, lane)
-            raise Unsent(f"{node.host}:{node.port}: {error or type(error).__name__}") from error
+            raise Unsent(f"{node.host}:{node.port}: {str(error) or type(error).__name__}") from error
 
     async def _connect(self, host: str, port: int) -> BrokerConnection:
         security = self._security
@@ -536,7 +536,7 @@ class Cluster:
                 error = failed
         if isinstance(error, Unwelcome):
             raise error
-        raise Unsent(f"no broker answers: {error or type(error).__name__}") from error
+        raise Unsent(f"no broker answers: {str(error) or type(error).__name__}") from error
 
     def _take_nodes(self, places: Mapping[int, tuple[str, int]]) -> None:
         if not places:

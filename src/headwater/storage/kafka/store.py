@@ -18,7 +18,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -50,7 +50,7 @@ from headwater.storage.kafka.patience import CALL_WITHIN_S, SWEEP_S
 from headwater.storage.kafka.producer import Producer
 from headwater.storage.kafka.snapshot_format import UnknownSnapshot
 from headwater.storage.kafka.snapshots import MetadataSnapshots
-from headwater.storage.kafka.topic_reader import Gone, TopicReader
+from headwater.storage.kafka.topic_reader import Gone, NotAnswered, TopicReader
 from headwater.storage.kafka.topics import Topics
 from headwater.storage.kafka.waiting_room import WaitingRoom
 
@@ -138,16 +138,16 @@ class KafkaStore:
         await self._read_metadata(has_snapshots=has_snapshots)
 
     async def _read_metadata(self, *, has_snapshots: bool = True) -> None:
-        """From the newest snapshot on, if there is one."""
+        """From the newest snapshot on, if there is one; for how long, says whoever opens the store."""
         try:
             if has_snapshots:
-                await self._metadata.leap()
+                await _until_answered(self._metadata.leap)
         except UnknownSnapshot as error:
             raise StoreUnavailable(
                 f"the metadata in {self._topics.snapshots} cannot be read: {error}"
             ) from error
         self._metadata.start()
-        await self._catch_up()
+        await _until_answered(self._catch_up)
 
     def metadata(self) -> dict[str, Metadata]:
         """Every key, as far as commands have been read."""
@@ -173,7 +173,7 @@ class KafkaStore:
                     except KafkaError:
                         await asyncio.sleep(RETRY_S)
         except TimeoutError:
-            raise StoreUnavailable("Kafka does not say in time what the metadata are") from None
+            raise NotAnswered("Kafka does not say in time what the metadata are") from None
 
     def behind_s(self) -> float:
         """For how long it has not been known whether the metadata are the newest."""
@@ -569,3 +569,12 @@ class KafkaStore:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+async def _until_answered(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask for as long as brokers do not answer."""
+    while True:
+        try:
+            return await ask()
+        except NotAnswered:
+            continue  # that took its time

@@ -35,8 +35,12 @@ class Gone(Exception):
     """The log has been deleted."""
 
 
+class NotAnswered(StoreUnavailable):
+    """Nothing is wrong but that no broker has answered in time: it may be asked again."""
+
+
 async def until_answered(ask: Callable[[], Awaitable[T]], is_gone: IsGone) -> T:
-    """Ask until a broker has answered. Raises `StoreUnavailable`, and `Gone` if the log is."""
+    """Ask until a broker has answered. Raises `NotAnswered`, `StoreUnavailable`, and `Gone` if the log is."""
     last = KafkaError("no broker has answered")
     try:
         async with asyncio.timeout(CALL_WITHIN_S):
@@ -51,7 +55,7 @@ async def until_answered(ask: Callable[[], Awaitable[T]], is_gone: IsGone) -> T:
                     last = error
                 await asyncio.sleep(RETRY_S)
     except TimeoutError:
-        raise StoreUnavailable(f"Records could not be read: {last}") from last
+        raise NotAnswered(f"Records could not be read: {last}") from last
 
 
 class TopicReader:
