@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from headwater.engine.engine import Engine
@@ -221,16 +222,19 @@ def _share_out(
     )
     sizes = record_sizes(datas, partition_keys)
     # 2. Which of them are taken, by shard.
-    taken: dict[int, list[int]] = defaultdict(list)
-    if limits is not None:
+    taken: dict[int, list[int]]
+    if limits is None:
+        by_route = sorted(range(len(wanted)), key=route_ats.__getitem__)
+        taken = {route_at: list(ats) for route_at, ats in groupby(by_route, route_ats.__getitem__)}
+    else:
         _begin_window(live, limits, now_ms)
-    for at, route_at in enumerate(route_ats):
-        if limits is not None:
+        taken = defaultdict(list)
+        for at, route_at in enumerate(route_ats):
             log_id, shard_id, _, _ = live.routes[route_at]
-            if not limits.takes(log_id, sizes[at], now_ms):
+            if limits.takes(log_id, sizes[at], now_ms):
+                taken[route_at].append(at)
+            else:
                 placements.shard_ids[pending[at]] = shard_id
-                continue
-        taken[route_at].append(at)
     # 3. What each shard gets.
     shares = [
         _RouteShare(route_at, _picked(pending, ats), sum(_picked(sizes, ats)))

@@ -263,7 +263,7 @@ class Subscription:
             if sink is None:
                 return False
             now_ms = self._engine.now_ms()
-            if not page.records and page.next_position is not None and not self._is_event_due(now_ms):
+            if not page.records.runs and page.next_position is not None and not self._is_event_due(now_ms):
                 return False
             # 3. Count the page, then push it: as the last event at the shard's end, else with a continuation.
             self._last_event_ms = now_ms
@@ -287,7 +287,7 @@ class Subscription:
         return False
 
     def _count(self, page: ShardPage) -> None:
-        if page.records:
+        if page.records.runs:
             self._last_arrival_ms = page.records.runs[-1].arrival_ms
         self._metrics.event(
             self._key.consumer_name,
@@ -393,5 +393,5 @@ def _continuation(page: ShardPage, next_position: int, arrival_ms: int) -> str:
     it, at it or after it, goes on with the next record when it is no record's own.
     """
     base = sequence_base(page.shard.epoch_s, page.shard.index)
-    time_ms = page.records.runs[-1].arrival_ms if page.records else arrival_ms
+    time_ms = page.records.runs[-1].arrival_ms if page.records.runs else arrival_ms
     return record_sequence_number(base, page.shard.epoch_s, next_position - 1, time_ms)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from headwater.api import answers, requests
 from headwater.api.dry_run import stop_dry_run
 from headwater.api.record_checks import check_records, require_partition_keys
@@ -14,6 +16,8 @@ from headwater.model.errors import ProvisionedThroughputExceededException
 from headwater.model.record_list import Placement, PlacementList
 from headwater.model.stream import Stream
 
+_data_of, _partition_key_of, _hash_key_of = map(attrgetter, ("Data", "PartitionKey", "ExplicitHashKey"))
+
 
 async def put_records(
     engine: Engine, caller: Caller, request: requests.PutRecordsInput
@@ -21,10 +25,8 @@ async def put_records(
     """Answers once the records are as safe as the store promises; placements are in the request's order."""
     name = stream_named(engine, caller, request)
     entries = request.Records
-    partition_keys = [entry.PartitionKey for entry in entries]
-    records = NewRecords(
-        [entry.Data for entry in entries], partition_keys, [entry.ExplicitHashKey for entry in entries]
-    )
+    partition_keys = list(map(_partition_key_of, entries))
+    records = NewRecords(list(map(_data_of, entries)), partition_keys, list(map(_hash_key_of, entries)))
     if None in partition_keys:
         without_key = [at for at, partition_key in enumerate(partition_keys, 1) if partition_key is None]
         require_partition_keys(engine, name, [f"records.{at}.member.partitionKey" for at in without_key])
