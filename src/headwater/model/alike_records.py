@@ -1,8 +1,7 @@
 """Records of one size, read and written together: by columns, not one by one.
 
 A producer often sends records of one size: a struct, and a key of fixed length. Their payloads
-(`record`) then have data and key at the same places, so a few calls read all of them. To write them
-so it is enough that all data has one length.
+(`record`) then have data and key at the same places, so a few calls read all of them.
 
 Refuses to know what the records are for; whatever is not alike is left to `record`.
 """
@@ -11,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import accumulate
 from struct import Struct
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from pybase64 import b64decode, b64encode
 
@@ -85,7 +83,7 @@ def alike_large_records(payloads: Sequence[Payload]) -> tuple[tuple[bytes, ...],
 def encode_alike(
     datas: Sequence[bytes], partition_keys: Sequence[str | None], *, encrypted: bool
 ) -> Sequence[bytes] | None:
-    """What `encode_payloads` makes of small records with data of one length and keys without escapes."""
+    """What `encode_payloads` makes of records, if they are small, alike, and have keys without escapes."""
     count = len(datas)
     if count < ALIKE_MIN:
         return None
@@ -103,24 +101,18 @@ def encode_alike(
     ending = ENCRYPTED if encrypted else b""
     form = b'"Data":"%%b%b%b%%b"%b' % (b"=" * pads, DATA_END, ending)
     written = filled_in(form, count, texts, key_texts)
-    if _one_length(key_texts) is not None:
-        return _unpacker(f"{len(written) // count}s", count)(written)
-    rest_bytes = (len(written) - sum(map(len, key_texts))) // count
-    ends = list(accumulate([rest_bytes + len(key_text) for key_text in key_texts]))
-    return [written[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+    return _unpacker(f"{len(written) // count}s", count)(written)
 
 
 def _plain_keys(keys: Sequence[str | None]) -> Sequence[bytes] | None:
-    """The keys as they are in the text of a record, if all have no escapes."""
+    """The keys as they are in the text of a record, if all have one length and no escapes."""
     try:
         length = _one_length(keys)
         joined_keys = "".join(keys)  # type: ignore[arg-type]  # else it raises
     except TypeError:  # one is `None`
         return None
-    if len(quoted(joined_keys)) != len(joined_keys) + 2:
+    if length is None or len(quoted(joined_keys)) != len(joined_keys) + 2:
         return None
-    if length is None:
-        return list(map(str.encode, cast("Sequence[str]", keys)))
     return _unpacker(f"{length}s", len(keys))(joined_keys.encode())
 
 
