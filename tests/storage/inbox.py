@@ -48,10 +48,6 @@ class Inbox:
                 raise AssertionError(f"not done after {self._limit_s} seconds") from None
             callback()
 
-    def run_next(self) -> None:
-        """Run what was posted first."""
-        self._posted.get_nowait()()
-
     def pass_time(self, seconds: float) -> None:
         """Let time pass for a store that has a clock of its own; here none has."""
 

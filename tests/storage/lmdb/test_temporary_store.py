@@ -9,7 +9,6 @@ import pytest
 
 from headwater.model.completion import Completion, begun
 from headwater.storage.interface import Change, Entry, Extent, LogPage
-from headwater.storage.lmdb import store as lmdb_store
 from headwater.storage.lmdb import temporary_store
 from headwater.storage.lmdb.group import LATEST_RUNS
 from headwater.storage.lmdb.temporary_store import GATHERED_BYTES, LARGE_BYTES, TemporaryStore
@@ -22,14 +21,8 @@ from tests.storage.store_contract import UnsharedStoreContract
 COMMITS = 200
 
 
-def opened(folder: Path, inbox: Inbox, *, with_thread: bool = False) -> TemporaryStore:
-    return TemporaryStore(
-        folder,
-        inbox,
-        on_close=lambda: None,
-        log_error=lambda _: None,
-        post_from_thread=inbox if with_thread else None,
-    )
+def opened(folder: Path, inbox: Inbox) -> TemporaryStore:
+    return TemporaryStore(folder, inbox, on_close=lambda: None, log_error=lambda _: None)
 
 
 class TestTemporaryStore(UnsharedStoreContract):
@@ -38,15 +31,6 @@ class TestTemporaryStore(UnsharedStoreContract):
     @pytest.fixture
     def store(self, inbox: Inbox, tmp_path: Path) -> TemporaryStore:
         return opened(tmp_path, inbox)
-
-
-class TestTemporaryStoreThatCommitsOnAThread(UnsharedStoreContract):
-    takes_appends_at_once = True
-
-    @pytest.fixture
-    def store(self, inbox: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TemporaryStore:
-        monkeypatch.setattr(lmdb_store, "APART_BYTES", 1)
-        return opened(tmp_path, inbox, with_thread=True)
 
 
 @pytest.fixture
@@ -95,39 +79,6 @@ def test_a_large_append_is_stored_before_it_is_answered(store: TemporaryStore, i
     assert positions(large.result()) == [1]
 
 
-def test_what_is_read_while_a_large_append_is_written_is_what_was_there_before(
-    tmp_path: Path, inbox: Inbox
-) -> None:
-    store = opened(tmp_path, inbox, with_thread=True)
-    inbox.run(store.commit(Change({}, create_logs=[1])))
-    store.append([entry(1, 5, b"first")])
-    large = store.append([entry(1, 6, b"x" * lmdb_store.APART_BYTES)])
-    inbox.run_next()
-    assert payloads(inbox.run(store.read(1, 0, 1, 100))) == [b"first"]
-    small = store.append([entry(1, 7, b"last")])
-    assert positions(inbox.run(small)) == [2]
-    assert positions(large.result()) == [1]
-    found = payloads(inbox.run(store.read(1, 0, 10, 1 << 30)))
-    assert [len(payload) for payload in found] == [5, lmdb_store.APART_BYTES, 4]
-    assert store.check() == []
-    store.close()
-
-
-def test_a_store_may_be_closed_while_a_large_append_is_written(tmp_path: Path, inbox: Inbox) -> None:
-    store = opened(tmp_path, inbox, with_thread=True)
-    inbox.run(store.commit(Change({}, create_logs=[1])))
-    large = store.append([entry(1, 6, b"x" * lmdb_store.APART_BYTES)])
-    behind = store.append([entry(1, 7, b"y")])
-    inbox.run_next()
-    store.close()
-    assert positions(inbox.run(large)) == [0]
-    assert positions(inbox.run(behind)) == [1]
-    again = opened(tmp_path, inbox)
-    assert again.extent(1) == Extent(0, 2, 7, sealed=False)
-    assert again.check() == []
-    again.close()
-
-
 def test_another_logs_reader_leaves_gathered_what_is_not_its_own(store: TemporaryStore, inbox: Inbox) -> None:
     store.append([entry(1, 5, b"a")])
     before = commits(store)
@@ -149,16 +100,14 @@ def test_a_closed_file_has_everything(tmp_path: Path, inbox: Inbox) -> None:
 
 
 @pytest.mark.parametrize("large_bytes", [LARGE_BYTES, 1000])
-@pytest.mark.parametrize("with_thread", [False, True], ids=["alone", "with a thread"])
 @pytest.mark.parametrize("seed", range(10))
 def test_it_does_what_the_reference_does(
-    tmp_path: Path, seed: int, with_thread: bool, large_bytes: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, seed: int, large_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever is called in whatever order, and however much of what is posted runs between."""
     monkeypatch.setattr(temporary_store, "LARGE_BYTES", large_bytes)
-    monkeypatch.setattr(lmdb_store, "APART_BYTES", large_bytes)
     chance, inboxes = random.Random(seed), (Inbox(), Inbox())
-    store, reference = opened(tmp_path, inboxes[0], with_thread=with_thread), MemoryStore(inboxes[1])
+    store, reference = opened(tmp_path, inboxes[0]), MemoryStore(inboxes[1])
     both = list(zip((store, reference), inboxes, strict=True))
     waiting: list[tuple[Any, Any]] = []
     for watched in (2, 3):

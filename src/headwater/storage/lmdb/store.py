@@ -4,8 +4,8 @@ How a call becomes a commit:
 1. `append`, `commit` and `trim` wait in a list until a posted callback takes all
    of them into a `Group`, fills a transaction with it and starts its commit;
 2. a synced store hands the commit to the `CommitThread`, while the next group
-   gathers; an unsynced one commits at once, which costs microseconds, but for a
-   large group, of which the system has much to copy;
+   gathers; an unsynced one commits at once, which costs microseconds, and of a large
+   group less than to have another core copy it;
 3. when the commit is done, the state in memory is replaced, the next commit is
    started, completions are resolved in order and watchers called.
 
@@ -71,8 +71,6 @@ MAP_BYTES = 256 * 1024 * 1024
 """Room for data at first; it doubles by itself."""
 GROUP_BYTES = 32 * 1024 * 1024
 """A group takes no further calls once it has this much payload."""
-APART_BYTES = 256 * 1024
-"""To commit so much payload takes longer than to hand it to a thread and back, even if nothing is synced."""
 
 _WriteError: TypeAlias = lmdb.Error | MapCannotGrow | MemoryError
 _WRITE_ERRORS = (lmdb.Error, MapCannotGrow, MemoryError)
@@ -109,8 +107,7 @@ class LmdbStore:
 
         The caller answers for it that the folder belongs to no other process, and
         that a data file in it was recognised. `on_close` runs when the file is
-        closed. A synced store is posted to from a thread; another one only by
-        `post_from_thread`, if there is one. Raises `StoreUnreadable`.
+        closed. Raises `StoreUnreadable`.
         """
         if not (folder / data_file.DATA_FILE).exists():
             data_file.create(folder, synced=synced)
@@ -143,11 +140,7 @@ class LmdbStore:
         self._news: list[Iterator[Callable[[], None]]] = []
         self._latest: Mapping[int, Run] = {}
         """What the last commit has put into logs that are watched: their watchers read it at once."""
-        self._synced = synced
-        self._post_from_thread = post if synced else post_from_thread
-        """`None`: each commit is made on this thread."""
-        self._thread: CommitThread | None = None
-        """Begun when it is first needed."""
+        self._thread = CommitThread(post, self.commit_times) if synced else None
         if self._backlog:
             self._post_start()
 
@@ -342,7 +335,7 @@ class LmdbStore:
             self._tell()
 
     def _start_next(self) -> None:
-        """Begin the next commit, if there is anything to do, and finish one that needs no thread."""
+        """Begin the next commit, if there is anything to do. An unsynced store also finishes it."""
         work: Group | ReclaimStep
         if self._backlog and self._may_reclaim and not self._copies:
             work = ReclaimStep(self._backlog, self._extents)
@@ -350,19 +343,10 @@ class LmdbStore:
             work = self._gather()
         else:
             return
-        thread = self._thread_for(work)
-        if thread is None:
+        if self._thread is None:
             self._finish(work, self._commit_now(work))
         else:
-            self._hand_over(work, thread)
-
-    def _thread_for(self, work: Group | ReclaimStep) -> CommitThread | None:
-        """What commits the work; `None`: this thread does."""
-        if not self._synced and (isinstance(work, ReclaimStep) or work.payload_bytes < APART_BYTES):
-            return None
-        if self._thread is None and self._post_from_thread is not None:
-            self._thread = CommitThread(self._post_from_thread, self.commit_times)
-        return self._thread
+            self._hand_over(work, self._thread)
 
     def _gather(self) -> Group:
         """Take the calls that wait into a group, up to its size."""
@@ -419,7 +403,7 @@ class LmdbStore:
         self._settle(work, error)
         if self._refusal is not None:
             return
-        if self._synced:
+        if self._thread is not None:
             self._start_next()
         elif self._pending or (self._backlog and self._may_reclaim and not self._copies):
             self._post_start()

@@ -89,7 +89,6 @@ class TemporaryStore(LmdbStore):
         if (
             size >= LARGE_BYTES
             or self._pending
-            or self._under_way is not None
             or self._is_telling
             or self._is_stuck
             or self._refusal is not None
