@@ -159,17 +159,12 @@ def _has_loose_padding(body: bytes) -> bool:
     for _ in range(_PADS_MAX):
         if at < 0:
             return False
-        if body.startswith(b'="', at) and _is_loose(body[max(at - 2, 0) : at + 1]):
-            return True
+        if body.startswith(b'="', at):
+            pads = 2 if body[at - 1] == _PAD else 1
+            if at >= pads and not _has_pads(body[at - pads : at + 1], pads):
+                return True
         at = body.find(_PAD, at + 1)
     return True  # so many pads are unusual themselves
-
-
-def _is_loose(ending: bytes) -> bool:
-    """Whether a base64 text that ends so, with one pad or two, is not canonical."""
-    if ending.endswith(b"=="):
-        return ending[-3:-2] not in _LAST_BEFORE_TWO_PADS
-    return ending[-2:-1] not in _LAST_BEFORE_ONE_PAD
 
 
 def build(shape_name: str, value: Any) -> object:
@@ -344,7 +339,7 @@ def _blob(min_bytes: int, max_bytes: int, text: str, cut_body: CutBody) -> bytes
 
 
 def _has_pads(text: bytes | memoryview, count: int) -> bool:
-    """Whether a base64 text of four characters at least ends with so many pads, and canonically."""
+    """Whether a base64 text, of more characters than that, ends with so many pads, and canonically."""
     if count == 1:
         return text[-1] == _PAD and text[-2] in _LAST_BEFORE_ONE_PAD
     return count == 2 and text[-1] == text[-2] == _PAD and text[-3] in _LAST_BEFORE_TWO_PADS
