@@ -5,14 +5,16 @@ ten times as fast. So of a body with long texts, as large blobs are in base64, o
 in place of each long text it has a short one that names it.
 
 Rules:
-- a body with a backslash is left as it is: a quote might not end its text;
-- a name begins with a control character that hardly any text has; a body that has it itself is left as it is;
-- what a cut text consists of was looked at by nobody: who takes it has to.
+- a quote behind a backslash does not end its text, so what is left of the body has no backslash; nor may a
+  text have one that was cut out, which is for who takes it to see: nobody has looked at it;
+- a name is base64, too, of bytes that hardly any text is of; a body that has it itself is left as it is.
 
 Refuses to know what the texts mean.
 """
 
 from __future__ import annotations
+
+from pybase64 import b64encode
 
 LONG_BYTES = 1024
 """A shorter text costs less to parse than to cut out."""
@@ -21,8 +23,12 @@ BEGINNING_BYTES = 16 * 1024
 TEXTS_MAX = 8192
 """So many texts are looked at; a PutRecords of 500 records has 5,000 at most."""
 
-_NAME = "\x7f"
+_NAME = b"\0cut text"
+"""What a name begins with, a multiple of three bytes; the rest is a number."""
+_NUMBER_BYTES = 3
+_NAME_TEXT = b64encode(_NAME)
 _QUOTE = b'"'
+_ESCAPE = b"\\"
 
 
 class CutBody:
@@ -39,18 +45,16 @@ class CutBody:
     def __len__(self) -> int:
         return len(self._texts)
 
-    def find(self, text: str) -> memoryview | None:
-        """The long text for which this one stands, if it does."""
-        if text[:1] != _NAME:
+    def find(self, data: bytes) -> memoryview | None:
+        """The long text for which a short one stands, if it does that; `data` is what it is the base64 of."""
+        if data[: len(_NAME)] != _NAME:
             return None
         self.taken += 1
-        return self._texts[int(text[1:])]
+        return self._texts[int.from_bytes(data[len(_NAME) :], "big")]
 
 
 def cut(body: bytes) -> CutBody | None:
     """The body, cut; `None` for one in which there is nothing to be cut, or which is better parsed."""
-    if b"\\" in body:
-        return None
     whole = memoryview(body)
     pieces: list[bytes | memoryview] = []
     texts: list[memoryview] = []
@@ -62,7 +66,8 @@ def cut(body: bytes) -> CutBody | None:
         if begin == 0 or end < 0:
             break
         if end - begin > LONG_BYTES:
-            pieces += (whole[kept_from:begin], f"{_NAME}{len(texts)}".encode())
+            number = len(texts).to_bytes(_NUMBER_BYTES, "big")
+            pieces += (whole[kept_from:begin], _NAME_TEXT, b64encode(number))
             texts.append(whole[begin:end])
             kept_from = end
         elif begin > BEGINNING_BYTES and not texts:
@@ -71,4 +76,4 @@ def cut(body: bytes) -> CutBody | None:
     if not texts:
         return None
     rest = b"".join((*pieces, whole[kept_from:]))
-    return None if rest.count(_NAME.encode()) > len(texts) else CutBody(rest, texts)
+    return None if _ESCAPE in rest or rest.count(_NAME_TEXT) > len(texts) else CutBody(rest, texts)

@@ -20,8 +20,7 @@ the body, where msgspec and AWS differ.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
-from operator import attrgetter
+from functools import cache
 from sys import maxsize
 from types import GenericAlias
 from typing import Annotated, Any, Literal
@@ -64,10 +63,10 @@ _CATEGORIES = {
 _DOT = r"[^\n\r\x85\u2028\u2029]"
 _JAVA_DOT = late_pattern(r"(\\.|\[(?:\\.|[^\]])*\])|\.")
 
-Settle = Callable[[Any], Any]
-"""Turns a value as it is on the wire into what an operation gets."""
-ConvertTexts = Callable[[Any, CutBody], Any]
-"""Turns a value with texts for its blobs into the value."""
+Settle = Callable[[Any, Any], Any]
+"""Turns a value as it was decoded into what an operation gets; blobs, with the `CutBody` that has them."""
+SettleLeaf = Callable[[Shape], Settle | None]
+"""How to settle what has no members; `None` when it is settled as it comes."""
 
 
 def read(operation_name: str, body: bytes) -> msgspec.Struct | None:
@@ -79,18 +78,20 @@ def read(operation_name: str, body: bytes) -> msgspec.Struct | None:
     the quote, unless they are ASCII spelled as escapes; no client spells base64 so, hence any such
     escape makes a body unusual.
     """
-    cut_body = _cut(operation_name, body) if len(body) > _LARGE_BYTES else None
+    reader = _reader(operation_name)
+    cut_body = cut(body) if reader.settle_blobs is not None and len(body) > _LARGE_BYTES else None
     if cut_body is not None:
         body = cut_body.rest
     if (not body.isascii() or _ESCAPE in body) and _has_unusual_text(body):
         return None
     if _PAD in body and _has_loose_padding(body):
         return None
-    reader = _reader(operation_name)
     if reader.has_small_items and len(body) > _SMALL_BYTES and has_many_values(body):
         return None
     try:
-        request = reader.decoder.decode(body) if cut_body is None else _read_cut(operation_name, cut_body)
+        request = reader.decoder.decode(body)
+        if cut_body is not None:
+            reader.fill_in(request, cut_body)
     except UNREADABLE:
         return None
     return reader.settled(request)
@@ -123,6 +124,7 @@ class _Reader(msgspec.Struct, frozen=True):
     type: type[msgspec.Struct]
     decoder: msgspec.json.Decoder[Any]
     settle: Settle | None
+    settle_blobs: Settle | None
     must_name_stream: bool
     has_small_items: bool
     """Whether a value may be a few bytes of the body, and many times as large in memory."""
@@ -131,8 +133,18 @@ class _Reader(msgspec.Struct, frozen=True):
         if self.must_name_stream and request.StreamName is None and request.StreamARN is None:
             return None
         if self.settle is not None:
-            self.settle(request)
+            self.settle(request, None)
         return request
+
+    def fill_in(self, request: Any, cut_body: CutBody) -> None:
+        """Put the long texts, each of which is a blob, into the request that was decoded without them.
+
+        Raises what is in `UNREADABLE`.
+        """
+        assert self.settle_blobs is not None, "only the body of an operation with blobs is cut"
+        self.settle_blobs(request, cut_body)
+        if cut_body.taken != len(cut_body):
+            raise ValueError(cut_body.taken)
 
 
 def _is_ascii(value: Any) -> bool:
@@ -180,15 +192,11 @@ def build(shape_name: str, value: Any) -> object:
             return value
 
 
+@cache
 def request_type(shape_name: str) -> type[msgspec.Struct]:
     """The struct for a structure of the model."""
-    return _struct(shape_name, False)
-
-
-@cache
-def _struct(shape_name: str, blobs_as_texts: bool) -> type[msgspec.Struct]:
     shape = api_model().shapes[shape_name]
-    annotations = {name: _annotation(member, blobs_as_texts) for name, member in shape.members.items()}
+    annotations = {name: _annotation(member) for name, member in shape.members.items()}
     fields: list[Any] = [
         (name, annotation) if name in shape.required else (name, annotation | None, None)
         for name, annotation in annotations.items()
@@ -197,13 +205,11 @@ def _struct(shape_name: str, blobs_as_texts: bool) -> type[msgspec.Struct]:
     return msgspec.defstruct(shape_name, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
 
 
-def _annotation(shape_name: str, blobs_as_texts: bool) -> Any:
+def _annotation(shape_name: str) -> Any:
     shape = api_model().shapes[shape_name]
     match shape.type:
         case "structure":
-            return _struct(shape_name, blobs_as_texts)
-        case "blob" if blobs_as_texts:
-            return str
+            return request_type(shape_name)
         case "string" if shape.enum:
             return Literal[shape.enum]
         case "integer" | "long":
@@ -211,14 +217,14 @@ def _annotation(shape_name: str, blobs_as_texts: bool) -> Any:
         case "boolean" | "timestamp":
             return bool if shape.type == "boolean" else int | float
         case _:
-            return Annotated[_measured_type(shape, blobs_as_texts), _lengths(shape)]
+            return Annotated[_measured_type(shape), _lengths(shape)]
 
 
-def _measured_type(shape: Shape, blobs_as_texts: bool) -> object:
+def _measured_type(shape: Shape) -> object:
     if shape.type == "list":
-        return GenericAlias(list, (_annotation(shape.member, blobs_as_texts),))
+        return GenericAlias(list, (_annotation(shape.member),))
     if shape.type == "map":
-        key, value = (_annotation(member, blobs_as_texts) for member in (shape.key, shape.value))
+        key, value = (_annotation(member) for member in (shape.key, shape.value))
         return GenericAlias(dict, (key, value))
     return {"string": str, "blob": bytes}[shape.type]
 
@@ -254,88 +260,11 @@ def _reader(operation_name: str) -> _Reader:
     return _Reader(
         kind,
         msgspec.json.Decoder(kind),
-        _settler(shape_name),
+        _settler(shape_name, _time_settler),
+        _settler(shape_name, _blob_settler),
         names_a_stream(shape_name),
         _has_small_items(shape_name),
     )
-
-
-def _cut(operation_name: str, body: bytes) -> CutBody | None:
-    """The body without its long texts, if the operation has blobs, which they may be."""
-    has_blobs = _texts_converter(api_model().input_shape_name(operation_name)) is not None
-    return cut(body) if has_blobs else None
-
-
-def _read_cut(operation_name: str, cut_body: CutBody) -> Any:
-    """The request in a body without its long texts, each of which is a blob.
-
-    Raises what is in `UNREADABLE`.
-    """
-    shape_name = api_model().input_shape_name(operation_name)
-    convert_texts = _texts_converter(shape_name)
-    assert convert_texts is not None, "only the body of an operation with blobs is cut"
-    request = convert_texts(_texts_decoder(shape_name).decode(cut_body.rest), cut_body)
-    if cut_body.taken != len(cut_body):
-        raise ValueError(cut_body.taken)
-    return request
-
-
-@cache
-def _texts_decoder(shape_name: str) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(_struct(shape_name, True))
-
-
-@cache
-def _texts_converter(shape_name: str) -> ConvertTexts | None:
-    """How a value with texts for its blobs becomes the value; `None` when it has no blobs."""
-    shape = api_model().shapes[shape_name]
-    match shape.type:
-        case "blob":
-            return partial(_blob, shape.min or 0, maxsize if shape.max is None else shape.max)
-        case "list":
-            convert_item = _texts_converter(shape.member)
-            if convert_item is None:
-                return None
-            return lambda items, cut_body: [convert_item(item, cut_body) for item in items]
-        case "structure":
-            return _structure_converter(shape_name, shape)
-        case _:
-            return None
-
-
-def _structure_converter(shape_name: str, shape: Shape) -> ConvertTexts | None:
-    steps = [
-        (name, step)
-        for name, member in shape.members.items()
-        if (step := _texts_converter(member)) is not None
-    ]
-    if not steps:
-        return None
-    kind, names = request_type(shape_name), tuple(shape.members)
-    values_of = attrgetter(*names, names[0])  # of two names at least it gives a tuple
-
-    def convert_members(read: Any, cut_body: CutBody) -> Any:
-        members = dict(zip(names, values_of(read)))  # noqa: B905 - `strict` takes as long as the rest
-        for name, step in steps:
-            value = members[name]
-            if value is not None:
-                members[name] = step(value, cut_body)
-        return kind(**members)
-
-    return convert_members
-
-
-def _blob(min_bytes: int, max_bytes: int, text: str, cut_body: CutBody) -> bytes:
-    """The bytes of a base64 text. Raises `ValueError` for what needs a closer look."""
-    source = cut_body.find(text) or text.encode()
-    data = b64decode(source, validate=True)
-    size = len(data)
-    if not min_bytes <= size <= max_bytes:
-        raise ValueError(size)
-    missing_bytes = len(source) // 4 * 3 - size
-    if len(source) & 3 or (missing_bytes and not _has_pads(source, missing_bytes)):
-        raise ValueError(size)
-    return data
 
 
 def _has_pads(text: bytes | memoryview, count: int) -> bool:
@@ -362,44 +291,71 @@ def _has_small_items(shape_name: str) -> bool:
             return any(map(_has_small_items, shape.members.values()))
 
 
-@cache
-def _settler(shape_name: str) -> Settle | None:
+def _settler(shape_name: str, settle_leaf: SettleLeaf) -> Settle | None:
     """How to settle a value of the shape; `None` when it is settled as it comes."""
     shape = api_model().shapes[shape_name]
     match shape.type:
-        case "timestamp":
-            return decode_time_ms
         case "list":
-            return _list_settler(_settler(shape.member))
+            return _list_settler(_settler(shape.member, settle_leaf))
         case "structure":
-            return _structure_settler(shape)
+            return _structure_settler(shape, settle_leaf)
         case _:
-            return None
+            return settle_leaf(shape)
 
 
 def _list_settler(settle_item: Settle | None) -> Settle | None:
     if settle_item is None:
         return None
 
-    def settle(items: list[object]) -> list[object]:
-        items[:] = map(settle_item, items)
+    def settle(items: list[object], cut_body: CutBody | None) -> list[object]:
+        items[:] = [settle_item(item, cut_body) for item in items]
         return items
 
     return settle
 
 
-def _structure_settler(shape: Shape) -> Settle | None:
+def _structure_settler(shape: Shape, settle_leaf: SettleLeaf) -> Settle | None:
     steps = [
-        (name, settle) for name, member in shape.members.items() if (settle := _settler(member)) is not None
+        (name, settle)
+        for name, member in shape.members.items()
+        if (settle := _settler(member, settle_leaf)) is not None
     ]
     if not steps:
         return None
 
-    def settle_members(structure: object) -> object:
+    def settle_members(structure: object, cut_body: CutBody | None) -> object:
         for name, settle in steps:
             value = getattr(structure, name)
             if value is not None:
-                setattr(structure, name, settle(value))
+                setattr(structure, name, settle(value, cut_body))
         return structure
 
     return settle_members
+
+
+def _time_settler(shape: Shape) -> Settle | None:
+    return (lambda value, _: decode_time_ms(value)) if shape.type == "timestamp" else None
+
+
+def _blob_settler(shape: Shape) -> Settle | None:
+    if shape.type != "blob":
+        return None
+    min_bytes, max_bytes = shape.min or 0, maxsize if shape.max is None else shape.max
+
+    def settle(data: bytes, cut_body: CutBody) -> bytes:
+        text = cut_body.find(data)
+        return data if text is None else _decoded(text, min_bytes, max_bytes)
+
+    return settle
+
+
+def _decoded(text: memoryview, min_bytes: int, max_bytes: int) -> bytes:
+    """The bytes of a base64 text. Raises `ValueError` for what needs a closer look."""
+    data = b64decode(text, validate=True)
+    size = len(data)
+    if not min_bytes <= size <= max_bytes:
+        raise ValueError(size)
+    missing_bytes = len(text) // 4 * 3 - size
+    if len(text) & 3 or (missing_bytes and not _has_pads(text, missing_bytes)):
+        raise ValueError(size)
+    return data
