@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-KEPT_BYTES = 8 * 1024 * 1024
-"""Two pages of 10,000 small records."""
+KEPT_BYTES = 32 * 1024 * 1024
+"""Two pages of the largest size: 10 MiB of data each, in base64."""
 IDLE_MS = 5_000
 
 RunKey: TypeAlias = tuple[str, int, int, int]

@@ -14,28 +14,17 @@ from __future__ import annotations
 
 from binascii import a2b_base64
 from codecs import getincrementaldecoder
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from pybase64 import b64encode
 
-from headwater.model.alike_records import alike_large_records
-from headwater.model.cut_payloads import size_in_all
 from headwater.model.errors import SerializationException
-from headwater.model.forms import filled_in
 from headwater.model.instant import Instant
-from headwater.model.record import (
-    DATA_START,
-    ENCRYPTED,
-    Payload,
-    are_texts,
-    parts_of_large,
-    unencrypted_text_of,
-)
-from headwater.model.record_list import NumberedRun, PlacementList, QueueRecordList, RecordList
-from headwater.model.sequence_number import MANY, common_beginning
-from headwater.wire.long_body import PART_BYTES, Body, LatePart, LongBody, Part, written
+from headwater.model.record import ENCRYPTED, Payload, unencrypted_text_of
+from headwater.model.record_list import PlacementList, QueueRecordList, RecordList
+from headwater.wire.json_records import seconds, write_placements, write_records
+from headwater.wire.long_body import PART_BYTES, Body, LongBody, Part
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """All that msgspec raises for a body that it does not take."""
@@ -46,13 +35,9 @@ MANY_VALUES = 4_096
 The largest valid PutRecords has 2,500, unless its partition keys are made of them.
 """
 _CHECKED_BYTES = 64 * 1024
-LATE_BYTES = 16 * 1024
-"""Records of so many bytes that arrived together are a part of their own, written when it is sent."""
 
 _END = slice(-len(ENCRYPTED), None)
 """Of a payload: where an encrypted one says so."""
-_SEPARATOR = b"},"
-_NUMBER = _SEPARATOR + b'{"SequenceNumber":"'
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _LAST_BEFORE_ONE_PAD = frozenset("AEIMQUYcgkosw048")
 _LAST_BEFORE_TWO_PADS = frozenset("AQgw")
@@ -207,176 +192,11 @@ def _received_times(arrival_ms: int, first_ms: int) -> str:
     )
 
 
-def _write_records(records: RecordList) -> list[Part]:
-    parts: list[Part] = []
-    pieces: list[Payload] = []
-    gathered_bytes = 0
-    for run in records.runs:
-        late: Part | None = records.kept_text(run, "json") if len(run.payloads) >= MANY else None
-        if late is None and size_in_all(run.payloads) >= LATE_BYTES:
-            late = _late_run(records, run)
-        if late is None:
-            gathered_bytes += _write_run(run, pieces)
-        if pieces and (late is not None or gathered_bytes >= PART_BYTES):
-            parts.append(b"".join(pieces))  # now, while the processor has them at hand
-            pieces.clear()
-            gathered_bytes = 0
-        if late is not None:
-            parts.append(late)
-    if pieces:
-        parts.append(b"".join(pieces))
-    if parts:
-        parts[0] = _WithoutSeparator(parts[0])
-        parts.append(b"}")
-    return parts
-
-
-def _write_run(run: NumberedRun, pieces: list[Payload]) -> int:
-    """Add the texts of records that arrived together; how many bytes these have."""
-    if not are_texts(run.payloads):
-        text = _large_run(run).written()
-    elif len(run.payloads) >= MANY:
-        text = _text_of_run(run)
-    else:
-        number, time = _NUMBER, _time(run.arrival_ms)
-        size = 0
-        for sequence_number, payload in zip(run.sequence_numbers, run.payloads, strict=True):
-            pieces += (b"%b%d%b" % (number, sequence_number, time), payload)
-            size += len(payload)
-        return size
-    pieces.append(text)
-    return len(text)
-
-
-def _text_of_run(run: NumberedRun) -> bytes:
-    """What is the same in all is a form, filled in at once."""
-    sequence_numbers, arrival_ms, payloads = run
-    beginning, rests = common_beginning(sequence_numbers)
-    form = b"%b%b%%d%b%%b" % (_NUMBER, beginning, _time(arrival_ms))
-    return filled_in(form, len(payloads), rests, payloads)
-
-
-def _late_run(records: RecordList, run: NumberedRun) -> LatePart | None:
-    """The texts of many records, or large ones, if their size can be told."""
-    if not are_texts(run.payloads):
-        return _large_run(run)
-    digits = len(b"%d" % run.sequence_numbers[0])
-    if len(run.payloads) < MANY or digits != len(b"%d" % run.sequence_numbers[-1]):
-        return None
-    return _TextRun(records, run, digits)
-
-
-class _TextRun:
-    """Records that arrived together, as they are in an answer."""
-
-    __slots__ = ("_records", "_run", "_size")
-
-    def __init__(self, records: RecordList, run: NumberedRun, digits: int) -> None:
-        """They are a run of the list, and their numbers have so many `digits`."""
-        self._records = records
-        self._run = run
-        rest_bytes = len(_NUMBER) + digits + len(_time(run.arrival_ms))
-        self._size = size_in_all(run.payloads) + len(run.payloads) * rest_bytes
-
-    def __len__(self) -> int:
-        return self._size
-
-    def written(self) -> bytes:
-        """Their text."""
-        return self._records.text(self._run, "json", _text_of_run)
-
-
-class _LargeRun:
-    """The same where some of the records are large: of these the data is as it is kept, until it is sent."""
-
-    __slots__ = ("_afters", "_befores", "_datas")
-
-    def __init__(self, befores: Sequence[bytes], datas: Sequence[Payload], afters: Sequence[bytes]) -> None:
-        """For each record, its data and what stands before and after that."""
-        self._befores = befores
-        self._datas = datas
-        self._afters = afters
-
-    def __len__(self) -> int:
-        texts = sum(map(len, self._befores)) + sum(map(len, self._afters))
-        return texts + sum([-len(data) // 3 * -4 for data in self._datas])
-
-    def written(self) -> bytes:
-        """Their text."""
-        pieces = [b""] * (3 * len(self._datas))
-        pieces[0::3] = self._befores
-        pieces[1::3] = map(b64encode, self._datas)
-        pieces[2::3] = self._afters
-        return b"".join(pieces)
-
-
-def _large_run(run: NumberedRun) -> _LargeRun:
-    numbers, arrival_ms, payloads = run
-    time = _time(arrival_ms)
-    alike = alike_large_records(payloads)
-    if alike is not None:
-        rests, large_datas = alike
-        form = b'%b%%d%b%b\n"%%b\n' % (_NUMBER, time, DATA_START)
-        *halves, _ = filled_in(form, len(rests), numbers, rests).split(b"\n")  # which no text of a record has
-        return _LargeRun(halves[0::2], large_datas, halves[1::2])
-    befores, afters = [], []
-    datas: list[Payload] = []
-    for number, payload in zip(numbers, payloads, strict=True):
-        data: Payload = b""
-        before, after = b"%b%d%b" % (_NUMBER, number, time), b""
-        if payload[0]:  # `is_large`, written out
-            before += bytes(payload)
-        else:
-            rest, data = parts_of_large(payload)
-            before, after = before + DATA_START, b'"' + rest
-        befores.append(before)
-        datas.append(data)
-        afters.append(after)
-    return _LargeRun(befores, datas, afters)
-
-
-class _WithoutSeparator:
-    """The first part of a list."""
-
-    __slots__ = ("_part",)
-
-    def __init__(self, part: Part) -> None:
-        self._part = part
-
-    def __len__(self) -> int:
-        return len(self._part) - len(_SEPARATOR)
-
-    def written(self) -> memoryview:
-        """The part without what is between two records."""
-        return memoryview(written(self._part))[len(_SEPARATOR) :]
-
-
-def _time(arrival_ms: int) -> bytes:
-    """What stands between a record's number and its own text."""
-    return f'","ApproximateArrivalTimestamp":{_seconds(arrival_ms)},'.encode()
-
-
-def _write_placements(records: PlacementList) -> list[Part]:
-    if not len(records):
-        return []
-    # Joining the columns takes a third of a text for each record.
-    pieces: list[Any] = ['"},{"SequenceNumber":"', "", '","ShardId":"', ""] * len(records)
-    pieces[0] = '{"SequenceNumber":"'
-    pieces[1::4] = records.sequence_numbers
-    pieces[3::4] = records.shard_ids
-    pieces.append('"}')
-    return ["".join(pieces).encode()]
-
-
 def _encode_instant(value: object) -> int | float:
     """Seconds, with up to three decimals."""
     if not isinstance(value, Instant):
         raise TypeError(f"an answer cannot carry a {type(value).__name__}")
-    return _seconds(value.ms)
-
-
-def _seconds(time_ms: int) -> int | float:
-    return time_ms / 1000 if time_ms % 1000 else time_ms // 1000
+    return seconds(value.ms)
 
 
 class _Nothing(msgspec.Struct):
@@ -387,6 +207,6 @@ _skipping_decoder = msgspec.json.Decoder(_Nothing)
 _document_decoder = msgspec.json.Decoder()
 _answer_encoder = msgspec.json.Encoder(enc_hook=_encode_instant)
 _LIST_WRITERS: dict[type, Callable[[Any], list[Part]]] = {
-    RecordList: _write_records,
-    PlacementList: _write_placements,
+    RecordList: write_records,
+    PlacementList: write_placements,
 }
