@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from headwater.engine.engine import Engine
@@ -26,7 +26,7 @@ from headwater.model.errors import (
     ResourceNotFoundException,
 )
 from headwater.model.hash_key import HASH_KEY_MAX
-from headwater.model.record import encode_payload, encode_payloads, record_sizes
+from headwater.model.record import encode_payload, encode_payloads, record_size, record_sizes
 from headwater.model.record_list import Placement, PlacementList
 from headwater.model.sequence_number import number_texts, record_sequence_number, record_sequence_numbers
 from headwater.model.stream import Stream
@@ -217,18 +217,19 @@ def _share_out(
     datas, partition_keys = wanted.datas, wanted.partition_keys
     route_ats = _routes_of(wanted, live.routes, by_turn=live.stream.distribution == "AUTO")
     encrypted = live.stream.encryption_type == "KMS"
-    payloads = encode_alike(datas, partition_keys, encrypted=encrypted) or encode_payloads(
-        datas, partition_keys, encrypted=encrypted
-    )
-    sizes = record_sizes(datas, partition_keys)
+    payloads = encode_alike(datas, partition_keys, encrypted=encrypted)
+    if payloads is not None:
+        sizes = [record_size(datas[0], partition_keys[0])] * len(datas)
+    else:
+        payloads = encode_payloads(datas, partition_keys, encrypted=encrypted)
+        sizes = record_sizes(datas, partition_keys)
     # 2. Which of them are taken, by shard.
-    taken: dict[int, list[int]]
+    taken: dict[int, list[int]] = defaultdict(list)
     if limits is None:
-        by_route = sorted(range(len(wanted)), key=route_ats.__getitem__)
-        taken = {route_at: list(ats) for route_at, ats in groupby(by_route, route_ats.__getitem__)}
+        for at, route_at in enumerate(route_ats):
+            taken[route_at].append(at)
     else:
         _begin_window(live, limits, now_ms)
-        taken = defaultdict(list)
         for at, route_at in enumerate(route_ats):
             log_id, shard_id, _, _ = live.routes[route_at]
             if limits.takes(log_id, sizes[at], now_ms):
@@ -245,7 +246,9 @@ def _share_out(
 
 def _picked(column: Sequence[T], ats: Sequence[int]) -> Sequence[T]:
     """What a column has at some places, in their order; if these are as many as it has, they are all."""
-    return column if len(ats) == len(column) else list(map(column.__getitem__, ats))
+    if len(ats) == len(column):
+        return column
+    return [column[ats[0]]] if len(ats) == 1 else itemgetter(*ats)(column)
 
 
 def _routes_of(records: NewRecords, routes: Routes, *, by_turn: bool) -> list[int]:
