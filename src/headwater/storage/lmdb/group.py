@@ -10,12 +10,23 @@ Refuses to know when it is written, and what a failure means.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from headwater.model.completion import Completion
-from headwater.storage.interface import Change, Entry, Extent, Metadata, Outcome, Placed, Run, metadata_key
+from headwater.model.cut_payloads import size_in_all
+from headwater.storage.interface import (
+    Change,
+    Entry,
+    Extent,
+    LogPage,
+    Metadata,
+    Outcome,
+    Placed,
+    Run,
+    metadata_key,
+)
 from headwater.storage.lmdb.file import Tables, Transaction
 from headwater.storage.lmdb.record_format import (
     DELETED_ROW,
@@ -149,7 +160,17 @@ class Group:
                 yield key, pack_block(key, time_ms, block)
                 position += len(block)
 
-    def latest_runs(self, log_id: int, position: int) -> list[Run] | None:
+    def latest_page(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
+        """All of a log from a position on, if that was appended last and is no more than was asked for."""
+        extent = self.extents.get(log_id)
+        if extent is None or not extent.first <= position or extent.next - position > max_records:
+            return None
+        runs = self._latest_runs(log_id, position) if position < extent.next else []
+        if runs is None or sum([size_in_all(run.payloads) for run in runs]) > max_bytes:
+            return None
+        return LogPage(runs, extent.first, extent.next)
+
+    def _latest_runs(self, log_id: int, position: int) -> list[Run] | None:
         """The new records of a log from a position on, if they are in the latest runs."""
         found: list[Run] = []
         for (run_log_id, time_ms), (begin, payloads) in islice(reversed(self._runs.items()), LATEST_RUNS):
@@ -159,19 +180,6 @@ class Group:
             if run_log_id == log_id:
                 found.append(Run(begin, time_ms, payloads[:]))
         return None
-
-    def runs_of(self, log_ids: Container[int]) -> dict[int, Run]:
-        """The new records of those of some logs that have them in one run."""
-        runs: dict[int, Run] = {}
-        several = set()
-        for (log_id, time_ms), (position, payloads) in self._runs.items():
-            if log_id in runs:
-                several.add(log_id)
-            elif log_id in log_ids:
-                runs[log_id] = Run(position, time_ms, payloads)
-        for log_id in several:
-            del runs[log_id]
-        return runs
 
     def _extent_of(self, log_id: int) -> Extent | None:
         return self.extents[log_id] if log_id in self.extents else self._extents_before.get(log_id)

@@ -138,8 +138,8 @@ class LmdbStore:
         self._may_reclaim = True
         """Not while calls wait that came before, nor right after a step has failed."""
         self._news: list[Iterator[Callable[[], None]]] = []
-        self._latest: Mapping[int, Run] = {}
-        """What the last commit has put into logs that are watched: their watchers read it at once."""
+        self._latest: Group | None = None
+        """What was committed last, while watchers are told of it: they read it at once."""
         self._thread = CommitThread(post, self.commit_times) if synced else None
         if self._backlog:
             self._post_start()
@@ -187,31 +187,41 @@ class LmdbStore:
     async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
         """Records from `position` on. Never suspends. Raises StoreUnavailable."""
         self._require_available()
-        # 1. Cut the request down to what the log has.
         extent = self._extents.get(log_id)
         if extent is None:
             return None
         position = max(position, extent.first)
+        if self._latest is not None and log_id in self._watchers.watched:
+            page = self._latest.latest_page(log_id, position, max_records, max_bytes)
+            if page is not None:
+                return page
         end = min(position + max_records, extent.next)
-        runs = self._latest_runs(log_id, position, extent.next, max_bytes) if end == extent.next else []
-        if runs or position >= end:
-            return LogPage(runs, extent.first, extent.next)
-        # 2. Find the block of the first record, and go from block to block.
+        runs = self._read_runs(log_id, position, end, extent.next, max_bytes) if position < end else []
+        return LogPage(runs, extent.first, extent.next)
+
+    def _read_runs(self, log_id: int, position: int, end: int, log_end: int, max_bytes: int) -> list[Run]:
+        """The records of a log between two positions, as many as fit into the bytes, one at least.
+
+        `log_end` is where the log ends now. Raises StoreUnavailable.
+        """
         if self._under_way is None and self._refusal is None:
             self._forget_touched()
+        runs: list[Run] = []
         try:
+            # 1. Find the block of the first record, and go from block to block.
             cursor = self._file.snapshot().cursor(self._file.tables.records)
             start = _find_block(cursor, log_id, position)
             for block in cursor.iternext(keys=False):
+                # 2. Pass over positions without a record.
                 _, count, time_ms = block_head(block)
                 if time_ms >= GAP:
                     self._file.touched(len(block))
-                    end = min(extent.next, end + start + count - position)
+                    end = min(log_end, end + start + count - position)
                     position = start = start + count
-                    if position == extent.next:
+                    if position == log_end:
                         break
                     continue
-                # 3. Take the records in range of each block, until the bytes are used up; one at least.
+                # 3. Take the records in range of each block, until the bytes are used up.
                 payloads = payloads_of(
                     block, count, position - start, end - start, max_bytes, at_least=0 if runs else 1
                 )
@@ -226,14 +236,7 @@ class LmdbStore:
                     break
         except _READ_ERRORS as error:
             raise StoreUnavailable(f"Records could not be read: {error}") from error
-        return LogPage(runs, extent.first, extent.next)
-
-    def _latest_runs(self, log_id: int, position: int, end: int, max_bytes: int) -> list[Run]:
-        """All between two positions, if the last commit has put just this there; else nothing."""
-        run = self._latest.get(log_id)
-        if run is None or run.position != position or position + len(run.payloads) != end:
-            return []
-        return [run] if size_in_all(run.payloads) <= max_bytes else []
+        return runs
 
     async def find(self, log_id: int, time_ms: int) -> int:
         """Position of the first kept record that arrived at `time_ms` or later. Never suspends.
@@ -486,7 +489,7 @@ class LmdbStore:
                 raise
 
     def _take_over(self, group: Group) -> None:
-        self._latest = group.runs_of(self._watchers.watched)
+        self._latest = group
         self._file.touched(group.payload_bytes)
         for log_id, extent in group.extents.items():
             if extent is not None:
@@ -521,7 +524,7 @@ class LmdbStore:
     def _tell(self) -> None:
         news, self._news = self._news, []
         deliver(chain.from_iterable(news), self._post)
-        self._latest = {}
+        self._latest = None
 
     def _abandon(self, reason: str) -> None:
         """Fail what waits, too, and give up."""

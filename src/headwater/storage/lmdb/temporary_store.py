@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from headwater.model.completion import Completion, Resolved
-from headwater.model.cut_payloads import size_in_all
 from headwater.storage.interface import (
     Change,
     Entry,
@@ -123,26 +122,12 @@ class TemporaryStore(LmdbStore):
     async def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:
         """Records from `position` on. Never suspends. Raises StoreUnavailable."""
         if self._gathered is not None and log_id in self._gathered.extents:
-            page = self._gathered_page(self._gathered, log_id, position, max_records, max_bytes)
-            if page is not None:
-                return page
+            if log_id in self._watchers.watched and not self._is_stuck:
+                page = self._gathered.latest_page(log_id, position, max_records, max_bytes)
+                if page is not None:
+                    return page
             self._write_before_reading(log_id, position)
         return await super().read(log_id, position, max_records, max_bytes)
-
-    def _gathered_page(
-        self, gathered: Group, log_id: int, position: int, max_records: int, max_bytes: int
-    ) -> LogPage | None:
-        """All of a log from a position on, if that was appended last and is no more than was asked for."""
-        extent = gathered.extents[log_id]
-        is_watched = log_id in self._watchers.watched
-        if not is_watched or self._is_stuck or extent is None or position < extent.first:
-            return None
-        runs = gathered.latest_runs(log_id, position) if position < extent.next else []
-        if runs is None or extent.next - position > max_records:
-            return None
-        if sum([size_in_all(run.payloads) for run in runs]) > max_bytes:
-            return None
-        return LogPage(runs, extent.first, extent.next)
 
     def _write_before_reading(self, log_id: int, position: int) -> None:
         """What is in the file already can be read even if it takes no more."""
