@@ -154,7 +154,7 @@ def test_changes_in_doubt_that_have_arrived_are_shown(rig: Rig) -> None:
         status, answer = rig.connection.ask(operation, **members)
         assert (status, answer["message"]) == (
             500,
-            "The disk has failed: whether the change was made is not known.",
+            "The store has failed: whether the change was made is not known.",
         )
         rig.disk.fail()
         rig.put_until_accepted(f"after {operation}")

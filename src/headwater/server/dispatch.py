@@ -525,7 +525,7 @@ class DispatchedCall(msgspec.Struct, eq=False):
             error.__traceback__ = None
             self._log.note("error", f"{self.name}: the store is unavailable: {error}")
             if isinstance(error, StoreInDoubt):
-                return KinesisError("The disk has failed: whether the change was made is not known.")
+                return KinesisError("The store has failed: whether the change was made is not known.")
             return KinesisError("The store is unavailable: nothing was changed.")
         self._log.note("error", f"{self.name}: a fault of the server", error)
         return KinesisError()

@@ -62,7 +62,7 @@ class StoreUnavailable(StoreError):
 
 
 class StoreInDoubt(StoreUnavailable):
-    """The disk failed under the change: only a look at the file, opened again, tells whether it was made."""
+    """A disk or broker failed under the change: only a look at what is stored tells whether it was made."""
 
 
 class StoreLocked(StoreError):
