@@ -157,6 +157,17 @@ def test_a_long_body_is_read_whole_and_what_follows_it_is_the_next_request(head:
         assert reader.unfinished_bytes() == 0
 
 
+def test_it_is_known_after_a_long_body_which_version_the_client_speaks() -> None:
+    for version, speaks_1_1 in ((b"1.1", True), (b"1.0", False)):
+        head = b"POST / HTTP/%b\r\nConnection: keep-alive\r\nContent-Length: %d\r\n\r\n"
+        reader = RequestReader(ConnectionLimits())
+        for _ in range(2):
+            reader.feed(head % (version, 200_000) + b"x" * 1000)
+            reader.feed(b"x" * 199_000)
+            assert reader.ready.popleft()[1]
+            assert reader.speaks_1_1() is speaks_1_1
+
+
 def test_nothing_of_a_long_body_is_read_after_a_refusal() -> None:
     reader = RequestReader(ConnectionLimits())
     reader.feed(b"POST / HTTP/1.1\r\nContent-Length: 200000\r\n\r\n" + b"x" * 1000)

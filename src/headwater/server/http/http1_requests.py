@@ -38,6 +38,8 @@ HEAD_BYTES_MAX = 1024
 """A longer head is parsed each time."""
 END_OF_HEAD = b"\r\n\r\n"
 VERSION_1_1 = b" HTTP/1.1\r\n"
+NO_VERSION = "0.0"
+"""What a parser says that has read nothing."""
 UNREAD = b""
 """Stands for the name of a header that nobody reads."""
 UPGRADE_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
@@ -106,6 +108,8 @@ class RequestReader:
         self.on_header = self._sent_headers.__setitem__ if headers_kept is not None else self._join_header
         self.on_body = self._body.add
         self._parser: Any = httptools.HttpRequestParser(self)
+        self._spoke_1_1 = False
+        """The client did, when this parser took the place of another one."""
 
     def feed(self, data: bytes) -> None:
         """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
@@ -199,6 +203,7 @@ class RequestReader:
             self._body.gather()
             return b""
         self._complete()
+        self._spoke_1_1 = self.speaks_1_1()
         self._parser = httptools.HttpRequestParser(self)
         return data[len(piece) :]
 
@@ -309,7 +314,8 @@ class RequestReader:
 
     def speaks_1_1(self) -> bool:
         """Whether the client does; it does not change that from one request to the next."""
-        return bool(self._parser.get_http_version() == "1.1")
+        version = self._parser.get_http_version()
+        return version == "1.1" or (version == NO_VERSION and self._spoke_1_1)
 
 
 class _KeptNames(dict[tuple[bytes, ...], list[bytes]]):
