@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
@@ -110,6 +112,28 @@ def test_headers_are_limited_in_bytes_and_in_number() -> None:
         assert reader.refusal.status == 431
 
 
+@pytest.mark.parametrize("cuts", [(), (10,), (27,), (40,), (1500,), (40, 2026)])
+@pytest.mark.parametrize("size", [2000, 500_000])
+def test_headers_are_limited_wherever_reads_begin_and_end(cuts: tuple[int, ...], size: int) -> None:
+    sent = GET + b"GET / HTTP/1.1\r\nX: " + b"a" * size + b"\r\n\r\n"
+    reader = RequestReader(ConnectionLimits(header_bytes=1000))
+    for begin, end in pairwise((0, *cuts, len(sent))):
+        reader.feed(sent[begin:end])
+    assert len(reader.ready) == 1
+    assert reader.refusal is not None
+    assert reader.refusal.status == 431
+
+
+@pytest.mark.parametrize("step", [1, 70, 150, 10_000])
+def test_a_head_may_be_short_whatever_stands_before_it(step: int) -> None:
+    sent = (post(b"x" * 900) + b"GET / HTTP/1.1\r\nX: " + b"a" * 60 + b"\r\n\r\n") * 3
+    reader = RequestReader(ConnectionLimits(header_bytes=150))
+    for start in range(0, len(sent), step):
+        reader.feed(sent[start : start + step])
+    assert reader.refusal is None
+    assert len(reader.ready) == 6
+
+
 def test_a_header_without_an_end_is_refused_while_it_arrives() -> None:
     reader = RequestReader(ConnectionLimits(header_bytes=1000))
     reader.feed(b"GET / HTTP/1.1\r\nX: ")
@@ -133,6 +157,14 @@ def test_a_chunked_body_is_refused_when_it_has_grown_too_long() -> None:
     reader.feed(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n012345\r\n")
     assert reader.refusal is None
     reader.feed(b"6\r\n012345\r\n")
+    assert reader.refusal is not None
+    assert reader.refusal.status == 413
+
+
+def test_a_chunked_body_is_refused_though_it_arrives_in_one_piece() -> None:
+    reader = RequestReader(ConnectionLimits(body_bytes=10))
+    reader.feed(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n01234567890\r\n0\r\n\r\n")
+    assert not reader.ready
     assert reader.refusal is not None
     assert reader.refusal.status == 413
 

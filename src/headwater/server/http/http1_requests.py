@@ -87,8 +87,10 @@ class RequestReader:
         """The request being read waits for `100 Continue` before it sends its body."""
         self._limits = limits
         self._names = None if headers_kept is None else _kept_names(headers_kept)
-        self._in_head = False
-        self._unfinished_head_bytes = 0
+        self._in_head = self._begins_head = False
+        """The parser is in a head; and what it was given last has the head's beginning."""
+        self._head_bytes_min = self._head_bytes_max = 0
+        """Of the head that is being read: reads may have something else before it, and behind it."""
         self._headers: dict[bytes, bytes] = {}
         self._sent_headers: dict[bytes, bytes] = {}
         """As they come; after the head, those that follow the body."""
@@ -164,9 +166,8 @@ class RequestReader:
             self._feed_parser(data)
 
     def _feed_parser(self, data: bytes) -> None:
-        head_goes_on = self._in_head
-        # The sum is an upper bound of what a head that ends in `data` can have.
-        self._unfinished_head_bytes += len(data)
+        self._begins_head = False
+        self._head_bytes_max += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -176,14 +177,18 @@ class RequestReader:
             # Also what a callback below raises; it has then left its own refusal.
             self.refusal = self.refusal or MALFORMED
         if self._in_head:
-            if not head_goes_on:
-                self._unfinished_head_bytes = 0
-            elif self._unfinished_head_bytes > self._limits.header_bytes:
+            if self._begins_head:
+                self._head_bytes_min, self._head_bytes_max = 0, len(data)
+            else:
+                self._head_bytes_min += len(data)
+            if self._head_bytes_min > self._limits.header_bytes:
                 self.refusal = self.refusal or self._limits.header_too_large()
-        elif self.reading:
-            body_bytes = self._body.gather()
-            self.refusal = self.refusal or self._refusal_of_rest()
-            self._unparsed_bytes = self._long_rest(body_bytes)
+        else:
+            self._head_bytes_max = 0
+            if self.reading:
+                body_bytes = self._body.gather()
+                self.refusal = self.refusal or self._refusal_of_rest()
+                self._unparsed_bytes = self._long_rest(body_bytes)
         if self.refusal is not None:
             self.give_up(self.refusal)
 
@@ -235,7 +240,7 @@ class RequestReader:
         self._target.clear()
         self._sent_headers.clear()
         self._body.clear()
-        self.reading = self._in_head = True
+        self.reading = self._in_head = self._begins_head = True
         self.is_between_requests = False
 
     def on_headers_complete(self) -> None:
@@ -243,11 +248,10 @@ class RequestReader:
         self._in_head = False
         sent, names = self._sent_headers, self._names
         if len(sent) > HEADER_COUNT_LIMIT or (
-            self._unfinished_head_bytes > self._limits.header_bytes
+            self._head_bytes_max > self._limits.header_bytes
             and len(self._target) + sum(map(len, (*sent, *sent.values()))) > self._limits.header_bytes
         ):
             self._refuse(self._limits.header_too_large())
-        self._unfinished_head_bytes = 0
         headers = dict(sent if names is None else zip(names[tuple(sent)], sent.values(), strict=True))
         headers.pop(UNREAD, None)
         sent.clear()
@@ -270,7 +274,8 @@ class RequestReader:
     def _complete(self) -> None:
         self.reading = self.continue_wanted = False
         parser = self._parser
-        if self._body.is_in_pieces() and not self._is_body_within_limit():
+        is_announced = b"content-length" in self._headers  # and was looked at, so one piece is that long
+        if (self._body.is_in_pieces() or not is_announced) and not self._is_body_within_limit():
             self._refuse(self._body_too_large())
         method = parser.get_method()
         # After CONNECT a client believes itself in a tunnel.
