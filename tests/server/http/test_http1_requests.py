@@ -79,6 +79,22 @@ def test_an_offer_to_change_the_protocol_is_ignored(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("version", "options", "stays_open"),
+    [(b"1.1", b"", True), (b"1.1", b"close, ", False), (b"1.0", b"", False), (b"1.0", b"keep-alive, ", True)],
+)
+def test_an_offer_changes_neither_the_version_nor_whether_the_connection_stays_open(
+    version: bytes, options: bytes, stays_open: bool
+) -> None:
+    offer = b"GET / HTTP/%b\r\nHost: x\r\nConnection: %bUpgrade\r\nUpgrade: h2c\r\n\r\n"
+    reader = RequestReader(ConnectionLimits(), None)
+    reader.feed(offer % (version, options))
+    ((request, may_stay_open),) = reader.ready
+    assert request.headers[b"host"] == b"x"
+    assert may_stay_open is stays_open
+    assert reader.speaks_1_1() is (version == b"1.1")
+
+
+@pytest.mark.parametrize(
     "data",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",

@@ -224,14 +224,16 @@ class RequestReader:
         Java's own HTTP client makes the offer with every first request. httptools ends
         such a request before its body, so a new parser reads it again from its head.
         """
+        version = self._parser.get_http_version().encode()
         self._parser = httptools.HttpRequestParser(self)
-        request, _ = self.ready[-1]
+        request, stays_open = self.ready[-1]
         if request.method == b"CONNECT":  # the connection closes after it
             return b""
         self.ready.pop()
         kept = [header for header in request.headers.items() if header[0] not in UPGRADE_HEADERS]
         lines = [b": ".join(header) for header in kept]
-        return b"\r\n".join([request.method + b" " + request.target + b" HTTP/1.1", *lines, b"", b""])
+        lines.append(b"connection: " + (b"keep-alive" if stays_open else b"close"))
+        return b"\r\n".join([request.method + b" " + request.target + b" HTTP/" + version, *lines, b"", b""])
 
     # What httptools calls, in the order in which it calls it.
 
