@@ -476,6 +476,7 @@ def heard(protocol: Http2Protocol, pieces: list[bytes]) -> tuple[object, ...]:
     except (ConnectionFault, Flood) as error:
         fault = repr(error)
         told.clear()  # nothing of the whole read has happened
+    told.sort(key=lambda happened: happened[0] is not Happening.RESET)  # as in one read
     streams = [
         (stream.id, stream.phase, stream.receive_window, stream.held_bytes, stream.body_bytes, stream.head)
         for stream in protocol.streams.values()

@@ -269,7 +269,7 @@ class Http2Protocol:
             self._say_reset(fault.stream_id, fault.code)
         else:
             self.reset(stream, fault.code)
-            self._events.append(Event(Happening.RESET, stream, b""))
+            self._events.insert(0, Event(Happening.RESET, stream, b""))
 
     def _end(self, code: ErrorCode) -> None:
         self.go_away(code)
@@ -415,7 +415,7 @@ class Http2Protocol:
         stream = self._act(stream_id, Act.RESET)
         if stream is not None:
             stream.was_reset = True
-            self._events.append(Event(Happening.RESET, stream, b""))
+            self._events.insert(0, Event(Happening.RESET, stream, b""))
 
     def _on_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
         self.meter.spend(Kind.SETTINGS)
