@@ -23,7 +23,7 @@ from hyperframe.frame import (
 )
 
 from headwater.model.clock import SystemClock
-from headwater.server.http import http2, limits
+from headwater.server.http import http2, http2_protocol, limits
 from headwater.server.http.connections import OpenConnections
 from headwater.server.http.exchange import HttpRequest, Respond
 from headwater.server.http.http2_protocol import CONCURRENT_STREAMS
@@ -469,17 +469,21 @@ def test_headers_that_are_too_large_end_the_connection(
     assert not recorder.requests
 
 
-def test_more_streams_than_offered_end_the_connection(loopback: Any, recorder: Any, connect: Connect) -> None:
-    peer = connect(loopback(recorder))
+def test_a_request_more_than_offered_is_refused_and_the_others_are_answered(
+    loopback: Any, recorder: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http2_protocol, "CONCURRENT_STREAMS", 2)
+    server = loopback(recorder)
+    peer = connect(server)
     peer.hear()
-    peer.h2.remote_settings.max_concurrent_streams = 10_000
+    peer.h2.remote_settings.max_concurrent_streams = 10
     peer.h2.remote_settings.acknowledge()
-    with suppress(OSError):
-        for _ in range(CONCURRENT_STREAMS + 1):
-            peer.ask("/hold")
-    peer.hear_to_the_end()
-    assert peer.goaway is not None
-    assert len(recorder.requests) <= CONCURRENT_STREAMS
+    first, second, third = (peer.ask("/hold", body=b"x") for _ in range(3))
+    assert peer.answer(third).reset == ErrorCodes.REFUSED_STREAM
+    for release in recorder.held:
+        server.call(release)
+    assert [peer.answer(stream_id).status for stream_id in (first, second)] == [200, 200]
+    assert peer.answer(peer.ask()).status == 200
 
 
 def test_what_is_not_http_2_ends_the_connection(loopback: Any, recorder: Any, connect: Connect) -> None:

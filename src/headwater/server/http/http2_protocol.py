@@ -383,12 +383,13 @@ class Http2Protocol:
         self._on_end(stream)
 
     def _open(self, flags: int, stream_id: int, block: bytes) -> None:
-        if self.is_going_away:
+        is_one_too_many = len(self.streams) >= CONCURRENT_STREAMS
+        if is_one_too_many or self.is_going_away:
+            if is_one_too_many:
+                self.meter.spend(Kind.RST_STREAM)
             self._blocks.fields(block)
             self._say_reset(stream_id, ErrorCode.REFUSED_STREAM)
             return
-        if len(self.streams) >= CONCURRENT_STREAMS:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
         if stream_id - self._last_stream_id > 2:
             self._pass_over(stream_id)
         self._last_stream_id = stream_id
