@@ -291,6 +291,32 @@ def test_a_remembered_head_says_what_the_parser_says(sent: list[bytes], keeps_al
         assert remembering.reading == parsing.reading
 
 
+long_reads = st.builds(
+    lambda head, size: head % size + b"y" * size,
+    st.sampled_from(HEADS),
+    st.sampled_from([65_536, 131_072, 262_144, 300_000, 400_000]),
+)
+
+
+@given(
+    st.lists(reads | long_reads | st.sampled_from(OTHERS), min_size=1, max_size=5),
+    st.lists(st.integers(0, 500_000) | st.integers(0, 500), max_size=8),
+    st.sampled_from([1000, 350_000]),
+)
+def test_where_reads_begin_and_end_changes_nothing(sent: list[bytes], cuts: list[int], limit: int) -> None:
+    whole = b"".join(sent)
+    limits = ConnectionLimits(body_bytes=limit, header_bytes=1500)
+    at_once, in_pieces = RequestReader(limits), RequestReader(limits)
+    at_once.feed(whole)
+    ends = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
+    for begin, end in pairwise(ends):
+        arrive(in_pieces, whole[begin:end])
+    assert list(at_once.ready) == list(in_pieces.ready)
+    assert (at_once.refusal is None) == (in_pieces.refusal is None)
+    assert at_once.reading == in_pieces.reading
+    assert at_once.unfinished_bytes() == in_pieces.unfinished_bytes()
+
+
 def test_a_head_that_comes_again_is_not_parsed_again() -> None:
     reader = RequestReader(ConnectionLimits())
     for body in (b"1", b"2", b"3", b"4"):
