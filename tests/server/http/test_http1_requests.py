@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
@@ -77,6 +79,22 @@ def test_an_offer_to_change_the_protocol_is_ignored(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("version", "options", "stays_open"),
+    [(b"1.1", b"", True), (b"1.1", b"close, ", False), (b"1.0", b"", False), (b"1.0", b"keep-alive, ", True)],
+)
+def test_an_offer_changes_neither_the_version_nor_whether_the_connection_stays_open(
+    version: bytes, options: bytes, stays_open: bool
+) -> None:
+    offer = b"GET / HTTP/%b\r\nHost: x\r\nConnection: %bUpgrade\r\nUpgrade: h2c\r\n\r\n"
+    reader = RequestReader(ConnectionLimits(), None)
+    reader.feed(offer % (version, options))
+    ((request, may_stay_open),) = reader.ready
+    assert request.headers[b"host"] == b"x"
+    assert may_stay_open is stays_open
+    assert reader.speaks_1_1() is (version == b"1.1")
+
+
+@pytest.mark.parametrize(
     "data",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -110,6 +128,28 @@ def test_headers_are_limited_in_bytes_and_in_number() -> None:
         assert reader.refusal.status == 431
 
 
+@pytest.mark.parametrize("cuts", [(), (10,), (27,), (40,), (1500,), (40, 2026)])
+@pytest.mark.parametrize("size", [2000, 500_000])
+def test_headers_are_limited_wherever_reads_begin_and_end(cuts: tuple[int, ...], size: int) -> None:
+    sent = GET + b"GET / HTTP/1.1\r\nX: " + b"a" * size + b"\r\n\r\n"
+    reader = RequestReader(ConnectionLimits(header_bytes=1000))
+    for begin, end in pairwise((0, *cuts, len(sent))):
+        reader.feed(sent[begin:end])
+    assert len(reader.ready) == 1
+    assert reader.refusal is not None
+    assert reader.refusal.status == 431
+
+
+@pytest.mark.parametrize("step", [1, 70, 150, 10_000])
+def test_a_head_may_be_short_whatever_stands_before_it(step: int) -> None:
+    sent = (post(b"x" * 900) + b"GET / HTTP/1.1\r\nX: " + b"a" * 60 + b"\r\n\r\n") * 3
+    reader = RequestReader(ConnectionLimits(header_bytes=150))
+    for start in range(0, len(sent), step):
+        reader.feed(sent[start : start + step])
+    assert reader.refusal is None
+    assert len(reader.ready) == 6
+
+
 def test_a_header_without_an_end_is_refused_while_it_arrives() -> None:
     reader = RequestReader(ConnectionLimits(header_bytes=1000))
     reader.feed(b"GET / HTTP/1.1\r\nX: ")
@@ -137,6 +177,14 @@ def test_a_chunked_body_is_refused_when_it_has_grown_too_long() -> None:
     assert reader.refusal.status == 413
 
 
+def test_a_chunked_body_is_refused_though_it_arrives_in_one_piece() -> None:
+    reader = RequestReader(ConnectionLimits(body_bytes=10))
+    reader.feed(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n01234567890\r\n0\r\n\r\n")
+    assert not reader.ready
+    assert reader.refusal is not None
+    assert reader.refusal.status == 413
+
+
 @pytest.mark.parametrize("step", [1000, 65_536, 100_003, 262_144, 1_000_000])
 @pytest.mark.parametrize("head", [b"", b"Connection: close\r\n", b"Expect: 100-continue\r\n"])
 def test_a_long_body_is_read_whole_and_what_follows_it_is_the_next_request(head: bytes, step: int) -> None:
@@ -155,6 +203,17 @@ def test_a_long_body_is_read_whole_and_what_follows_it_is_the_next_request(head:
         assert reader.refusal is None
         assert reader.is_between_requests
         assert reader.unfinished_bytes() == 0
+
+
+def test_it_is_known_after_a_long_body_which_version_the_client_speaks() -> None:
+    for version, speaks_1_1 in ((b"1.1", True), (b"1.0", False)):
+        head = b"POST / HTTP/%b\r\nConnection: keep-alive\r\nContent-Length: %d\r\n\r\n"
+        reader = RequestReader(ConnectionLimits())
+        for _ in range(2):
+            reader.feed(head % (version, 200_000) + b"x" * 1000)
+            reader.feed(b"x" * 199_000)
+            assert reader.ready.popleft()[1]
+            assert reader.speaks_1_1() is speaks_1_1
 
 
 def test_nothing_of_a_long_body_is_read_after_a_refusal() -> None:
@@ -230,6 +289,32 @@ def test_a_remembered_head_says_what_the_parser_says(sent: list[bytes], keeps_al
         assert list(remembering.ready) == list(parsing.ready)
         assert remembering.refusal == parsing.refusal
         assert remembering.reading == parsing.reading
+
+
+long_reads = st.builds(
+    lambda head, size: head % size + b"y" * size,
+    st.sampled_from(HEADS),
+    st.sampled_from([65_536, 131_072, 262_144, 300_000, 400_000]),
+)
+
+
+@given(
+    st.lists(reads | long_reads | st.sampled_from(OTHERS), min_size=1, max_size=5),
+    st.lists(st.integers(0, 500_000) | st.integers(0, 500), max_size=8),
+    st.sampled_from([1000, 350_000]),
+)
+def test_where_reads_begin_and_end_changes_nothing(sent: list[bytes], cuts: list[int], limit: int) -> None:
+    whole = b"".join(sent)
+    limits = ConnectionLimits(body_bytes=limit, header_bytes=1500)
+    at_once, in_pieces = RequestReader(limits), RequestReader(limits)
+    at_once.feed(whole)
+    ends = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
+    for begin, end in pairwise(ends):
+        arrive(in_pieces, whole[begin:end])
+    assert list(at_once.ready) == list(in_pieces.ready)
+    assert (at_once.refusal is None) == (in_pieces.refusal is None)
+    assert at_once.reading == in_pieces.reading
+    assert at_once.unfinished_bytes() == in_pieces.unfinished_bytes()
 
 
 def test_a_head_that_comes_again_is_not_parsed_again() -> None:

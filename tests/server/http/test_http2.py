@@ -23,12 +23,13 @@ from hyperframe.frame import (
 )
 
 from headwater.model.clock import SystemClock
-from headwater.server.http import http2, limits
+from headwater.server.http import http2, http2_protocol, limits
 from headwater.server.http.connections import OpenConnections
+from headwater.server.http.exchange import HttpRequest, Respond
 from headwater.server.http.http2_protocol import CONCURRENT_STREAMS
 from headwater.server.http.protocol_detector import HTTP2_PREFACE
 from headwater.wire.long_body import LongBody
-from tests.server.http.http2_peer import HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, Http2Peer
+from tests.server.http.http2_peer import HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, Heard, Http2Peer
 from tests.waiting import RETRY_FOR_S, wait_until
 
 LONG_S = 1000.0
@@ -231,6 +232,51 @@ def test_the_connections_window_is_shared_in_turn(loopback: Any, recorder: Any, 
         assert len(peer.answer(one).body) == 1_000_000
 
 
+def test_a_stream_may_be_reset_by_the_read_that_opens_its_windows(
+    loopback: Any, recorder: Any, connect: Connect
+) -> None:
+    recorder.body = bytes(100)
+    peer = connect(loopback(recorder), opens_windows=False, settings={INITIAL_WINDOW_SIZE: 50})
+    for opens_all_by_settings in (False, True):
+        stuck, other = peer.ask(), peer.ask()
+        peer.wait_until_read()
+        assert len(peer.streams[stuck].body) == 50
+        for stream_id in (stuck, other):
+            peer.h2.increment_flow_control_window(50, stream_id)
+        if opens_all_by_settings:
+            peer.h2.update_settings({INITIAL_WINDOW_SIZE: 200})
+        else:
+            peer.h2.increment_flow_control_window(1)
+        peer.h2.reset_stream(stuck)
+        peer.flush()
+        assert len(peer.answer(other).body) == 100
+        assert len(peer.streams[stuck].body) == 50
+
+
+def test_an_answer_may_be_due_in_the_read_that_resets_its_stream(
+    loopback: Any, recorder: Any, connect: Connect
+) -> None:
+    class Releasing:
+        def handle(self, request: HttpRequest, respond: Respond) -> None:
+            recorder.handle(request, respond)
+            if request.path == b"/release":
+                for release in recorder.held:
+                    release()
+
+    peer = connect(loopback(Releasing()))
+    held = peer.ask("/hold")
+    peer.wait_until_read()
+    releasing = peer.h2.get_next_available_stream_id()
+    head = [(":method", "POST"), (":scheme", "http"), (":authority", "localhost"), (":path", "/release")]
+    peer.h2.send_headers(releasing, head)
+    peer.h2.send_data(releasing, b"x", end_stream=True)  # handled while the read's frames are looked at
+    peer.streams[releasing] = Heard()
+    peer.h2.reset_stream(held)
+    peer.flush()
+    assert peer.answer(releasing).status == 200
+    assert not peer.streams[held].status
+
+
 def test_a_window_may_be_changed_by_settings(loopback: Any, recorder: Any, connect: Connect) -> None:
     recorder.body = bytes(1000)
     peer = connect(loopback(recorder), opens_windows=False, settings={INITIAL_WINDOW_SIZE: 0})
@@ -423,17 +469,21 @@ def test_headers_that_are_too_large_end_the_connection(
     assert not recorder.requests
 
 
-def test_more_streams_than_offered_end_the_connection(loopback: Any, recorder: Any, connect: Connect) -> None:
-    peer = connect(loopback(recorder))
+def test_a_request_more_than_offered_is_refused_and_the_others_are_answered(
+    loopback: Any, recorder: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http2_protocol, "CONCURRENT_STREAMS", 2)
+    server = loopback(recorder)
+    peer = connect(server)
     peer.hear()
-    peer.h2.remote_settings.max_concurrent_streams = 10_000
+    peer.h2.remote_settings.max_concurrent_streams = 10
     peer.h2.remote_settings.acknowledge()
-    with suppress(OSError):
-        for _ in range(CONCURRENT_STREAMS + 1):
-            peer.ask("/hold")
-    peer.hear_to_the_end()
-    assert peer.goaway is not None
-    assert len(recorder.requests) <= CONCURRENT_STREAMS
+    first, second, third = (peer.ask("/hold", body=b"x") for _ in range(3))
+    assert peer.answer(third).reset == ErrorCodes.REFUSED_STREAM
+    for release in recorder.held:
+        server.call(release)
+    assert [peer.answer(stream_id).status for stream_id in (first, second)] == [200, 200]
+    assert peer.answer(peer.ask()).status == 200
 
 
 def test_what_is_not_http_2_ends_the_connection(loopback: Any, recorder: Any, connect: Connect) -> None:

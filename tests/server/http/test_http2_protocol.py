@@ -25,6 +25,7 @@ from headwater.server.http.http2_frames import (
     ErrorCode,
     Kind,
     frame,
+    rst_stream,
 )
 from headwater.server.http.http2_heads import answer_block
 from headwater.server.http.http2_protocol import Http2Protocol
@@ -396,12 +397,16 @@ def test_a_connection_begins_with_the_preface_and_settings(said: bytes) -> None:
         protocol.receive(said)
 
 
-def test_more_streams_than_were_offered_end_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_streams_than_were_offered_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http2_protocol, "CONCURRENT_STREAMS", 2)
     protocol = begun()
     protocol.receive(head(1) + head(3))
-    with pytest.raises(ConnectionFault):
-        protocol.receive(head(5))
+    assert protocol.receive(head(5) + data(5, b"x", END_STREAM)) == []
+    assert protocol.take() == rst_stream(5, ErrorCode.REFUSED_STREAM)
+    assert happened(protocol, rst_stream(1, ErrorCode.CANCEL)) == [(Happening.RESET, b"")]
+    assert happened(protocol, head(7)) == [(Happening.BEGUN, b"")]
+    with pytest.raises(Flood):
+        protocol.receive(b"".join(head(stream_id) for stream_id in range(9, 2 * CAPACITY, 2)))
 
 
 def fill_in_small_parts(protocol: Http2Protocol, part: bytes) -> Http2Stream:
@@ -476,6 +481,7 @@ def heard(protocol: Http2Protocol, pieces: list[bytes]) -> tuple[object, ...]:
     except (ConnectionFault, Flood) as error:
         fault = repr(error)
         told.clear()  # nothing of the whole read has happened
+    told.sort(key=lambda happened: happened[0] is not Happening.RESET)  # as in one read
     streams = [
         (stream.id, stream.phase, stream.receive_window, stream.held_bytes, stream.body_bytes, stream.head)
         for stream in protocol.streams.values()

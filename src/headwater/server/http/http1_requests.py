@@ -38,6 +38,8 @@ HEAD_BYTES_MAX = 1024
 """A longer head is parsed each time."""
 END_OF_HEAD = b"\r\n\r\n"
 VERSION_1_1 = b" HTTP/1.1\r\n"
+NO_VERSION = "0.0"
+"""What a parser says that has read nothing."""
 UNREAD = b""
 """Stands for the name of a header that nobody reads."""
 UPGRADE_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
@@ -85,8 +87,10 @@ class RequestReader:
         """The request being read waits for `100 Continue` before it sends its body."""
         self._limits = limits
         self._names = None if headers_kept is None else _kept_names(headers_kept)
-        self._in_head = False
-        self._unfinished_head_bytes = 0
+        self._in_head = self._begins_head = False
+        """The parser is in a head; and what it was given last has the head's beginning."""
+        self._head_bytes_min = self._head_bytes_max = 0
+        """Of the head that is being read: reads may have something else before it, and behind it."""
         self._headers: dict[bytes, bytes] = {}
         self._sent_headers: dict[bytes, bytes] = {}
         """As they come; after the head, those that follow the body."""
@@ -106,6 +110,8 @@ class RequestReader:
         self.on_header = self._sent_headers.__setitem__ if headers_kept is not None else self._join_header
         self.on_body = self._body.add
         self._parser: Any = httptools.HttpRequestParser(self)
+        self._spoke_1_1 = False
+        """The client did, when this parser took the place of another one."""
 
     def feed(self, data: bytes) -> None:
         """Read what has arrived; look at `ready`, `refusal` and `continue_wanted` afterwards."""
@@ -160,9 +166,8 @@ class RequestReader:
             self._feed_parser(data)
 
     def _feed_parser(self, data: bytes) -> None:
-        head_goes_on = self._in_head
-        # The sum is an upper bound of what a head that ends in `data` can have.
-        self._unfinished_head_bytes += len(data)
+        self._begins_head = False
+        self._head_bytes_max += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -172,14 +177,18 @@ class RequestReader:
             # Also what a callback below raises; it has then left its own refusal.
             self.refusal = self.refusal or MALFORMED
         if self._in_head:
-            if not head_goes_on:
-                self._unfinished_head_bytes = 0
-            elif self._unfinished_head_bytes > self._limits.header_bytes:
+            if self._begins_head:
+                self._head_bytes_min, self._head_bytes_max = 0, len(data)
+            else:
+                self._head_bytes_min += len(data)
+            if self._head_bytes_min > self._limits.header_bytes:
                 self.refusal = self.refusal or self._limits.header_too_large()
-        elif self.reading:
-            body_bytes = self._body.gather()
-            self.refusal = self.refusal or self._refusal_of_rest()
-            self._unparsed_bytes = self._long_rest(body_bytes)
+        else:
+            self._head_bytes_max = 0
+            if self.reading:
+                body_bytes = self._body.gather()
+                self.refusal = self.refusal or self._refusal_of_rest()
+                self._unparsed_bytes = self._long_rest(body_bytes)
         if self.refusal is not None:
             self.give_up(self.refusal)
 
@@ -199,6 +208,7 @@ class RequestReader:
             self._body.gather()
             return b""
         self._complete()
+        self._spoke_1_1 = self.speaks_1_1()
         self._parser = httptools.HttpRequestParser(self)
         return data[len(piece) :]
 
@@ -214,14 +224,16 @@ class RequestReader:
         Java's own HTTP client makes the offer with every first request. httptools ends
         such a request before its body, so a new parser reads it again from its head.
         """
+        version = self._parser.get_http_version().encode()
         self._parser = httptools.HttpRequestParser(self)
-        request, _ = self.ready[-1]
+        request, stays_open = self.ready[-1]
         if request.method == b"CONNECT":  # the connection closes after it
             return b""
         self.ready.pop()
         kept = [header for header in request.headers.items() if header[0] not in UPGRADE_HEADERS]
         lines = [b": ".join(header) for header in kept]
-        return b"\r\n".join([request.method + b" " + request.target + b" HTTP/1.1", *lines, b"", b""])
+        lines.append(b"connection: " + (b"keep-alive" if stays_open else b"close"))
+        return b"\r\n".join([request.method + b" " + request.target + b" HTTP/" + version, *lines, b"", b""])
 
     # What httptools calls, in the order in which it calls it.
 
@@ -230,7 +242,7 @@ class RequestReader:
         self._target.clear()
         self._sent_headers.clear()
         self._body.clear()
-        self.reading = self._in_head = True
+        self.reading = self._in_head = self._begins_head = True
         self.is_between_requests = False
 
     def on_headers_complete(self) -> None:
@@ -238,11 +250,10 @@ class RequestReader:
         self._in_head = False
         sent, names = self._sent_headers, self._names
         if len(sent) > HEADER_COUNT_LIMIT or (
-            self._unfinished_head_bytes > self._limits.header_bytes
+            self._head_bytes_max > self._limits.header_bytes
             and len(self._target) + sum(map(len, (*sent, *sent.values()))) > self._limits.header_bytes
         ):
             self._refuse(self._limits.header_too_large())
-        self._unfinished_head_bytes = 0
         headers = dict(sent if names is None else zip(names[tuple(sent)], sent.values(), strict=True))
         headers.pop(UNREAD, None)
         sent.clear()
@@ -265,7 +276,8 @@ class RequestReader:
     def _complete(self) -> None:
         self.reading = self.continue_wanted = False
         parser = self._parser
-        if self._body.is_in_pieces() and not self._is_body_within_limit():
+        is_announced = b"content-length" in self._headers  # and was looked at, so one piece is that long
+        if (self._body.is_in_pieces() or not is_announced) and not self._is_body_within_limit():
             self._refuse(self._body_too_large())
         method = parser.get_method()
         # After CONNECT a client believes itself in a tunnel.
@@ -309,7 +321,8 @@ class RequestReader:
 
     def speaks_1_1(self) -> bool:
         """Whether the client does; it does not change that from one request to the next."""
-        return bool(self._parser.get_http_version() == "1.1")
+        version = self._parser.get_http_version()
+        return version == "1.1" or (version == NO_VERSION and self._spoke_1_1)
 
 
 class _KeptNames(dict[tuple[bytes, ...], list[bytes]]):

@@ -22,7 +22,8 @@ class Happening(IntEnum):
     WHOLE = 2
     """Its end."""
     RESET = 3
-    """A stream was reset, by either side."""
+    """A stream was reset, by either side. Of a read it is told first: nothing more can be sent on the stream,
+    whatever else has come that would lead to that."""
     WINDOW = 4
     """More may be sent on this stream, or on all together."""
     WINDOWS = 5

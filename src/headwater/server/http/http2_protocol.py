@@ -269,7 +269,7 @@ class Http2Protocol:
             self._say_reset(fault.stream_id, fault.code)
         else:
             self.reset(stream, fault.code)
-            self._events.append(Event(Happening.RESET, stream, b""))
+            self._events.insert(0, Event(Happening.RESET, stream, b""))
 
     def _end(self, code: ErrorCode) -> None:
         self.go_away(code)
@@ -383,12 +383,13 @@ class Http2Protocol:
         self._on_end(stream)
 
     def _open(self, flags: int, stream_id: int, block: bytes) -> None:
-        if self.is_going_away:
+        is_one_too_many = len(self.streams) >= CONCURRENT_STREAMS
+        if is_one_too_many or self.is_going_away:
+            if is_one_too_many:
+                self.meter.spend(Kind.RST_STREAM)
             self._blocks.fields(block)
             self._say_reset(stream_id, ErrorCode.REFUSED_STREAM)
             return
-        if len(self.streams) >= CONCURRENT_STREAMS:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
         if stream_id - self._last_stream_id > 2:
             self._pass_over(stream_id)
         self._last_stream_id = stream_id
@@ -415,7 +416,7 @@ class Http2Protocol:
         stream = self._act(stream_id, Act.RESET)
         if stream is not None:
             stream.was_reset = True
-            self._events.append(Event(Happening.RESET, stream, b""))
+            self._events.insert(0, Event(Happening.RESET, stream, b""))
 
     def _on_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
         self.meter.spend(Kind.SETTINGS)
