@@ -451,6 +451,7 @@ class DispatchedCall(msgspec.Struct, eq=False):
 
     def leave(self, reason: Unanswered) -> None:
         """Give no answer: the connection ends, if it has not."""
+        _free_frames(reason)
         self._respond.cut()
         self._log.note("warning", f"{self.name} => no answer: {reason} {self.request_id}")
 
@@ -519,16 +520,25 @@ class DispatchedCall(msgspec.Struct, eq=False):
     def as_kinesis_error(self, error: BaseException) -> KinesisError:
         """The error that the client sees; what is not its own fault is logged in full."""
         if isinstance(error, KinesisError):
+            _free_frames(error)
             return error
         if isinstance(error, StoreUnavailable):
-            # It leads to the frames that it has passed, which have the request, and these lead to it.
-            error.__traceback__ = None
+            _free_frames(error)
             self._log.note("error", f"{self.name}: the store is unavailable: {error}")
             if isinstance(error, StoreInDoubt):
                 return KinesisError("The disk has failed: whether the change was made is not known.")
             return KinesisError("The store is unavailable: nothing was changed.")
         self._log.note("error", f"{self.name}: a fault of the server", error)
+        _free_frames(error)
         return KinesisError()
+
+
+def _free_frames(error: BaseException) -> None:
+    """Let go of the frames that an error has passed: they have the request, and completions there lead to it.
+
+    Else both would stay until garbage is collected, which is seldom.
+    """
+    error.__traceback__ = None
 
 
 def _error_type(code: str) -> Fields:
