@@ -74,7 +74,9 @@ class Gateway:
         self._log = log
         self._before = before if fenced else before + UNFENCED
         self.late: list[str] = []
-        """Calls that have taken longer than is promised, and what they came to."""
+        """Calls that have taken longer than is promised, its own stops not counted, and what they came to."""
+        self._stopped_s = 0.0
+        self._stopped_since_s: float | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -127,7 +129,19 @@ class Gateway:
     def signal(self, number: signal.Signals) -> None:
         """Stop it, let it go on, or kill it."""
         assert self._process is not None
+        if number == signal.SIGSTOP and self._stopped_since_s is None:
+            self._stopped_since_s = time.monotonic()
         self._process.send_signal(number)
+        if number == signal.SIGCONT:
+            self._end_stop()
+
+    def _end_stop(self) -> None:
+        self._stopped_s, self._stopped_since_s = self._all_stopped_s(), None
+
+    def _all_stopped_s(self) -> float:
+        """For how long it has been stopped until now, all together."""
+        since_s = self._stopped_since_s
+        return self._stopped_s + (0.0 if since_s is None else time.monotonic() - since_s)
 
     @property
     def pid(self) -> int:
@@ -140,19 +154,20 @@ class Gateway:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            self._end_stop()
 
     async def call(
         self, session: aiohttp.ClientSession, operation: str, timeout_s: float = 40.0, **members: Any
     ) -> dict[str, Any]:
         """The answer of an operation. Raises `CallFailed`."""
-        began_s, outcome = time.monotonic(), "answered"
+        began_s, outcome = time.monotonic() - self._all_stopped_s(), "answered"
         try:
             return await self._call(session, operation, timeout_s, members)
         except CallFailed as failed:
             outcome = str(failed)
             raise
         finally:
-            took_s = time.monotonic() - began_s
+            took_s = time.monotonic() - self._all_stopped_s() - began_s
             if took_s > ANSWER_WITHIN_S:
                 ended = time.strftime("%H:%M:%S")
                 self.late.append(f"{ended} {self._log.stem}: {operation} took {took_s:.1f} s: {outcome}")
