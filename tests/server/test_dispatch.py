@@ -115,7 +115,7 @@ async def answer_nonsense(engine: Any, caller: Caller, request: Any) -> dict[str
     return {"What": object()}
 
 
-ROWS = {
+ROWS: dict[str, Any] = {
     "WhoAmI": who_am_i,
     "SayNothing": say_nothing,
     "WaitForGate": wait_for_gate,

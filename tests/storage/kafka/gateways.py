@@ -24,6 +24,8 @@ from tests.storage.kafka.machines import THIS_MACHINE, Machine
 
 READY_S = 150.0
 """How long a gateway may take, on a busy machine, until it is ready, or ready again."""
+GIVEN_UP = 1
+"""The exit code when brokers do not answer."""
 AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=123456789012/20260101/eu-central-1/kinesis/aws4_request, "
     "SignedHeaders=host;x-amz-date, Signature=0"
@@ -93,11 +95,18 @@ class Gateway:
                 env={**os.environ},
             )
 
-    async def ready(self, session: aiohttp.ClientSession) -> None:
-        """Wait until it answers that it is ready, which it must within `READY_S`."""
+    async def ready(self, session: aiohttp.ClientSession, *, may_give_up: bool = False) -> None:
+        """Wait until it answers that it is ready, which it must within `READY_S`.
+
+        One that `may_give_up` brokers that are away for long is started again, as by whoever runs it.
+        """
         until_s = time.monotonic() + READY_S
         while True:
             assert self._process is not None
+            if may_give_up and self._process.poll() == GIVEN_UP:
+                assert "it has not answered within" in self._log.read_text().rpartition("headwater:")[2]
+                self.start()
+                until_s = time.monotonic() + READY_S
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < until_s, self._log.read_text()[-10_000:]
             try:

@@ -286,7 +286,7 @@ class History:
                 gateway.kill()
                 await asyncio.sleep(chance.uniform(0, 1))
                 gateway.start()
-                await gateway.ready(session)
+                await gateway.ready(session, may_give_up=True)
             else:
                 gateway.signal(signal.SIGCONT)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from headwater.storage.kafka.batch_requests import LANES, REQUEST_BYTES, BatchRequests, NothingSaid
+from headwater.storage.kafka.patience import SILENT_SWEEPS
 
 Sent = tuple[list[str], int, asyncio.Future[Mapping[str, str]]]
 
@@ -117,3 +118,28 @@ async def test_who_has_given_up_is_not_told_and_what_had_not_left_is_not_sent(br
     assert not after.done()
     broker.sent[1][2].set_result({"after": "stored"})
     assert await after == "stored"
+
+
+@with_broker
+async def test_a_broker_that_owes_answers_for_long_is_silent_until_it_gives_one(broker: Broker) -> None:
+    def swept() -> bool:
+        for _ in range(SILENT_SWEEPS):
+            broker.requests.sweep()
+        return broker.requests.is_silent()
+
+    assert not swept()  # it owes none
+    one = broker.requests.add("one", b"")
+    await turns()
+    other = broker.requests.add("other", b"")
+    await turns()
+    assert not broker.requests.is_silent()
+    assert swept()
+    broker.sent[0][2].set_result({"one": "stored"})
+    await one
+    assert not broker.requests.is_silent()
+    assert swept()
+    broker.sent[1][2].set_exception(ConnectionError("gone"))
+    with pytest.raises(ConnectionError):
+        await other
+    assert broker.requests.is_silent()
+    assert not swept()  # it has nothing

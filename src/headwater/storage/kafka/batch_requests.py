@@ -18,6 +18,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, TypeVar
 
+from headwater.storage.kafka.patience import SILENT_SWEEPS
+
 Answer = TypeVar("Answer")
 
 LANES = 4
@@ -38,6 +40,7 @@ class BatchRequests(Generic[Answer]):
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[str, tuple[bytes, asyncio.Future[Answer]]] = {}
         self._free = list(reversed(range(LANES)))
+        self._silent_sweeps = 0
         self._is_due = False
         """Whether what waits leaves at the end of this turn of the loop."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -50,6 +53,14 @@ class BatchRequests(Generic[Answer]):
             self._is_due = True
             self._loop.call_soon(self._leave)
         return answer
+
+    def sweep(self) -> None:
+        """Look now and then whether the broker answers: a loop that was busy for long has not listened."""
+        self._silent_sweeps = self._silent_sweeps + 1 if len(self._free) < LANES else 0
+
+    def is_silent(self) -> bool:
+        """Whether the broker has owed answers for some time, and given none."""
+        return self._silent_sweeps >= SILENT_SWEEPS
 
     def _leave(self) -> None:
         self._is_due = False
@@ -79,6 +90,7 @@ class BatchRequests(Generic[Answer]):
         failure: Exception = NothingSaid("the broker has not answered for this batch")
         try:
             answers = await self._send({topic: batch for topic, (batch, _) in batches.items()}, lane)
+            self._silent_sweeps = 0
         except Exception as error:  # noqa: BLE001 - it is raised where each batch is waited for
             failure = error
         finally:

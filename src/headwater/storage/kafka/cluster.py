@@ -401,6 +401,18 @@ class Cluster:
         """The node that was last known to lead a topic."""
         return self._leaders.get(topic)
 
+    def sweep(self) -> None:
+        """Look which brokers answer for the batches that they have; every `SWEEP_S`."""
+        for joined in self._joined.values():
+            joined.sweep()
+
+    def is_silent(self, topic: str) -> bool:
+        """Whether the broker that leads a topic answers for no batch; any broker, if no leader is known."""
+        node_id = self._leaders.get(topic)
+        if node_id is None:
+            return any(joined.is_silent() for joined in self._joined.values())
+        return node_id in self._joined and self._joined[node_id].is_silent()
+
     def brokers(self) -> int:
         """How many brokers are known."""
         return len(self._nodes)
