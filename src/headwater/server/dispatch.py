@@ -51,6 +51,7 @@ from headwater.server.access.cross_origin import OriginPolicy, Trust
 from headwater.server.access.host_names import HostPolicy
 from headwater.server.admin import PREFIX as OWN_ROUTES
 from headwater.server.admin import REVEALING, Admin, Streamed
+from headwater.server.asyncio_bridge import free_frames
 from headwater.server.http.exchange import (
     Answer,
     BodySource,
@@ -451,7 +452,7 @@ class DispatchedCall(msgspec.Struct, eq=False):
 
     def leave(self, reason: Unanswered) -> None:
         """Give no answer: the connection ends, if it has not."""
-        _free_frames(reason)
+        free_frames(reason)
         self._respond.cut()
         self._log.note("warning", f"{self.name} => no answer: {reason} {self.request_id}")
 
@@ -520,25 +521,17 @@ class DispatchedCall(msgspec.Struct, eq=False):
     def as_kinesis_error(self, error: BaseException) -> KinesisError:
         """The error that the client sees; what is not its own fault is logged in full."""
         if isinstance(error, KinesisError):
-            _free_frames(error)
+            free_frames(error)
             return error
         if isinstance(error, StoreUnavailable):
-            _free_frames(error)
+            free_frames(error)
             self._log.note("error", f"{self.name}: the store is unavailable: {error}")
             if isinstance(error, StoreInDoubt):
                 return KinesisError("The disk has failed: whether the change was made is not known.")
             return KinesisError("The store is unavailable: nothing was changed.")
         self._log.note("error", f"{self.name}: a fault of the server", error)
-        _free_frames(error)
+        free_frames(error)
         return KinesisError()
-
-
-def _free_frames(error: BaseException) -> None:
-    """Let go of the frames that an error has passed: they have the request, and completions there lead to it.
-
-    Else both would stay until garbage is collected, which is seldom.
-    """
-    error.__traceback__ = None
 
 
 def _error_type(code: str) -> Fields:
