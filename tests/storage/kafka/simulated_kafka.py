@@ -22,7 +22,7 @@ from typing import NamedTuple, TypeVar
 
 from aiokafka.record.util import calc_crc32c
 
-from headwater.storage.kafka.batch_requests import BatchRequests
+from headwater.storage.kafka.batch_requests import BatchRequests, NotSent
 from headwater.storage.kafka.batches import RecordBatch, batches
 from headwater.storage.kafka.cluster import (
     EARLIEST,
@@ -230,10 +230,12 @@ class SimulatedCluster:
         return await self._answered(await self._stored(await self._sent(topic), batch))
 
     async def produce_joined(self, topic: str, batch: bytes) -> Produced:
-        is_silent = not self.silent.isdisjoint((topic,))
-        if is_silent not in self._joined:
-            self._joined[is_silent] = BatchRequests(self._produce_all)
-        return await self._joined[is_silent].add(topic, batch)
+        while True:
+            is_silent = not self.silent.isdisjoint((topic,))
+            if is_silent not in self._joined:
+                self._joined[is_silent] = BatchRequests(self._produce_all)
+            with suppress(NotSent):
+                return await self._joined[is_silent].add(topic, batch)
 
     async def _produce_all(self, batches: Mapping[str, bytes], _lane: int) -> dict[str, Produced]:
         """One request: its batches share the ways there and back, and the wait for the slowest."""

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from headwater.storage.kafka.batch_requests import LANES, REQUEST_BYTES, BatchRequests, NothingSaid
+from headwater.storage.kafka.batch_requests import (
+    LANES,
+    REQUEST_BYTES,
+    BatchRequests,
+    NothingSaid,
+    NotSent,
+)
 from headwater.storage.kafka.patience import SILENT_SWEEPS
 
 Sent = tuple[list[str], int, asyncio.Future[Mapping[str, str]]]
@@ -93,6 +99,23 @@ async def test_a_request_that_fails_fails_for_each_of_its_batches_and_no_other(b
             await failed
     broker.sent[1][2].set_result({"later": "stored"})
     assert await later == "stored"
+
+
+@with_broker
+async def test_what_waits_behind_a_request_that_fails_is_given_back(broker: Broker) -> None:
+    for lane in range(LANES):
+        broker.requests.add(f"busy-{lane}", b"").add_done_callback(lambda answer: answer.exception())
+        await turns()
+    waiting = [broker.requests.add(topic, b"") for topic in ("a", "b")]
+    waiting[0].cancel()
+    broker.sent[0][2].set_exception(ConnectionError("gone"))
+    with pytest.raises(NotSent):
+        await waiting[1]
+    assert len(broker.sent) == LANES
+    after = broker.requests.add("a", b"")
+    await turns()
+    broker.sent[LANES][2].set_result({"a": "stored"})
+    assert await after == "stored"
 
 
 @with_broker

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,16 +16,12 @@ from headwater.delivery.firehose.store import DeliveryStreamStore
 from headwater.engine.held_versions import Overtaken
 from headwater.engine.large_values import LargeValues
 from headwater.lambda_.api import in_step as lambda_in_step
-from headwater.lambda_.functions.code import CodeFolder
-from headwater.lambda_.functions.invocation import FunctionUnavailable
-from headwater.lambda_.functions.shared_code import SharedCode
 from headwater.server.asyncio_bridge import finished
 from headwater.storage.interface import StoreInDoubt, StoreUnavailable
 from tests.engine.running_engine import CALLER
-from tests.lambda_.function_server import zipped
 from tests.storage.kafka.simulated_gateways import TOPICS, SimulatedGateway, live
 from tests.storage.kafka.simulated_kafka import SimulatedKafka
-from tests.storage.kafka.test_simulated_waits import LONG_S, EveryShard, is_of_shard, timely
+from tests.storage.kafka.test_simulated_waits import LONG_S, EveryShard, timely
 
 NAMED = {"DeliveryStreamName": "clicks"}
 BUCKET = {"RoleARN": "arn:aws:iam::000000000000:role/firehose", "BucketARN": "arn:aws:s3:::anywhere"}
@@ -120,21 +115,3 @@ def test_an_operation_of_lambda_is_answered_in_time_and_goes_to_its_end() -> Non
 
 def test_an_operation_of_lambda_that_is_overtaken_is_answered_in_time() -> None:
     live(3, 2, overtaken_slowly)
-
-
-def test_an_invocation_waits_for_code_as_long_as_is_left_of_its_time(tmp_path: Path) -> None:
-    async def fetched(kafka: SimulatedKafka, gateways: list[SimulatedGateway]) -> None:
-        one, other = (SharedCode(gateway.engine, CodeFolder(tmp_path / gateway.name)) for gateway in gateways)
-        code = await one.keep(zipped({"app.py": "def handler(event, context): return 1"}), ())
-        (topic,) = filter(is_of_shard, kafka.topics)
-        away = kafka.topics.pop(topic)
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
-        with pytest.raises(FunctionUnavailable):
-            await other.fetch(code, began_s - 15)
-        assert loop.time() - began_s <= 5
-        kafka.topics[topic] = away
-        await asyncio.sleep(LONG_S)
-        await other.fetch(code, loop.time())  # which was fetched meanwhile, or is now
-
-    live(4, 2, fetched)

@@ -38,7 +38,7 @@ from aiokafka.protocol.admin import (
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from headwater.storage.kafka.batch_requests import BatchRequests, NothingSaid
+from headwater.storage.kafka.batch_requests import BatchRequests, NothingSaid, NotSent
 from headwater.storage.kafka.broker_connection import BrokerConnection
 from headwater.storage.kafka.broker_request import CLIENT_ID
 from headwater.storage.kafka.fetch_request import Fetched, FetchRequest
@@ -170,21 +170,25 @@ class Cluster:
 
         A topic has one such batch at a time.
         """
-        node_id = self._leaders.get(topic)
-        if node_id is None:
-            node_id = await self.leader(topic)
-        joined = self._joined.get(node_id)
-        if joined is None:
-            joined = self._joined[node_id] = BatchRequests(partial(self._produce_all, node_id))
-        try:
-            produced = await joined.add(topic, batch)
-        except KafkaError:
-            self._leaders.pop(topic, None)
-            raise
-        except NothingSaid as error:
-            raise KafkaError(f"node {node_id}: {error}") from error
-        self._note(topic, produced.code)
-        return produced
+        while True:
+            node_id = self._leaders.get(topic)
+            if node_id is None:
+                node_id = await self.leader(topic)
+            joined = self._joined.get(node_id)
+            if joined is None:
+                joined = self._joined[node_id] = BatchRequests(partial(self._produce_all, node_id))
+            try:
+                produced = await joined.add(topic, batch)
+            except NotSent:
+                self._leaders.pop(topic, None)  # another one may lead it by now
+                continue
+            except KafkaError:
+                self._leaders.pop(topic, None)
+                raise
+            except NothingSaid as error:
+                raise KafkaError(f"node {node_id}: {error}") from error
+            self._note(topic, produced.code)
+            return produced
 
     async def _produce_all(
         self, node_id: int, batches: Mapping[str, bytes], lane: int
