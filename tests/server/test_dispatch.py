@@ -99,11 +99,11 @@ class HeldData:
 HELD: list[weakref.ref[HeldData]] = []
 
 
-async def fail_to_store_what_is_held(engine: Any, caller: Caller, request: Any) -> None:
-    data, stored = HeldData(), Completion[None]()
+async def fail_with_what_is_held(error: Exception, engine: Any, caller: Caller, request: Any) -> None:
+    data, ended = HeldData(), Completion[None]()
     HELD.append(weakref.ref(data))
-    stored.fail(StoreUnavailable("disk full"))
-    await stored
+    ended.fail(error)
+    await ended
     assert data
 
 
@@ -115,13 +115,15 @@ async def answer_nonsense(engine: Any, caller: Caller, request: Any) -> dict[str
     return {"What": object()}
 
 
-ROWS = {
+ROWS: dict[str, Any] = {
     "WhoAmI": who_am_i,
     "SayNothing": say_nothing,
     "WaitForGate": wait_for_gate,
     "Miss": miss,
     "FailToStore": fail_to_store,
-    "FailToStoreWhatIsHeld": fail_to_store_what_is_held,
+    "FailToStoreWhatIsHeld": partial(fail_with_what_is_held, StoreUnavailable("disk full")),
+    "RefuseWhatIsHeld": partial(fail_with_what_is_held, ValidationException("too large")),
+    "BreakDownWithWhatIsHeld": partial(fail_with_what_is_held, ZeroDivisionError("a fault")),
     "BreakDown": break_down,
     "AnswerNonsense": answer_nonsense,
     "NotYet": None,
@@ -390,10 +392,14 @@ def test_a_store_that_cannot_write_is_an_internal_failure(api: Api) -> None:
     assert "disk full" in api.log
 
 
-def test_a_request_whose_data_could_not_be_stored_is_freed_without_the_collector(api: Api) -> None:
+@pytest.mark.parametrize(
+    "operation",
+    ["FailToStoreWhatIsHeld", "RefuseWhatIsHeld", "BreakDownWithWhatIsHeld"],
+)
+def test_a_request_that_has_failed_is_freed_without_the_collector(api: Api, operation: str) -> None:
     gc.disable()
     try:
-        assert error(api.call("FailToStoreWhatIsHeld"))[0] == 500
+        assert error(api.call(operation))[0] >= 400
         wait_until(lambda: HELD[-1]() is None)
     finally:
         gc.enable()

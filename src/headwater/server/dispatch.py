@@ -51,6 +51,7 @@ from headwater.server.access.cross_origin import OriginPolicy, Trust
 from headwater.server.access.host_names import HostPolicy
 from headwater.server.admin import PREFIX as OWN_ROUTES
 from headwater.server.admin import REVEALING, Admin, Streamed
+from headwater.server.asyncio_bridge import free_frames
 from headwater.server.http.exchange import (
     Answer,
     BodySource,
@@ -451,6 +452,7 @@ class DispatchedCall(msgspec.Struct, eq=False):
 
     def leave(self, reason: Unanswered) -> None:
         """Give no answer: the connection ends, if it has not."""
+        free_frames(reason)
         self._respond.cut()
         self._log.note("warning", f"{self.name} => no answer: {reason} {self.request_id}")
 
@@ -519,15 +521,16 @@ class DispatchedCall(msgspec.Struct, eq=False):
     def as_kinesis_error(self, error: BaseException) -> KinesisError:
         """The error that the client sees; what is not its own fault is logged in full."""
         if isinstance(error, KinesisError):
+            free_frames(error)
             return error
         if isinstance(error, StoreUnavailable):
-            # It leads to the frames that it has passed, which have the request, and these lead to it.
-            error.__traceback__ = None
+            free_frames(error)
             self._log.note("error", f"{self.name}: the store is unavailable: {error}")
             if isinstance(error, StoreInDoubt):
                 return KinesisError("The store has failed: whether the change was made is not known.")
             return KinesisError("The store is unavailable: nothing was changed.")
         self._log.note("error", f"{self.name}: a fault of the server", error)
+        free_frames(error)
         return KinesisError()
 
 

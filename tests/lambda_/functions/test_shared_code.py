@@ -17,7 +17,7 @@ from headwater.lambda_.functions.code import CodeFolder
 from headwater.lambda_.functions.invocation import FunctionUnavailable
 from headwater.lambda_.functions.shared_code import CODE_KEY, SharedCode
 from headwater.model.clock import ManualClock
-from headwater.server.asyncio_bridge import finished
+from headwater.server.asyncio_bridge import IN_TIME_S, finished
 from headwater.storage.memory_store import MemoryStore
 from tests.lambda_.function_server import zipped
 from tests.lambda_.mapped_stream import in_loop, post
@@ -113,3 +113,15 @@ async def test_a_server_alone_has_the_folder_only(tmp_path: Path) -> None:
     assert code.log_id == 0
     await alone.code.fetch(code)
     assert list(alone.engine.metadata_of("lambda-code")) == []
+
+
+@in_loop
+async def test_a_request_waits_for_code_no_longer_than_its_time_and_the_next_one_finds_it(
+    tmp_path: Path,
+) -> None:
+    one, other = shared(tmp_path, ManualClock())
+    code = await one.code.keep(ZIP, ())
+    with pytest.raises(FunctionUnavailable):
+        await other.code.fetch(code, other.engine.stopwatch() - IN_TIME_S)
+    await other.code.fetch(code, other.engine.stopwatch())
+    assert other.folder.has(code)

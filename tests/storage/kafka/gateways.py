@@ -24,6 +24,8 @@ from tests.storage.kafka.machines import THIS_MACHINE, Machine
 
 READY_S = 150.0
 """How long a gateway may take, on a busy machine, until it is ready, or ready again."""
+GIVEN_UP = 1
+"""The exit code when brokers do not answer."""
 AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=123456789012/20260101/eu-central-1/kinesis/aws4_request, "
     "SignedHeaders=host;x-amz-date, Signature=0"
@@ -74,7 +76,9 @@ class Gateway:
         self._log = log
         self._before = before if fenced else before + UNFENCED
         self.late: list[str] = []
-        """Calls that have taken longer than is promised, and what they came to."""
+        """Calls that have taken longer than is promised, its own stops not counted, and what they came to."""
+        self._stopped_s = 0.0
+        self._stopped_since_s: float | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -91,11 +95,18 @@ class Gateway:
                 env={**os.environ},
             )
 
-    async def ready(self, session: aiohttp.ClientSession) -> None:
-        """Wait until it answers that it is ready, which it must within `READY_S`."""
+    async def ready(self, session: aiohttp.ClientSession, *, may_give_up: bool = False) -> None:
+        """Wait until it answers that it is ready, which it must within `READY_S`.
+
+        One that `may_give_up` brokers that are away for long is started again, as by whoever runs it.
+        """
         until_s = time.monotonic() + READY_S
         while True:
             assert self._process is not None
+            if may_give_up and self._process.poll() == GIVEN_UP:
+                assert "it has not answered within" in self._log.read_text().rpartition("headwater:")[2]
+                self.start()
+                until_s = time.monotonic() + READY_S
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < until_s, self._log.read_text()[-10_000:]
             try:
@@ -127,7 +138,19 @@ class Gateway:
     def signal(self, number: signal.Signals) -> None:
         """Stop it, let it go on, or kill it."""
         assert self._process is not None
+        if number == signal.SIGSTOP and self._stopped_since_s is None:
+            self._stopped_since_s = time.monotonic()
         self._process.send_signal(number)
+        if number == signal.SIGCONT:
+            self._end_stop()
+
+    def _end_stop(self) -> None:
+        self._stopped_s, self._stopped_since_s = self._all_stopped_s(), None
+
+    def _all_stopped_s(self) -> float:
+        """For how long it has been stopped until now, all together."""
+        since_s = self._stopped_since_s
+        return self._stopped_s + (0.0 if since_s is None else time.monotonic() - since_s)
 
     @property
     def pid(self) -> int:
@@ -140,19 +163,20 @@ class Gateway:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            self._end_stop()
 
     async def call(
         self, session: aiohttp.ClientSession, operation: str, timeout_s: float = 40.0, **members: Any
     ) -> dict[str, Any]:
         """The answer of an operation. Raises `CallFailed`."""
-        began_s, outcome = time.monotonic(), "answered"
+        began_s, outcome = time.monotonic() - self._all_stopped_s(), "answered"
         try:
             return await self._call(session, operation, timeout_s, members)
         except CallFailed as failed:
             outcome = str(failed)
             raise
         finally:
-            took_s = time.monotonic() - began_s
+            took_s = time.monotonic() - self._all_stopped_s() - began_s
             if took_s > ANSWER_WITHIN_S:
                 ended = time.strftime("%H:%M:%S")
                 self.late.append(f"{ended} {self._log.stem}: {operation} took {took_s:.1f} s: {outcome}")

@@ -4,7 +4,8 @@ Writers put values, each with a key of its own and only after the last answer; a
 resharder splits and merges. A reader follows the lineage as a consumer library does. Another stream is made,
 filled and deleted again and again, under one name. Meanwhile gateways are stopped and killed, and brokers
 killed and stopped, one of them at a time, at random by a seed. Where each has a network of its own, these are
-cut, too.
+cut, too. Where faults may last, all brokers hang at once, a gateway sleeps for a minute, and cuts stay for
+half a minute.
 
 In the end, of what all shards hold:
 - each acknowledged record is at the shard and number that were acknowledged;
@@ -40,6 +41,8 @@ WRITERS = 24
 SHARDS_MAX = 8
 EXPIRED = "ExpiredIteratorException"
 TIMES_LONGER = 5
+SLEEP_S = 60.0
+LONG_CUT_S = 30.0
 
 
 @dataclass
@@ -49,6 +52,7 @@ class History:
     gateways: list[Gateway]
     seed: int
     stream: str = "orders"
+    has_lasting_faults: bool = False
     acknowledged: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Value → shard and number."""
     by_key: dict[str, list[int]] = field(default_factory=dict)
@@ -63,6 +67,7 @@ class History:
     """How many were made, filled, read and deleted."""
     wrong: list[str] = field(default_factory=list)
     """Rules that did not hold meanwhile."""
+    _asleep: Gateway | None = None
     _until: float = 0.0
     _last: float = 0.0
     _least: Callable[[History], bool] = field(default=lambda _: True)
@@ -93,6 +98,7 @@ class History:
                 self._disturb(session, Random(chance.random()), kills=kills),
                 self._disturb_nodes(Random(chance.random()), nodes),
                 *self._cuts(chance, nodes),
+                *self._lasting_faults(chance, nodes),
                 self._read(session, Random(chance.random())),
                 self._come_and_go(session, Random(chance.random())),
             ]
@@ -278,7 +284,7 @@ class History:
     async def _disturb(self, session: aiohttp.ClientSession, chance: Random, *, kills: bool) -> None:
         while time.monotonic() < self._until - 1:
             await asyncio.sleep(chance.uniform(0.2, 1.5))
-            gateway = chance.choice(self.gateways)
+            gateway = chance.choice([each for each in self.gateways if each is not self._asleep])
             gateway.signal(signal.SIGSTOP)
             self.faults += 1
             await asyncio.sleep(chance.uniform(0.1, 3))
@@ -286,7 +292,7 @@ class History:
                 gateway.kill()
                 await asyncio.sleep(chance.uniform(0, 1))
                 gateway.start()
-                await gateway.ready(session)
+                await gateway.ready(session, may_give_up=True)
             else:
                 gateway.signal(signal.SIGCONT)
 
@@ -309,6 +315,32 @@ class History:
             node.signal(signal.SIGCONT)
         await asyncio.sleep(5)
 
+    def _lasting_faults(self, chance: Random, nodes: Sequence[KafkaNode]) -> list[Coroutine[Any, Any, None]]:
+        if not self.has_lasting_faults:
+            return []
+        return [self._let_sleep(Random(chance.random())), self._let_all_hang(Random(chance.random()), nodes)]
+
+    async def _let_sleep(self, chance: Random) -> None:
+        """Stop a gateway for so long that shards are split and merged without it, again and again."""
+        while time.monotonic() < self._until - SLEEP_S - 10:
+            await asyncio.sleep(chance.uniform(5, 30))
+            self._asleep = chance.choice(self.gateways)
+            self._asleep.signal(signal.SIGSTOP)
+            self.faults += 1
+            await asyncio.sleep(SLEEP_S)
+            self._asleep.signal(signal.SIGCONT)
+            self._asleep = None
+
+    async def _let_all_hang(self, chance: Random, nodes: Sequence[KafkaNode]) -> None:
+        while time.monotonic() < self._until - 40:
+            await asyncio.sleep(chance.uniform(20, 90))
+            for node in nodes:
+                node.signal(signal.SIGSTOP)
+            self.faults += 1
+            await asyncio.sleep(chance.uniform(1, 30))
+            for node in nodes:
+                node.signal(signal.SIGCONT)
+
     def _cuts(self, chance: Random, nodes: Sequence[KafkaNode]) -> list[Coroutine[Any, Any, None]]:
         """Of brokers from each other, of brokers from gateways, and of gateways from brokers."""
         brokers = [node.machine for node in nodes]
@@ -324,7 +356,8 @@ class History:
             machine = chance.choice(those)
             await asyncio.to_thread(cut, machine, [other for other in others if other != machine], chance)
             self.faults += 1
-            await asyncio.sleep(chance.uniform(0.5, 15))
+            lasts = self.has_lasting_faults and chance.random() < 0.2
+            await asyncio.sleep(LONG_CUT_S if lasts else chance.uniform(0.5, 15))
             await asyncio.to_thread(mend, machine)
 
     async def _read(self, session: aiohttp.ClientSession, chance: Random) -> None:

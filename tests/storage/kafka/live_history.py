@@ -2,7 +2,8 @@
 
 Starts three nodes and three gateways, prints what has happened every minute, and at the end what is wrong,
 and which calls took longer than is promised. With `--folder` the logs of all are left there.
-With `--cuts` each has a network of its own, and these are cut as well: by root alone.
+With `--cuts` each has a network of its own, and these are cut as well: by root alone. With `--lasting` all
+brokers hang at once, a gateway sleeps for a minute, and cuts stay for half a minute.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cuts", action="store_true", help="of networks, too")
+    parser.add_argument("--lasting", action="store_true", help="faults that last, too")
     parser.add_argument("--folder", type=Path, help="for what nodes and gateways write; it is left there")
     options = parser.parse_args()
     numbers = (1, 2, 3)
@@ -72,7 +74,7 @@ def main() -> int:
         try:
             for gateway in gateways:
                 gateway.start()
-            history = History(gateways, options.seed)
+            history = History(gateways, options.seed, has_lasting_faults=options.lasting)
             asyncio.run(_live(history, nodes, options.minutes * 60))
         finally:
             for gateway in gateways:

@@ -16,12 +16,13 @@ import selectors
 import struct
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from math import inf
 from random import Random
 from typing import NamedTuple, TypeVar
 
 from aiokafka.record.util import calc_crc32c
 
-from headwater.storage.kafka.batch_requests import BatchRequests
+from headwater.storage.kafka.batch_requests import BatchRequests, NotSent
 from headwater.storage.kafka.batches import RecordBatch, batches
 from headwater.storage.kafka.cluster import (
     EARLIEST,
@@ -194,11 +195,15 @@ class SimulatedCluster:
     def __init__(self, kafka: SimulatedKafka) -> None:
         self._kafka = kafka
         self._chance = kafka.chance
-        self._joined: BatchRequests[Produced] | None = None
+        self._joined: dict[bool, BatchRequests[Produced]] = {}
+        """To the broker that leads silent topics, and to the one that leads the others."""
         self.frozen_until_s = 0.0
         self.silent: set[str] = set()
         """Topics whose leader takes what this gateway sends, and does nothing about it."""
         self.has_silent_controller = False
+        self.bytes_per_s = inf
+        """What the broker takes of batches, one after the other."""
+        self._busy_until_s = 0.0
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -212,23 +217,40 @@ class SimulatedCluster:
         """The same, as it is known."""
         return 1
 
+    def sweep(self) -> None:
+        for joined in self._joined.values():
+            joined.sweep()
+
+    def is_silent(self, topic: str) -> bool:
+        joined = self._joined.get(not self.silent.isdisjoint((topic,)))
+        return joined is not None and joined.is_silent()
+
     async def produce(self, topic: str, batch: bytes, lane: int = 0) -> Produced:
         await self._unless_silent(topic)
         return await self._answered(await self._stored(await self._sent(topic), batch))
 
     async def produce_joined(self, topic: str, batch: bytes) -> Produced:
-        if self._joined is None:
-            self._joined = BatchRequests(self._produce_all)
-        return await self._joined.add(topic, batch)
+        while True:
+            is_silent = not self.silent.isdisjoint((topic,))
+            if is_silent not in self._joined:
+                self._joined[is_silent] = BatchRequests(self._produce_all)
+            with suppress(NotSent):
+                return await self._joined[is_silent].add(topic, batch)
 
     async def _produce_all(self, batches: Mapping[str, bytes], _lane: int) -> dict[str, Produced]:
         """One request: its batches share the ways there and back, and the wait for the slowest."""
         await self._arrived()
         await self._unless_silent(*batches)
+        await self._taken(sum(map(len, batches.values())))
         produced = await asyncio.gather(
             *(self._stored(self._kafka.topics.get(topic), batch) for topic, batch in batches.items())
         )
         return await self._answered(dict(zip(batches, produced, strict=True)))
+
+    async def _taken(self, size: int) -> None:
+        """When the broker has read so many bytes, behind what it has to read before."""
+        self._busy_until_s = max(self._busy_until_s, _now_s()) + size / self.bytes_per_s
+        await asyncio.sleep(self._busy_until_s - _now_s())
 
     async def _stored(self, topic: SimulatedTopic | None, batch: bytes) -> Produced:
         if topic is None:

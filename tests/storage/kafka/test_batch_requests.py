@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from headwater.storage.kafka.batch_requests import LANES, REQUEST_BYTES, BatchRequests, NothingSaid
+from headwater.storage.kafka.batch_requests import (
+    LANES,
+    REQUEST_BYTES,
+    BatchRequests,
+    NothingSaid,
+    NotSent,
+)
+from headwater.storage.kafka.patience import SILENT_SWEEPS
 
 Sent = tuple[list[str], int, asyncio.Future[Mapping[str, str]]]
 
@@ -95,6 +102,23 @@ async def test_a_request_that_fails_fails_for_each_of_its_batches_and_no_other(b
 
 
 @with_broker
+async def test_what_waits_behind_a_request_that_fails_is_given_back(broker: Broker) -> None:
+    for lane in range(LANES):
+        broker.requests.add(f"busy-{lane}", b"").add_done_callback(lambda answer: answer.exception())
+        await turns()
+    waiting = [broker.requests.add(topic, b"") for topic in ("a", "b")]
+    waiting[0].cancel()
+    broker.sent[0][2].set_exception(ConnectionError("gone"))
+    with pytest.raises(NotSent):
+        await waiting[1]
+    assert len(broker.sent) == LANES
+    after = broker.requests.add("a", b"")
+    await turns()
+    broker.sent[LANES][2].set_result({"a": "stored"})
+    assert await after == "stored"
+
+
+@with_broker
 async def test_a_batch_that_the_broker_says_nothing_of_is_in_doubt(broker: Broker) -> None:
     one, other = broker.requests.add("one", b""), broker.requests.add("other", b"")
     await turns()
@@ -117,3 +141,28 @@ async def test_who_has_given_up_is_not_told_and_what_had_not_left_is_not_sent(br
     assert not after.done()
     broker.sent[1][2].set_result({"after": "stored"})
     assert await after == "stored"
+
+
+@with_broker
+async def test_a_broker_that_owes_answers_for_long_is_silent_until_it_gives_one(broker: Broker) -> None:
+    def swept() -> bool:
+        for _ in range(SILENT_SWEEPS):
+            broker.requests.sweep()
+        return broker.requests.is_silent()
+
+    assert not swept()  # it owes none
+    one = broker.requests.add("one", b"")
+    await turns()
+    other = broker.requests.add("other", b"")
+    await turns()
+    assert not broker.requests.is_silent()
+    assert swept()
+    broker.sent[0][2].set_result({"one": "stored"})
+    await one
+    assert not broker.requests.is_silent()
+    assert swept()
+    broker.sent[1][2].set_exception(ConnectionError("gone"))
+    with pytest.raises(ConnectionError):
+        await other
+    assert broker.requests.is_silent()
+    assert not swept()  # it has nothing

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from headwater.storage.kafka import cluster as cluster_module
-from headwater.storage.kafka.cluster import Cluster, Unsent, _BrokerNode
+from headwater.storage.kafka.batch_requests import LANES
+from headwater.storage.kafka.cluster import NONE, Cluster, KafkaError, Unsent, _BrokerNode
+from headwater.storage.kafka.produce_request import Produced
 from headwater.storage.kafka.security import BrokerSecurity
 
 # aiokafka leaves the socket of a connection that it was to give up to the garbage collector.
@@ -75,6 +77,43 @@ def test_a_broker_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.
             with pytest.raises(Unsent):
                 await fetch
         broker.close()
+        await cluster.close()
+
+    asyncio.run(run())
+
+
+def test_a_batch_that_waits_behind_a_broker_that_goes_leaves_for_the_next_leader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> None:
+        cluster = Cluster([], BrokerSecurity())
+        topics = [f"orders-{at}" for at in range(LANES + 1)]
+        cluster._leaders.update(dict.fromkeys(topics, 1))
+        asked: list[tuple[int, list[str]]] = []
+        goes = asyncio.Event()
+
+        async def produce_all(node_id: int, batches: dict[str, bytes], _lane: int) -> dict[str, Produced]:
+            asked.append((node_id, list(batches)))
+            if node_id == 1:
+                await goes.wait()
+                raise KafkaError("gone")
+            return dict.fromkeys(batches, Produced(NONE, 7, 8))
+
+        async def leader(topic: str) -> int:
+            cluster._leaders[topic] = 2
+            return 2
+
+        monkeypatch.setattr(cluster, "_produce_all", produce_all)
+        monkeypatch.setattr(cluster, "leader", leader)
+        producing = []
+        for topic in topics:
+            producing.append(asyncio.create_task(cluster.produce_joined(topic, b"batch")))
+            await asyncio.sleep(0.01)
+        goes.set()
+        *under_way, waiting = await asyncio.gather(*producing, return_exceptions=True)
+        assert [type(outcome) for outcome in under_way] == [KafkaError] * LANES  # they are in doubt
+        assert waiting == Produced(NONE, 7, 8)
+        assert asked[LANES:] == [(2, topics[-1:])]
         await cluster.close()
 
     asyncio.run(run())

@@ -48,7 +48,7 @@ async def status(gateway: SimulatedGateway, stream: str) -> str:
     return found
 
 
-class _EveryShard(set[str]):
+class EveryShard(set[str]):
     """The topics of all shards, those that come later, too."""
 
     def isdisjoint(self, topics: Iterable[object]) -> bool:
@@ -110,7 +110,7 @@ async def stored(gateway: SimulatedGateway) -> Counter[str]:
 async def rerouted(_: SimulatedKafka, gateways: list[SimulatedGateway]) -> None:
     one, other = gateways
     await made(gateways, "orders", 1)
-    one.cluster.silent = _EveryShard()
+    one.cluster.silent = EveryShard()
     waiting = put(one, "late")
     for shard, after_s in ((0, 8), (1, 4), (3, 1)):
         await asyncio.sleep(after_s)
@@ -130,7 +130,7 @@ async def stored_in_part(kafka: SimulatedKafka, gateways: list[SimulatedGateway]
     one.cluster.silent = {topic_of(one, 0)}
     waiting = puts(one, ("a", FIRST_HALF), ("b", SECOND_HALF))
     await asyncio.sleep(12)
-    one.cluster.silent = _EveryShard()
+    one.cluster.silent = EveryShard()
     await split(other, 0, 2**100)
     answer = await waiting
     assert answer["FailedRecordCount"] == 1
@@ -153,7 +153,7 @@ async def behind_others(_: SimulatedKafka, gateways: list[SimulatedGateway]) -> 
     """Rerouted records come behind those that wait for less long: both are told in time."""
     one, other = gateways
     await made(gateways, "orders", 1)
-    one.cluster.silent = _EveryShard()
+    one.cluster.silent = EveryShard()
     under_way, early = put(one, "under way"), put(one, "early")
     await asyncio.sleep(10)
     await split(other, 0, 2**100)
@@ -169,7 +169,7 @@ async def behind_those_who_came_later(_kafka: SimulatedKafka, gateways: list[Sim
     """Whoever has waited before is told before those who stand before it, and the others go on waiting."""
     one, _ = gateways
     await made(gateways, "orders", 1)
-    one.cluster.silent = _EveryShard()
+    one.cluster.silent = EveryShard()
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     (stream,) = one.engine.all_streams()
@@ -197,7 +197,7 @@ async def asked_again(_kafka: SimulatedKafka, gateways: list[SimulatedGateway]) 
     """The stream goes while a put waits: the put looks whether it has missed a new one."""
     one, other = gateways
     await made(gateways, "orders", 1)
-    one.cluster.silent = _EveryShard()
+    one.cluster.silent = EveryShard()
     waiting = put(one, "late")
     await asyncio.sleep(16)
     one.cluster.silent = {TOPICS.meta}
@@ -269,7 +269,7 @@ async def due_meanwhile(_: SimulatedKafka, gateways: list[SimulatedGateway]) -> 
     for gateway in gateways:
         gateway.cluster.silent = {TOPICS.meta}
     await asyncio.sleep(1)
-    one.cluster.silent = _EveryShard(one.cluster.silent)
+    one.cluster.silent = EveryShard(one.cluster.silent)
     with pytest.raises(StoreUnavailable):
         await put(one, "late")
     for gateway in gateways:

@@ -24,6 +24,7 @@ from headwater.delivery.firehose.lazy import TARGET_PREFIX
 from headwater.delivery.firehose.operations import Handler
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError, SerializationException, UnknownOperationException
+from headwater.server.asyncio_bridge import free_frames
 from headwater.server.http.exchange import Answer, Fields, HttpRequest
 from headwater.wire.error_format import error_document
 from headwater.wire.json_format import UNREADABLE
@@ -50,8 +51,10 @@ class FirehoseApi:
             handler = self._handler(operation)
             document = await handler(caller, _members(operation, request.body))
         except FirehoseError as error:
+            free_frames(error)
             return _error(error.status, {"__type": error.code, "message": error.message})
         except KinesisError as error:
+            free_frames(error)
             return self.refuse(request, error)
         return Answer(200, JSON, msgspec.json.encode(document))
 

@@ -23,6 +23,7 @@ from headwater.lambda_.api.rest_request import RestCall, checked_members, find_c
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError, SerializationException
 from headwater.model.instant import Instant
+from headwater.server.asyncio_bridge import free_frames
 from headwater.server.http.exchange import Answer, Fields, HttpRequest
 
 JSON: Fields = (("Content-Type", "application/json"),)
@@ -86,10 +87,12 @@ class LambdaApi:
         try:
             answer = await handler(caller, read_members(call, request))
         except LambdaError as error:
+            free_frames(error)
             return _error(
                 error.status, error.code, error.message, error.fault, error.message_member, error.reason
             )
         except KinesisError as error:
+            free_frames(error)
             return self.refuse(request, error)
         if isinstance(answer, Answer):
             return answer

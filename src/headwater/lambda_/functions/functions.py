@@ -260,15 +260,24 @@ class Functions:
         return await self.run(chosen, payload, self.new_uuid())
 
     async def run(
-        self, chosen: NamedVersion, payload: bytes, request_id: str, client_context: str | None = None
+        self,
+        chosen: NamedVersion,
+        payload: bytes,
+        request_id: str,
+        client_context: str | None = None,
+        asked_s: float | None = None,
     ) -> InvocationResult:
-        """Run a version once, and wait for its end. Raises `InvocationRefused` and FunctionPending."""
+        """Run a version once, and wait for its end. Raises `InvocationRefused` and FunctionPending.
+
+        `asked_s`: since when a request waits, by the engine's stopwatch, which waits for the store no longer
+        than requests do.
+        """
         function, version, arn = chosen
         version = self._routed(function, version, arn)
         if not version.is_active(self.now_ms()):
             raise FunctionPending("the function is Pending")
         state = await self._watch.state(version.code.folder) if version.code.folder else ""
-        await self.shared_code.fetch(version.code)
+        await self.shared_code.fetch(version.code, asked_s)
         await self._know_launch(version.runtime)
         event = InvocationEvent(request_id, payload, 0, arn, client_context)
         target = target_of(chosen, version)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from headwater.engine.held_versions import catch_up
 from headwater.lambda_.api.errors import (
     InvalidParameterValueException,
     InvalidRequestContentException,
@@ -29,6 +30,7 @@ from headwater.lambda_.functions.invocation import FunctionThrottled, FunctionUn
 from headwater.lambda_.functions.name import named_function
 from headwater.lambda_.functions.requests import found
 from headwater.model.caller import Caller
+from headwater.server.asyncio_bridge import finished
 from headwater.server.http.exchange import Answer
 from headwater.wire.json_format import UNREADABLE
 
@@ -49,7 +51,12 @@ def invoke_operation(functions: Functions, later: AsynchronousInvocations) -> Ha
 async def invoke(
     functions: Functions, later: AsynchronousInvocations, caller: Caller, request: dict[str, Any]
 ) -> Answer:
-    """Run a function. Raises InvalidParameterValueException and ResourceConflictException."""
+    """Run a function, as any server knows it.
+
+    Raises InvalidParameterValueException, ResourceConflictException and `StoreUnavailable`.
+    """
+    asked_s = functions.engine.stopwatch()
+    await finished(catch_up(functions.engine))
     kind = request.get("InvocationType") or "RequestResponse"
     for member in ("DurableExecutionName", "TenantId"):
         if request.get(member):
@@ -68,15 +75,15 @@ async def invoke(
         except QueueFull:
             raise _throttled("CallerRateLimitExceeded", "Too many events wait for functions.") from None
         return Answer(202, JSON, b"")
-    result = await _run(functions, chosen, payload, client_context)
+    result = await _run(functions, chosen, payload, client_context, asked_s)
     return _answer(result, with_log=request.get("LogType") == "Tail")
 
 
 async def _run(
-    functions: Functions, chosen: NamedVersion, payload: bytes, client_context: str | None
+    functions: Functions, chosen: NamedVersion, payload: bytes, client_context: str | None, asked_s: float
 ) -> InvocationResult:
     try:
-        return await functions.run(chosen, payload, functions.new_uuid(), client_context)
+        return await functions.run(chosen, payload, functions.new_uuid(), client_context, asked_s)
     except ReservedConcurrencyReached:
         raise _throttled("ReservedFunctionConcurrentInvocationLimitExceeded", "Rate Exceeded.") from None
     except FunctionThrottled:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from hashlib import sha256
 
 import msgspec
@@ -20,7 +21,7 @@ from headwater.engine.large_values import LargeValues
 from headwater.lambda_.functions.code import CodeFolder
 from headwater.lambda_.functions.function import Code
 from headwater.lambda_.functions.invocation import FunctionUnavailable
-from headwater.server.asyncio_bridge import finished
+from headwater.server.asyncio_bridge import IN_TIME_S, finished
 from headwater.storage.interface import StoreUnavailable
 
 CODE_KEY = "lambda-code"
@@ -65,16 +66,29 @@ class SharedCode:
             expected.update(versions)
         return writes, expected
 
-    async def fetch(self, code: Code) -> None:
-        """Have the code in the folder. Raises `FunctionUnavailable`."""
+    async def fetch(self, code: Code, asked_s: float | None = None) -> None:
+        """Have the code in the folder. Raises `FunctionUnavailable`.
+
+        `asked_s`: since when a request waits, by the engine's stopwatch; what it does not get in time is
+        fetched all the same, for the next one.
+        """
         is_elsewhere = code.log_id or self._engine.lease.is_needed
         if code.folder or not is_elsewhere or code.digest in self._present:
             return
         task = self._fetching.get(code.digest)
         if task is None:
             task = self._fetching[code.digest] = asyncio.ensure_future(self._fetch(code))
-            task.add_done_callback(lambda _: self._fetching.pop(code.digest, None))
-        await asyncio.shield(task)
+            task.add_done_callback(partial(self._fetched, code.digest))
+        left_s = None if asked_s is None else asked_s + IN_TIME_S - self._engine.stopwatch()
+        await asyncio.wait((task,), timeout=left_s)
+        if not task.done():
+            raise FunctionUnavailable("the store has not given its code in time")
+        await task
+
+    def _fetched(self, digest: str, task: asyncio.Task[None]) -> None:
+        del self._fetching[digest]
+        if not task.cancelled():
+            task.exception()  # whoever waits has it, and maybe nobody does any more
 
     async def _fetch(self, code: Code) -> None:
         if not await asyncio.to_thread(self._folder.has, code):

@@ -38,7 +38,7 @@ from aiokafka.protocol.admin import (
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from headwater.storage.kafka.batch_requests import BatchRequests, NothingSaid
+from headwater.storage.kafka.batch_requests import BatchRequests, NothingSaid, NotSent
 from headwater.storage.kafka.broker_connection import BrokerConnection
 from headwater.storage.kafka.broker_request import CLIENT_ID
 from headwater.storage.kafka.fetch_request import Fetched, FetchRequest
@@ -170,21 +170,25 @@ class Cluster:
 
         A topic has one such batch at a time.
         """
-        node_id = self._leaders.get(topic)
-        if node_id is None:
-            node_id = await self.leader(topic)
-        joined = self._joined.get(node_id)
-        if joined is None:
-            joined = self._joined[node_id] = BatchRequests(partial(self._produce_all, node_id))
-        try:
-            produced = await joined.add(topic, batch)
-        except KafkaError:
-            self._leaders.pop(topic, None)
-            raise
-        except NothingSaid as error:
-            raise KafkaError(f"node {node_id}: {error}") from error
-        self._note(topic, produced.code)
-        return produced
+        while True:
+            node_id = self._leaders.get(topic)
+            if node_id is None:
+                node_id = await self.leader(topic)
+            joined = self._joined.get(node_id)
+            if joined is None:
+                joined = self._joined[node_id] = BatchRequests(partial(self._produce_all, node_id))
+            try:
+                produced = await joined.add(topic, batch)
+            except NotSent:
+                self._leaders.pop(topic, None)  # another one may lead it by now
+                continue
+            except KafkaError:
+                self._leaders.pop(topic, None)
+                raise
+            except NothingSaid as error:
+                raise KafkaError(f"node {node_id}: {error}") from error
+            self._note(topic, produced.code)
+            return produced
 
     async def _produce_all(
         self, node_id: int, batches: Mapping[str, bytes], lane: int
@@ -400,6 +404,18 @@ class Cluster:
     def known_leader(self, topic: str) -> int | None:
         """The node that was last known to lead a topic."""
         return self._leaders.get(topic)
+
+    def sweep(self) -> None:
+        """Look which brokers answer for the batches that they have; every `SWEEP_S`."""
+        for joined in self._joined.values():
+            joined.sweep()
+
+    def is_silent(self, topic: str) -> bool:
+        """Whether the broker that leads a topic answers for no batch; any broker, if no leader is known."""
+        node_id = self._leaders.get(topic)
+        if node_id is None:
+            return any(joined.is_silent() for joined in self._joined.values())
+        return node_id in self._joined and self._joined[node_id].is_silent()
 
     def brokers(self) -> int:
         """How many brokers are known."""

@@ -162,6 +162,8 @@ class LogSender:
         self._is_mixed = False
         """Whether somebody in the queue may have waited for longer than those before it."""
         self._under_way: list[WaitingEntry] = []
+        self._is_held_up = False
+        """Whether what is under way was sent, and not stored."""
         self._task: asyncio.Task[None] | None = None
         self._loop = loop
         self._ticket = _Ticket(-1, 0, 0)
@@ -177,7 +179,7 @@ class LogSender:
 
     def put(self, call: Call, at: int, payloads: Sequence[bytes], size: int, since_s: float) -> None:
         """Take an entry of so many bytes of a call, whose caller has waited since then."""
-        if not self._room.has_room(self._queued_bytes, call.size):
+        if not self._has_room(call.size):
             call.refused_bytes += size
             refusal = _refused("too much waits to be stored")
             self._loop.call_soon(self._guard, partial(call.tell, at, refusal))
@@ -190,6 +192,15 @@ class LogSender:
         self._room.count(size)
         if self._task is None:
             self._task = self._loop.create_task(self._send_all())
+
+    def _has_room(self, size: int) -> bool:
+        """Whether there is room for an entry of a call of a size."""
+        queued_bytes = self._queued_bytes
+        return self._room.has_room(queued_bytes, size) or (
+            self._room.has_room_if_answered(queued_bytes, size)
+            and not self._is_held_up
+            and not self._cluster.is_silent(self._topic)
+        )
 
     def tell_the_late(self, now_s: float) -> None:
         """Tell those who have waited for too long."""
@@ -233,7 +244,7 @@ class LogSender:
                 self._under_way, size = self._gather()
                 await self._send(self._under_way)
                 self._room.count(-size)
-                self._under_way = []
+                self._under_way, self._is_held_up = [], False
         finally:
             self._task = None
 
@@ -292,9 +303,11 @@ class LogSender:
                 in_doubt = self._after_error(produced.code, in_doubt=in_doubt)
                 if produced.code == OUT_OF_ORDER_SEQUENCE:
                     data = b""
+            self._is_held_up = True
             await asyncio.sleep(RETRY_S[min(attempts, len(RETRY_S) - 1)])
             attempts += 1
             self._times.retries += 1
+        self._is_held_up = True
         await self._fate.ended()
         return await self._find(ticket) if in_doubt else None
 

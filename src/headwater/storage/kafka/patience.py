@@ -21,6 +21,8 @@ from __future__ import annotations
 CALL_WITHIN_S = 18.0
 """What waits for longer is told so by the sweep, no later than a `SWEEP_S` afterwards."""
 SWEEP_S = 1.0
+SILENT_SWEEPS = 3
+"""A broker that has had batches at so many sweeps, and answered for none, may be away: see `waiting_room`."""
 
 CONTROL_TIMEOUT_MS = 8_000
 CONTROL_BROKER_TIMEOUT_MS = 6_000

@@ -531,6 +531,7 @@ class KafkaStore:
 
     def _sweep_late(self) -> None:
         self._sweep = self._loop.call_later(SWEEP_S, self._sweep_late)
+        self._cluster.sweep()
         now_s = self._loop.time()
         for sender in self._senders.values():
             sender.tell_the_late(now_s)
