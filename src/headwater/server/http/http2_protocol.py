@@ -383,10 +383,8 @@ class Http2Protocol:
         self._on_end(stream)
 
     def _open(self, flags: int, stream_id: int, block: bytes) -> None:
-        is_one_too_many = len(self.streams) >= CONCURRENT_STREAMS
-        if is_one_too_many or self.is_going_away:
-            if is_one_too_many:
-                self.meter.spend(Kind.RST_STREAM)
+        if self.is_going_away or len(self.streams) >= CONCURRENT_STREAMS:
+            self.meter.spend(Kind.RST_STREAM)
             self._blocks.fields(block)
             self._say_reset(stream_id, ErrorCode.REFUSED_STREAM)
             return
