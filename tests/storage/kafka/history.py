@@ -106,6 +106,10 @@ class History:
             await asyncio.gather(*(gateway.ready(session) for gateway in self.gateways))
             self.stored = await self._read_back(session)
 
+    def _any_awake(self, chance: Random) -> Gateway:
+        """One of those that a balancer would ask."""
+        return chance.choice([gateway for gateway in self.gateways if gateway is not self._asleep])
+
     def _goes_on(self) -> bool:
         now_s = time.monotonic()
         return now_s < self._until or (now_s < self._last and not self._least(self))
@@ -190,7 +194,7 @@ class History:
             count += 1
             self.sent.add(value)
             try:
-                answer = await chance.choice(self.gateways).call(
+                answer = await self._any_awake(chance).call(
                     session, "PutRecord", StreamName=self.stream, Data=value.encode(), PartitionKey=key
                 )
             except CallFailed as failed:
@@ -208,12 +212,12 @@ class History:
         while self._goes_on():
             await asyncio.sleep(chance.uniform(0.2, 1.5))
             try:
-                shards = (
-                    await chance.choice(self.gateways).call(session, "ListShards", StreamName=self.stream)
-                )["Shards"]
+                shards = (await self._any_awake(chance).call(session, "ListShards", StreamName=self.stream))[
+                    "Shards"
+                ]
                 open_shards = [s for s in shards if "EndingSequenceNumber" not in s["SequenceNumberRange"]]
                 open_shards.sort(key=lambda s: int(s["HashKeyRange"]["StartingHashKey"]))
-                gateway = chance.choice(self.gateways)
+                gateway = self._any_awake(chance)
                 if len(open_shards) < SHARDS_MAX and chance.random() < 0.6:
                     shard = chance.choice(open_shards)
                     hash_keys = shard["HashKeyRange"]
@@ -248,7 +252,7 @@ class History:
             acknowledged = []
             for value in sent:
                 try:
-                    await chance.choice(self.gateways).call(
+                    await self._any_awake(chance).call(
                         session, "PutRecord", StreamName=name, Data=value.encode(), PartitionKey="a"
                     )
                 except CallFailed:
@@ -284,7 +288,7 @@ class History:
     async def _disturb(self, session: aiohttp.ClientSession, chance: Random, *, kills: bool) -> None:
         while time.monotonic() < self._until - 1:
             await asyncio.sleep(chance.uniform(0.2, 1.5))
-            gateway = chance.choice([each for each in self.gateways if each is not self._asleep])
+            gateway = self._any_awake(chance)
             gateway.signal(signal.SIGSTOP)
             self.faults += 1
             await asyncio.sleep(chance.uniform(0.1, 3))
@@ -333,11 +337,11 @@ class History:
 
     async def _let_all_hang(self, chance: Random, nodes: Sequence[KafkaNode]) -> None:
         while time.monotonic() < self._until - 40:
-            await asyncio.sleep(chance.uniform(20, 90))
+            await asyncio.sleep(chance.uniform(30, 120))
             for node in nodes:
                 node.signal(signal.SIGSTOP)
             self.faults += 1
-            await asyncio.sleep(chance.uniform(1, 30))
+            await asyncio.sleep(chance.uniform(1, 20))
             for node in nodes:
                 node.signal(signal.SIGCONT)
 
@@ -356,7 +360,7 @@ class History:
             machine = chance.choice(those)
             await asyncio.to_thread(cut, machine, [other for other in others if other != machine], chance)
             self.faults += 1
-            lasts = self.has_lasting_faults and chance.random() < 0.2
+            lasts = self.has_lasting_faults and chance.random() < 0.1
             await asyncio.sleep(LONG_CUT_S if lasts else chance.uniform(0.5, 15))
             await asyncio.to_thread(mend, machine)
 
@@ -367,7 +371,7 @@ class History:
         parents: dict[str, list[str]] = {shard["ShardId"]: [] for shard in shards[:2]}
         while self._goes_on():
             for shard in [s for s in parents if s not in self.ended and set(parents[s]) <= self.ended]:
-                gateway = chance.choice(self.gateways)
+                gateway = self._any_awake(chance)
                 try:
                     if shard not in iterators:
                         begin = _behind(self.seen.get(shard))

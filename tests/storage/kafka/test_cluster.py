@@ -11,6 +11,7 @@ import pytest
 from headwater.storage.kafka import cluster as cluster_module
 from headwater.storage.kafka.batch_requests import LANES
 from headwater.storage.kafka.cluster import NONE, Cluster, KafkaError, Unsent, _BrokerNode
+from headwater.storage.kafka.patience import SILENT_SWEEPS
 from headwater.storage.kafka.produce_request import Produced
 from headwater.storage.kafka.security import BrokerSecurity
 
@@ -114,6 +115,35 @@ def test_a_batch_that_waits_behind_a_broker_that_goes_leaves_for_the_next_leader
         assert [type(outcome) for outcome in under_way] == [KafkaError] * LANES  # they are in doubt
         assert waiting == Produced(NONE, 7, 8)
         assert asked[LANES:] == [(2, topics[-1:])]
+        await cluster.close()
+
+    asyncio.run(run())
+
+
+def test_a_broker_is_silent_for_its_own_topics_and_any_for_a_topic_without_a_leader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> None:
+        cluster = Cluster([], BrokerSecurity())
+        cluster._leaders.update({"of-1": 1, "of-2": 2, "of-3": 3})
+        hangs = asyncio.Event()
+
+        async def produce_all(node_id: int, batches: dict[str, bytes], _lane: int) -> dict[str, Produced]:
+            if node_id == 1:
+                await hangs.wait()
+            return dict.fromkeys(batches, Produced(NONE, 7, 8))
+
+        monkeypatch.setattr(cluster, "_produce_all", produce_all)
+        hanging = asyncio.create_task(cluster.produce_joined("of-1", b"batch"))
+        await cluster.produce_joined("of-2", b"batch")
+        assert not any(cluster.is_silent(topic) for topic in ("of-1", "of-2", "of-3", "of-none"))
+        for _ in range(SILENT_SWEEPS):
+            cluster.sweep()
+        silent = {topic: cluster.is_silent(topic) for topic in ("of-1", "of-2", "of-3", "of-none")}
+        assert silent == {"of-1": True, "of-2": False, "of-3": False, "of-none": True}
+        hangs.set()
+        await hanging
+        assert not any(cluster.is_silent(topic) for topic in ("of-1", "of-none"))
         await cluster.close()
 
     asyncio.run(run())

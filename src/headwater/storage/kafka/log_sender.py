@@ -179,7 +179,8 @@ class LogSender:
 
     def put(self, call: Call, at: int, payloads: Sequence[bytes], size: int, since_s: float) -> None:
         """Take an entry of so many bytes of a call, whose caller has waited since then."""
-        if not self._has_room(call.size):
+        room, asked = self._room, call.size
+        if not room.has_room(self._queued_bytes, asked) and not self._has_room_as_answered(asked):
             call.refused_bytes += size
             refusal = _refused("too much waits to be stored")
             self._loop.call_soon(self._guard, partial(call.tell, at, refusal))
@@ -193,12 +194,11 @@ class LogSender:
         if self._task is None:
             self._task = self._loop.create_task(self._send_all())
 
-    def _has_room(self, size: int) -> bool:
-        """Whether there is room for an entry of a call of a size."""
-        queued_bytes = self._queued_bytes
-        return self._room.has_room(queued_bytes, size) or (
-            self._room.has_room_if_answered(queued_bytes, size)
-            and not self._is_held_up
+    def _has_room_as_answered(self, size: int) -> bool:
+        """Whether there is room for an entry of a call of a size because the broker answers."""
+        return (
+            not self._is_held_up
+            and self._room.has_room_if_answered(self._queued_bytes, size)
             and not self._cluster.is_silent(self._topic)
         )
 
