@@ -316,8 +316,9 @@ class ProducerCore:
                 misplaced.append((put, result))
             else:
                 done.append((put, result))
-        self._succeed(done)
+        # Whoever is told of a record finds its call counted.
         self._report(batch, {code: len(puts) for (code, _), puts in refused.items()}, started_s)
+        self._succeed(done)
         for (code, text), puts in refused.items():
             if code in TRANSIENT_CODES:
                 self._retry(puts, code, text, started_s)
