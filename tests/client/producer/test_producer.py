@@ -81,6 +81,14 @@ def test_what_is_not_full_goes_after_the_buffer_time(kinesis: Any, at: dict[str,
         assert producer.counters.calls == 3
 
 
+def test_who_is_told_of_a_record_finds_its_call_counted(kinesis: Any, at: dict[str, Any]) -> None:
+    calls: list[int] = []
+    with KinesisProducer(new_stream(kinesis), buffer_time_ms=NEVER_MS, **at) as producer:
+        producer.put(b"x").add_done_callback(lambda _: calls.append(producer.counters.calls))
+        producer.flush(RETRY_FOR_S)
+    assert calls == [1]
+
+
 def test_flush_waits_until_everything_has_its_outcome(kinesis: Any, at: dict[str, Any]) -> None:
     name = new_stream(kinesis)
     with KinesisProducer(name, buffer_time_ms=NEVER_MS, **at) as producer:
