@@ -15,7 +15,7 @@ from benchmarks.servers import Role, Server
 STREAM = "bench"
 
 
-FIRST_READ_PAGES = 6
+FIRST_READ_PAGES = 16
 """In turn these are more than Headwater keeps (`model/written_runs.py`): each is as if never read before."""
 
 
