@@ -148,7 +148,7 @@ def test_a_word_is_found_and_leads_to_its_page(chromium: Any, site: str) -> None
     with looking(chromium, site, "light", faults) as page:
         page.goto(f"{site}/index.html")
         page.locator("[data-md-component=search-query]").click()
-        page.locator("[data-md-component=search-query]").fill("bisect")
+        page.locator("[data-md-component=search-query]").press_sequentially("bisect")
         page.locator('.md-search-result__link[href*="lambda.html"]').first.click()
         page.wait_for_url("**/lambda.html*")
         assert "BisectBatchOnFunctionError" in page.locator("article").inner_text()
