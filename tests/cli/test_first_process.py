@@ -38,6 +38,8 @@ def started(server: str) -> Iterator[subprocess.Popen[str]]:
         try:
             yield process
         finally:
+            for server_id in children(process) if process.poll() is None else ():
+                os.kill(server_id, signal.SIGKILL)
             process.kill()
 
 
