@@ -269,7 +269,7 @@ class Chaos:
             time.sleep(0.05)
 
     def leases_now(self) -> list[Lease]:
-        """The leases, once others let go of what they are in."""
+        """The leases, once others let go of what they are in: a paused worker, too, when its time is over."""
         end_s = time.monotonic() + RETRY_FOR_S
         while True:
             try:
@@ -277,6 +277,7 @@ class Chaos:
             except ConnectionFailed:
                 if time.monotonic() > end_s:
                     raise
+                self._workers.resume(time.monotonic())
 
     async def read_leases(self) -> list[Lease]:
         state = state_of(self._state)
