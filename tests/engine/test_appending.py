@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from headwater.engine.appending import NewRecord
 from headwater.model.clock import ManualClock
 from headwater.model.completion import Completion
+from headwater.model.new_records import NewRecord
 from headwater.model.record import LARGE_BYTES
 from headwater.storage.interface import Entry, Outcome, Post, StoreUnavailable
 from headwater.storage.memory_store import MemoryStore

@@ -13,7 +13,7 @@ import msgspec
 
 from headwater.api import requests
 from headwater.api.stream_reference import stream_name_in
-from headwater.engine.appending import NewRecord, route_of
+from headwater.engine.appending import route_of
 from headwater.engine.engine import Engine
 from headwater.engine.faults.faults import Piece, Subject
 from headwater.engine.live_stream import LiveStream
@@ -23,6 +23,7 @@ from headwater.model.arn import StreamName, parse_consumer_arn, parse_queue_arn,
 from headwater.model.caller import Caller
 from headwater.model.errors import KinesisError, ResourceNotFoundException
 from headwater.model.hash_key import HASH_KEY_MAX
+from headwater.model.new_records import NewRecord
 from headwater.model.shard import parse_shard_id, shard_id_of
 
 _SHARD_MEMBERS = ("ShardId", "ShardToSplit", "ShardToMerge", "AdjacentShardToMerge")

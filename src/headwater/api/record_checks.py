@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.engine.appending import NewRecord, NewRecords, check_explicit_hash_key
+from headwater.engine.appending import check_explicit_hash_key
 from headwater.engine.engine import Engine
 from headwater.engine.limits.limits import PUT_BYTES_MAX
 from headwater.model.arn import StreamName
@@ -11,6 +11,7 @@ from headwater.model.errors import (
     ResourceNotFoundException,
     ValidationException,
 )
+from headwater.model.new_records import NewRecord, NewRecords
 from headwater.model.record import record_size
 from headwater.model.stream import Stream
 
@@ -40,7 +41,7 @@ def check_records(stream: Stream, records: NewRecords) -> None:
 
     Raises ValidationException and InvalidArgumentException.
     """
-    data_bytes = list(map(len, records.datas))
+    data_bytes = records.data_bytes()
     most_bytes = max(data_bytes) + KEY_BYTES_MAX
     if (
         most_bytes <= stream.max_record_size_kib * 1024

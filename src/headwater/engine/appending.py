@@ -11,70 +11,31 @@ none is lost or misplaced. However often: a put waits once, and says to the stor
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from operator import itemgetter
-from typing import NamedTuple, TypeAlias, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from headwater.engine.engine import Engine
 from headwater.engine.limits.throughput_limits import StreamLimits
 from headwater.engine.live_stream import LiveStream
 from headwater.engine.routing import Routes
-from headwater.model.alike_records import encode_alike
 from headwater.model.errors import (
     InternalFailureException,
     InvalidArgumentException,
     ResourceNotFoundException,
 )
 from headwater.model.hash_key import HASH_KEY_MAX
-from headwater.model.record import encode_payload, encode_payloads, record_size, record_sizes
+from headwater.model.new_records import NewRecord, NewRecords, picked
+from headwater.model.record import encode_payload
 from headwater.model.record_list import Placement, PlacementList
 from headwater.model.sequence_number import number_texts, record_sequence_number, record_sequence_numbers
 from headwater.model.stream import Stream
 from headwater.storage.interface import Entry, Placed, StoreUnavailable
-
-T = TypeVar("T")
 
 _REROUTES_MAX = 100
 """A record that finds its shard sealed this often has met a broken store, not a reshard."""
 
 _new_entry = tuple.__new__
 """A third of the time of `Entry(...)`."""
-
-NewRecord: TypeAlias = tuple[bytes, str | None, str | None]
-"""What a producer gives: data, partition key, explicit hash key."""
-
-
-class NewRecords:
-    """What a producer gives in one call: `NewRecord` by columns."""
-
-    __slots__ = ("datas", "explicit_hash_keys", "partition_keys")
-
-    def __init__(
-        self,
-        datas: Sequence[bytes],
-        partition_keys: Sequence[str | None],
-        explicit_hash_keys: Sequence[str | None],
-    ) -> None:
-        """The columns are of one length."""
-        self.datas = datas
-        self.partition_keys = partition_keys
-        self.explicit_hash_keys = explicit_hash_keys
-
-    def __len__(self) -> int:
-        return len(self.datas)
-
-    def __iter__(self) -> Iterator[NewRecord]:
-        return zip(self.datas, self.partition_keys, self.explicit_hash_keys, strict=True)
-
-    def picked(self, indexes: Sequence[int]) -> NewRecords:
-        """Those at some places; `self` if that is all of them."""
-        if len(indexes) == len(self):
-            return self
-        return NewRecords(
-            _picked(self.datas, indexes),
-            _picked(self.partition_keys, indexes),
-            _picked(self.explicit_hash_keys, indexes),
-        )
 
 
 class Appended(NamedTuple):
@@ -213,16 +174,9 @@ def _share_out(
     `placements` notes which they do not take.
     """
     # 1. What is to be stored of each, and where.
-    wanted = records.picked(pending)
-    datas, partition_keys = wanted.datas, wanted.partition_keys
+    wanted = records if len(pending) == len(records) else records.picked(pending)
     route_ats = _routes_of(wanted, live.routes, by_turn=live.stream.distribution == "AUTO")
-    encrypted = live.stream.encryption_type == "KMS"
-    payloads = encode_alike(datas, partition_keys, encrypted=encrypted)
-    if payloads is not None:
-        sizes = [record_size(datas[0], partition_keys[0])] * len(datas)
-    else:
-        payloads = encode_payloads(datas, partition_keys, encrypted=encrypted)
-        sizes = record_sizes(datas, partition_keys)
+    payloads, sizes = wanted.written(encrypted=live.stream.encryption_type == "KMS")
     # 2. Which of them are taken, by shard.
     taken: dict[int, list[int]] = defaultdict(list)
     if limits is None:
@@ -238,17 +192,10 @@ def _share_out(
                 placements.shard_ids[pending[at]] = shard_id
     # 3. What each shard gets.
     shares = [
-        _RouteShare(route_at, _picked(pending, ats), sum(_picked(sizes, ats)))
+        _RouteShare(route_at, picked(pending, ats), sum(picked(sizes, ats)))
         for route_at, ats in taken.items()
     ]
-    return shares, [_picked(payloads, ats) for ats in taken.values()]
-
-
-def _picked(column: Sequence[T], ats: Sequence[int]) -> Sequence[T]:
-    """What a column has at some places, in their order; if these are as many as it has, they are all."""
-    if len(ats) == len(column):
-        return column
-    return [column[ats[0]]] if len(ats) == 1 else itemgetter(*ats)(column)
+    return shares, [picked(payloads, ats) for ats in taken.values()]
 
 
 def _routes_of(records: NewRecords, routes: Routes, *, by_turn: bool) -> list[int]:

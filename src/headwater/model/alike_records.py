@@ -55,15 +55,23 @@ def alike_records(payloads: Sequence[Payload]) -> AlikeRecords | None:
     pads = _pads(text, count, size, data_end)
     if pads is None:
         return None
-    # Without pads, which stand where one text ends, all texts are one.
-    digits = _unpacker(f"{_DATA_AT}x{data_end - _DATA_AT - pads}s{size - data_end + pads}x", count)(text)
-    filler = b"A" * pads
-    decoded = b64decode(filler.join((*digits, b"")), validate=True)
+    digits = unpacker(f"{_DATA_AT}x{data_end - _DATA_AT - pads}s{size - data_end + pads}x", count)(text)
+    decoded = decode_alike(digits, pads)
     data_bytes = len(decoded) // count - pads
     return (
-        _unpacker(f"{data_bytes}s{pads}x", count)(decoded),
-        _unpacker(f"{key_at}x{key_end - key_at}s1x", count)(text),
+        unpacker(f"{data_bytes}s{pads}x", count)(decoded),
+        unpacker(f"{key_at}x{key_end - key_at}s1x", count)(text),
     )
+
+
+def decode_alike(digits: Sequence[bytes], pads: int) -> bytes:
+    """The data of all, from texts of base64 of one length without their pads; as many zeros are after each.
+
+    Raises ValueError for what is no base64.
+    """
+    # Without pads, which stand where one text ends, all texts are one.
+    filler = b"A" * pads
+    return b64decode(filler.join((*digits, b"")), validate=True)
 
 
 def alike_large_records(payloads: Sequence[Payload]) -> tuple[tuple[bytes, ...], list[memoryview]] | None:
@@ -97,11 +105,18 @@ def encode_alike(
     pads = -data_bytes % 3
     filler = bytes(pads)
     digits = b64encode(filler.join((*datas, b"")))
-    texts = _unpacker(f"{len(digits) // count - pads}s{pads}x", count)(digits)
-    ending = ENCRYPTED if encrypted else b""
+    texts = unpacker(f"{len(digits) // count - pads}s{pads}x", count)(digits)
+    return encode_columns(texts, pads, key_texts, ENCRYPTED if encrypted else b"")
+
+
+def encode_columns(
+    digits: Sequence[bytes], pads: int, key_texts: Sequence[bytes], ending: bytes
+) -> Sequence[bytes]:
+    """Payloads with the columns in them: base64 without its pads, and keys; each has one length."""
+    count = len(digits)
     form = b'"Data":"%%b%b%b%%b"%b' % (b"=" * pads, DATA_END, ending)
-    written = filled_in(form, count, texts, key_texts)
-    return _unpacker(f"{len(written) // count}s", count)(written)
+    written = filled_in(form, count, digits, key_texts)
+    return unpacker(f"{len(written) // count}s", count)(written)
 
 
 def _plain_keys(keys: Sequence[str | None]) -> Sequence[bytes] | None:
@@ -113,7 +128,7 @@ def _plain_keys(keys: Sequence[str | None]) -> Sequence[bytes] | None:
         return None
     if length is None or len(quoted(joined_keys)) != len(joined_keys) + 2:
         return None
-    return _unpacker(f"{length}s", len(keys))(joined_keys.encode())
+    return unpacker(f"{length}s", len(keys))(joined_keys.encode())
 
 
 def _one_length(texts: Sequence[Any]) -> int | None:
@@ -123,8 +138,8 @@ def _one_length(texts: Sequence[Any]) -> int | None:
 
 
 @lru_cache(maxsize=16)
-def _unpacker(form: str, count: int) -> Callable[[bytes], tuple[bytes, ...]]:
-    """What cuts so many strings out of a text; to make it takes longer than to use it."""
+def unpacker(form: str, count: int) -> Callable[[bytes], tuple[bytes, ...]]:
+    """What cuts a text with a form of `struct`, so many times; to make it takes longer than to use it."""
     return Struct(form * count).unpack
 
 

@@ -50,7 +50,7 @@ ENCRYPTED = b',"EncryptionType":"KMS"'
 DATA_END = b'"' + KEY_START
 DATA_END_SHOWN = DATA_END[:4]
 """So much of it is nowhere else in a record: in a key each quote has a backslash before it."""
-_PADS_MAX = 2
+PADS_MAX = 2
 _LARGE_HEAD = Struct(">BH")
 LARGE_HEAD_BYTES = _LARGE_HEAD.size
 _BETWEEN = b"},{"
@@ -201,12 +201,12 @@ def _size_of_even(payloads: Sequence[Payload], text: bytes) -> int | None:
     """The same if all data are of one size, as their ends show then; the `text` of all has no escapes."""
     count, places = len(payloads), len(DATA_END_SHOWN)
     data_end = text.index(b'"', _DATA_START)
-    end_of = itemgetter(slice(data_end - _PADS_MAX, data_end + places))
+    end_of = itemgetter(slice(data_end - PADS_MAX, data_end + places))
     ends = b"".join(map(end_of, payloads))
-    columns = [ends[at :: _PADS_MAX + places] for at in range(_PADS_MAX + places)]
-    if any(column != DATA_END_SHOWN[at : at + 1] * count for at, column in enumerate(columns[_PADS_MAX:])):
+    columns = [ends[at :: PADS_MAX + places] for at in range(PADS_MAX + places)]
+    if any(column != DATA_END_SHOWN[at : at + 1] * count for at, column in enumerate(columns[PADS_MAX:])):
         return None
-    pads = sum(column.count(b"=") for column in columns[:_PADS_MAX])
+    pads = sum(column.count(b"=") for column in columns[:PADS_MAX])
     data_bytes = (data_end - _DATA_START) // 4 * 3 * count - pads
     around = data_end + len(DATA_END) + len(b'"')
     return data_bytes + len(text) - around * count - text.count(ENCRYPTED) * len(ENCRYPTED)

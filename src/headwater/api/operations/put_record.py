@@ -6,11 +6,12 @@ from headwater.api import answers, requests
 from headwater.api.dry_run import stop_dry_run
 from headwater.api.record_checks import check_record, require_partition_keys
 from headwater.api.stream_reference import stream_named
-from headwater.engine.appending import NewRecord, append_one
+from headwater.engine.appending import append_one
 from headwater.engine.engine import Engine
 from headwater.engine.limits.throughput_limits import rate_exceeded
 from headwater.model.caller import Caller
 from headwater.model.errors import InvalidArgumentException, ProvisionedThroughputExceededException
+from headwater.model.new_records import NewRecord
 from headwater.model.record import record_size
 from headwater.model.sequence_number import parse_sequence_number
 from headwater.model.stream import Stream

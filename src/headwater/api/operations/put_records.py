@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import attrgetter
 
 from headwater.api import answers, requests
 from headwater.api.dry_run import stop_dry_run
 from headwater.api.record_checks import check_records, require_partition_keys
 from headwater.api.stream_reference import stream_named
-from headwater.engine.appending import NOWHERE, NewRecords, append
+from headwater.engine.appending import NOWHERE, append
 from headwater.engine.engine import Engine
 from headwater.engine.limits.throughput_limits import rate_exceeded
 from headwater.model.caller import Caller
 from headwater.model.errors import ProvisionedThroughputExceededException
+from headwater.model.new_records import NewRecords
 from headwater.model.record_list import Placement, PlacementList
 from headwater.model.stream import Stream
+from headwater.wire.record_texts import AlikeEntries
 
-_data_of, _partition_key_of, _hash_key_of = map(attrgetter, ("Data", "PartitionKey", "ExplicitHashKey"))
+_MEMBERS = tuple(map(attrgetter, ("Data", "PartitionKey", "ExplicitHashKey")))
 
 
 async def put_records(
@@ -24,11 +27,10 @@ async def put_records(
 ) -> answers.PutRecordsOutput:
     """Answers once the records are as safe as the store promises; placements are in the request's order."""
     name = stream_named(engine, caller, request)
-    entries = request.Records
-    partition_keys = list(map(_partition_key_of, entries))
-    records = NewRecords(list(map(_data_of, entries)), partition_keys, list(map(_hash_key_of, entries)))
-    if None in partition_keys:
-        without_key = [at for at, partition_key in enumerate(partition_keys, 1) if partition_key is None]
+    records = _records_of(request.Records)
+    if None in records.partition_keys:
+        keys = enumerate(records.partition_keys, 1)
+        without_key = [at for at, partition_key in keys if partition_key is None]
         require_partition_keys(engine, name, [f"records.{at}.member.partitionKey" for at in without_key])
     started_s = engine.stopwatch()
     live = engine.settled(name) or await engine.serving(name)
@@ -54,6 +56,12 @@ async def put_records(
     if live.stream.encryption_type == "KMS":
         answer["EncryptionType"] = "KMS"
     return answer
+
+
+def _records_of(entries: Sequence[requests.PutRecordsRequestEntry]) -> NewRecords:
+    if type(entries) is AlikeEntries:
+        return entries.records
+    return NewRecords(*(list(map(member_of, entries)) for member_of in _MEMBERS))
 
 
 def _described(stream: Stream, placements: PlacementList) -> list[answers.PutRecordsResultEntry]:

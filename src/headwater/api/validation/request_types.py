@@ -33,6 +33,7 @@ from headwater.api.validation.needed_members import names_a_stream
 from headwater.model.late_pattern import late_pattern
 from headwater.wire.json_format import UNREADABLE, decode_time_ms, has_many_values
 from headwater.wire.long_texts import CutBody, cut
+from headwater.wire.record_texts import AlikeEntries, take_records
 
 WHOLE_NUMBERS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 """The least and the greatest value of each type; a number beyond is taken for the nearer of the two."""
@@ -79,6 +80,16 @@ def read(operation_name: str, body: bytes) -> msgspec.Struct | None:
     escape makes a body unusual.
     """
     reader = _reader(operation_name)
+    taken = take_records(body) if reader.records_max else None
+    if taken is not None and len(taken.records) <= reader.records_max:
+        request: Any = _read(reader, taken.rest)
+        if request is not None:
+            request.Records = AlikeEntries(taken.records, type(request.Records[0]))
+            return request  # type: ignore[no-any-return]  # a struct
+    return _read(reader, body)
+
+
+def _read(reader: _Reader, body: bytes) -> msgspec.Struct | None:
     cut_body = cut(body) if reader.settle_blobs is not None and len(body) > _LARGE_BYTES else None
     if cut_body is not None:
         body = cut_body.rest
@@ -128,6 +139,8 @@ class _Reader(msgspec.Struct, frozen=True):
     must_name_stream: bool
     has_small_items: bool
     """Whether a value may be a few bytes of the body, and many times as large in memory."""
+    records_max: int
+    """So many records may be in the list of that name; 0: there is no such list."""
 
     def settled(self, request: Any) -> Any | None:
         if self.must_name_stream and request.StreamName is None and request.StreamARN is None:
@@ -257,6 +270,8 @@ def full_match(pattern: str) -> str:
 def _reader(operation_name: str) -> _Reader:
     shape_name = api_model().input_shape_name(operation_name)
     kind = request_type(shape_name)
+    members = api_model().shapes[shape_name].members
+    records_max = api_model().shapes[members["Records"]].max if "Records" in members else 0
     return _Reader(
         kind,
         msgspec.json.Decoder(kind),
@@ -264,6 +279,7 @@ def _reader(operation_name: str) -> _Reader:
         _settler(shape_name, _blob_settler),
         names_a_stream(shape_name),
         _has_small_items(shape_name),
+        records_max or 0,
     )
 
 

@@ -1,0 +1,85 @@
+"""Records of one size are taken out of a body as what is stored of them; others are left in it."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from headwater.model.alike_records import ALIKE_MIN
+from headwater.model.new_records import NewRecords
+from headwater.model.record import LARGE_BYTES
+from headwater.wire.record_texts import take_records
+
+COMPACT, OF_PYTHON = (",", ":"), (", ", ": ")
+
+
+def entry(data: bytes, key: str, **more: Any) -> dict[str, Any]:
+    return {"Data": b64encode(data).decode(), "PartitionKey": key, **more}
+
+
+def body_of(entries: list[dict[str, Any]], separators: tuple[str, str] = COMPACT) -> bytes:
+    document = {"StreamName": "orders", "Records": entries}
+    return json.dumps(document, separators=separators, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("separators", [COMPACT, OF_PYTHON])
+@pytest.mark.parametrize("data_bytes", [1, 2, 3, 100, LARGE_BYTES])
+@pytest.mark.parametrize("key", ["k", "key-000001", "}],[{", "a b"])
+def test_records_of_one_size_are_taken_as_they_are_stored(
+    data_bytes: int, key: str, separators: tuple[str, str]
+) -> None:
+    datas = [bytes([at]) * data_bytes for at in range(ALIKE_MIN)]
+    keys = [f"{at % 10}{key[1:]}" for at in range(ALIKE_MIN)]
+    entries = [entry(data, key) for data, key in zip(datas, keys, strict=True)]
+    taken = take_records(body_of(entries, separators))
+    assert taken is not None
+    one_by_one = NewRecords(datas, keys, [None] * ALIKE_MIN)
+    for encrypted in (False, True):
+        payloads, sizes = taken.records.written(encrypted=encrypted)
+        expected, expected_sizes = one_by_one.written(encrypted=encrypted)
+        assert (list(payloads), list(sizes)) == (list(expected), list(expected_sizes))
+    assert list(taken.records) == list(one_by_one)
+    assert list(taken.records.data_bytes()) == [data_bytes] * ALIKE_MIN
+    assert list(taken.records.picked([3, 1])) == list(one_by_one.picked([3, 1]))
+    assert taken.rest == body_of(entries[:1], separators)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        entry(b"xx", "key"),
+        entry(b"xxx", "key1"),
+        entry(b"xxx", 'k"y'),
+        entry(b"xxx", "k\u007fy"),
+        entry(b"xxx", "k\u00fc"),
+        entry(b"xxx", "key", ExplicitHashKey="1"),
+        {"PartitionKey": "key", "Data": "eHh4"},
+        {"Data": "eHh-", "PartitionKey": "key"},
+        {"Data": "eHh4"},
+    ],
+    ids=str,
+)
+def test_where_one_is_not_like_the_others_all_are_left(odd: dict[str, Any]) -> None:
+    usual = [entry(b"xxx", "key")] * ALIKE_MIN
+    assert take_records(body_of(usual)) is not None
+    assert take_records(body_of([*usual, odd])) is None
+    assert take_records(body_of([*usual, odd, *usual])) is None
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [entry(b"xxx", "key")] * (ALIKE_MIN - 1),
+        [entry(b"", "key")] * ALIKE_MIN,
+        [entry(b"x" * (LARGE_BYTES + 1), "key")] * ALIKE_MIN,
+        [{"Data": "eHB=", "PartitionKey": "key"}] * ALIKE_MIN,
+        [{"PartitionKey": "key", "Data": "eHh4"}] * ALIKE_MIN,
+        [],
+    ],
+    ids=["too few", "no data", "large", "a digit that says more than a byte", "the key first", "none"],
+)
+def test_other_records_are_left(entries: list[dict[str, Any]]) -> None:
+    assert take_records(body_of(entries)) is None
