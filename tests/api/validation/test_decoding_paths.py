@@ -19,6 +19,7 @@ from headwater.api.validation.api_model import api_model
 from headwater.api.validation.cbor_requests import accept_cbor
 from headwater.api.validation.constraints import accept, accept_document, explained
 from headwater.api.validation.long_requests import beginning_of
+from headwater.model.alike_records import ALIKE_MIN as RECORDS_MIN
 from headwater.model.errors import SerializationException, ValidationException
 from headwater.model.instant import Instant
 from headwater.wire import cbor_format, json_format
@@ -410,7 +411,7 @@ SEPARATORS = st.sampled_from([(",", ":"), (", ", ": "), (",", ": ")])
 @st.composite
 def alike_bodies(draw: st.DrawFn) -> bytes:
     """PutRecords of records of one size as programs write them; a few bytes are changed here and there."""
-    count, data_bytes = draw(st.integers(ALIKE_MIN - 1, ALIKE_MIN + 3)), draw(st.integers(0, 5))
+    count, data_bytes = draw(st.integers(RECORDS_MIN - 1, RECORDS_MIN + 3)), draw(st.integers(0, 5))
     keys = draw(st.lists(st.sampled_from(["key", "k},", "},{", "é!!", "[{a", "}]}", " a "]), min_size=1))
     records = [
         {"Data": b64encode(bytes([at]) * data_bytes).decode(), "PartitionKey": keys[at % len(keys)]}
@@ -432,7 +433,7 @@ def test_both_ways_agree_on_records_of_one_size(body: bytes) -> None:
     check_both_ways("PutRecords", body)
 
 
-@pytest.mark.parametrize("count", [ALIKE_MIN, 500, 501])
+@pytest.mark.parametrize("count", [RECORDS_MIN, 500, 501])
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
 def test_both_ways_agree_on_each_place_of_records_of_one_size(
     count: int, separators: tuple[str, str]
