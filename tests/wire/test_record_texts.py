@@ -11,6 +11,8 @@ import pytest
 from headwater.model.alike_records import ALIKE_MIN
 from headwater.model.new_records import NewRecords
 from headwater.model.record import LARGE_BYTES
+from headwater.wire import cbor_format
+from headwater.wire.cbor_columns import take_records as take_cbor_records
 from headwater.wire.record_texts import take_records
 
 COMPACT, OF_PYTHON = (",", ":"), (", ", ": ")
@@ -83,3 +85,51 @@ def test_where_one_is_not_like_the_others_all_are_left(odd: dict[str, Any]) -> N
 )
 def test_other_records_are_left(entries: list[dict[str, Any]]) -> None:
     assert take_records(body_of(entries)) is None
+
+
+def cbor_of(document: dict[str, Any], *, is_open: bool) -> bytes:
+    """The document in CBOR; with maps and lists of indefinite length, as Java's clients write it."""
+    body = bytes(cbor_format.encode(document))
+    if not is_open:
+        return body
+    entries = [bytes(cbor_format.encode(each)) for each in document["Records"]]
+    opened = b"".join(b"\xbf" + each[1:] + b"\xff" for each in entries)
+    head = bytes(cbor_format.encode({**document, "Records": []}))
+    return b"\xbf" + head[1:-1] + b"\x9f" + opened + b"\xff\xff"
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+@pytest.mark.parametrize("count", [ALIKE_MIN, 255, 256, 500])
+@pytest.mark.parametrize("data_bytes", [24, 100, 256, LARGE_BYTES])
+@pytest.mark.parametrize("key", ["k", "key-000001", "k" * 30])
+def test_records_of_one_size_in_cbor_are_taken_as_they_are_stored(
+    data_bytes: int, key: str, count: int, is_open: bool
+) -> None:
+    datas = [bytes([at % 256]) * data_bytes for at in range(count)]
+    keys = [f"{at % 10}{key[1:]}" for at in range(count)]
+    entries = [{"Data": data, "PartitionKey": key} for data, key in zip(datas, keys, strict=True)]
+    taken = take_cbor_records(cbor_of({"StreamName": "orders", "Records": entries}, is_open=is_open))
+    assert taken is not None
+    payloads, sizes = taken.records.written(encrypted=False)
+    expected, expected_sizes = NewRecords(datas, keys, [None] * count).written(encrypted=False)
+    assert (list(payloads), list(sizes)) == (list(expected), list(expected_sizes))
+    assert cbor_format.decode(taken.rest) == {"StreamName": "orders", "Records": entries[:1]}
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"Data": b"x" * 25, "PartitionKey": "key"},
+        {"Data": b"x" * 24, "PartitionKey": "key1"},
+        {"Data": b"x" * 24, "PartitionKey": 'k"y'},
+        {"Data": b"x" * 24, "PartitionKey": "k\u00e4"},
+        {"Data": b"x" * 24},
+    ],
+    ids=str,
+)
+def test_where_one_in_cbor_is_not_like_the_others_all_are_left(odd: dict[str, Any], is_open: bool) -> None:
+    usual = [{"Data": b"x" * 24, "PartitionKey": "key"}] * ALIKE_MIN
+    assert take_cbor_records(cbor_of({"Records": usual}, is_open=is_open)) is not None
+    left = take_cbor_records(cbor_of({"Records": [*usual[1:], odd]}, is_open=is_open))
+    assert left is None

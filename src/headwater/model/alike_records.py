@@ -101,12 +101,16 @@ def encode_alike(
     key_texts = _plain_keys(partition_keys)
     if key_texts is None or _one_length(datas) is None:
         return None
+    return encode_plain(datas, key_texts, ENCRYPTED if encrypted else b"")
+
+
+def encode_plain(datas: Sequence[bytes], key_texts: Sequence[bytes], ending: bytes) -> Sequence[bytes]:
+    """Payloads of data and of keys as they are in a text; each has one length, and there is data."""
     # With bytes added that make all data end where a digit of base64 does, all texts are one.
-    pads = -data_bytes % 3
-    filler = bytes(pads)
-    digits = b64encode(filler.join((*datas, b"")))
-    texts = unpacker(f"{len(digits) // count - pads}s{pads}x", count)(digits)
-    return encode_columns(texts, pads, key_texts, ENCRYPTED if encrypted else b"")
+    pads = -len(datas[0]) % 3
+    digits = b64encode(bytes(pads).join((*datas, b"")))
+    texts = unpacker(f"{len(digits) // len(datas) - pads}s{pads}x", len(datas))(digits)
+    return encode_columns(texts, pads, key_texts, ending)
 
 
 def encode_columns(

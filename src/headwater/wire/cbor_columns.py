@@ -1,11 +1,20 @@
-"""Records of one size in a body in CBOR, made MessagePack by columns: in a few calls, not one by one.
+"""Records of one size in a body in CBOR: in a few calls by columns, not one by one.
+
+They are taken out of it as what is stored, with the rules of `record_texts`, or else made MessagePack.
 
 Refuses to know what else is in a body, and how much may be in one: that is `cbor_repacking`'s.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+from headwater.model import alike_records
+from headwater.model.new_records import RecordTexts
+from headwater.model.record import LARGE_BYTES
+from headwater.wire.record_texts import PLAIN, TakenRecords, are_same
+
+Body: TypeAlias = bytes | bytearray
 
 ALIKE_MIN = 16
 """Fewer records are not worth it."""
@@ -19,6 +28,11 @@ _LENGTH_BYTES = {0x58: 1, 0x59: 2}
 """Of a blob, by its first byte."""
 _PACKED_MAP, _PACKED_DATA_NAME, _PACKED_KEY_NAME = b"\x82\xa4\xac"
 _PACKED_TEXT_8, _PACKED_TEXT_16 = b"\xd9\xda"
+_BEGINS = (b"\xa2\x64Data", b"\xbf\x64Data")
+"""Of a record, a map of two members or of indefinite length."""
+_OPEN_LIST, _ONE_ITEM = b"\x9f", b"\x81"
+_LIST_HEADS = ((b"\x98", 1), (b"\x99", 2))
+"""First bytes of a list, and how many follow that tell its length."""
 _TO_PACKED_BYTES, _TO_PACKED_TEXT = 0xC4 - 0x58, 0xA0 - 0x60
 
 
@@ -26,6 +40,7 @@ class _Shape(NamedTuple):
     """What a record in CBOR has in common with others of its size: places in it, from its begin on."""
 
     size: int
+    data: range
     marks: list[int]
     """Where the bytes are that say what is where."""
     packed_marks: dict[int, int]
@@ -35,16 +50,52 @@ class _Shape(NamedTuple):
     """Whether the key begins one byte later in MessagePack."""
 
 
+def take_records(body: bytes) -> TakenRecords | None:
+    """The records of a list in the body, if they are alike, small, and have plain keys; else `None`."""
+    # 1. The first record says what the others have to be like.
+    start = min((at for at in map(body.find, _BEGINS) if at > 0), default=0)
+    found, shape = _list_at(body, start), _shape_at(body, start)
+    if found is None or shape is None or not 0 < len(shape.data) <= LARGE_BYTES:
+        return None
+    head, length = found
+    count = _count_alike(body, start, length or len(body), shape)
+    if count < alike_records.ALIKE_MIN or (length is not None and count < length):
+        return None
+    size, data, key = shape.size, shape.data, shape.key
+    text = body[start : start + count * size]
+    around = (*range(data.start), *range(data.stop, key.start), *range(key.stop, size))
+    # 2. Data and keys.
+    keys = alike_records.unpacker(f"{key.start}x{len(key)}s{size - key.stop}x", count)(text)
+    if not are_same(text, text[:size], count, around) or b"".join(keys).translate(None, PLAIN):
+        return None
+    datas = alike_records.unpacker(f"{data.start}x{len(data)}s{size - data.stop}x", count)(text)
+    # 3. What is stored of them.
+    texts = alike_records.encode_plain(datas, keys, b"")
+    before = body[: start - len(head)] + (head if length is None else _ONE_ITEM)
+    return TakenRecords(
+        RecordTexts(texts, list(map(bytes.decode, keys)), len(data)),
+        before + text[:size] + body[start + len(text) :],
+    )
+
+
+def _list_at(body: bytes, start: int) -> tuple[bytes, int | None] | None:
+    """What stands before the first item of a list, and the list's length if that says it."""
+    if body[:start].endswith(_OPEN_LIST):
+        return _OPEN_LIST, None
+    for first, size in _LIST_HEADS:
+        head = body[start - 1 - size : start] if start > size else b""
+        if head.startswith(first):
+            return head, int.from_bytes(head[1:])
+    return None
+
+
 def repack_alike(packed: bytearray, at: int, count: int) -> tuple[int, int]:
     """Rewrite up to `count` records from a position on that are like the first.
 
     Such a record is a map, of indefinite length or not, of a blob of 24 to 65,535 bytes and a key in ASCII.
     None are rewritten if too few are alike, or the key is long. Gives what follows them, and their number.
     """
-    try:
-        shape = _shape_of(packed, at)
-    except IndexError:  # it runs out of the body
-        return at, 0
+    shape = _shape_at(packed, at)
     if shape is None or (alike := _count_alike(packed, at, count, shape)) < ALIKE_MIN:
         return at, 0
     size = shape.size
@@ -59,7 +110,15 @@ def repack_alike(packed: bytearray, at: int, count: int) -> tuple[int, int]:
     return end, alike
 
 
-def _shape_of(packed: bytearray, at: int) -> _Shape | None:
+def _shape_at(packed: Body, at: int) -> _Shape | None:
+    """The shape of the record that begins at a position, if it is such a one; there may be anything."""
+    try:
+        return _shape_of(packed, at)
+    except IndexError:  # it runs out of the body
+        return None
+
+
+def _shape_of(packed: Body, at: int) -> _Shape | None:
     """The shape of the record that begins at a position, if it is such a one."""
     begin, blob = packed[at], packed[at + _BLOB_AT]
     if begin not in (_MAP, _OPEN_MAP) or packed[at + 1] != _DATA_NAME or blob not in _LENGTH_BYTES:
@@ -77,6 +136,7 @@ def _shape_of(packed: bytearray, at: int) -> _Shape | None:
         return None
     shape = _Shape(
         size=key_at + key_length,
+        data=range(data_at, name_at),
         marks=[0, 1, *range(_BLOB_AT, data_at), name_at, *range(text_at, key_at)],
         packed_marks={
             0: _PACKED_MAP,
@@ -91,7 +151,7 @@ def _shape_of(packed: bytearray, at: int) -> _Shape | None:
     return shape if begin == _MAP else _without_break(packed, at, shape)
 
 
-def _without_break(packed: bytearray, at: int, shape: _Shape) -> _Shape | None:
+def _without_break(packed: Body, at: int, shape: _Shape) -> _Shape | None:
     """The same of a map that a byte ends, which leaves room for one before the key that tells its length."""
     break_at, length = shape.size, len(shape.key)
     if packed[at + break_at] != _BREAK:
@@ -106,7 +166,7 @@ def _without_break(packed: bytearray, at: int, shape: _Shape) -> _Shape | None:
     )
 
 
-def _count_alike(packed: bytearray, at: int, count: int, shape: _Shape) -> int:
+def _count_alike(packed: Body, at: int, count: int, shape: _Shape) -> int:
     """How many records have the shape, or fewer than are worth it."""
     size, marks = shape.size, shape.marks
     alike = min(count, (len(packed) - at) // size)

@@ -15,7 +15,7 @@ Refuses to know how many records a request may have, and of which size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, overload
 
 import msgspec
@@ -24,7 +24,7 @@ from headwater.model.alike_records import ALIKE_MIN, decode_alike, encode_column
 from headwater.model.new_records import RecordTexts
 from headwater.model.record import LARGE_BYTES, PADS_MAX
 
-_PLAIN = bytes(code for code in range(ord(" "), 0x7F) if code not in b'"\\')
+PLAIN = bytes(code for code in range(ord(" "), 0x7F) if code not in b'"\\')
 """The characters of a key that are the same in its text, of those in ASCII."""
 _LAST_DIGITS = (b"", b"AEIMQUYcgkosw048", b"AQgw")
 """What may stand before so many pads: of other digits some bits belong to no byte."""
@@ -98,7 +98,7 @@ def take_records(body: bytes) -> TakenRecords | None:
     digits = unpacker(f"{data_at}x{data_end - data_at}s{form.size - data_end}x", count)(text)
     keys = unpacker(f"{key_at}x{key_end - key_at}s{len(style.closing)}x", count)(text)
     data_bytes = _data_bytes(digits, pads)
-    if not 0 < data_bytes <= LARGE_BYTES or b"".join(keys).translate(None, _PLAIN):
+    if not 0 < data_bytes <= LARGE_BYTES or b"".join(keys).translate(None, PLAIN):
         return None
     # 3. What is stored of them.
     if style.is_stored:
@@ -126,11 +126,17 @@ def _form_of(body: bytes, start: int) -> _Form | None:
 
 def _is_alike(text: bytes, form: _Form, count: int) -> bool:
     """Whether so many records have the same around data and keys, and a digit that may be before pads."""
-    size, sample = form.size, text[: form.key_end] + form.style.closing
-    if any(text[at::size] != sample[at : at + 1] * count for at in form.around()):
-        return False
+    sample = text[: form.key_end] + form.style.closing
     last_digits = _LAST_DIGITS[form.pads]
-    return not last_digits or not text[form.data_end - 1 :: size].translate(None, last_digits)
+    return are_same(text, sample, count, form.around()) and not (
+        last_digits and text[form.data_end - 1 :: form.size].translate(None, last_digits)
+    )
+
+
+def are_same(text: bytes, sample: bytes, count: int, places: Iterable[int]) -> bool:
+    """Whether a text, which is as long as so many samples, has at some places of each what the sample has."""
+    size = len(sample)
+    return all(text[at::size] == sample[at : at + 1] * count for at in places)
 
 
 def _data_bytes(digits: Sequence[bytes], pads: int) -> int:

@@ -273,12 +273,16 @@ def the_slow_way_of_cbor(name: str, body: bytes) -> Any:
     return explained(name, cbor_format.decode(body))
 
 
+def the_usual_way_of_cbor(name: str, body: bytes) -> Any:
+    return with_entries(accept_cbor(name, body))
+
+
 def check_both_ways_of_cbor(name: str, body: bytes) -> None:
     packed = repack(body)
     fast = None if packed is None else request_types.read_packed(name, packed)
     slow = outcome(the_slow_way_of_cbor, name, body)
     assert fast is None or fast == slow
-    assert outcome(accept_cbor, name, body) == slow
+    assert outcome(the_usual_way_of_cbor, name, body) == slow
 
 
 everyday = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -532,12 +536,22 @@ def test_records_of_one_size_are_repacked_together(
     check_both_ways_of_cbor("PutRecords", body)
 
 
+@pytest.mark.parametrize("count", [255, 256, 500, 501])
+@pytest.mark.parametrize("is_open", [False, True])
+def test_both_ways_agree_on_how_many_records_of_one_size_there_may_be(count: int, is_open: bool) -> None:
+    document = alike_records([(count, 24, 10)])
+    check_both_ways_of_cbor(
+        "PutRecords", with_open_ends(document) if is_open else cbor_format.encode(document)
+    )
+
+
 @given(st.binary(min_size=1, max_size=3), st.booleans(), st.data())
 @settings(max_examples=300)
 def test_both_ways_agree_on_records_of_one_size_of_which_one_is_damaged(
     noise: bytes, is_open: bool, data: st.DataObject
 ) -> None:
-    document = alike_records([(ALIKE_MIN + 2, 24, data.draw(st.sampled_from([2, 30])))])
+    count = data.draw(st.sampled_from([ALIKE_MIN + 2, RECORDS_MIN + 2]))
+    document = alike_records([(count, 24, data.draw(st.sampled_from([2, 30])))])
     body = with_open_ends(document) if is_open else cbor_format.encode(document)
     at = data.draw(st.integers(0, len(body)))
     cut = data.draw(st.sampled_from([len(noise), 0, len(body)]))

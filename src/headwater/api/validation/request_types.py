@@ -31,6 +31,7 @@ from pybase64 import b64decode
 from headwater.api.validation.api_model import Shape, api_model
 from headwater.api.validation.needed_members import names_a_stream
 from headwater.model.late_pattern import late_pattern
+from headwater.model.new_records import RecordTexts
 from headwater.wire.json_format import UNREADABLE, decode_time_ms, has_many_values
 from headwater.wire.long_texts import CutBody, cut
 from headwater.wire.record_texts import AlikeEntries, take_records
@@ -81,11 +82,10 @@ def read(operation_name: str, body: bytes) -> msgspec.Struct | None:
     """
     reader = _reader(operation_name)
     taken = take_records(body) if reader.records_max else None
-    if taken is not None and len(taken.records) <= reader.records_max:
-        request: Any = _read(reader, taken.rest)
+    if taken is not None:
+        request = _with_records(reader, _read(reader, taken.rest), taken.records)
         if request is not None:
-            request.Records = AlikeEntries(taken.records, type(request.Records[0]))
-            return request  # type: ignore[no-any-return]  # a struct
+            return request
     return _read(reader, body)
 
 
@@ -106,6 +106,26 @@ def _read(reader: _Reader, body: bytes) -> msgspec.Struct | None:
     except UNREADABLE:
         return None
     return reader.settled(request)
+
+
+def has_records(operation_name: str) -> bool:
+    """Whether requests have a list of records."""
+    return _reader(operation_name).records_max > 0
+
+
+def with_records(operation_name: str, request: Any, records: RecordTexts) -> msgspec.Struct | None:
+    """The request with all of its records, of which it was read with the first alone; `None`, as `read`."""
+    return _with_records(_reader(operation_name), request, records)
+
+
+def _with_records(reader: _Reader, request: Any, records: RecordTexts) -> msgspec.Struct | None:
+    if request is None or len(records) > reader.records_max or len(request.Records) != 1:
+        return None
+    (entry,), (first,) = request.Records, records.picked([0])
+    if (entry.Data, entry.PartitionKey, entry.ExplicitHashKey) != first:
+        return None
+    request.Records = AlikeEntries(records, type(entry))
+    return request  # type: ignore[no-any-return]  # a struct
 
 
 def read_packed(operation_name: str, packed: bytearray) -> msgspec.Struct | None:
