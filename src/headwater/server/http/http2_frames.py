@@ -76,6 +76,29 @@ PADDED = 0x08
 PRIORITIZED = 0x20
 
 
+def body_at(data: bytes, at: int, stream_id: int) -> tuple[bytes, int] | None:
+    """The body that frames of a stream are from a position on, and what follows them.
+
+    `None` where some are of another kind, of another stream, padded, empty, too large, or not there.
+    """
+    parts: list[memoryview] = []
+    end = len(data)
+    while end - at >= HEAD_BYTES:
+        sized, flags, frame_stream_id = read_head(data, at)
+        size, begin = sized >> 8, at + HEAD_BYTES
+        at = begin + size
+        if sized & 0xFF or flags > END_STREAM or frame_stream_id != stream_id:  # DATA is kind 0
+            break
+        if not 0 < size <= FRAME_BYTES_MAX or at > end:
+            break
+        if flags and not parts:
+            return data[begin:at], at
+        parts.append(memoryview(data)[begin:at])
+        if flags:
+            return b"".join(parts), at
+    return None
+
+
 def frame(kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:
     """A frame of up to 65,535 bytes."""
     return _head(0, len(payload), kind, flags, stream_id) + payload

@@ -7,7 +7,7 @@ Rules:
 - which frame is allowed when, and what follows, is in the tables of `http2_states`;
 - a fault of a stream resets it, one of the connection is said with a GOAWAY and ends it;
 - a header block is read even if nobody wants its fields, so that the next one can be;
-- all frames of one read are looked at in one go, a head and the one frame that is its body together;
+- all frames of one read are looked at in one go, a head and the frames that are its body together;
 - a GOAWAY without an error ends nothing but the opening of streams: those that are open finish;
 - the connection's window stays open: bodies are limited stream by stream, by who opens their windows;
 - PRIORITY means nothing.
@@ -195,28 +195,21 @@ class Http2Protocol:
     def _read_request(self, stream_id: int, data: bytes, block_at: int, at: int) -> int:
         """Read a request at once if nothing is unusual about it, as frame after frame would be read.
 
-        Its header block ends at `at`; behind it stands the one frame that is its body. Gives the position
+        Its header block ends at `at`; behind it stand the frames that are its body. Gives the position
         after what was read; 0 for none.
         """
-        end = len(data)
-        if end - at < HEAD_BYTES:
-            return 0
-        sized, flags, body_stream_id = read_head(data, at)
-        size = sized >> 8
-        body_at = at + HEAD_BYTES
-        after: int = body_at + size
+        found = frames.body_at(data, at, stream_id)
         if (
-            sized & 0xFF  # it is no DATA
-            or flags != END_STREAM
-            or body_stream_id != stream_id
-            or not 0 < size <= FRAME_BYTES_MAX
-            or after > end
+            found is None
+            or len(found[0]) > STREAM_WINDOW_BYTES
             or stream_id <= self._last_stream_id
             or stream_id & _RESERVED_AND_LOWEST != 1
             or self.is_going_away
             or len(self.streams) >= CONCURRENT_STREAMS
         ):
             return 0
+        body, after = found
+        size = len(body)
         block = data[block_at:at]
         head = self._heads.get(block)
         if head is not None and head[3] != size and head[3] >= 0:  # what it announces
@@ -245,7 +238,7 @@ class Http2Protocol:
         self._receive_window -= size
         if self._receive_window < HALF_OF_CONNECTION_WINDOW:
             self._open_window()
-        self._events.append(_new_event(Event, (_REQUEST, stream, data[body_at:after])))
+        self._events.append(_new_event(Event, (_REQUEST, stream, body)))
         return after
 
     def _pass_over(self, stream_id: int) -> None:
