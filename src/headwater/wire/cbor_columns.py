@@ -28,8 +28,7 @@ _LENGTH_BYTES = {0x58: 1, 0x59: 2}
 """Of a blob, by its first byte."""
 _PACKED_MAP, _PACKED_DATA_NAME, _PACKED_KEY_NAME = b"\x82\xa4\xac"
 _PACKED_TEXT_8, _PACKED_TEXT_16 = b"\xd9\xda"
-_BEGINS = (b"\xa2\x64Data", b"\xbf\x64Data")
-"""Of a record, a map of two members or of indefinite length."""
+_FIRST_NAME = b"\x64Data"
 _OPEN_LIST, _ONE_ITEM = b"\x9f", b"\x81"
 _LIST_HEADS = ((b"\x98", 1), (b"\x99", 2))
 """First bytes of a list, and how many follow that tell its length."""
@@ -53,7 +52,7 @@ class _Shape(NamedTuple):
 def take_records(body: bytes) -> TakenRecords | None:
     """The records of a list in the body, if they are alike, small, and have plain keys; else `None`."""
     # 1. The first record says what the others have to be like.
-    start = min((at for at in map(body.find, _BEGINS) if at > 0), default=0)
+    start = max(body.find(_FIRST_NAME) - 1, 0)
     found, shape = _list_at(body, start), _shape_at(body, start)
     if found is None or shape is None or not 0 < len(shape.data) <= LARGE_BYTES:
         return None
