@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -13,7 +13,7 @@ from headwater.model.new_records import NewRecords
 from headwater.model.record import LARGE_BYTES
 from headwater.wire import cbor_format
 from headwater.wire.cbor_columns import take_records as take_cbor_records
-from headwater.wire.record_texts import take_records
+from headwater.wire.record_texts import records_in, take_records
 
 COMPACT, OF_PYTHON = (",", ":"), (", ", ": ")
 
@@ -85,6 +85,63 @@ def test_where_one_is_not_like_the_others_all_are_left(odd: dict[str, Any]) -> N
 )
 def test_other_records_are_left(entries: list[dict[str, Any]]) -> None:
     assert take_records(body_of(entries)) is None
+
+
+class Entry(NamedTuple):
+    """An entry as it was read."""
+
+    Data: bytes
+    PartitionKey: str | None
+
+
+def entries_of(*records: tuple[bytes, str | None]) -> list[Entry]:
+    return [Entry(*record) for record in records]
+
+
+def test_of_records_of_many_sizes_the_texts_are_what_is_stored() -> None:
+    datas = [bytes([at]) * (at % 9) for at in range(ALIKE_MIN)] + [b"x" * LARGE_BYTES]
+    keys = [f"key-{at * at}" for at in range(ALIKE_MIN)] + ["}]"]
+    written = body_of([entry(data, key) for data, key in zip(datas, keys, strict=True)])
+    records = records_in(written, entries_of(*zip(datas, keys, strict=True)))
+    assert records is not None
+    one_by_one = NewRecords(datas, keys, [None] * len(keys))
+    assert list(records) == list(one_by_one)
+    assert list(records.data_bytes()) == list(one_by_one.data_bytes())
+    assert list(records.picked([5, 2])) == list(one_by_one.picked([5, 2]))
+    for encrypted in (False, True):
+        found, expected = records.written(encrypted=encrypted), one_by_one.written(encrypted=encrypted)
+        assert list(map(list, found)) == list(map(list, expected))
+
+
+@pytest.mark.parametrize(
+    ("odd", "data", "key"),
+    [
+        (entry(b"x" * (LARGE_BYTES + 1), "key"), b"x" * (LARGE_BYTES + 1), "key"),
+        (entry(b"xx", "\u00e4"), b"xx", "\u00e4"),
+        (entry(b"xx", 'k"y'), b"xx", 'k"y'),
+        (entry(b"xx", "},{"), b"xx", "},{"),
+        (entry(b"xx", "key", ExplicitHashKey="1"), b"xx", "key"),
+        ({"PartitionKey": "key", "Data": "eHg="}, b"xx", "key"),
+        ({"Data": "eHg="}, b"xx", None),
+    ],
+    ids=[
+        "large",
+        "not ASCII",
+        "a quote",
+        "like what is between records",
+        "a hash key",
+        "key first",
+        "no key",
+    ],
+)
+def test_where_one_is_written_otherwise_all_are_written_anew(
+    odd: dict[str, Any], data: bytes, key: str | None
+) -> None:
+    usual, records = [entry(b"x", "k")] * ALIKE_MIN, [(b"x", "k")] * ALIKE_MIN
+    assert records_in(body_of(usual), entries_of(*records)) is not None
+    assert records_in(body_of([*usual, odd]), entries_of(*records, (data, key))) is None
+    assert records_in(body_of(usual, OF_PYTHON), entries_of(*records)) is None
+    assert records_in(body_of(usual[1:]), entries_of(*records[1:])) is None
 
 
 def cbor_of(document: dict[str, Any], *, is_open: bool) -> bytes:

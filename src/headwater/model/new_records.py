@@ -68,31 +68,48 @@ class NewRecords:
 
 
 class RecordTexts(NewRecords):
-    """Small records of one size, with keys in ASCII, whose texts are there: that is what is stored."""
+    """Small records with keys in ASCII, and no more, whose texts are there: that is what is stored."""
 
-    __slots__ = ("_data_bytes", "_texts")
+    __slots__ = ("_data_bytes", "_sizes", "_texts")
 
-    def __init__(self, texts: Sequence[bytes], partition_keys: Sequence[str | None], data_bytes: int) -> None:
-        """Each has so many `data_bytes`; texts and keys are as many."""
+    def __init__(
+        self,
+        texts: Sequence[bytes],
+        partition_keys: Sequence[str | None],
+        data_bytes: Sequence[int],
+        sizes: Sequence[int],
+    ) -> None:
+        """The columns are of one length; `sizes` has each one's `record_size`."""
         super().__init__((), partition_keys, [None] * len(texts))
         self._texts = texts
         self._data_bytes = data_bytes
+        self._sizes = sizes
 
     def __iter__(self) -> Iterator[NewRecord]:
         return zip(decode_data(self._texts), self.partition_keys, self.explicit_hash_keys, strict=True)
 
     def data_bytes(self) -> Sequence[int]:
         """How much data each has."""
-        return [self._data_bytes] * len(self)
+        return self._data_bytes
 
     def written(self, *, encrypted: bool) -> tuple[Sequence[bytes], Sequence[int]]:
         """The payload of each, and its `record_size`."""
-        texts = [text + ENCRYPTED for text in self._texts] if encrypted else self._texts
-        return texts, [self._data_bytes + record_size(b"", self.partition_keys[0])] * len(texts)
+        return [text + ENCRYPTED for text in self._texts] if encrypted else self._texts, self._sizes
 
     def picked(self, ats: Sequence[int]) -> NewRecords:
         """Those at some places."""
-        return RecordTexts(picked(self._texts, ats), picked(self.partition_keys, ats), self._data_bytes)
+        return RecordTexts(
+            picked(self._texts, ats),
+            picked(self.partition_keys, ats),
+            picked(self._data_bytes, ats),
+            picked(self._sizes, ats),
+        )
+
+
+def alike_texts(texts: Sequence[bytes], keys: Sequence[bytes], data_bytes: int) -> RecordTexts:
+    """The same of records of one size; keys are in ASCII."""
+    count, each_bytes = len(texts), data_bytes + len(keys[0])
+    return RecordTexts(texts, list(map(bytes.decode, keys)), [data_bytes] * count, [each_bytes] * count)
 
 
 def picked(column: Sequence[T], ats: Sequence[int]) -> Sequence[T]:

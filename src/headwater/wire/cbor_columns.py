@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 from headwater.model import alike_records
-from headwater.model.new_records import RecordTexts
+from headwater.model.new_records import alike_texts
 from headwater.model.record import LARGE_BYTES
 from headwater.wire.record_texts import PLAIN, TakenRecords, are_same
 
@@ -72,7 +72,7 @@ def take_records(body: bytes) -> TakenRecords | None:
     texts = alike_records.encode_plain(datas, keys, b"")
     before = body[: start - len(head)] + (head if length is None else _ONE_ITEM)
     return TakenRecords(
-        RecordTexts(texts, list(map(bytes.decode, keys)), len(data)),
+        alike_texts(texts, keys, len(data)),
         before + text[:size] + body[start + len(text) :],
     )
 

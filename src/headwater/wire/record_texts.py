@@ -1,8 +1,8 @@
-"""Records of one size in a JSON body, taken out of it as they are: by columns, and not parsed one by one.
+"""Records in a JSON body as what is stored of them: cut out of it, and not written anew.
 
 What is stored of a small record is its text (`model.record`), which is what most clients send, but for
 blanks. So where all records of a list have data and key at the same places, a few calls find that
-out, and cut.
+out, and cut; they are not parsed one by one, either.
 
 Rules:
 - what a parser would look at is looked at: each character is the form's, a digit of base64, or one that
@@ -16,12 +16,13 @@ Refuses to know how many records a request may have, and of which size.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import add, attrgetter, itemgetter
 from typing import Any, NamedTuple, overload
 
 import msgspec
 
 from headwater.model.alike_records import ALIKE_MIN, decode_alike, encode_columns, unpacker
-from headwater.model.new_records import RecordTexts
+from headwater.model.new_records import RecordTexts, alike_texts
 from headwater.model.record import LARGE_BYTES, PADS_MAX
 
 PLAIN = bytes(code for code in range(ord(" "), 0x7F) if code not in b'"\\')
@@ -29,6 +30,13 @@ PLAIN = bytes(code for code in range(ord(" "), 0x7F) if code not in b'"\\')
 _LAST_DIGITS = (b"", b"AEIMQUYcgkosw048", b"AQgw")
 """What may stand before so many pads: of other digits some bits belong to no byte."""
 _QUOTE = b'"'
+_ESCAPE, _DELETE = ord("\\"), 0x7F
+_FIRST, _BETWEEN = b'[{"', b"},{"
+_DIGITS = tuple((size + 2) // 3 * 4 for size in range(LARGE_BYTES + 1))
+"""Of data in base64, by its size, pads included."""
+_data_of, _partition_key_of, _second = attrgetter("Data"), attrgetter("PartitionKey"), itemgetter(1)
+_AROUND = len('"Data":"","PartitionKey":""')
+"""What a text has besides digits and key."""
 
 
 class _Style(NamedTuple):
@@ -75,6 +83,33 @@ class _Form(NamedTuple):
         ]
 
 
+def records_in(body: bytes, entries: Sequence[Any]) -> RecordTexts | None:
+    """The entries that were read from a body, if it has them as they are stored; else `None`.
+
+    In ASCII and without escapes nothing but a record begins with a quote and a D, and a record is as
+    short as can be if it has nothing but data and key, and no blanks.
+    """
+    start, count = body.find(_FIRST) + len(b"[{"), len(entries)
+    if count < ALIKE_MIN or start < len(_FIRST) or not _is_plain(body):
+        return None
+    text = body[start : body.rfind(b"}]")]
+    keys, texts = list(map(_partition_key_of, entries)), text.split(_BETWEEN)
+    if None in keys or len(texts) != count or bytes(map(_second, texts)) != b"D" * count:
+        return None
+    data_bytes, key_bytes = list(map(len, map(_data_of, entries))), list(map(len, keys))
+    if max(data_bytes) > LARGE_BYTES:
+        return None
+    shortest = sum(map(_DIGITS.__getitem__, data_bytes)) + sum(key_bytes) + _AROUND * count
+    if len(text) != shortest + len(_BETWEEN) * (count - 1):
+        return None
+    return RecordTexts(texts, keys, data_bytes, list(map(add, data_bytes, key_bytes)))
+
+
+def _is_plain(body: bytes) -> bool:
+    """Whether a key that is there as it is is so in what is stored, too."""
+    return body.isascii() and _ESCAPE not in body and _DELETE not in body
+
+
 class TakenRecords(NamedTuple):
     """Records, and the body in which the first of them is alone."""
 
@@ -105,7 +140,7 @@ def take_records(body: bytes) -> TakenRecords | None:
         texts: Sequence[bytes] = unpacker(f"x{form.size - 3}s2x", count)(text)
     else:
         texts = encode_columns(digits, pads, keys, b"")
-    records = RecordTexts(texts, list(map(bytes.decode, keys)), data_bytes)
+    records = alike_texts(texts, keys, data_bytes)
     return TakenRecords(records, body[: start + form.size - len(style.separator)] + body[end:])
 
 
@@ -150,8 +185,8 @@ def _data_bytes(digits: Sequence[bytes], pads: int) -> int:
     return each_bytes - pads if decoded_bytes == each_bytes * len(digits) else 0
 
 
-class AlikeEntries(Sequence[Any]):
-    """The list of a request of which the records were taken out; each entry is made when it is asked for."""
+class WrittenEntries(Sequence[Any]):
+    """The list of a request whose body has what is stored; each entry is made when it is asked for."""
 
     __slots__ = ("_kind", "_made", "records")
 

@@ -22,10 +22,11 @@ from headwater.api.validation.long_requests import beginning_of
 from headwater.model.alike_records import ALIKE_MIN as RECORDS_MIN
 from headwater.model.errors import SerializationException, ValidationException
 from headwater.model.instant import Instant
+from headwater.model.new_records import NewRecords
 from headwater.wire import cbor_format, json_format
 from headwater.wire.cbor_columns import ALIKE_MIN, KEY_LENGTH_MAX
 from headwater.wire.cbor_repacking import repack
-from headwater.wire.record_texts import AlikeEntries
+from headwater.wire.record_texts import WrittenEntries
 from tests.tables import each
 
 OPERATIONS = sorted(api_model().operations)
@@ -229,9 +230,17 @@ def the_usual_way(name: str, body: bytes) -> Any:
 
 
 def with_entries(request: Any) -> Any:
-    """The request with a list where it has entries that are made when they are asked for."""
-    if type(getattr(request, "Records", None)) is AlikeEntries:
-        request.Records = list(request.Records)
+    """The request with a list where it has what is stored, which is the same as if it was written anew."""
+    if type(getattr(request, "Records", None)) is WrittenEntries:
+        entries = list(request.Records)
+        anew = NewRecords(
+            [entry.Data for entry in entries],
+            [entry.PartitionKey for entry in entries],
+            [entry.ExplicitHashKey for entry in entries],
+        )
+        found, expected = (records.written(encrypted=False) for records in (request.Records.records, anew))
+        assert list(map(list, found)) == list(map(list, expected))
+        request.Records = entries
     return request
 
 
@@ -413,14 +422,23 @@ SEPARATORS = st.sampled_from([(",", ":"), (", ", ": "), (",", ": ")])
 
 
 @st.composite
-def alike_bodies(draw: st.DrawFn) -> bytes:
-    """PutRecords of records of one size as programs write them; a few bytes are changed here and there."""
+def bodies_of_many_records(draw: st.DrawFn, keys: list[str]) -> bytes:
+    """PutRecords as programs write them; a few bytes are changed here and there."""
     count, data_bytes = draw(st.integers(RECORDS_MIN - 1, RECORDS_MIN + 3)), draw(st.integers(0, 5))
-    keys = draw(st.lists(st.sampled_from(["key", "k},", "},{", "é!!", "[{a", "}]}", " a "]), min_size=1))
+    keys, more = draw(st.lists(st.sampled_from(keys), min_size=1)), draw(st.integers(0, 3))
     records = [
-        {"Data": b64encode(bytes([at]) * data_bytes).decode(), "PartitionKey": keys[at % len(keys)]}
+        {
+            "Data": b64encode(bytes([at]) * (data_bytes + at * more % 7)).decode(),
+            "PartitionKey": keys[at % len(keys)],
+        }
         for at in range(count)
     ]
+    if draw(st.integers(0, 5)) == 0:
+        records[draw(st.integers(0, count - 1))] = {
+            "PartitionKey": "key",
+            "Data": "AAAA",
+            "ExplicitHashKey": "1",
+        }
     document: dict[str, Any] = {"StreamName": "orders", "Records": records}
     if draw(st.booleans()):
         document = dict(reversed(document.items()))
@@ -432,9 +450,30 @@ def alike_bodies(draw: st.DrawFn) -> bytes:
 
 
 @settings(everyday, max_examples=400)
-@given(alike_bodies())
+@given(bodies_of_many_records(["key", "k},", "},{", "é!!", "[{a", "}]}", " a "]))
 def test_both_ways_agree_on_records_of_one_size(body: bytes) -> None:
     check_both_ways("PutRecords", body)
+
+
+@settings(everyday, max_examples=400)
+@given(
+    bodies_of_many_records(
+        ["k", "key-1", "},{", "},{D", "é", "[{a", "}]}", " a ", '"', "k\\", "\x7f", "k" * 300]
+    )
+)
+def test_both_ways_agree_on_records_of_many_sizes(body: bytes) -> None:
+    check_both_ways("PutRecords", body)
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\t\n"])
+@pytest.mark.parametrize("more", ["", '"ExplicitHashKey":"1",', '"Data":"AAAA",'])
+def test_both_ways_agree_on_blanks_that_make_up_for_what_is_missing(blank: str, more: str) -> None:
+    """Each record is as long as another would be without blanks."""
+    record = f'{{{more}"Data":"AAA=","PartitionKey":"k"}}'
+    others = [f"{blank}{record}{blank}", f'{{"Data":"AAAA",{blank}"PartitionKey":"k-{len(blank)}"}}']
+    records = [record] * RECORDS_MIN + others
+    for order in (records, records[::-1]):
+        check_both_ways("PutRecords", f'{{"StreamName":"orders","Records":[{",".join(order)}]}}'.encode())
 
 
 @pytest.mark.parametrize("count", [RECORDS_MIN, 500, 501])

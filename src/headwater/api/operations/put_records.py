@@ -17,7 +17,7 @@ from headwater.model.errors import ProvisionedThroughputExceededException
 from headwater.model.new_records import NewRecords
 from headwater.model.record_list import Placement, PlacementList
 from headwater.model.stream import Stream
-from headwater.wire.record_texts import AlikeEntries
+from headwater.wire.record_texts import WrittenEntries
 
 _MEMBERS = tuple(map(attrgetter, ("Data", "PartitionKey", "ExplicitHashKey")))
 
@@ -59,7 +59,7 @@ async def put_records(
 
 
 def _records_of(entries: Sequence[requests.PutRecordsRequestEntry]) -> NewRecords:
-    if type(entries) is AlikeEntries:
+    if type(entries) is WrittenEntries:
         return entries.records
     return NewRecords(*(list(map(member_of, entries)) for member_of in _MEMBERS))
 

@@ -34,7 +34,7 @@ from headwater.model.late_pattern import late_pattern
 from headwater.model.new_records import RecordTexts
 from headwater.wire.json_format import UNREADABLE, decode_time_ms, has_many_values
 from headwater.wire.long_texts import CutBody, cut
-from headwater.wire.record_texts import AlikeEntries, take_records
+from headwater.wire.record_texts import WrittenEntries, records_in, take_records
 
 WHOLE_NUMBERS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 """The least and the greatest value of each type; a number beyond is taken for the nearer of the two."""
@@ -86,10 +86,15 @@ def read(operation_name: str, body: bytes) -> msgspec.Struct | None:
         request = _with_records(reader, _read(reader, taken.rest), taken.records)
         if request is not None:
             return request
-    return _read(reader, body)
+    request = _read(reader, body)
+    if request is not None and reader.records_max:
+        records = records_in(body, request.Records)
+        if records is not None:
+            request.Records = WrittenEntries(records, type(request.Records[0]))
+    return request  # type: ignore[no-any-return]  # a struct
 
 
-def _read(reader: _Reader, body: bytes) -> msgspec.Struct | None:
+def _read(reader: _Reader, body: bytes) -> Any:
     cut_body = cut(body) if reader.settle_blobs is not None and len(body) > _LARGE_BYTES else None
     if cut_body is not None:
         body = cut_body.rest
@@ -124,7 +129,7 @@ def _with_records(reader: _Reader, request: Any, records: RecordTexts) -> msgspe
     (entry,), (first,) = request.Records, records.picked([0])
     if (entry.Data, entry.PartitionKey, entry.ExplicitHashKey) != first:
         return None
-    request.Records = AlikeEntries(records, type(entry))
+    request.Records = WrittenEntries(records, type(entry))
     return request  # type: ignore[no-any-return]  # a struct
 
 
