@@ -34,7 +34,7 @@ _ESCAPE, _DELETE = ord("\\"), 0x7F
 _FIRST, _BETWEEN = b'[{"', b"},{"
 _DIGITS = tuple((size + 2) // 3 * 4 for size in range(LARGE_BYTES + 1))
 """Of data in base64, by its size, pads included."""
-_data_of, _partition_key_of, _second = attrgetter("Data"), attrgetter("PartitionKey"), itemgetter(1)
+_data_of, _partition_key_of, _second = attrgetter("Data"), attrgetter("PartitionKey"), itemgetter(slice(1, 2))
 _AROUND = len('"Data":"","PartitionKey":""')
 """What a text has besides digits and key."""
 
@@ -94,7 +94,7 @@ def records_in(body: bytes, entries: Sequence[Any]) -> RecordTexts | None:
         return None
     text = body[start : body.rfind(b"}]")]
     keys, texts = list(map(_partition_key_of, entries)), text.split(_BETWEEN)
-    if None in keys or len(texts) != count or bytes(map(_second, texts)) != b"D" * count:
+    if None in keys or len(texts) != count or b"".join(map(_second, texts)) != b"D" * count:
         return None
     data_bytes, key_bytes = list(map(len, map(_data_of, entries))), list(map(len, keys))
     if max(data_bytes) > LARGE_BYTES:

@@ -476,6 +476,16 @@ def test_both_ways_agree_on_blanks_that_make_up_for_what_is_missing(blank: str, 
         check_both_ways("PutRecords", f'{{"StreamName":"orders","Records":[{",".join(order)}]}}'.encode())
 
 
+@pytest.mark.parametrize("key", ["},{},{", "a},{D},{", "},{D"])
+@pytest.mark.parametrize("between", [",", " ,", "\n,"])
+def test_both_ways_agree_on_keys_that_look_like_the_end_of_a_record(key: str, between: str) -> None:
+    record = '{"Data":"AAA=","PartitionKey":"k"}'
+    records = [record] * RECORDS_MIN + [record.replace('"k"', f'"{key}"')]
+    for blanks in range(4):
+        text = between.join(records[: blanks + 1]) + "," + ",".join(records[blanks + 1 :])
+        check_both_ways("PutRecords", f'{{"StreamName":"orders","Records":[{text}]}}'.encode())
+
+
 @pytest.mark.parametrize("count", [RECORDS_MIN, 500, 501])
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
 def test_both_ways_agree_on_each_place_of_records_of_one_size(
