@@ -90,15 +90,14 @@ def records_in(body: bytes, entries: Sequence[Any]) -> RecordTexts | None:
     short as can be if it has nothing but data and key, and no blanks.
     """
     start, count = body.find(_FIRST) + len(b"[{"), len(entries)
-    if count < ALIKE_MIN or start < len(_FIRST) or not _is_plain(body):
+    data_bytes = list(map(len, map(_data_of, entries)))
+    if count < ALIKE_MIN or start < len(_FIRST) or max(data_bytes) > LARGE_BYTES or not _is_plain(body):
         return None
     text = body[start : body.rfind(b"}]")]
     keys, texts = list(map(_partition_key_of, entries)), text.split(_BETWEEN)
     if None in keys or len(texts) != count or b"".join(map(_second, texts)) != b"D" * count:
         return None
-    data_bytes, key_bytes = list(map(len, map(_data_of, entries))), list(map(len, keys))
-    if max(data_bytes) > LARGE_BYTES:
-        return None
+    key_bytes = list(map(len, keys))
     shortest = sum(map(_DIGITS.__getitem__, data_bytes)) + sum(key_bytes) + _AROUND * count
     if len(text) != shortest + len(_BETWEEN) * (count - 1):
         return None
@@ -154,7 +153,8 @@ def _form_of(body: bytes, start: int) -> _Form | None:
     key_at = data_end + len(style.middle)
     key_end = body.find(_QUOTE, start + key_at) - start
     pads = body.count(b"=", start + data_end - PADS_MAX, start + data_end)
-    if key_end < key_at or not body.startswith(style.middle, start + data_end):
+    is_small = data_end - data_at <= _DIGITS[-1]
+    if not is_small or key_end < key_at or not body.startswith(style.middle, start + data_end):
         return None
     return _Form(style, data_at, data_end - pads, pads, key_at, key_end)
 
