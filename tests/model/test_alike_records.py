@@ -106,7 +106,10 @@ def test_records_of_one_size_are_written_together_as_they_are_one_by_one(
 
 @given(
     st.lists(
-        st.tuples(st.binary(min_size=5, max_size=5), st.sampled_from(["ab%", 'a"c', "a\\c", "abä", "ab\0"])),
+        st.tuples(
+            st.binary(min_size=5, max_size=5),
+            st.sampled_from(["ab%", "", "key-12", 'a"c', "a\\c", "abä", "ab\n"]),
+        ),
         min_size=1,
         max_size=3,
     ),
@@ -118,11 +121,11 @@ def test_what_is_written_together_is_what_it_is_one_by_one(
     datas, keys = [data for data, _ in kinds] * ALIKE_MIN, [key for _, key in kinds] * ALIKE_MIN
     alike = encode_alike(datas, keys, encrypted=encrypted)
     assert alike is None or list(alike) == encode_payloads(datas, keys, encrypted=encrypted)
-    assert (alike is None) == any(key != "ab%" for _, key in kinds)
+    assert (alike is None) == any(key not in ("ab%", "", "key-12") for _, key in kinds)
 
 
 @pytest.mark.parametrize(
-    "odd", [(b"xx", "key"), (b"xxx", "key1"), (b"xxx", None), (b"", "key"), (b"x" * (LARGE_BYTES + 1), "key")]
+    "odd", [(b"xx", "key"), (b"xxx", None), (b"", "key"), (b"x" * (LARGE_BYTES + 1), "key")]
 )
 def test_one_that_is_not_like_the_others_is_not_written_with_them(odd: tuple[bytes, str | None]) -> None:
     (data, key), datas, keys = odd, [b"xxx"] * ALIKE_MIN, ["key"] * ALIKE_MIN

@@ -91,7 +91,7 @@ def alike_large_records(payloads: Sequence[Payload]) -> tuple[tuple[bytes, ...],
 def encode_alike(
     datas: Sequence[bytes], partition_keys: Sequence[str | None], *, encrypted: bool
 ) -> Sequence[bytes] | None:
-    """What `encode_payloads` makes of records, if they are small, alike, and have keys without escapes."""
+    """What `encode_payloads` makes of small records with data of one length, and keys without escapes."""
     count = len(datas)
     if count < ALIKE_MIN:
         return None
@@ -105,7 +105,7 @@ def encode_alike(
 
 
 def encode_plain(datas: Sequence[bytes], key_texts: Sequence[bytes], ending: bytes) -> Sequence[bytes]:
-    """Payloads of data and of keys as they are in a text; each has one length, and there is data."""
+    """Payloads of data, of one length that is not 0, and of keys as they are in a text."""
     # With bytes added that make all data end where a digit of base64 does, all texts are one.
     pads = -len(datas[0]) % 3
     digits = b64encode(bytes(pads).join((*datas, b"")))
@@ -116,23 +116,26 @@ def encode_plain(datas: Sequence[bytes], key_texts: Sequence[bytes], ending: byt
 def encode_columns(
     digits: Sequence[bytes], pads: int, key_texts: Sequence[bytes], ending: bytes
 ) -> Sequence[bytes]:
-    """Payloads with the columns in them: base64 without its pads, and keys; each has one length."""
+    """Payloads with the columns in them: base64 of one length without its pads, and keys."""
     count = len(digits)
     form = b'"Data":"%%b%b%b%%b"%b' % (b"=" * pads, DATA_END, ending)
+    if _one_length(key_texts) is None:
+        *payloads, _ = filled_in(form + b"\n", count, digits, key_texts).split(b"\n")
+        return payloads
     written = filled_in(form, count, digits, key_texts)
     return unpacker(f"{len(written) // count}s", count)(written)
 
 
 def _plain_keys(keys: Sequence[str | None]) -> Sequence[bytes] | None:
-    """The keys as they are in the text of a record, if all have one length and no escapes."""
+    """The keys as they are in the text of a record, if none has escapes."""
     try:
-        length = _one_length(keys)
-        joined_keys = "".join(keys)  # type: ignore[arg-type]  # else it raises
+        joined_keys = "\n".join(keys)  # type: ignore[arg-type]  # else it raises
     except TypeError:  # one is `None`
         return None
-    if length is None or len(quoted(joined_keys)) != len(joined_keys) + 2:
+    line_ends = len(keys) - 1  # each is an escape, and no other is one
+    if len(quoted(joined_keys)) != len(joined_keys) + line_ends + len('""'):
         return None
-    return unpacker(f"{length}s", len(keys))(joined_keys.encode())
+    return joined_keys.encode().split(b"\n")
 
 
 def _one_length(texts: Sequence[Any]) -> int | None:

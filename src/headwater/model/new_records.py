@@ -12,13 +12,7 @@ from operator import itemgetter
 from typing import TypeAlias, TypeVar
 
 from headwater.model.alike_records import encode_alike
-from headwater.model.record import (
-    ENCRYPTED,
-    decode_data,
-    encode_payloads,
-    record_size,
-    record_sizes,
-)
+from headwater.model.record import ENCRYPTED, decode_data, encode_payloads, record_sizes
 
 T = TypeVar("T")
 
@@ -56,9 +50,9 @@ class NewRecords:
         """The payload of each, and its `record_size`."""
         datas, keys = self._datas, self.partition_keys
         payloads = encode_alike(datas, keys, encrypted=encrypted)
-        if payloads is not None:
-            return payloads, [record_size(datas[0], keys[0])] * len(datas)
-        return encode_payloads(datas, keys, encrypted=encrypted), record_sizes(datas, keys)
+        if payloads is None:
+            payloads = encode_payloads(datas, keys, encrypted=encrypted)
+        return payloads, record_sizes(datas, keys)
 
     def picked(self, ats: Sequence[int]) -> NewRecords:
         """Those at some places."""
