@@ -44,7 +44,7 @@ class RecordList:
         """What `write` gives for one of the runs in a format, now or for another reader."""
         if self._written is None:
             return write(run)
-        return self._written.text(self._key(run, form), partial(write, run))
+        return self._written.text(self._key(run, form), partial(write, run), run.payloads)
 
     def kept_text(self, run: NumberedRun, form: str) -> bytes | None:
         """The same if it is kept."""

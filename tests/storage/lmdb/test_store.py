@@ -14,10 +14,11 @@ from pathlib import Path
 import lmdb
 import pytest
 
+from headwater.model.cut_payloads import CutPayloads
 from headwater.storage.interface import Change, Entry, Extent, Metadata, Store, StoreUnavailable
 from headwater.storage.lmdb import reclaiming
 from headwater.storage.lmdb.record_format import BLOCK_BYTES
-from headwater.storage.lmdb.store import LmdbStore
+from headwater.storage.lmdb.store import HELD_BYTES, LmdbStore
 from tests.storage.inbox import Inbox
 from tests.storage.records import entry, payloads, positions, records
 from tests.storage.store_contract import UnsharedStoreContract
@@ -280,6 +281,31 @@ def test_records_that_arrive_together_share_a_block(tmp_path: Path, inbox: Inbox
     assert stored_blocks(tmp_path) == 4
 
 
+def test_what_a_reader_still_has_is_not_read_again(tmp_path: Path, inbox: Inbox, synced: bool) -> None:
+    store = LmdbStore(tmp_path, inbox, synced=synced)
+    inbox.run(store.commit(Change({}, create_logs=[1, 2])))
+    for log_id in (1, 2):
+        inbox.run(store.append([entry(log_id, 5, bytes([log_id]) * HELD_BYTES, b"second")]))
+
+    def first_block(log_id: int, position: int = 0) -> CutPayloads:
+        page = inbox.run(store.read(log_id, position, 10, 10 * HELD_BYTES))
+        assert page is not None
+        found = page.runs[0].payloads
+        assert isinstance(found, CutPayloads)
+        return found
+
+    has, other = first_block(1), first_block(2)
+    again = first_block(1, 1)
+    assert again.whole is has.whole
+    assert [bytes(payload) for payload in again] == [b"second"]
+    assert other.whole is not has.whole
+    inbox.run(store.trim(1, 1))
+    inbox.run(store.commit(Change({}, delete_logs=[2])))
+    assert inbox.run(store.read(2, 0, 10, 10)) is None
+    assert [bytes(payload) for payload in first_block(1)] == [b"second"]
+    close(store, inbox)
+
+
 def test_a_block_has_a_greatest_size(tmp_path: Path, inbox: Inbox, synced: bool) -> None:
     store = LmdbStore(tmp_path, inbox, synced=synced)
     inbox.run(store.commit(Change({}, create_logs=[1])))
@@ -336,8 +362,9 @@ def test_many_logs_open_quickly(tmp_path: Path, inbox: Inbox) -> None:
 PRELUDE = """
 import resource, sys
 from pathlib import Path
+from headwater.model.cut_payloads import CutPayloads
 from headwater.storage.interface import Change, StoreUnavailable
-from headwater.storage.lmdb.store import LmdbStore
+from headwater.storage.lmdb.store import HELD_BYTES, LmdbStore
 from tests.storage.inbox import Inbox
 from tests.storage.records import entry, payloads, positions
 

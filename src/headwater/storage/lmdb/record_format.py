@@ -36,7 +36,6 @@ from typing import NamedTuple
 from zlib import crc32
 
 from headwater.model.cut_payloads import COPIED_BYTES, CutPayloads
-from headwater.model.record import Payload
 from headwater.storage.interface import Metadata
 
 FORMAT_NAME = b"headwater-store"
@@ -116,7 +115,7 @@ def block_head(block: bytes) -> BlockHead:
 
 def payloads_of(
     block: bytes, count: int, begin: int, end: int, max_bytes: int, *, at_least: int
-) -> Sequence[Payload]:
+) -> CutPayloads:
     """The payloads of records `begin` to `end` of a block's `count`.
 
     Only as many as fit into `max_bytes`, but `at_least` that number. Raises `struct.error` for a block

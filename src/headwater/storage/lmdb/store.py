@@ -26,11 +26,12 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
 
 import lmdb
 
 from headwater.model.completion import Completion
-from headwater.model.cut_payloads import size_in_all
+from headwater.model.cut_payloads import CutPayloads, size_in_all
 from headwater.storage.interface import (
     Change,
     CommitTimes,
@@ -71,6 +72,9 @@ MAP_BYTES = 256 * 1024 * 1024
 """Room for data at first; it doubles by itself."""
 GROUP_BYTES = 32 * 1024 * 1024
 """A group takes no further calls once it has this much payload."""
+
+HELD_BYTES = 16 * 1024
+"""A smaller block takes no longer to read again than to look up."""
 
 _WriteError: TypeAlias = lmdb.Error | MapCannotGrow | MemoryError
 _WRITE_ERRORS = (lmdb.Error, MapCannotGrow, MemoryError)
@@ -126,6 +130,8 @@ class LmdbStore:
         """Why every call fails, if so."""
         self._refusal: str | None = None
         """Why every change fails, if so."""
+        self._held: WeakValueDictionary[bytes, CutPayloads] = WeakValueDictionary()
+        """Blocks that were read, by their keys, as long as somebody has records of them."""
         self._reopening = Reopening(self._file.path, post_from_thread or post, self._reopen)
         self._watchers = Watchers()
         self._metadata_watchers: list[Callable[[Collection[str]], None]] = []
@@ -211,7 +217,9 @@ class LmdbStore:
             # 1. Find the block of the first record, and go from block to block.
             cursor = self._file.snapshot().cursor(self._file.tables.records)
             start = _find_block(cursor, log_id, position)
-            for block in cursor.iternext(keys=False):
+            for key in cursor.iternext(values=False):
+                held = self._held.get(key)
+                block = cursor.value() if held is None else held.whole
                 # 2. Pass over positions without a record.
                 _, count, time_ms = block_head(block)
                 if time_ms >= GAP:
@@ -227,7 +235,10 @@ class LmdbStore:
                 )
                 if not payloads:
                     break
-                self._file.touched(len(block))
+                if held is None:
+                    self._file.touched(len(block))
+                    if len(block) >= HELD_BYTES:
+                        self._held[key] = payloads
                 runs.append(Run(position, time_ms, payloads))
                 start += count
                 position += len(payloads)
@@ -459,6 +470,7 @@ class LmdbStore:
         try:
             if disk_error is not None:
                 raise disk_error
+            self._held.clear()  # the file may have less now, and other records in that place
             self._file.reopen()
             found = load(self._file)
             self._prove()
