@@ -8,13 +8,13 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import lmdb
 import pytest
 
-from headwater.model.cut_payloads import CutPayloads
+from headwater.model.record import Payload
 from headwater.storage.interface import Change, Entry, Extent, Metadata, Store, StoreUnavailable
 from headwater.storage.lmdb import reclaiming
 from headwater.storage.lmdb.record_format import BLOCK_BYTES
@@ -287,18 +287,21 @@ def test_what_a_reader_still_has_is_not_read_again(tmp_path: Path, inbox: Inbox,
     for log_id in (1, 2):
         inbox.run(store.append([entry(log_id, 5, bytes([log_id]) * HELD_BYTES, b"second")]))
 
-    def first_block(log_id: int, position: int = 0) -> CutPayloads:
+    def first_block(log_id: int, position: int = 0) -> Sequence[Payload]:
         page = inbox.run(store.read(log_id, position, 10, 10 * HELD_BYTES))
         assert page is not None
-        found = page.runs[0].payloads
-        assert isinstance(found, CutPayloads)
-        return found
+        return page.runs[0].payloads
 
-    has, other = first_block(1), first_block(2)
-    again = first_block(1, 1)
-    assert again.whole is has.whole
+    def place_of(block: Sequence[Payload]) -> object:
+        view = block[0]
+        assert isinstance(view, memoryview)
+        return view.obj
+
+    has, other, again = first_block(1), first_block(2), first_block(1, 1)
+    assert place_of(again) is place_of(has)
+    assert place_of(first_block(1)) is place_of(has)
+    assert place_of(other) is not place_of(has)
     assert [bytes(payload) for payload in again] == [b"second"]
-    assert other.whole is not has.whole
     inbox.run(store.trim(1, 1))
     inbox.run(store.commit(Change({}, delete_logs=[2])))
     assert inbox.run(store.read(2, 0, 10, 10)) is None
@@ -362,7 +365,7 @@ def test_many_logs_open_quickly(tmp_path: Path, inbox: Inbox) -> None:
 PRELUDE = """
 import resource, sys
 from pathlib import Path
-from headwater.model.cut_payloads import CutPayloads
+from headwater.model.record import Payload
 from headwater.storage.interface import Change, StoreUnavailable
 from headwater.storage.lmdb.store import HELD_BYTES, LmdbStore
 from tests.storage.inbox import Inbox
