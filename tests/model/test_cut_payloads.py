@@ -7,7 +7,7 @@ from hypothesis import given
 from headwater.model.cut_payloads import (
     COPIED_BYTES,
     CutPayloads,
-    Piece,
+    ReadBlock,
     joined,
     lengths_of,
     size_in_all,
@@ -17,7 +17,7 @@ pieces_of_all_sizes = st.lists(st.binary(max_size=5), max_size=20)
 
 
 def cut(pieces: list[bytes], before: bytes = b"") -> CutPayloads:
-    return CutPayloads(Piece(before + b"".join(pieces) + b"after"), len(before), tuple(map(len, pieces)))
+    return CutPayloads(ReadBlock(before + b"".join(pieces) + b"after"), len(before), tuple(map(len, pieces)))
 
 
 @given(pieces_of_all_sizes, st.binary(max_size=3))

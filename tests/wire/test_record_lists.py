@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from headwater.model.alike_records import ALIKE_MIN
-from headwater.model.cut_payloads import CutPayloads, Piece
+from headwater.model.cut_payloads import CutPayloads, ReadBlock
 from headwater.model.record import LARGE_BYTES, encode_payload
 from headwater.model.record_list import (
     NumberedRun,
@@ -175,7 +175,7 @@ def test_blocks_of_records_are_byte_for_byte_what_they_are_one_by_one(
         encode_payload(bytes([at]) * sizes[at % len(sizes)], keys[at % len(keys)], encrypted=encrypted)
         for at in range(count)
     ]
-    block = CutPayloads(Piece(b"head" + b"".join(payloads)), 4, tuple(map(len, payloads)))
+    block = CutPayloads(ReadBlock(b"head" + b"".join(payloads)), 4, tuple(map(len, payloads)))
     runs = [
         NumberedRun(range(number, number + (count << 80), 1 << 80), 1_700_000_000_123, block)
         for number in (first, first + (count << 80))

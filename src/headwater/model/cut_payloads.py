@@ -33,7 +33,7 @@ class LatePayloads(Sequence[bytes | memoryview]):
     """Of all, in bytes."""
 
 
-class Piece:
+class ReadBlock:
     """The bytes in which payloads are; a store can see by it whether somebody still has some of them."""
 
     __slots__ = ("__weakref__", "whole")
@@ -45,12 +45,14 @@ class Piece:
 class CutPayloads(Sequence[bytes | memoryview]):
     """A list of payloads: a copy of each, or a view if they are large."""
 
-    __slots__ = ("_begin", "_piece", "_whole", "lengths", "size")
+    __slots__ = ("_begin", "_block", "_whole", "lengths", "size")
 
-    def __init__(self, piece: Piece, begin: int, lengths: tuple[int, ...], size: int | None = None) -> None:
-        """They are in the piece from `begin` on; `size` is the sum of their lengths, if it is known."""
-        self._piece = piece
-        self._whole = piece.whole
+    def __init__(
+        self, block: ReadBlock, begin: int, lengths: tuple[int, ...], size: int | None = None
+    ) -> None:
+        """They are in the block from `begin` on; `size` is the sum of their lengths, if it is known."""
+        self._block = block
+        self._whole = block.whole
         self._begin = begin
         self.lengths = lengths
         self.size = sum(lengths) if size is None else size
@@ -71,7 +73,7 @@ class CutPayloads(Sequence[bytes | memoryview]):
             begin, end, step = at.indices(len(self.lengths))
             if step != 1:
                 return self._cut()[at]
-            return CutPayloads(self._piece, self._begin + sum(self.lengths[:begin]), self.lengths[begin:end])
+            return CutPayloads(self._block, self._begin + sum(self.lengths[:begin]), self.lengths[begin:end])
         at = range(len(self.lengths))[at]
         begin = self._begin + sum(self.lengths[:at])
         return memoryview(self._whole)[begin : begin + self.lengths[at]]

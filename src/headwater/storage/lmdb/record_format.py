@@ -35,7 +35,7 @@ from struct import Struct, error, pack, unpack_from
 from typing import NamedTuple
 from zlib import crc32
 
-from headwater.model.cut_payloads import COPIED_BYTES, CutPayloads, Piece
+from headwater.model.cut_payloads import COPIED_BYTES, CutPayloads, ReadBlock
 from headwater.storage.interface import Metadata
 
 FORMAT_NAME = b"headwater-store"
@@ -114,25 +114,24 @@ def block_head(block: bytes) -> BlockHead:
 
 
 def payloads_of(
-    piece: Piece, count: int, begin: int, end: int, max_bytes: int, *, at_least: int
+    block: ReadBlock, count: int, begin: int, end: int, max_bytes: int, *, at_least: int
 ) -> CutPayloads:
-    """The payloads of records `begin` to `end` of a block's `count`; the block is the piece.
+    """The payloads of records `begin` to `end` of a block's `count`.
 
     Only as many as fit into `max_bytes`, but `at_least` that number. Raises `struct.error` for a block
     whose lengths are not those of what follows them.
     """
-    block = piece.whole
-    lengths, size = _lengths(block, count)
-    start = len(block) - size
+    lengths, size = _lengths(block.whole, count)
+    start = len(block.whole) - size
     if start != _HEAD.size + 4 * count:
-        raise error(f"a block of {len(block)} bytes has {size} of payloads")
+        raise error(f"a block of {len(block.whole)} bytes has {size} of payloads")
     if begin == 0 and end >= count and size <= max_bytes:
-        return CutPayloads(piece, start, lengths, size)
+        return CutPayloads(block, start, lengths, size)
     wanted = lengths[begin:end]
     start += sum(lengths[:begin])
     if sum(wanted) > max_bytes:
         wanted = wanted[: max(bisect_right(tuple(accumulate(wanted)), max_bytes), at_least)]
-    return CutPayloads(piece, start, wanted)
+    return CutPayloads(block, start, wanted)
 
 
 def _lengths(block: bytes, count: int) -> tuple[tuple[int, ...], int]:

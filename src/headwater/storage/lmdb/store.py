@@ -31,7 +31,7 @@ from weakref import WeakValueDictionary
 import lmdb
 
 from headwater.model.completion import Completion
-from headwater.model.cut_payloads import Piece, size_in_all
+from headwater.model.cut_payloads import ReadBlock, size_in_all
 from headwater.storage.interface import (
     Change,
     CommitTimes,
@@ -130,7 +130,7 @@ class LmdbStore:
         """Why every call fails, if so."""
         self._refusal: str | None = None
         """Why every change fails, if so."""
-        self._held: WeakValueDictionary[bytes, Piece] = WeakValueDictionary()
+        self._held: WeakValueDictionary[bytes, ReadBlock] = WeakValueDictionary()
         """Blocks that were read, by their keys, as long as somebody has records of them."""
         self._reopening = Reopening(self._file.path, post_from_thread or post, self._reopen)
         self._watchers = Watchers()
@@ -218,10 +218,9 @@ class LmdbStore:
             cursor = self._file.snapshot().cursor(self._file.tables.records)
             start = _find_block(cursor, log_id, position)
             for key in cursor.iternext(values=False):
-                piece = self._held.get(key) or self._read_block(key, cursor)
-                block = piece.whole
+                block = self._held.get(key) or self._read_block(key, cursor)
                 # 2. Pass over positions without a record.
-                _, count, time_ms = block_head(block)
+                _, count, time_ms = block_head(block.whole)
                 if time_ms >= GAP:
                     end = min(log_end, end + start + count - position)
                     position = start = start + count
@@ -230,7 +229,7 @@ class LmdbStore:
                     continue
                 # 3. Take the records in range of each block, until the bytes are used up.
                 payloads = payloads_of(
-                    piece, count, position - start, end - start, max_bytes, at_least=0 if runs else 1
+                    block, count, position - start, end - start, max_bytes, at_least=0 if runs else 1
                 )
                 if not payloads:
                     break
@@ -244,12 +243,13 @@ class LmdbStore:
             raise StoreUnavailable(f"Records could not be read: {error}") from error
         return runs
 
-    def _read_block(self, key: bytes, cursor: lmdb.Cursor[bytes]) -> Piece:
-        piece = Piece(cursor.value())
-        self._file.touched(len(piece.whole))
-        if len(piece.whole) >= HELD_BYTES:
-            self._held[key] = piece
-        return piece
+    def _read_block(self, key: bytes, cursor: lmdb.Cursor[bytes]) -> ReadBlock:
+        block = ReadBlock(cursor.value())
+        size = len(block.whole)
+        self._file.touched(size)
+        if size >= HELD_BYTES:
+            self._held[key] = block
+        return block
 
     async def find(self, log_id: int, time_ms: int) -> int:
         """Position of the first kept record that arrived at `time_ms` or later. Never suspends.
