@@ -33,7 +33,7 @@ from benchmarks.put_profile import HEAD
 from headwater.api.validation.cbor_requests import accept_cbor
 from headwater.api.validation.constraints import accept
 from headwater.model.alike_records import alike_records, encode_alike
-from headwater.model.cut_payloads import CutPayloads
+from headwater.model.cut_payloads import CutPayloads, ReadBlock
 from headwater.model.hash_key import digest_of
 from headwater.model.record import decode_payloads, encode_payload
 from headwater.model.record_list import NumberedRun, PlacementList, RecordList
@@ -225,7 +225,9 @@ def page(given: list[tuple[bytes, str]], run: int) -> list[tuple[str, float]]:
         NumberedRun(
             record_sequence_numbers(base, 1_700_000_000, at, 1_700_000_000_000 + at, run),
             1_700_000_000_000 + at,
-            CutPayloads(b"".join(payloads[at : at + run]), 0, tuple(map(len, payloads[at : at + run]))),
+            CutPayloads(
+                ReadBlock(b"".join(payloads[at : at + run])), 0, tuple(map(len, payloads[at : at + run]))
+            ),
         )
         for at in range(0, len(given), run)
     ]
