@@ -13,7 +13,7 @@ from headwater.model.new_records import NewRecords
 from headwater.model.record import LARGE_BYTES
 from headwater.wire import cbor_format
 from headwater.wire.cbor_columns import take_records as take_cbor_records
-from headwater.wire.record_texts import records_in, take_records
+from headwater.wire.record_texts import LARGE_MIN, records_in, take_records
 
 COMPACT, OF_PYTHON = (",", ":"), (", ", ": ")
 
@@ -85,6 +85,38 @@ def test_where_one_is_not_like_the_others_all_are_left(odd: dict[str, Any]) -> N
 )
 def test_other_records_are_left(entries: list[dict[str, Any]]) -> None:
     assert take_records(body_of(entries)) is None
+
+
+@pytest.mark.parametrize("separators", [COMPACT, OF_PYTHON])
+def test_large_records_are_taken_whatever_their_sizes(separators: tuple[str, str]) -> None:
+    datas = [bytes([at]) * (2 * LARGE_BYTES + at // 3) for at in range(20)] + [b"small"]
+    keys = [f"key-{at}" for at in range(20)] + ["}]"]
+    body = body_of([entry(data, key) for data, key in zip(datas, keys, strict=True)], separators)
+    taken = take_records(body)
+    assert taken is not None
+    assert list(taken.records) == list(zip(datas, keys, [None] * len(keys), strict=True))
+    assert taken.rest == body_of([entry(datas[0], keys[0])], separators)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"Data": "A" * 2999 + "-", "PartitionKey": "key"},
+        {"Data": "A" * 2998 + "B=", "PartitionKey": "key"},
+        {"Data": "A" * 2999, "PartitionKey": "key"},
+        {"Data": "A" * 3000 + "====", "PartitionKey": "key"},
+        {"Data": "A" * 3000, "PartitionKey": "k\\y"},
+        {"Data": "A" * 3000},
+        {"PartitionKey": "key", "Data": "A" * 3000},
+    ],
+    ids=["no digit", "not canonical", "too short", "too many pads", "an escape", "no key", "the key first"],
+)
+def test_where_a_large_one_is_odd_all_are_left(odd: dict[str, Any]) -> None:
+    usual = [{"Data": "A" * 3000, "PartitionKey": "key"}] * LARGE_MIN
+    assert take_records(body_of(usual)) is not None
+    assert take_records(body_of(usual[1:])) is None
+    for entries in ([*usual, odd], [usual[0], odd, *usual]):
+        assert take_records(body_of(entries)) is None
 
 
 class Entry(NamedTuple):

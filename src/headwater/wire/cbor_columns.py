@@ -65,7 +65,7 @@ def take_records(body: bytes) -> TakenRecords | None:
     around = (*range(data.start), *range(data.stop, key.start), *range(key.stop, size))
     # 2. Data and keys.
     keys = alike_records.unpacker(f"{key.start}x{len(key)}s{size - key.stop}x", count)(text)
-    if not are_same(text, text[:size], count, around) or b"".join(keys).translate(None, PLAIN):
+    if not are_same(text, 0, len(text), text[:size], around) or b"".join(keys).translate(None, PLAIN):
         return None
     datas = alike_records.unpacker(f"{data.start}x{len(data)}s{size - data.stop}x", count)(text)
     # 3. What is stored of them.

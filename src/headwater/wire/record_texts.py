@@ -8,7 +8,8 @@ Rules:
 - what a parser would look at is looked at: each character is the form's, a digit of base64, or one that
   a key has without escapes;
 - the first record stays in the body, to be parsed with the rest of it;
-- what is not alike is left as it is.
+- the data of large records is stored as it is: each of them, alike or not, is found by those before it;
+- what is otherwise is left as it is.
 
 Refuses to know how many records a request may have, and of which size.
 """
@@ -20,11 +21,14 @@ from operator import add, attrgetter, itemgetter
 from typing import Any, NamedTuple, overload
 
 import msgspec
+from pybase64 import b64decode
 
 from headwater.model.alike_records import ALIKE_MIN, decode_alike, encode_columns, unpacker
-from headwater.model.new_records import RecordTexts, alike_texts
+from headwater.model.new_records import NewRecords, RecordTexts, alike_texts
 from headwater.model.record import LARGE_BYTES, PADS_MAX
 
+LARGE_MIN = 4
+"""Of fewer large records nothing is gained."""
 PLAIN = bytes(code for code in range(ord(" "), 0x7F) if code not in b'"\\')
 """The characters of a key that are the same in its text, of those in ASCII."""
 _LAST_DIGITS = (b"", b"AEIMQUYcgkosw048", b"AQgw")
@@ -112,35 +116,21 @@ def _is_plain(body: bytes) -> bool:
 class TakenRecords(NamedTuple):
     """Records, and the body in which the first of them is alone."""
 
-    records: RecordTexts
+    records: NewRecords
     rest: bytes
 
 
 def take_records(body: bytes) -> TakenRecords | None:
-    """The records of a list in the body, if it ends with them and they are alike; else `None`."""
-    # 1. The first record says what the others have to be like.
+    """The records of a list in the body, if it ends with them and they are large or alike; else `None`."""
     start, end = body.find(b"[{") + 1, body.rfind(b"}]") + 1
     form = _form_of(body, start)
     if form is None:
         return None
-    text = body[start:end] + form.style.separator
-    count, odd = divmod(len(text), form.size)
-    if odd or count < ALIKE_MIN or not _is_alike(text, form, count):
+    is_large = form.data_end - form.data_at + form.pads > _DIGITS[-1]
+    records = (_large if is_large else _alike)(body, start, end, form)
+    if records is None:
         return None
-    # 2. Data and keys.
-    style, data_at, data_end, pads, key_at, key_end = form
-    digits = unpacker(f"{data_at}x{data_end - data_at}s{form.size - data_end}x", count)(text)
-    keys = unpacker(f"{key_at}x{key_end - key_at}s{len(style.closing)}x", count)(text)
-    data_bytes = _data_bytes(digits, pads)
-    if not 0 < data_bytes <= LARGE_BYTES or b"".join(keys).translate(None, PLAIN):
-        return None
-    # 3. What is stored of them.
-    if style.is_stored:
-        texts: Sequence[bytes] = unpacker(f"x{form.size - 3}s2x", count)(text)
-    else:
-        texts = encode_columns(digits, pads, keys, b"")
-    records = alike_texts(texts, keys, data_bytes)
-    return TakenRecords(records, body[: start + form.size - len(style.separator)] + body[end:])
+    return TakenRecords(records, body[: start + form.size - len(form.style.separator)] + body[end:])
 
 
 def _form_of(body: bytes, start: int) -> _Form | None:
@@ -153,25 +143,51 @@ def _form_of(body: bytes, start: int) -> _Form | None:
     key_at = data_end + len(style.middle)
     key_end = body.find(_QUOTE, start + key_at) - start
     pads = body.count(b"=", start + data_end - PADS_MAX, start + data_end)
-    is_small = data_end - data_at <= _DIGITS[-1]
-    if not is_small or key_end < key_at or not body.startswith(style.middle, start + data_end):
+    if key_end < key_at or not body.startswith(style.middle, start + data_end):
         return None
     return _Form(style, data_at, data_end - pads, pads, key_at, key_end)
 
 
-def _is_alike(text: bytes, form: _Form, count: int) -> bool:
-    """Whether so many records have the same around data and keys, and a digit that may be before pads."""
-    sample = text[: form.key_end] + form.style.closing
+def _is_alike(body: bytes, start: int, end: int, form: _Form) -> bool:
+    """Whether all records have the same around data and keys, and a digit that may be before pads."""
+    sample = body[start : start + form.key_end] + form.style.closing
     last_digits = _LAST_DIGITS[form.pads]
-    return are_same(text, sample, count, form.around()) and not (
-        last_digits and text[form.data_end - 1 :: form.size].translate(None, last_digits)
+    return are_same(body, start, end, sample, form.around()) and not (
+        last_digits and body[start + form.data_end - 1 : end : form.size].translate(None, last_digits)
     )
 
 
-def are_same(text: bytes, sample: bytes, count: int, places: Iterable[int]) -> bool:
-    """Whether a text, which is as long as so many samples, has at some places of each what the sample has."""
+def are_same(body: bytes, start: int, end: int, sample: bytes, places: Iterable[int]) -> bool:
+    """Whether what is as long as a sample, again and again, has at some places what the sample has."""
     size = len(sample)
-    return all(text[at::size] == sample[at : at + 1] * count for at in places)
+    for at in places:
+        column = body[start + at : end : size]
+        if column != sample[at : at + 1] * len(column):
+            return False
+    return True
+
+
+def _alike(body: bytes, start: int, end: int, form: _Form) -> RecordTexts | None:
+    """Records of which the texts are stored, if all have the same places."""
+    # 1. What stands around data and keys.
+    style, data_at, data_end, pads, key_at, key_end = form
+    size = form.size
+    count, odd = divmod(end - start + len(style.separator), size)
+    if odd or count < ALIKE_MIN or not _is_alike(body, start, end, form):
+        return None
+    # 2. Data and keys.
+    text = body[start:end] + style.separator
+    digits = unpacker(f"{data_at}x{data_end - data_at}s{size - data_end}x", count)(text)
+    keys = unpacker(f"{key_at}x{key_end - key_at}s{len(style.closing)}x", count)(text)
+    data_bytes = _data_bytes(digits, pads)
+    if not 0 < data_bytes <= LARGE_BYTES or b"".join(keys).translate(None, PLAIN):
+        return None
+    # 3. What is stored of them.
+    if style.is_stored:
+        texts: Sequence[bytes] = unpacker(f"x{size - 3}s2x", count)(text)
+    else:
+        texts = encode_columns(digits, pads, keys, b"")
+    return alike_texts(texts, keys, data_bytes)
 
 
 def _data_bytes(digits: Sequence[bytes], pads: int) -> int:
@@ -185,12 +201,67 @@ def _data_bytes(digits: Sequence[bytes], pads: int) -> int:
     return each_bytes - pads if decoded_bytes == each_bytes * len(digits) else 0
 
 
+def _large(body: bytes, start: int, end: int, form: _Form) -> NewRecords | None:
+    """Records of which the data is stored as it is, from one to the next."""
+    found = _places(body, start, end, form)
+    if found is None or len(found) < LARGE_MIN:
+        return None
+    keys = [body[key_at:key_end] for _, _, key_at, key_end in found]
+    if b"".join(keys).translate(None, PLAIN):
+        return None
+    whole, datas = memoryview(body), []
+    for data_at, data_end, _, _ in found:
+        data = _decoded(whole[data_at:data_end])
+        if data is None:
+            return None
+        datas.append(data)
+    return NewRecords(datas, list(map(bytes.decode, keys)), [None] * len(keys))
+
+
+def _places(body: bytes, start: int, end: int, form: _Form) -> list[tuple[int, int, int, int]] | None:
+    """Where data and keys of records begin and end. In what seems to be data there may be quotes."""
+    opening, middle, closing, separator, _ = form.style
+    last_closing = closing.removesuffix(separator)
+    find, starts_with = body.find, body.startswith
+    size, at = form.data_end - form.data_at + form.pads, start
+    found: list[tuple[int, int, int, int]] = []
+    while starts_with(opening, at):
+        data_at = at + len(opening)
+        data_end = data_at + size  # as that of the one before: to look for it takes longer than all else
+        if not starts_with(middle, data_end):
+            data_end = find(_QUOTE, data_at)
+            if not starts_with(middle, data_end):
+                return None
+            size = data_end - data_at
+        key_at = data_end + len(middle)
+        key_end = find(_QUOTE, key_at)
+        found.append((data_at, data_end, key_at, key_end))
+        at = key_end + len(closing)
+        if not starts_with(closing, key_end):
+            is_last = key_end + len(last_closing) == end and starts_with(last_closing, key_end)
+            return found if is_last else None
+    return None
+
+
+def _decoded(text: memoryview) -> bytes | None:
+    """The bytes of a text in base64; `None` where that is anything but canonical."""
+    try:
+        data = b64decode(text, validate=True)
+    except ValueError:
+        return None
+    size = len(text)
+    pads = size // 4 * 3 - len(data)
+    if size & 3 or pads > PADS_MAX or (pads and text[-1 - pads] not in _LAST_DIGITS[pads]):
+        return None
+    return data
+
+
 class WrittenEntries(Sequence[Any]):
     """The list of a request whose body has what is stored; each entry is made when it is asked for."""
 
     __slots__ = ("_kind", "_made", "records")
 
-    def __init__(self, records: RecordTexts, kind: type[msgspec.Struct]) -> None:
+    def __init__(self, records: NewRecords, kind: type[msgspec.Struct]) -> None:
         """`kind` is the struct of an entry, whose members have the API's names."""
         self.records = records
         self._kind = kind

@@ -31,7 +31,7 @@ from pybase64 import b64decode
 from headwater.api.validation.api_model import Shape, api_model
 from headwater.api.validation.needed_members import names_a_stream
 from headwater.model.late_pattern import late_pattern
-from headwater.model.new_records import RecordTexts
+from headwater.model.new_records import NewRecords, RecordTexts
 from headwater.wire.json_format import UNREADABLE, decode_time_ms, has_many_values
 from headwater.wire.long_texts import CutBody, cut
 from headwater.wire.record_texts import WrittenEntries, records_in, take_records
@@ -118,19 +118,32 @@ def has_records(operation_name: str) -> bool:
     return _reader(operation_name).records_max > 0
 
 
-def with_records(operation_name: str, request: Any, records: RecordTexts) -> msgspec.Struct | None:
+def with_records(operation_name: str, request: Any, records: NewRecords) -> msgspec.Struct | None:
     """The request with all of its records, of which it was read with the first alone; `None`, as `read`."""
     return _with_records(_reader(operation_name), request, records)
 
 
-def _with_records(reader: _Reader, request: Any, records: RecordTexts) -> msgspec.Struct | None:
+def _with_records(reader: _Reader, request: Any, records: NewRecords) -> msgspec.Struct | None:
     if request is None or len(records) > reader.records_max or len(request.Records) != 1:
         return None
     (entry,), (first,) = request.Records, records.picked([0])
     if (entry.Data, entry.PartitionKey, entry.ExplicitHashKey) != first:
         return None
+    if not (isinstance(records, RecordTexts) or _are_valid(records)):  # those are as long as the first
+        return None
     request.Records = WrittenEntries(records, type(entry))
     return request  # type: ignore[no-any-return]  # a struct
+
+
+def _are_valid(records: NewRecords) -> bool:
+    """Whether data and keys, which are in ASCII, are as long as they may be."""
+    data, key = (api_model().shapes[name] for name in ("Data", "PartitionKey"))
+    lengths = [len(partition_key or "") for partition_key in records.partition_keys]
+    return (
+        max(records.data_bytes()) <= (data.max or 0)
+        and min(lengths) >= (key.min or 0)
+        and max(lengths) <= (key.max or 0)
+    )
 
 
 def read_packed(operation_name: str, packed: bytearray) -> msgspec.Struct | None:
