@@ -465,6 +465,31 @@ def test_both_ways_agree_on_records_of_many_sizes(body: bytes) -> None:
     check_both_ways("PutRecords", body)
 
 
+@st.composite
+def bodies_of_large_records(draw: st.DrawFn) -> bytes:
+    """PutRecords of records some of which are stored as they are; a few bytes are changed here and there."""
+    sizes = st.sampled_from([1024, 1025, 1026, 1027, 1028, 3000, 10])
+    keys = st.sampled_from([*ODD_KEYS, "k" * 256, ""])
+    size = draw(sizes)
+    records = [
+        {"Data": b64encode(bytes([at]) * draw(st.just(size) | sizes)).decode(), "PartitionKey": draw(keys)}
+        for at in range(draw(st.integers(1, LARGE_MIN + 3)))
+    ]
+    document: dict[str, Any] = {"StreamName": "orders", "Records": records}
+    text = json.dumps(document, separators=draw(SEPARATORS), ensure_ascii=draw(st.booleans()))
+    body = text.encode()
+    if draw(st.booleans()):  # where data ends
+        at = body.index(b'"', body.index(b"Data") + len(b'Data": "'))
+        body = body[:at] + draw(st.sampled_from([b'"', b"=", b"A", b"B=", b'","'])) + body[at:]
+    return draw(damaged(body))
+
+
+@settings(everyday, max_examples=400)
+@given(bodies_of_large_records())
+def test_both_ways_agree_on_large_records(body: bytes) -> None:
+    check_both_ways("PutRecords", body)
+
+
 @pytest.mark.parametrize("blank", [" ", "\n", "\t\n"])
 @pytest.mark.parametrize("more", ["", '"ExplicitHashKey":"1",', '"Data":"AAAA",'])
 def test_both_ways_agree_on_blanks_that_make_up_for_what_is_missing(blank: str, more: str) -> None:
