@@ -57,10 +57,10 @@ def take_records(body: bytes) -> TakenRecords | None:
     if found is None or shape is None or not 0 < len(shape.data) <= LARGE_BYTES:
         return None
     head, length = found
-    count = _count_alike(body, start, length or len(body), shape)
-    if count < alike_records.ALIKE_MIN or (length is not None and count < length):
-        return None
     size, data, key = shape.size, shape.data, shape.key
+    count = _count_alike(body, start, len(body), shape) if length is None else length
+    if count < alike_records.ALIKE_MIN or start + count * size > len(body):
+        return None
     text = body[start : start + count * size]
     around = (*range(data.start), *range(data.stop, key.start), *range(key.stop, size))
     # 2. Data and keys.
