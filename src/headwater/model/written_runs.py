@@ -15,7 +15,9 @@ Refuses to know what was written, and how.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+import msgspec
 
 from headwater.model.cut_payloads import CutPayloads
 
@@ -27,7 +29,7 @@ RunKey: TypeAlias = tuple[str, int, int, int]
 """A format, a log, the number of the first record, and how many there are."""
 
 
-class _WrittenRun(NamedTuple):
+class _WrittenRun(msgspec.Struct, frozen=True):
     """What was written of a run, and what of."""
 
     text: bytes

@@ -19,6 +19,9 @@ from headwater.api.validation import request_types
 from headwater.api.validation.api_model import api_model
 from headwater.wire import json_format
 
+WITH_RECORDS = frozenset({"PutRecords"})
+"""Operations whose requests have many records."""
+
 
 def accept(operation_name: str, body: bytes) -> Any:
     """The request in a JSON body, as a struct whose attributes are the API's member names.
@@ -26,7 +29,7 @@ def accept(operation_name: str, body: bytes) -> Any:
     Raises `SerializationException` and `ValidationException` with AWS's texts.
     `operation_name` must be one of the model's.
     """
-    request = request_types.read(operation_name, body)
+    request = _read(operation_name, body)
     if request is not None:
         return request
     if json_format.has_many_values(body):
@@ -34,6 +37,14 @@ def accept(operation_name: str, body: bytes) -> Any:
 
         return explained(operation_name, beginning_of(api_model().input_shape_name(operation_name), body))
     return explained(operation_name, json_format.decode(body))
+
+
+def _read(operation_name: str, body: bytes) -> Any:
+    if operation_name not in WITH_RECORDS:
+        return request_types.read(operation_name, body)
+    from headwater.api.validation import written_records  # noqa: PLC0415 - for the first who puts many
+
+    return written_records.read(operation_name, body)
 
 
 def accept_document(operation_name: str, document: dict[str, object]) -> Any:

@@ -31,10 +31,8 @@ from pybase64 import b64decode
 from headwater.api.validation.api_model import Shape, api_model
 from headwater.api.validation.needed_members import names_a_stream
 from headwater.model.late_pattern import late_pattern
-from headwater.model.new_records import NewRecords, RecordTexts
 from headwater.wire.json_format import UNREADABLE, decode_time_ms, has_many_values
 from headwater.wire.long_texts import CutBody, cut
-from headwater.wire.record_texts import WrittenEntries, records_in, take_records
 
 WHOLE_NUMBERS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 """The least and the greatest value of each type; a number beyond is taken for the nearer of the two."""
@@ -81,20 +79,6 @@ def read(operation_name: str, body: bytes) -> msgspec.Struct | None:
     escape makes a body unusual.
     """
     reader = _reader(operation_name)
-    taken = take_records(body) if reader.records_max else None
-    if taken is not None:
-        request = _with_records(reader, _read(reader, taken.rest), taken.records)
-        if request is not None:
-            return request
-    request = _read(reader, body)
-    if request is not None and reader.records_max:
-        records = records_in(body, request.Records)
-        if records is not None:
-            request.Records = WrittenEntries(records, type(request.Records[0]))
-    return request  # type: ignore[no-any-return]  # a struct
-
-
-def _read(reader: _Reader, body: bytes) -> Any:
     cut_body = cut(body) if reader.settle_blobs is not None and len(body) > _LARGE_BYTES else None
     if cut_body is not None:
         body = cut_body.rest
@@ -111,39 +95,6 @@ def _read(reader: _Reader, body: bytes) -> Any:
     except UNREADABLE:
         return None
     return reader.settled(request)
-
-
-def has_records(operation_name: str) -> bool:
-    """Whether requests have a list of records."""
-    return _reader(operation_name).records_max > 0
-
-
-def with_records(operation_name: str, request: Any, records: NewRecords) -> msgspec.Struct | None:
-    """The request with all of its records, of which it was read with the first alone; `None`, as `read`."""
-    return _with_records(_reader(operation_name), request, records)
-
-
-def _with_records(reader: _Reader, request: Any, records: NewRecords) -> msgspec.Struct | None:
-    if request is None or len(records) > reader.records_max or len(request.Records) != 1:
-        return None
-    (entry,), (first,) = request.Records, records.picked([0])
-    if (entry.Data, entry.PartitionKey, entry.ExplicitHashKey) != first:
-        return None
-    if not (isinstance(records, RecordTexts) or _are_valid(records)):  # those are as long as the first
-        return None
-    request.Records = WrittenEntries(records, type(entry))
-    return request  # type: ignore[no-any-return]  # a struct
-
-
-def _are_valid(records: NewRecords) -> bool:
-    """Whether data and keys, which are in ASCII, are as long as they may be."""
-    data, key = (api_model().shapes[name] for name in ("Data", "PartitionKey"))
-    lengths = [len(partition_key or "") for partition_key in records.partition_keys]
-    return (
-        max(records.data_bytes()) <= (data.max or 0)
-        and min(lengths) >= (key.min or 0)
-        and max(lengths) <= (key.max or 0)
-    )
 
 
 def read_packed(operation_name: str, packed: bytearray) -> msgspec.Struct | None:
@@ -177,8 +128,6 @@ class _Reader(msgspec.Struct, frozen=True):
     must_name_stream: bool
     has_small_items: bool
     """Whether a value may be a few bytes of the body, and many times as large in memory."""
-    records_max: int
-    """So many records may be in the list of that name; 0: there is no such list."""
 
     def settled(self, request: Any) -> Any | None:
         if self.must_name_stream and request.StreamName is None and request.StreamARN is None:
@@ -308,8 +257,6 @@ def full_match(pattern: str) -> str:
 def _reader(operation_name: str) -> _Reader:
     shape_name = api_model().input_shape_name(operation_name)
     kind = request_type(shape_name)
-    members = api_model().shapes[shape_name].members
-    records_max = api_model().shapes[members["Records"]].max if "Records" in members else 0
     return _Reader(
         kind,
         msgspec.json.Decoder(kind),
@@ -317,7 +264,6 @@ def _reader(operation_name: str) -> _Reader:
         _settler(shape_name, _blob_settler),
         names_a_stream(shape_name),
         _has_small_items(shape_name),
-        records_max or 0,
     )
 
 
