@@ -13,7 +13,7 @@ from headwater.model.new_records import NewRecords
 from headwater.model.record import LARGE_BYTES
 from headwater.wire import cbor_format
 from headwater.wire.cbor_columns import take_records as take_cbor_records
-from headwater.wire.record_texts import LARGE_MIN, records_in, take_records
+from headwater.wire.record_texts import LARGE_MIN, RECORDS_MAX, records_in, take_records
 
 COMPACT, OF_PYTHON = (",", ":"), (", ", ": ")
 
@@ -117,6 +117,18 @@ def test_where_a_large_one_is_odd_all_are_left(odd: dict[str, Any]) -> None:
     assert take_records(body_of(usual[1:])) is None
     for entries in ([*usual, odd], [usual[0], odd, *usual]):
         assert take_records(body_of(entries)) is None
+
+
+@pytest.mark.parametrize("data", [b"x" * 24, b"x" * (LARGE_BYTES + 3)], ids=["small", "large"])
+def test_more_records_than_a_request_may_have_are_left(data: bytes) -> None:
+    record = {"Data": data, "PartitionKey": "key"}
+    for count in (RECORDS_MAX, RECORDS_MAX + 1):
+        taken = take_records(body_of([entry(data, "key")] * count))
+        assert (taken is None) == (count > RECORDS_MAX)
+        if len(data) == 24:
+            for is_open in (False, True):
+                taken = take_cbor_records(cbor_of({"Records": [record] * count}, is_open=is_open))
+                assert (taken is None) == (count > RECORDS_MAX)
 
 
 class Entry(NamedTuple):

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from headwater.model import alike_records
 from headwater.model.new_records import alike_texts
 from headwater.model.record import LARGE_BYTES
-from headwater.wire.record_texts import PLAIN, TakenRecords, are_same
+from headwater.wire.record_texts import PLAIN, RECORDS_MAX, TakenRecords, are_same
 
 Body: TypeAlias = bytes | bytearray
 
@@ -59,7 +59,8 @@ def take_records(body: bytes) -> TakenRecords | None:
     head, length = found
     size, data, key = shape.size, shape.data, shape.key
     count = _count_alike(body, start, len(body), shape) if length is None else length
-    if count < alike_records.ALIKE_MIN or start + count * size > len(body):
+    is_usual = alike_records.ALIKE_MIN <= count <= RECORDS_MAX
+    if not is_usual or start + count * size > len(body):
         return None
     text = body[start : start + count * size]
     around = (*range(data.start), *range(data.stop, key.start), *range(key.stop, size))

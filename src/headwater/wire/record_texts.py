@@ -11,7 +11,7 @@ Rules:
 - the data of large records is stored as it is: each of them, alike or not, is found by those before it;
 - what is otherwise is left as it is.
 
-Refuses to know how many records a request may have, and of which size.
+Refuses to know which sizes data and keys may have.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from headwater.model.record import LARGE_BYTES, PADS_MAX
 
 LARGE_MIN = 4
 """Of fewer large records nothing is gained."""
+RECORDS_MAX = 1000
+"""More are not looked at: no request may have so many, and forms of them would be kept."""
 PLAIN = bytes(code for code in range(ord(" "), 0x7F) if code not in b'"\\')
 """The characters of a key that are the same in its text, of those in ASCII."""
 _LAST_DIGITS = (b"", b"AEIMQUYcgkosw048", b"AQgw")
@@ -173,7 +175,7 @@ def _alike(body: bytes, start: int, end: int, form: _Form) -> RecordTexts | None
     style, data_at, data_end, pads, key_at, key_end = form
     size = form.size
     count, odd = divmod(end - start + len(style.separator), size)
-    if odd or count < ALIKE_MIN or not _is_alike(body, start, end, form):
+    if odd or not ALIKE_MIN <= count <= RECORDS_MAX or not _is_alike(body, start, end, form):
         return None
     # 2. Data and keys.
     text = body[start:end] + style.separator
@@ -225,7 +227,7 @@ def _places(body: bytes, start: int, end: int, form: _Form) -> list[tuple[int, i
     find, starts_with = body.find, body.startswith
     size, at = form.data_end - form.data_at + form.pads, start
     found: list[tuple[int, int, int, int]] = []
-    while starts_with(opening, at):
+    while starts_with(opening, at) and len(found) < RECORDS_MAX:
         data_at = at + len(opening)
         data_end = data_at + size  # as that of the one before: to look for it takes longer than all else
         if not starts_with(middle, data_end):
