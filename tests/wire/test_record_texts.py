@@ -218,11 +218,29 @@ def test_records_of_one_size_in_cbor_are_taken_as_they_are_stored(
 
 
 @pytest.mark.parametrize("is_open", [False, True])
+@pytest.mark.parametrize("count", [ALIKE_MIN, 255, 256, 500])
+def test_records_in_cbor_are_taken_with_keys_of_several_lengths(count: int, is_open: bool) -> None:
+    datas = [bytes([at % 256]) * 100 for at in range(count)]
+    keys = [f"key-{at}" for at in range(count)]
+    entries = [{"Data": data, "PartitionKey": key} for data, key in zip(datas, keys, strict=True)]
+    taken = take_cbor_records(cbor_of({"StreamName": "orders", "Records": entries}, is_open=is_open))
+    assert taken is not None
+    found, expected = (
+        records.written(encrypted=False)
+        for records in (taken.records, NewRecords(datas, keys, [None] * count))
+    )
+    assert list(map(list, found)) == list(map(list, expected))
+    assert cbor_format.decode(taken.rest) == {"StreamName": "orders", "Records": entries[:1]}
+
+
+@pytest.mark.parametrize("is_open", [False, True])
 @pytest.mark.parametrize(
     "odd",
     [
         {"Data": b"x" * 25, "PartitionKey": "key"},
-        {"Data": b"x" * 24, "PartitionKey": "key1"},
+        {"Data": b"x" * 24, "PartitionKey": "k" * 24},
+        {"Data": b"x" * 24, "PartitionKey": ""},
+        {"Data": b"\x6cPartitionKey" + b"x" * 11, "PartitionKey": "key1"},
         {"Data": b"x" * 24, "PartitionKey": 'k"y'},
         {"Data": b"x" * 24, "PartitionKey": "k\u00e4"},
         {"Data": b"x" * 24},

@@ -100,10 +100,10 @@ class RecordTexts(NewRecords):
         )
 
 
-def alike_texts(texts: Sequence[bytes], keys: Sequence[bytes], data_bytes: int) -> RecordTexts:
-    """The same of records of one size; keys are in ASCII."""
-    count, each_bytes = len(texts), data_bytes + len(keys[0])
-    return RecordTexts(texts, list(map(bytes.decode, keys)), [data_bytes] * count, [each_bytes] * count)
+def even_texts(texts: Sequence[bytes], keys: Sequence[bytes], data_bytes: int) -> RecordTexts:
+    """The same of records with as much data each; keys are in ASCII."""
+    sizes = [data_bytes + len(key) for key in keys]
+    return RecordTexts(texts, list(map(bytes.decode, keys)), [data_bytes] * len(texts), sizes)
 
 
 def picked(column: Sequence[T], ats: Sequence[int]) -> Sequence[T]:

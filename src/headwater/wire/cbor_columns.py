@@ -7,10 +7,11 @@ Refuses to know what else is in a body, and how much may be in one: that is `cbo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from headwater.model import alike_records
-from headwater.model.new_records import alike_texts
+from headwater.model.new_records import even_texts
 from headwater.model.record import LARGE_BYTES
 from headwater.wire.record_texts import PLAIN, RECORDS_MAX, TakenRecords, are_same
 
@@ -28,7 +29,9 @@ _LENGTH_BYTES = {0x58: 1, 0x59: 2}
 """Of a blob, by its first byte."""
 _PACKED_MAP, _PACKED_DATA_NAME, _PACKED_KEY_NAME = b"\x82\xa4\xac"
 _PACKED_TEXT_8, _PACKED_TEXT_16 = b"\xd9\xda"
-_FIRST_NAME = b"\x64Data"
+_FIRST_NAME, _KEY_NAME_ITEM = b"\x64Data", b"\x6cPartitionKey"
+_SHORT_TEXTS = 24
+"""Of texts that are shorter the first byte tells the length."""
 _OPEN_LIST, _ONE_ITEM = b"\x9f", b"\x81"
 _LIST_HEADS = ((b"\x98", 1), (b"\x99", 2))
 """First bytes of a list, and how many follow that tell its length."""
@@ -49,33 +52,80 @@ class _Shape(NamedTuple):
     """Whether the key begins one byte later in MessagePack."""
 
 
+class _Columns(NamedTuple):
+    """Data and keys of the records of a list, and where the first and the last of them end."""
+
+    datas: Sequence[bytes]
+    keys: Sequence[bytes]
+    first_end: int
+    end: int
+
+
 def take_records(body: bytes) -> TakenRecords | None:
-    """The records of a list in the body, if they are alike, small, and have plain keys; else `None`."""
-    # 1. The first record says what the others have to be like.
+    """The records of a list in the body, if they are small, have as much data each, and plain keys."""
     start = max(body.find(_FIRST_NAME) - 1, 0)
     found, shape = _list_at(body, start), _shape_at(body, start)
     if found is None or shape is None or not 0 < len(shape.data) <= LARGE_BYTES:
         return None
     head, length = found
-    size, data, key = shape.size, shape.data, shape.key
-    count = _count_alike(body, start, len(body), shape) if length is None else length
-    is_usual = alike_records.ALIKE_MIN <= count <= RECORDS_MAX
-    if not is_usual or start + count * size > len(body):
+    columns = _alike(body, start, length, shape) or _with_other_keys(body, start, length, shape)
+    if columns is None or b"".join(columns.keys).translate(None, PLAIN):
         return None
-    text = body[start : start + count * size]
-    around = (*range(data.start), *range(data.stop, key.start), *range(key.stop, size))
-    # 2. Data and keys.
-    keys = alike_records.unpacker(f"{key.start}x{len(key)}s{size - key.stop}x", count)(text)
-    if not are_same(text, 0, len(text), text[:size], around) or b"".join(keys).translate(None, PLAIN):
-        return None
-    datas = alike_records.unpacker(f"{data.start}x{len(data)}s{size - data.stop}x", count)(text)
-    # 3. What is stored of them.
+    datas, keys, first_end, end = columns
     texts = alike_records.encode_plain(datas, keys, b"")
     before = body[: start - len(head)] + (head if length is None else _ONE_ITEM)
-    return TakenRecords(
-        alike_texts(texts, keys, len(data)),
-        before + text[:size] + body[start + len(text) :],
-    )
+    records = even_texts(texts, keys, len(shape.data))
+    return TakenRecords(records, before + body[start:first_end] + body[end:])
+
+
+def _alike(body: bytes, start: int, length: int | None, shape: _Shape) -> _Columns | None:
+    """Of records that are like the first in all but data and key."""
+    size, data, key = shape.size, shape.data, shape.key
+    count = _count_alike(body, start, len(body), shape) if length is None else length
+    end = start + count * size
+    if not alike_records.ALIKE_MIN <= count <= RECORDS_MAX or end > len(body):
+        return None
+    around = (*range(data.start), *range(data.stop, key.start), *range(key.stop, size))
+    if not are_same(body, start, end, body[start : start + size], around):
+        return None
+    text = body[start:end]
+    datas = alike_records.unpacker(f"{data.start}x{len(data)}s{size - data.stop}x", count)(text)
+    keys = alike_records.unpacker(f"{key.start}x{len(key)}s{size - key.stop}x", count)(text)
+    return _Columns(datas, keys, start + size, end)
+
+
+def _with_other_keys(body: bytes, start: int, length: int | None, shape: _Shape) -> _Columns | None:
+    """The same of records whose keys are of several lengths, of 1 to 23 characters.
+
+    What is between the names of two keys is the length of a key, the key, and the next record up to its
+    data's end: what each has to be follows from how long it is.
+    """
+    ending = body[start + shape.key.stop : start + shape.size]
+    middle = ending + body[start : start + shape.data.start]
+    data_bytes, key_end = len(shape.data), len(middle) + len(shape.data)
+    first, *others = body[start:].split(_KEY_NAME_ITEM, RECORDS_MAX + 1)
+    count = len(others)
+    if (
+        len(first) != shape.data.stop
+        or length not in (None, count)
+        or not alike_records.ALIKE_MIN <= count <= RECORDS_MAX
+    ):
+        return None
+    *between, last = others
+    lengths = [len(piece) - 1 - key_end for piece in between]
+    last_length = last[0] - _TEXT if last else -1
+    last_end = 1 + last_length + len(ending)
+    if (
+        not 0 < min(lengths) <= max(lengths) < _SHORT_TEXTS
+        or not 0 < last_length < _SHORT_TEXTS
+        or b"".join([piece[:1] for piece in between]) != bytes([_TEXT + length for length in lengths])
+        or [piece[-key_end:-data_bytes] for piece in between].count(middle) != len(between)
+        or last[1 + last_length : last_end] != ending
+    ):
+        return None
+    datas = [first[-data_bytes:], *[piece[-data_bytes:] for piece in between]]
+    keys = [*[piece[1:-key_end] for piece in between], last[1 : 1 + last_length]]
+    return _Columns(datas, keys, start + shape.size, len(body) - len(last) + last_end)
 
 
 def _list_at(body: bytes, start: int) -> tuple[bytes, int | None] | None:

@@ -24,7 +24,7 @@ import msgspec
 from pybase64 import b64decode
 
 from headwater.model.alike_records import ALIKE_MIN, decode_alike, encode_columns, unpacker
-from headwater.model.new_records import NewRecords, RecordTexts, alike_texts
+from headwater.model.new_records import NewRecords, RecordTexts, even_texts
 from headwater.model.record import LARGE_BYTES, PADS_MAX
 
 LARGE_MIN = 4
@@ -189,7 +189,7 @@ def _alike(body: bytes, start: int, end: int, form: _Form) -> RecordTexts | None
         texts: Sequence[bytes] = unpacker(f"x{size - 3}s2x", count)(text)
     else:
         texts = encode_columns(digits, pads, keys, b"")
-    return alike_texts(texts, keys, data_bytes)
+    return even_texts(texts, keys, data_bytes)
 
 
 def _data_bytes(digits: Sequence[bytes], pads: int) -> int:

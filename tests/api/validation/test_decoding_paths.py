@@ -632,6 +632,25 @@ def test_both_ways_agree_on_records_of_one_size_of_which_one_is_damaged(
     check_both_ways_of_cbor("PutRecords", body[:at] + noise + body[at + cut :])
 
 
+@given(st.binary(min_size=1, max_size=3), st.booleans(), st.data())
+@settings(max_examples=300)
+def test_both_ways_agree_on_records_with_keys_of_several_lengths(
+    noise: bytes, is_open: bool, data: st.DataObject
+) -> None:
+    keys = data.draw(
+        st.lists(st.sampled_from(["k", "key-1", "k" * 23, "k" * 24, "", "é"]), min_size=1, max_size=3)
+    )
+    records = [
+        {"Data": bytes([at]) * 24, "PartitionKey": keys[at % len(keys)]} for at in range(RECORDS_MIN + 2)
+    ]
+    document = {"Records": records, "StreamName": "orders"}
+    body = with_open_ends(document) if is_open else cbor_format.encode(document)
+    at = data.draw(st.integers(0, len(body)))
+    cut = data.draw(st.sampled_from([len(noise), 0, len(body)]))
+    check_both_ways_of_cbor("PutRecords", body)
+    check_both_ways_of_cbor("PutRecords", body[:at] + noise + body[at + cut :])
+
+
 @given(st.binary(max_size=60), st.booleans(), st.data())
 def test_both_ways_agree_on_cbor_that_is_damaged(noise: bytes, is_open: bool, data: st.DataObject) -> None:
     document = {"StreamName": "orders", "Records": usual_records([(3, 3), (30, 30), (30, 3), (24, 1)])}
