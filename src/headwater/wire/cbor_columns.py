@@ -118,6 +118,7 @@ def _with_other_keys(body: bytes, start: int, length: int | None, shape: _Shape)
     if (
         not 0 < min(lengths) <= max(lengths) < _SHORT_TEXTS
         or not 0 < last_length < _SHORT_TEXTS
+        or last_end > len(last)
         or b"".join([piece[:1] for piece in between]) != bytes([_TEXT + length for length in lengths])
         or [piece[-key_end:-data_bytes] for piece in between].count(middle) != len(between)
         or last[1 + last_length : last_end] != ending

@@ -651,6 +651,23 @@ def test_both_ways_agree_on_records_with_keys_of_several_lengths(
     check_both_ways_of_cbor("PutRecords", body[:at] + noise + body[at + cut :])
 
 
+@pytest.mark.parametrize("is_open", [False, True])
+@pytest.mark.parametrize("is_last", [False, True])
+def test_both_ways_agree_on_the_last_of_records_with_keys_of_several_lengths(
+    is_open: bool, is_last: bool
+) -> None:
+    records = [{"Data": bytes(24), "PartitionKey": f"key-{at}"} for at in range(RECORDS_MIN)]
+    document: dict[str, Any] = {"StreamName": "orders", "Records": records}
+    if not is_last:
+        document = dict(reversed(document.items()))
+    body = with_open_ends(document) if is_open else bytes(cbor_format.encode(document))
+    end = body.rindex(b"key-")
+    for at in range(end - 60, len(body)):
+        for odd in (b"", b"\x60", b"\x61", b"\x78", b"\xff", b"k", body[at : at + 1] * 2):
+            check_both_ways_of_cbor("PutRecords", body[:at] + odd + body[at + 1 :])
+        check_both_ways_of_cbor("PutRecords", body[:at])
+
+
 @given(st.binary(max_size=60), st.booleans(), st.data())
 def test_both_ways_agree_on_cbor_that_is_damaged(noise: bytes, is_open: bool, data: st.DataObject) -> None:
     document = {"StreamName": "orders", "Records": usual_records([(3, 3), (30, 30), (30, 3), (24, 1)])}
