@@ -45,14 +45,13 @@ class ReadBlock:
 class CutPayloads(Sequence[bytes | memoryview]):
     """A list of payloads: a copy of each, or a view if they are large."""
 
-    __slots__ = ("_begin", "_block", "_whole", "lengths", "size")
+    __slots__ = ("_begin", "_block", "lengths", "size")
 
     def __init__(
         self, block: ReadBlock, begin: int, lengths: tuple[int, ...], size: int | None = None
     ) -> None:
         """They are in the block from `begin` on; `size` is the sum of their lengths, if it is known."""
         self._block = block
-        self._whole = block.whole
         self._begin = begin
         self.lengths = lengths
         self.size = sum(lengths) if size is None else size
@@ -76,24 +75,24 @@ class CutPayloads(Sequence[bytes | memoryview]):
             return CutPayloads(self._block, self._begin + sum(self.lengths[:begin]), self.lengths[begin:end])
         at = range(len(self.lengths))[at]
         begin = self._begin + sum(self.lengths[:at])
-        return memoryview(self._whole)[begin : begin + self.lengths[at]]
+        return memoryview(self._block.whole)[begin : begin + self.lengths[at]]
 
     def joined(self) -> bytes:
         """All of them as one."""
-        return self._whole[self._begin : self._begin + self.size]
+        return self._block.whole[self._begin : self._begin + self.size]
 
     def column(self, at: int) -> bytes:
         """The byte at one place of each of them, which have one length."""
-        return self._whole[self._begin + at : self._begin + self.size : self.lengths[0]]
+        return self._block.whole[self._begin + at : self._begin + self.size : self.lengths[0]]
 
     def columns(self, begin: int, end: int) -> tuple[bytes, ...]:
         """The bytes at the same places of each of them, which have one length."""
         form = f"{begin}x{end - begin}s{self.lengths[0] - end}x"
-        return Struct(form * len(self.lengths)).unpack_from(self._whole, self._begin)
+        return Struct(form * len(self.lengths)).unpack_from(self._block.whole, self._begin)
 
     def column_views(self, begin: int) -> list[memoryview]:
         """The same up to their ends, not copied."""
-        whole, length = memoryview(self._whole), self.lengths[0]
+        whole, length = memoryview(self._block.whole), self.lengths[0]
         starts = range(self._begin, self._begin + self.size, length)
         return [whole[start + begin : start + length] for start in starts]
 
@@ -101,14 +100,14 @@ class CutPayloads(Sequence[bytes | memoryview]):
         """By `struct` many take half of the time of slices, or less."""
         lengths, count = self.lengths, len(self.lengths)
         if count < MANY or self.size > COPIED_BYTES * count:
-            whole = memoryview(self._whole) if self.size > COPIED_BYTES * count else self._whole
+            whole = memoryview(self._block.whole) if self.size > COPIED_BYTES * count else self._block.whole
             ends = accumulate(lengths, initial=self._begin)
             return [whole[begin:end] for begin, end in pairwise(ends)]
         length = lengths[0]
         if lengths.count(length) == count:
-            return _cutter(length, count)(self._whole, self._begin)
+            return _cutter(length, count)(self._block.whole, self._begin)
         forms = "".join(map(_FORMS.__getitem__, lengths))
-        return Struct(f">{forms}").unpack_from(self._whole, self._begin)
+        return Struct(f">{forms}").unpack_from(self._block.whole, self._begin)
 
 
 @lru_cache(maxsize=16)

@@ -37,7 +37,7 @@ _LAST_DIGITS = (b"", b"AEIMQUYcgkosw048", b"AQgw")
 """What may stand before so many pads: of other digits some bits belong to no byte."""
 _QUOTE = b'"'
 _ESCAPE, _DELETE = ord("\\"), 0x7F
-_FIRST, _BETWEEN = b'[{"', b"},{"
+_BETWEEN = b"},{"
 _DIGITS = tuple((size + 2) // 3 * 4 for size in range(LARGE_BYTES + 1))
 """Of data in base64, by its size, pads included."""
 _data_of, _partition_key_of, _second = attrgetter("Data"), attrgetter("PartitionKey"), itemgetter(slice(1, 2))
@@ -57,8 +57,9 @@ class _Style(NamedTuple):
     """What is between the braces is what is stored."""
 
 
+_STORED = _Style(b'{"Data":"', b'","PartitionKey":"', b'"},', b",", is_stored=True)
 _STYLES = (
-    _Style(b'{"Data":"', b'","PartitionKey":"', b'"},', b",", is_stored=True),
+    _STORED,
     _Style(b'{"Data": "', b'", "PartitionKey": "', b'"}, ', b", ", is_stored=False),
 )
 """Of most programs, and of those in Python."""
@@ -95,11 +96,13 @@ def records_in(body: bytes, entries: Sequence[Any]) -> RecordTexts | None:
     In ASCII and without escapes nothing but a record begins with a quote and a D, and a record is as
     short as can be if it has nothing but data and key, and no blanks.
     """
-    start, count = body.find(_FIRST) + len(b"[{"), len(entries)
-    data_bytes = list(map(len, map(_data_of, entries)))
-    if count < ALIKE_MIN or start < len(_FIRST) or max(data_bytes) > LARGE_BYTES or not _is_plain(body):
+    start, count = body.find(b"[{") + 1, len(entries)
+    if count < ALIKE_MIN or not body.startswith(_STORED.opening, start) or not _is_plain(body):
         return None
-    text = body[start : body.rfind(b"}]")]
+    data_bytes = list(map(len, map(_data_of, entries)))
+    if max(data_bytes) > LARGE_BYTES:
+        return None
+    text = body[start + 1 : body.rfind(b"}]")]
     keys, texts = list(map(_partition_key_of, entries)), text.split(_BETWEEN)
     if None in keys or len(texts) != count or b"".join(map(_second, texts)) != b"D" * count:
         return None

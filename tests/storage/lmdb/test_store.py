@@ -365,9 +365,8 @@ def test_many_logs_open_quickly(tmp_path: Path, inbox: Inbox) -> None:
 PRELUDE = """
 import resource, sys
 from pathlib import Path
-from headwater.model.record import Payload
 from headwater.storage.interface import Change, StoreUnavailable
-from headwater.storage.lmdb.store import HELD_BYTES, LmdbStore
+from headwater.storage.lmdb.store import LmdbStore
 from tests.storage.inbox import Inbox
 from tests.storage.records import entry, payloads, positions
 

@@ -14,8 +14,6 @@ from typing import Any
 from headwater.api.validation import request_types
 from headwater.api.validation.api_model import api_model
 from headwater.model.new_records import NewRecords, RecordTexts
-from headwater.wire import cbor_columns
-from headwater.wire.cbor_repacking import repack
 from headwater.wire.record_texts import WrittenEntries, records_in, take_records
 
 
@@ -24,7 +22,7 @@ def read(operation_name: str, body: bytes) -> Any | None:
     request: Any
     taken = take_records(body)
     if taken is not None:
-        request = _with_records(request_types.read(operation_name, taken.rest), taken.records)
+        request = with_records(request_types.read(operation_name, taken.rest), taken.records)
         if request is not None:
             return request
     request = request_types.read(operation_name, body)
@@ -32,23 +30,8 @@ def read(operation_name: str, body: bytes) -> Any | None:
     return request if records is None else _replaced(request, records)
 
 
-def read_cbor(operation_name: str, body: bytes) -> Any | None:
-    """The same of a body in CBOR."""
-    taken = cbor_columns.take_records(body)
-    if taken is not None:
-        request = _with_records(_read_packed(operation_name, taken.rest), taken.records)
-        if request is not None:
-            return request
-    return _read_packed(operation_name, body)
-
-
-def _read_packed(operation_name: str, body: bytes) -> Any | None:
-    packed = repack(body)
-    return None if packed is None else request_types.read_packed(operation_name, packed)
-
-
-def _with_records(request: Any, records: NewRecords) -> Any | None:
-    """The request with all of its records, of which it was read with the first alone."""
+def with_records(request: Any, records: NewRecords) -> Any | None:
+    """The request with all of its records, of which it was read with the first alone, or `None`."""
     shapes = api_model().shapes
     if request is None or len(records) > (shapes["PutRecordsRequestEntryList"].max or 0):
         return None
