@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from pybase64 import b64decode
 
 from headwater.model.errors import SerializationException
 from headwater.model.instant import Instant
@@ -39,8 +40,9 @@ _CHECKED_BYTES = 64 * 1024
 _END = slice(-len(ENCRYPTED), None)
 """Of a payload: where an encrypted one says so."""
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-_LAST_BEFORE_ONE_PAD = frozenset("AEIMQUYcgkosw048")
-_LAST_BEFORE_TWO_PADS = frozenset("AQgw")
+LAST_DIGITS = (b"", b"AEIMQUYcgkosw048", b"AQgw")
+"""What may stand before so many pads of base64: of other digits some bits belong to no byte."""
+_PAD = ord("=")
 
 _TIME_LIMIT_MS = 2**63 - 1
 _TIME_LIMIT_S = _TIME_LIMIT_MS // 1000
@@ -116,8 +118,24 @@ def _check_padding(text: str, decoded_length: int) -> None:
     pads = 2 if text[-2] == "=" else 1
     if decoded_length != len(text) // 4 * 3 - pads:  # more than two pads: Python takes "AAAA===="
         raise NotBase64(_why_not(text))
-    if text[-1 - pads] not in (_LAST_BEFORE_TWO_PADS if pads == 2 else _LAST_BEFORE_ONE_PAD):
+    if ord(text[-1 - pads]) not in LAST_DIGITS[pads]:
         raise NotBase64("Invalid last non-pad Base64 character dectected")  # AWS's spelling
+
+
+def ends_canonically(text: bytes | memoryview, pads: int) -> bool:
+    """Whether a base64 text, of more characters than that, ends with so many pads, and canonically."""
+    if pads == 1:
+        return text[-1] == _PAD and text[-2] in LAST_DIGITS[1]
+    return pads == 2 and text[-1] == text[-2] == _PAD and text[-3] in LAST_DIGITS[2]
+
+
+def decode_canonical(text: memoryview) -> bytes:
+    """The bytes of a base64 text. Raises `ValueError` for any but the one canonical spelling."""
+    data = b64decode(text, validate=True)
+    missing_bytes = len(text) // 4 * 3 - len(data)
+    if len(text) & 3 or (missing_bytes and not ends_canonically(text, missing_bytes)):
+        raise ValueError(missing_bytes)
+    return data
 
 
 def _why_not(text: str) -> str:

@@ -21,11 +21,11 @@ from operator import add, attrgetter, itemgetter
 from typing import Any, NamedTuple, overload
 
 import msgspec
-from pybase64 import b64decode
 
 from headwater.model.alike_records import ALIKE_MIN, decode_alike, encode_columns, unpacker
 from headwater.model.new_records import NewRecords, RecordTexts, even_texts
 from headwater.model.record import LARGE_BYTES, PADS_MAX
+from headwater.wire.json_format import LAST_DIGITS, decode_canonical
 
 LARGE_MIN = 4
 """Of fewer large records nothing is gained."""
@@ -33,8 +33,6 @@ RECORDS_MAX = 1000
 """More are not looked at: no request may have so many, and forms of them would be kept."""
 PLAIN = bytes(code for code in range(ord(" "), 0x7F) if code not in b'"\\')
 """The characters of a key that are the same in its text, of those in ASCII."""
-_LAST_DIGITS = (b"", b"AEIMQUYcgkosw048", b"AQgw")
-"""What may stand before so many pads: of other digits some bits belong to no byte."""
 _QUOTE = b'"'
 _ESCAPE, _DELETE = ord("\\"), 0x7F
 _BETWEEN = b"},{"
@@ -156,7 +154,7 @@ def _form_of(body: bytes, start: int) -> _Form | None:
 def _is_alike(body: bytes, start: int, end: int, form: _Form) -> bool:
     """Whether all records have the same around data and keys, and a digit that may be before pads."""
     sample = body[start : start + form.key_end] + form.style.closing
-    last_digits = _LAST_DIGITS[form.pads]
+    last_digits = LAST_DIGITS[form.pads]
     return are_same(body, start, end, sample, form.around()) and not (
         last_digits and body[start + form.data_end - 1 : end : form.size].translate(None, last_digits)
     )
@@ -214,12 +212,11 @@ def _large(body: bytes, start: int, end: int, form: _Form) -> NewRecords | None:
     keys = [body[key_at:key_end] for _, _, key_at, key_end in found]
     if b"".join(keys).translate(None, PLAIN):
         return None
-    whole, datas = memoryview(body), []
-    for data_at, data_end, _, _ in found:
-        data = _decoded(whole[data_at:data_end])
-        if data is None:
-            return None
-        datas.append(data)
+    whole = memoryview(body)
+    try:
+        datas = [decode_canonical(whole[data_at:data_end]) for data_at, data_end, _, _ in found]
+    except ValueError:
+        return None
     return NewRecords(datas, list(map(bytes.decode, keys)), [None] * len(keys))
 
 
@@ -246,19 +243,6 @@ def _places(body: bytes, start: int, end: int, form: _Form) -> list[tuple[int, i
             is_last = key_end + len(last_closing) == end and starts_with(last_closing, key_end)
             return found if is_last else None
     return None
-
-
-def _decoded(text: memoryview) -> bytes | None:
-    """The bytes of a text in base64; `None` where that is anything but canonical."""
-    try:
-        data = b64decode(text, validate=True)
-    except ValueError:
-        return None
-    size = len(text)
-    pads = size // 4 * 3 - len(data)
-    if size & 3 or pads > PADS_MAX or (pads and text[-1 - pads] not in _LAST_DIGITS[pads]):
-        return None
-    return data
 
 
 class WrittenEntries(Sequence[Any]):

@@ -26,12 +26,17 @@ from types import GenericAlias
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pybase64 import b64decode
 
 from headwater.api.validation.api_model import Shape, api_model
 from headwater.api.validation.needed_members import names_a_stream
 from headwater.model.late_pattern import late_pattern
-from headwater.wire.json_format import UNREADABLE, decode_time_ms, has_many_values
+from headwater.wire.json_format import (
+    UNREADABLE,
+    decode_canonical,
+    decode_time_ms,
+    ends_canonically,
+    has_many_values,
+)
 from headwater.wire.long_texts import CutBody, cut
 
 WHOLE_NUMBERS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
@@ -42,9 +47,6 @@ _LOOSE_PADDING = late_pattern(rb'="(?<![AEIMQUYcgkosw048]=")(?<![AQgw]==")')
 _PAD = ord("=")
 _ESCAPE = ord("\\")
 """Both as numbers: to look for a `bytes`, `in` first raises a TypeError within, which costs a microsecond."""
-_LAST_BEFORE_ONE_PAD = b"AEIMQUYcgkosw048"
-_LAST_BEFORE_TWO_PADS = b"AQgw"
-"""What may stand there: as in the pattern."""
 _SMALL_BYTES = 64 * 1024
 """The objects of a body of this size are few enough, however small they are."""
 _PADS_MAX = 4_096
@@ -173,7 +175,7 @@ def _has_loose_padding(body: bytes) -> bool:
             return False
         if body.startswith(b'="', at):
             pads = 2 if body[at - 1] == _PAD else 1
-            if at >= pads and not _has_pads(body[at - pads : at + 1], pads):
+            if at >= pads and not ends_canonically(body[at - pads : at + 1], pads):
                 return True
         at = body.find(_PAD, at + 1)
     return True  # so many pads are unusual themselves
@@ -267,13 +269,6 @@ def _reader(operation_name: str) -> _Reader:
     )
 
 
-def _has_pads(text: bytes | memoryview, count: int) -> bool:
-    """Whether a base64 text, of more characters than that, ends with so many pads, and canonically."""
-    if count == 1:
-        return text[-1] == _PAD and text[-2] in _LAST_BEFORE_ONE_PAD
-    return count == 2 and text[-1] == text[-2] == _PAD and text[-3] in _LAST_BEFORE_TWO_PADS
-
-
 @cache
 def _packed_decoder(operation_name: str) -> msgspec.msgpack.Decoder[Any]:
     return msgspec.msgpack.Decoder(_reader(operation_name).type)
@@ -351,11 +346,7 @@ def _blob_settler(shape: Shape) -> Settle | None:
 
 def _decoded(text: memoryview, min_bytes: int, max_bytes: int) -> bytes:
     """The bytes of a base64 text. Raises `ValueError` for what needs a closer look."""
-    data = b64decode(text, validate=True)
-    size = len(data)
-    if not min_bytes <= size <= max_bytes:
-        raise ValueError(size)
-    missing_bytes = len(text) // 4 * 3 - size
-    if len(text) & 3 or (missing_bytes and not _has_pads(text, missing_bytes)):
-        raise ValueError(size)
+    data = decode_canonical(text)
+    if not min_bytes <= len(data) <= max_bytes:
+        raise ValueError(len(data))
     return data
