@@ -89,7 +89,7 @@ class Gateway:
         program = f"{self._before}\nimport sys\nfrom headwater.cli.main import main\nsys.exit(main())"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self.machine.launch, sys.executable, "-c", program, *arguments],
+                [*self.machine.start, sys.executable, "-c", program, *arguments],
                 stdout=log,
                 stderr=log,
                 env={**os.environ},

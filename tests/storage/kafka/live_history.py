@@ -3,7 +3,8 @@
 Starts three nodes and three gateways, prints what has happened every minute, and at the end what is wrong,
 and which calls took longer than is promised. With `--folder` the logs of all are left there.
 With `--cuts` each has a network of its own, and these are cut as well: by root alone. With `--lasting` all
-brokers hang at once, a gateway sleeps for a minute, and cuts stay for half a minute.
+brokers hang at once, a gateway sleeps for a minute, and cuts stay for half a minute. With `--skew` the first
+gateway's clock is behind and the last one's ahead by so many seconds, by libfaketime.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cuts", action="store_true", help="of networks, too")
     parser.add_argument("--lasting", action="store_true", help="faults that last, too")
+    parser.add_argument("--skew", type=int, default=0, help="of gateways' clocks, in seconds")
     parser.add_argument("--folder", type=Path, help="for what nodes and gateways write; it is left there")
     options = parser.parse_args()
     numbers = (1, 2, 3)
@@ -68,8 +70,10 @@ def main() -> int:
         nodes = KafkaNodes(folder / "nodes", len(numbers), machines=node_machines)
         url = nodes.url("history")
         gateways = [
-            Gateway(url, folder / f"gateway-{number}.log", machine=gateway_machines(number))
-            for number in numbers
+            Gateway(url, folder / f"gateway-{number}.log", machine=machine._replace(clock_ahead_s=ahead_s))
+            for number, machine, ahead_s in zip(
+                numbers, map(gateway_machines, numbers), (-options.skew, 0, options.skew), strict=True
+            )
         ]
         try:
             for gateway in gateways:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
@@ -24,6 +25,21 @@ class Machine(NamedTuple):
     host: str
     launch: tuple[str, ...] = ()
     """What comes before a command that runs there."""
+    clock_ahead_s: int = 0
+    """Of this machine's own clock; other than 0 takes libfaketime."""
+
+    @property
+    def start(self) -> tuple[str, ...]:
+        """What comes before a program that is to see the machine's clock."""
+        if self.clock_ahead_s == 0:
+            return self.launch
+        library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+        clock = (
+            f"LD_PRELOAD={library}",
+            f"FAKETIME={self.clock_ahead_s:+}s",
+            "FAKETIME_DONT_FAKE_MONOTONIC=1",
+        )
+        return (*self.launch, "env", *clock)
 
 
 Machines = Callable[[int], Machine]
@@ -81,18 +97,28 @@ def run(command: str) -> None:
     subprocess.run(command.split(), check=True)
 
 
+VERDICTS = {
+    "swallow": "-j DROP",
+    "lose": "-m statistic --mode random --probability 0.3 -j DROP",
+    "reset": "-p tcp -j REJECT --reject-with tcp-reset",
+}
+"""What becomes of packets, for iptables: all are lost, or a third of them, or connections end at once."""
+
+
 def cut(machine: Machine, others: Sequence[Machine], chance: Random) -> str:
-    """Swallow what goes to some of the others, comes from them, or both; say what."""
+    """Disturb what goes to some of the others, comes from them, or both; say what."""
     names = [other.host for other in others]
     kind = chance.choice(("all", "in", "out", "one"))
+    name_of_verdict = chance.choice(("swallow", "swallow", "lose", "reset"))
+    verdict = VERDICTS[name_of_verdict]
     if kind == "one":
         names = [chance.choice(names)]
     for name in names:
         if kind != "out":
-            run(f"{' '.join(machine.launch)} iptables -A INPUT -s {name} -j DROP")
+            run(f"{' '.join(machine.launch)} iptables -A INPUT -s {name} {verdict}")
         if kind != "in":
-            run(f"{' '.join(machine.launch)} iptables -A OUTPUT -d {name} -j DROP")
-    return kind
+            run(f"{' '.join(machine.launch)} iptables -A OUTPUT -d {name} {verdict}")
+    return f"{name_of_verdict} {kind}"
 
 
 def mend(machine: Machine) -> None:

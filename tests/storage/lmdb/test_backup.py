@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -16,6 +17,7 @@ from headwater.storage.lmdb.backup_copy import PART_BYTES
 from headwater.storage.lmdb.backup_format import read_backup
 from headwater.storage.lmdb.restore import restore
 from headwater.storage.lmdb.store import LmdbStore
+from headwater.storage.lmdb.temporary_store import TemporaryStore
 from headwater.storage.open_store import open_store
 from tests.storage.inbox import Inbox
 from tests.storage.records import entry, payloads
@@ -41,6 +43,14 @@ def shown(store: Store, inbox: Inbox) -> Shown:
 def opened(folder: Path, inbox: Inbox, synced: bool) -> LmdbStore:
     folder.mkdir(exist_ok=True)
     return LmdbStore(folder, inbox, synced=synced)
+
+
+def temporary(folder: Path, inbox: Inbox) -> TemporaryStore:
+    folder.mkdir()
+    return TemporaryStore(folder, inbox, on_close=lambda: None, log_error=lambda _: None)
+
+
+OPENED = (partial(opened, synced=False), partial(opened, synced=True), temporary)
 
 
 def close(store: LmdbStore, inbox: Inbox) -> None:
@@ -99,11 +109,11 @@ def backup(tmp_path: Path, inbox: Inbox) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 6))]
+    "seed", [0, 1, 2, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 9))]
 )
 def test_a_copy_is_of_the_moment_when_it_began(tmp_path: Path, inbox: Inbox, seed: int) -> None:
     chance, ids = Random(seed), count(LOGS)
-    store = opened(tmp_path / "store", inbox, synced=bool(seed % 2))
+    store = OPENED[seed % 3](tmp_path / "store", inbox)
     filled(store, inbox, chance, ids)
     before = shown(store, inbox)
     copy = store.begin_copy()

@@ -21,6 +21,7 @@ from headwater.storage.lmdb.file import LmdbFile
 from headwater.storage.lmdb.record_format import (
     LogRow,
     block_head,
+    checked_block,
     log_key,
     pack_metadata,
     pack_row,
@@ -41,8 +42,14 @@ class BackupCopy:
         metadata: Mapping[str, Metadata],
         extents: Mapping[int, Extent],
         on_close: Callable[[], None],
+        *,
+        has_checksums: bool,
     ) -> None:
-        """`file` gives the open file before each part; raises `StoreUnavailable` when there is none."""
+        """`file` gives the open file before each part; raises `StoreUnavailable` when there is none.
+
+        `has_checksums` is of the blocks of that file; those of the copy have them.
+        """
+        self._has_checksums = has_checksums
         self._file = file
         self._on_close = on_close
         self._writer = BackupWriter()
@@ -93,7 +100,8 @@ class BackupCopy:
                 block_log_id, start = split_record_key(key) if key else (-1, 0)
                 if block_log_id != log_id or not start <= position < start + block_head(block).size:
                     raise StoreUnavailable(f"Log {log_id} is damaged: position {position} is missing.")
-                entries.append(BackupEntry(RECORDS, key, block))
+                copied = block if self._has_checksums else checked_block(key, block)
+                entries.append(BackupEntry(RECORDS, key, copied))
                 position = start + block_head(block).size
                 taken += len(block)
                 if taken >= room:

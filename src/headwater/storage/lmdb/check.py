@@ -16,6 +16,7 @@ from headwater.storage.lmdb.loaded import Loaded
 from headwater.storage.lmdb.record_format import (
     GAP,
     block_head,
+    checked_block,
     is_intact,
     split_log_key,
     split_record_key,
@@ -39,12 +40,16 @@ class _Block(NamedTuple):
         return self.start + self.size
 
 
-def check(file: LmdbFile, known: Loaded) -> list[str]:
-    """Every broken promise in plain words; `known` is what the open store remembers."""
+def check(file: LmdbFile, known: Loaded, *, has_checksums: bool) -> list[str]:
+    """Every broken promise in plain words; `known` is what the open store remembers.
+
+    `has_checksums` is of the blocks.
+    """
     found: list[str] = []
     try:
-        for part in (_check_metadata, _check_rows, _check_records):
-            found.extend(part(file, known))
+        found.extend(_check_metadata(file, known))
+        found.extend(_check_rows(file, known))
+        found.extend(_check_records(file, known, has_checksums=has_checksums))
     except (lmdb.Error, struct.error, ValueError) as error:
         found.append(f"{file.path} cannot be read to its end: {error}")
     return found
@@ -82,10 +87,11 @@ def _check_rows(file: LmdbFile, known: Loaded) -> Iterator[str]:
         yield f"log {log_id} is in memory, but has no row on disk"
 
 
-def _check_records(file: LmdbFile, known: Loaded) -> Iterator[str]:
+def _check_records(file: LmdbFile, known: Loaded, *, has_checksums: bool) -> Iterator[str]:
     recordless = {log_id for log_id, extent in known.extents.items() if extent.first < extent.next}
-    cursor = file.snapshot().cursor(file.tables.records)
-    for log_id, blocks in groupby((_block(*item) for item in cursor), key=attrgetter("log_id")):
+    stored = file.snapshot().cursor(file.tables.records)
+    checked = stored if has_checksums else ((key, checked_block(key, block)) for key, block in stored)
+    for log_id, blocks in groupby((_block(*item) for item in checked), key=attrgetter("log_id")):
         recordless.discard(log_id)
         yield from _check_log(log_id, blocks, known.extents.get(log_id), known.backlog)
     for log_id in sorted(recordless):

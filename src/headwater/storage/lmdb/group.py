@@ -49,7 +49,11 @@ _new_tuple = tuple.__new__
 class Group:
     """One commit in the making."""
 
-    def __init__(self, extents: Mapping[int, Extent], metadata: Mapping[str, Metadata]) -> None:
+    def __init__(
+        self, extents: Mapping[int, Extent], metadata: Mapping[str, Metadata], *, has_checksums: bool
+    ) -> None:
+        """`has_checksums` is of its blocks."""
+        self._has_checksums = has_checksums
         self._extents_before = extents
         self._metadata_before = metadata
         self._runs: dict[tuple[int, int], tuple[int, list[bytes]]] = {}
@@ -157,7 +161,7 @@ class Group:
             position = first_position
             for block in cut_payloads(payloads) if len(payloads) > 1 else (payloads,):
                 key = record_key(log_id, position)
-                yield key, pack_block(key, time_ms, block)
+                yield key, pack_block(key, time_ms, block, is_checked=self._has_checksums)
                 position += len(block)
 
     def latest_page(self, log_id: int, position: int, max_records: int, max_bytes: int) -> LogPage | None:

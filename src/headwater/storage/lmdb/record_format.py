@@ -19,8 +19,9 @@ spends most of its time and a third of its space on the entries. It is
 
     checksum (u32) · count (u32) · time_ms (u64) · the length of each payload (u32 each) · the payloads
 
-and begins with its checksum. A log that came from a shared store may have positions without a record: a gap
-is a block of so many empty payloads, whose time has the highest bit and else is that of the record before.
+and begins with its checksum, which is 0 in the file of a temporary store: nobody opens that again. A log
+that came from a shared store may have positions without a record: a gap is a block of so many empty
+payloads, whose time has the highest bit and else is that of the record before.
 
 `next` and `last_time_ms` of a row are those of its last write; a record that lies
 later than the row corrects them. So an append writes records and nothing else.
@@ -61,6 +62,7 @@ _HEAD = Struct(">IIQ")
 _CHECKSUM = Struct(">I")
 _LENGTH = Struct(">I")
 _pack_checksum = _CHECKSUM.pack
+_UNCHECKED = _pack_checksum(0)
 _pack_single = Struct(">IQI").pack
 
 log_key = Struct(">Q").pack
@@ -93,8 +95,8 @@ class BlockHead(NamedTuple):
 DELETED_ROW = LogRow(0, 0, 0, sealed=False, deleted=True)
 
 
-def pack_block(key: bytes, time_ms: int, payloads: Sequence[bytes]) -> bytes:
-    """The block of these records."""
+def pack_block(key: bytes, time_ms: int, payloads: Sequence[bytes], *, is_checked: bool = True) -> bytes:
+    """The block of these records, with its checksum or without."""
     count = len(payloads)
     if count == 1:
         head = _pack_single(1, time_ms, len(payloads[0]))
@@ -102,10 +104,18 @@ def pack_block(key: bytes, time_ms: int, payloads: Sequence[bytes]) -> bytes:
         head = pack(f">IQ{count}I", count, time_ms, *map(len, payloads))
         if len(payloads[0]) <= COPIED_BYTES:  # of large ones a copy costs more than a call for each
             payloads = (b"".join(payloads),)
+    if not is_checked:
+        return b"".join((_UNCHECKED, head, *payloads))
     checksum = crc32(head, crc32(key))
     for part in payloads:
         checksum = crc32(part, checksum)
     return b"".join((_pack_checksum(checksum), head, *payloads))
+
+
+def checked_block(key: bytes, block: bytes) -> bytes:
+    """A block that was packed without a checksum, with it."""
+    rest = memoryview(block)[_CHECKSUM.size :]
+    return b"".join((_pack_checksum(crc32(rest, crc32(key))), rest))
 
 
 def block_head(block: bytes) -> BlockHead:

@@ -95,6 +95,8 @@ class LmdbStore:
 
     is_shared = False
     trims_itself = False
+    _has_checksums = True
+    """The blocks of its file have."""
 
     def __init__(
         self,
@@ -287,7 +289,7 @@ class LmdbStore:
         self._require_available()
         from headwater.storage.lmdb import check as lmdb_check  # noqa: PLC0415 - as asked for
 
-        return lmdb_check.check(self._file, self._state)
+        return lmdb_check.check(self._file, self._state, has_checksums=self._has_checksums)
 
     def begin_copy(self) -> BackupCopy:
         """A copy of what is committed now; no space is given back until it is closed."""
@@ -295,7 +297,13 @@ class LmdbStore:
         self._copies += 1
         from headwater.storage.lmdb.backup_copy import BackupCopy  # noqa: PLC0415 - as asked for
 
-        return BackupCopy(self._file_to_read, self._metadata, self._extents, self._end_copy)
+        return BackupCopy(
+            self._file_to_read,
+            self._metadata,
+            self._extents,
+            self._end_copy,
+            has_checksums=self._has_checksums,
+        )
 
     def _file_to_read(self) -> LmdbFile:
         self._require_available()
@@ -366,7 +374,7 @@ class LmdbStore:
 
     def _gather(self) -> Group:
         """Take the calls that wait into a group, up to its size."""
-        group = Group(self._extents, self._metadata)
+        group = Group(self._extents, self._metadata, has_checksums=self._has_checksums)
         taken = 0
         for call, argument, completion in self._pending:
             group.results.append((completion, call(group, argument)))

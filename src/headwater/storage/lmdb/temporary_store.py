@@ -11,6 +11,7 @@ Rules:
   that is watched, as they do, has it without a commit; all else is written first, and read from the file;
 - what cannot be written stays, and is written when there is room; until then no further append is taken.
   Changes that do not depend on it are made: those of other logs and of metadata, and what gives space back;
+- records have no checksum: it would find what a disk did to them while nobody looked. A backup adds it;
 - large appends, and those that come while other calls wait or are told, go the way of `LmdbStore`.
 
 Refuses to know what a commit consists of, and what makes one fail.
@@ -50,6 +51,8 @@ GATHERED_BYTES = 256 * 1024
 
 class TemporaryStore(LmdbStore):
     """See `interface.Store`, and the module's text for what is different here."""
+
+    _has_checksums = False
 
     def __init__(
         self,
@@ -95,7 +98,9 @@ class TemporaryStore(LmdbStore):
             return self._after_gathered(partial(super().append, entries))
         gathered = self._gathered
         if gathered is None:
-            gathered = self._gathered = Group(self._extents, self._metadata)
+            gathered = self._gathered = Group(
+                self._extents, self._metadata, has_checksums=self._has_checksums
+            )
         outcomes = [gathered.append_entry(*entries[0])] if len(entries) == 1 else gathered.append(entries)
         watched = self._watchers.watched
         if gathered.payload_bytes >= GATHERED_BYTES:
