@@ -43,6 +43,8 @@ EXPIRED = "ExpiredIteratorException"
 TIMES_LONGER = 5
 SLEEP_S = 60.0
 LONG_CUT_S = 30.0
+STOP_S = 30.0
+"""A gateway has stopped by then: a call that it has begun takes 20 s at most."""
 
 
 @dataclass
@@ -292,13 +294,25 @@ class History:
             gateway.signal(signal.SIGSTOP)
             self.faults += 1
             await asyncio.sleep(chance.uniform(0.1, 3))
-            if kills and chance.random() < 0.3:
-                gateway.kill()
+            if kills and chance.random() < 0.4:
+                if chance.random() < 0.3:
+                    gateway.signal(signal.SIGCONT)
+                    await self._stop(gateway)
+                else:
+                    gateway.kill()
                 await asyncio.sleep(chance.uniform(0, 1))
                 gateway.start()
                 await gateway.ready(session, may_give_up=True)
             else:
                 gateway.signal(signal.SIGCONT)
+
+    async def _stop(self, gateway: Gateway) -> None:
+        """As an update does."""
+        began_s = time.monotonic()
+        await asyncio.to_thread(gateway.stop)
+        took_s = time.monotonic() - began_s
+        if took_s > STOP_S and not self.has_lasting_faults:
+            self.wrong.append(f"port {gateway.port}: a gateway took {took_s:.1f} s to stop")
 
     async def _disturb_nodes(self, chance: Random, nodes: Sequence[KafkaNode]) -> None:
         while nodes and time.monotonic() < self._until - 10:
@@ -306,10 +320,11 @@ class History:
             await self._disturb_node(chance, chance.choice(nodes))
 
     async def _disturb_node(self, chance: Random, node: KafkaNode) -> None:
-        """Kill a broker and start it again, or let it hang; then give the cluster a while to be whole."""
+        """Kill a broker, stop it or let it hang; it comes again, and the cluster is whole a while."""
         self.faults += 1
-        if chance.random() < 0.5:
-            node.kill()
+        kind = chance.choice(("kill", "stop", "hang", "hang"))
+        if kind != "hang":
+            await asyncio.to_thread(node.kill if kind == "kill" else node.stop)
             await asyncio.sleep(chance.uniform(0, 5))
             node.start()
             await asyncio.to_thread(node.wait)

@@ -27,6 +27,7 @@ from tests.storage.kafka.machines import Machines, one_machine
 HERE = Path(__file__).parent
 JARS = HERE / "target" / "jars"
 MEBIBYTE = 1024 * 1024
+STOP_S = 15.0
 SETTINGS = {
     "auto.create.topics.enable": "false",
     "unclean.leader.election.enable": "false",
@@ -162,6 +163,15 @@ class KafkaNode:
         """Stop it, or let it go on."""
         assert self._process is not None
         self._process.send_signal(number)
+
+    def stop(self) -> None:
+        """Let it hand over what it leads, and end: at once, if that takes long."""
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def kill(self) -> None:
         """End it at once, as a crash does."""
