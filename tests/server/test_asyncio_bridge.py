@@ -17,9 +17,9 @@ from headwater.lambda_.api.rest_api import LambdaApi
 from headwater.model.caller import Caller
 from headwater.model.completion import Completion
 from headwater.model.errors import KinesisError, ResourceNotFoundException
-from headwater.server.asyncio_bridge import IN_TIME_S, finished, in_time
+from headwater.server.asyncio_bridge import finished, in_time
 from headwater.server.http.exchange import HttpRequest
-from headwater.storage.interface import StoreInDoubt, StoreUnavailable
+from headwater.storage.interface import IN_TIME_S, StoreInDoubt, StoreUnavailable
 from tests.engine.running_engine import CALLER
 from tests.storage.kafka.simulated_kafka import VirtualTimeLoop
 

@@ -26,12 +26,10 @@ from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
 from headwater.model.completion import Completion, drive
 from headwater.model.errors import InvalidArgumentException, KinesisError, ResourceNotFoundException
-from headwater.storage.interface import ANSWER_WITHIN_S, StoreInDoubt, StoreUnavailable
+from headwater.storage.interface import ANSWER_WITHIN_S, IN_TIME_S, StoreInDoubt, StoreUnavailable
 
 RECORD_OPERATIONS = {"GetRecords", "GetShardIterator", "PutRecord", "PutRecords", "SubscribeToShard"}
 """Those that do not wait."""
-_EARLY_S = 0.5
-"""The next tick may be too late."""
 _NO = (InvalidArgumentException, ResourceNotFoundException)
 
 
@@ -96,7 +94,7 @@ class WaitingRequests:
             answer.resolve(document)
 
     def _tell_the_late(self, _now_ms: int) -> None:
-        late_s = self._stopwatch() - (ANSWER_WITHIN_S - _EARLY_S)
+        late_s = self._stopwatch() - IN_TIME_S
         while self._since_s:
             answer, since_s = next(iter(self._since_s.items()))
             if since_s > late_s:

@@ -9,12 +9,9 @@ from typing import Any, TypeVar
 
 from headwater.model.completion import Completion, drive
 from headwater.model.errors import KinesisError
-from headwater.storage.interface import ANSWER_WITHIN_S, StoreInDoubt, StoreUnavailable
+from headwater.storage.interface import IN_TIME_S, StoreInDoubt, StoreUnavailable
 
 T = TypeVar("T")
-
-IN_TIME_S = ANSWER_WITHIN_S - 0.5
-"""So long a request may wait for a shared store, that its answer is there when it must be."""
 
 
 async def finished(call: Coroutine[Any, None, T]) -> T:

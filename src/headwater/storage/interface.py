@@ -46,6 +46,8 @@ Post = Callable[[Callable[[], None]], None]
 
 ANSWER_WITHIN_S = 20.0
 """So long a request waits for a shared store, for all that it asks of it together."""
+IN_TIME_S = ANSWER_WITHIN_S - 0.5
+"""Who has waited so long is told that it is not known what was done, so that its answer is there in time."""
 METADATA_KEY_BYTES_MAX = 511
 END_MS = 2**63 - 1
 """For `find`: behind every record."""

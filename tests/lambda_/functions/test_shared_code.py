@@ -17,7 +17,8 @@ from headwater.lambda_.functions.code import CodeFolder
 from headwater.lambda_.functions.invocation import FunctionUnavailable
 from headwater.lambda_.functions.shared_code import CODE_KEY, SharedCode
 from headwater.model.clock import ManualClock
-from headwater.server.asyncio_bridge import IN_TIME_S, finished
+from headwater.server.asyncio_bridge import finished
+from headwater.storage.interface import IN_TIME_S
 from headwater.storage.memory_store import MemoryStore
 from tests.lambda_.function_server import zipped
 from tests.lambda_.mapped_stream import in_loop, post

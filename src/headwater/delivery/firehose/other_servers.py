@@ -17,7 +17,8 @@ from headwater.delivery.firehose.operations import Document, Handler
 from headwater.delivery.firehose.put_requests import is_put
 from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
-from headwater.server.asyncio_bridge import IN_TIME_S, finished, in_time
+from headwater.server.asyncio_bridge import finished, in_time
+from headwater.storage.interface import IN_TIME_S
 
 _InStep = Callable[[Engine, Handler, Caller, Any], Coroutine[Any, Any, Document]]
 _NO = (DeliveryStreamNotFound, InvalidArgument)

@@ -15,8 +15,9 @@ from headwater.engine.held_versions import Overtaken, catch_up
 from headwater.lambda_.api.errors import LambdaError, ResourceConflictException
 from headwater.lambda_.api.rest_api import Handler
 from headwater.model.caller import Caller
-from headwater.server.asyncio_bridge import IN_TIME_S, finished, in_time
+from headwater.server.asyncio_bridge import finished, in_time
 from headwater.server.http.exchange import Answer
+from headwater.storage.interface import IN_TIME_S
 
 T = TypeVar("T")
 

@@ -21,8 +21,8 @@ from headwater.engine.large_values import LargeValues
 from headwater.lambda_.functions.code import CodeFolder
 from headwater.lambda_.functions.function import Code
 from headwater.lambda_.functions.invocation import FunctionUnavailable
-from headwater.server.asyncio_bridge import IN_TIME_S, finished
-from headwater.storage.interface import StoreUnavailable
+from headwater.server.asyncio_bridge import finished
+from headwater.storage.interface import IN_TIME_S, StoreUnavailable
 
 CODE_KEY = "lambda-code"
 NOT_THERE = "its code is not there: deploy it anew"
