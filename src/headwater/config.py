@@ -190,6 +190,10 @@ def _check_shared(config: Config) -> None:
         raise ConfigError(
             f"--kafka-security {config.kafka_security} needs --kafka-username and HEADWATER_KAFKA_PASSWORD"
         )
+    if not config.kafka_security.startswith("SASL") and config.kafka_username is not None:
+        raise ConfigError("--kafka-username needs --kafka-security SASL_SSL, or SASL_PLAINTEXT")
+    if not config.kafka_security.endswith("SSL") and config.kafka_ca is not None:
+        raise ConfigError("--kafka-ca needs --kafka-security SSL, or SASL_SSL")
 
 
 def environment() -> Mapping[str, str]:
@@ -338,7 +342,7 @@ SETTINGS = (
         "data_dir",
         "data-dir",
         "DIR",
-        "Directory of streams and records. Without it they end with the server.",
+        "Directory of streams and records. Without it, and without --store, they end with the server.",
         _path,
     ),
     Setting(
@@ -348,7 +352,7 @@ SETTINGS = (
         "Keep streams and records on Apache Kafka, for any number of servers.",
         _matching(
             r"kafka://[^\s/,]+:[0-9]+(,[^\s/,]+:[0-9]+)*(/[a-zA-Z0-9][a-zA-Z0-9._-]{0,99})?",
-            "a URL such as kafka://broker:9092,broker:9093",
+            "a URL such as kafka://broker:9092,broker:9093, each with its port, or with /name behind them",
         ),
     ),
     Setting(

@@ -74,7 +74,7 @@ def test_either_a_directory_or_a_store_is_checked(headwater: Any, tmp_path: Path
     for given in ((), ("--data-dir", str(tmp_path), "--store", store)):
         ended = headwater("check", *given)
         assert ended.exit_code == 2
-        assert "Give --data-dir or --store." in ended.err
+        assert "Give one of --data-dir and --store." in ended.err
 
 
 def test_what_is_no_store_is_refused(headwater: Any) -> None:
@@ -87,3 +87,13 @@ def test_how_brokers_are_spoken_to_is_given_as_for_start(headwater: Any) -> None
     ended = headwater("check", "--store", "kafka://127.0.0.1:1", "--kafka-security", "SASL_SSL")
     assert ended.exit_code == 2
     assert "needs --kafka-username and HEADWATER_KAFKA_PASSWORD" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("option", "needed"),
+    [("--kafka-username", "SASL_SSL, or SASL_PLAINTEXT"), ("--kafka-ca", "SSL, or SASL_SSL")],
+)
+def test_what_brokers_are_not_asked_for_is_refused(headwater: Any, option: str, needed: str) -> None:
+    ended = headwater("check", "--store", "kafka://127.0.0.1:1", option, "given")
+    assert ended.exit_code == 2
+    assert f"{option} needs --kafka-security {needed}" in ended.err

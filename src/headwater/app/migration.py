@@ -9,7 +9,7 @@ Refuses to know how either store keeps its data.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -47,10 +47,10 @@ class Moved(NamedTuple):
     copied: Copied
 
 
-async def move_to_shared(data_dir: Path, config: Config) -> Moved:
+async def move_to_shared(data_dir: Path, config: Config, log_wait: Callable[[str], None]) -> Moved:
     """Move a data directory's data to the store that a configuration names.
 
-    Raises `StoreError`; `StoreUnavailable` is one.
+    `log_wait` is told what it waits for. Raises `StoreError`; `StoreUnavailable` is one.
     """
     assert config.store is not None
     faults = offline_data.check_data(data_dir)
@@ -58,18 +58,24 @@ async def move_to_shared(data_dir: Path, config: Config) -> Moved:
         raise StoreUnavailable(f"{data_dir} is damaged, and nothing was moved: {'; '.join(faults)}")
     opened = open_to_read(data_dir)
     try:
-        async with _filling(await fill_shared(config.store, broker_security(config))) as filling:
+        async with _filling(await fill_shared(config.store, broker_security(config), log_wait)) as filling:
             return await _move(opened.store, filling, opened.folder / FUNCTIONS_FOLDER)
     finally:
         opened.store.close()
 
 
-async def move_from_shared(config: Config, data_dir: Path) -> Moved:
-    """Move the data of the store that a configuration names to a data directory. Raises `StoreError`."""
+async def move_from_shared(config: Config, data_dir: Path, log_wait: Callable[[str], None]) -> Moved:
+    """Move the data of the store that a configuration names to a data directory, likewise.
+
+    Raises `StoreError`.
+    """
     assert config.store is not None
     async with _filling(BACK_END.fill(data_dir)) as filling:
         noted: list[str] = []
-        store = (await open_shared(config.store, broker_security(config), noted.append, to_read=True)).store
+        opened = await open_shared(
+            config.store, broker_security(config), noted.append, log_wait=log_wait, to_read=True
+        )
+        store = opened.store
         try:
             return await _move(store, filling)
         finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -49,6 +49,9 @@ __all__ = [
 ]
 
 _NO_SEAL_KEY = "the key that seals iterators is missing"
+_NOTHING_BEGUN = (
+    "nothing is there: no gateway has begun here, or a move to here was interrupted, which is run again then"
+)
 
 
 def check_data(data_dir: Path) -> list[str]:
@@ -77,20 +80,22 @@ def check_stored(data_dir: Path) -> list[str]:
         store.close()
 
 
-async def check_shared(config: Config) -> list[str]:
+async def check_shared(config: Config, log_wait: Callable[[str], None]) -> list[str]:
     """Everything that is wrong in the store that a configuration names, in plain words.
 
-    Servers may use it meanwhile. Nothing is changed. Raises `StoreError`.
+    Servers may use it meanwhile. Nothing is changed. `log_wait` is told what it waits for. Raises
+    `StoreError`.
     """
     assert config.store is not None
     noted: list[str] = []
     security = broker_security(config)
-    store = (await open_shared(config.store, security, noted.append, to_read=True)).store
+    opened = await open_shared(config.store, security, noted.append, log_wait=log_wait, to_read=True)
+    store = opened.store
     try:
         metadata = store.metadata()
         found = _check_keys(store, (*KINDS, *SHARED_KINDS))
         if SEAL_KEY not in metadata:  # the first server has written it before anything else
-            return [*found, _NO_SEAL_KEY]
+            return [*found, _NO_SEAL_KEY if metadata else _NOTHING_BEGUN]
         engine = Engine(store, SystemClock(), Settings(), os.urandom)
         try:
             engine.open()

@@ -45,6 +45,11 @@ def configured(options: dict[str, str | None]) -> Config:
         raise click.UsageError(str(error)) from error
 
 
+def tell(text: str) -> None:
+    """Say what is waited for."""
+    click.echo(printable(text), err=True)
+
+
 @click.command(short_help="Verify a data directory, or a shared store.")
 @click.option(
     "--data-dir",
@@ -61,14 +66,14 @@ def check(data_dir: Path | None, store: str | None, **of_brokers: str | None) ->
     rewritten first. The exit code is 0 when all is well, 1 when not.
     """
     if (data_dir is None) == (store is None):
-        raise click.UsageError("Give --data-dir or --store.")
+        raise click.UsageError("Give one of --data-dir and --store.")
     from headwater.app import offline_data  # noqa: PLC0415 - `--help` needs no store
 
     try:
         if data_dir is not None:
             found = offline_data.check_data(data_dir)
         else:
-            found = asyncio.run(offline_data.check_shared(configured({"store": store, **of_brokers})))
+            found = asyncio.run(offline_data.check_shared(configured({"store": store, **of_brokers}), tell))
     except offline_data.StoreError as error:
         raise ClientFailure(str(error)) from error
     for fault in found:

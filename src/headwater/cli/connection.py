@@ -137,7 +137,9 @@ class ServerConnection:
             http_connection.request("GET", path, headers=self._headers("GET", path, {}, b"", KINESIS))
             response = http_connection.getresponse()
             if response.status != 200:
-                _parsed(response.status, response.read(), self.environment.endpoint_url)
+                answer = response.read()
+                refused = _parsed if b'"__type"' in answer else _route_answer
+                refused(response.status, answer, self.environment.endpoint_url)
             while part := response.read1(DOWNLOADED_BYTES):
                 yield part
         except (OSError, http.client.HTTPException) as error:

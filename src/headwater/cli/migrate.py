@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from headwater.cli.check import broker_options, configured
+from headwater.cli.check import broker_options, configured, tell
 from headwater.cli.connection import ClientFailure
 from headwater.cli.table import printable
 
@@ -41,12 +41,12 @@ def migrate(source: str, target: str, **of_brokers: str | None) -> None:
     try:
         if target.startswith(_URL):
             config = configured({"store": target, **of_brokers})
-            moved = asyncio.run(migration.move_to_shared(Path(source), config))
-            found = asyncio.run(offline_data.check_shared(config))
+            moved = asyncio.run(migration.move_to_shared(Path(source), config, tell))
+            found = asyncio.run(offline_data.check_shared(config, tell))
             left = list[str]()
         else:
             config = configured({"store": source, **of_brokers})
-            moved = asyncio.run(migration.move_from_shared(config, Path(target)))
+            moved = asyncio.run(migration.move_from_shared(config, Path(target), tell))
             found = offline_data.check_stored(Path(target))
             left = offline_data.functions_without_code(Path(target))
     except offline_data.StoreError as error:

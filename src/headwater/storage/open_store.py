@@ -46,31 +46,37 @@ def open_store(
 
 
 async def open_shared(
-    url: str, security: BrokerSecurity, log_error: Callable[[str], None], *, to_read: bool = False
+    url: str,
+    security: BrokerSecurity,
+    log_error: Callable[[str], None],
+    *,
+    log_wait: Callable[[str], None] | None = None,
+    to_read: bool = False,
 ) -> OpenedStore:
     """Open the store that other servers use, too; `to_read`: to change nothing.
 
+    `log_wait` is told what keeps brokers from answering; without it `log_error` is.
     Raises `StoreUnavailable`, `StoreUnreadable` where there is nothing to read, and `ValueError` for the URL.
     """
     open_kafka = _kafka().open_kafka
     if to_read:
-        opened: OpenedStore = await open_kafka(url, security, log_error, to_read=True)
+        opened: OpenedStore = await open_kafka(url, security, log_error, log_wait=log_wait, to_read=True)
         return opened
     folder, remove = BACK_END.temporary_folder()
     try:
-        opened = await open_kafka(url, security, log_error, on_close=remove)
+        opened = await open_kafka(url, security, log_error, log_wait=log_wait, on_close=remove)
     except BaseException:
         remove()
         raise
     return msgspec.structs.replace(opened, folder=folder)
 
 
-async def fill_shared(url: str, security: BrokerSecurity) -> StoreFilling:
-    """Begin to make a shared store from another one's data.
+async def fill_shared(url: str, security: BrokerSecurity, log_wait: Callable[[str], None]) -> StoreFilling:
+    """Begin to make a shared store from another one's data. `log_wait`: see `open_shared`.
 
     Raises `StoreUnavailable`, `StoreUnreadable` for one that was used before, and `ValueError` for the URL.
     """
-    filling: StoreFilling = await _kafka().fill_kafka(url, security)
+    filling: StoreFilling = await _kafka().fill_kafka(url, security, log_wait)
     return filling
 
 

@@ -104,7 +104,7 @@ class Gateway:
         while True:
             assert self._process is not None
             if may_give_up and self._process.poll() == GIVEN_UP:
-                assert "it has not answered within" in self._log.read_text().rpartition("headwater:")[2]
+                assert "waited for" in self._log.read_text().rpartition("headwater:")[2]
                 self.start()
                 until_s = time.monotonic() + READY_S
             assert self._process.poll() is None, self._log.read_text()

@@ -25,7 +25,9 @@ def backup_routes(begin_copy: Callable[[], StoreCopy] | None, log_error: Callabl
 
     async def back_up(_query: bytes) -> Streamed:
         if begin_copy is None:
-            raise Refused(409, "This server keeps nothing that could be copied.")
+            raise Refused(
+                409, "This server's data are in Kafka: back them up there, or use headwater migrate."
+            )
         return Streamed(BINARY, BackupSource(begin_copy(), log_error))
 
     return RouteSet({b"backup": {b"GET": back_up}})

@@ -20,6 +20,7 @@ Refuses to know what is in topics.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -82,11 +83,12 @@ STORAGE_ERROR = 56
 FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH = 74, 75
 PRODUCER_FENCED = 90
 
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+"""What it says of connections is said here as well, once, in the server's log."""
+
 _UNWELCOME = (
     kafka_errors.AuthenticationFailedError,
     kafka_errors.SaslAuthenticationFailed,
-    kafka_errors.UnsupportedSaslMechanismError,
-    kafka_errors.IllegalSaslStateError,
     SSLCertVerificationError,
     ValueError,  # with SCRAM: the broker does not know the password either
 )
@@ -508,6 +510,10 @@ class Cluster:
                 )
                 await connection.connect()
                 return connection
+        except kafka_errors.UnsupportedSaslMechanismError as error:
+            raise Unwelcome(f"{host}:{port}: it does not take {security.mechanism}") from error
+        except kafka_errors.IllegalSaslStateError as error:
+            raise Unwelcome(f"{host}:{port}: it does not take {security.protocol}") from error
         except _UNWELCOME as error:
             raise Unwelcome(f"{host}:{port}: {error}") from error
 
@@ -539,7 +545,7 @@ class Cluster:
                 return await self._ask(node_id, request, ("control", 1), REQUEST_TIMEOUT_MS)
             except KafkaError:
                 continue
-        error: Exception = Unsent("no broker is named")
+        failed: dict[str, Exception] = {}
         for host, port in self._bootstrap:
             try:
                 async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
@@ -548,11 +554,13 @@ class Cluster:
                     return await connection.ask(request, REQUEST_TIMEOUT_MS / 1000)
                 finally:
                     connection.close()
-            except (kafka_errors.KafkaError, OSError, TimeoutError, Unwelcome) as failed:
-                error = failed
-        if isinstance(error, Unwelcome):
-            raise error
-        raise Unsent(f"no broker answers: {str(error) or type(error).__name__}") from error
+            except (kafka_errors.KafkaError, OSError, TimeoutError, Unwelcome) as error:
+                failed[f"{host}:{port}"] = error
+        for refusal in failed.values():
+            if isinstance(refusal, Unwelcome):
+                raise refusal
+        reasons = [f"{place}: {self._security.obstacle(reason)}" for place, reason in failed.items()]
+        raise Unsent(f"no broker answers: {'; '.join(reasons)}")
 
     def _take_nodes(self, places: Mapping[int, tuple[str, int]]) -> None:
         if not places:

@@ -26,6 +26,20 @@ class BrokerSecurity(NamedTuple):
     ca: Path | None = None
     """The file of the authority that has signed the brokers' certificates, if the system does not know it."""
 
+    def obstacle(self, error: Exception) -> str:
+        """What keeps from speaking to a broker, in words; and what may be wrong where somebody is there."""
+        from ssl import SSLError  # noqa: PLC0415 - few servers speak to a broker
+
+        if isinstance(error, TimeoutError):
+            text = "no answer"
+        elif isinstance(error, ConnectionResetError) or not isinstance(error, OSError):
+            text = "the connection was ended"
+        elif isinstance(error, SSLError):
+            text = error.strerror or "no TLS"
+        else:  # nobody is there
+            return error.strerror or type(error).__name__
+        return f"{text} (does Kafka listen there, and for {self.protocol}?)"
+
     def tls(self) -> ssl.SSLContext | None:
         """What verifies the brokers; `None` in clear text. Raises `StoreUnavailable`."""
         if not self.protocol.endswith("SSL"):
