@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import urllib.error
 import urllib.request
@@ -11,6 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
+from headwater.model.caller import Caller
+from headwater.neighbours.forwarded import ForwardedServices
+from headwater.server.http.exchange import HttpRequest
 from headwater.testing import Headwater
 from tests.neighbours.conftest import ClientOf, clients_for
 from tests.neighbours.test_moto import LISTS
@@ -106,3 +110,20 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced() -> None:
         sts = clients_for(headwater.endpoint_url)("sts")
         for _ in range(3):
             assert sts.get_caller_identity()["Account"] == "000000000000"
+
+
+def test_a_server_that_ends_waits_for_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+
+        async def history() -> int:
+            services = ForwardedServices(url)
+            request = HttpRequest(b"GET", b"/bucket", {b"host": b"here"}, b"")
+            asked = asyncio.create_task(services.answer(request, "s3", Caller("123456789012", "us-east-1")))
+            accepted, _ = await asyncio.to_thread(silent.accept)
+            with accepted:
+                assert await asyncio.to_thread(accepted.recv, 4) == b"GET "
+                await services.close()
+                return (await asked).status
+
+        assert asyncio.run(history()) == 502

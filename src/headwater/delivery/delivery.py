@@ -190,9 +190,13 @@ class Delivery:
     async def _deliver_next(self) -> None:
         batch, self._gathered = self._gathered, self._destination.new_batch()
         self._due_ms = None
-        planned = self._progress().planned(self._context.engine.now_ms(), dict(self._places))
+        before = self._progress()
+        planned = before.planned(self._context.engine.now_ms(), dict(self._places))
         self._source.on_room()
-        if await self._kept(planned) and planned.plan is not None:
+        if (
+            await self._kept(lambda: planned if self._progress() == before else None)
+            and planned.plan is not None
+        ):
             await self._delivered(batch, planned.plan)
 
     async def _delivered(self, batch: Batch, plan: BatchPlan) -> bool:
@@ -207,16 +211,24 @@ class Delivery:
                 self._destination.failed(batch, error, self._attempts + 1)
                 if not await self._pause(error.message):
                     return False
-        if not await self._kept(self._progress().delivered()):
+        if not await self._kept(lambda: self._done(plan)):
             return False
         self._under_way, self._attempts, self._last_error = 0, 0, ""
         self._results.add(batch.records, batch.size, batch.result, self._context.engine.now_ms())
         self._destination.delivered(batch, plan)
         return True
 
-    async def _kept(self, progress: DeliveryProgress) -> bool:
-        """Keep the progress, however long it takes; no, if the delivery was stopped before."""
+    def _done(self, plan: BatchPlan) -> DeliveryProgress | None:
+        """The progress once this batch is done; `None` if another server has gone on from there meanwhile."""
+        progress = self._progress()
+        return progress.delivered() if progress.plan == plan else None
+
+    async def _kept(self, make: Callable[[], DeliveryProgress | None]) -> bool:
+        """Keep what `make` gives, however long it takes; no, if that is nothing, or it was stopped before."""
         while True:
+            progress = make()
+            if progress is None:
+                return False
             try:
                 await self._context.progress.keep(self._id, progress)
             except StoreUnavailable as error:

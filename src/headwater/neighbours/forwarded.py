@@ -18,6 +18,7 @@ import http.client
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from socket import SHUT_RDWR
 from urllib.parse import urlsplit
 
 from headwater.model.caller import Caller
@@ -43,6 +44,7 @@ class ForwardedServices:
         self._parts = urlsplit(self._url)
         self._threads: ThreadPoolExecutor | None = None
         self._idle: SimpleQueue[http.client.HTTPConnection] = SimpleQueue()
+        self._busy: set[http.client.HTTPConnection] = set()
 
     async def answer(self, request: HttpRequest, service: str, caller: Caller) -> Answer:  # noqa: ARG002
         """The answer of the other server."""
@@ -59,9 +61,13 @@ class ForwardedServices:
         """Nothing is kept here; what the other server keeps is its own."""
 
     async def close(self) -> None:
-        """Wait for no answer any more."""
+        """Wait for no answer any more: the process would not end before the last one has come."""
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
+        for connection in tuple(self._busy):
+            if connection.sock is not None:
+                with suppress(OSError):  # it has ended meanwhile
+                    connection.sock.shutdown(SHUT_RDWR)
         with suppress(Empty):
             while True:
                 self._idle.get_nowait().close()
@@ -89,6 +95,13 @@ class ForwardedServices:
         return kind(self._parts.hostname or "", self._parts.port, timeout=TIMEOUT_S)
 
     def _exchange(self, connection: http.client.HTTPConnection, request: HttpRequest) -> Answer:
+        self._busy.add(connection)
+        try:
+            return self._exchanged(connection, request)
+        finally:
+            self._busy.discard(connection)
+
+    def _exchanged(self, connection: http.client.HTTPConnection, request: HttpRequest) -> Answer:
         target = self._parts.path + request.target.decode("latin-1")
         connection.putrequest(
             request.method.decode("latin-1"), target, skip_host=True, skip_accept_encoding=True

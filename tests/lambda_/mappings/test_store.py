@@ -8,7 +8,8 @@ import pytest
 
 from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
-from headwater.lambda_.mappings.store import LaneProgress, MappingStore, ShardProgress
+from headwater.lambda_.mappings.store import WRITE_BYTES, LaneProgress, MappingStore, ShardProgress
+from headwater.lambda_.mappings.tumbling_window import WindowState
 from headwater.model.clock import ManualClock
 from headwater.model.completion import Completion
 from headwater.storage.interface import Change, StoreUnavailable
@@ -72,6 +73,26 @@ def test_progress_is_written_behind_and_the_last_value_wins(kept: Kept) -> None:
     assert kept.opened().progress(UUID, 5) == ShardProgress((LaneProgress(9),))
     version, _ = kept.engine.store.metadata()[f"lambda-progress/{UUID}/5"]
     assert version == 2
+
+
+def test_progress_is_written_in_parts_that_a_shared_store_takes(kept: Kept) -> None:
+    kept.inbox.run(kept.store.add(mapping(), {}))
+    large = ShardProgress((LaneProgress(9, WindowState(0, state=b"x" * (WRITE_BYTES - 100))),))
+    sizes: list[int] = []
+    commit = kept.engine.store.commit
+
+    def noted(change: Change) -> Completion[int]:
+        sizes.append(sum(len(value or b"") for value in change.writes.values()))
+        return commit(change)
+
+    kept.engine.store.commit = noted  # type: ignore[method-assign]  # looked at on its way
+    for log_id in range(5):
+        kept.store.keep_progress(UUID, log_id, large)
+    for log_id in range(5, 50):
+        kept.store.keep_progress(UUID, log_id, AT_7)
+    kept.inbox.run(kept.store.all_written())
+    assert max(sizes) < 1.1 * WRITE_BYTES
+    assert [kept.opened().progress(UUID, log_id) for log_id in (0, 4, 5, 49)] == [large, large, AT_7, AT_7]
 
 
 def test_progress_of_a_mapping_that_is_gone_is_not_written(kept: Kept) -> None:

@@ -34,6 +34,7 @@ from headwater.lambda_.mappings.discards import Discards
 from headwater.lambda_.mappings.event_counts import EventCounts
 from headwater.lambda_.mappings.failure_policy import (
     BatchAttempt,
+    Condition,
     Failure,
     backoff_ms,
     count_too_old,
@@ -297,7 +298,7 @@ class Lane:
         # 3. So is a record that no event can hold.
         if len(work.records) == 1 and is_too_large(len(work.records[0].text), len(members) + 1):
             # No attempt could succeed: as with attempts that are used up, the records are given up.
-            await self._discards.discard("RetryAttemptsExhausted", work, None, event, self._window)
+            await self._give_up("RetryAttemptsExhausted", work, None, event)
             return
         # 4. The function is asked; without an answer (the mapping stops) all stays as it was.
         result = await self._invoke(work, event)
@@ -322,15 +323,16 @@ class Lane:
             if window is None or not window.last_sequence_number or window.last_arrival_ms >= oldest_ms:
                 return work
             event = write_event((), members)
-            await self._discards.discard("RecordAgeExceeded", work, None, event, window)
-            self._close_window()
+            if await self._give_up("RecordAgeExceeded", work, None, event):
+                self._close_window()
             return None
         count = count_too_old(work.records, oldest_ms)
         if count == 0:
             return work
         gone = work._replace(records=work.records[:count])
         event = write_event(gone.records, members)
-        await self._discards.discard("RecordAgeExceeded", gone, None, event, self._window)
+        if not await self._give_up("RecordAgeExceeded", gone, None, event):
+            return None
         rest = work.records[count:]
         return work._replace(records=rest) if rest else None
 
@@ -382,9 +384,25 @@ class Lane:
         self._current = gone = decision.discarded or work
         if failure.first_failed:
             event = write_event(gone.records, self._members(is_final=False))
-        await self._discards.discard("RetryAttemptsExhausted", gone, result, event, self._window)
-        if not work.records:
+        if await self._give_up("RetryAttemptsExhausted", gone, result, event) and not work.records:
             self._close_window()
+
+    async def _give_up(
+        self, condition: Condition, work: BatchAttempt, result: InvocationResult | None, event: bytes
+    ) -> bool:
+        """Give up records as soon as that is surely this server's to do.
+
+        No, if it is told to stop before: another one may have done them meanwhile, and they stay.
+        """
+        while not self._context.may_act():
+            if self._stopping:
+                self._works.appendleft(work)
+                return False
+            self._wake.clear()
+            self._look_again_ms = self._context.engine.now_ms() + LOOK_AGAIN_MS
+            await self._rest()
+        await self._discards.discard(condition, work, result, event, self._window)
+        return True
 
     def _take_state(self, work: BatchAttempt, done_count: int, result: InvocationResult) -> None:
         """The first records of the work are done: keep the state that came back, if there is a window."""

@@ -54,6 +54,8 @@ class ShardPoller:
         self.report = report
         kept = context.store.progress(mapping.uuid, shard.log_id) or ShardProgress((LaneProgress(0),))
         self._read_to = kept.position
+        self._has_read = False
+        """Before, nobody here knows how far the shard reaches, where others write to it, too."""
         self._ended = False
         self._stopping = False
         self._filter = RecordFilter(mapping.filters) if mapping.filters else None
@@ -101,6 +103,7 @@ class ShardPoller:
         """Take what the reader has read."""
         if self._stopping:
             return
+        self._has_read = True
         writer = RecordWriter(self._mapping, self._shard.shard_id, self._role_arn())
         position, filtered_out = self._read_to, 0
         for run in page.records.runs:
@@ -158,7 +161,7 @@ class ShardPoller:
     def is_caught_up(self) -> bool:
         """Whether all records of the shard have been read."""
         extent = self._context.engine.extent(self._shard.log_id)
-        return extent is None or self._read_to >= extent.next
+        return self._has_read and (extent is None or self._read_to >= extent.next)
 
     def _is_limited(self) -> bool:
         """Whether the next page may have to wait."""
