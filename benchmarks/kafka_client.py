@@ -131,7 +131,7 @@ async def _with_store(brokers: str, name: str, seconds: float) -> tuple[float, i
     keep_ms = dict.fromkeys(log_ids, 86_400_000)
 
     async def make() -> bool:
-        return await store.commit(Change({}, create_logs=log_ids, keep_ms=keep_ms))
+        return await store.commit(Change({}, create_logs=log_ids, keep_ms=keep_ms)) > 0
 
     async def put(entry: Entry) -> list[Outcome]:
         return await store.append([entry])

@@ -48,7 +48,7 @@ def test_every_variable_is_read() -> None:
         "HEADWATER_PORT": "4567, 4568",
         "HEADWATER_DATA_DIR": "/tmp/data",
         "HEADWATER_STORE": "kafka://one:9092,two:9092/tests",
-        "HEADWATER_KAFKA_SECURITY": "SSL",
+        "HEADWATER_KAFKA_SECURITY": "SASL_SSL",
         "HEADWATER_KAFKA_MECHANISM": "PLAIN",
         "HEADWATER_KAFKA_USERNAME": "headwater",
         "HEADWATER_KAFKA_CA": "/tmp/ca.pem",
@@ -87,10 +87,11 @@ def test_every_variable_is_read() -> None:
     }
     assert set(variables) == {setting.variable for setting in SETTINGS}
     on_kafka = {name: text for name, text in variables.items() if name not in ONE_SERVER}
+    on_kafka["HEADWATER_KAFKA_PASSWORD"] = "the-password"
     config = Config.from_environment(on_kafka)
     assert config.store == "kafka://one:9092,two:9092/tests"
     assert (config.kafka_security, config.kafka_mechanism, config.kafka_username, config.kafka_ca) == (
-        "SSL",
+        "SASL_SSL",
         "PLAIN",
         "headwater",
         Path("/tmp/ca.pem"),

@@ -58,20 +58,22 @@ def test_of_two_changes_of_the_same_the_second_one_is_overtaken(engines: TwoEngi
     one = Keeper(engines, first=True)
     one.write(b"1")
     stale = HeldVersions(engines.other)  # it has not been told
-    stale.hold(KEY, Metadata(1, b"1"))
+    version = one.versions.version(KEY)
+    stale.hold(KEY, Metadata(version, b"1"))
     one.write(b"2")
     with pytest.raises(Overtaken):
         engines.inbox.run(stale.commit({KEY: b"3"}))
     assert engines.one.store.metadata()[KEY].value == b"2"
-    stale.hold(KEY, Metadata(2, b"2"))
+    stale.hold(KEY, Metadata(version + 1, b"2"))
     engines.inbox.run(stale.commit({KEY: b"3"}))
     assert one.notes == {KEY: b"3"}
 
 
 def test_what_is_there_already_is_given_at_the_beginning(engines: TwoEngines) -> None:
-    Keeper(engines, first=True).write(b"1")
+    early = Keeper(engines, first=True)
+    early.write(b"1")
     late = Keeper(engines, first=False)
     assert late.notes == {KEY: b"1"}
-    assert (late.versions.version(KEY), late.versions.version("notes/b")) == (1, 0)
+    assert (late.versions.version(KEY), late.versions.version("notes/b")) == (early.versions.version(KEY), 0)
     late.write(b"2", other=b"x")
     assert engines.one.store.metadata()["other"].value == b"x"

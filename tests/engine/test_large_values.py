@@ -72,7 +72,7 @@ def test_a_commit_that_refers_to_a_value_fails_when_it_was_removed_and_keeps_it_
 
 
 async def _committed(engines: TwoEngines, change: Change) -> bool:
-    return await engines.other.store.commit(change)
+    return await engines.other.store.commit(change) > 0
 
 
 async def _trimmed(engines: TwoEngines, log_id: int) -> None:

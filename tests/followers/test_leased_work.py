@@ -40,7 +40,7 @@ class Worker:
         return await finished(self._write(key, value))
 
     async def _write(self, key: str, value: bytes) -> bool:
-        return await self.engine.write_metadata({key: value}, self.engine.lease.fence())
+        return await self.engine.write_metadata({key: value}, self.engine.lease.fence()) > 0
 
     async def tick(self) -> None:
         self.engine.tick()

@@ -173,7 +173,7 @@ class SimulatedStore:
         entries = tuple(entries)
         return self._later(lambda: self._disk.store.append(entries))
 
-    def commit(self, change: Change) -> Completion[bool]:
+    def commit(self, change: Change) -> Completion[int]:
         return self._later(lambda: self._disk.store.commit(change))
 
     def trim(self, log_id: int, position: int) -> Completion[None]:

@@ -21,7 +21,7 @@ class FaultyStore(MemoryStore):
         """Refuse, or do as a store does."""
         return self._refused() if self.is_full else super().append(entries)
 
-    def commit(self, change: Change) -> Completion[bool]:
+    def commit(self, change: Change) -> Completion[int]:
         """Refuse, or do as a store does."""
         return self._refused() if self.is_full else super().commit(change)
 

@@ -30,6 +30,7 @@ class SharedMemoryStore(MemoryStore):
         self._is_told_late = is_told_late
         self._untold: list[str] = []
         """Keys that others have changed and this one was not told of."""
+        self._commits = 0
         self._all: list[SharedMemoryStore] = other._all if other else []
         self._all.append(self)
         self._metadata_watchers: list[Callable[[Collection[str]], None]] = []
@@ -53,9 +54,14 @@ class SharedMemoryStore(MemoryStore):
     def _append(self, entries: Sequence[Entry]) -> list[Outcome]:
         return super()._append([entry._replace(time_ms=entry.time_ms + self._ahead_ms) for entry in entries])
 
-    def _commit(self, change: Change) -> bool:
-        if not super()._commit(change):
-            return False
+    def _version_of_new(self) -> int:
+        return self._all[0]._commits + 1
+
+    def _commit(self, change: Change) -> int:
+        self._all[0]._commits += 1
+        made = super()._commit(change)
+        if not made:
+            return 0
         for store in self._all:
             if store is self or store._closed:
                 continue
@@ -63,4 +69,4 @@ class SharedMemoryStore(MemoryStore):
                 store._untold += change.writes
             else:
                 store._tell_watchers_of(change.writes)
-        return True
+        return made

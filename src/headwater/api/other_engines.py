@@ -25,12 +25,26 @@ from headwater.api.streamed_answer import StreamedAnswer
 from headwater.engine.engine import Engine
 from headwater.model.caller import Caller
 from headwater.model.completion import Completion, drive
-from headwater.model.errors import InvalidArgumentException, KinesisError, ResourceNotFoundException
+from headwater.model.errors import (
+    AccessDeniedException,
+    InvalidArgumentException,
+    KinesisError,
+    ResourceInUseException,
+    ResourceNotFoundException,
+    ValidationException,
+)
 from headwater.storage.interface import ANSWER_WITHIN_S, IN_TIME_S, StoreInDoubt, StoreUnavailable
 
 RECORD_OPERATIONS = {"GetRecords", "GetShardIterator", "PutRecord", "PutRecords", "SubscribeToShard"}
 """Those that do not wait."""
-_NO = (InvalidArgumentException, ResourceNotFoundException)
+_NO = (
+    AccessDeniedException,
+    InvalidArgumentException,
+    ResourceInUseException,
+    ResourceNotFoundException,
+    ValidationException,
+)
+"""What may be said only because something was missed."""
 
 
 def in_step(operations: Mapping[str, Operation], engine: Engine) -> dict[str, Operation]:

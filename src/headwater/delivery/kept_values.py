@@ -57,7 +57,7 @@ class KeptValues(Generic[Value]):
 
     async def commit(self, change: Change) -> bool:
         """Commit a change; whether the versions were as it expects. Raises `StoreUnavailable`."""
-        is_made = await self._engine.store.commit(change)
+        is_made = await self._engine.store.commit(change) > 0
         if is_made:
             for key in change.writes:
                 if key.partition("/")[0] == self._kind:

@@ -53,6 +53,7 @@ class Accounts:
             version = live.version if live else 0
             settings = change(self.settings(caller))
             written = Change(writes={key: msgspec.msgpack.encode(settings)}, expected={key: version})
-            if await self._store.commit(written):
-                self._live[caller] = LiveAccount(settings, version + 1)
+            made = await self._store.commit(written)
+            if made:
+                self._live[caller] = LiveAccount(settings, version + 1 if version else made)
                 return settings

@@ -144,9 +144,9 @@ class Engine:
             self._seal_with(seal_key)
         self.store.watch_metadata(self._reload)
 
-    def _seal_key_saved(self, saved: Completion[bool]) -> None:
+    def _seal_key_saved(self, saved: Completion[int]) -> None:
         with suppress(StoreUnavailable):
-            saved.result()  # if False, another engine's key has been taken over
+            saved.result()  # if 0, another engine's key has been taken over
             self._unsaved = {}
 
     def _seal_with(self, seal_key: bytes) -> None:
@@ -312,28 +312,28 @@ class Engine:
 
     # Changing streams
 
-    async def create(self, stream: Stream) -> None:
-        """Add a new stream and its logs. Raises ResourceInUseException when there is one of that name."""
-        name = stream.full_name
-        log_ids = [shard.log_id for shard in stream.shards]
+    async def create(self, name: StreamName, make: Callable[[], Stream]) -> None:
+        """Add a new stream and its logs; it may be made more than once.
+
+        None of its name may have come and gone meanwhile. Raises ResourceInUseException when there is one.
+        """
+        key, past_key = stored_values.stream_key(name), self.past_streams.key(name)
         while True:
-            change = Change(
-                writes={
-                    **self._unsaved,
-                    **self.past_streams.writes_to_forget(name),
-                    stored_values.stream_key(name): msgspec.msgpack.encode(stream),
-                },
-                expected={stored_values.stream_key(name): 0, **dict.fromkeys(self._unsaved, 0)},
-                create_logs=log_ids,
-                keep_ms=dict.fromkeys(log_ids, stream.retention_hours * HOUR_MS),
-            )
-            if await self.store.commit(change):
+            past = self.store.metadata_of(past_key)
+            stream = make()
+            log_ids = [shard.log_id for shard in stream.shards]
+            writes = {**self._unsaved, **self.past_streams.writes_to_forget(name)}
+            expected = {key: 0, past_key: past.version if past else 0, **dict.fromkeys(self._unsaved, 0)}
+            keep_ms = dict.fromkeys(log_ids, stream.retention_hours * HOUR_MS)
+            writes[key] = msgspec.msgpack.encode(stream)
+            version = await self.store.commit(Change(writes, expected, log_ids, keep_ms=keep_ms))
+            if version:
                 break
             if name in self._streams:
                 raise ResourceInUseException(f"Stream {stream.label} already exists.")
         self._unsaved = {}
         self.past_streams.forget(name)
-        self._add(stream, 1)
+        self._add(stream, version)
 
     def _add(self, stream: Stream, version: int) -> None:
         from headwater.engine.live_stream import LiveStream  # noqa: PLC0415 - for the first stream
@@ -471,10 +471,10 @@ class Engine:
 
     def write_metadata(
         self, writes: Mapping[str, bytes | None], expected: Mapping[str, int] = NOT_FENCED
-    ) -> Completion[bool]:
+    ) -> Completion[int]:
         """Commit values of such keys, `None` to remove one, all or none, if the `expected` versions hold.
 
-        Resolves to whether they did. Raises `StoreUnavailable`.
+        Resolves as `Store.commit` does. Raises `StoreUnavailable`.
         """
         return self.store.commit(Change(writes=writes, expected=expected))
 

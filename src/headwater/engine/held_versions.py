@@ -63,13 +63,14 @@ class HeldVersions:
         Raises `Overtaken` and `StoreUnavailable`.
         """
         before = {key: self.version(key) for key in writes}
-        if not await self._engine.write_metadata({**also, **writes}, {**before, **expected}):
+        made = await self._engine.write_metadata({**also, **writes}, {**before, **expected})
+        if not made:
             raise Overtaken
         for key, value in writes.items():
             if value is None:
                 self._versions.pop(key, None)
             else:
-                self._versions[key] = before[key] + 1
+                self._versions[key] = before[key] + 1 if before[key] else made
 
 
 async def catch_up(engine: Engine) -> None:

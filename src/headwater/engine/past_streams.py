@@ -52,6 +52,10 @@ class PastStreams:
         else:
             self._latest_s[StreamName(*name)] = _decoder.decode(value)
 
+    def key(self, name: StreamName) -> str:
+        """What has the last second of a name, if it is remembered."""
+        return "/".join((NAME_KEY, *name))
+
     def first_s(self, name: StreamName) -> int:
         """The first second that a new stream of this name may use."""
         return self._latest_s.get(name, self._rest_s) + 1
@@ -60,9 +64,9 @@ class PastStreams:
         """The writes when these streams go; each with the latest second that it has given out."""
         kept, rest_s = self._with(gone)
         writes: dict[str, bytes | None] = {
-            _key(name): None for name in self._latest_s.keys() | gone.keys() if name not in kept
+            self.key(name): None for name in self._latest_s.keys() | gone.keys() if name not in kept
         }
-        writes.update({_key(name): msgspec.msgpack.encode(kept[name]) for name in gone if name in kept})
+        writes.update({self.key(name): msgspec.msgpack.encode(kept[name]) for name in gone if name in kept})
         if rest_s > self._rest_s:
             writes[REST_KEY] = msgspec.msgpack.encode(rest_s)
         return writes
@@ -73,7 +77,7 @@ class PastStreams:
 
     def writes_to_forget(self, name: StreamName) -> dict[str, bytes | None]:
         """The writes when there is a stream of this name again."""
-        return {_key(name): None} if name in self._latest_s else {}
+        return {self.key(name): None} if name in self._latest_s else {}
 
     def forget(self, name: StreamName) -> None:
         """There is a stream of this name again."""
@@ -87,7 +91,3 @@ class PastStreams:
         newest_last = sorted(known.items(), key=lambda item: (item[1], item[0]))
         dropped, kept = newest_last[:-NAMES_MAX], newest_last[-NAMES_MAX:]
         return dict(kept), max(self._rest_s, dropped[-1][1])
-
-
-def _key(name: StreamName) -> str:
-    return "/".join((NAME_KEY, *name))

@@ -173,4 +173,4 @@ class ServerLease:
         drive(self._commit(change), asked)
 
     async def _commit(self, change: Change) -> bool:
-        return await self._store.commit(change)
+        return await self._store.commit(change) > 0

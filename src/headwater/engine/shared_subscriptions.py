@@ -56,7 +56,7 @@ async def begin(store: Store, key: SubscriptionKey, now_ms: int) -> bool:
     begun = Begun(now_ms, key.stream_created_ms, key.consumer_created_s)
     writes: dict[str, bytes | None] = dict.fromkeys(_dead(store.metadata(), now_ms))
     writes[name] = msgspec.msgpack.encode(begun)
-    return await store.commit(Change(writes, {name: found.version if found else 0}))
+    return await store.commit(Change(writes, {name: found.version if found else 0})) > 0
 
 
 def end_superseded(name: str, subscriptions: Mapping[SubscriptionKey, ActiveSubscription]) -> None:

@@ -48,6 +48,8 @@ ANSWER_WITHIN_S = 20.0
 """So long a request waits for a shared store, for all that it asks of it together."""
 IN_TIME_S = ANSWER_WITHIN_S - 0.5
 """Who has waited so long is told that it is not known what was done, so that its answer is there in time."""
+FIRST_VERSION = 1
+"""Of a key, in a store that one server has for itself."""
 METADATA_KEY_BYTES_MAX = 511
 END_MS = 2**63 - 1
 """For `find`: behind every record."""
@@ -222,8 +224,14 @@ class Store(Protocol):
         place has the error, a `StoreInDoubt` when it may still be stored.
         """
 
-    def commit(self, change: Change) -> Completion[bool]:
-        """Apply `change`, or resolve to False and change nothing when `expected` does not hold."""
+    def commit(self, change: Change) -> Completion[int]:
+        """Apply `change`, or resolve to 0 and change nothing when `expected` does not hold.
+
+        Else it resolves to the version of the keys that it has made; each other one has its last version
+        and one more. That of a key that is made anew may be any: where several servers share the data, it
+        is higher than all that the key has had, so that a server that has slept does not take what is
+        there for what was removed.
+        """
 
     def read(self, log_id: int, position: int, max_records: int, max_bytes: int) -> Awaitable[LogPage | None]:
         """Records from `position` (or the first one kept) on; `None` for a log that does not exist.

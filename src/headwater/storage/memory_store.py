@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from headwater.model.completion import Completion
 from headwater.storage.interface import (
+    FIRST_VERSION,
     Change,
     CommitTimes,
     Entry,
@@ -96,7 +97,7 @@ class MemoryStore:
         """Append in one commit; where each entry begins, or `None` where the log is sealed or gone."""
         return self._later(partial(self._append, tuple(entries)))
 
-    def commit(self, change: Change) -> Completion[bool]:
+    def commit(self, change: Change) -> Completion[int]:
         """Apply a change, or nothing of it."""
         for key in change.writes:
             metadata_key(key)
@@ -210,15 +211,16 @@ class MemoryStore:
             self._touched[log_id] = None
         return outcomes
 
-    def _commit(self, change: Change) -> bool:
+    def _commit(self, change: Change) -> int:
         for key, version in change.expected.items():
             found = self._metadata.get(key)
             if (found.version if found else 0) != version:
-                return False
+                return 0
+        made = self._version_of_new()
         for key, value in change.writes.items():
             before = self._metadata.pop(key, None)
             if value is not None:
-                self._metadata[key] = Metadata(before.version + 1 if before else 1, value)
+                self._metadata[key] = Metadata(before.version + 1 if before else made, value)
         for log_id in change.create_logs:
             self._logs.setdefault(log_id, _Log())
         for log_id in change.seal_logs:
@@ -228,7 +230,11 @@ class MemoryStore:
         for log_id in change.delete_logs:
             if self._logs.pop(log_id, None) is not None:
                 self._touched[log_id] = None
-        return True
+        return made
+
+    def _version_of_new(self) -> int:
+        """Of keys that the present commit makes."""
+        return FIRST_VERSION
 
     def _trim(self, log_id: int, position: int) -> None:
         log = self._logs.get(log_id)

@@ -15,7 +15,7 @@ CHANGES = 40
 
 
 async def committed(gateway: SimulatedGateway, change: Change) -> bool:
-    return await gateway.store.commit(change)
+    return await gateway.store.commit(change) > 0
 
 
 async def changed_and_looked_at(kafka: SimulatedKafka, gateways: list[SimulatedGateway]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +42,11 @@ class Cluster:
         self.next += 1
         return effect
 
+    def old_proposal(self, number: int, change: Change) -> list[object]:
+        """What a gateway of the first format has written."""
+        lists = (change.create_logs, change.seal_logs, change.delete_logs)
+        return [4, ONE, number, dict(change.writes), dict(change.expected), *map(list, lists)]
+
     def propose(self, gateway: int, change: Change) -> Effect:
         self.numbers[gateway] += 1
         return self.apply(propose(gateway, self.numbers[gateway], change))
@@ -54,29 +60,46 @@ def cluster() -> Cluster:
 def test_a_change_whose_expectation_holds_is_made_at_once(cluster: Cluster) -> None:
     effect = cluster.propose(ONE, Change({"a": b"1"}, {"a": 0}, create_logs=[5]))
     assert (effect.is_applied, effect.proposal, tuple(effect.keys)) == (True, (ONE, 1), ("a",))
-    assert cluster.state.metadata == {"a": Metadata(1, b"1")}
+    assert cluster.state.metadata == {"a": Metadata(effect.version, b"1")}
     assert cluster.state.logs == {5: Log()}
 
 
 def test_of_two_changes_that_expect_the_same_version_the_first_one_wins(cluster: Cluster) -> None:
-    assert cluster.propose(ONE, Change({"a": b"1"}, {"a": 0})).is_applied
+    first = cluster.propose(ONE, Change({"a": b"1"}, {"a": 0}))
+    assert first.is_applied
     effect = cluster.propose(OTHER, Change({"a": b"2"}, {"a": 0}, create_logs=[5]))
     assert (effect.is_applied, effect.proposal) == (False, (OTHER, 1))
-    assert cluster.state.metadata == {"a": Metadata(1, b"1")}
+    assert cluster.state.metadata == {"a": Metadata(first.version, b"1")}
     assert cluster.state.logs == {}
 
 
-def test_a_removed_key_begins_again_with_version_1(cluster: Cluster) -> None:
-    cluster.propose(ONE, Change({"a": b"1"}))
-    cluster.propose(ONE, Change({"a": b"2"}))
-    cluster.propose(ONE, Change({"a": None}, {"a": 2}))
+def test_a_key_that_is_made_anew_has_a_version_that_it_never_had(cluster: Cluster) -> None:
+    versions = {cluster.propose(ONE, Change({"a": b"1"})).version}
+    for _ in range(5):
+        cluster.propose(ONE, Change({"a": b"2"}))
+        versions.add(cluster.state.metadata["a"].version)
+    cluster.propose(ONE, Change({"a": None}))
     assert cluster.propose(OTHER, Change({"a": b"3"}, {"a": 0})).is_applied
+    assert cluster.state.metadata["a"].version > max(versions)
+    assert not cluster.propose(ONE, Change({"a": b"4"}, {"a": max(versions)})).is_applied
+
+
+def test_a_proposal_of_the_first_format_is_applied_as_it_was_then(cluster: Cluster) -> None:
+    older = [cluster.old_proposal(number, Change({"a": value})) for number, value in ((1, b"1"), (2, None))]
+    for proposal in (*older, cluster.old_proposal(3, Change({"a": b"3"}, create_logs=[5], seal_logs=[5]))):
+        assert cluster.apply(decode(msgspec.msgpack.encode((1, proposal)))).is_applied
     assert cluster.state.metadata == {"a": Metadata(1, b"3")}
+    assert cluster.state.logs == {5: Log()}
+
+
+def test_a_log_that_is_made_and_sealed_at_once_is_empty_for_good(cluster: Cluster) -> None:
+    assert cluster.propose(ONE, Change({}, create_logs=[5, 6], seal_logs=[6])).is_applied
+    assert cluster.state.logs == {5: Log(), 6: Log(final=0)}
 
 
 def test_a_change_that_seals_waits_for_its_completion(cluster: Cluster) -> None:
-    cluster.propose(ONE, Change({"a": b"1"}, create_logs=[5]))
-    effect = cluster.propose(ONE, Change({"a": b"2"}, {"a": 1}, create_logs=[6], seal_logs=[5]))
+    made = cluster.propose(ONE, Change({"a": b"1"}, create_logs=[5])).version
+    effect = cluster.propose(ONE, Change({"a": b"2"}, {"a": made}, create_logs=[6], seal_logs=[5]))
     assert (effect.proposal, tuple(effect.logs)) == (None, (5,))
     place = cluster.next - 1
     assert cluster.state.logs == {5: Log(closing=place)}
@@ -84,7 +107,7 @@ def test_a_change_that_seals_waits_for_its_completion(cluster: Cluster) -> None:
     assert cluster.state.is_locked(["a"])
     effect = cluster.apply(Complete(place, {5: 42}))
     assert (effect.is_applied, effect.proposal) == (True, (ONE, 2))
-    assert cluster.state.metadata == {"a": Metadata(2, b"2")}
+    assert cluster.state.metadata == {"a": Metadata(made + 1, b"2")}
     assert cluster.state.logs == {5: Log(final=42), 6: Log()}
     assert not cluster.state.is_locked(["a"])
 
@@ -125,9 +148,10 @@ def test_sealing_what_is_sealed_and_deleting_it_need_no_fence(cluster: Cluster) 
 
 def test_a_proposal_that_comes_twice_is_made_once(cluster: Cluster) -> None:
     proposal = propose(ONE, 1, Change({"a": b"1"}))
-    assert cluster.apply(proposal).is_applied
+    effect = cluster.apply(proposal)
+    assert effect.is_applied
     assert cluster.apply(proposal) == Effect()
-    assert cluster.state.metadata == {"a": Metadata(1, b"1")}
+    assert cluster.state.metadata == {"a": Metadata(effect.version, b"1")}
 
 
 def test_a_gateway_is_forgotten_only_if_it_has_not_beaten_since(cluster: Cluster) -> None:
@@ -142,7 +166,7 @@ def test_a_gateway_is_forgotten_only_if_it_has_not_beaten_since(cluster: Cluster
     assert (effect.is_applied, effect.proposal) == (False, (ONE, 1))
 
 
-@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x92\x02\x92\x01\x07", encode(Beat(1))[:-1]])
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x92\x03\x92\x01\x07", encode(Beat(1))[:-1]])
 def test_what_is_no_command_of_this_format_is_refused(data: bytes) -> None:
     with pytest.raises(UnknownCommand):
         decode(data)

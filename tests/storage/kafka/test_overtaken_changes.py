@@ -16,7 +16,7 @@ from tests.storage.kafka.simulated_kafka import SimulatedKafka
 LOG = 7
 
 
-async def _done(completion: Completion[bool]) -> bool:
+async def _done(completion: Completion[int]) -> int:
     return await completion
 
 

@@ -131,7 +131,7 @@ class SimulatedHistory:
                 seal_logs=[closed],
             )
             try:
-                committed: bool = await done(store.commit(change))
+                committed = await done(store.commit(change)) > 0
                 self.seals += committed
             except StoreUnavailable:
                 continue

@@ -162,18 +162,18 @@ def change_often(deployment: Deployment, store: KafkaStore, rounds: int) -> None
 
 def test_commands_are_forgotten_and_a_gateway_that_starts_knows_what_they_did(deployment: Deployment) -> None:
     store = deployment.opened()
-    assert deployment.inbox.run(store.commit(Change({"b": b"kept"}, create_logs=[1, 2])))
+    made = deployment.inbox.run(store.commit(Change({"b": b"kept"}, create_logs=[1, 2])))
     assert deployment.inbox.run(store.commit(Change({}, seal_logs=[2])))
     change_often(deployment, store, 12)
     assert deployment.first_command() > 50
     assert len(deployment.kafka.topics[TOPICS.snapshots].log) < 10
     other = deployment.opened()
     assert other.metadata() == store.metadata()
-    assert other.metadata_of("b") == Metadata(1, b"kept")
+    assert other.metadata_of("b") == Metadata(made, b"kept")
     assert other._metadata.state.logs == store._metadata.state.logs
     known, told = store._metadata.state.gateways, other._metadata.state.gateways
     assert {number: told[number] for number in known} == known  # it may know of itself already
-    assert deployment.inbox.run(other.commit(Change({"b": None}, {"b": 1})))
+    assert deployment.inbox.run(other.commit(Change({"b": None}, {"b": made})))
     deployment.inbox.run(store.catch_up())
     assert store.metadata_of("b") is None
     assert deployment.noted == []
@@ -183,7 +183,7 @@ def test_a_gateway_that_slept_through_forgotten_commands_goes_on_from_a_snapshot
     deployment: Deployment,
 ) -> None:
     sleeper, store = deployment.opened(), deployment.opened()
-    assert deployment.inbox.run(store.commit(Change({"b": b"1"}, create_logs=[1, 2])))
+    made = deployment.inbox.run(store.commit(Change({"b": b"1"}, create_logs=[1, 2])))
     deployment.inbox.run(sleeper.catch_up())
     told: list[str] = []
     sleeper.watch_metadata(told.extend)
@@ -197,4 +197,4 @@ def test_a_gateway_that_slept_through_forgotten_commands_goes_on_from_a_snapshot
     assert {"a", "b"} <= set(told)
     assert sleeper.metadata() == store.metadata()
     assert sleeper._metadata.state.logs == store._metadata.state.logs
-    assert deployment.inbox.run(sleeper.commit(Change({"b": b"3"}, {"b": 2})))
+    assert deployment.inbox.run(sleeper.commit(Change({"b": b"3"}, {"b": made + 1})))

@@ -133,11 +133,11 @@ async def read(
 async def test_what_one_has_committed_the_other_is_told_of(one: Store, other: Store) -> None:
     told: list[str] = []
     other.watch_metadata(told.extend)
-    assert await done(one.commit(Change({"a": b"1", "b": b"2"}, {"a": 0})))
+    made = await done(one.commit(Change({"a": b"1", "b": b"2"}, {"a": 0})))
     await done(other.catch_up())
-    assert other.metadata() == {"a": Metadata(1, b"1"), "b": Metadata(1, b"2")}
+    assert other.metadata() == {"a": Metadata(made, b"1"), "b": Metadata(made, b"2")}
     assert sorted(told) == ["a", "b"]
-    assert await done(other.commit(Change({"a": None}, {"a": 0}))) is False
+    assert await done(other.commit(Change({"a": None}, {"a": 0}))) == 0
     assert await done(other.commit(Change({"a": None}, {"a": 1})))
     assert sorted(told) == ["a", "b"]
     await done(one.catch_up())
@@ -227,16 +227,16 @@ async def test_who_watches_a_log_hears_of_what_others_append_seal_and_delete(
 async def test_a_seal_that_its_gateway_did_not_finish_is_finished_by_another(
     one: Store, other: Store
 ) -> None:
-    await done(one.commit(created(1, a=b"1")))
+    made = await done(one.commit(created(1, a=b"1")))
     await done(one.append([entry(1, b"a")]))
     await done(other.catch_up())
-    sealing = one.commit(Change({"a": b"2"}, {"a": 1}, seal_logs=[1]))
+    sealing = one.commit(Change({"a": b"2"}, {"a": made}, seal_logs=[1]))
     assert isinstance(one, KafkaStore)
     while not one._metadata.state.pending:
         await one._metadata.applied()
     one.close()
     with pytest.raises(StoreUnavailable):
         await done(sealing)
-    while other.metadata_of("a") != Metadata(2, b"2"):
+    while other.metadata_of("a") != Metadata(made + 1, b"2"):
         await asyncio.sleep(0.05)
     assert positions(await done(other.append([entry(1, b"late")]))) == [None]

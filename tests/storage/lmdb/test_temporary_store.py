@@ -232,7 +232,7 @@ def test_without_room_space_can_be_given_back_and_other_things_changed(tmp_path:
         assert refused(store.read(1, 1, 10, 1 << 20))
         assert refused(store.append([entry(1, 7, b"no")]))
         assert refused(store.commit(Change({}, seal_logs=[1])))
-        assert inbox.run(store.commit(Change({"key": b"new"}, create_logs=[4], delete_logs=[3]))) is True
+        assert inbox.run(store.commit(Change({"key": b"new"}, create_logs=[4], delete_logs=[3])))
         inbox.run(store.trim(1, 1))
         assert store.metadata()["key"].value == b"new"
         assert (store.extent(1), store.extent(3)) == ((1, 21, 6, False), None)

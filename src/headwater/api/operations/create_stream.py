@@ -51,8 +51,12 @@ async def create_stream(engine: Engine, caller: Caller, request: requests.Create
         if mode == "PROVISIONED":
             claim.take(streams, shard_count)
         due_ms = engine.now_ms() + engine.settings.transition_ms
-        stream = _new_stream(engine, name, mode, shard_count, request)
-        await engine.create(begin(stream, "CREATING", Activate(), due_ms))
+
+        def made() -> Stream:
+            stream = _new_stream(engine, name, mode, shard_count, request)
+            return begin(stream, "CREATING", Activate(), due_ms)
+
+        await engine.create(name, made)
 
 
 def _new_stream(

@@ -29,6 +29,7 @@ from typing import NamedTuple
 import msgspec
 
 from headwater.engine.queues.key_kinds import KIND
+from headwater.storage.interface import FIRST_VERSION
 
 PAGE_POSITIONS = 4096
 _FULL = (1 << PAGE_POSITIONS) - 1
@@ -315,12 +316,13 @@ class QueueProgress:
         """The versions from which `writes` were made: others may write the same keys."""
         return {key: self._versions.get(key, 0) for key in writes}
 
-    def apply(self, settlement: Settlement, prepared: Prepared) -> None:
-        """The change is committed: what `prepared` gave is what the store has."""
+    def apply(self, settlement: Settlement, prepared: Prepared, made: int = FIRST_VERSION) -> None:
+        """The change is committed: what `prepared` gave is what the store has; new keys as `made`."""
         for page, after in prepared.pages.items():
             self._show_page(page, after)
         for key in prepared.writes:
-            self._versions[key] = self._versions.get(key, 0) + 1
+            before = self._versions.get(key)
+            self._versions[key] = before + 1 if before else made
         for page in prepared.left_behind:
             key = self._page_key(page)
             self._keys.discard(key)

@@ -216,10 +216,11 @@ class Settling:
             writes |= prepared.writes
             if self._store.is_shared:
                 expected |= progress.expected_of(prepared.writes)
-        if not await self._store.commit(Change(writes=writes, expected=expected)):
+        made = await self._store.commit(Change(writes=writes, expected=expected))
+        if not made:
             return False
         for progress, settlement, prepared in written:
-            progress.apply(settlement, prepared)
+            progress.apply(settlement, prepared, made)
         return True
 
     def _carry_out(self, batch: _Batch) -> None:

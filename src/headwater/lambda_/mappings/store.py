@@ -35,6 +35,8 @@ MAPPING_KEY = "lambda-mapping"
 PROGRESS_KEY = "lambda-progress"
 TURN_KEY = "lambda-turn"
 _TURN = f"{TURN_KEY}/mappings"
+WRITE_BYTES = 512 * 1024
+"""Of progress that is written at once, unless one shard has more: a window has up to 1 MiB in each lane."""
 
 
 class LaneProgress(msgspec.Struct, frozen=True):
@@ -237,17 +239,29 @@ class MappingStore:
         if self._unwritten and not (self._is_writing or self._must_wait or self._has_failed):
             self._write()
 
-    def _write(self) -> None:
-        shards, self._unwritten = self._unwritten, {}
+    def _taken(self) -> tuple[dict[tuple[str, int], None], dict[str, bytes | None], dict[str, int]]:
+        """Shards whose progress is written next, what is written, and what it expects of its mappings."""
+        shards: dict[tuple[str, int], None] = {}
         writes: dict[str, bytes | None] = {}
-        expected = dict(self._engine.lease.fence())
-        for uuid, log_id in shards:
-            if uuid not in self._mappings:
-                continue
-            progress = self.progress(uuid, log_id)
-            encoded = None if progress is None else msgspec.msgpack.encode(progress)
-            writes[_progress_key(uuid, log_id)] = encoded
-            expected[_mapping_key(uuid)] = self._versions.version(_mapping_key(uuid))
+        expected: dict[str, int] = {}
+        size = 0
+        while self._unwritten:
+            uuid, log_id = shard = next(iter(self._unwritten))
+            if uuid in self._mappings:
+                progress = self.progress(uuid, log_id)
+                encoded = None if progress is None else msgspec.msgpack.encode(progress)
+                size += len(encoded or b"")
+                if writes and size > WRITE_BYTES:
+                    break
+                writes[_progress_key(uuid, log_id)] = encoded
+                expected[_mapping_key(uuid)] = self._versions.version(_mapping_key(uuid))
+            del self._unwritten[shard]
+            shards[shard] = None
+        return shards, writes, expected
+
+    def _write(self) -> None:
+        shards, writes, expected = self._taken()
+        expected |= self._engine.lease.fence()
         if not writes:
             return
         self._is_writing, self._must_wait = True, self._engine.lease.is_needed
@@ -304,8 +318,8 @@ class MappingStore:
             self._progress.setdefault(uuid, {})[int(log_id)] = decode_progress(key, found.value)[2]
 
 
-async def _committed(commit: Completion[bool]) -> bool:
-    return await commit
+async def _committed(commit: Completion[int]) -> bool:
+    return await commit > 0
 
 
 def _mapping_key(uuid: str) -> str:

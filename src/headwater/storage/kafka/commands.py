@@ -28,8 +28,10 @@ from headwater.storage.interface import Change, Metadata
 
 K = TypeVar("K")
 
-FORMAT = 1
+FORMAT = 2
 """Of commands. A gateway that meets a later one stops."""
+FORMATS = (1, FORMAT)
+"""Those that are known. In the first one versions of a key began at 1 again when it was made anew."""
 
 
 class Register(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -62,6 +64,8 @@ class Propose(msgspec.Struct, frozen=True, array_like=True, tag=4):
     create: tuple[int, ...]
     seal: tuple[int, ...]
     delete: tuple[int, ...]
+    has_later_versions: bool = False
+    """Not in the first format: see `State._make`."""
 
 
 class Complete(msgspec.Struct, frozen=True, array_like=True, tag=5):
@@ -91,7 +95,7 @@ def decode(data: bytes) -> Command:
         command_format, command = _decoder.decode(data)
     except msgspec.MsgspecError as error:
         raise UnknownCommand(f"a command cannot be read: {error}") from error
-    if command_format != FORMAT:
+    if command_format not in FORMATS:
         raise UnknownCommand(f"a command has format {command_format}, and {FORMAT} is known here")
     return command
 
@@ -130,8 +134,13 @@ class Effect(NamedTuple):
     """Sealed, deleted, or closing from now on."""
     proposal: tuple[int, int] | None = None
     """Gateway and number of the proposal that is decided now."""
-    is_applied: bool = False
-    """What was decided."""
+    version: int = 0
+    """Of the keys that it has made; 0 where nothing was applied."""
+
+    @property
+    def is_applied(self) -> bool:
+        """What was decided."""
+        return self.version > 0
 
 
 NOTHING = Effect()
@@ -187,7 +196,7 @@ class State:
             if log_id in self.logs and self.logs[log_id].final is None
         )
         if not to_seal:
-            return self._make(proposal, {})
+            return self._make(place, proposal, {})
         for log_id in to_seal:
             self.logs[log_id] = Log(closing=place)
         self.suspend(place, Pending(proposal, to_seal, tuple(sorted(self.gateways))))
@@ -205,7 +214,7 @@ class State:
         logs = _changed(self.logs, other.logs)
         self.metadata, self.logs, self.gateways = other.metadata, other.logs, other.gateways
         self.pending, self._locked = other.pending, other._locked
-        return Effect(keys=keys, logs=logs, is_applied=True)
+        return Effect(keys=keys, logs=logs, version=1)
 
     def _may(self, proposal: Propose) -> bool:
         """Whether what it expects holds, and nothing of it is part of another one."""
@@ -225,16 +234,23 @@ class State:
         if pending is None:
             return NOTHING  # another one was first
         self._locked = {key: place for key, place in self._locked.items() if place != of}
-        made = self._make(pending.proposal, finals)
+        made = self._make(of, pending.proposal, finals)
         return made._replace(logs=tuple({*made.logs, *pending.logs}))
 
-    def _make(self, proposal: Propose, finals: Mapping[int, int]) -> Effect:
+    def _make(self, place: int, proposal: Propose, finals: Mapping[int, int]) -> Effect:
+        """Do what a proposal says.
+
+        A key that is made has the version of the proposal's place. Each change of a key takes a command, so
+        none that was removed has had so high a version: who has slept cannot take one for the other.
+        """
+        first_version = place + 1 if proposal.has_later_versions else 1
         for key, value in proposal.writes.items():
             before = self.metadata.pop(key, None)
             if value is not None:
-                self.metadata[key] = Metadata(before.version + 1 if before else 1, value)
+                self.metadata[key] = Metadata(before.version + 1 if before else first_version, value)
         for log_id in proposal.create:
-            self.logs.setdefault(log_id, Log())
+            is_sealed = proposal.has_later_versions and log_id in proposal.seal
+            self.logs.setdefault(log_id, Log(final=0 if is_sealed else None))
         for log_id, final in finals.items():
             if log_id in self.logs:
                 self.logs[log_id] = Log(final=final)
@@ -244,7 +260,7 @@ class State:
             keys=tuple(proposal.writes),
             logs=(*proposal.seal, *proposal.delete),
             proposal=(proposal.gateway, proposal.number),
-            is_applied=True,
+            version=first_version,
         )
 
 
@@ -262,4 +278,5 @@ def propose(gateway: int, number: int, change: Change) -> Propose:
         tuple(change.create_logs),
         tuple(change.seal_logs),
         tuple(change.delete_logs),
+        has_later_versions=True,
     )

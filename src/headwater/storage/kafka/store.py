@@ -67,7 +67,7 @@ class _Commit:
 
     def __init__(self, change: Change, loop: asyncio.AbstractEventLoop) -> None:
         self.change = change
-        self.completion: Completion[bool] = Completion()
+        self.completion: Completion[int] = Completion()
         self.is_told = False
         self.is_proposed = False
         self.is_undone = False
@@ -329,7 +329,7 @@ class KafkaStore:
         """Call `callback` with the keys that were not changed by a commit that resolved here."""
         self._metadata_watchers.append(callback)
 
-    def commit(self, change: Change) -> Completion[bool]:
+    def commit(self, change: Change) -> Completion[int]:
         """Apply a change, or nothing of it. Raises `ValueError` for a key over 511 bytes, or empty."""
         for key in change.writes:
             metadata_key(key)
@@ -389,7 +389,7 @@ class KafkaStore:
         while self._is_locked(change):  # whoever asks again must find what kept this from being done
             await self._metadata.applied()
         await self._log_topics.remove(change.create_logs)  # before the same logs are asked for again
-        self._tell(commit, result=False)
+        self._tell(commit)
 
     def _is_locked(self, change: Change) -> bool:
         state = self._metadata.state
@@ -398,14 +398,14 @@ class KafkaStore:
             log is not None and log.closing is not None for log in logs
         )
 
-    def _tell(self, commit: _Commit, error: StoreUnavailable | None = None, *, result: bool = True) -> None:
+    def _tell(self, commit: _Commit, error: StoreUnavailable | None = None, *, version: int = 0) -> None:
         if commit.is_told:
             return
         commit.is_told = True
         if error is not None:
             commit.completion.fail(error)
         else:
-            commit.completion.resolve(result)
+            commit.completion.resolve(version)
 
     def _tell_late(self, commit: _Commit) -> None:
         if commit.is_undone:
@@ -421,7 +421,7 @@ class KafkaStore:
         if effect.proposal is not None and effect.proposal[0] == self._producer.id:
             commit = self._commits.pop(effect.proposal[1], None)
         if commit is not None and effect.is_applied and not commit.is_told:
-            self._guard(partial(self._tell, commit))
+            self._guard(partial(self._tell, commit, version=effect.version))
         elif effect.is_applied:
             for watcher in self._metadata_watchers:
                 self._guard(partial(watcher, effect.keys))

@@ -17,6 +17,7 @@ from typing import Any
 from headwater.model.completion import Completion
 from headwater.model.cut_payloads import size_in_all
 from headwater.storage.interface import (
+    FIRST_VERSION,
     Change,
     Entry,
     Extent,
@@ -106,15 +107,15 @@ class Group:
             for run_key in [run_key for run_key in self._runs if run_key[0] == log_id]:
                 self.payload_bytes -= sum(map(len, self._runs.pop(run_key)[1]))
 
-    def commit(self, change: Change) -> bool:
+    def commit(self, change: Change) -> int:
         """See `Store.commit`."""
         for key, version in change.expected.items():
             found = self._metadata_of(key)
             if (found.version if found else 0) != version:
-                return False
+                return 0
         for key, value in change.writes.items():
             before = self._metadata_of(key)
-            version = before.version + 1 if before else 1
+            version = before.version + 1 if before else FIRST_VERSION
             self.metadata[key] = None if value is None else Metadata(version, value)
         for log_id in change.create_logs:
             if self._extent_of(log_id) is None:
@@ -128,7 +129,7 @@ class Group:
             if self._extent_of(log_id) is not None:
                 self._set_extent(log_id, None)
                 self.touched[log_id] = None
-        return True
+        return FIRST_VERSION
 
     def trim(self, cut: tuple[int, int]) -> None:
         """See `Store.trim`; takes the log and the position."""

@@ -182,7 +182,7 @@ class LmdbStore:
         """Append in one commit; where each entry begins, or `None` where the log is sealed or gone."""
         return self._enqueue(Group.append, tuple(entries))
 
-    def commit(self, change: Change) -> Completion[bool]:
+    def commit(self, change: Change) -> Completion[int]:
         """Apply a change, or nothing of it. Raises `ValueError` for a key over 511 bytes, or empty."""
         for key in change.writes:
             metadata_key(key)

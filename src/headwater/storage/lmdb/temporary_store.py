@@ -110,7 +110,7 @@ class TemporaryStore(LmdbStore):
             self._post(self._tell_posted)
         return Resolved(outcomes)
 
-    def commit(self, change: Change) -> Completion[bool]:
+    def commit(self, change: Change) -> Completion[int]:
         """See `Store.commit`. Raises `ValueError` for a key over 511 bytes, or empty."""
         logs = {*change.create_logs, *change.seal_logs}
         return self._after_gathered(partial(super().commit, change), logs)
