@@ -9,11 +9,13 @@ from collections.abc import Awaitable
 import msgspec
 import pytest
 
+from headwater.api.operations.create_stream import create_stream
+from headwater.api.validation.constraints import accept
 from headwater.model.arn import StreamName
 from headwater.model.errors import KinesisError, ResourceNotFoundException
 from headwater.model.stream import Stream
 from headwater.server.asyncio_bridge import finished
-from headwater.wire.json_format import encode_body
+from headwater.wire.json_format import encode, encode_body
 from tests.engine.running_engine import CALLER
 from tests.storage.kafka.simulated_gateways import SimulatedGateway, live
 from tests.storage.kafka.simulated_kafka import SimulatedKafka
@@ -70,7 +72,7 @@ def fall_asleep(gateway: SimulatedGateway) -> None:
 async def begun(call: Awaitable[object]) -> asyncio.Future[object]:
     """A call that has got as far as its gateway's sleep."""
     task = asyncio.ensure_future(call)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.1)
     assert not task.done()
     return task
 
@@ -106,8 +108,10 @@ def test_one_that_is_made_late_begins_behind_all_that_were_there(seed: int) -> N
     async def history(_kafka: SimulatedKafka, gateways: list[SimulatedGateway]) -> None:
         one, other = gateways
         await one.call("CreateStream", StreamName="first", ShardCount=1)  # it brings what is made once
+        await asyncio.sleep(1 - asyncio.get_running_loop().time() % 1)  # both are made in one second
         fall_asleep(one)
-        late = await begun(one.call("CreateStream", StreamName="orders", ShardCount=1))
+        request = accept("CreateStream", encode({"StreamName": "orders", "ShardCount": 1}))
+        late = await begun(finished(create_stream(one.engine, CALLER, request)))  # it has caught up before
         await other.call("CreateStream", StreamName="orders", ShardCount=1)
         await active(other)
         *_, checkpoint = await put(other, "a", "b", "c")
