@@ -37,6 +37,7 @@ class RunningEngine:
         enforce_limits: bool = False,
         resubscribe_at_once: bool = False,
         shard_limit: int = 20_000,
+        on_demand_stream_limit: int = 50,
     ) -> None:
         self.clock = clock
         self.inbox = Inbox()
@@ -46,6 +47,7 @@ class RunningEngine:
             enforce_limits=enforce_limits,
             resubscribe_at_once=resubscribe_at_once,
             shard_limit=shard_limit,
+            on_demand_stream_limit=on_demand_stream_limit,
         )
         self._random = Random(seed)
         self.engine = self._open()

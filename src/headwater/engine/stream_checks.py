@@ -84,9 +84,14 @@ def require_open(stream: Stream, shard: Shard) -> None:
         )
 
 
-def require_on_demand_stream_limit(streams: Iterable[Stream], caller: Caller, limit: int) -> None:
-    """Raise LimitExceededException when the account has no room for one more on-demand stream."""
-    if sum(stream.mode == "ON_DEMAND" for stream in streams) >= limit:
+def require_on_demand_stream_limit(
+    streams: Iterable[Stream], caller: Caller, limit: int, claimed: int
+) -> None:
+    """Raise LimitExceededException when the account has no room for one more on-demand stream.
+
+    `claimed`: so many are being made.
+    """
+    if claimed + sum(stream.mode == "ON_DEMAND" for stream in streams) >= limit:
         raise LimitExceededException(
             f"This request would exceed the on-demand stream limit for the account {caller.account_id} "
             f"in {caller.region}. Limit: {limit}."

@@ -48,6 +48,7 @@ async def create_stream(engine: Engine, caller: Caller, request: requests.Create
     with engine.shard_budget.claim(caller) as claim:
         # First of all: what is beyond a limit is not made, as a billion shards would take all memory.
         _check_limits(engine, caller, streams, mode)
+        claim.is_creating, claim.is_on_demand = True, mode == "ON_DEMAND"
         if mode == "PROVISIONED":
             claim.take(streams, shard_count)
         due_ms = engine.now_ms() + engine.settings.transition_ms
@@ -94,10 +95,13 @@ def _shard_count(engine: Engine, caller: Caller, mode: str, request: requests.Cr
 
 
 def _check_limits(engine: Engine, caller: Caller, streams: list[Stream], mode: str) -> None:
-    if sum(stream.status == "CREATING" for stream in streams) >= CREATING_STREAMS_MAX:
+    budget = engine.shard_budget
+    creating = budget.creating(caller) + sum(stream.status == "CREATING" for stream in streams)
+    if creating >= CREATING_STREAMS_MAX:
         raise LimitExceededException(
             f"Account {caller.account_id} has {CREATING_STREAMS_MAX} streams in state CREATING, "
             "which is the most that can be created simultaneously."
         )
     if mode == "ON_DEMAND":
-        require_on_demand_stream_limit(streams, caller, engine.settings.on_demand_stream_limit)
+        limit = engine.settings.on_demand_stream_limit
+        require_on_demand_stream_limit(streams, caller, limit, budget.on_demand(caller))

@@ -56,7 +56,11 @@ async def update_stream_mode(engine: Engine, caller: Caller, request: requests.U
         if mode == "PROVISIONED":
             claim.take(streams, len(stream.open_shards))
         elif stream.mode == "PROVISIONED":
-            require_on_demand_stream_limit(streams, caller, engine.settings.on_demand_stream_limit)
+            claim.is_on_demand = False
+            claimed = engine.shard_budget.on_demand(caller)
+            limit = engine.settings.on_demand_stream_limit
+            require_on_demand_stream_limit(streams, caller, limit, claimed)
+            claim.is_on_demand = True
         switched = msgspec.structs.replace(
             stream,
             mode=mode,

@@ -1,9 +1,9 @@
-"""The shards that an account may have in a region, and who has spoken for them.
+"""The shards that an account may have in a region, and who has spoken for them, and for streams.
 
 Rules:
 - what counts are the open shards of provisioned streams, the shards that a split or a scaling under
   way will add, and those of calls that are being committed: two calls at a time cannot both get the
-  last one;
+  last one. So it is with the streams that may be on-demand, or CREATING at once;
 - what a merge or scaling down will free counts until it is done.
 
 Refuses to know what the shards are for.
@@ -34,12 +34,16 @@ def shards_spoken_for(stream: Stream) -> int:
 
 
 class ShardClaim:
-    """The shards that a call under way will add."""
+    """The shards, and the stream, that a call under way will add."""
 
     def __init__(self, budget: ShardBudget, caller: Caller) -> None:
         self._budget = budget
         self.caller = caller
         self.shards = 0
+        self.is_creating = False
+        """It makes a stream."""
+        self.is_on_demand = False
+        """It makes a stream that is on-demand, or makes one so."""
 
     def take(self, streams: Iterable[Stream], added: int) -> None:
         """Claim shards in place of what was claimed before. `streams` are the caller's as they are now.
@@ -82,6 +86,14 @@ class ShardBudget:
     def room(self, caller: Caller, streams: Iterable[Stream]) -> int:
         """The shards that are left to an account with these streams, of both modes."""
         return self.limit - sum(map(shards_spoken_for, streams)) - self.claimed(caller)
+
+    def creating(self, caller: Caller) -> int:
+        """The streams that calls of this account and region are making."""
+        return sum(claim.is_creating for claim in self._claims if claim.caller == caller)
+
+    def on_demand(self, caller: Caller) -> int:
+        """The streams that calls of this account and region are making on-demand."""
+        return sum(claim.is_on_demand for claim in self._claims if claim.caller == caller)
 
     def claimed(self, caller: Caller) -> int:
         """The shards that calls of this account and region have claimed."""
