@@ -23,7 +23,13 @@ from headwater.engine.engine import Engine
 from headwater.engine.settings import Settings
 from headwater.lambda_.api.in_step import in_step
 from headwater.lambda_.functions.destination import DestinationFailed, DestinationMessage
-from headwater.lambda_.functions.invocation import FunctionNotFound, FunctionReference, InvocationResult
+from headwater.lambda_.functions.invocation import (
+    FunctionNotFound,
+    FunctionReference,
+    InvocationRefused,
+    InvocationResult,
+    always,
+)
 from headwater.lambda_.functions.metrics import FunctionMetrics
 from headwater.lambda_.mappings.mappings import EventSourceMappings
 from headwater.lambda_.mappings.operations import mapping_operations
@@ -57,6 +63,8 @@ class Functions:
         self.events: list[Event] = []
         self.payloads: list[bytes] = []
         self.refuse_with: list[Exception] = []
+        self.starting: asyncio.Event | None = None
+        """What a function's process waits for before it can be given an event."""
         self._requests = count(1)
 
     def resolve(self, caller: Caller, reference: str) -> FunctionReference:
@@ -68,9 +76,16 @@ class Functions:
             f"{arn}:{qualifier}" if qualifier else arn, name, qualifier or None, ROLE_ARN
         )
 
-    async def invoke(self, function: FunctionReference, payload: bytes) -> InvocationResult:
+    async def invoke(
+        self, function: FunctionReference, payload: bytes, may_begin: Callable[[], bool] = always
+    ) -> InvocationResult:
         if self.refuse_with:
             raise self.refuse_with.pop(0)
+        starting, self.starting = self.starting, None
+        if starting is not None:
+            await starting.wait()
+        if not may_begin():
+            raise InvocationRefused("it may not begin any more")
         event = json.loads(payload)
         self.events.append(event)
         self.payloads.append(payload)

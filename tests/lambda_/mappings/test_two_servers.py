@@ -154,6 +154,50 @@ async def test_what_a_server_ends_late_changes_nothing_and_is_cut_off_when_it_wa
 
 
 @in_loop
+async def test_what_fails_at_a_server_that_has_slept_is_not_given_up_there() -> None:
+    async with two_servers() as servers:
+        may_fail = asyncio.Event()
+
+        async def fails_at_first(_event: Event) -> None:
+            if len(servers.functions.events) == 1:
+                await may_fail.wait()
+                raise ValueError("too late")
+
+        target = {"OnFailure": {"Destination": "arn:aws:sqs:eu-central-1:123456789012:failed"}}
+        uuid = await servers.one.map(
+            fails_at_first, BatchSize=1, MaximumRetryAttempts=0, DestinationConfig=target
+        )
+        await servers.one.put("a")
+        servers.awake = [servers.other]
+        await servers.pass_ms(SILENT_MS)
+        assert servers.functions.batches == [["a"], ["a"]]
+        may_fail.set()
+        await servers.one.settle()
+        servers.awake = [servers.one, servers.other]
+        await servers.pass_ms(5_000)
+        assert servers.one.destinations.documents == servers.other.destinations.documents == []
+        assert positions(servers.stored(uuid)) == [1]
+
+
+@in_loop
+async def test_a_function_that_starts_while_its_server_sleeps_is_given_nothing_there() -> None:
+    async with two_servers() as servers:
+        servers.functions.starting = has_started = asyncio.Event()
+        uuid = await servers.one.map(BatchSize=1)
+        await servers.one.put("a")
+        servers.awake = [servers.other]
+        await servers.pass_ms(SILENT_MS)
+        await servers.other.put("b")
+        assert servers.functions.batches == [["a"], ["b"]]
+        has_started.set()
+        await servers.one.settle()
+        servers.awake = [servers.one, servers.other]
+        await servers.pass_ms(5_000)
+        assert servers.functions.batches == [["a"], ["b"]]
+        assert positions(servers.stored(uuid)) == [2]
+
+
+@in_loop
 async def test_who_has_slept_goes_on_again_from_what_was_done_meanwhile() -> None:
     async with two_servers() as servers:
         await servers.one.map(BatchSize=1)

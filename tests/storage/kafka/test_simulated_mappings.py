@@ -19,7 +19,7 @@ from headwater.engine.server_lease import ServerLease
 from headwater.lambda_.api.errors import LambdaError
 from headwater.lambda_.api.in_step import in_step
 from headwater.lambda_.functions.destination import DestinationMessage
-from headwater.lambda_.functions.invocation import FunctionReference, InvocationResult
+from headwater.lambda_.functions.invocation import FunctionReference, InvocationResult, always
 from headwater.lambda_.functions.metrics import FunctionMetrics
 from headwater.lambda_.mappings.mappings import EventSourceMappings
 from headwater.lambda_.mappings.operations import mapping_operations
@@ -49,7 +49,9 @@ class Keeper:
     def resolve(self, caller: Caller, reference: str) -> FunctionReference:
         return FunctionReference(FUNCTION_ARN, "keep", None, "role")
 
-    async def invoke(self, function: FunctionReference, payload: bytes) -> InvocationResult:
+    async def invoke(
+        self, function: FunctionReference, payload: bytes, may_begin: Callable[[], bool] = always
+    ) -> InvocationResult:
         history = self._history
         history.begun(self._gateway)
         await history.later(0.3)

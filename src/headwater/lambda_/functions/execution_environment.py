@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from headwater.lambda_.functions.function import Version, lambda_time
+from headwater.lambda_.functions.invocation import InvocationRefused
 from headwater.lambda_.functions.log import Output
 from headwater.lambda_.functions.process import FunctionProcess
 from headwater.lambda_.functions.process_keeper import ProcessKeeper
@@ -121,6 +122,8 @@ class ExecutionEnvironment:
         if failure is None and (self._exit_text or not self._api.is_asked):
             self.is_spent = True
             return None
+        if not event.may_begin():
+            raise InvocationRefused("it may not begin any more")
         self._output.say(f"START RequestId: {event.request_id} Version: {self._version.version}")
         if failure is not None:
             return self._conclude(event, failure, 0.0)

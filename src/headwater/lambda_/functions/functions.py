@@ -39,6 +39,7 @@ from headwater.lambda_.functions.invocation import (
     FunctionThrottled,
     FunctionUnavailable,
     InvocationResult,
+    always,
 )
 from headwater.lambda_.functions.log import FunctionLogs
 from headwater.lambda_.functions.metrics import FunctionMetrics, MetricTarget
@@ -252,12 +253,14 @@ class Functions:
             raise FunctionNotFound(reference)
         return FunctionReference(chosen.arn, named.id.name, named.qualifier, chosen.version.role_arn)
 
-    async def invoke(self, function: FunctionReference, payload: bytes) -> InvocationResult:
+    async def invoke(
+        self, function: FunctionReference, payload: bytes, may_begin: Callable[[], bool] = always
+    ) -> InvocationResult:
         """See `invocation.Invoker`. Raises FunctionNotFound."""
         chosen = self.find(NamedFunction(function_id_of(function.arn), function.qualifier))
         if chosen is None:
             raise FunctionNotFound(function.arn)
-        return await self.run(chosen, payload, self.new_uuid())
+        return await self.run(chosen, payload, self.new_uuid(), may_begin=may_begin)
 
     async def run(
         self,
@@ -266,9 +269,12 @@ class Functions:
         request_id: str,
         client_context: str | None = None,
         asked_s: float | None = None,
+        *,
+        may_begin: Callable[[], bool] = always,
     ) -> InvocationResult:
         """Run a version once, and wait for its end. Raises `InvocationRefused` and FunctionPending.
 
+        `may_begin`: see `invocation.Invoker`.
         `asked_s`: since when a request waits, by the engine's stopwatch, which waits for the store no longer
         than requests do.
         """
@@ -279,7 +285,7 @@ class Functions:
         state = await self._watch.state(version.code.folder) if version.code.folder else ""
         await self.shared_code.fetch(version.code, asked_s)
         await self._know_launch(version.runtime)
-        event = InvocationEvent(request_id, payload, 0, arn, client_context)
+        event = InvocationEvent(request_id, payload, 0, arn, client_context, may_begin)
         target = target_of(chosen, version)
         began_ms = self.now_ms()
         try:

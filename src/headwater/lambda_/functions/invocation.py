@@ -11,6 +11,7 @@ Refuses to know where functions come from, and how they run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -45,6 +46,11 @@ class InvocationResult:
     status: int = 200
 
 
+def always() -> bool:
+    """An invocation may begin, whenever its function is ready."""
+    return True
+
+
 class InvocationRefused(Exception):
     """The function was not run."""
 
@@ -70,8 +76,11 @@ class Invoker(Protocol):
         `caller` tells the account and the region of a bare name. Raises `FunctionNotFound`.
         """
 
-    async def invoke(self, function: FunctionReference, payload: bytes) -> InvocationResult:
+    async def invoke(
+        self, function: FunctionReference, payload: bytes, may_begin: Callable[[], bool] = always
+    ) -> InvocationResult:
         """Run the function once with `payload` as its event, and wait for its end.
 
-        A coroutine of asyncio's. Raises `InvocationRefused`.
+        `may_begin` is asked in the moment in which the function would be given the event: to start its
+        process takes time. A coroutine of asyncio's. Raises `InvocationRefused`.
         """

@@ -23,6 +23,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from headwater.lambda_.functions.invocation import always
 from headwater.model.clock import Clock
 from headwater.server.access.cross_origin import comes_from_browser
 from headwater.server.http.connections import OpenConnections
@@ -56,6 +57,8 @@ class InvocationEvent(NamedTuple):
     deadline_ms: int
     function_arn: str
     client_context: str | None = None
+    may_begin: Callable[[], bool] = always
+    """Asked in the moment in which it would be given."""
 
 
 class RuntimeListener(Protocol):

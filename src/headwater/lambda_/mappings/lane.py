@@ -342,7 +342,7 @@ class Lane:
         try:
             function = invoker.resolve(Caller(mapping.account_id, mapping.region), mapping.function_arn)
             self._tell_sent(function, work)
-            return await invoker.invoke(function, event)
+            return await invoker.invoke(function, event, self._context.may_act)
         except FunctionNotFound:
             self._shard.report(FUNCTION_GONE)
         except InvocationRefused:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from headwater.lambda_.functions.invocation import FunctionReference, InvocationResult, Invoker
+from headwater.lambda_.functions.invocation import FunctionReference, InvocationResult, Invoker, always
 from headwater.model.caller import Caller
 
 RunPipe: TypeAlias = Callable[[str, bytes], Awaitable[tuple[bytes, bool]]]
@@ -44,10 +44,12 @@ class PipeInvoker:
             return FunctionReference(reference, name, None, f"arn:aws:iam::{caller.account_id}:role/{name}")
         return self._functions.resolve(caller, reference)
 
-    async def invoke(self, function: FunctionReference, payload: bytes) -> InvocationResult:
-        """See `Invoker`."""
+    async def invoke(
+        self, function: FunctionReference, payload: bytes, may_begin: Callable[[], bool] = always
+    ) -> InvocationResult:
+        """See `Invoker`. A pipe begins at once."""
         if not is_pipe(function.arn):
-            return await self._functions.invoke(function, payload)
+            return await self._functions.invoke(function, payload, may_begin)
         said, is_error = await self._run_pipe(function.arn, payload)
         error = "Unhandled" if is_error else None
         return InvocationResult(said, error, LATEST, self._new_uuid(), b"")  # type: ignore[arg-type]
