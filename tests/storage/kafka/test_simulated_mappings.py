@@ -68,8 +68,26 @@ class Keeper:
         raise AssertionError(message)
 
 
+class WindowKeeper(Keeper):
+    """A function that takes half a second for each batch, and keeps what a window has brought."""
+
+    async def invoke(
+        self, function: FunctionReference, payload: bytes, may_begin: Callable[[], bool] = always
+    ) -> InvocationResult:
+        event = json.loads(payload)
+        await asyncio.sleep(0.5)
+        seen = [*event["state"].get("seen", []), *data_of(event)]
+        if event["isFinalInvokeForWindow"]:
+            self._history.finals.append(seen)
+        answer = json.dumps({"state": {"seen": seen}}).encode()
+        return InvocationResult(answer, None, "1", "id", b"")
+
+
 class MappingHistory:
-    def __init__(self, kafka: SimulatedKafka, gateways: list[SimulatedGateway]) -> None:
+    def __init__(
+        self, kafka: SimulatedKafka, gateways: list[SimulatedGateway], keeper: type[Keeper] = Keeper
+    ) -> None:
+        self._keeper = keeper
         self.kafka = kafka
         self.chance = kafka.chance
         self.gateways = gateways
@@ -77,6 +95,8 @@ class MappingHistory:
         """Key and number, as the function got them."""
         self.put: set[tuple[str, int]] = set()
         """What was acknowledged."""
+        self.finals: list[list[str]] = []
+        """What windows have brought, each as its last invocation had it."""
         self.broken: list[str] = []
         self.acted: set[str] = set()
         self.ends = False
@@ -101,9 +121,9 @@ class MappingHistory:
         for mappings in self._mappings.values():
             await mappings.close(10)
 
-    async def prepare(self) -> None:
+    async def prepare(self, shard_count: int = 2, **members: Any) -> None:
         for gateway in self.gateways:
-            keeper = Keeper(self, gateway)
+            keeper = self._keeper(self, gateway)
             mappings = self._mappings[gateway.name] = EventSourceMappings(
                 gateway.engine,
                 keeper,
@@ -114,13 +134,14 @@ class MappingHistory:
                 200,
             )
             mappings.open()
-        await self.gateways[0].call("CreateStream", StreamName=STREAM, ShardCount=2)
+        await self.gateways[0].call("CreateStream", StreamName=STREAM, ShardCount=shard_count)
         await asyncio.sleep(1)
         request = {
             "EventSourceArn": STREAM_ARN,
             "FunctionName": "keep",
             "StartingPosition": "TRIM_HORIZON",
             "BatchSize": 10,
+            **members,
         }
         answer = await self.ask(self.gateways[-1], "CreateEventSourceMapping", **request)
         self.uuid = answer["UUID"]
@@ -249,3 +270,25 @@ def test_without_the_lease_several_gateways_run_a_mapping(monkeypatch: pytest.Mo
 
     live(1, GATEWAYS, look)
     assert found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_takes_over_ends_a_window_with_all_that_belongs_to_it(seed: int) -> None:
+    async def history(kafka: SimulatedKafka, gateways: list[SimulatedGateway]) -> None:
+        lived = MappingHistory(kafka, gateways, WindowKeeper)
+        await lived.prepare(1, BatchSize=1, TumblingWindowInSeconds=10)
+        now_s = asyncio.get_running_loop().time
+        await asyncio.sleep(
+            10 - now_s() % 10 + 6
+        )  # a window has begun, and ends before another one takes over
+        holder = next(gateway for gateway in gateways if gateway.engine.lease.is_held)
+        texts = [f"{number}" for number in range(12)]
+        for text in texts:
+            entry = {"Data": b64encode(text.encode()).decode(), "PartitionKey": "key"}
+            await gateways[0].call("PutRecord", StreamName=STREAM, **entry)
+        await asyncio.sleep(2)
+        await lived.kill(holder)
+        await asyncio.sleep(30)
+        assert lived.finals == [texts]
+
+    live(seed, 2, history)
