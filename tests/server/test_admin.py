@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from math import inf
 from typing import Any, cast
 
 import pytest
@@ -25,12 +26,13 @@ class CountingEngine:
 
     def __init__(self) -> None:
         self.resets = self.ticks = 0
+        self.behind = 0.0
         self.clock = AdjustableClock(ManualClock(1_000))
         self.gate: Completion[None] = Completion()
         self.gate.resolve(None)
 
     def behind_s(self) -> float:
-        return 0.0
+        return self.behind
 
     def lease_status(self) -> None:
         return None
@@ -96,6 +98,16 @@ def test_health_says_what_a_server_still_does_before_it_serves() -> None:
     admin = Admin(CountingEngine(), unready=lambda: reasons.pop(0))
     statuses = [asyncio.run(admin.answer(b"GET", b"/_headwater/health", b"")) for _ in range(2)]
     assert [answer.status for answer in statuses if isinstance(answer, Answer)] == [503, 200]
+
+
+@pytest.mark.parametrize(("behind_s", "said"), [(31.0, "for 31 s"), (inf, "does not use it any more")])
+def test_a_server_that_may_have_missed_what_others_changed_is_not_healthy(
+    server: Any, engine: CountingEngine, behind_s: float, said: str
+) -> None:
+    engine.behind = behind_s
+    reply = ask(server, "GET", "/_headwater/health")
+    assert reply.status == 503
+    assert said in reply.body.decode()
 
 
 def test_health_can_be_asked_for_by_its_head(server: Any) -> None:

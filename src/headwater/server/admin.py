@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
+from math import inf
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -164,6 +165,8 @@ class Admin:
         if reason:
             raise Refused(503, reason)
         behind_s = self._engine.behind_s()
+        if behind_s == inf:
+            raise Refused(503, "The store has failed, and this server does not use it any more.")
         if behind_s > BEHIND_S_MAX:
             raise Refused(503, f"What other servers have changed is not known for {behind_s:.0f} s.")
         health = {"status": "running", "version": __version__, "streams": self._engine.stream_count()}

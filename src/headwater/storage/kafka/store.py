@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import partial
+from math import inf
 from typing import Any, TypeVar
 
 from headwater.model.completion import Completion
@@ -176,7 +177,9 @@ class KafkaStore:
             raise NotAnswered("Kafka does not say in time what the metadata are") from None
 
     def behind_s(self) -> float:
-        """For how long it has not been known whether the metadata are the newest."""
+        """For how long it is not known whether the metadata are the newest; once it has failed, for ever."""
+        if self._unavailable is not None:
+            return inf
         return max(0.0, self._loop.time() - self._metadata.read_s)
 
     def extent(self, log_id: int) -> Extent | None:
