@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any
 
@@ -141,6 +142,30 @@ async def test_a_state_of_more_than_a_megabyte_ends_the_window_early() -> None:
         assert (after["state"], after["isWindowTerminatedEarly"]) == ({}, False)
         await mapped.tick(10_300)
         assert mapped.functions.events[3]["state"] == "small"
+
+
+@in_loop
+async def test_a_window_that_was_to_end_early_does_so_after_a_restart() -> None:
+    async with mapped_stream() as mapped:
+        await at_window_start(mapped)
+        hangs = [asyncio.Event()]
+
+        async def growing(event: Event) -> Any:
+            if event["isFinalInvokeForWindow"] and hangs:
+                await hangs[0].wait()
+            return {"state": "x" * (1024 * 1024 + 1) if data_of(event) == ["large"] else "small"}
+
+        await mapped.map(growing, TumblingWindowInSeconds=10)
+        await mapped.put("large", "other")
+        assert mapped.functions.batches == [["large"], []]
+        await mapped.mappings.close(0)
+        hangs.clear()
+        mapped.open_engine()
+        await mapped.tick()
+        await mapped.tick()
+        assert mapped.functions.batches == [["large"], [], [], ["other"]]
+        assert mapped.functions.events[2]["isWindowTerminatedEarly"]
+        assert mapped.functions.events[3]["state"] == {}
 
 
 @in_loop

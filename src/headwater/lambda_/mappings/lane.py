@@ -124,6 +124,7 @@ class Lane:
         """When a batch or a window may be due."""
         self._stopping = False
         self._wake = asyncio.Event()
+        self._end_early()  # as the lane was about to, when its server ended
 
     @property
     def waiting_count(self) -> int:
@@ -422,7 +423,11 @@ class Lane:
             last_sequence_number=last.sequence_number,
             last_arrival_ms=last.arrival_ms,
         )
-        if len(state) > STATE_BYTES_MAX:
+        self._end_early()
+
+    def _end_early(self) -> None:
+        """End the window before its time, if its state has grown too large."""
+        if self._window is not None and len(self._window.state) > STATE_BYTES_MAX:
             self._is_early = True
             self._works.appendleft(BatchAttempt(()))
 
