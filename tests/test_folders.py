@@ -31,7 +31,7 @@ def test_nothing_outside_its_folder_knows_the_back_end() -> None:
     assert {name for name in choice.imported if "lmdb" in name} == {"headwater.storage.lmdb.back_end"}
 
 
-STORE_WORDS_OF_LAMBDA = {"Metadata", "StoreError", "StoreUnavailable", "StoreUnreadable"}
+STORE_WORDS_OF_LAMBDA = {"IN_TIME_S", "Metadata", "StoreError", "StoreUnavailable", "StoreUnreadable"}
 
 
 def test_lambda_knows_its_values_and_the_errors_of_a_store_but_not_the_store() -> None:

@@ -26,7 +26,7 @@ def backup_routes(begin_copy: Callable[[], StoreCopy] | None, log_error: Callabl
     async def back_up(_query: bytes) -> Streamed:
         if begin_copy is None:
             raise Refused(
-                409, "This server's data are in Kafka: back them up there, or use headwater migrate."
+                409, "Others keep this server's data: back them up there, or use headwater migrate."
             )
         return Streamed(BINARY, BackupSource(begin_copy(), log_error))
 
