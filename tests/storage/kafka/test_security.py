@@ -40,7 +40,7 @@ def lived(listeners: SecureListeners, security: BrokerSecurity) -> None:
     async def live() -> None:
         noted: list[str] = []
         url = f"kafka://127.0.0.1:{listeners.ports[security.protocol]}/secure-{next(_deployments)}"
-        store = (await open_kafka(url, security, noted.append)).store
+        store = (await open_kafka(url, security, noted.append, log_wait=print)).store
         try:
             assert await done(store.commit(Change({"a": b"1"}, create_logs=[1])))
             await done(store.append([Entry(1, 0, (b"secret",))]))
@@ -67,12 +67,11 @@ def test_tls_alone_needs_no_password(listeners: SecureListeners) -> None:
 
 def checked(listeners: SecureListeners, protocol: str, ca: Path | None, **more: str) -> tuple[int, str]:
     """How a command ends that needs the brokers, and what it says."""
-    variables = {
-        "HEADWATER_KAFKA_SECURITY": protocol,
-        "HEADWATER_KAFKA_USERNAME": USERNAME,
-        **({"HEADWATER_KAFKA_CA": str(ca)} if ca else {}),
-        **more,
-    }
+    variables = {"HEADWATER_KAFKA_SECURITY": protocol, **more}
+    if protocol.startswith("SASL"):
+        variables["HEADWATER_KAFKA_USERNAME"] = USERNAME
+    if ca is not None and protocol.endswith("SSL"):
+        variables["HEADWATER_KAFKA_CA"] = str(ca)
     ended = subprocess.run(
         [
             sys.executable,
