@@ -56,7 +56,7 @@ def test_nothing_is_lost_in_a_minute_of_chaos_with_a_file_that_others_lock(
         limited,
         f"sqlite:{leases}",
         tmp_path,
-        lease_s=2.0,
+        lease_s=3.0,  # on a busy machine one of two seconds is lost to the locks again and again
         duration_s=60.0,
         seed=2,
         rules=POLLING_FAULTS,
