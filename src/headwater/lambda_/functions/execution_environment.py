@@ -109,7 +109,8 @@ class ExecutionEnvironment:
     async def invoke(self, event: InvocationEvent, timeout_s: float) -> Ended | None:
         """Run one event, after starting the process if it is the first.
 
-        `None`: the process ended, or did nothing any more, before it could be given the event.
+        `None`: the process ended, or did nothing any more, before it could be given the event. Raises
+        InvocationRefused when the event may not begin any more.
         """
         self._output.begin()
         failure = None
