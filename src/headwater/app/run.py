@@ -18,7 +18,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from headwater import __version__
-from headwater.app.dispatch import CONSOLE_FOLDER
 from headwater.app.server import START_ERRORS, Server
 from headwater.config import Config, ConfigError
 from headwater.server.allocator import keep_freed_memory
@@ -105,8 +104,7 @@ async def _serve(config: Config, pid_file: PidFile | None, on_rest: Callable[[],
 
 def announce(config: Config, endpoints: tuple[str, ...], ca: Path | None) -> None:
     """Say on standard output that the server is ready, and how to point a client at it."""
-    has_console = config.has_console and (CONSOLE_FOLDER / "index.html").exists()
-    console = f"  console: {endpoints[0]}/_headwater/console/\n" if has_console else ""
+    console = f"  console: {endpoints[0]}/_headwater/console/\n" if config.has_console else ""
     data = config.store or config.data_dir or "a temporary folder, gone at exit"
     with suppress(OSError):  # nobody reads it: that is no reason not to serve
         sys.stdout.write(
