@@ -278,9 +278,8 @@ def test_who_takes_over_ends_a_window_with_all_that_belongs_to_it(seed: int) -> 
         lived = MappingHistory(kafka, gateways, WindowKeeper)
         await lived.prepare(1, BatchSize=1, TumblingWindowInSeconds=10)
         now_s = asyncio.get_running_loop().time
-        await asyncio.sleep(
-            10 - now_s() % 10 + 6
-        )  # a window has begun, and ends before another one takes over
+        # A window has begun, and ends before another one takes over.
+        await asyncio.sleep(10 - now_s() % 10 + 6)
         holder = next(gateway for gateway in gateways if gateway.engine.lease.is_held)
         texts = [f"{number}" for number in range(12)]
         for text in texts:
